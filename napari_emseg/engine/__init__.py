@@ -1,0 +1,1 @@
+"""The mathematics: numpy, scipy and OpenCV only, plain keyword arguments."""

@@ -1,0 +1,151 @@
+"""Every parameter of a segmentation, declared once."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Method = Literal["em", "kmeans"]
+Color = Literal[
+    "auto", "lab", "luv", "rgb", "hsv", "hls", "ycrcb", "xyz", "gray", "none"
+]
+Covariance = Literal["full", "tied", "diag", "spherical"]
+Distribution = Literal["gaussian", "student"]
+Init = Literal["kmeans", "random"]
+
+# Marks the parameters that a form shows at first; the rest waits under "More".
+MAIN = {"main": True}
+
+
+class Params(BaseModel):
+    """Everything that decides a segmentation, apart from the image.
+
+    Frozen, equal by value, hashable. The form of the panel, the options of the
+    command line, the range checks, the JSON keys and the help texts are all read
+    from these fields.
+
+    Raises
+    ------
+    pydantic.ValidationError
+        A `ValueError` that names each wrong parameter, its value and its bounds.
+
+    Examples
+    --------
+    >>> from napari_emseg import Params
+    >>> Params(n_classes=3)
+    Params(n_classes=3)
+    >>> Params().replace(method="kmeans").method
+    'kmeans'
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    method: Method = Field(
+        "em",
+        title="Method",
+        description="EM fits a Gaussian mixture; K-means finds nearest centers.",
+        json_schema_extra=MAIN,
+    )
+    n_classes: Annotated[int, Field(ge=1, le=64)] | Literal["auto"] = Field(
+        4,
+        title="Classes",
+        description="How many classes to find, 1 to 64, or auto: as many as the "
+        "integrated completed likelihood supports.",
+        json_schema_extra=MAIN,
+    )
+    color: Color = Field(
+        "auto",
+        title="Color space",
+        description="Space in which colors are compared; auto is Lab for RGB "
+        "images and no conversion for others.",
+        json_schema_extra=MAIN,
+    )
+    smoothing: float = Field(
+        1.0,
+        ge=0,
+        le=10,
+        title="Smoothing",
+        description="Strength of the Markov random field that makes neighbors "
+        "agree; 0: every pixel for itself.",
+        json_schema_extra=MAIN,
+    )
+    edges: bool = Field(
+        True,
+        title="Keep edges",
+        description="Smooth less where neighboring colors differ much.",
+    )
+    covariance: Covariance = Field(
+        "full",
+        title="Covariance",
+        description="Shape of the classes in EM: any ellipsoid, one shape for "
+        "all, along the axes, or balls.",
+    )
+    distribution: Distribution = Field(
+        "gaussian",
+        title="Distribution",
+        description="Gaussian classes, or Student-t with heavy tails.",
+    )
+    outliers: float = Field(
+        0.0,
+        ge=0,
+        le=0.5,
+        title="Outliers",
+        description="Share of pixels that no class explains (impulse noise), for EM.",
+    )
+    init: Init = Field(
+        "kmeans",
+        title="Start",
+        description="K-means: start from spread-out centers (k-means++); random: "
+        "from random pixels.",
+    )
+    n_init: int = Field(
+        5,
+        ge=1,
+        le=100,
+        title="Starts",
+        description="How many starts are tried; the best is kept.",
+    )
+    tol: float = Field(
+        1e-5,
+        ge=0,
+        le=1,
+        title="Tolerance",
+        description="Stop when EM gains less log-likelihood per pixel (nats), or "
+        "when the K-means centers move less in sum.",
+    )
+    max_iter: int = Field(
+        200,
+        ge=1,
+        le=10_000,
+        title="Iterations",
+        description="Most iterations of each level of the fit.",
+    )
+    min_size: int = Field(
+        0,
+        ge=0,
+        le=100_000_000,
+        title="Smallest region",
+        description="Regions with fewer pixels join the most similar neighbor; "
+        "0 keeps all.",
+    )
+    seed: int = Field(
+        0,
+        ge=0,
+        le=2**31 - 1,
+        title="Seed",
+        description="Same seed, same labels.",
+    )
+
+    def replace(self, **changes: object) -> Self:
+        """Return a copy with some parameters changed, checked again."""
+        return type(self)(**(self.model_dump() | changes))
+
+    def __repr_args__(self) -> list[tuple[str, object]]:
+        """Show only what differs from the defaults."""
+        fields = type(self).model_fields
+        return [
+            (name, value)
+            for name, value in self
+            if value != fields[name].default
+        ]

@@ -1,0 +1,1 @@
+"""Panels: magicgui and Qt."""
