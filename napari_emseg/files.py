@@ -1,0 +1,310 @@
+"""Pictures and label images on disk: what the command line and the panel share.
+
+Files are recognized by their first bytes, not by their names. A file is written
+under a temporary name in its own folder and renamed when it is complete, so that
+nobody ever sees half of one.
+"""
+
+from __future__ import annotations
+
+import secrets
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import imageio.v3 as iio
+import numpy as np
+import tifffile
+
+from napari_emseg import formats
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterator, Mapping
+
+    from numpy.typing import ArrayLike, NDArray
+
+TIFF = (".tif", ".tiff")
+LABEL_SUFFIXES = (*TIFF, ".png")
+PICTURE_SUFFIXES = (*TIFF, ".png", ".jpg", ".jpeg")
+
+
+def read_image(path: str | os.PathLike[str]) -> tuple[NDArray[Any], int | None]:
+    """Read a PNG, JPEG or TIFF file.
+
+    Parameters
+    ----------
+    path : path
+        Where the file is. Its contents decide how it is read.
+
+    Returns
+    -------
+    pixels : (Y, X), (Z, Y, X), (..., Y, X, 3 or 4) or (..., Y, X, C) ndarray
+        In native byte order. Palettes, CMYK and grey with alpha become RGB or RGBA;
+        samples or channels that stand first are moved to the end.
+    channel_axis : int or None
+        The last axis if it holds channels that are not RGB; otherwise None.
+
+    Raises
+    ------
+    FileNotFoundError, IsADirectoryError
+        There is no file of this name.
+    ValueError
+        It is no PNG, JPEG or TIFF, or is damaged, or uses something rare.
+    """
+    path = Path(path)
+    kind = _kind(path)
+    try:
+        pixels, channel_axis = formats.READERS[kind](path)
+    except MemoryError:
+        raise
+    except Exception as error:  # decoders of damaged files raise whatever comes
+        raise ValueError(
+            f"{path} cannot be read: {_one_line(error)}; the file may be damaged or "
+            "incomplete, so make or fetch it again"
+        ) from error
+    native = pixels.dtype.newbyteorder("=")
+    return np.ascontiguousarray(pixels, dtype=native), channel_axis
+
+
+def read_labels(path: str | os.PathLike[str]) -> NDArray[Any]:
+    """Read a label image as `write_labels` writes it.
+
+    Parameters
+    ----------
+    path : path
+        A TIFF or PNG file of whole numbers. Of a palette, the numbers are read.
+
+    Returns
+    -------
+    (Y, X) or (Z, Y, X) ndarray of an integer type
+        The labels.
+
+    Raises
+    ------
+    FileNotFoundError, IsADirectoryError
+        There is no file of this name.
+    ValueError
+        It cannot be read or does not hold labels.
+    """
+    path = Path(path)
+    kind = _kind(path)
+    if kind not in formats.NUMBER_READERS:
+        raise ValueError(
+            f"{path} is a {kind.upper()} file, which does not keep numbers exactly; "
+            "give labels as TIFF or PNG"
+        )
+    try:
+        labels = formats.NUMBER_READERS[kind](path)
+    except MemoryError:
+        raise
+    except Exception as error:  # as in read_image
+        raise ValueError(
+            f"{path} cannot be read: {_one_line(error)}; the file may be damaged or "
+            "incomplete, so write the labels again"
+        ) from error
+    if labels.dtype.kind not in "bui" or (labels.ndim > 2 and labels.shape[-1] <= 4):
+        raise ValueError(
+            f"{path} holds {labels.dtype} data of shape {labels.shape}, not labels; "
+            "give a file of whole numbers without colors"
+        )
+    if labels.dtype.kind == "b":
+        return labels.astype(np.uint8)
+    return np.ascontiguousarray(labels, dtype=labels.dtype.newbyteorder("="))
+
+
+def write_labels(
+    path: str | os.PathLike[str],
+    labels: ArrayLike,
+    *,
+    force: bool = False,
+    metadata: Mapping[str, Any] | None = None,
+) -> None:
+    """Write labels to a compressed TIFF or to a PNG file.
+
+    Parameters
+    ----------
+    path : path
+        Ends in .tif, .tiff or .png and decides the format.
+    labels : (..., Y, X) array of an integer type
+        Not negative. Stored with as few bits as the largest label needs.
+    force : bool
+        Replace a file that exists.
+    metadata : mapping, optional
+        What JSON can hold; kept in the description of a TIFF file, which
+        `tifffile.TiffFile.shaped_metadata` gives back. PNG keeps none.
+
+    Raises
+    ------
+    FileExistsError
+        The file exists and `force` is not given.
+    ValueError, TypeError
+        The ending, or the labels, do not suit.
+    """
+    path = Path(path)
+    values = np.asarray(labels)
+    if values.dtype.kind not in "ui":
+        raise TypeError(f"labels are whole numbers, got {values.dtype}; convert them")
+    if values.size == 0 or values.min() < 0:
+        what = f"the smallest is {values.min()}" if values.size else "there are none"
+        raise ValueError(f"labels count from 0, but {what}; renumber them")
+    values = values.astype(np.min_scalar_type(int(values.max())), copy=False)
+    check_target(path, LABEL_SUFFIXES, force=force, ndim=values.ndim)
+    if path.suffix.lower() in TIFF:
+        with _new_file(path, force=force) as temporary:
+            tifffile.imwrite(
+                temporary,
+                values,
+                compression="zlib",
+                photometric="minisblack",
+                metadata=dict(metadata or {}),
+            )
+        return
+    if values.dtype.itemsize > 2:
+        raise ValueError(
+            f"label {values.max()} does not fit into the 16 bits of a PNG; "
+            f"write {path.with_suffix('.tif').name} instead"
+        )
+    with _new_file(path, force=force) as temporary:
+        iio.imwrite(temporary, values, plugin="pillow", extension=".png")
+
+
+def write_picture(
+    path: str | os.PathLike[str], picture: NDArray[np.uint8], *, force: bool = False
+) -> None:
+    """Write a color picture to a PNG, JPEG or TIFF file.
+
+    Parameters
+    ----------
+    path : path
+        Its ending decides the format.
+    picture : (..., Y, X, 3 or 4) ndarray of uint8
+        RGB or RGBA. JPEG leaves the alpha out; only TIFF takes stacks.
+    force : bool
+        Replace a file that exists.
+
+    Raises
+    ------
+    FileExistsError
+        The file exists and `force` is not given.
+    ValueError
+        The ending does not suit.
+    """
+    path = Path(path)
+    suffix = path.suffix.lower()
+    check_target(path, PICTURE_SUFFIXES, force=force, ndim=picture.ndim - 1)
+    with _new_file(path, force=force) as temporary:
+        if suffix in TIFF:
+            tifffile.imwrite(temporary, picture, compression="zlib", photometric="rgb")
+        elif suffix == ".png":
+            iio.imwrite(temporary, picture, plugin="pillow", extension=suffix)
+        else:
+            opaque = np.ascontiguousarray(picture[..., :3])
+            iio.imwrite(
+                temporary, opaque, plugin="pillow", extension=suffix, quality=95
+            )
+
+
+def paint(labels: NDArray[Any], colors: ArrayLike) -> NDArray[np.uint8]:
+    """Return a picture of `labels`, every class in its color.
+
+    Parameters
+    ----------
+    labels : (...) ndarray of an integer type
+        Values 0 to K.
+    colors : (K, 3) array of float
+        RGB in [0, 1] of the classes 1 to K.
+
+    Returns
+    -------
+    (..., 3) or (..., 4) ndarray of uint8
+        RGB; RGBA if there are pixels without a class (0), which are transparent.
+
+    Examples
+    --------
+    >>> paint(np.array([[1, 2]]), [[1, 0, 0], [0, 0, 1]]).tolist()
+    [[[255, 0, 0], [0, 0, 255]]]
+    """
+    classes = np.rint(np.clip(np.asarray(colors, np.float64), 0, 1) * 255)
+    table = np.zeros((len(classes) + 1, 4), np.uint8)
+    table[1:, :3] = classes
+    table[1:, 3] = 255
+    if labels.size and labels.min() > 0:
+        table = table[:, :3]
+    return np.take(table, labels, axis=0)
+
+
+def check_target(
+    path: Path, suffixes: tuple[str, ...], *, force: bool, ndim: int = 2
+) -> None:
+    """Refuse, before any work is done, a place that cannot be written to.
+
+    Parameters
+    ----------
+    path : Path
+        File to be written.
+    suffixes : tuple of str
+        The endings that there is a format for.
+    force : bool
+        Whether a file that exists may be replaced.
+    ndim : int
+        Number of axes in space: only TIFF takes more than 2.
+
+    Raises
+    ------
+    FileExistsError, FileNotFoundError, IsADirectoryError, ValueError
+        With the reason and what to do.
+    """
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a folder; give the name of a file in it")
+    suffix = path.suffix.lower()
+    if suffix not in suffixes:
+        known = ", ".join(suffixes)
+        raise ValueError(
+            f"{path} has no ending that can be written; use one of {known}"
+        )
+    if ndim > 2 and suffix not in TIFF:
+        raise ValueError(f"{path} cannot hold a stack of {ndim} axes; use .tif")
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"there is no folder {path.parent}; make it first")
+    if path.exists() and not force:
+        raise FileExistsError(
+            f"{path} exists already; choose another name or allow it to be replaced "
+            "(--force, force=True)"
+        )
+
+
+@contextmanager
+def _new_file(path: Path, *, force: bool) -> Iterator[Path]:
+    """Give a name next to `path` to write to, and rename it when all went well."""
+    target = path.resolve()  # a link stays one; the file that it names is replaced
+    temporary = target.with_name(
+        f".{target.stem}.{secrets.token_hex(4)}{target.suffix}"
+    )
+    try:
+        yield temporary
+        if target.exists() and not force:
+            raise FileExistsError(f"{path} was made by someone else in the meantime")
+        temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _kind(path: Path) -> str:
+    """Tell the format of an image file from its first bytes."""
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a folder; give the files in it")
+    if not path.exists():
+        raise FileNotFoundError(f"{path} does not exist; check the name")
+    with path.open("rb") as file:
+        start = file.read(16)
+    for kind, magics in formats.MAGIC.items():
+        if start.startswith(magics):
+            return kind
+    what = "does not begin like an image" if start else "is empty"
+    raise ValueError(f"{path} {what}; give a PNG, JPEG or TIFF file")
+
+
+def _one_line(error: Exception) -> str:
+    """Return the message of `error` without line breaks."""
+    return " ".join(str(error).split()) or type(error).__name__
