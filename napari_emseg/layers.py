@@ -1,0 +1,287 @@
+"""The one binding to napari layers: a segmentation becomes a Labels layer."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+from napari.layers import Image, Labels
+from napari.utils.colormaps import DirectLabelColormap, label_colormap
+from napari.utils.transforms import Affine
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from napari.components import ViewerModel
+    from numpy.typing import NDArray
+
+    from napari_emseg.segment import Segmentation
+
+# Which part of an image: for each axis the index of a slice, None for all of it.
+At: TypeAlias = tuple[int | None, ...]
+
+# Key of our entry in a layer's metadata: it also tells our results from others.
+KEY = "emseg"
+# Labels beyond the classes get napari's own colors, so that a class which is
+# painted by hand is seen; any label above all of these is magenta.
+SPARE_COLORS = 49
+UNKNOWN = "magenta"
+
+
+def add_to(
+    viewer: ViewerModel,
+    seg: Segmentation,
+    image_layer: Image | None = None,
+    *,
+    replace: Labels | None = None,
+    at: At | None = None,
+) -> Labels:
+    """Show a segmentation as a Labels layer that lies exactly on its image.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer or napari.components.ViewerModel
+        Where the layer goes.
+    seg : Segmentation
+        The result to show; its labels are copied.
+    image_layer : napari.layers.Image, optional
+        Layer of the segmented image. It gives the name, scale, translation,
+        rotation, shear, affine, units and axis labels.
+    replace : napari.layers.Labels, optional
+        An earlier result in `viewer`. It takes the new labels, colors, features
+        and place; its name stays, its undo history ends, since the old steps
+        belong to labels that are gone.
+    at : tuple of int or None, optional
+        Which part of the image was segmented: for each of its axes the index of
+        the slice, or None for the whole axis. A sliced axis is one pixel long in
+        the new layer, and lies at its place. By default the whole image if the
+        shapes are equal, else the part that the viewer displays.
+
+    Returns
+    -------
+    napari.layers.Labels
+        The new layer, or `replace`. Its ``features`` have one row for each
+        label, 0 included; ``metadata["emseg"]`` holds the parameters, the
+        version, the name of the image and `at`.
+
+    Raises
+    ------
+    ValueError
+        If the labels do not fit the image, or `replace` is not in `viewer`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari.components import ViewerModel
+    >>> import napari_emseg as emseg
+    >>> viewer = ViewerModel()
+    >>> image = viewer.add_image(np.repeat([0, 255], 8).reshape(4, 4), scale=(2, 2))
+    >>> seg = emseg.segment(image.data, n_classes=2)
+    >>> layer = emseg.add_to(viewer, seg, image)
+    >>> layer.name, layer.scale.tolist(), layer.data[0, 0].item()
+    ('Image classes', [2.0, 2.0], 1)
+    """
+    if replace is not None and replace not in viewer.layers:
+        raise ValueError(
+            f"layer {replace.name!r} is not in this viewer, so it cannot be updated; "
+            "leave out `replace` to get a new layer"
+        )
+    labels, placement = _place(viewer, seg.labels, image_layer, at)
+    look = {
+        "colormap": _colormap(seg.class_colors),
+        "features": class_features(seg),
+    }
+    note = {
+        "version": version("napari-emseg"),
+        "params": seg.params.model_dump(),
+        "image": None if image_layer is None else image_layer.name,
+        "at": at,
+    }
+    if replace is None:
+        name = "classes" if image_layer is None else f"{image_layer.name} classes"
+        layer = Labels(labels, name=name, metadata={KEY: note}, **look, **placement)
+        viewer.add_layer(layer)
+        return layer
+    _renew(replace, labels)
+    for attribute, value in (look | placement).items():
+        setattr(replace, attribute, value)
+    replace.metadata = replace.metadata | {KEY: note}
+    return replace
+
+
+def displayed(viewer: ViewerModel, layer: Image) -> At:
+    """Tell which part of a layer the viewer displays.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer or napari.components.ViewerModel
+        Its sliders and its order of axes count.
+    layer : napari.layers.Image
+        A layer of that viewer; of several scales, the finest counts.
+
+    Returns
+    -------
+    tuple of int or None
+        For each axis of the layer the index of the displayed slice, in pixels, or
+        None if the axis lies on the canvas.
+
+    Raises
+    ------
+    ValueError
+        If the sliders stand outside the layer.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari.components import ViewerModel
+    >>> viewer = ViewerModel()
+    >>> stack = viewer.add_image(np.zeros((9, 4, 4)))
+    >>> viewer.dims.set_current_step(0, 7)
+    >>> displayed(viewer, stack)
+    (7, None, None)
+    """
+    ahead = viewer.dims.ndim - layer.ndim
+    point = np.asarray(layer.world_to_data(viewer.dims.point))[-layer.ndim :]
+    at: list[int | None] = []
+    for axis, size in enumerate(spatial_shape(layer)):
+        if axis + ahead in viewer.dims.displayed:
+            at.append(None)
+            continue
+        index = int(np.round(point[axis]))
+        if not 0 <= index < size:
+            raise ValueError(
+                f"the displayed slice lies outside {layer.name!r} (slice {index} of "
+                f"{size} along axis {axis}); move the slider, or take the whole volume"
+            )
+        at.append(index)
+    return tuple(at)
+
+
+def image_data(layer: Image, at: At | None = None) -> Any:
+    """Return an image's finest data, or the part of it that `at` tells.
+
+    Parameters
+    ----------
+    layer : napari.layers.Image
+        Data of any kind that slices: NumPy, Dask, Zarr.
+    at : tuple of int or None, optional
+        Index of the slice for each axis, None for the whole axis.
+
+    Returns
+    -------
+    array-like
+        A view, nothing is read or computed; an axis of RGB stays last.
+    """
+    data = layer.data[0] if layer.multiscale else layer.data
+    if at is None:
+        return data
+    return data[tuple(slice(None) if index is None else index for index in at)]
+
+
+def spatial_shape(layer: Image) -> tuple[int, ...]:
+    """Return the shape of a layer's finest data, without the axis of RGB."""
+    return tuple(image_data(layer).shape[: layer.ndim])
+
+
+def is_result(layer: object) -> bool:
+    """Tell whether a layer was made by `add_to`."""
+    return isinstance(layer, Labels) and KEY in layer.metadata
+
+
+def class_features(seg: Segmentation) -> dict[str, list[Any]]:
+    """Return what napari shows about each label under the pointer.
+
+    Parameters
+    ----------
+    seg : Segmentation
+        The result to describe.
+
+    Returns
+    -------
+    dict of list
+        Columns with a row for each label 0..K: ``index`` (the label), ``name``,
+        ``pixels``, ``fraction`` (of all pixels) and ``mean color`` (in the units
+        of the image, channels separated by spaces).
+    """
+    table = seg.table()
+    pixels = [int(count) for count in table["pixels"]]
+    size = seg.labels.size
+    outside = size - sum(pixels)
+    return {
+        "index": [0, *map(int, table["label"])],
+        "name": ["no class", *(f"class {label}" for label in table["label"])],
+        "pixels": [outside, *pixels],
+        "fraction": [outside / size, *(count / size for count in pixels)],
+        "mean color": ["", *(_number_text(row) for row in table["mean"])],
+    }
+
+
+def _place(
+    viewer: ViewerModel,
+    labels: NDArray[np.unsignedinteger],
+    image_layer: Image | None,
+    at: At | None,
+) -> tuple[NDArray[np.unsignedinteger], dict[str, Any]]:
+    """Return an own copy of the labels and the layer attributes that place it."""
+    if image_layer is None:
+        return labels.copy(), {}
+    shape = spatial_shape(image_layer)
+    if at is None:
+        whole: At = (None,) * len(shape)
+        at = whole if labels.shape == shape else displayed(viewer, image_layer)
+    sliced = [axis for axis, index in enumerate(at) if index is not None]
+    part = tuple(size for axis, size in enumerate(shape) if axis not in sliced)
+    if labels.shape != part:
+        raise ValueError(
+            f"labels of shape {labels.shape} do not fit image {image_layer.name!r} of "
+            f"shape {shape}, nor its displayed part; give the layer of the segmented "
+            "image, and `at` if only a slice of it was segmented"
+        )
+    to_physical = Affine(
+        scale=image_layer.scale,
+        translate=image_layer.translate,
+        rotate=image_layer.rotate,
+        shear=image_layer.shear,
+    )
+    placement = {
+        "scale": image_layer.scale,
+        "translate": to_physical([index or 0 for index in at]),
+        "rotate": image_layer.rotate,
+        "shear": image_layer.shear,
+        # The matrix, because two layers with one Affine object would move together.
+        "affine": np.array(image_layer.affine.affine_matrix),
+        "units": image_layer.units,
+        "axis_labels": image_layer.axis_labels,
+    }
+    return np.expand_dims(labels, sliced).copy(), placement
+
+
+def _renew(layer: Labels, labels: NDArray[np.unsignedinteger]) -> None:
+    """Put other labels into a layer and end its undo history."""
+    editable, mode = layer.editable, layer.mode
+    layer.data = labels
+    # Assigning data keeps the undo steps of the old labels, which would then be
+    # written into the new ones; a layer forgets them when it ceases to be editable.
+    layer.editable = True
+    layer.editable = False
+    layer.editable = editable
+    layer.mode = mode
+
+
+def _colormap(class_colors: NDArray[np.floating]) -> DirectLabelColormap:
+    """Return the classes' colors for labels 1..K and napari's for those beyond."""
+    spare = label_colormap(SPARE_COLORS).map(np.arange(1, SPARE_COLORS + 1))
+    opaque = np.column_stack([class_colors, np.ones(len(class_colors))])
+    colors: Mapping[int | None, Any] = {
+        None: UNKNOWN,
+        0: "transparent",
+        **dict(enumerate(np.vstack([opaque, spare]).astype(np.float32), start=1)),
+    }
+    return DirectLabelColormap(color_dict=colors)
+
+
+def _number_text(values: NDArray[np.floating]) -> str:
+    """Write a color as numbers, four digits each."""
+    return " ".join(f"{value:.4g}" for value in np.atleast_1d(values))
+
