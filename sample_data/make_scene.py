@@ -39,8 +39,9 @@ def ridge(
 ) -> NDArray[np.float64]:
     """Return the height of a skyline at `x`: a sum of (height, length, phase)."""
     height, length, phase = np.array(waves).T[..., None, None]
-    swell: NDArray[np.float64] = height * np.sin(2 * np.pi * x / length + phase)
-    return swell.sum(axis=0)
+    swell = height * np.sin(2 * np.pi * x / length + phase)
+    line: NDArray[np.float64] = swell.sum(axis=0)
+    return line
 
 
 def truth() -> NDArray[np.uint8]:
