@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -29,6 +30,43 @@ SPARE_COLORS = 49
 UNKNOWN = "magenta"
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Look:
+    """What napari shows of a segmentation besides its labels.
+
+    Attributes
+    ----------
+    colormap : napari.utils.colormaps.DirectLabelColormap
+        The classes' mean colors for labels 1..K, other colors for labels beyond.
+    features : dict of list
+        Columns with a row for each label 0..K: ``index`` (the label), ``name``,
+        ``pixels``, ``fraction`` (of all pixels) and ``mean color`` (in the units
+        of the image, channels separated by spaces).
+    """
+
+    colormap: DirectLabelColormap
+    features: dict[str, list[Any]]
+
+
+def prepare(seg: Segmentation) -> Look:
+    """Work out the look of a segmentation; needs no viewer and any thread may do it.
+
+    Parameters
+    ----------
+    seg : Segmentation
+        The result to show.
+
+    Returns
+    -------
+    Look
+        For `add_to`.
+    """
+    colormap = _colormap(seg.class_colors)
+    # napari compiles this mapping when it is first used, which can take seconds.
+    colormap.map(np.zeros(1, seg.labels.dtype))
+    return Look(colormap, _features(seg))
+
+
 def add_to(
     viewer: ViewerModel,
     seg: Segmentation,
@@ -36,6 +74,7 @@ def add_to(
     *,
     replace: Labels | None = None,
     at: At | None = None,
+    look: Look | None = None,
 ) -> Labels:
     """Show a segmentation as a Labels layer that lies exactly on its image.
 
@@ -57,6 +96,8 @@ def add_to(
         the slice, or None for the whole axis. A sliced axis is one pixel long in
         the new layer, and lies at its place. By default the whole image if the
         shapes are equal, else the part that the viewer displays.
+    look : Look, optional
+        What `prepare` returned for `seg`, if that was done beforehand.
 
     Returns
     -------
@@ -88,10 +129,8 @@ def add_to(
             "leave out `replace` to get a new layer"
         )
     labels, placement = _place(viewer, seg.labels, image_layer, at)
-    look = {
-        "colormap": _colormap(seg.class_colors),
-        "features": class_features(seg),
-    }
+    look = look or prepare(seg)
+    attributes = placement | {"colormap": look.colormap, "features": look.features}
     note = {
         "version": version("napari-emseg"),
         "params": seg.params.model_dump(),
@@ -100,11 +139,11 @@ def add_to(
     }
     if replace is None:
         name = "classes" if image_layer is None else f"{image_layer.name} classes"
-        layer = Labels(labels, name=name, metadata={KEY: note}, **look, **placement)
+        layer = Labels(labels, name=name, metadata={KEY: note}, **attributes)
         viewer.add_layer(layer)
         return layer
     _renew(replace, labels)
-    for attribute, value in (look | placement).items():
+    for attribute, value in attributes.items():
         setattr(replace, attribute, value)
     replace.metadata = replace.metadata | {KEY: note}
     return replace
@@ -189,34 +228,6 @@ def is_result(layer: object) -> bool:
     return isinstance(layer, Labels) and KEY in layer.metadata
 
 
-def class_features(seg: Segmentation) -> dict[str, list[Any]]:
-    """Return what napari shows about each label under the pointer.
-
-    Parameters
-    ----------
-    seg : Segmentation
-        The result to describe.
-
-    Returns
-    -------
-    dict of list
-        Columns with a row for each label 0..K: ``index`` (the label), ``name``,
-        ``pixels``, ``fraction`` (of all pixels) and ``mean color`` (in the units
-        of the image, channels separated by spaces).
-    """
-    table = seg.table()
-    pixels = [int(count) for count in table["pixels"]]
-    size = seg.labels.size
-    outside = size - sum(pixels)
-    return {
-        "index": [0, *map(int, table["label"])],
-        "name": ["no class", *(f"class {label}" for label in table["label"])],
-        "pixels": [outside, *pixels],
-        "fraction": [outside / size, *(count / size for count in pixels)],
-        "mean color": ["", *(_number_text(row) for row in table["mean"])],
-    }
-
-
 def _place(
     viewer: ViewerModel,
     labels: NDArray[np.unsignedinteger],
@@ -282,6 +293,20 @@ def _colormap(class_colors: NDArray[np.floating]) -> DirectLabelColormap:
 
 
 def _number_text(values: NDArray[np.floating]) -> str:
-    """Write a color as numbers, four digits each."""
-    return " ".join(f"{value:.4g}" for value in np.atleast_1d(values))
+    """Write a color as numbers, three digits each."""
+    return " ".join(f"{value:.3g}" for value in np.atleast_1d(values))
 
+
+def _features(seg: Segmentation) -> dict[str, list[Any]]:
+    """Return what napari shows about each label under the pointer."""
+    table = seg.table()
+    pixels = [int(count) for count in table["pixels"]]
+    size = seg.labels.size
+    outside = size - sum(pixels)
+    return {
+        "index": [0, *map(int, table["label"])],
+        "name": ["no class", *(f"class {label}" for label in table["label"])],
+        "pixels": [outside, *pixels],
+        "fraction": [outside / size, *(count / size for count in pixels)],
+        "mean color": ["", *(_number_text(row) for row in table["mean"])],
+    }

@@ -1,0 +1,200 @@
+"""The parameters as a form, derived from their declaration."""
+
+from __future__ import annotations
+
+import math
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from magicgui.widgets import (
+    CheckBox,
+    ComboBox,
+    Container,
+    FloatSpinBox,
+    PushButton,
+    SpinBox,
+    Widget,
+)
+from magicgui.widgets.bases import ValuedContainerWidget
+from pydantic import ValidationError
+from qtpy.QtWidgets import QLabel
+
+from napari_emseg.params import Params
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    Field: TypeAlias = Mapping[str, Any]
+    Row: TypeAlias = "CheckBox | ComboBox | FloatSpinBox | NumberOrWord | SpinBox"
+
+MORE = "▸ More"
+LESS = "▾ Less"
+
+
+class ParamsForm(Container[Widget]):
+    """A row for each field of `Params`: title, help, bounds and choices are its own.
+
+    Fields that are declared with ``{"main": True}`` are in sight, the others wait
+    under a "More" button. The values live in the rows and nowhere else;
+    ``form.update(params)`` shows others.
+
+    Parameters
+    ----------
+    model : type of Params
+        The class whose fields are shown. A field's ``json_schema_extra`` may give
+        its choices ``"names"`` to be read by people.
+    """
+
+    def __init__(self, model: type[Params] = Params) -> None:
+        self._model = model
+        # pydantic's own schema resolves annotations, aliases and bounds to plain data.
+        fields: dict[str, Field] = model.model_json_schema()["properties"]
+        main = [name for name, field in fields.items() if field.get("main")]
+        rest = [name for name in fields if name not in main]
+        self._rows = {name: _row(name, fields[name]) for name in main + rest}
+        self._rest = [self._rows[name] for name in rest]
+        self._more = PushButton(name="more", text=MORE)
+        super().__init__(
+            widgets=[*(self._rows[name] for name in main), self._more, *self._rest]
+        )
+        self._more.native.setStyleSheet(
+            "text-align: left; padding: 4px 0px; background: transparent; border: 0px"
+        )
+        self._more.changed.connect(lambda: self.expand(self._more.text == MORE))
+        self.expand(False)
+
+    @property
+    def params(self) -> Params:
+        """Read the form.
+
+        Raises
+        ------
+        ValueError
+            If the values do not go together; the message names the rows.
+        """
+        try:
+            return self._model(**{name: row.value for name, row in self._rows.items()})
+        except ValidationError as error:
+            raise ValueError(self._in_words(error)) from error
+
+    def expand(self, more: bool) -> None:
+        """Show or hide the parameters under "More"."""
+        self._more.text = LESS if more else MORE
+        for row in self._rest:
+            row.visible = more
+        # Measured again, because napari's theme has changed the font since.
+        labels = self.native.findChildren(QLabel)
+        widest = max(label.sizeHint().width() for label in labels)
+        for label in labels:
+            label.setMinimumWidth(widest)
+
+    def _in_words(self, error: ValidationError) -> str:
+        """Say in one line which rows are wrong and why."""
+        lines = []
+        for problem in error.errors():
+            row = self._rows.get(str(next(iter(problem["loc"]), "")))
+            title = "Parameters" if row is None else row.label
+            lines.append(f"{title}: {problem['msg']}, got {problem['input']!r}")
+        return "; ".join(lines)
+
+
+class DecimalSpinBox(FloatSpinBox):
+    """A spin box that keeps all digits of the number that it is given."""
+
+    def set_value(self, value: float) -> None:
+        """Show a number, with more decimals than usual if it needs them."""
+        exponent = Decimal(repr(float(value))).as_tuple().exponent
+        digits = -exponent if isinstance(exponent, int) else 0
+        self.native.setDecimals(max(digits, self.native.decimals()))
+        super().set_value(value)
+
+
+class NumberOrWord(ValuedContainerWidget["float | str"]):
+    """A number, or a word instead of it: a spin box and a check box.
+
+    Parameters
+    ----------
+    number : SpinBox or DecimalSpinBox
+        Shows the number.
+    word : str
+        The value while the box is checked.
+    name, label, tooltip : str
+        As those of any magicgui widget.
+    """
+
+    def __init__(
+        self,
+        number: SpinBox | DecimalSpinBox,
+        word: str,
+        *,
+        name: str,
+        label: str,
+        tooltip: str,
+    ) -> None:
+        self._word = word
+        self._number = number
+        self._check = CheckBox(name="check", text=word, tooltip=tooltip)
+        super().__init__(
+            layout="horizontal",
+            labels=False,
+            widgets=[number, self._check],
+            name=name,
+            label=label,
+            tooltip=tooltip,
+        )
+        self.margins = (0, 0, 0, 0)
+        self._check.changed.connect(self._on_check)
+        for part in (number, self._check):
+            part.changed.connect(lambda: self.changed.emit(self.value))
+
+    def get_value(self) -> float | str:
+        """Return the number, or the word."""
+        return self._word if self._check.value else self._number.value
+
+    def set_value(self, value: float | str) -> None:
+        """Show a number, or the word."""
+        self._check.value = value == self._word
+        if not isinstance(value, str):
+            self._number.value = value
+
+    def _on_check(self, checked: bool) -> None:
+        self._number.enabled = not checked
+
+
+def _row(name: str, field: Field) -> Row:
+    """Return the widget for one field of a JSON schema, with its default."""
+    look = {
+        "name": name,
+        "label": field.get("title", name),
+        "tooltip": field.get("description", ""),
+    }
+    row: Row
+    if "enum" in field:
+        row = ComboBox(choices=_choices(field), **look)
+    elif "anyOf" in field:
+        number, word = field["anyOf"]
+        row = NumberOrWord(_spin_box(number, name="number"), word["const"], **look)
+    elif field["type"] == "boolean":
+        row = CheckBox(**look)
+    else:
+        row = _spin_box(field, **look)
+    row.value = field["default"]
+    return row
+
+
+def _spin_box(field: Field, **look: Any) -> SpinBox | DecimalSpinBox:
+    """Return a spin box with the bounds of a number."""
+    low = field.get("minimum", field.get("exclusiveMinimum"))
+    high = field.get("maximum", field.get("exclusiveMaximum"))
+    if field["type"] == "integer":
+        return SpinBox(min=low, max=high, **look)
+    # A tenth of the usual size, as a power of ten.
+    size = field.get("default") or high
+    step = 10.0 ** math.floor(math.log10(size) - 1)
+    return DecimalSpinBox(min=low, max=high, step=step, **look)
+
+
+def _choices(field: Field) -> list[tuple[str, str]]:
+    """Return pairs of what is read and what it stands for."""
+    names = field.get("names", {})
+    return [(names.get(choice, choice), choice) for choice in field["enum"]]
