@@ -1,0 +1,139 @@
+"""The census of an image: its pixels counted into cells, part by part."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_emseg.engine.cells import Cells
+from napari_emseg.engine.features import Picture, convert, variance_floor
+from napari_emseg.engine.palette import Coding, coding_for, count_codes
+
+# Values of one part of an image: pixels (N, C), and the classes fixed by the user (N,).
+Part = tuple[NDArray[Any], NDArray[np.integer[Any]] | None]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Census:
+    """Cells of an image, and what is needed to find them again.
+
+    Attributes
+    ----------
+    cells : Cells
+        The usable pixels.
+    coding : Coding or None
+        How values become codes; None where pixels are their own cells.
+    codes : (M,) ndarray of uint32
+        Distinct codes of the palette, rising.
+    floor : (D,) ndarray of float64
+        Least variance that a class can have along each feature.
+    """
+
+    cells: Cells
+    coding: Coding | None
+    codes: NDArray[np.uint32]
+    floor: NDArray[np.float64]
+
+
+def take_census(
+    picture: Picture, parts: Iterator[Part], *, color: str, coding: Coding | None
+) -> Census:
+    """Count the pixels of an image into cells.
+
+    Parameters
+    ----------
+    picture : Picture
+        The image that the parts come from.
+    parts : iterator of (values, fixed)
+        Usable pixels (N, C) and their fixed classes (N,), 0 where free, or None.
+    color : str
+        Color space of the features.
+    coding : Coding or None
+        As `find_coding` tells.
+
+    Raises
+    ------
+    ValueError
+        If no pixel is usable.
+    """
+    if coding is None:
+        cells = _pixels(parts, color)
+        codes = np.empty(0, np.uint32)
+        step = 1.0
+    else:
+        cells, codes = _palette(picture, parts, color, coding)
+        # A camera of 12 bit may leave gaps of 16 between its levels.
+        step = float(np.gcd.reduce(np.diff(codes))) if codes.size > 1 else 1.0
+    if cells.count == 0:
+        raise ValueError(
+            "the image has no usable pixel: all are outside the mask, transparent, or "
+            "not finite; pass another mask or replace the values"
+        )
+    least = variance_floor(picture.dtype, color, step)
+    if least is not None:
+        floor = np.full(cells.dims, least)
+    else:
+        # Floats do not tell their step: a thousandth of the spread is narrow enough,
+        # but nothing is narrower than float32 can tell.
+        mean = cells.mean()[:, np.newaxis]
+        spread = ((cells.points - mean) ** 2 @ cells.weights) / cells.total
+        resolution = np.finfo(np.float32).eps * np.abs(cells.points).max(axis=1)
+        floor = np.maximum(1e-6 * spread, np.maximum(resolution**2, 1e-30))
+    return Census(cells, coding, codes, floor)
+
+
+def find_coding(picture: Picture) -> Coding | None:
+    """Tell how an image's values can be coded as a palette or grey levels."""
+    dtype = picture.dtype
+    span = None
+    if picture.channels == 1 and dtype.kind in "iu" and dtype.itemsize > 2:
+        values = np.asarray(picture.source[...])
+        span = int(values.min()), int(values.max())
+    return coding_for(dtype, channels=picture.channels, rgb=picture.rgb, span=span)
+
+
+def _pixels(parts: Iterator[Part], color: str) -> Cells:
+    features, fixed = [], []
+    for values, classes in parts:
+        features.append(convert(values, color).T)
+        if classes is not None:
+            fixed.append(classes.astype(np.int64))
+    points = np.ascontiguousarray(np.concatenate(features, axis=1))
+    return Cells(
+        np.ones(points.shape[1]), points, fixed=np.concatenate(fixed) if fixed else None
+    )
+
+
+def _palette(
+    picture: Picture, parts: Iterator[Part], color: str, coding: Coding
+) -> tuple[Cells, NDArray[np.uint32]]:
+    """Count the free pixels, and those of each fixed class apart."""
+    fixed_codes: dict[int, list[NDArray[Any]]] = {}
+
+    def free() -> Iterator[NDArray[Any]]:
+        for values, classes in parts:
+            codes = coding.encode(values)
+            if classes is not None:
+                for label in np.unique(classes[classes > 0]):
+                    found = fixed_codes.setdefault(int(label), [])
+                    found.append(codes[classes == label])
+                codes = codes[classes == 0]
+            yield codes
+
+    count = {"bits": coding.bits, "size": picture.size}
+    lists = [(0, *count_codes(free(), **count))]
+    for label, found in sorted(fixed_codes.items()):
+        lists.append((label, *count_codes(iter(found), **count)))
+    codes = np.concatenate([codes for _, codes, _ in lists])
+    weights = np.concatenate([counts for _, _, counts in lists]).astype(np.float64)
+    points = np.ascontiguousarray(convert(coding.decode(codes), color).T)
+    cells = Cells(weights, points)
+    if fixed_codes:
+        labels = [np.full(len(codes), label) for label, codes, _ in lists]
+        cells = replace(cells, fixed=np.concatenate(labels).astype(np.int64))
+        codes = np.unique(codes)
+    return cells, codes

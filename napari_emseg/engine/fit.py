@@ -1,0 +1,252 @@
+"""Fits from coarse to fine: starts on few cells, converges, finishes on all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_emseg.engine.cells import Cells, Float64Array, coarsen
+from napari_emseg.engine.em import (
+    DF_START,
+    Rules,
+    Statistics,
+    iter_em,
+    m_step,
+)
+from napari_emseg.engine.kmeans import KMeansModel, iter_kmeans, nearest, seed_centers
+from napari_emseg.engine.mixture import MixtureModel
+from napari_emseg.engine.state import FitState
+
+# Bits that the boxes of a level spend on all features together, fine to coarse.
+_BOX_BITS = (18, 15)
+# Boxes need few features: with more, most of them would hold a single cell.
+_BOX_DIMS = 4
+# A level must be this much smaller than the next to be worth its making.
+_SHRINK = 3
+# Cells of which pixels, if there are more of them, are drawn to converge on.
+_SAMPLE = 2**17
+# Iterations that each start gets before they are compared.
+_START_ITERATIONS = 30
+
+
+def levels(cells: Cells) -> list[tuple[str, Cells]]:
+    """Make coarser versions of cells, coarsest first, the cells themselves last."""
+    out = [("exact", cells)]
+    if cells.count > 2 * _SAMPLE and (cells.weights == 1).all():
+        cells = cells.sample(_SAMPLE)
+        out.append(("sample", cells))
+    if cells.dims <= _BOX_DIMS:
+        for total in _BOX_BITS:
+            bits = min(total // cells.dims, 10)
+            if cells.count < _SHRINK * 2**10:
+                break
+            coarse = coarsen(cells, bits)
+            if coarse.count * _SHRINK <= cells.count:
+                out.append((f"{bits} bit", coarse))
+                cells = coarse
+    return out[::-1]
+
+
+def iter_fit_kmeans(
+    cells: Cells,
+    *,
+    n_classes: int,
+    init: str,
+    n_init: int,
+    tol: float,
+    max_iter: int,
+    rng: np.random.Generator,
+    start: KMeansModel | None = None,
+) -> Iterator[FitState]:
+    """Run K-means from coarse to fine; the last state is that of all pixels.
+
+    Parameters
+    ----------
+    cells : Cells
+        The data.
+    n_classes, init, n_init, tol, max_iter
+        As in `Params`.
+    rng : numpy.random.Generator
+        Source of chance.
+    start : KMeansModel, optional
+        Where to start instead of seeding.
+
+    Yields
+    ------
+    FitState
+        Of the best start; levels from coarse to "exact".
+    """
+    steps = levels(cells)
+    if start is not None:
+        centers = start.centers
+    else:
+        name, coarse = steps[0]
+        tried = [
+            list(
+                iter_kmeans(
+                    coarse,
+                    _start_centers(coarse, n_classes, init=init, rng=rng),
+                    tol=tol,
+                    max_iter=max_iter,
+                    level=name,
+                )
+            )
+            for _ in range(n_init)
+        ]
+        best = min(tried, key=lambda states: states[-1].objective)
+        yield from best
+        centers = best[-1].model.centers
+        steps = steps[1:]
+    for name, level in steps:
+        for state in iter_kmeans(
+            level, centers, tol=tol, max_iter=max_iter, level=name
+        ):
+            yield state
+            centers = state.model.centers
+
+
+def iter_fit_mixture(
+    cells: Cells,
+    *,
+    n_classes: int,
+    rules: Rules,
+    student: bool,
+    outliers: float,
+    init: str,
+    n_init: int,
+    tol: float,
+    max_iter: int,
+    rng: np.random.Generator,
+    start: MixtureModel | None = None,
+) -> Iterator[FitState]:
+    """Run EM from coarse to fine; the last state is that of all pixels.
+
+    Parameters
+    ----------
+    cells : Cells
+        The data.
+    n_classes, init, n_init, tol, max_iter, outliers
+        As in `Params`.
+    rules : Rules
+        Kind of covariance, floor, shrinkage.
+    student : bool
+        Whether classes are Student-t.
+    rng : numpy.random.Generator
+        Source of chance.
+    start : MixtureModel, optional
+        Where to start instead of seeding.
+
+    Yields
+    ------
+    FitState
+        Of the best start; levels from coarse to "exact".
+    """
+    steps = levels(cells)
+    model = start
+    if model is None:
+        name, coarse = steps[0]
+        tried = []
+        for _ in range(n_init):
+            first = _start_mixture(
+                coarse, n_classes, rules=rules, init=init, rng=rng
+            )
+            first = replace(
+                first,
+                df=np.full(first.n_classes, rules.df or DF_START) if student else None,
+                outliers=outliers,
+                log_uniform=-_log_volume(cells, rules.floor),
+            )
+            tried.append(
+                list(
+                    iter_em(
+                        coarse,
+                        first,
+                        rules,
+                        tol=tol,
+                        max_iter=min(max_iter, _START_ITERATIONS),
+                        level=name,
+                    )
+                )
+            )
+        best = max(tried, key=lambda states: states[-1].objective)
+        yield from best
+        model = best[-1].model
+        if best[-1].converged or max_iter <= _START_ITERATIONS:
+            steps = steps[1:]
+    for name, level in steps:
+        for state in iter_em(
+            level, model, rules, tol=tol, max_iter=max_iter, level=name
+        ):
+            yield state
+            model = state.model
+
+
+def _log_volume(cells: Cells, floor: Float64Array) -> float:
+    """Log of the volume of the box that holds all cells."""
+    side = cells.points.max(axis=1) - cells.points.min(axis=1)
+    return float(np.log(np.maximum(side, np.sqrt(floor))).sum())
+
+
+def _start_centers(
+    cells: Cells, n_classes: int, *, init: str, rng: np.random.Generator
+) -> Float64Array:
+    """Seed centers; classes with fixed cells start at the mean of these."""
+    if cells.fixed is None:
+        return seed_centers(cells, n_classes, init=init, rng=rng)
+    n_classes = max(n_classes, int(cells.fixed.max()))
+    centers = np.tile(cells.mean(), (n_classes, 1))
+    seeded = np.unique(cells.fixed[cells.fixed > 0])
+    for label in seeded:
+        own = cells.take(np.flatnonzero(cells.fixed == label))
+        centers[label - 1] = own.mean()
+    free = np.setdiff1d(np.arange(n_classes), seeded - 1)
+    found = seed_centers(
+        cells, len(free), init=init, rng=rng, given=centers[seeded - 1]
+    )
+    centers[free[: len(found)]] = found
+    return centers
+
+
+def _start_mixture(
+    cells: Cells,
+    n_classes: int,
+    *,
+    rules: Rules,
+    init: str,
+    rng: np.random.Generator,
+) -> MixtureModel:
+    """Start EM from K-means, or from random centers with the data's own shape."""
+    centers = _start_centers(cells, n_classes, init=init, rng=rng)
+    k = len(centers)
+    wide = np.diag(np.maximum(np.diag(cells.covariance()), rules.floor))
+    model = MixtureModel(
+        np.full(k, 1 / k), centers, np.repeat(wide[np.newaxis], k, axis=0)
+    )
+    if init == "random":
+        return model
+    for state in iter_kmeans(cells, centers, tol=0, max_iter=_START_ITERATIONS):
+        centers = state.model.centers
+    label = nearest(centers, cells.points)[0]
+    if cells.fixed is not None:
+        label = np.where(cells.fixed > 0, cells.fixed - 1, label)
+    center = cells.mean()
+    stats = label_statistics(cells, label, k, center)
+    return m_step(stats, model, center, rules)
+
+
+def label_statistics(
+    cells: Cells, label: NDArray[np.intp], n_classes: int, center: Float64Array
+) -> Statistics:
+    """Sum up cells whose class index 0..K-1 is known, for an M step."""
+    sums, start = 0.0, 0
+    for weights, phi in cells.blocks(center):
+        share = np.zeros((n_classes, len(weights)))
+        part = label[start : start + len(weights)]
+        share[part, np.arange(len(weights))] = weights
+        sums = sums + share @ phi.T
+        start += len(weights)
+    sums = np.asarray(sums)
+    return Statistics(np.nan, sums[:, 0].copy(), sums, np.zeros(n_classes))

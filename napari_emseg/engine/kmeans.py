@@ -1,0 +1,294 @@
+"""K-means on cells: seeding, Lloyd's iteration, the fitted model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from napari_emseg.engine.cells import Cells, Float64Array
+from napari_emseg.engine.state import FitState
+
+# Candidates tried for each new center, of which the best is kept (greedy k-means++).
+_CANDIDATES = 4
+_CHUNK = 16_384
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class KMeansModel:
+    """Centers of K classes; a feature belongs to the nearest.
+
+    Attributes
+    ----------
+    centers : (K, D) ndarray of float64
+        In the units of the features.
+    weights : (K,) ndarray of float64
+        Share of the pixels in each class; sums to 1.
+    variance : float
+        Mean squared distance to the own center, per feature; scales the
+        probabilities of `predict_proba`.
+    """
+
+    centers: Float64Array
+    weights: Float64Array
+    variance: float
+
+    @property
+    def n_classes(self) -> int:
+        """Number of classes K."""
+        return len(self.centers)
+
+    @property
+    def means(self) -> Float64Array:
+        """The centers, under the name that mixtures use."""
+        return self.centers
+
+    def reorder(self, order: NDArray[np.intp]) -> KMeansModel:
+        """Renumber the classes: the new class k is the old class ``order[k - 1]``."""
+        return KMeansModel(self.centers[order], self.weights[order], self.variance)
+
+    def log_joint(self, features: ArrayLike) -> Float64Array:
+        """Give -d²/(2σ²) for each class, (K, …): log-probabilities up to a constant."""
+        x = np.asarray(features, np.float64)
+        distance = squared_distances(
+            self.centers, x.reshape(-1, x.shape[-1]).T
+        ).reshape(-1, *x.shape[:-1])
+        return distance / (-2 * max(self.variance, np.finfo(float).tiny))
+
+    def predict(self, features: ArrayLike) -> NDArray[np.uint8]:
+        """Label (…, D) features 1..K by the nearest center, (…)."""
+        x = np.asarray(features)
+        flat = x.reshape(-1, x.shape[-1])
+        labels = np.empty(len(flat), np.uint8)
+        for start in range(0, len(flat), _CHUNK):
+            part = flat[start : start + _CHUNK].T
+            labels[start : start + _CHUNK] = nearest(self.centers, part)[0]
+        return (labels + np.uint8(1)).reshape(x.shape[:-1])
+
+    def predict_proba(self, features: ArrayLike) -> Float64Array:
+        """Give soft memberships (…, K): those of round classes of equal size."""
+        log = self.log_joint(features)
+        log -= log.max(axis=0)
+        np.exp(log, out=log)
+        log /= log.sum(axis=0)
+        return np.moveaxis(log, 0, -1)
+
+    def score(self, features: ArrayLike) -> float:
+        """Give minus the inertia per pixel: minus the mean squared distance."""
+        x = np.asarray(features)
+        flat = x.reshape(-1, x.shape[-1])
+        total = sum(
+            nearest(self.centers, flat[start : start + _CHUNK].T)[1].sum()
+            for start in range(0, len(flat), _CHUNK)
+        )
+        return -float(total) / len(flat)
+
+
+def squared_distances(centers: Float64Array, points: NDArray[Any]) -> Float64Array:
+    """Squared Euclidean distances (K, M) of (K, D) centers to (D, M) points."""
+    middle = centers.mean(axis=0)
+    x = points - middle[:, np.newaxis]
+    c = centers - middle
+    distance = c @ x
+    distance *= -2
+    distance += np.einsum("kd,kd->k", c, c)[:, np.newaxis]
+    distance += np.einsum("dm,dm->m", x, x)
+    return np.maximum(distance, 0, out=distance)
+
+
+def nearest(
+    centers: Float64Array, points: NDArray[Any]
+) -> tuple[NDArray[np.intp], Float64Array]:
+    """Index of the nearest center for each of (D, M) points, and its squared distance.
+
+    Ties go to the lower number.
+    """
+    distance = squared_distances(centers, points)
+    best = distance.argmin(axis=0)
+    return best, np.take_along_axis(distance, best[np.newaxis], axis=0)[0]
+
+
+def seed_centers(
+    cells: Cells,
+    n_classes: int,
+    *,
+    init: str,
+    rng: np.random.Generator,
+    given: Float64Array | None = None,
+) -> Float64Array:
+    """Choose starting centers among the cells.
+
+    Parameters
+    ----------
+    cells : Cells
+        M weighted points.
+    n_classes : int
+        How many centers are wanted; fewer are given if fewer points are distinct.
+    init : {"kmeans", "random"}
+        Greedy k-means++ [1]_ (several candidates a step, the best kept), or distinct
+        cells drawn by weight.
+    rng : numpy.random.Generator
+        Source of chance.
+    given : (G, D) ndarray, optional
+        Centers that exist already: the new ones keep away from them.
+
+    Returns
+    -------
+    (K, D) ndarray of float64
+        The new centers.
+
+    References
+    ----------
+    .. [1] D. Arthur, S. Vassilvitskii, "k-means++: the advantages of careful
+       seeding", SODA 2007, 1027-1035.
+    """
+    points = np.asarray(cells.points, np.float64)
+    if init == "random":
+        size = min(n_classes, int(np.count_nonzero(cells.weights)))
+        pick = rng.choice(
+            cells.count, size, replace=False, p=cells.weights / cells.total
+        )
+        return np.unique(points[:, pick].T, axis=0)
+    centers: list[Float64Array] = []
+    distance = np.full(cells.count, np.inf)
+    for center in [] if given is None else given:
+        distance = np.minimum(distance, _distance(points, center[np.newaxis])[0])
+    while len(centers) < n_classes:
+        odds = cells.weights * np.where(np.isinf(distance), 1, distance)
+        total = odds.sum()
+        if total <= 0:
+            break
+        draws = np.searchsorted(np.cumsum(odds), rng.random(_CANDIDATES) * total)
+        draws = np.minimum(draws, cells.count - 1)
+        closer = np.minimum(_distance(points, points[:, draws].T), distance)
+        best = int((closer @ cells.weights).argmin())
+        if distance[draws[best]] <= 0:
+            break
+        centers.append(points[:, draws[best]])
+        distance = closer[best]
+    return np.array(centers).reshape(-1, cells.dims)
+
+
+def _distance(points: Float64Array, centers: Float64Array) -> Float64Array:
+    """Squared distances, exactly 0 where a point is a center."""
+    return np.stack(
+        [((points - center[:, np.newaxis]) ** 2).sum(axis=0) for center in centers]
+    )
+
+
+def iter_kmeans(
+    cells: Cells, centers: Float64Array, *, tol: float, max_iter: int, level: str = ""
+) -> Iterator[FitState]:
+    """Run Lloyd's algorithm [1]_ on weighted cells, one state an iteration.
+
+    A class that loses all its cells restarts at the cell which is farthest from its
+    center. Cells with a fixed class stay in it.
+
+    Parameters
+    ----------
+    cells : Cells
+        M weighted points; the spread inside bins counts in the inertia.
+    centers : (K, D) ndarray
+        Where to start.
+    tol : float
+        Stop when the norms of the centers' moves sum to at most this, in units of the
+        features [2]_; 0 stops only when nothing moves, which is after finitely many
+        iterations.
+    max_iter : int
+        Most iterations.
+    level : str, optional
+        Name of the level of detail, passed on to the states.
+
+    Yields
+    ------
+    FitState
+        Its objective is the inertia per pixel of its model's centers; it never rises.
+
+    References
+    ----------
+    .. [1] S. P. Lloyd, "Least squares quantization in PCM", IEEE Trans. Information
+       Theory 28(2), 129-137, 1982.
+    .. [2] R. C. Gonzalez, R. E. Woods, "Digital Image Processing", 4th ed., 10.5.
+    """
+    inside = 0.0
+    if cells.spread is not None:
+        i, j = np.triu_indices(cells.dims)
+        inside = float(cells.spread[i == j].sum(axis=0) @ cells.weights)
+    for iteration in range(max_iter + 1):
+        counts, sums, inertia = _assign(cells, centers)
+        inertia = (inertia + inside) / cells.total
+        moved = np.where(
+            counts[:, np.newaxis] > 0,
+            sums / np.maximum(counts, 1e-300)[:, np.newaxis],
+            centers,
+        )
+        if (counts == 0).any():
+            moved = _refill(cells, centers, moved, np.flatnonzero(counts == 0))
+        move = float(np.linalg.norm(moved - centers, axis=1).sum())
+        done = move <= tol
+        yield FitState(
+            iteration=iteration,
+            objective=inertia,
+            model=KMeansModel(centers, counts / cells.total, inertia / cells.dims),
+            converged=done,
+            level=level,
+            exact=cells.exact,
+        )
+        if done:
+            return
+        centers = moved
+
+
+def _assign(
+    cells: Cells, centers: Float64Array
+) -> tuple[Float64Array, Float64Array, float]:
+    """Sum up the cells of each center: counts (K,), sums (K, D), inertia."""
+    n_classes, dims = centers.shape
+    counts = np.zeros(n_classes)
+    sums = np.zeros((n_classes, dims))
+    inertia = 0.0
+    for start in range(0, cells.count, _CHUNK):
+        part = slice(start, start + _CHUNK)
+        points, weights = cells.points[:, part], cells.weights[part]
+        label, distance = _own(cells, centers, part)
+        counts += np.bincount(label, weights, n_classes)
+        for axis, row in enumerate(points):
+            sums[:, axis] += np.bincount(label, weights * row, n_classes)
+        inertia += float(weights @ distance)
+    return counts, sums, inertia
+
+
+def _own(
+    cells: Cells, centers: Float64Array, part: slice
+) -> tuple[NDArray[np.intp], Float64Array]:
+    """Index of each cell's center, and the squared distance to it."""
+    points = cells.points[:, part]
+    label, distance = nearest(centers, points)
+    if cells.fixed is None:
+        return label, distance
+    fixed = cells.fixed[part]
+    label = np.where(fixed > 0, fixed - 1, label)
+    return label, ((points - centers[label].T) ** 2).sum(axis=0)
+
+
+def _refill(
+    cells: Cells,
+    centers: Float64Array,
+    moved: Float64Array,
+    empty: NDArray[np.intp],
+) -> Float64Array:
+    """Put the centers that lost all cells onto the farthest cells."""
+    distance = np.concatenate(
+        [
+            _own(cells, centers, slice(start, start + _CHUNK))[1]
+            for start in range(0, cells.count, _CHUNK)
+        ]
+    )
+    far = np.argsort(-distance, kind="stable")[: len(empty)]
+    # A cell at distance 0 is a center already: then there are too few colors.
+    far = far[distance[far] > 0]
+    moved[empty[: len(far)]] = cells.points[:, far].T
+    return moved

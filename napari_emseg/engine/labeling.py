@@ -1,0 +1,131 @@
+"""Labels and posteriors of pixels, given a fitted model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_emseg.engine.features import BoolArray, FloatArray, convert
+from napari_emseg.engine.kmeans import KMeansModel
+from napari_emseg.engine.mixture import MixtureModel
+from napari_emseg.engine.palette import Coding
+from napari_emseg.engine.spatial import halo, mean_field
+
+Model = KMeansModel | MixtureModel
+
+# Bond between neighbors at smoothing 1, in nats; best on photographs.
+BOND = 2.0
+SWEEPS = 5
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Labeler:
+    """Everything needed to label any part of an image, without the image.
+
+    Attributes
+    ----------
+    model : KMeansModel or MixtureModel
+        The classes.
+    color : str
+        Color space of the features.
+    coding : Coding or None
+        How values become codes, if the image has a palette.
+    table : ndarray of uint8 or None
+        Label of each code.
+    smoothing : float
+        Strength of the random field; 0 looks labels up, pixel by pixel.
+    edge_scale : float or None
+        Squared contrast that counts as an edge; None smooths across edges too.
+    """
+
+    model: Model
+    color: str
+    coding: Coding | None = None
+    table: NDArray[np.uint8] | None = None
+    smoothing: float = 0.0
+    edge_scale: float | None = None
+
+    @property
+    def halo(self) -> int:
+        """Pixels around a tile that its labels depend on."""
+        return halo(SWEEPS) if self.smoothing > 0 else 0
+
+    def labels(
+        self,
+        values: NDArray[Any],
+        usable: BoolArray | None,
+        seeds: NDArray[np.integer[Any]] | None = None,
+    ) -> NDArray[np.uint8]:
+        """Label the pixels of a tile.
+
+        Parameters
+        ----------
+        values : (*S, C) ndarray
+            Channels of the tile.
+        usable : (*S) ndarray of bool or None
+            Pixels that get a label; the others get 0. None is all.
+        seeds : (*S) ndarray of int, optional
+            Labels that the user fixed; 0 where free.
+
+        Returns
+        -------
+        (*S) ndarray of uint8
+        """
+        if self.smoothing > 0:
+            labels = self.posteriors(values, usable).argmax(axis=0).astype(np.uint8)
+            labels += 1
+        elif self.coding is not None and self.table is not None:
+            labels = self.coding.lookup(self.coding.encode(values), self.table)
+        else:
+            labels = self.model.predict(_features(values, self.color, usable))
+        if seeds is not None:
+            np.copyto(labels, seeds.astype(np.uint8), where=seeds > 0)
+        if usable is not None:
+            labels[~usable] = 0
+        return labels
+
+    def posteriors(self, values: NDArray[Any], usable: BoolArray | None) -> FloatArray:
+        """Give class probabilities (K, *S) float32; 0 where not usable."""
+        features = _features(values, self.color, usable)
+        log = self.model.log_joint(features).astype(np.float32)
+        lead = log.shape[1:-3]
+        if lead:
+            # Time and further axes are independent; space is the last three.
+            out = np.empty_like(log)
+            for at in np.ndindex(lead):
+                inside = None if usable is None else usable[at]
+                out[:, *at] = self._field(log[:, *at], features[at], inside)
+            return out
+        return self._field(log, features, usable)
+
+    def _field(
+        self, log: FloatArray, features: FloatArray, usable: BoolArray | None
+    ) -> FloatArray:
+        return mean_field(
+            log,
+            guide=features if self.edge_scale is not None else None,
+            scale=self.edge_scale,
+            strength=BOND * self.smoothing,
+            sweeps=SWEEPS,
+            valid=usable,
+        )
+
+
+def _features(
+    values: NDArray[Any], color: str, usable: BoolArray | None
+) -> FloatArray:
+    features = convert(values, color)
+    if usable is not None:
+        # Nobody looks at these, but NaN would warn on its way.
+        features[~usable] = 0
+    return features
+
+
+def label_table(model: Model, coding: Coding, codes: NDArray[Any], color: str) -> (
+    NDArray[np.uint8]
+):
+    """Make the look-up table of labels for the codes of a palette."""
+    return coding.table(codes, model.predict(convert(coding.decode(codes), color)))

@@ -1,0 +1,225 @@
+"""Mixtures: the fitted model, Gaussian or Student-t, with or without outliers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import gammaln
+
+from napari_emseg.engine.cells import (
+    Float64Array,
+    feature_rows,
+    pack,
+    products,
+)
+
+_CHUNK_BYTES = 2**20
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MixtureModel:
+    """A mixture of K Gaussian or Student-t classes, and perhaps of outliers.
+
+    Attributes
+    ----------
+    weights : (K,) ndarray of float64
+        Share of each class; sums to 1.
+    means : (K, D) ndarray of float64
+        In the units of the features.
+    covariances : (K, D, D) ndarray of float64
+        Of Student-t classes the scale matrix.
+    df : (K,) ndarray of float64 or None
+        Degrees of freedom of Student-t classes; None for Gaussian ones.
+    outliers : float
+        Share ε of the uniform component.
+    log_uniform : float
+        Its log-density: minus the log of the volume of the features' range.
+    """
+
+    weights: Float64Array
+    means: Float64Array
+    covariances: Float64Array
+    df: Float64Array | None = None
+    outliers: float = 0.0
+    log_uniform: float = 0.0
+
+    @property
+    def n_classes(self) -> int:
+        """Number of classes K."""
+        return len(self.weights)
+
+    def reorder(self, order: NDArray[np.intp]) -> MixtureModel:
+        """Renumber or drop classes: the new class k is the old ``order[k - 1] + 1``."""
+        weights = self.weights[order]
+        return replace(
+            self,
+            weights=weights / weights.sum(),
+            means=self.means[order],
+            covariances=self.covariances[order],
+            df=None if self.df is None else self.df[order],
+        )
+
+    def log_joint(self, features: ArrayLike) -> Float64Array:
+        """Log of weight times density of each class at the features.
+
+        Parameters
+        ----------
+        features : (…, D) array_like
+            What `napari_emseg.features` gives.
+
+        Returns
+        -------
+        (K, …) ndarray of float64
+            Natural logs. Each class carries its part of the outliers: where only they
+            explain a pixel, classes differ by their weights alone.
+        """
+        x = np.asarray(features)
+        flat = x.reshape(-1, x.shape[-1])
+        out = np.empty((self.n_classes, len(flat)))
+        for part, log in self._chunks(flat):
+            out[:, part] = log
+        return out.reshape(-1, *x.shape[:-1])
+
+    def predict(self, features: ArrayLike) -> NDArray[np.uint8]:
+        """Label (…, D) features 1..K by the most probable class, (…)."""
+        x = np.asarray(features)
+        flat = x.reshape(-1, x.shape[-1])
+        out = np.empty(len(flat), np.uint8)
+        for part, log in self._chunks(flat):
+            out[part] = log.argmax(axis=0) + 1
+        return out.reshape(x.shape[:-1])
+
+    def predict_proba(self, features: ArrayLike) -> Float64Array:
+        """Give the posterior probabilities (…, K) of the classes, which sum to 1."""
+        log = self.log_joint(features)
+        normalize(log.reshape(self.n_classes, -1))
+        return np.moveaxis(log, 0, -1)
+
+    def score_samples(self, features: ArrayLike) -> Float64Array:
+        """Give the log-likelihood (…) of each of the (…, D) features, in nats."""
+        x = np.asarray(features)
+        flat = x.reshape(-1, x.shape[-1])
+        out = np.empty(len(flat))
+        for part, log in self._chunks(flat):
+            out[part] = normalize(log)
+        return out.reshape(x.shape[:-1])
+
+    def score(self, features: ArrayLike) -> float:
+        """Give the mean log-likelihood per pixel, in nats; larger is better."""
+        return float(self.score_samples(features).mean())
+
+    def _chunks(self, flat: NDArray[Any]) -> Iterator[tuple[slice, Float64Array]]:
+        center = self.weights @ self.means
+        evaluate = class_log_joint(self, center)
+        rows = feature_rows(self.means.shape[1], full=True)
+        size = max(256, min(8192, _CHUNK_BYTES // (8 * rows)))
+        for start in range(0, len(flat), size):
+            part = slice(start, min(start + size, len(flat)))
+            yield part, evaluate(products(flat[part].T - center[:, np.newaxis]))
+
+
+def normalize(log: Float64Array) -> Float64Array:
+    """Turn log-weights (K, M) into shares in place; return their log-sum-exp (M,)."""
+    top = log.max(axis=0)
+    log -= top
+    cv2.exp(log, log)
+    total = log.sum(axis=0)
+    log /= total
+    return top + np.log(total)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Quadratics:
+    """The squared Mahalanobis distances of all classes, as one matrix over φ.
+
+    Attributes
+    ----------
+    matrix : (K, F) ndarray of float64
+        ``matrix @ phi`` gives δ_k = (x - μ_k)ᵀ Σ_k⁻¹ (x - μ_k).
+    log_det : (K,) ndarray of float64
+        ln |Σ_k|.
+    """
+
+    matrix: Float64Array
+    log_det: Float64Array
+
+
+def quadratics(
+    model: MixtureModel, center: Float64Array, *, full: bool = True
+) -> Quadratics:
+    """Lay a model out for products with φ, centered at `center`."""
+    dims = model.means.shape[1]
+    precision = np.linalg.inv(model.covariances)
+    precision = (precision + precision.transpose(0, 2, 1)) / 2
+    means = model.means - center
+    linear = np.einsum("kij,kj->ki", precision, means)
+    constant = np.einsum("ki,ki->k", means, linear)
+    if full:
+        i, j = np.triu_indices(dims)
+        square = pack(precision) * np.where(i == j, 1.0, 2.0)
+    else:
+        square = np.einsum("kii->ki", precision)
+    return Quadratics(
+        np.hstack([constant[:, np.newaxis], -2 * linear, square]),
+        np.linalg.slogdet(model.covariances)[1],
+    )
+
+
+def log_norm(model: MixtureModel, log_det: Float64Array) -> Float64Array:
+    """Log of the weighted class densities at their peaks, (K,)."""
+    dims = model.means.shape[1]
+    with np.errstate(divide="ignore"):
+        out = np.log(model.weights) + np.log1p(-model.outliers) - log_det / 2
+    if model.df is None:
+        return out - dims / 2 * np.log(2 * np.pi)
+    return (
+        out
+        + gammaln((model.df + dims) / 2)
+        - gammaln(model.df / 2)
+        - dims / 2 * np.log(np.pi * model.df)
+    )
+
+
+def class_log_joint(
+    model: MixtureModel, center: Float64Array
+) -> Callable[[Float64Array], Float64Array]:
+    """Make a function of φ (F, B) that gives log-joints (K, B), outliers shared out."""
+    evaluate = component_log_joint(model, center)
+
+    def with_outliers(phi: Float64Array) -> Float64Array:
+        log = evaluate(phi)
+        if model.outliers > 0:
+            log_share = np.log(model.outliers) + model.log_uniform
+            log_share = log_share + np.log(model.weights)
+            np.logaddexp(log, log_share[:, np.newaxis], out=log)
+        return log
+
+    return with_outliers
+
+
+def component_log_joint(
+    model: MixtureModel, center: Float64Array, *, full: bool = True
+) -> Callable[[Float64Array], Float64Array]:
+    """Make a function of φ (F, B) that gives log-joints (K, B) without outliers."""
+    form = quadratics(model, center, full=full)
+    peak = log_norm(model, form.log_det)
+    if model.df is None:
+        matrix = form.matrix / -2
+        matrix[:, 0] += peak
+        return lambda phi: matrix @ phi
+    df = model.df[:, np.newaxis]
+    power = -(df + model.means.shape[1]) / 2
+
+    def student(phi: Float64Array) -> Float64Array:
+        distance = form.matrix @ phi
+        np.maximum(distance, 0, out=distance)
+        log: Float64Array = power * np.log1p(distance / df)
+        log += peak[:, np.newaxis]
+        return log
+
+    return student

@@ -1,0 +1,233 @@
+"""Palettes: the distinct colors or grey levels of an image, counted exactly."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+# Sorting packed colors wins below this many pixels, a table of 2^24 counts above.
+_SORT_LIMIT = 8_000_000
+# OpenCV counts in float32, which is exact up to this many pixels.
+_EXACT_COUNTS = 2**24
+# Pixels looked up at once, and the width that cv2.remap sees (it takes < 32768).
+_LOOKUP, _WIDTH = 2**17, 1024
+_NO_CODES = np.empty(0, np.uint32)
+
+
+@dataclass(frozen=True, slots=True)
+class Coding:
+    """How the values of an image become integer codes, and back.
+
+    Attributes
+    ----------
+    bits : int
+        8 or 16 for grey levels, 24 for RGB of 8 bit, red in the high bits.
+    offset : int
+        Added to grey levels to make them start at 0 or above.
+    dtype : numpy.dtype
+        Type of the image's values.
+    """
+
+    bits: int
+    offset: int
+    dtype: np.dtype[Any]
+
+    def encode(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Turn (…, C) values into (…) codes: uint8, uint16 or, for RGB, uint32."""
+        if self.bits == 24:
+            flat = values.reshape(1, -1, values.shape[-1])
+            # A fourth byte makes one 32-bit word of each pixel, in a single pass.
+            code = (
+                cv2.COLOR_RGB2BGRA if values.shape[-1] == 3 else cv2.COLOR_RGBA2BGRA
+            )
+            codes = cv2.cvtColor(flat, code).view("<u4").ravel()
+            np.bitwise_and(codes, np.uint32(0xFFFFFF), out=codes)
+            return codes.reshape(values.shape[:-1])
+        level = values[..., 0]
+        narrow = np.uint8 if self.bits == 8 else np.uint16
+        if self.offset == 0 and level.dtype.itemsize == np.dtype(narrow).itemsize:
+            return level.view(narrow)
+        # Levels are offset within 64 bits: an int16 less its minimum would wrap.
+        return (level.astype(np.int64) + self.offset).astype(narrow)
+
+    def decode(self, codes: NDArray[Any]) -> NDArray[Any]:
+        """Turn (M,) codes back into (M, C) values of the image's type."""
+        if self.bits == 24:
+            return np.stack([codes >> 16, codes >> 8 & 255, codes & 255], -1).astype(
+                self.dtype
+            )
+        level = codes.astype(np.int64) - self.offset
+        return level.astype(self.dtype)[:, np.newaxis]
+
+    def table(self, codes: NDArray[Any], entries: NDArray[np.uint8]) -> NDArray[Any]:
+        """Make a look-up table that gives `entries` at `codes`, garbage elsewhere."""
+        table = np.empty(2**self.bits, np.uint8)
+        table[codes] = entries
+        return table
+
+    def lookup(self, codes: NDArray[Any], table: NDArray[Any]) -> NDArray[np.uint8]:
+        """Look each of the (…) codes up in a table of `table`."""
+        if self.bits == 24:
+            return _remap(codes, table)
+        if self.bits == 8 or _lut_takes_16_bit():
+            flat = np.ascontiguousarray(codes).reshape(1, -1)
+            return np.asarray(cv2.LUT(flat, table)).reshape(codes.shape)
+        return table[codes]
+
+
+def _lut_takes_16_bit() -> bool:
+    return int(cv2.__version__.split(".")[0]) >= 5
+
+
+def _remap(codes: NDArray[Any], table: NDArray[Any]) -> NDArray[np.uint8]:
+    """Look 24-bit codes up with cv2.remap: the table is a picture of 4096 x 4096."""
+    flat = codes.ravel()
+    out = np.empty(flat.size, np.uint8)
+    picture = table.reshape(4096, 4096)
+    size = min(_LOOKUP, -(-flat.size // _WIDTH) * _WIDTH)
+    where = np.zeros((size, 2), np.int16)
+    for start in range(0, flat.size, size):
+        part = flat[start : start + size]
+        where[: part.size, 0] = part & 4095
+        where[: part.size, 1] = part >> 12
+        found = cv2.remap(
+            picture, where.reshape(-1, _WIDTH, 2), np.empty(0), cv2.INTER_NEAREST
+        )
+        out[start : start + size] = found.ravel()[: part.size]
+    return out.reshape(codes.shape)
+
+
+def coding_for(
+    dtype: np.dtype[Any], *, channels: int, rgb: bool, span: tuple[int, int] | None
+) -> Coding | None:
+    """Choose the coding of an image, or None if it has no short list of values.
+
+    Parameters
+    ----------
+    dtype : numpy.dtype
+        Type of the values.
+    channels : int
+        Number of channels, alpha left out.
+    rgb : bool
+        Whether they are red, green and blue.
+    span : (int, int) or None
+        Smallest and largest value, needed for integers of more than 16 bit.
+    """
+    if rgb:
+        return Coding(24, 0, dtype) if dtype == np.uint8 else None
+    if channels != 1 or dtype.kind not in "bui":
+        return None
+    if dtype.itemsize <= 2:
+        low = 0 if dtype.kind in "bu" else int(np.iinfo(dtype).min)
+        return Coding(8 * dtype.itemsize, -low, dtype)
+    if span is not None and span[1] - span[0] < 2**16:
+        return Coding(16, -span[0], dtype)
+    return None
+
+
+def count_codes(
+    parts: Iterable[NDArray[Any]], *, bits: int, size: int
+) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
+    """Count how often each code occurs.
+
+    Parameters
+    ----------
+    parts : iterable of ndarray
+        Codes, in parts of any shape; their order does not matter.
+    bits : int
+        Codes are below 2^bits.
+    size : int
+        About how many codes there are in all; decides only the way, not the result.
+
+    Returns
+    -------
+    codes : (M,) ndarray of uint32
+        Distinct codes, rising.
+    counts : (M,) ndarray of int64
+        How often each occurs, exact.
+    """
+    pieces = _pieces(parts)
+    if bits < 24:
+        counts = np.zeros(2**bits, np.int64)
+        for piece in pieces:
+            table = cv2.calcHist([piece], [0], None, [2**bits], [0, 2**bits])
+            counts += table.ravel().astype(np.int64)
+        codes = np.flatnonzero(counts)
+        return codes.astype(np.uint32), counts[codes]
+    if size <= _SORT_LIMIT:
+        every = [piece.ravel() for piece in pieces]
+        return _count_by_sort(np.concatenate(every) if every else _NO_CODES)
+    return _count_by_table(pieces)
+
+
+def _pieces(parts: Iterable[NDArray[Any]]) -> Iterator[NDArray[Any]]:
+    """Yield codes as (1, n) arrays short enough for exact counts in float32."""
+    for part in parts:
+        flat = np.ascontiguousarray(part).reshape(1, -1)
+        for start in range(0, flat.size, _EXACT_COUNTS):
+            yield flat[:, start : start + _EXACT_COUNTS]
+
+
+def _count_by_sort(
+    codes: NDArray[np.uint32],
+) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
+    if codes.size == 0:
+        return codes, np.empty(0, np.int64)
+    codes.sort()
+    starts = np.flatnonzero(np.concatenate([[True], codes[1:] != codes[:-1]]))
+    return codes[starts], np.diff(starts, append=codes.size)
+
+
+def _count_by_table(
+    pieces: Iterable[NDArray[np.uint32]],
+) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
+    codes, counts = _NO_CODES, np.empty(0, np.int64)
+    table = np.zeros((256, 256, 256), np.float32)
+    filled = 0
+    for piece in pieces:
+        if filled + piece.size > _EXACT_COUNTS:
+            codes, counts = _merge(codes, counts, *_occupied(table))
+            table[:] = 0
+            filled = 0
+        # The bytes of a code, lowest first, are blue, green, red.
+        channels = piece.view(np.uint8).reshape(1, -1, 4)
+        cv2.calcHist(
+            [channels], [2, 1, 0], None, [256] * 3, [0, 256] * 3, table, accumulate=True
+        )
+        filled += piece.size
+    return _merge(codes, counts, *_occupied(table))
+
+
+def _occupied(
+    table: NDArray[np.float32],
+) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
+    """List the codes with a count; rows of 256 without any are skipped at once."""
+    rows = table.reshape(-1, 256)
+    used = np.flatnonzero(rows @ np.ones(256, np.float32))
+    row, blue = np.nonzero(rows[used])
+    codes = (used[row] << 8 | blue).astype(np.uint32)
+    return codes, rows[used[row], blue].astype(np.int64)
+
+
+def _merge(
+    codes: NDArray[np.uint32],
+    counts: NDArray[np.int64],
+    more_codes: NDArray[np.uint32],
+    more_counts: NDArray[np.int64],
+) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
+    """Add the counts of two lists of codes."""
+    if codes.size == 0:
+        return more_codes, more_counts
+    # Code and count in one word: sorting words is much faster than an argsort.
+    words = np.concatenate([codes, more_codes]).astype(np.uint64) << np.uint64(40)
+    words |= np.concatenate([counts, more_counts]).astype(np.uint64)
+    words.sort()
+    every = (words >> np.uint64(40)).astype(np.uint32)
+    starts = np.flatnonzero(np.concatenate([[True], every[1:] != every[:-1]]))
+    words &= np.uint64(2**40 - 1)
+    return every[starts], np.add.reduceat(words.astype(np.int64), starts)

@@ -1,0 +1,441 @@
+"""The facade: an image and its parameters go in, a segmentation comes out."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Generator, Iterator
+from concurrent.futures import Executor
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from napari_emseg.engine.census import Census, Part, find_coding, take_census
+from napari_emseg.engine.em import Rules
+from napari_emseg.engine.features import (
+    FloatArray,
+    Picture,
+    as_picture,
+    convert,
+    resolve_color,
+)
+from napari_emseg.engine.fit import iter_fit_kmeans, iter_fit_mixture
+from napari_emseg.engine.kmeans import KMeansModel
+from napari_emseg.engine.labeling import Labeler, Model, label_table
+from napari_emseg.engine.mixture import MixtureModel
+from napari_emseg.engine.spatial import edge_sums
+from napari_emseg.engine.state import FitState
+from napari_emseg.params import Params
+from napari_emseg.segmentation import Segmentation, Source, join_small
+from napari_emseg.tiles import in_order
+
+MAX_CLASSES = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a segmentation is.
+
+    Attributes
+    ----------
+    stage : {"colors", "fit", "label", "smooth"}
+        Counting the colors, fitting the classes, labeling, and joining neighbors.
+    done, total : int
+        Steps of this stage; a total of 0 is not known beforehand.
+    state : FitState or None
+        The latest state of the fit.
+    """
+
+    stage: str
+    done: int
+    total: int
+    state: FitState | None = None
+
+
+def _fit_em(
+    census: Census,
+    params: Params,
+    rng: np.random.Generator,
+    start: Model | None,
+) -> Iterator[FitState]:
+    return iter_fit_mixture(
+        census.cells,
+        n_classes=_count(params),
+        rules=Rules(params.covariance, census.floor),
+        student=params.distribution == "student",
+        outliers=params.outliers,
+        init=params.init,
+        n_init=params.n_init,
+        tol=params.tol,
+        max_iter=params.max_iter,
+        rng=rng,
+        start=start if isinstance(start, MixtureModel) else None,
+    )
+
+
+def _fit_kmeans(
+    census: Census,
+    params: Params,
+    rng: np.random.Generator,
+    start: Model | None,
+) -> Iterator[FitState]:
+    return iter_fit_kmeans(
+        census.cells,
+        n_classes=_count(params),
+        init=params.init,
+        n_init=params.n_init,
+        tol=params.tol,
+        max_iter=params.max_iter,
+        rng=rng,
+        start=start if isinstance(start, KMeansModel) else None,
+    )
+
+
+METHODS = {"em": _fit_em, "kmeans": _fit_kmeans}
+
+
+def features(
+    image: ArrayLike,
+    *,
+    color: str = "auto",
+    channel_axis: int | None = None,
+    rgb: bool | None = None,
+) -> FloatArray:
+    """Turn an image into what is clustered.
+
+    Parameters
+    ----------
+    image : (…, Y, X) or (…, Y, X, 3|4) array_like
+        As for `segment`.
+    color : str, optional
+        Color space, as in `Params`.
+    channel_axis : int, optional
+        Axis of the channels of images that are not RGB.
+    rgb : bool, optional
+        Whether the last axis is RGB(A); guessed by default.
+
+    Returns
+    -------
+    (…, Y, X, D) ndarray of float32
+        Lab and Luv with L in 0..100; other color spaces in 0..100; without
+        conversion the image's own units.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `segment`.
+
+    Examples
+    --------
+    >>> import numpy as np, napari_emseg as emseg
+    >>> white = np.full((2, 2, 3), 255, np.uint8)
+    >>> emseg.features(white).round(2)[0, 0]
+    array([100.,   0.,   0.], dtype=float32)
+    """
+    picture = as_picture(image, channel_axis=channel_axis, rgb=rgb)
+    return convert(picture.read(), resolve_color(picture, color))
+
+
+def segment(
+    image: ArrayLike,
+    *,
+    mask: ArrayLike | None = None,
+    seed_labels: ArrayLike | None = None,
+    model: Model | None = None,
+    channel_axis: int | None = None,
+    rgb: bool | None = None,
+    executor: Executor | None = None,
+    **params: Any,
+) -> Segmentation:
+    """Find the classes of an image on all its pixels.
+
+    Parameters
+    ----------
+    image : (…, Y, X) or (…, Y, X, 3|4) array_like
+        bool, integer or float; numpy, dask, zarr or anything that slices. A last axis
+        of 3 or 4 of uint8, uint16, or float in [0, 1] is RGB(A); alpha only
+        tells which pixels are fully transparent, and these get 0.
+    mask : (…, Y, X) array_like of bool, optional
+        Pixels to segment; the others get label 0.
+    seed_labels : (…, Y, X) array_like of int, optional
+        Labels 1..64 of pixels whose class is known, 0 elsewhere. They keep it, they
+        steer the fit, and their numbers stay; classes without any stay free.
+    model : MixtureModel or KMeansModel, optional
+        A fitted model to apply as it is, instead of a fit.
+    channel_axis : int, optional
+        Axis of the channels of images that are not RGB.
+    rgb : bool, optional
+        Whether the last axis is RGB(A); guessed by default.
+    executor : concurrent.futures.Executor, optional
+        Labels tiles of the image in parallel.
+    **params
+        Fields of `Params`.
+
+    Returns
+    -------
+    Segmentation
+
+    Raises
+    ------
+    TypeError
+        If the image's type cannot be segmented.
+    ValueError
+        If a parameter, a shape or a value is out of bounds; the message names it.
+
+    Warns
+    -----
+    UserWarning
+        If there are fewer classes than asked for.
+
+    Notes
+    -----
+    The labels depend on the image and the parameters alone: not on the memory layout,
+    on the number of threads, or on how the image is cut into blocks.
+
+    References
+    ----------
+    A. P. Dempster, N. M. Laird, D. B. Rubin, "Maximum likelihood from incomplete
+    data via the EM algorithm", J. R. Stat. Soc. B 39(1), 1-38, 1977.
+
+    Examples
+    --------
+    >>> import numpy as np, napari_emseg as emseg
+    >>> image = np.zeros((8, 8), np.uint8)
+    >>> image[2:6, 2:6] = 200
+    >>> emseg.segment(image, n_classes=2).table()["pixels"]
+    array([48, 16])
+    """
+    steps = iter_segment(
+        image,
+        Params(**params),
+        mask=mask,
+        seed_labels=seed_labels,
+        model=model,
+        channel_axis=channel_axis,
+        rgb=rgb,
+        executor=executor,
+    )
+    while True:
+        try:
+            next(steps)
+        except StopIteration as stop:
+            return _result(stop)
+
+
+def _result(stop: StopIteration) -> Segmentation:
+    result = stop.value
+    assert isinstance(result, Segmentation)  # noqa: S101
+    return result
+
+
+def iter_segment(
+    image: ArrayLike,
+    params: Params | None = None,
+    *,
+    mask: ArrayLike | None = None,
+    seed_labels: ArrayLike | None = None,
+    model: Model | None = None,
+    channel_axis: int | None = None,
+    rgb: bool | None = None,
+    executor: Executor | None = None,
+) -> Generator[Progress, None, Segmentation]:
+    """Segment an image step by step; to cancel, stop iterating.
+
+    Parameters
+    ----------
+    image, mask, seed_labels, model, channel_axis, rgb, executor
+        As for `segment`. They are checked at once, before the first step.
+    params : Params, optional
+        Everything else.
+
+    Yields
+    ------
+    Progress
+        For every part counted, iteration, and tile.
+
+    Returns
+    -------
+    Segmentation
+
+    Examples
+    --------
+    >>> import numpy as np, napari_emseg as emseg
+    >>> image = np.arange(16, dtype=np.uint8).reshape(4, 4)
+    >>> steps = emseg.iter_segment(image, emseg.Params(n_classes=2, smoothing=0))
+    >>> sorted({step.stage for step in steps})
+    ['colors', 'fit', 'label']
+    """
+    params = Params() if params is None else params
+    picture = as_picture(image, channel_axis=channel_axis, rgb=rgb)
+    color = resolve_color(picture, params.color)
+    source = Source(
+        picture, _as_mask(mask, picture.shape), _as_seeds(seed_labels, picture.shape)
+    )
+    return _steps(source, params, color, model, executor)
+
+
+def _as_mask(mask: ArrayLike | None, shape: tuple[int, ...]) -> Any:
+    if mask is None:
+        return None
+    array = np.asarray(mask)
+    if array.shape != shape:
+        raise ValueError(
+            f"mask has shape {array.shape}, but the image has {shape}; give one value "
+            "for each pixel, without channels"
+        )
+    return array.astype(bool)
+
+
+def _as_seeds(seeds: ArrayLike | None, shape: tuple[int, ...]) -> Any:
+    if seeds is None:
+        return None
+    array = np.asarray(seeds)
+    if array.shape != shape or array.dtype.kind not in "bui":
+        raise ValueError(
+            f"seed_labels has shape {array.shape} and type {array.dtype}, but integers "
+            f"of the image's shape {shape} are needed"
+        )
+    if array.min() < 0 or array.max() > MAX_CLASSES:
+        raise ValueError(
+            f"seed_labels has labels from {array.min()} to {array.max()}, but 0 (free) "
+            f"to {MAX_CLASSES} are allowed; renumber them"
+        )
+    return array.astype(np.uint8) if array.any() else None
+
+
+def _steps(
+    source: Source,
+    params: Params,
+    color: str,
+    model: Model | None,
+    executor: Executor | None,
+) -> Generator[Progress, None, Segmentation]:
+    picture = source.picture
+    coding = find_coding(picture)
+    yield Progress("colors", 0, 0)
+    census = take_census(picture, _parts(source), color=color, coding=coding)
+    states: list[FitState] = []
+    if model is None:
+        fit = METHODS[params.method](
+            census, params, np.random.default_rng(params.seed), None
+        )
+        for state in fit:
+            states.append(_canonical(state, pinned=source.seeds is not None))
+            yield Progress("fit", len(states), 0, states[-1])
+        model = states[-1].model
+        if source.seeds is None:
+            model = model.reorder(np.flatnonzero(model.weights > 0))
+        _report_classes(model, params)
+    elif model.means.shape[1] != census.cells.dims:
+        raise ValueError(
+            f"the model has {model.means.shape[1]} features, but this image has "
+            f"{census.cells.dims} in color={color!r}; use the color space it was "
+            "fitted in"
+        )
+    labeler = Labeler(model, color, coding, smoothing=params.smoothing)
+    if params.smoothing > 0:
+        if params.edges:
+            labeler = replace(labeler, edge_scale=_edge_scale(source, color))
+    elif coding is not None:
+        table = label_table(model, coding, census.codes, color)
+        labeler = replace(labeler, table=table)
+    objective = tuple(state.objective for state in states)
+    levels = tuple(state.level for state in states)
+    converged = states[-1].converged if states else True
+    del census
+    labels = yield from _label(source, labeler, executor)
+    if params.min_size > 1:
+        labels = join_small(source, labels, color, params.min_size)[1]
+    return Segmentation(
+        labels, model, params, objective, levels, converged, source, labeler
+    )
+
+
+def _parts(source: Source) -> Iterator[Part]:
+    """Read the usable pixels of each tile, with the classes fixed for them."""
+    for tile in source.tiles(0):
+        values, inside = source.read(tile.write)
+        flat = values.reshape(-1, values.shape[-1])
+        fixed = None if source.seeds is None else source.seeds[tile.write].ravel()
+        if inside is not None:
+            flat = flat[inside.ravel()]
+            fixed = None if fixed is None else fixed[inside.ravel()]
+        yield flat, fixed
+
+
+def _count(params: Params) -> int:
+    if params.n_classes == "auto":
+        raise ValueError("n_classes='auto' must be resolved before a fit")
+    return params.n_classes
+
+
+def _canonical(state: FitState, *, pinned: bool) -> FitState:
+    """Number the classes from dark to bright, unless the user's seeds number them."""
+    if pinned:
+        return state
+    order = np.lexsort(state.model.means.T[::-1])
+    return replace(state, model=state.model.reorder(order))
+
+
+def _report_classes(model: Model, params: Params) -> None:
+    if model.n_classes < _count(params):
+        warnings.warn(
+            f"{model.n_classes} class(es) found where {params.n_classes} were asked "
+            "for: the image has no more different values",
+            stacklevel=3,
+        )
+
+
+def _edge_scale(source: Source, color: str) -> float:
+    """Mean squared contrast of neighbors, over the whole image."""
+    sums = np.zeros(2)
+    for tile in source.tiles(0):
+        # One pixel more behind the tile, so that each pair of neighbors counts once.
+        where = tuple(
+            slice(part.start, min(part.stop + 1, length))
+            for part, length in zip(tile.write, source.picture.shape, strict=True)
+        )
+        values, inside = source.read(where)
+        found = convert(values, color)
+        if inside is not None:
+            found[~inside] = 0
+        core = tuple(part.stop - part.start for part in tile.write)
+        lead = found.ndim - 1 - min(len(core), 3)
+        key = (0,) * lead
+        sums += edge_sums(
+            found[key],
+            core=core[lead:],
+            valid=None if inside is None else inside[key],
+        )
+    return float(sums[0] / sums[1]) if sums[1] else 0.0
+
+
+def _label(
+    source: Source, labeler: Labeler, executor: Executor | None
+) -> Generator[Progress, None, NDArray[np.uint8]]:
+    grid = source.tiles(labeler.halo)
+    labels = np.empty(source.picture.shape, np.uint8)
+    stage = "smooth" if labeler.smoothing > 0 else "label"
+
+    def work() -> Iterator[tuple[Any, ...]]:
+        for tile in grid:
+            seeds = None if source.seeds is None else source.seeds[tile.read]
+            yield (*source.read(tile.read), seeds)
+
+    found = in_order(labeler.labels, work(), executor)
+    for done, (tile, part) in enumerate(zip(grid, found, strict=True), start=1):
+        labels[tile.write] = part[tile.inner]
+        yield Progress(stage, done, len(grid))
+    return labels
+
+
+__all__ = [
+    "METHODS",
+    "Picture",
+    "Progress",
+    "Segmentation",
+    "features",
+    "iter_segment",
+    "segment",
+]

@@ -1,0 +1,255 @@
+"""The result: labels of one image, and all that is known of its classes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_emseg.engine.components import absorb_small, components
+from napari_emseg.engine.features import (
+    BoolArray,
+    FloatArray,
+    Picture,
+    convert,
+    unit_rgb,
+    usable,
+)
+from napari_emseg.engine.labeling import Labeler, Model
+from napari_emseg.params import Params
+from napari_emseg.tiles import Slices, Tile, tiles
+
+LabelArray = NDArray[np.unsignedinteger[Any]]
+# Pixels of one tile along each of its axes; a volume's tile holds as many.
+_TILE = {2: 1024, 3: 192}
+
+
+@dataclass(frozen=True)
+class Source:
+    """What is segmented: a picture, and the pixels of it that count.
+
+    Attributes
+    ----------
+    picture : Picture
+        The image.
+    mask : (*S) ndarray of bool or None
+        Pixels inside; None is all.
+    seeds : (*S) ndarray of uint8 or None
+        Labels that the user fixed; 0 where free.
+    """
+
+    picture: Picture
+    mask: BoolArray | None
+    seeds: NDArray[np.uint8] | None
+
+    def tiles(self, halo: int) -> list[Tile]:
+        """Cut the image into tiles of its last two or three axes."""
+        shape = self.picture.shape
+        n = min(len(shape), 3)
+        size = (1,) * (len(shape) - n) + (_TILE[n],) * n
+        return tiles(shape, size, halo)
+
+    def read(self, where: Slices) -> tuple[NDArray[Any], BoolArray | None]:
+        """Read the channels (*S, C) of a part, and which of its pixels count."""
+        values = self.picture.read(where)
+        mask = None if self.mask is None else self.mask[where]
+        return values, usable(values, rgb=self.picture.rgb, mask=mask)
+
+
+@dataclass(frozen=True, eq=False)
+class Segmentation:
+    """Labels of one image and all that is needed to make them again.
+
+    Attributes
+    ----------
+    labels : (…) ndarray of unsigned int
+        1..K, darkest class first; 0 outside the mask and where not finite or
+        transparent.
+    model : MixtureModel or KMeansModel
+        The fitted classes; ``model.predict`` takes `napari_emseg.features`.
+    params : Params
+        What was asked for.
+    objective : tuple of float
+        One number per iteration: mean log-likelihood in nats, or inertia per pixel.
+    levels : tuple of str
+        Level of detail of each iteration; the likelihood is exact on "exact", and a
+        lower bound on bins.
+    converged : bool
+        Whether the fit ended because nothing was left to gain.
+    """
+
+    labels: LabelArray
+    model: Model
+    params: Params
+    objective: tuple[float, ...]
+    levels: tuple[str, ...]
+    converged: bool
+    source: Source
+    labeler: Labeler
+
+    def __repr__(self) -> str:
+        """Say what a reader wants to know first."""
+        shape = " x ".join(str(n) for n in self.labels.shape)
+        end = "converged" if self.converged else "not converged"
+        return f"Segmentation({shape}, {self.n_classes} classes, {end})"
+
+    @property
+    def n_classes(self) -> int:
+        """Number of classes K: fewer than asked for if the image has no more."""
+        return self.model.n_classes
+
+    def probabilities(self) -> FloatArray:
+        """Posterior probabilities of the classes, after smoothing.
+
+        Returns
+        -------
+        (K, …) ndarray of float32
+            Sums to 1 over K; 0 where there is no label.
+        """
+        out = np.empty((self.n_classes, *self.labels.shape), np.float32)
+        for tile in self.source.tiles(self.labeler.halo):
+            out[:, *tile.write] = self._posteriors(tile)
+        return out
+
+    def uncertainty(self) -> FloatArray:
+        """Entropy of the class probabilities, as a share of the largest possible.
+
+        Returns
+        -------
+        (…) ndarray of float32
+            0: certain, or no label; 1: all classes alike.
+        """
+        out = np.zeros(self.labels.shape, np.float32)
+        if self.n_classes == 1:
+            return out
+        for tile in self.source.tiles(self.labeler.halo):
+            p = self._posteriors(tile)
+            entropy = -(p * np.log(np.maximum(p, 1e-30))).sum(axis=0)
+            out[tile.write] = entropy / np.log(self.n_classes)
+        return np.clip(out, 0, 1, out=out)
+
+    def _posteriors(self, tile: Tile) -> FloatArray:
+        """Posteriors of a tile; where the user fixed the class, it is certain."""
+        found = self.labeler.posteriors(*self.source.read(tile.read))[:, *tile.inner]
+        if self.source.seeds is None:
+            return found
+        seeds = self.source.seeds[tile.write]
+        fixed = (seeds > 0) & (self.labels[tile.write] > 0)
+        found[:, fixed] = 0
+        found[seeds[fixed] - 1, fixed.nonzero()] = 1
+        return found
+
+    def regions(self, min_size: int = 0) -> NDArray[np.int32]:
+        """Connected pieces of the classes.
+
+        Parameters
+        ----------
+        min_size : int, optional
+            Pieces of fewer pixels join the neighbor whose mean feature is nearest,
+            smallest first; those without a neighbor stay.
+
+        Returns
+        -------
+        (…) ndarray of int32
+            1..R; 0 where there is no label.
+        """
+        return join_small(self.source, self.labels, self.labeler.color, min_size)[0]
+
+    def table(self) -> dict[str, NDArray[Any]]:
+        """Describe each class.
+
+        Returns
+        -------
+        dict of str to ndarray
+            "label" (K,) int; "pixels" (K,) int; "fraction" (K,) float, of all labeled
+            pixels; "mean" (K, C) float, per channel in the image's own units, NaN for
+            a class without pixels.
+        """
+        pixels, mean = self._measures
+        label = np.arange(1, self.n_classes + 1)
+        fraction = pixels / max(int(pixels.sum()), 1)
+        return {
+            "label": label,
+            "pixels": pixels.copy(),
+            "fraction": fraction,
+            "mean": mean.copy(),
+        }
+
+    @cached_property
+    def _measures(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        k, picture = self.n_classes, self.source.picture
+        pixels = np.zeros(k + 1, np.int64)
+        sums = np.zeros((k + 1, picture.channels))
+        for tile in self.source.tiles(0):
+            label = self.labels[tile.write].ravel()
+            pixels += np.bincount(label, minlength=k + 1)
+            values = picture.read(tile.write)
+            for c in range(picture.channels):
+                channel = np.where(label > 0, values[..., c].ravel(), 0)
+                sums[:, c] += np.bincount(label, channel, k + 1)
+        with np.errstate(invalid="ignore"):
+            mean = sums / pixels[:, np.newaxis]
+        return pixels[1:], mean[1:]
+
+    @cached_property
+    def class_colors(self) -> NDArray[np.float64]:
+        """Colors (K, 3) in [0, 1] to show the classes in.
+
+        The mean color of RGB images; greys in the order of the means for one
+        channel, a color scale for several.
+        """
+        mean = self._measures[1]
+        picture = self.source.picture
+        if picture.rgb:
+            full = 1.0 if picture.dtype.kind == "f" else np.iinfo(picture.dtype).max
+            return np.clip(np.nan_to_num(mean) / full, 0, 1)
+        steps = np.linspace(0.15, 1, self.n_classes)
+        if picture.channels == 1:
+            return np.repeat(steps[:, np.newaxis], 3, axis=1)
+        scale = cv2.applyColorMap(
+            (steps * 255).astype(np.uint8)[:, np.newaxis], cv2.COLORMAP_VIRIDIS
+        )
+        return unit_rgb(scale[:, 0, ::-1]).astype(np.float64)
+
+
+def join_small(
+    source: Source, labels: LabelArray, color: str, min_size: int
+) -> tuple[NDArray[np.int32], LabelArray]:
+    """Find the regions of labels, absorb small ones, and relabel what they cover.
+
+    Returns
+    -------
+    regions : (…) ndarray of int32
+        1..R, 0 where there is no label.
+    labels : (…) ndarray of unsigned int
+        The class of the region that each pixel now belongs to.
+    """
+    regions = components(labels)
+    if min_size <= 1:
+        return regions, labels
+    count = int(regions.max()) + 1
+    sums: NDArray[np.float64] | None = None
+    for part, features in _features(source, color):
+        flat = regions[part].ravel()
+        found = np.stack([np.bincount(flat, f, count) for f in features], axis=1)
+        sums = found if sums is None else sums + found
+    if sums is None:
+        return regions, labels
+    of_region = np.zeros(count, labels.dtype)
+    of_region[regions] = labels
+    regions, keeper = absorb_small(regions, sums, min_size)
+    return regions, of_region[keeper][regions]
+
+
+def _features(source: Source, color: str) -> Iterator[tuple[Slices, FloatArray]]:
+    for tile in source.tiles(0):
+        values, inside = source.read(tile.write)
+        features = convert(values, color)
+        if inside is not None:
+            features[~inside] = 0
+        yield tile.write, features.reshape(-1, features.shape[-1]).T
