@@ -5,7 +5,6 @@ Every option that decides a segmentation is read from `Params`; none is named he
 
 from __future__ import annotations
 
-import inspect
 import sys
 import time
 import warnings
@@ -14,7 +13,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
-import pydantic
 from cyclopts import App, CycloptsError, Parameter
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
@@ -22,11 +20,12 @@ from rich.text import Text
 
 from napari_emseg import files, samples, window
 from napari_emseg.engine.mixture import MixtureModel
+from napari_emseg.options import options_of_params, params_of_options
 from napari_emseg.params import Params
 from napari_emseg.segment import iter_segment
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator, Sequence
+    from collections.abc import Generator, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -106,38 +105,6 @@ def main(tokens: Sequence[str] | None = None) -> int:
     return DONE if status is None else int(status)
 
 
-def options_of_params(command: Callable[..., int]) -> Callable[..., int]:
-    """Give `command` one option for each field of `Params`.
-
-    Parameters
-    ----------
-    command : callable
-        Takes the fields as ``**options``.
-
-    Returns
-    -------
-    callable
-        The same function; its signature now spells the options out.
-    """
-    own = inspect.signature(command, eval_str=True)
-    *spelled, _ = own.parameters.values()
-    properties = Params.model_json_schema()["properties"]
-    for name, field in Params.model_fields.items():
-        text = f"{field.title}. {field.description}{_bounds(properties[name])}"
-        option = Parameter(help=text, group="Segmentation")
-        spelled.append(
-            inspect.Parameter(
-                name,
-                inspect.Parameter.KEYWORD_ONLY,
-                default=field.get_default(),
-                annotation=Annotated[field.annotation, option],
-            )
-        )
-    command.__dict__["__signature__"] = own.replace(parameters=spelled)
-    command.__annotations__ = {p.name: p.annotation for p in spelled}
-    return command
-
-
 @app.command
 @options_of_params
 def segment(
@@ -150,7 +117,7 @@ def segment(
     **options: Any,
 ) -> int:
     """Segment pictures and write their labels."""
-    params = _params(options)
+    params = params_of_options(options)
     status = DONE
     for source, job in zip(images, _jobs(images, output, overlay), strict=True):
         try:
@@ -195,29 +162,6 @@ def demo(*, output: Folder = Path("demo-output")) -> int:
     )
     _segment(pixels, None, Params(), job, force=True)
     return DONE
-
-
-def _params(options: dict[str, Any]) -> Params:
-    """Check the options; say what is wrong in the words of the command line."""
-    try:
-        return Params(**options)
-    except pydantic.ValidationError as error:
-        faults = {
-            f"--{str(fault['loc'][0]).replace('_', '-')} {fault['input']}: "
-            f"{fault['msg'][:1].lower()}{fault['msg'][1:]}": None
-            for fault in error.errors()
-        }
-        raise ValueError(
-            f"{'; '.join(faults)}; see napari-emseg segment --help"
-        ) from error
-
-
-def _bounds(schema: dict[str, Any]) -> str:
-    """Return the bounds of a field as text, out of its JSON schema."""
-    for part in (schema, *schema.get("anyOf", ())):
-        if "minimum" in part and "maximum" in part:
-            return f" [range: {part['minimum']} to {part['maximum']}]"
-    return ""
 
 
 def _jobs(images: list[Path], output: Path, overlay: Path | None) -> list[Job]:

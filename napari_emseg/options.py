@@ -1,0 +1,90 @@
+"""The parameters as options of the command line, derived from their declaration."""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING, Annotated, Any
+
+import pydantic
+from cyclopts import Parameter
+
+from napari_emseg.params import Params
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def options_of_params(command: Callable[..., int]) -> Callable[..., int]:
+    """Give `command` one option for each field of `Params`.
+
+    Parameters
+    ----------
+    command : callable
+        Takes the fields as ``**options``.
+
+    Returns
+    -------
+    callable
+        The same function; its signature now spells the options out.
+    """
+    own = inspect.signature(command, eval_str=True)
+    *spelled, _ = own.parameters.values()
+    properties = Params.model_json_schema()["properties"]
+    for name, field in Params.model_fields.items():
+        text = f"{field.title}. {field.description}{_bounds(properties[name])}"
+        option = Parameter(help=text, group="Segmentation")
+        spelled.append(
+            inspect.Parameter(
+                name,
+                inspect.Parameter.KEYWORD_ONLY,
+                default=field.get_default(),
+                annotation=Annotated[field.annotation, option],
+            )
+        )
+    command.__dict__["__signature__"] = own.replace(parameters=spelled)
+    command.__annotations__ = {p.name: p.annotation for p in spelled}
+    return command
+
+
+def params_of_options(options: dict[str, Any]) -> Params:
+    """Return the parameters that the options make.
+
+    Parameters
+    ----------
+    options : dict
+        Values by the names of the fields.
+
+    Returns
+    -------
+    Params
+        Checked.
+
+    Raises
+    ------
+    ValueError
+        In one line and in the words of the command line.
+
+    Examples
+    --------
+    >>> params_of_options({"n_classes": 3})
+    Params(n_classes=3)
+    """
+    try:
+        return Params(**options)
+    except pydantic.ValidationError as error:
+        faults = {
+            f"--{str(fault['loc'][0]).replace('_', '-')} {fault['input']}: "
+            f"{fault['msg'][:1].lower()}{fault['msg'][1:]}": None
+            for fault in error.errors()
+        }
+        raise ValueError(
+            f"{'; '.join(faults)}; see napari-emseg segment --help"
+        ) from error
+
+
+def _bounds(schema: dict[str, Any]) -> str:
+    """Return the bounds of a field as text, out of its JSON schema."""
+    for part in (schema, *schema.get("anyOf", ())):
+        if "minimum" in part and "maximum" in part:
+            return f" [range: {part['minimum']} to {part['maximum']}]"
+    return ""
