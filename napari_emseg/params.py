@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
+
+if TYPE_CHECKING:
+    from pydantic.config import JsonDict
 
 Method = Literal["em", "kmeans"]
 Color = Literal[
@@ -15,7 +18,7 @@ Distribution = Literal["gaussian", "student"]
 Init = Literal["kmeans", "random"]
 
 # Marks the parameters that a form shows at first; the rest waits under "More".
-MAIN = {"main": True}
+MAIN: JsonDict = {"main": True}
 
 
 class Params(BaseModel):
@@ -144,8 +147,4 @@ class Params(BaseModel):
     def __repr_args__(self) -> list[tuple[str, object]]:
         """Show only what differs from the defaults."""
         fields = type(self).model_fields
-        return [
-            (name, value)
-            for name, value in self
-            if value != fields[name].default
-        ]
+        return [(name, value) for name, value in self if value != fields[name].default]

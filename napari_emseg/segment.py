@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Generator, Iterator
-from concurrent.futures import Executor
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
 
-from napari_emseg.engine.census import Census, Part, find_coding, take_census
+from napari_emseg.engine.census import Census, find_coding, take_census
 from napari_emseg.engine.em import Rules
 from napari_emseg.engine.features import (
     FloatArray,
-    Picture,
     as_picture,
     convert,
     resolve_color,
@@ -24,33 +20,20 @@ from napari_emseg.engine.fit import iter_fit_kmeans, iter_fit_mixture
 from napari_emseg.engine.kmeans import KMeansModel
 from napari_emseg.engine.labeling import Labeler, Model, label_table
 from napari_emseg.engine.mixture import MixtureModel
-from napari_emseg.engine.spatial import edge_sums
-from napari_emseg.engine.state import FitState
 from napari_emseg.params import Params
-from napari_emseg.segmentation import Segmentation, Source, join_small
+from napari_emseg.progress import Progress as Progress
+from napari_emseg.segmentation import Segmentation as Segmentation
+from napari_emseg.segmentation import join_small
+from napari_emseg.source import Source, as_source
 from napari_emseg.tiles import in_order
 
-MAX_CLASSES = 64
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator
+    from concurrent.futures import Executor
 
+    from numpy.typing import ArrayLike, NDArray
 
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a segmentation is.
-
-    Attributes
-    ----------
-    stage : {"colors", "fit", "label", "smooth"}
-        Counting the colors, fitting the classes, labeling, and joining neighbors.
-    done, total : int
-        Steps of this stage; a total of 0 is not known beforehand.
-    state : FitState or None
-        The latest state of the fit.
-    """
-
-    stage: str
-    done: int
-    total: int
-    state: FitState | None = None
+    from napari_emseg.engine.state import FitState
 
 
 def _fit_em(
@@ -225,7 +208,7 @@ def segment(
 
 def _result(stop: StopIteration) -> Segmentation:
     result = stop.value
-    assert isinstance(result, Segmentation)  # noqa: S101
+    assert isinstance(result, Segmentation)
     return result
 
 
@@ -269,39 +252,8 @@ def iter_segment(
     params = Params() if params is None else params
     picture = as_picture(image, channel_axis=channel_axis, rgb=rgb)
     color = resolve_color(picture, params.color)
-    source = Source(
-        picture, _as_mask(mask, picture.shape), _as_seeds(seed_labels, picture.shape)
-    )
+    source = as_source(picture, mask, seed_labels)
     return _steps(source, params, color, model, executor)
-
-
-def _as_mask(mask: ArrayLike | None, shape: tuple[int, ...]) -> Any:
-    if mask is None:
-        return None
-    array = np.asarray(mask)
-    if array.shape != shape:
-        raise ValueError(
-            f"mask has shape {array.shape}, but the image has {shape}; give one value "
-            "for each pixel, without channels"
-        )
-    return array.astype(bool)
-
-
-def _as_seeds(seeds: ArrayLike | None, shape: tuple[int, ...]) -> Any:
-    if seeds is None:
-        return None
-    array = np.asarray(seeds)
-    if array.shape != shape or array.dtype.kind not in "bui":
-        raise ValueError(
-            f"seed_labels has shape {array.shape} and type {array.dtype}, but integers "
-            f"of the image's shape {shape} are needed"
-        )
-    if array.min() < 0 or array.max() > MAX_CLASSES:
-        raise ValueError(
-            f"seed_labels has labels from {array.min()} to {array.max()}, but 0 (free) "
-            f"to {MAX_CLASSES} are allowed; renumber them"
-        )
-    return array.astype(np.uint8) if array.any() else None
 
 
 def _steps(
@@ -314,7 +266,7 @@ def _steps(
     picture = source.picture
     coding = find_coding(picture)
     yield Progress("colors", 0, 0)
-    census = take_census(picture, _parts(source), color=color, coding=coding)
+    census = take_census(picture, source.parts(), color=color, coding=coding)
     states: list[FitState] = []
     if model is None:
         fit = METHODS[params.method](
@@ -336,7 +288,7 @@ def _steps(
     labeler = Labeler(model, color, coding, smoothing=params.smoothing)
     if params.smoothing > 0:
         if params.edges:
-            labeler = replace(labeler, edge_scale=_edge_scale(source, color))
+            labeler = replace(labeler, edge_scale=source.edge_scale(color))
     elif coding is not None:
         table = label_table(model, coding, census.codes, color)
         labeler = replace(labeler, table=table)
@@ -350,18 +302,6 @@ def _steps(
     return Segmentation(
         labels, model, params, objective, levels, converged, source, labeler
     )
-
-
-def _parts(source: Source) -> Iterator[Part]:
-    """Read the usable pixels of each tile, with the classes fixed for them."""
-    for tile in source.tiles(0):
-        values, inside = source.read(tile.write)
-        flat = values.reshape(-1, values.shape[-1])
-        fixed = None if source.seeds is None else source.seeds[tile.write].ravel()
-        if inside is not None:
-            flat = flat[inside.ravel()]
-            fixed = None if fixed is None else fixed[inside.ravel()]
-        yield flat, fixed
 
 
 def _count(params: Params) -> int:
@@ -387,30 +327,6 @@ def _report_classes(model: Model, params: Params) -> None:
         )
 
 
-def _edge_scale(source: Source, color: str) -> float:
-    """Mean squared contrast of neighbors, over the whole image."""
-    sums = np.zeros(2)
-    for tile in source.tiles(0):
-        # One pixel more behind the tile, so that each pair of neighbors counts once.
-        where = tuple(
-            slice(part.start, min(part.stop + 1, length))
-            for part, length in zip(tile.write, source.picture.shape, strict=True)
-        )
-        values, inside = source.read(where)
-        found = convert(values, color)
-        if inside is not None:
-            found[~inside] = 0
-        core = tuple(part.stop - part.start for part in tile.write)
-        lead = found.ndim - 1 - min(len(core), 3)
-        key = (0,) * lead
-        sums += edge_sums(
-            found[key],
-            core=core[lead:],
-            valid=None if inside is None else inside[key],
-        )
-    return float(sums[0] / sums[1]) if sums[1] else 0.0
-
-
 def _label(
     source: Source, labeler: Labeler, executor: Executor | None
 ) -> Generator[Progress, None, NDArray[np.uint8]]:
@@ -428,14 +344,3 @@ def _label(
         labels[tile.write] = part[tile.inner]
         yield Progress(stage, done, len(grid))
     return labels
-
-
-__all__ = [
-    "METHODS",
-    "Picture",
-    "Progress",
-    "Segmentation",
-    "features",
-    "iter_segment",
-    "segment",
-]

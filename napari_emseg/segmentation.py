@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -13,52 +12,17 @@ from numpy.typing import NDArray
 
 from napari_emseg.engine.components import absorb_small, components
 from napari_emseg.engine.features import (
-    BoolArray,
     FloatArray,
-    Picture,
-    convert,
     unit_rgb,
-    usable,
 )
-from napari_emseg.engine.labeling import Labeler, Model
-from napari_emseg.params import Params
-from napari_emseg.tiles import Slices, Tile, tiles
+
+if TYPE_CHECKING:
+    from napari_emseg.engine.labeling import Labeler, Model
+    from napari_emseg.params import Params
+    from napari_emseg.source import Source
+    from napari_emseg.tiles import Tile
 
 LabelArray = NDArray[np.unsignedinteger[Any]]
-# Pixels of one tile along each of its axes; a volume's tile holds as many.
-_TILE = {2: 1024, 3: 192}
-
-
-@dataclass(frozen=True)
-class Source:
-    """What is segmented: a picture, and the pixels of it that count.
-
-    Attributes
-    ----------
-    picture : Picture
-        The image.
-    mask : (*S) ndarray of bool or None
-        Pixels inside; None is all.
-    seeds : (*S) ndarray of uint8 or None
-        Labels that the user fixed; 0 where free.
-    """
-
-    picture: Picture
-    mask: BoolArray | None
-    seeds: NDArray[np.uint8] | None
-
-    def tiles(self, halo: int) -> list[Tile]:
-        """Cut the image into tiles of its last two or three axes."""
-        shape = self.picture.shape
-        n = min(len(shape), 3)
-        size = (1,) * (len(shape) - n) + (_TILE[n],) * n
-        return tiles(shape, size, halo)
-
-    def read(self, where: Slices) -> tuple[NDArray[Any], BoolArray | None]:
-        """Read the channels (*S, C) of a part, and which of its pixels count."""
-        values = self.picture.read(where)
-        mask = None if self.mask is None else self.mask[where]
-        return values, usable(values, rgb=self.picture.rgb, mask=mask)
 
 
 @dataclass(frozen=True, eq=False)
@@ -233,23 +197,11 @@ def join_small(
     if min_size <= 1:
         return regions, labels
     count = int(regions.max()) + 1
-    sums: NDArray[np.float64] | None = None
-    for part, features in _features(source, color):
+    sums = np.zeros((count, 1))
+    for part, features in source.features(color):
         flat = regions[part].ravel()
-        found = np.stack([np.bincount(flat, f, count) for f in features], axis=1)
-        sums = found if sums is None else sums + found
-    if sums is None:
-        return regions, labels
+        sums = sums + np.stack([np.bincount(flat, f, count) for f in features], axis=1)
     of_region = np.zeros(count, labels.dtype)
     of_region[regions] = labels
     regions, keeper = absorb_small(regions, sums, min_size)
     return regions, of_region[keeper][regions]
-
-
-def _features(source: Source, color: str) -> Iterator[tuple[Slices, FloatArray]]:
-    for tile in source.tiles(0):
-        values, inside = source.read(tile.write)
-        features = convert(values, color)
-        if inside is not None:
-            features[~inside] = 0
-        yield tile.write, features.reshape(-1, features.shape[-1]).T

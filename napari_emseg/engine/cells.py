@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 Float64Array = NDArray[np.float64]
 # Columns of one block: long enough to hide Python, short enough for the cache.
@@ -192,10 +195,13 @@ def coarsen(cells: Cells, bits: int) -> Cells:
     if cells.fixed is not None:
         key = key + (cells.fixed << (bits * cells.dims))
     boxes, group = _group(key)
-    total = np.bincount(group, cells.weights, boxes)
+    total = np.bincount(group, cells.weights, boxes).astype(np.float64)
     center = cells.mean()[:, np.newaxis]
     first = np.stack(
-        [np.bincount(group, cells.weights * row, boxes) for row in cells.points - center]
+        [
+            np.bincount(group, cells.weights * row, boxes)
+            for row in cells.points - center
+        ]
     )
     mean = first / total
     i, j = np.triu_indices(cells.dims)

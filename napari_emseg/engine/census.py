@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +11,9 @@ from numpy.typing import NDArray
 from napari_emseg.engine.cells import Cells
 from napari_emseg.engine.features import Picture, convert, variance_floor
 from napari_emseg.engine.palette import Coding, coding_for, count_codes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 # Values of one part of an image: pixels (N, C), and the classes fixed by the user (N,).
 Part = tuple[NDArray[Any], NDArray[np.integer[Any]] | None]

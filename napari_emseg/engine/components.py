@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import heapq
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 from skimage.measure import label as connected
 
-from napari_emseg.engine.cells import Float64Array
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_emseg.engine.cells import Float64Array
 
 
 def components(labels: NDArray[np.integer[Any]]) -> NDArray[np.int32]:

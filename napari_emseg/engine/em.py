@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import brentq
 from scipy.special import digamma
 
@@ -17,7 +16,9 @@ from napari_emseg.engine.mixture import (
     normalize,
     quadratics,
 )
-from napari_emseg.engine.state import FitState
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 # Student-t classes: 1 has the tails of a Cauchy density, 200 is Gaussian in effect.
 DF_RANGE = (1.0, 200.0)
@@ -96,9 +97,7 @@ def e_step(model: MixtureModel, cells: Cells, center: Float64Array) -> Statistic
     k, total = model.n_classes, 0.0
     mass, log_scale = np.zeros(k), np.zeros(k)
     sums: Float64Array | None = None
-    outlier = (
-        np.log(model.outliers) + model.log_uniform if model.outliers > 0 else None
-    )
+    outlier = np.log(model.outliers) + model.log_uniform if model.outliers > 0 else None
     start = 0
     for weights, phi in cells.blocks(center, full=full):
         log = evaluate(phi)
@@ -127,7 +126,7 @@ def e_step(model: MixtureModel, cells: Cells, center: Float64Array) -> Statistic
         part = share @ phi.T
         sums = part if sums is None else sums + part
         start += len(weights)
-    assert sums is not None  # noqa: S101
+    assert sums is not None
     return Statistics(total / cells.total, mass, sums, log_scale)
 
 
@@ -151,7 +150,7 @@ def m_step(
     scatter = (unpack(stats.sums[:, 1 + dims :] / scale, dims) - outer) * ratio
     weights = np.where(alive, stats.mass, 0)
     weights = weights / weights.sum()
-    scatter = _shape(scatter, weights, rules)
+    scatter = shape_covariances(scatter, weights, rules)
     alive_ = alive[:, np.newaxis]
     return replace(
         model,
@@ -162,7 +161,7 @@ def m_step(
     )
 
 
-def _shape(
+def shape_covariances(
     scatter: Float64Array, weights: Float64Array, rules: Rules
 ) -> Float64Array:
     """Bring covariances into the wanted kind, not narrower than the floor."""
@@ -228,146 +227,3 @@ def _update_df(
         else:
             df[k] = brentq(slope, low, high, xtol=1e-6)
     return df
-
-
-def iter_em(
-    cells: Cells,
-    model: MixtureModel,
-    rules: Rules,
-    *,
-    tol: float,
-    max_iter: int,
-    level: str = "exact",
-) -> Iterator[FitState]:
-    """Run EM [1]_ from a model, with SQUAREM steps [2]_, one state an evaluation.
-
-    Parameters
-    ----------
-    cells : Cells
-        The data.
-    model : MixtureModel
-        Where to start.
-    rules : Rules
-        Kind of covariance, floor, shrinkage.
-    tol : float
-        Stop when less than this, in nats per pixel, is to be gained: the gain of a
-        step, extrapolated as a geometric series with the rate at which the
-        parameters settle [3]_.
-    max_iter : int
-        Most evaluations after the first.
-    level : str, optional
-        Name of the level of detail, passed on to the states.
-
-    Yields
-    ------
-    FitState
-        The objective belongs to the state's own model. It never falls (but for
-        `shrinkage`, which is not a maximum of the likelihood).
-
-    References
-    ----------
-    .. [1] A. P. Dempster, N. M. Laird, D. B. Rubin, "Maximum likelihood from
-       incomplete data via the EM algorithm", J. R. Stat. Soc. B 39(1), 1-38, 1977.
-    .. [2] R. Varadhan, C. Roland, "Simple and globally convergent methods for
-       accelerating the convergence of any EM algorithm", Scand. J. Statistics 35(2),
-       335-353, 2008.
-    .. [3] D. Böhning et al., "The distribution of the likelihood ratio for mixtures
-       of densities from the one-parameter exponential family", Ann. Inst. Stat.
-       Math. 46(2), 373-388, 1994.
-    """
-    center = cells.mean()
-    unit = np.sqrt(np.maximum(np.diag(cells.covariance()), rules.floor))
-    stats = e_step(model, cells, center)
-    iteration = 0
-
-    def state(done: bool) -> FitState:
-        return FitState(
-            iteration, stats.objective, model, done, level, exact=cells.exact
-        )
-
-    yield state(False)
-    while iteration < max_iter:
-        start = model
-        before = stats.objective
-        model = m_step(stats, start, center, rules)
-        stats = e_step(model, cells, center)
-        iteration += 1
-        gain = stats.objective - before
-        after = m_step(stats, model, center, rules)
-        path = [_vector(m, unit) for m in (start, model, after)]
-        if any(vector is None for vector in path):
-            leap, rate = None, 0.9
-        else:
-            leap, rate = _squarem(path, after, unit, rules)
-        done = gain * rate**2 / (1 - rate**2) < tol and gain < tol
-        yield state(done)
-        if done or iteration >= max_iter:
-            return
-        trial = None if leap is None else e_step(leap, cells, center)
-        if leap is not None and trial is not None and (
-            trial.objective >= stats.objective
-        ):
-            model, stats = leap, trial
-        else:
-            model = after
-            stats = e_step(model, cells, center)
-        iteration += 1
-        yield state(False)
-
-
-def _vector(model: MixtureModel, unit: Float64Array) -> Float64Array | None:
-    """Lay a model out as numbers without bounds, in units of the data's spread."""
-    if not model.weights.all():
-        return None
-    lower = np.linalg.cholesky(model.covariances / (unit[:, np.newaxis] * unit))
-    i, j = np.tril_indices(len(unit))
-    entries = lower[:, i, j]
-    entries[:, i == j] = np.log(entries[:, i == j])
-    parts = [np.log(model.weights), (model.means / unit).ravel(), entries.ravel()]
-    if model.df is not None:
-        parts.append(np.log(model.df))
-    return np.concatenate(parts)
-
-
-def _squarem(
-    path: list[Float64Array | None],
-    model: MixtureModel,
-    unit: Float64Array,
-    rules: Rules,
-) -> tuple[MixtureModel | None, float]:
-    """Extrapolate three steps of EM; also give the rate at which steps shrink."""
-    a, b, c = (vector for vector in path if vector is not None)
-    first, second = b - a, c - b
-    bend = second - first
-    length, curve = float(np.linalg.norm(first)), float(np.linalg.norm(bend))
-    rate = min(float(np.linalg.norm(second)) / max(length, 1e-300), 0.999)
-    if curve == 0 or length / curve <= 1:
-        return None, rate
-    alpha = length / curve
-    return _model(a + 2 * alpha * first + alpha**2 * bend, model, unit, rules), rate
-
-
-def _model(
-    vector: Float64Array, like: MixtureModel, unit: Float64Array, rules: Rules
-) -> MixtureModel:
-    k, dims = like.means.shape
-    weights = np.exp(vector[:k] - vector[:k].max())
-    means = vector[k : k + k * dims].reshape(k, dims) * unit
-    i, j = np.tril_indices(dims)
-    stop = k + k * dims + k * len(i)
-    entries = vector[k + k * dims : stop].reshape(k, -1).copy()
-    entries[:, i == j] = np.exp(np.clip(entries[:, i == j], -50, 50))
-    lower = np.zeros((k, dims, dims))
-    lower[:, i, j] = entries
-    covariances = lower @ lower.transpose(0, 2, 1) * (unit[:, np.newaxis] * unit)
-    covariances = _shape(covariances, weights / weights.sum(), replace(rules, shrinkage=0.0))
-    df = None if like.df is None else np.clip(np.exp(vector[stop:]), *DF_RANGE)
-    if rules.df is not None:
-        df = like.df
-    return replace(
-        like,
-        weights=weights / weights.sum(),
-        means=means,
-        covariances=covariances,
-        df=df,
-    )

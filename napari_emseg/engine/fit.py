@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
-from napari_emseg.engine.cells import Cells, Float64Array, coarsen
+from napari_emseg.engine.cells import Cells, Float64Array, coarsen, feature_rows
 from napari_emseg.engine.em import (
     DF_START,
     Rules,
     Statistics,
-    iter_em,
     m_step,
 )
 from napari_emseg.engine.kmeans import KMeansModel, iter_kmeans, nearest, seed_centers
 from napari_emseg.engine.mixture import MixtureModel
-from napari_emseg.engine.state import FitState
+from napari_emseg.engine.squarem import iter_em
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from napari_emseg.engine.state import FitState
+
 
 # Bits that the boxes of a level spend on all features together, fine to coarse.
 _BOX_BITS = (18, 15)
@@ -150,9 +156,7 @@ def iter_fit_mixture(
         name, coarse = steps[0]
         tried = []
         for _ in range(n_init):
-            first = _start_mixture(
-                coarse, n_classes, rules=rules, init=init, rng=rng
-            )
+            first = _start_mixture(coarse, n_classes, rules=rules, init=init, rng=rng)
             first = replace(
                 first,
                 df=np.full(first.n_classes, rules.df or DF_START) if student else None,
@@ -241,12 +245,12 @@ def label_statistics(
     cells: Cells, label: NDArray[np.intp], n_classes: int, center: Float64Array
 ) -> Statistics:
     """Sum up cells whose class index 0..K-1 is known, for an M step."""
-    sums, start = 0.0, 0
+    sums = np.zeros((n_classes, feature_rows(cells.dims, full=True)))
+    start = 0
     for weights, phi in cells.blocks(center):
         share = np.zeros((n_classes, len(weights)))
         part = label[start : start + len(weights)]
         share[part, np.arange(len(weights))] = weights
-        sums = sums + share @ phi.T
+        sums += share @ phi.T
         start += len(weights)
-    sums = np.asarray(sums)
     return Statistics(np.nan, sums[:, 0].copy(), sums, np.zeros(n_classes))

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
 
-from napari_emseg.engine.cells import Cells, Float64Array
 from napari_emseg.engine.state import FitState
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import ArrayLike, NDArray
+
+    from napari_emseg.engine.cells import Cells, Float64Array
 
 # Candidates tried for each new center, of which the best is kept (greedy k-means++).
 _CANDIDATES = 4

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_emseg.engine.features import BoolArray, FloatArray, convert
 from napari_emseg.engine.kmeans import KMeansModel
 from napari_emseg.engine.mixture import MixtureModel
-from napari_emseg.engine.palette import Coding
 from napari_emseg.engine.spatial import halo, mean_field
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_emseg.engine.palette import Coding
 
 Model = KMeansModel | MixtureModel
 
@@ -114,9 +117,7 @@ class Labeler:
         )
 
 
-def _features(
-    values: NDArray[Any], color: str, usable: BoolArray | None
-) -> FloatArray:
+def _features(values: NDArray[Any], color: str, usable: BoolArray | None) -> FloatArray:
     features = convert(values, color)
     if usable is not None:
         # Nobody looks at these, but NaN would warn on its way.
@@ -124,8 +125,8 @@ def _features(
     return features
 
 
-def label_table(model: Model, coding: Coding, codes: NDArray[Any], color: str) -> (
-    NDArray[np.uint8]
-):
+def label_table(
+    model: Model, coding: Coding, codes: NDArray[Any], color: str
+) -> NDArray[np.uint8]:
     """Make the look-up table of labels for the codes of a palette."""
     return coding.table(codes, model.predict(convert(coding.decode(codes), color)))

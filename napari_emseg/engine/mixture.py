@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
 from scipy.special import gammaln
 
 from napari_emseg.engine.cells import (
@@ -17,6 +15,11 @@ from napari_emseg.engine.cells import (
     pack,
     products,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from numpy.typing import ArrayLike, NDArray
 
 _CHUNK_BYTES = 2**20
 

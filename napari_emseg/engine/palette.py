@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from numpy.typing import NDArray
 
 # Sorting packed colors wins below this many pixels, a table of 2^24 counts above.
 _SORT_LIMIT = 8_000_000
@@ -42,9 +45,7 @@ class Coding:
         if self.bits == 24:
             flat = values.reshape(1, -1, values.shape[-1])
             # A fourth byte makes one 32-bit word of each pixel, in a single pass.
-            code = (
-                cv2.COLOR_RGB2BGRA if values.shape[-1] == 3 else cv2.COLOR_RGBA2BGRA
-            )
+            code = cv2.COLOR_RGB2BGRA if values.shape[-1] == 3 else cv2.COLOR_RGBA2BGRA
             codes = cv2.cvtColor(flat, code).view("<u4").ravel()
             np.bitwise_and(codes, np.uint32(0xFFFFFF), out=codes)
             return codes.reshape(values.shape[:-1])
@@ -76,7 +77,7 @@ class Coding:
             return _remap(codes, table)
         if self.bits == 8 or _lut_takes_16_bit():
             flat = np.ascontiguousarray(codes).reshape(1, -1)
-            return np.asarray(cv2.LUT(flat, table)).reshape(codes.shape)
+            return np.asarray(cv2.LUT(flat, table), np.uint8).reshape(codes.shape)
         return table[codes]
 
 

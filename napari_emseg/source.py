@@ -1,0 +1,142 @@
+"""What is segmented: a picture, and the pixels of it that count."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_emseg.engine.features import (
+    BoolArray,
+    FloatArray,
+    Picture,
+    convert,
+    usable,
+)
+from napari_emseg.engine.spatial import edge_sums
+from napari_emseg.tiles import Slices, Tile, tiles
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import ArrayLike, NDArray
+
+    from napari_emseg.engine.census import Part
+
+MAX_CLASSES = 64
+# Pixels of one tile along each of its axes; a volume's tile holds as many.
+_TILE = {2: 1024, 3: 192}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Source:
+    """A picture, its mask, and what the user fixed; read tile by tile.
+
+    Attributes
+    ----------
+    picture : Picture
+        The image.
+    mask : (*S) ndarray of bool or None
+        Pixels inside; None is all.
+    seeds : (*S) ndarray of uint8 or None
+        Labels that the user fixed; 0 where free.
+    """
+
+    picture: Picture
+    mask: BoolArray | None
+    seeds: NDArray[np.uint8] | None
+
+    def tiles(self, halo: int) -> list[Tile]:
+        """Cut the image into tiles of its last two or three axes."""
+        shape = self.picture.shape
+        n = min(len(shape), 3)
+        size = (1,) * (len(shape) - n) + (_TILE[n],) * n
+        return tiles(shape, size, halo)
+
+    def read(self, where: Slices) -> tuple[NDArray[Any], BoolArray | None]:
+        """Read the channels (*S, C) of a part, and which of its pixels count."""
+        values = self.picture.read(where)
+        mask = None if self.mask is None else self.mask[where]
+        return values, usable(values, rgb=self.picture.rgb, mask=mask)
+
+    def parts(self) -> Iterator[Part]:
+        """Read the usable pixels of each tile, with the classes fixed for them."""
+        for tile in self.tiles(0):
+            values, inside = self.read(tile.write)
+            flat = values.reshape(-1, values.shape[-1])
+            fixed = None if self.seeds is None else self.seeds[tile.write].ravel()
+            if inside is not None:
+                flat = flat[inside.ravel()]
+                fixed = None if fixed is None else fixed[inside.ravel()]
+            yield flat, fixed
+
+    def features(self, color: str) -> Iterator[tuple[Slices, FloatArray]]:
+        """Give the features (D, N) of each tile; 0 for pixels that do not count."""
+        for tile in self.tiles(0):
+            found = self._features(tile.write, color)[0]
+            yield tile.write, found.reshape(-1, found.shape[-1]).T
+
+    def edge_scale(self, color: str) -> float:
+        """Mean squared contrast of neighbors, over the whole image."""
+        sums = np.zeros(2)
+        for tile in self.tiles(0):
+            # One pixel more behind the tile, so that each pair counts once.
+            where = tuple(
+                slice(part.start, min(part.stop + 1, length))
+                for part, length in zip(tile.write, self.picture.shape, strict=True)
+            )
+            found, inside = self._features(where, color)
+            core = tuple(part.stop - part.start for part in tile.write)
+            key = (0,) * (len(core) - min(len(core), 3))
+            sums += edge_sums(
+                found[key],
+                core=core[len(key) :],
+                valid=None if inside is None else inside[key],
+            )
+        return float(sums[0] / sums[1]) if sums[1] else 0.0
+
+    def _features(
+        self, where: Slices, color: str
+    ) -> tuple[FloatArray, BoolArray | None]:
+        values, inside = self.read(where)
+        found = convert(values, color)
+        if inside is not None:
+            found[~inside] = 0
+        return found, inside
+
+
+def as_source(
+    picture: Picture, mask: ArrayLike | None, seed_labels: ArrayLike | None
+) -> Source:
+    """Check mask and seed labels against the picture.
+
+    Raises
+    ------
+    ValueError
+        If a shape differs, or if seed labels are not integers from 0 to 64.
+    """
+    shape = picture.shape
+    inside = None if mask is None else np.asarray(mask)
+    if inside is not None and inside.shape != shape:
+        raise ValueError(
+            f"mask has shape {inside.shape}, but the image has {shape}; give one value "
+            "for each pixel, without channels"
+        )
+    seeds = None if seed_labels is None else np.asarray(seed_labels)
+    if seeds is not None:
+        if seeds.shape != shape or seeds.dtype.kind not in "bui":
+            raise ValueError(
+                f"seed_labels has shape {seeds.shape} and type {seeds.dtype}, but "
+                f"integers of the image's shape {shape} are needed"
+            )
+        if seeds.min() < 0 or seeds.max() > MAX_CLASSES:
+            raise ValueError(
+                f"seed_labels has labels from {seeds.min()} to {seeds.max()}, but 0 "
+                f"(free) to {MAX_CLASSES} are allowed; renumber them"
+            )
+    return Source(
+        picture,
+        None if inside is None else inside.astype(bool),
+        None if seeds is None or not seeds.any() else seeds.astype(np.uint8),
+    )
