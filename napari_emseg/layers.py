@@ -40,8 +40,8 @@ class Look:
         The classes' mean colors for labels 1..K, other colors for labels beyond.
     features : dict of list
         Columns with a row for each label 0..K: ``index`` (the label), ``name``,
-        ``pixels``, ``fraction`` (of all pixels) and ``mean color`` (in the units
-        of the image, channels separated by spaces).
+        ``pixels``, ``fraction`` (of all pixels with a class) and ``mean color`` (in
+        the units of the image, channels separated by spaces).
     """
 
     colormap: DirectLabelColormap
@@ -292,21 +292,20 @@ def _colormap(class_colors: NDArray[np.floating]) -> DirectLabelColormap:
     return DirectLabelColormap(color_dict=colors)
 
 
-def _number_text(values: NDArray[np.floating]) -> str:
-    """Write a color as numbers, three digits each."""
-    return " ".join(f"{value:.3g}" for value in np.atleast_1d(values))
-
-
 def _features(seg: Segmentation) -> dict[str, list[Any]]:
     """Return what napari shows about each label under the pointer."""
     table = seg.table()
     pixels = [int(count) for count in table["pixels"]]
-    size = seg.labels.size
-    outside = size - sum(pixels)
     return {
         "index": [0, *map(int, table["label"])],
         "name": ["no class", *(f"class {label}" for label in table["label"])],
-        "pixels": [outside, *pixels],
-        "fraction": [outside / size, *(count / size for count in pixels)],
+        "pixels": [seg.labels.size - sum(pixels), *pixels],
+        # napari leaves out what is not a number.
+        "fraction": [np.nan, *map(float, table["fraction"])],
         "mean color": ["", *(_number_text(row) for row in table["mean"])],
     }
+
+
+def _number_text(values: NDArray[np.floating]) -> str:
+    """Write a color as numbers, three digits each; nothing if there is none."""
+    return " ".join(f"{value:.3g}" for value in values if np.isfinite(value))

@@ -58,7 +58,7 @@ class ParamsForm(Container[Widget]):
             widgets=[*(self._rows[name] for name in main), self._more, *self._rest]
         )
         self._more.native.setStyleSheet(
-            "text-align: left; padding: 4px 0px; background: transparent; border: 0px"
+            "text-align: left; padding: 4px 5px; background: transparent; border: 0px"
         )
         self._more.changed.connect(lambda: self.expand(self._more.text == MORE))
         self.expand(False)
@@ -102,10 +102,9 @@ class DecimalSpinBox(FloatSpinBox):
     """A spin box that keeps all digits of the number that it is given."""
 
     def set_value(self, value: float) -> None:
-        """Show a number, with more decimals than usual if it needs them."""
-        exponent = Decimal(repr(float(value))).as_tuple().exponent
-        digits = -exponent if isinstance(exponent, int) else 0
-        self.native.setDecimals(max(digits, self.native.decimals()))
+        """Show a number with the decimals of itself or of a step, if that has more."""
+        decimals = max(_decimals(value), _decimals(self.step or 1))
+        self.native.setDecimals(decimals)
         super().set_value(value)
 
 
@@ -184,17 +183,31 @@ def _row(name: str, field: Field) -> Row:
 
 def _spin_box(field: Field, **look: Any) -> SpinBox | DecimalSpinBox:
     """Return a spin box with the bounds of a number."""
-    low = field.get("minimum", field.get("exclusiveMinimum"))
-    high = field.get("maximum", field.get("exclusiveMaximum"))
+    keys = {
+        "min": ("minimum", "exclusiveMinimum"),
+        "max": ("maximum", "exclusiveMaximum"),
+    }
+    bounds = {
+        side: field[key]
+        for side, names in keys.items()
+        for key in names
+        if key in field
+    }
     if field["type"] == "integer":
-        return SpinBox(min=low, max=high, **look)
+        return SpinBox(**bounds, **look)
     # A tenth of the usual size, as a power of ten.
-    size = field.get("default") or high
+    size = field.get("default") or bounds.get("max") or 1
     step = 10.0 ** math.floor(math.log10(size) - 1)
-    return DecimalSpinBox(min=low, max=high, step=step, **look)
+    return DecimalSpinBox(step=step, **bounds, **look)
 
 
 def _choices(field: Field) -> list[tuple[str, str]]:
     """Return pairs of what is read and what it stands for."""
     names = field.get("names", {})
     return [(names.get(choice, choice), choice) for choice in field["enum"]]
+
+
+def _decimals(value: float) -> int:
+    """Return how many digits a number has behind the point."""
+    exponent = Decimal(repr(float(value))).as_tuple().exponent
+    return max(-exponent, 0) if isinstance(exponent, int) else 0

@@ -141,8 +141,7 @@ class SegmentWidget(Container[Widget]):
             widgets=[
                 self.form,
                 self._buttons,
-                self._bar,
-                self._status,
+                Container(labels=False, widgets=[self._bar, self._status]),
             ],
         )
         self._dress()
