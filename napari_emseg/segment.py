@@ -18,7 +18,7 @@ from napari_emseg.engine.features import (
 )
 from napari_emseg.engine.fit import iter_fit_kmeans, iter_fit_mixture
 from napari_emseg.engine.kmeans import KMeansModel
-from napari_emseg.engine.labeling import Labeler, Model, label_table
+from napari_emseg.engine.labeling import Labeler, Model, check_model, label_table
 from napari_emseg.engine.mixture import MixtureModel
 from napari_emseg.params import Params
 from napari_emseg.progress import Progress as Progress
@@ -253,6 +253,8 @@ def iter_segment(
     picture = as_picture(image, channel_axis=channel_axis, rgb=rgb)
     color = resolve_color(picture, params.color)
     source = as_source(picture, mask, seed_labels)
+    if model is not None:
+        check_model(model, picture, color, source.seeds)
     return _steps(source, params, color, model, executor)
 
 
@@ -279,12 +281,6 @@ def _steps(
         if source.seeds is None:
             model = model.reorder(np.flatnonzero(model.weights > 0))
         _report_classes(model, params)
-    elif model.means.shape[1] != census.cells.dims:
-        raise ValueError(
-            f"the model has {model.means.shape[1]} features, but this image has "
-            f"{census.cells.dims} in color={color!r}; use the color space it was "
-            "fitted in"
-        )
     labeler = Labeler(model, color, coding, smoothing=params.smoothing)
     if params.smoothing > 0:
         if params.edges:

@@ -61,7 +61,7 @@ class Source:
         return values, usable(values, rgb=self.picture.rgb, mask=mask)
 
     def parts(self) -> Iterator[Part]:
-        """Read the usable pixels of each tile, with the classes fixed for them."""
+        """Read the usable pixels of each tile that has any, and their fixed classes."""
         for tile in self.tiles(0):
             values, inside = self.read(tile.write)
             flat = values.reshape(-1, values.shape[-1])
@@ -69,7 +69,8 @@ class Source:
             if inside is not None:
                 flat = flat[inside.ravel()]
                 fixed = None if fixed is None else fixed[inside.ravel()]
-            yield flat, fixed
+            if len(flat) > 0:
+                yield flat, fixed
 
     def features(self, color: str) -> Iterator[tuple[Slices, FloatArray]]:
         """Give the features (D, N) of each tile; 0 for pixels that do not count."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -51,7 +52,8 @@ def take_census(
     picture : Picture
         The image that the parts come from.
     parts : iterator of (values, fixed)
-        Usable pixels (N, C) and their fixed classes (N,), 0 where free, or None.
+        Usable pixels (N, C), N > 0, and their fixed classes (N,), 0 where free, or
+        None.
     color : str
         Color space of the features.
     coding : Coding or None
@@ -62,6 +64,13 @@ def take_census(
     ValueError
         If no pixel is usable.
     """
+    first = next(parts, None)
+    if first is None:
+        raise ValueError(
+            "the image has no usable pixel: all are outside the mask, transparent, or "
+            "not finite; pass another mask or replace the values"
+        )
+    parts = chain([first], parts)
     if coding is None:
         cells = _pixels(parts, color)
         codes = np.empty(0, np.uint32)
@@ -70,11 +79,6 @@ def take_census(
         cells, codes = _palette(picture, parts, color, coding)
         # A camera of 12 bit may leave gaps of 16 between its levels.
         step = float(np.gcd.reduce(np.diff(codes))) if codes.size > 1 else 1.0
-    if cells.count == 0:
-        raise ValueError(
-            "the image has no usable pixel: all are outside the mask, transparent, or "
-            "not finite; pass another mask or replace the values"
-        )
     least = variance_floor(picture.dtype, color, step)
     if least is not None:
         floor = np.full(cells.dims, least)
@@ -83,7 +87,8 @@ def take_census(
         # but nothing is narrower than float32 can tell.
         mean = cells.mean()[:, np.newaxis]
         spread = ((cells.points - mean) ** 2 @ cells.weights) / cells.total
-        resolution = np.finfo(np.float32).eps * np.abs(cells.points).max(axis=1)
+        largest = np.abs(cells.points).max(axis=1).astype(np.float64)
+        resolution = np.finfo(np.float32).eps * largest
         floor = np.maximum(1e-6 * spread, np.maximum(resolution**2, 1e-30))
     return Census(cells, coding, codes, floor)
 
@@ -94,7 +99,10 @@ def find_coding(picture: Picture) -> Coding | None:
     span = None
     if picture.channels == 1 and dtype.kind in "iu" and dtype.itemsize > 2:
         values = np.asarray(picture.source[...])
-        span = int(values.min()), int(values.max())
+        low, high = int(values.min()), int(values.max())
+        # Levels are offset within 64 bits; few images are that far from 0.
+        if max(abs(low), abs(high)) < 2**62:
+            span = low, high
     return coding_for(dtype, channels=picture.channels, rgb=picture.rgb, span=span)
 
 

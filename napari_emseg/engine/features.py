@@ -16,6 +16,9 @@ RGB_DTYPES = (np.dtype("uint8"), np.dtype("uint16"))
 # An image with both sides above this and a last axis of 3 or 4 is meant as RGB,
 # whatever its type; napari guesses by the same length.
 _RGB_SIDE = 30
+# Squared differences of larger values leave the range of float32. Real images do
+# not have such values, but some mark missing pixels with the largest number there is.
+LARGEST = 1e18
 # Interpolation may leave float images this far outside [0, 1].
 _SLACK = 1e-3
 
@@ -258,7 +261,9 @@ def convert(values: NDArray[Any], color: str) -> FloatArray:
         ``"none"``: the values as they are.
     """
     if color == "none":
-        return np.asarray(values, np.float32)
+        # Values beyond float32 become infinite, which `usable` knows about.
+        with np.errstate(over="ignore"):
+            return np.asarray(values, np.float32)
     rgb = unit_rgb(values)
     if color == "rgb":
         return rgb * PERCENT
@@ -298,12 +303,16 @@ def usable(
 ) -> BoolArray | None:
     """Tell which pixels take part; None means all.
 
-    Left out are pixels outside `mask`, pixels with a value that is not finite, and
-    fully transparent pixels of RGBA images.
+    Left out are pixels outside `mask`, pixels with a value that is not finite or
+    beyond ±10¹⁸ (a common mark for missing data), and fully transparent pixels of
+    RGBA images.
     """
     parts = [] if mask is None else [mask]
-    if values.dtype.kind == "f" and not np.isfinite(values.sum(dtype=np.float64)):
-        parts.append(np.isfinite(values).all(axis=-1))
+    if values.dtype.kind == "f" and values.size > 0:
+        largest = LARGEST if values.dtype.itemsize > 2 else np.inf
+        # NaN fails every comparison.
+        if not (values.max() < largest and values.min() > -largest):
+            parts.append((np.abs(values) < largest).all(axis=-1))
     if rgb and values.shape[-1] == 4:
         opaque = values[..., 3] > 0
         if not opaque.all():

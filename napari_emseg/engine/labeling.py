@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_emseg.engine.features import BoolArray, FloatArray, convert
+from napari_emseg.engine.features import BoolArray, FloatArray, Picture, convert
 from napari_emseg.engine.kmeans import KMeansModel
 from napari_emseg.engine.mixture import MixtureModel
 from napari_emseg.engine.spatial import halo, mean_field
@@ -130,3 +130,37 @@ def label_table(
 ) -> NDArray[np.uint8]:
     """Make the look-up table of labels for the codes of a palette."""
     return coding.table(codes, model.predict(convert(coding.decode(codes), color)))
+
+
+def check_model(
+    model: Model,
+    picture: Picture,
+    color: str,
+    seeds: NDArray[np.integer[Any]] | None,
+) -> None:
+    """Refuse to apply a model to a picture that it does not fit.
+
+    Raises
+    ------
+    TypeError
+        If the model is none.
+    ValueError
+        If it has other features than the picture, or fewer classes than the seeds.
+    """
+    if not isinstance(model, Model):
+        raise TypeError(
+            f"model is {type(model).__name__}, but a fitted MixtureModel or "
+            "KMeansModel is needed: pass the `model` of a Segmentation"
+        )
+    pixel = np.zeros((1, picture.channels), picture.dtype)
+    dims = convert(pixel, color).shape[-1]
+    if model.means.shape[1] != dims:
+        raise ValueError(
+            f"the model has {model.means.shape[1]} features, but this image has "
+            f"{dims} in color={color!r}; use the color space it was fitted in"
+        )
+    if seeds is not None and seeds.max() > model.n_classes:
+        raise ValueError(
+            f"seed_labels go up to {seeds.max()}, but the model has only "
+            f"{model.n_classes} classes; renumber them, or fit without model="
+        )
