@@ -140,7 +140,9 @@ def open_images(images: Images, /) -> int:
             attributes["channel_axis"] = channel_axis
         layers.append((pixels, attributes, "image"))
     if reason := window.why_no_window():
-        raise OSError(f"napari cannot open a window: {reason}")
+        raise OSError(
+            f"napari cannot open a window: {reason}; napari-emseg segment needs none"
+        )
     return DONE if window.show(layers) else NO_WINDOW
 
 

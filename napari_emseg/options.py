@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import pydantic
 from cyclopts import Parameter
@@ -30,6 +30,7 @@ def options_of_params(command: Callable[..., int]) -> Callable[..., int]:
     own = inspect.signature(command, eval_str=True)
     *spelled, _ = own.parameters.values()
     properties = Params.model_json_schema()["properties"]
+    types = get_type_hints(Params)  # without the bounds, which Params itself checks
     for name, field in Params.model_fields.items():
         text = f"{field.title}. {field.description}{_bounds(properties[name])}"
         option = Parameter(help=text, group="Segmentation")
@@ -38,7 +39,7 @@ def options_of_params(command: Callable[..., int]) -> Callable[..., int]:
                 name,
                 inspect.Parameter.KEYWORD_ONLY,
                 default=field.get_default(),
-                annotation=Annotated[field.annotation, option],
+                annotation=Annotated[types[name], option],
             )
         )
     command.__dict__["__signature__"] = own.replace(parameters=spelled)
@@ -72,14 +73,21 @@ def params_of_options(options: dict[str, Any]) -> Params:
     try:
         return Params(**options)
     except pydantic.ValidationError as error:
-        faults = {
-            f"--{str(fault['loc'][0]).replace('_', '-')} {fault['input']}: "
-            f"{fault['msg'][:1].lower()}{fault['msg'][1:]}": None
-            for fault in error.errors()
-        }
         raise ValueError(
-            f"{'; '.join(faults)}; see napari-emseg segment --help"
+            f"{_in_words(error)}; see napari-emseg segment --help"
         ) from error
+
+
+def _in_words(error: pydantic.ValidationError) -> str:
+    """Say which options are wrong and why."""
+    faults: dict[str, list[str]] = {}
+    for fault in error.errors():
+        option = str(fault["loc"][0]).replace("_", "-")
+        reasons = faults.setdefault(f"--{option} {fault['input']}", [])
+        reasons.append(fault["msg"].removeprefix("Input should be "))
+    return "; ".join(
+        f"{given} should be {' or '.join(reasons)}" for given, reasons in faults.items()
+    )
 
 
 def _bounds(schema: dict[str, Any]) -> str:

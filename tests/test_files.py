@@ -49,16 +49,15 @@ class TestPng:
             check(path, image)
 
     def test_sixteen_bits(self, tmp_path, rgb):
+        path = tmp_path / "a.png"
         deep = rgb.astype(np.uint16) * 250 + 3
         alpha = np.dstack([deep, deep[..., 2]])
-        for image in (deep[..., 0], deep, alpha):
-            order = {2: None, 3: cv2.COLOR_RGB2BGR, 4: cv2.COLOR_RGBA2BGRA}
-            code = order[3 if image.shape[-1] == 3 else min(image.shape[-1], 4)]
-            if image.ndim == 2:
-                code = None
-            path = tmp_path / "a.png"
-            cv2.imwrite(str(path), image if code is None else cv2.cvtColor(image, code))
-            check(path, image)
+        cv2.imwrite(str(path), deep[..., 0])
+        check(path, deep[..., 0])
+        cv2.imwrite(str(path), cv2.cvtColor(deep, cv2.COLOR_RGB2BGR))
+        check(path, deep)
+        cv2.imwrite(str(path), cv2.cvtColor(alpha, cv2.COLOR_RGBA2BGRA))
+        check(path, alpha)
 
     def test_palette_with_and_without_a_transparent_color(self, tmp_path, rgb):
         path = tmp_path / "a.png"
