@@ -141,7 +141,7 @@ class SegmentWidget(Container[Widget]):
             widgets=[
                 self.form,
                 self._buttons,
-                Container(labels=False, widgets=[self._bar, self._status]),
+                Container[Widget](labels=False, widgets=[self._bar, self._status]),
             ],
         )
         self._dress()
@@ -151,7 +151,7 @@ class SegmentWidget(Container[Widget]):
         for event, react in self._reactions():
             event.connect(react)
         self.native.destroyed.connect(self._leave)
-        self._on_layers()
+        self.reset_choices()
         self._on_active()
         self._show_idle(HINT if self._image.value is None else "")
 
@@ -185,6 +185,15 @@ class SegmentWidget(Container[Widget]):
         if self._worker is not None:
             self._worker.quit()
         self._show_idle("Canceled.")
+
+    def reset_choices(self, *_: Any) -> None:
+        """Follow the layer list; a chosen layer stays chosen if it is renamed."""
+        for box in (self._image, self._result):
+            chosen = box.value
+            box.reset_choices()
+            if chosen in box.choices:
+                box.value = chosen
+        self._on_image()
 
     def _read(self) -> _Job:
         """Read the panel once.
@@ -283,11 +292,6 @@ class SegmentWidget(Container[Widget]):
             job, self._waiting = self._waiting, None
             self._start(job)
 
-    def _on_layers(self) -> None:
-        self._image.reset_choices()
-        self._result.reset_choices()
-        self._on_image()
-
     def _on_active(self) -> None:
         active = self._viewer.layers.selection.active
         if _is_image(active):
@@ -359,15 +363,15 @@ class SegmentWidget(Container[Widget]):
         for event, react in self._reactions():
             event.disconnect(react)
 
-    def _reactions(self) -> list[tuple[Any, Callable[[], None]]]:
+    def _reactions(self) -> list[tuple[Any, Callable[..., None]]]:
         """Return the viewer's events that concern the panel, and what they do."""
         layers = self._viewer.layers
         changes = layers.events
         return [
-            (changes.inserted, self._on_layers),
-            (changes.removed, self._on_layers),
-            (changes.reordered, self._on_layers),
-            (changes.renamed, self._on_layers),
+            (changes.inserted, self.reset_choices),
+            (changes.removed, self.reset_choices),
+            (changes.reordered, self.reset_choices),
+            (changes.renamed, self.reset_choices),
             (layers.selection.events.active, self._on_active),
             (self._viewer.events.theme, self._on_theme),
         ]
