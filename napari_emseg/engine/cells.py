@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,9 +13,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 Float64Array = NDArray[np.float64]
+# Weights, φ and fixed classes of some cells.
+Block = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64] | None]
 # Columns of one block: long enough to hide Python, short enough for the cache.
 _BLOCK_BYTES = 2**20
 _BLOCK_MIN, _BLOCK_MAX = 256, 8192
+# φ of fewer bytes than this is kept between passes.
+_KEEP_BYTES = 2**26
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,11 +82,10 @@ class Cells:
     def covariance(self) -> Float64Array:
         """Covariance of all pixels, (D, D)."""
         mean = self.mean()
-        total = np.zeros((self.dims, self.dims))
-        for weights, phi in self.blocks(mean):
-            moments = phi[1 + self.dims :] @ weights
-            total += unpack(moments[np.newaxis], self.dims)[0]
-        return total / self.total
+        moments = np.zeros(feature_rows(self.dims, "full"))
+        for weights, phi, _ in self.blocks(mean):
+            moments += phi @ weights
+        return unpack(moments[np.newaxis, 1 + self.dims :], self.dims)[0] / self.total
 
     def take(self, index: NDArray[np.intp]) -> Cells:
         """Keep some of the cells, in the order of `index`."""
@@ -106,55 +110,93 @@ class Cells:
         index = ((np.arange(count) + jitter) * stride).astype(np.intp)
         return self.take(index)
 
-    def blocks(
-        self, center: Float64Array, *, full: bool = True
-    ) -> Iterator[tuple[Float64Array, Float64Array]]:
-        """Yield weights (B,) and φ (F, B) of successive cells, centered.
+    def blocks(self, center: Float64Array, *, order: str = "full") -> Blocks:
+        """Lay the cells out for products with φ, centered at `center`."""
+        return Blocks(self, center, order)
 
-        Rows of φ are 1, the D features less `center`, and their products: those of
-        the upper triangle by rows, or only the D squares if not `full`. Blocks depend
-        on D alone, never on threads or memory, so sums over them are reproducible.
-        """
-        rows = feature_rows(self.dims, full=full)
+
+@dataclass(slots=True, eq=False)
+class Blocks:
+    """Successive cells as weights (B,), φ (F, B), and fixed classes (B,) or None.
+
+    Small data are laid out once and kept; large data are laid out anew at each pass.
+    Where blocks begin depends on D alone, never on threads or memory, so that sums
+    over them are reproducible.
+
+    Attributes
+    ----------
+    cells : Cells
+        The data.
+    center : (D,) ndarray of float64
+        Origin of φ.
+    order : {"full", "squares", "linear"}
+        Rows of φ after 1 and the D features: their products, upper triangle by rows;
+        only the D squares; none.
+    """
+
+    cells: Cells
+    center: Float64Array
+    order: str
+    _kept: list[Block] | None = None
+
+    def __iter__(self) -> Iterator[Block]:
+        """Yield the blocks in order."""
+        if self._kept is not None:
+            return iter(self._kept)
+        rows = feature_rows(self.cells.dims, self.order)
+        if rows * self.cells.count * 8 > _KEEP_BYTES:
+            return self._make(rows)
+        self._kept = list(self._make(rows))
+        return iter(self._kept)
+
+    def _make(self, rows: int) -> Iterator[Block]:
         size = int(np.clip(_BLOCK_BYTES // (8 * rows), _BLOCK_MIN, _BLOCK_MAX))
-        for start in range(0, self.count, size):
-            stop = min(start + size, self.count)
-            phi = products(
-                self.points[:, start:stop] - center[:, np.newaxis], full=full
-            )
-            if self.spread is not None:
-                spread = self.spread[:, start:stop]
-                if not full:
-                    spread = spread[_diagonal(self.dims)]
-                phi[1 + self.dims :] += spread
-            yield self.weights[start:stop], phi
+        cells, dims = self.cells, self.cells.dims
+        middle = self.center[:, np.newaxis]
+        for start in range(0, cells.count, size):
+            part = slice(start, start + size)
+            phi = products(cells.points[:, part] - middle, self.order)
+            if cells.spread is not None and self.order != "linear":
+                spread = cells.spread[:, part]
+                if self.order == "squares":
+                    i, j = upper(dims)
+                    spread = spread[i == j]
+                phi[1 + dims :] += spread
+            fixed = None if cells.fixed is None else cells.fixed[part]
+            yield cells.weights[part], phi, fixed
 
 
-def feature_rows(dims: int, *, full: bool) -> int:
+def feature_rows(dims: int, order: str) -> int:
     """Count the rows of φ."""
-    return 1 + dims + (dims * (dims + 1) // 2 if full else dims)
+    return 1 + dims + {"full": dims * (dims + 1) // 2, "squares": dims}.get(order, 0)
 
 
-def products(x: NDArray[np.floating], *, full: bool = True) -> Float64Array:
+@cache
+def upper(dims: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Rows and columns of the upper triangle of a (D, D) matrix, by rows."""
+    return np.triu_indices(dims)
+
+
+def products(x: NDArray[np.floating], order: str = "full") -> Float64Array:
     """Make φ (F, B) of points (D, B)."""
     dims, count = x.shape
-    phi = np.empty((feature_rows(dims, full=full), count))
+    phi = np.empty((feature_rows(dims, order), count))
     phi[0] = 1
     phi[1 : 1 + dims] = x
-    row = 1 + dims
     x = phi[1 : 1 + dims]
-    if not full:
+    row = 1 + dims
+    if order == "squares":
         np.multiply(x, x, out=phi[row:])
-        return phi
-    for i in range(dims):
-        np.multiply(x[i], x[i:], out=phi[row : row + dims - i])
-        row += dims - i
+    elif order == "full":
+        for i in range(dims):
+            np.multiply(x[i], x[i:], out=phi[row : row + dims - i])
+            row += dims - i
     return phi
 
 
 def pack(matrices: Float64Array) -> Float64Array:
     """Lay the upper triangles of (K, D, D) symmetric matrices out as rows."""
-    i, j = np.triu_indices(matrices.shape[-1])
+    i, j = upper(matrices.shape[-1])
     return matrices[:, i, j]
 
 
@@ -164,15 +206,10 @@ def unpack(rows: Float64Array, dims: int) -> Float64Array:
     if rows.shape[1] == dims:
         i = j = np.arange(dims)
     else:
-        i, j = np.triu_indices(dims)
+        i, j = upper(dims)
     out[:, i, j] = rows
     out[:, j, i] = rows
     return out
-
-
-def _diagonal(dims: int) -> NDArray[np.intp]:
-    i, j = np.triu_indices(dims)
-    return np.flatnonzero(i == j)
 
 
 def coarsen(cells: Cells, bits: int) -> Cells:
@@ -204,7 +241,7 @@ def coarsen(cells: Cells, bits: int) -> Cells:
         ]
     )
     mean = first / total
-    i, j = np.triu_indices(cells.dims)
+    i, j = upper(cells.dims)
     spread = np.empty((len(i), boxes))
     x = cells.points - center
     for row, (a, b) in enumerate(zip(i, j, strict=True)):

@@ -9,11 +9,11 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.special import digamma
 
-from napari_emseg.engine.cells import Cells, Float64Array, unpack
+from napari_emseg.engine.cells import Blocks, Float64Array, feature_rows, unpack
 from napari_emseg.engine.mixture import (
     MixtureModel,
     component_log_joint,
-    normalize,
+    exponentiate,
     quadratics,
 )
 
@@ -70,64 +70,65 @@ class Rules:
     shrinkage: float = 0.0
     df: float | None = None
 
+    @property
+    def order(self) -> str:
+        """Products of features that the M step needs, as `Blocks` names them."""
+        return "full" if self.covariance in _FULL else "squares"
 
-def e_step(model: MixtureModel, cells: Cells, center: Float64Array) -> Statistics:
+
+def e_step(model: MixtureModel, data: Blocks) -> Statistics:
     """Share each cell out among the classes and sum up.
 
     Parameters
     ----------
     model : MixtureModel
         K classes.
-    cells : Cells
-        M cells; those with a fixed class belong to it alone.
-    center : (D,) ndarray
-        Origin of φ in the sums.
+    data : Blocks
+        The cells, in full order, or by squares if the covariances are diagonal; those
+        with a fixed class belong to it alone.
 
     Returns
     -------
     Statistics
+        Centered as the data.
     """
-    # Squares are enough where no class has covariances off the diagonal.
-    off = model.covariances - np.einsum("kii->ki", model.covariances)[..., None] * (
-        np.eye(cells.dims)
-    )
-    full = bool(off.any()) or cells.dims == 1
-    evaluate = component_log_joint(model, center, full=full)
-    form = quadratics(model, center, full=full) if model.df is not None else None
-    k, total = model.n_classes, 0.0
-    mass, log_scale = np.zeros(k), np.zeros(k)
-    sums: Float64Array | None = None
-    outlier = np.log(model.outliers) + model.log_uniform if model.outliers > 0 else None
-    start = 0
-    for weights, phi in cells.blocks(center, full=full):
+    dims, k = data.cells.dims, model.n_classes
+    evaluate = component_log_joint(model, data.center, order=data.order)
+    form = None if model.df is None else quadratics(model, data.center, data.order)
+    total, log_scale = 0.0, np.zeros(k)
+    mass = np.zeros(k)
+    sums = np.zeros((k, feature_rows(dims, data.order)))
+    for weights, phi, fixed in data:
         log = evaluate(phi)
-        own = log
-        if outlier is not None:
-            log = np.vstack([log, np.full((1, log.shape[1]), outlier)])
-        fixed = None
-        if cells.fixed is not None:
-            fixed = cells.fixed[start : start + len(weights)]
-            columns = np.flatnonzero(fixed)
-            given = own[fixed[columns] - 1, columns].copy()
-        likelihood = normalize(log)
-        if fixed is not None:
-            log[:, columns] = 0
-            log[fixed[columns] - 1, columns] = 1
-            likelihood[columns] = given
+        given = None if fixed is None else _own(log, fixed)
+        if model.outliers > 0:
+            uniform = np.log(model.outliers) + model.log_uniform
+            log = np.vstack([log, np.full((1, log.shape[1]), uniform)])
+        column, likelihood = exponentiate(log)
+        share = log[:k]
+        share *= weights / column
+        if fixed is not None and given is not None:
+            likelihood[fixed > 0] = given
+            share[:, fixed > 0] = 0
+            share[fixed[fixed > 0] - 1, fixed > 0] = weights[fixed > 0]
         total += float(weights @ likelihood)
-        share = log[:k] * weights
-        mass += share.sum(axis=1)
         if form is not None and model.df is not None:
+            mass += share.sum(axis=1)
             distance = np.maximum(form.matrix @ phi, 0)
             df = model.df[:, np.newaxis]
-            scale = (df + cells.dims) / (df + distance)
+            scale = (df + dims) / (df + distance)
             log_scale += (share * (np.log(scale) - scale)).sum(axis=1)
             share *= scale
-        part = share @ phi.T
-        sums = part if sums is None else sums + part
-        start += len(weights)
-    assert sums is not None
-    return Statistics(total / cells.total, mass, sums, log_scale)
+        sums += share @ phi.T
+    if model.df is None:
+        mass = sums[:, 0].copy()
+    return Statistics(total / data.cells.total, mass, sums, log_scale)
+
+
+def _own(log: Float64Array, fixed: NDArray[np.int64]) -> Float64Array:
+    """Log-joint of each fixed cell with its own class."""
+    columns = np.flatnonzero(fixed)
+    return log[fixed[columns] - 1, columns]
 
 
 def m_step(

@@ -245,9 +245,9 @@ def label_statistics(
     cells: Cells, label: NDArray[np.intp], n_classes: int, center: Float64Array
 ) -> Statistics:
     """Sum up cells whose class index 0..K-1 is known, for an M step."""
-    sums = np.zeros((n_classes, feature_rows(cells.dims, full=True)))
+    sums = np.zeros((n_classes, feature_rows(cells.dims, "full")))
     start = 0
-    for weights, phi in cells.blocks(center):
+    for weights, phi, _ in cells.blocks(center):
         share = np.zeros((n_classes, len(weights)))
         part = label[start : start + len(weights)]
         share[part, np.arange(len(weights))] = weights

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
-    from napari_emseg.engine.cells import Cells, Float64Array
+    from napari_emseg.engine.cells import Blocks, Cells, Float64Array
 
 # Candidates tried for each new center, of which the best is kept (greedy k-means++).
 _CANDIDATES = 4
@@ -217,20 +217,17 @@ def iter_kmeans(
        Theory 28(2), 129-137, 1982.
     .. [2] R. C. Gonzalez, R. E. Woods, "Digital Image Processing", 4th ed., 10.5.
     """
-    inside = 0.0
-    if cells.spread is not None:
-        i, j = np.triu_indices(cells.dims)
-        inside = float(cells.spread[i == j].sum(axis=0) @ cells.weights)
+    data = cells.blocks(cells.mean(), order="linear")
+    inertia_of_all = _inertia(cells)
     for iteration in range(max_iter + 1):
-        counts, sums, inertia = _assign(cells, centers)
-        inertia = (inertia + inside) / cells.total
-        moved = np.where(
-            counts[:, np.newaxis] > 0,
-            sums / np.maximum(counts, 1e-300)[:, np.newaxis],
-            centers,
-        )
-        if (counts == 0).any():
-            moved = _refill(cells, centers, moved, np.flatnonzero(counts == 0))
+        sums, gain = _assign(data, centers - data.center)
+        counts = sums[:, 0]
+        inertia = max(inertia_of_all - gain, 0) / cells.total
+        moved = centers.copy()
+        full = counts > 0
+        moved[full] = sums[full, 1:] / counts[full, np.newaxis] + data.center
+        if not full.all():
+            moved = _refill(cells, centers, moved, np.flatnonzero(~full))
         move = float(np.linalg.norm(moved - centers, axis=1).sum())
         done = move <= tol
         yield FitState(
@@ -246,23 +243,40 @@ def iter_kmeans(
         centers = moved
 
 
-def _assign(
-    cells: Cells, centers: Float64Array
-) -> tuple[Float64Array, Float64Array, float]:
-    """Sum up the cells of each center: counts (K,), sums (K, D), inertia."""
-    n_classes, dims = centers.shape
-    counts = np.zeros(n_classes)
-    sums = np.zeros((n_classes, dims))
-    inertia = 0.0
-    for start in range(0, cells.count, _CHUNK):
-        part = slice(start, start + _CHUNK)
-        points, weights = cells.points[:, part], cells.weights[part]
-        label, distance = _own(cells, centers, part)
-        counts += np.bincount(label, weights, n_classes)
-        for axis, row in enumerate(points):
-            sums[:, axis] += np.bincount(label, weights * row, n_classes)
-        inertia += float(weights @ distance)
-    return counts, sums, inertia
+def _inertia(cells: Cells) -> float:
+    """Sum of the squared distances of all pixels to their common mean."""
+    return float(np.trace(cells.covariance())) * cells.total
+
+
+def _assign(data: Blocks, centers: Float64Array) -> tuple[Float64Array, float]:
+    """Give each cell to its nearest center, in centered coordinates.
+
+    Returns
+    -------
+    sums : (K, 1 + D) ndarray of float64
+        Pixels of each center, and the sum of their features.
+    gain : float
+        How much less the inertia is than with a single center at the origin.
+    """
+    square = np.einsum("kd,kd->k", centers, centers)
+    weigh = np.column_stack([-square, 2 * centers])
+    sums, gain = np.zeros(weigh.shape), 0.0
+    for weights, phi, fixed in data:
+        score = weigh @ phi
+        top = score.max(axis=0)
+        own = (score == top).astype(np.float64)
+        if fixed is not None:
+            columns = np.flatnonzero(fixed)
+            top[columns] = score[fixed[columns] - 1, columns]
+            own[:, columns] = 0
+            own[fixed[columns] - 1, columns] = 1
+        if own.sum() > own.shape[1]:
+            # Ties go to the lower number.
+            own *= own.cumsum(axis=0) == 1
+        own *= weights
+        sums += own @ phi.T
+        gain += float(weights @ top)
+    return sums, gain
 
 
 def _own(

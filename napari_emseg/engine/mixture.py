@@ -14,6 +14,7 @@ from napari_emseg.engine.cells import (
     feature_rows,
     pack,
     products,
+    upper,
 )
 
 if TYPE_CHECKING:
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 _CHUNK_BYTES = 2**20
+_NO_WEIGHT = 1e-300
+# Sums of exponentials within these bounds have lost nothing to under- or overflow.
+_SMALLEST, _LARGEST = 1e-250, 1e250
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -119,7 +123,7 @@ class MixtureModel:
     def _chunks(self, flat: NDArray[Any]) -> Iterator[tuple[slice, Float64Array]]:
         center = self.weights @ self.means
         evaluate = class_log_joint(self, center)
-        rows = feature_rows(self.means.shape[1], full=True)
+        rows = feature_rows(self.means.shape[1], "full")
         size = max(256, min(8192, _CHUNK_BYTES // (8 * rows)))
         for start in range(0, len(flat), size):
             part = slice(start, min(start + size, len(flat)))
@@ -128,12 +132,32 @@ class MixtureModel:
 
 def normalize(log: Float64Array) -> Float64Array:
     """Turn log-weights (K, M) into shares in place; return their log-sum-exp (M,)."""
+    total, likelihood = exponentiate(log)
+    log /= total
+    return likelihood
+
+
+def exponentiate(log: Float64Array) -> tuple[Float64Array, Float64Array]:
+    """Turn log-weights (K, M) into weights up to a factor for each column, in place.
+
+    Returns
+    -------
+    total : (M,) ndarray of float64
+        Sum of each column, by which its weights must be divided.
+    likelihood : (M,) ndarray of float64
+        Log of the sum of the exponentials of the column.
+    """
+    plain = cv2.exp(log)
+    total = plain.sum(axis=0)
+    # Far from all classes every exponential is 0, very near to one it overflows.
+    if total.min() > _SMALLEST and total.max() < _LARGEST:
+        log[:] = plain
+        return total, np.log(total)
     top = log.max(axis=0)
     log -= top
     cv2.exp(log, log)
     total = log.sum(axis=0)
-    log /= total
-    return top + np.log(total)
+    return total, top + np.log(total)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -153,7 +177,7 @@ class Quadratics:
 
 
 def quadratics(
-    model: MixtureModel, center: Float64Array, *, full: bool = True
+    model: MixtureModel, center: Float64Array, *, order: str = "full"
 ) -> Quadratics:
     """Lay a model out for products with φ, centered at `center`."""
     dims = model.means.shape[1]
@@ -162,8 +186,8 @@ def quadratics(
     means = model.means - center
     linear = np.einsum("kij,kj->ki", precision, means)
     constant = np.einsum("ki,ki->k", means, linear)
-    if full:
-        i, j = np.triu_indices(dims)
+    if order == "full":
+        i, j = upper(dims)
         square = pack(precision) * np.where(i == j, 1.0, 2.0)
     else:
         square = np.einsum("kii->ki", precision)
@@ -176,8 +200,9 @@ def quadratics(
 def log_norm(model: MixtureModel, log_det: Float64Array) -> Float64Array:
     """Log of the weighted class densities at their peaks, (K,)."""
     dims = model.means.shape[1]
-    with np.errstate(divide="ignore"):
-        out = np.log(model.weights) + np.log1p(-model.outliers) - log_det / 2
+    # A class without weight gets a finite log, so that products stay finite.
+    out = np.log(np.maximum(model.weights, _NO_WEIGHT))
+    out += np.log1p(-model.outliers) - log_det / 2
     if model.df is None:
         return out - dims / 2 * np.log(2 * np.pi)
     return (
@@ -198,7 +223,7 @@ def class_log_joint(
         log = evaluate(phi)
         if model.outliers > 0:
             log_share = np.log(model.outliers) + model.log_uniform
-            log_share = log_share + np.log(model.weights)
+            log_share = log_share + np.log(np.maximum(model.weights, _NO_WEIGHT))
             np.logaddexp(log, log_share[:, np.newaxis], out=log)
         return log
 
@@ -206,10 +231,10 @@ def class_log_joint(
 
 
 def component_log_joint(
-    model: MixtureModel, center: Float64Array, *, full: bool = True
+    model: MixtureModel, center: Float64Array, *, order: str = "full"
 ) -> Callable[[Float64Array], Float64Array]:
     """Make a function of φ (F, B) that gives log-joints (K, B) without outliers."""
-    form = quadratics(model, center, full=full)
+    form = quadratics(model, center, order=order)
     peak = log_norm(model, form.log_det)
     if model.df is None:
         matrix = form.matrix / -2

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_emseg.engine.cells import upper
 from napari_emseg.engine.em import (
     DF_RANGE,
     Rules,
@@ -69,8 +70,10 @@ def iter_em(
        Math. 46(2), 373-388, 1994.
     """
     center = cells.mean()
-    unit = np.sqrt(np.maximum(np.diag(cells.covariance()), rules.floor))
-    stats = e_step(model, cells, center)
+    data = cells.blocks(center, order=rules.order)
+    unit = _spread(model, rules)
+    stats = e_step(model, data)
+    place = _vector(model, unit)
     iteration = 0
 
     def state(done: bool) -> FitState:
@@ -80,34 +83,32 @@ def iter_em(
 
     yield state(False)
     while iteration < max_iter:
-        start = model
-        before = stats.objective
-        model = m_step(stats, start, center, rules)
-        stats = e_step(model, cells, center)
+        before, path = stats.objective, [place]
+        model = m_step(stats, model, center, rules)
+        stats = e_step(model, data)
         iteration += 1
-        gain = stats.objective - before
         after = m_step(stats, model, center, rules)
-        path = [_vector(m, unit) for m in (start, model, after)]
-        if any(vector is None for vector in path):
-            leap, rate = None, 0.9
-        else:
-            leap, rate = _squarem(path, after, unit, rules)
-        done = gain * rate**2 / (1 - rate**2) < tol and gain < tol
+        path += [_vector(model, unit), _vector(after, unit)]
+        leap, rate = _squarem(path, after, unit, rules)
+        gain = stats.objective - before
+        done = max(gain, gain * rate**2 / (1 - rate**2)) < tol
         yield state(done)
-        if done or iteration >= max_iter:
+        if done or iteration == max_iter:
             return
-        trial = None if leap is None else e_step(leap, cells, center)
-        if (
-            leap is not None
-            and trial is not None
-            and (trial.objective >= stats.objective)
-        ):
-            model, stats = leap, trial
-        else:
-            model = after
-            stats = e_step(model, cells, center)
+        trial = None if leap is None else e_step(leap, data)
         iteration += 1
+        if leap is not None and trial and trial.objective >= stats.objective:
+            model, stats, place = leap, trial, _vector(leap, unit)
+        else:
+            model, stats, place = after, e_step(after, data), path[2]
         yield state(False)
+
+
+def _spread(model: MixtureModel, rules: Rules) -> Float64Array:
+    """Standard deviation of the whole mixture along each feature, (D,)."""
+    away = model.means - model.weights @ model.means
+    inside = np.einsum("kii->ki", model.covariances)
+    return np.sqrt(np.maximum(model.weights @ (inside + away**2), rules.floor))
 
 
 def _vector(model: MixtureModel, unit: Float64Array) -> Float64Array | None:
@@ -115,7 +116,7 @@ def _vector(model: MixtureModel, unit: Float64Array) -> Float64Array | None:
     if not model.weights.all():
         return None
     lower = np.linalg.cholesky(model.covariances / (unit[:, np.newaxis] * unit))
-    i, j = np.tril_indices(len(unit))
+    i, j = upper(len(unit))[::-1]
     entries = lower[:, i, j]
     entries[:, i == j] = np.log(entries[:, i == j])
     parts = [np.log(model.weights), (model.means / unit).ravel(), entries.ravel()]
@@ -131,7 +132,9 @@ def _squarem(
     rules: Rules,
 ) -> tuple[MixtureModel | None, float]:
     """Extrapolate three steps of EM; also give the rate at which steps shrink."""
-    a, b, c = (vector for vector in path if vector is not None)
+    a, b, c = path
+    if a is None or b is None or c is None:
+        return None, 0.9
     first, second = b - a, c - b
     bend = second - first
     length, curve = float(np.linalg.norm(first)), float(np.linalg.norm(bend))
@@ -148,7 +151,7 @@ def _model(
     k, dims = like.means.shape
     weights = np.exp(vector[:k] - vector[:k].max())
     means = vector[k : k + k * dims].reshape(k, dims) * unit
-    i, j = np.tril_indices(dims)
+    i, j = upper(dims)[::-1]
     stop = k + k * dims + k * len(i)
     entries = vector[k + k * dims : stop].reshape(k, -1).copy()
     entries[:, i == j] = np.exp(np.clip(entries[:, i == j], -50, 50))
