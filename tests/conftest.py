@@ -6,9 +6,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+
+# The same examples each time, so that a failure is never a matter of luck.
+settings.register_profile("suite", deadline=None, derandomize=True, max_examples=30)
+settings.load_profile("suite")
 
 
 @pytest.fixture

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import colorsys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from numpy.typing import NDArray
 from skimage import color as skcolor
 
 from napari_emseg.engine.features import (
@@ -20,6 +19,9 @@ from napari_emseg.engine.features import (
     usable,
     variance_floor,
 )
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
 @pytest.fixture
