@@ -110,7 +110,7 @@ class Params(BaseModel):
         description="How many starts are tried; the best is kept.",
     )
     tol: float = Field(
-        1e-5,
+        1e-4,
         ge=0,
         le=1,
         title="Tolerance",

@@ -104,8 +104,8 @@ def e_step(model: MixtureModel, data: Blocks) -> Statistics:
         if model.outliers > 0:
             uniform = np.log(model.outliers) + model.log_uniform
             log = np.vstack([log, np.full((1, log.shape[1]), uniform)])
-        column, likelihood = exponentiate(log)
-        share = log[:k]
+        share, column, likelihood = exponentiate(log)
+        share = share[:k]
         share *= weights / column
         if fixed is not None and given is not None:
             likelihood[fixed > 0] = given

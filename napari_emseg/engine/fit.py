@@ -35,7 +35,7 @@ _SHRINK = 3
 # Cells of which pixels, if there are more of them, are drawn to converge on.
 _SAMPLE = 2**17
 # Iterations that each start gets before they are compared.
-_START_ITERATIONS = 30
+_START_ITERATIONS = 14
 
 
 def levels(cells: Cells) -> list[tuple[str, Cells]]:

@@ -26,6 +26,7 @@ _CHUNK_BYTES = 2**20
 _NO_WEIGHT = 1e-300
 # Sums of exponentials within these bounds have lost nothing to under- or overflow.
 _SMALLEST, _LARGEST = 1e-250, 1e250
+_LEAST = -700.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -104,8 +105,8 @@ class MixtureModel:
     def predict_proba(self, features: ArrayLike) -> Float64Array:
         """Give the posterior probabilities (…, K) of the classes, which sum to 1."""
         log = self.log_joint(features)
-        normalize(log.reshape(self.n_classes, -1))
-        return np.moveaxis(log, 0, -1)
+        share = normalize(log.reshape(self.n_classes, -1))[0]
+        return np.moveaxis(share.reshape(log.shape), 0, -1)
 
     def score_samples(self, features: ArrayLike) -> Float64Array:
         """Give the log-likelihood (…) of each of the (…, D) features, in nats."""
@@ -113,7 +114,7 @@ class MixtureModel:
         flat = x.reshape(-1, x.shape[-1])
         out = np.empty(len(flat))
         for part, log in self._chunks(flat):
-            out[part] = normalize(log)
+            out[part] = normalize(log)[1]
         return out.reshape(x.shape[:-1])
 
     def score(self, features: ArrayLike) -> float:
@@ -130,34 +131,37 @@ class MixtureModel:
             yield part, evaluate(products(flat[part].T - center[:, np.newaxis]))
 
 
-def normalize(log: Float64Array) -> Float64Array:
-    """Turn log-weights (K, M) into shares in place; return their log-sum-exp (M,)."""
-    total, likelihood = exponentiate(log)
-    log /= total
-    return likelihood
+def normalize(log: Float64Array) -> tuple[Float64Array, Float64Array]:
+    """Turn log-weights (K, M) into shares (K, M), and their log-sum-exp (M,)."""
+    share, total, likelihood = exponentiate(log)
+    share /= total
+    return share, likelihood
 
 
-def exponentiate(log: Float64Array) -> tuple[Float64Array, Float64Array]:
-    """Turn log-weights (K, M) into weights up to a factor for each column, in place.
+def exponentiate(
+    log: Float64Array,
+) -> tuple[Float64Array, Float64Array, Float64Array]:
+    """Take exponentials (K, M) up to a factor for each column.
 
     Returns
     -------
+    weights : (K, M) ndarray of float64
+        Exponentials, to be divided by their totals.
     total : (M,) ndarray of float64
-        Sum of each column, by which its weights must be divided.
+        Sum of each column of weights.
     likelihood : (M,) ndarray of float64
-        Log of the sum of the exponentials of the column.
+        Log of the sum of the true exponentials of each column.
     """
-    plain = cv2.exp(log)
-    total = plain.sum(axis=0)
-    # Far from all classes every exponential is 0, very near to one it overflows.
+    # Below e^-708 are denormal numbers, which take fifteen times as long.
+    weights = cv2.exp(np.maximum(log, _LEAST) if log.min() < _LEAST else log)
+    total = weights.sum(axis=0)
+    # Far from all classes every exponential vanishes, very near to one it overflows.
     if total.min() > _SMALLEST and total.max() < _LARGEST:
-        log[:] = plain
-        return total, np.log(total)
+        return weights, total, np.log(total)
     top = log.max(axis=0)
-    log -= top
-    cv2.exp(log, log)
-    total = log.sum(axis=0)
-    return total, top + np.log(total)
+    weights = cv2.exp(np.maximum(log - top, _LEAST))
+    total = weights.sum(axis=0)
+    return weights, total, top + np.log(total)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
