@@ -17,10 +17,12 @@ import numpy as np
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from types import EllipsisType
 
     from numpy.typing import NDArray
 
     Offset = tuple[int, ...]
+    Index = tuple[EllipsisType | int | slice, ...]
 
 # Posteriors below e^FLOOR are noise in float32, and their products would be
 # denormal numbers, which are a hundred times slower.
@@ -138,8 +140,8 @@ class Lattices:
         n = len(self.shape)
         lead = array.shape[: array.ndim - n]
         result = np.zeros((*lead, 2**n, *self.padded), np.float32)
-        for index, (pixels, filled) in enumerate(self._places()):
-            result[..., index, *filled] = array[..., *pixels]
+        for pixels, filled in self._places():
+            result[filled] = array[pixels]
         return result.reshape(*lead, 2**n, self.size)
 
     def join(self, lattices: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -148,18 +150,19 @@ class Lattices:
         lead = lattices.shape[:-2]
         planes = lattices.reshape(*lead, 2**n, *self.padded)
         result = np.empty((*lead, *self.shape), np.float32)
-        for index, (pixels, filled) in enumerate(self._places()):
-            result[..., *pixels] = planes[..., index, *filled]
+        for pixels, filled in self._places():
+            result[pixels] = planes[filled]
         return result
 
-    def _places(self) -> Iterator[tuple[list[slice], list[slice]]]:
-        """Yield where each lattice lies in the image, and in its padded shape."""
-        for parity in self.parities:
+    def _places(self) -> Iterator[tuple[Index, Index]]:
+        """Yield where each lattice lies in the image, and in all lattices."""
+        for index, parity in enumerate(self.parities):
             both = list(zip(parity, self.shape, strict=True))
-            yield (
-                [slice(p, None, 2) for p, _ in both],
-                [slice(1, 1 + (n - p + 1) // 2) for p, n in both],
-            )
+            pixels: list[EllipsisType | int | slice] = [...]
+            filled: list[EllipsisType | int | slice] = [..., index]
+            pixels += [slice(p, None, 2) for p, _ in both]
+            filled += [slice(1, 1 + (n - p + 1) // 2) for p, n in both]
+            yield tuple(pixels), tuple(filled)
 
     def step(self, index: int, offset: Offset) -> tuple[int, int]:
         """Return the lattice of a neighbor and its flat distance.
@@ -221,10 +224,15 @@ class PottsField:
             self.contrast[offset] = self.lattices.split(weights)
 
     def blocks(self, n_classes: int) -> Iterator[tuple[int, int, int]]:
-        """Yield all lattices in flat ranges that fit in the cache."""
+        """Yield all lattices in flat ranges that fit in the cache.
+
+        In Gray code's order: from one lattice to the next, one parity changes, so
+        news travels no farther than 2ⁿ⁻¹ pixels in a sweep.
+        """
         inner = self.lattices.inner
         length = max(64, BLOCK // n_classes // 64 * 64)
-        for index in range(len(self.lattices.parities)):
+        for turn in range(len(self.lattices.parities)):
+            index = turn ^ (turn >> 1)
             for start in range(inner.start, inner.stop, length):
                 yield index, start, min(start + length, inner.stop)
 

@@ -16,13 +16,15 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 
-def halo(sweeps: int) -> int:
+def halo(sweeps: int, n_axes: int = 3) -> int:
     """Return how far a result depends on its surroundings.
 
     Parameters
     ----------
     sweeps : int
         Sweeps of `mean_field`.
+    n_axes : {2, 3}
+        Axes of the image; the larger number will do for both.
 
     Returns
     -------
@@ -32,10 +34,10 @@ def halo(sweeps: int) -> int:
 
     Examples
     --------
-    >>> halo(5)
-    42
+    >>> halo(5, 2), halo(5, 3)
+    (12, 22)
     """
-    return 8 * sweeps + 2
+    return 2 ** (n_axes - 1) * sweeps + 2
 
 
 def edge_sums(
@@ -154,7 +156,7 @@ def mean_field(
     -------
     (K, *S) ndarray of float32
         Q, summing to 1 over K. A tile that begins at even coordinates gives the
-        whole image's result, bit for bit, `halo(sweeps)` pixels inside its borders.
+        whole image's result, bit for bit, `halo` pixels inside its borders.
 
     Raises
     ------
