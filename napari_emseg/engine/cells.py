@@ -75,6 +75,11 @@ class Cells:
         """Whether cells are points, so that likelihoods are true and not bounds."""
         return self.spread is None
 
+    @property
+    def last_fixed(self) -> int:
+        """Highest class that is fixed for a cell; 0 if none is."""
+        return 0 if self.fixed is None else int(self.fixed.max())
+
     def mean(self) -> Float64Array:
         """Mean feature of all pixels, (D,)."""
         return (self.points @ self.weights) / self.total
@@ -98,17 +103,32 @@ class Cells:
         )
 
     def sample(self, count: int) -> Cells:
-        """Keep `count` cells at even distances, of equal weights.
+        """Keep about `count` cells at even distances, which stand for all the others.
 
         For cells that are single pixels: their order is that of the image, so an
-        even stride with a golden-ratio shift covers it without a grid's beat.
+        even stride with a golden-ratio shift covers it without a grid's beat. Cells
+        with a fixed class are few and matter: they are sampled apart, up to half.
         """
         if count >= self.count:
             return self
-        stride = self.count / count
+        if self.fixed is None:
+            return self._stride(np.arange(self.count), count)
+        given = np.flatnonzero(self.fixed)
+        some = self._stride(given, min(given.size, count // 2))
+        rest = self._stride(np.flatnonzero(self.fixed == 0), count - some.count)
+        return Cells(
+            np.concatenate([some.weights, rest.weights]),
+            np.concatenate([some.points, rest.points], axis=1),
+            fixed=np.concatenate([some.fixed, rest.fixed]),
+        )
+
+    def _stride(self, index: NDArray[np.intp], count: int) -> Cells:
+        if count >= index.size:
+            return self.take(index)
+        step = index.size / count
         jitter = (np.arange(count) * 0.6180339887498949) % 1.0
-        index = ((np.arange(count) + jitter) * stride).astype(np.intp)
-        return self.take(index)
+        found = self.take(index[((np.arange(count) + jitter) * step).astype(np.intp)])
+        return replace(found, weights=found.weights * step)
 
     def blocks(self, center: Float64Array, *, order: str = "full") -> Blocks:
         """Lay the cells out for products with φ, centered at `center`."""

@@ -86,6 +86,7 @@ def iter_fit_kmeans(
         Of the best start; levels from coarse to "exact".
     """
     steps = levels(cells)
+    n_classes = max(n_classes, cells.last_fixed)
     if start is not None:
         centers = start.centers
     else:
@@ -151,6 +152,7 @@ def iter_fit_mixture(
         Of the best start; levels from coarse to "exact".
     """
     steps = levels(cells)
+    n_classes = max(n_classes, cells.last_fixed)
     model = start
     if model is None:
         name, coarse = steps[0]
@@ -200,7 +202,6 @@ def _start_centers(
     """Seed centers; classes with fixed cells start at the mean of these."""
     if cells.fixed is None:
         return seed_centers(cells, n_classes, init=init, rng=rng)
-    n_classes = max(n_classes, int(cells.fixed.max()))
     centers = np.tile(cells.mean(), (n_classes, 1))
     seeded = np.unique(cells.fixed[cells.fixed > 0])
     for label in seeded:

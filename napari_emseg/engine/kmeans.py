@@ -305,6 +305,8 @@ def _refill(
             for start in range(0, cells.count, _CHUNK)
         ]
     )
+    if cells.fixed is not None:
+        distance[cells.fixed > 0] = 0
     far = np.argsort(-distance, kind="stable")[: len(empty)]
     # A cell at distance 0 is a center already: then there are too few colors.
     far = far[distance[far] > 0]

@@ -153,13 +153,14 @@ def exponentiate(
         Log of the sum of the true exponentials of each column.
     """
     # Below e^-708 are denormal numbers, which take fifteen times as long.
-    weights = cv2.exp(np.maximum(log, _LEAST) if log.min() < _LEAST else log)
+    bounded = np.maximum(log, _LEAST) if log.min() < _LEAST else log
+    weights = np.asarray(cv2.exp(bounded), np.float64)
     total = weights.sum(axis=0)
     # Far from all classes every exponential vanishes, very near to one it overflows.
     if total.min() > _SMALLEST and total.max() < _LARGEST:
         return weights, total, np.log(total)
     top = log.max(axis=0)
-    weights = cv2.exp(np.maximum(log - top, _LEAST))
+    weights = np.asarray(cv2.exp(np.maximum(log - top, _LEAST)), np.float64)
     total = weights.sum(axis=0)
     return weights, total, top + np.log(total)
 
@@ -181,7 +182,7 @@ class Quadratics:
 
 
 def quadratics(
-    model: MixtureModel, center: Float64Array, *, order: str = "full"
+    model: MixtureModel, center: Float64Array, order: str = "full"
 ) -> Quadratics:
     """Lay a model out for products with φ, centered at `center`."""
     dims = model.means.shape[1]
@@ -238,7 +239,7 @@ def component_log_joint(
     model: MixtureModel, center: Float64Array, *, order: str = "full"
 ) -> Callable[[Float64Array], Float64Array]:
     """Make a function of φ (F, B) that gives log-joints (K, B) without outliers."""
-    form = quadratics(model, center, order=order)
+    form = quadratics(model, center, order)
     peak = log_norm(model, form.log_det)
     if model.df is None:
         matrix = form.matrix / -2
