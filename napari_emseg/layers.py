@@ -62,9 +62,17 @@ def prepare(seg: Segmentation) -> Look:
         For `add_to`.
     """
     colormap = _colormap(seg.class_colors)
-    # napari compiles this mapping when it is first used, which can take seconds.
+    # Fills the map's cache here rather than in the viewer's thread.
     colormap.map(np.zeros(1, seg.labels.dtype))
     return Look(colormap, _features(seg))
+
+
+def warm_up() -> None:
+    """Let napari compile its mapping of labels to colors, which can take seconds.
+
+    It does so when it is first used; any thread may do it beforehand.
+    """
+    _colormap(np.zeros((1, 3))).map(np.zeros(1, np.uint8))
 
 
 def add_to(

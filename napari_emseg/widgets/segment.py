@@ -2,34 +2,35 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 from functools import partial
+from threading import Thread
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from magicgui.widgets import ComboBox, Container, Label, ProgressBar, PushButton, Widget
 from napari.layers import Image, Labels
-from napari.qt.threading import create_worker
-from napari.utils import cancelable_progress
 from napari.utils.notifications import show_error, show_warning
 from napari.utils.theme import get_theme
 from qtpy.QtWidgets import QComboBox, QSizePolicy
-from superqt.utils import GeneratorWorker
 
-from napari_emseg.layers import add_to, displayed, image_data, is_result, prepare
-from napari_emseg.segment import Progress, Segmentation, iter_segment
+from napari_emseg.layers import (
+    add_to,
+    displayed,
+    image_data,
+    is_result,
+    warm_up,
+)
 from napari_emseg.widgets.form import ParamsForm
+from napari_emseg.widgets.runner import Failure, Job, Runner, Success
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable
 
     import napari.components
 
-    from napari_emseg.layers import At, Look
-    from napari_emseg.params import Params
-
-log = logging.getLogger(__name__)
+    from napari_emseg.layers import At
+    from napari_emseg.segment import Progress
 
 NEW = "new layer"
 WHOLE, SLICE = "whole volume", "displayed slice"
@@ -43,30 +44,13 @@ HINT = "Open an image, or a sample from the File menu."
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Job:
-    """All that a run needs, read from the panel when Run is pressed."""
+class _Target:
+    """Where the result of a run goes, as the panel said when Run was pressed."""
 
-    number: int
     layer: Image
     at: At | None
-    params: Params
     replace: Labels | None
     start: float
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Success:
-    """The result of a run and how it is to look."""
-
-    seg: Segmentation
-    look: Look
-
-
-@dataclass(frozen=True, slots=True)
-class _Failure:
-    """Why a run has no result, in the words of the error."""
-
-    message: str
 
 
 class SegmentWidget(Container[Widget]):
@@ -81,15 +65,13 @@ class SegmentWidget(Container[Widget]):
     ----------
     form : ParamsForm
         The parameters; read once for each run.
+    runner : Runner
+        Runs the segmentations.
     """
 
     def __init__(self, viewer: napari.components.ViewerModel) -> None:
         self._viewer = viewer
-        self._job: _Job | None = None
-        self._waiting: _Job | None = None
-        self._worker: GeneratorWorker | None = None
-        self._activity: cancelable_progress | None = None
-        self._runs = 0
+        self.runner = Runner(on_progress=self._on_progress, on_warning=show_warning)
         self._image = ComboBox(
             name="image",
             label="Image",
@@ -154,11 +136,13 @@ class SegmentWidget(Container[Widget]):
         self.reset_choices()
         self._on_active()
         self._show_idle(HINT if self._image.value is None else "")
+        # Now rather than at the end of the first run, which would have to wait.
+        Thread(target=warm_up, name="napari-emseg warm-up").start()
 
     @property
     def running(self) -> bool:
         """Whether a run is under way."""
-        return self._job is not None
+        return self.runner.running
 
     def run(self) -> None:
         """Segment the chosen image; a run that is under way is dropped first."""
@@ -168,23 +152,18 @@ class SegmentWidget(Container[Widget]):
         except ValueError as error:
             show_error(str(error))
             return
-        self._job = job
-        self._show_running(job.layer.name)
-        # One worker at a time: each diverts Python's warnings while it runs, and
-        # two that overlap would put the wrong handlers back.
-        if self._worker is None:
-            self._start(job)
-        else:
-            self._waiting = job
+        self._run_button.enabled = False
+        self._cancel_button.enabled = True
+        self._status.value = "Starting …"
+        self._bar.max = 0
+        self._bar.visible = True
+        self.runner.start(job)
 
     def cancel(self) -> None:
         """Stop the run, if there is one; layers stay as they are."""
-        if self._job is None:
-            return
-        self._job = self._waiting = None
-        if self._worker is not None:
-            self._worker.quit()
-        self._show_idle("Canceled.")
+        if self.running:
+            self.runner.cancel()
+            self._show_idle("Canceled.")
 
     def reset_choices(self, *_: Any) -> None:
         """Follow the layer list; a chosen layer stays chosen if it is renamed."""
@@ -195,8 +174,8 @@ class SegmentWidget(Container[Widget]):
                 box.value = chosen
         self._on_image()
 
-    def _read(self) -> _Job:
-        """Read the panel once.
+    def _read(self) -> Job:
+        """Read the panel once: what to segment, and where the result goes.
 
         Raises
         ------
@@ -207,90 +186,54 @@ class SegmentWidget(Container[Widget]):
         if layer is None:
             raise ValueError(f"there is no image layer to segment. {HINT}")
         sliced = layer.ndim > 2 and self._extent.value == SLICE
+        at = displayed(self._viewer, layer) if sliced else None
         replace = self._result.value
-        self._runs += 1
-        return _Job(
-            number=self._runs,
-            layer=layer,
-            at=displayed(self._viewer, layer) if sliced else None,
+        target = _Target(layer, at, None if replace == NEW else replace, perf_counter())
+        return Job(
+            name=layer.name,
+            data=image_data(layer, at),
             params=self.form.params,
-            replace=None if replace == NEW else replace,
-            start=perf_counter(),
+            rgb=layer.rgb,
+            on_end=partial(self._on_end, target),
         )
 
-    def _start(self, job: _Job) -> None:
-        """Hand a run to a thread."""
-        self._worker = create_worker(
-            _work,
-            image_data(job.layer, job.at),
-            job.params,
-            job.layer.rgb,
-            # This class, unlike napari's, leaves errors and warnings to us.
-            _worker_class=GeneratorWorker,
-            _start_thread=True,
-            _connect={
-                "yielded": partial(self._on_progress, job.number),
-                "returned": partial(self._on_returned, job.number),
-                "warned": partial(self._on_warned, job.number),
-                "finished": self._on_finished,
-            },
-        )
-
-    def _current(self, number: int) -> _Job | None:
-        """Return the run of that number, or None if it was dropped since."""
-        job = self._job
-        return job if job is not None and job.number == number else None
-
-    def _on_progress(self, number: int, progress: Progress) -> None:
-        if self._current(number) is None or self._activity is None:
-            return
-        if self._activity.is_canceled:
-            self.cancel()
-            return
+    def _on_progress(self, progress: Progress) -> None:
         stage = STAGES.get(progress.stage, progress.stage)
         counted = f" {progress.done} of {progress.total}" if progress.total else ""
         self._status.value = f"{stage}{counted} …"
         self._bar.max = progress.total
         self._bar.value = progress.done if progress.total else 0
-        self._activity.total = progress.total
-        self._activity.update(progress.done - self._activity.n)
 
-    def _on_returned(self, number: int, result: _Success | _Failure) -> None:
-        job = self._current(number)
-        if job is None:
-            return
-        self._job = None
-        if isinstance(result, _Failure):
-            self._show_idle("No result.")
-            show_error(result.message)
+    def _on_end(self, target: _Target, result: Success | Failure | None) -> None:
+        if result is None:
+            self._show_idle("Canceled.")
             return
         try:
-            layer = add_to(
-                self._viewer,
-                result.seg,
-                job.layer,
-                replace=job.replace if job.replace in self._viewer.layers else None,
-                at=job.at,
-                look=result.look,
-            )
+            self._show_idle(self._keep(target, result))
         except ValueError as error:
             self._show_idle("No result.")
             show_error(str(error))
-            return
-        count, seconds = result.seg.n_classes, perf_counter() - job.start
-        self._show_idle(f"{layer.name}: {count} classes, {seconds:.2g} s.")
 
-    def _on_warned(self, number: int, warning: tuple[Any, ...]) -> None:
-        message, category = warning[:2]
-        # Others, such as deprecations in a library, tell the user nothing.
-        if self._current(number) is not None and issubclass(category, UserWarning):
-            show_warning(str(message))
+    def _keep(self, target: _Target, result: Success | Failure) -> str:
+        """Put the result into a layer and say so.
 
-    def _on_finished(self) -> None:
-        self._worker = None
-        if self._waiting is not None:
-            job, self._waiting = self._waiting, None
-            self._start(job)
+        Raises
+        ------
+        ValueError
+            If there is no result, or it does not fit the image any more.
+        """
+        if isinstance(result, Failure):
+            raise ValueError(result.message)
+        layer = add_to(
+            self._viewer,
+            result.seg,
+            target.layer,
+            replace=target.replace if target.replace in self._viewer.layers else None,
+            at=target.at,
+            look=result.look,
+        )
+        seconds = perf_counter() - target.start
+        return f"{layer.name}: {result.seg.n_classes} classes, {seconds:.2g} s."
 
     def _on_active(self) -> None:
         active = self._viewer.layers.selection.active
@@ -302,18 +245,7 @@ class SegmentWidget(Container[Widget]):
         self._extent.visible = layer is not None and layer.ndim > 2
         self._run_button.enabled = layer is not None and not self.running
 
-    def _show_running(self, name: str) -> None:
-        self._run_button.enabled = False
-        self._cancel_button.enabled = True
-        self._status.value = "Starting …"
-        self._bar.max = 0
-        self._bar.visible = True
-        self._activity = cancelable_progress(desc=f"Segment {name}", total=0)
-
     def _show_idle(self, status: str) -> None:
-        if self._activity is not None:
-            self._activity.close()
-            self._activity = None
         self._run_button.enabled = self._image.value is not None
         self._cancel_button.enabled = False
         self._status.value = status
@@ -355,11 +287,7 @@ class SegmentWidget(Container[Widget]):
 
     def _leave(self) -> None:
         """Stop, and let go of the viewer, when Qt destroys the panel."""
-        self._job = self._waiting = None
-        if self._worker is not None:
-            self._worker.quit()
-        if self._activity is not None:
-            self._activity.close()
+        self.runner.cancel()
         for event, react in self._reactions():
             event.disconnect(react)
 
@@ -379,17 +307,3 @@ class SegmentWidget(Container[Widget]):
 
 def _is_image(layer: object) -> bool:
     return isinstance(layer, Image)
-
-
-def _work(
-    data: Any, params: Params, rgb: bool
-) -> Generator[Progress, None, _Success | _Failure]:
-    """Segment in the worker's thread; an error becomes a value, so that it is told."""
-    try:
-        seg = yield from iter_segment(data, params, rgb=rgb)
-        return _Success(seg, prepare(seg))
-    except (ValueError, TypeError) as error:
-        return _Failure(str(error))
-    except Exception as error:
-        log.exception("segmentation failed")
-        return _Failure(f"{type(error).__name__}: {error}")

@@ -15,7 +15,7 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
 import napari_emseg as emseg
-from napari_emseg.widgets import segment as module
+from napari_emseg.widgets import runner, segment
 
 NO_BUTTON, LEFT = Qt.MouseButton.NoButton, Qt.MouseButton.LeftButton
 
@@ -46,8 +46,8 @@ def told():
 class Gate:
     """Holds runs at their first iteration until it is opened."""
 
-    def __init__(self, segment):
-        self.segment = segment
+    def __init__(self, iter_segment):
+        self.iter_segment = iter_segment
         self.opened = threading.Event()
         self.reached = threading.Event()
         self.runs = 0
@@ -57,7 +57,7 @@ class Gate:
         return self.steps(*args, **kwargs)
 
     def steps(self, *args, **kwargs):
-        steps = self.segment(*args, **kwargs)
+        steps = self.iter_segment(*args, **kwargs)
         while True:
             try:
                 step = next(steps)
@@ -71,8 +71,8 @@ class Gate:
 
 @pytest.fixture
 def gate(monkeypatch):
-    gate = Gate(module.iter_segment)
-    monkeypatch.setattr(module, "iter_segment", gate)
+    gate = Gate(runner.iter_segment)
+    monkeypatch.setattr(runner, "iter_segment", gate)
     yield gate
     gate.opened.set()
 
@@ -84,7 +84,7 @@ def press(button):
 def wait(qtbot, panel):
     """Wait until the panel is idle and its thread has ended."""
     qtbot.waitUntil(lambda: not panel.running, timeout=30_000)
-    qtbot.waitUntil(lambda: panel._worker is None, timeout=30_000)
+    qtbot.waitUntil(lambda: panel.runner.ended, timeout=30_000)
 
 
 def run(qtbot, panel):
@@ -257,7 +257,7 @@ class TestStack:
         np.testing.assert_array_equal(layer.scale, stack.scale)
 
     def test_displayed_slice(self, qtbot, viewer, stack, panel):
-        panel.form["extent"].value = module.SLICE
+        panel.form["extent"].value = segment.SLICE
         panel.form.update(n_classes=2)
         viewer.dims.set_current_step(0, 3)
         press(panel["buttons"]["run"])
@@ -278,7 +278,7 @@ class TestStack:
 
     def test_slice_outside_the_image(self, viewer, stack, panel, told):
         viewer.add_labels(np.zeros((9, 4, 4), np.uint8), scale=(4, 2, 1))
-        panel.form["extent"].value = module.SLICE
+        panel.form["extent"].value = segment.SLICE
         viewer.dims.set_current_step(0, 8)
         press(panel["buttons"]["run"])
         assert not panel.running
@@ -329,9 +329,9 @@ class TestChoices:
 
     def test_results_can_be_updated_and_other_labels_not(self, viewer, stripes, panel):
         viewer.add_labels(np.zeros((4, 4), np.uint8))
-        assert panel.form["result"].choices == (module.NEW,)
+        assert panel.form["result"].choices == (segment.NEW,)
         layer = emseg.add_to(viewer, emseg.segment(stripes, n_classes=2))
-        assert panel.form["result"].choices == (module.NEW, layer)
+        assert panel.form["result"].choices == (segment.NEW, layer)
 
     def test_run_waits_for_an_image(self, viewer, stripes, panel):
         button = panel["buttons"]["run"]
@@ -349,7 +349,9 @@ class TestProgress:
         qtbot.waitUntil(gate.reached.is_set, timeout=30_000)
         qtbot.waitUntil(lambda: "Fitting" in panel._status.value)
         assert panel._bar.visible
-        assert [bar.desc for bar in progress._all_instances] == ["Segment stripes: "]
+        qtbot.waitUntil(lambda: len(progress._all_instances) == 1)
+        (bar,) = progress._all_instances
+        assert bar.desc.startswith("Segment stripes")
         gate.opened.set()
         wait(qtbot, panel)
         assert not panel._bar.visible
@@ -361,6 +363,7 @@ class TestProgress:
         viewer.add_image(stripes)
         press(panel["buttons"]["run"])
         qtbot.waitUntil(gate.reached.is_set, timeout=30_000)
+        qtbot.waitUntil(lambda: len(progress._all_instances) == 1)
         (bar,) = progress._all_instances
         bar.cancel()
         gate.opened.set()
@@ -371,13 +374,13 @@ class TestProgress:
         self, qtbot, viewer, stripes, panel, monkeypatch
     ):
         threads = set()
-        update = panel._on_progress
+        update = runner.Runner._yielded
 
         def note(*args):
             threads.add(threading.current_thread())
             update(*args)
 
-        monkeypatch.setattr(panel, "_on_progress", note)
+        monkeypatch.setattr(runner.Runner, "_yielded", note)
         viewer.add_image(stripes)
         run(qtbot, panel)
         assert threads == {threading.main_thread()}
@@ -418,7 +421,7 @@ class TestTold:
         def fail(*args, **kwargs):
             raise kind("out of luck")
 
-        monkeypatch.setattr(module, "iter_segment", fail)
+        monkeypatch.setattr(runner, "iter_segment", fail)
         viewer.add_image(stripes)
         run(qtbot, panel)
         assert told == [("error", f"{kind.__name__}: out of luck")]

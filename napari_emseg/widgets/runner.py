@@ -1,0 +1,195 @@
+"""Segmentations in a thread, one at a time."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from napari.qt.threading import create_worker
+from napari.utils import cancelable_progress
+from qtpy.QtCore import QTimer
+from superqt.utils import GeneratorWorker
+
+from napari_emseg.layers import prepare
+from napari_emseg.segment import Progress, Segmentation, iter_segment
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+    from napari_emseg.layers import Look
+    from napari_emseg.params import Params
+
+log = logging.getLogger(__name__)
+
+PATIENCE = 300  # ms until a run is shown in napari's activity dock
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Success:
+    """The result of a run and how it is to look."""
+
+    seg: Segmentation
+    look: Look
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a run has no result, in the words of the error."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Job:
+    """What is to be segmented.
+
+    Attributes
+    ----------
+    name : str
+        Of the image, for the user.
+    data : array-like
+        Anything that `iter_segment` takes.
+    params : Params
+        How.
+    rgb : bool
+        Whether the last axis is RGB(A).
+    on_end : callable
+        Takes the `Success`, the `Failure`, or None if the user canceled the run in
+        napari's activity dock. The run is over by then.
+    """
+
+    name: str
+    data: Any
+    params: Params
+    rgb: bool
+    on_end: Callable[[Success | Failure | None], None]
+
+
+class Runner:
+    """Runs the latest job and drops what is left of those before.
+
+    All callables are called in the thread of Qt, for the latest job only, and never
+    after `cancel`.
+
+    Parameters
+    ----------
+    on_progress : callable
+        Takes each `Progress`.
+    on_warning : callable
+        Takes each warning for the user, a str.
+    """
+
+    def __init__(
+        self,
+        *,
+        on_progress: Callable[[Progress], None],
+        on_warning: Callable[[str], None],
+    ) -> None:
+        self._on_progress = on_progress
+        self._on_warning = on_warning
+        self._job: Job | None = None
+        self._worker: GeneratorWorker | None = None
+        self._activity: cancelable_progress | None = None
+
+    @property
+    def running(self) -> bool:
+        """Whether a job is under way."""
+        return self._job is not None
+
+    @property
+    def ended(self) -> bool:
+        """Whether no thread is at work, not even on a job that was dropped."""
+        return self._worker is None
+
+    def start(self, job: Job) -> None:
+        """Run a job instead of the one that is under way."""
+        self.cancel()
+        self._job = job
+        QTimer.singleShot(PATIENCE, partial(self._show_activity, job))
+        # One worker at a time: each diverts Python's warnings while it runs, and
+        # two that overlap would put the wrong handlers back. If there is one, the
+        # job waits for its end.
+        if self._worker is None:
+            self._launch(job)
+
+    def cancel(self) -> None:
+        """Drop the job that is under way, if there is one."""
+        self._job = None
+        self._close_activity()
+        if self._worker is not None:
+            self._worker.quit()
+
+    def _launch(self, job: Job) -> None:
+        self._worker = create_worker(
+            _work,
+            job,
+            # This class, unlike napari's, leaves errors and warnings to us.
+            _worker_class=GeneratorWorker,
+            _start_thread=True,
+            _connect={
+                "yielded": partial(self._yielded, job),
+                "returned": partial(self._returned, job),
+                "warned": partial(self._warned, job),
+                "finished": partial(self._finished, job),
+            },
+        )
+
+    def _yielded(self, job: Job, progress: Progress) -> None:
+        if job is not self._job:
+            return
+        activity = self._activity
+        if activity is not None:
+            if activity.is_canceled:
+                self.cancel()
+                job.on_end(None)
+                return
+            activity.total = progress.total
+            activity.update(progress.done - activity.n)
+        self._on_progress(progress)
+
+    def _returned(self, job: Job, result: Success | Failure) -> None:
+        if job is self._job:
+            self._job = None
+            self._close_activity()
+            job.on_end(result)
+
+    def _warned(self, job: Job, warning: tuple[Any, ...]) -> None:
+        message, category = warning[:2]
+        # Others, such as deprecations in a library, tell the user nothing.
+        if job is self._job and issubclass(category, UserWarning):
+            self._on_warning(str(message))
+
+    def _finished(self, job: Job) -> None:
+        self._worker = None
+        if self._job is not None and self._job is not job:
+            self._launch(self._job)
+
+    def _show_activity(self, job: Job) -> None:
+        """Show a job that is not over in a moment in napari's activity dock."""
+        if job is not self._job:
+            return
+        activity = cancelable_progress(desc=f"Segment {job.name}", total=0)
+        # napari handles other events while it makes the bar: the run may be over.
+        if job is self._job:
+            self._activity = activity
+        else:
+            activity.close()
+
+    def _close_activity(self) -> None:
+        if self._activity is not None:
+            self._activity.close()
+            self._activity = None
+
+
+def _work(job: Job) -> Generator[Progress, None, Success | Failure]:
+    """Segment in the worker's thread; an error becomes a value, so that it is told."""
+    try:
+        seg = yield from iter_segment(job.data, job.params, rgb=job.rgb)
+        return Success(seg, prepare(seg))
+    except (ValueError, TypeError) as error:
+        return Failure(str(error))
+    except Exception as error:
+        log.exception("segmentation failed")
+        return Failure(f"{type(error).__name__}: {error}")
