@@ -20,31 +20,28 @@ from napari_emseg.engine.fit import iter_fit_kmeans, iter_fit_mixture
 from napari_emseg.engine.kmeans import KMeansModel
 from napari_emseg.engine.labeling import Labeler, Model, check_model, label_table
 from napari_emseg.engine.mixture import MixtureModel
+from napari_emseg.engine.order import MOST, iter_orders
 from napari_emseg.params import Params
 from napari_emseg.progress import Progress as Progress
 from napari_emseg.segmentation import Segmentation as Segmentation
-from napari_emseg.segmentation import join_small
+from napari_emseg.segmentation import iter_labels, join_small
 from napari_emseg.source import Source, as_source
-from napari_emseg.tiles import in_order
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
     from concurrent.futures import Executor
 
-    from numpy.typing import ArrayLike, NDArray
+    from numpy.typing import ArrayLike
 
     from napari_emseg.engine.state import FitState
 
 
 def _fit_em(
-    census: Census,
-    params: Params,
-    rng: np.random.Generator,
-    start: Model | None,
+    census: Census, n_classes: int, params: Params, start: Model | None
 ) -> Iterator[FitState]:
     return iter_fit_mixture(
         census.cells,
-        n_classes=_count(params),
+        n_classes=n_classes,
         rules=Rules(params.covariance, census.floor),
         student=params.distribution == "student",
         outliers=params.outliers,
@@ -52,25 +49,22 @@ def _fit_em(
         n_init=params.n_init,
         tol=params.tol,
         max_iter=params.max_iter,
-        rng=rng,
+        rng=np.random.default_rng(params.seed),
         start=start if isinstance(start, MixtureModel) else None,
     )
 
 
 def _fit_kmeans(
-    census: Census,
-    params: Params,
-    rng: np.random.Generator,
-    start: Model | None,
+    census: Census, n_classes: int, params: Params, start: Model | None
 ) -> Iterator[FitState]:
     return iter_fit_kmeans(
         census.cells,
-        n_classes=_count(params),
+        n_classes=n_classes,
         init=params.init,
         n_init=params.n_init,
         tol=params.tol,
         max_iter=params.max_iter,
-        rng=rng,
+        rng=np.random.default_rng(params.seed),
         start=start if isinstance(start, KMeansModel) else None,
     )
 
@@ -126,6 +120,7 @@ def segment(
     mask: ArrayLike | None = None,
     seed_labels: ArrayLike | None = None,
     model: Model | None = None,
+    start: Model | None = None,
     channel_axis: int | None = None,
     rgb: bool | None = None,
     executor: Executor | None = None,
@@ -146,6 +141,8 @@ def segment(
         steer the fit, and their numbers stay; classes without any stay free.
     model : MixtureModel or KMeansModel, optional
         A fitted model to apply as it is, instead of a fit.
+    start : MixtureModel or KMeansModel, optional
+        A model of the same method to start the fit from, instead of seeding.
     channel_axis : int, optional
         Axis of the channels of images that are not RGB.
     rgb : bool, optional
@@ -195,6 +192,7 @@ def segment(
         mask=mask,
         seed_labels=seed_labels,
         model=model,
+        start=start,
         channel_axis=channel_axis,
         rgb=rgb,
         executor=executor,
@@ -219,6 +217,7 @@ def iter_segment(
     mask: ArrayLike | None = None,
     seed_labels: ArrayLike | None = None,
     model: Model | None = None,
+    start: Model | None = None,
     channel_axis: int | None = None,
     rgb: bool | None = None,
     executor: Executor | None = None,
@@ -227,7 +226,7 @@ def iter_segment(
 
     Parameters
     ----------
-    image, mask, seed_labels, model, channel_axis, rgb, executor
+    image, mask, seed_labels, model, start, channel_axis, rgb, executor
         As for `segment`. They are checked at once, before the first step.
     params : Params, optional
         Everything else.
@@ -253,9 +252,10 @@ def iter_segment(
     picture = as_picture(image, channel_axis=channel_axis, rgb=rgb)
     color = resolve_color(picture, params.color)
     source = as_source(picture, mask, seed_labels)
-    if model is not None:
-        check_model(model, picture, color, source.seeds)
-    return _steps(source, params, color, model, executor)
+    for given in (model, start):
+        if given is not None:
+            check_model(given, picture, color, source.seeds)
+    return _steps(source, params, color, model, start, executor)
 
 
 def _steps(
@@ -263,6 +263,7 @@ def _steps(
     params: Params,
     color: str,
     model: Model | None,
+    start: Model | None,
     executor: Executor | None,
 ) -> Generator[Progress, None, Segmentation]:
     picture = source.picture
@@ -271,16 +272,14 @@ def _steps(
     census = take_census(picture, source.parts(), color=color, coding=coding)
     states: list[FitState] = []
     if model is None:
-        fit = METHODS[params.method](
-            census, params, np.random.default_rng(params.seed), None
-        )
-        for state in fit:
+        n_classes = yield from _choose_order(source, census, params, color)
+        for state in METHODS[params.method](census, n_classes, params, start):
             states.append(_canonical(state, pinned=source.seeds is not None))
             yield Progress("fit", len(states), 0, states[-1])
         model = states[-1].model
         if source.seeds is None:
             model = model.reorder(np.flatnonzero(model.weights > 0))
-        _report_classes(model, params)
+        _report_classes(model, n_classes)
     labeler = Labeler(model, color, coding, smoothing=params.smoothing)
     if params.smoothing > 0:
         if params.edges:
@@ -292,7 +291,7 @@ def _steps(
     levels = tuple(state.level for state in states)
     converged = states[-1].converged if states else True
     del census
-    labels = yield from _label(source, labeler, executor)
+    labels = yield from iter_labels(source, labeler, executor)
     if params.min_size > 1:
         labels = join_small(source, labels, color, params.min_size)[1]
     return Segmentation(
@@ -300,10 +299,21 @@ def _steps(
     )
 
 
-def _count(params: Params) -> int:
-    if params.n_classes == "auto":
-        raise ValueError("n_classes='auto' must be resolved before a fit")
-    return params.n_classes
+def _choose_order(
+    source: Source, census: Census, params: Params, color: str
+) -> Generator[Progress, None, int]:
+    """Find the number of classes that the integrated likelihood supports."""
+    if params.n_classes != "auto":
+        return params.n_classes
+    rules = Rules("full", census.floor)
+    effective = source.effective_size(color)
+    orders = []
+    for order, _ in iter_orders(
+        census.cells, effective=effective, rules=rules, seed=params.seed
+    ):
+        orders.append(order)
+        yield Progress("order", len(orders), MOST)
+    return max(orders, key=lambda order: order.icl).n_classes
 
 
 def _canonical(state: FitState, *, pinned: bool) -> FitState:
@@ -314,29 +324,10 @@ def _canonical(state: FitState, *, pinned: bool) -> FitState:
     return replace(state, model=state.model.reorder(order))
 
 
-def _report_classes(model: Model, params: Params) -> None:
-    if model.n_classes < _count(params):
+def _report_classes(model: Model, n_classes: int) -> None:
+    if model.n_classes < n_classes:
         warnings.warn(
-            f"{model.n_classes} class(es) found where {params.n_classes} were asked "
+            f"{model.n_classes} class(es) found where {n_classes} were asked "
             "for: the image has no more different values",
             stacklevel=3,
         )
-
-
-def _label(
-    source: Source, labeler: Labeler, executor: Executor | None
-) -> Generator[Progress, None, NDArray[np.uint8]]:
-    grid = source.tiles(labeler.halo)
-    labels = np.empty(source.picture.shape, np.uint8)
-    stage = "smooth" if labeler.smoothing > 0 else "label"
-
-    def work() -> Iterator[tuple[Any, ...]]:
-        for tile in grid:
-            seeds = None if source.seeds is None else source.seeds[tile.read]
-            yield (*source.read(tile.read), seeds)
-
-    found = in_order(labeler.labels, work(), executor)
-    for done, (tile, part) in enumerate(zip(grid, found, strict=True), start=1):
-        labels[tile.write] = part[tile.inner]
-        yield Progress(stage, done, len(grid))
-    return labels

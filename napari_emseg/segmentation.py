@@ -15,8 +15,13 @@ from napari_emseg.engine.features import (
     FloatArray,
     unit_rgb,
 )
+from napari_emseg.progress import Progress
+from napari_emseg.tiles import in_order
 
 if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator
+    from concurrent.futures import Executor
+
     from napari_emseg.engine.labeling import Labeler, Model
     from napari_emseg.params import Params
     from napari_emseg.source import Source
@@ -205,3 +210,23 @@ def join_small(
     of_region[regions] = labels
     regions, keeper = absorb_small(regions, sums, min_size)
     return regions, of_region[keeper][regions]
+
+
+def iter_labels(
+    source: Source, labeler: Labeler, executor: Executor | None
+) -> Generator[Progress, None, NDArray[np.uint8]]:
+    """Label an image tile by tile; the labels are the return value."""
+    grid = source.tiles(labeler.halo)
+    labels = np.empty(source.picture.shape, np.uint8)
+    stage = "smooth" if labeler.smoothing > 0 else "label"
+
+    def work() -> Iterator[tuple[Any, ...]]:
+        for tile in grid:
+            seeds = None if source.seeds is None else source.seeds[tile.read]
+            yield (*source.read(tile.read), seeds)
+
+    found = in_order(labeler.labels, work(), executor)
+    for done, (tile, part) in enumerate(zip(grid, found, strict=True), start=1):
+        labels[tile.write] = part[tile.inner]
+        yield Progress(stage, done, len(grid))
+    return labels

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import cv2
 import numpy as np
 
 from napari_emseg.engine.features import (
@@ -14,6 +15,7 @@ from napari_emseg.engine.features import (
     convert,
     usable,
 )
+from napari_emseg.engine.order import effective_size
 from napari_emseg.engine.spatial import edge_sums
 from napari_emseg.tiles import Slices, Tile, tiles
 
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     from napari_emseg.engine.census import Part
 
 MAX_CLASSES = 64
+# Pixels along the longer side of the picture whose correlation is measured.
+_THUMBNAIL = 256
 # Pixels of one tile along each of its axes; a volume's tile holds as many.
 _TILE = {2: 1024, 3: 192}
 
@@ -96,6 +100,27 @@ class Source:
                 valid=None if inside is None else inside[key],
             )
         return float(sums[0] / sums[1]) if sums[1] else 0.0
+
+    def effective_size(self, color: str) -> float:
+        """Count the independent pixels, from a thumbnail of the middle plane."""
+        shape = self.picture.shape
+        values, inside = self.read(tuple(slice(n // 2, n // 2 + 1) for n in shape[:-2]))
+        plane = values.reshape(*shape[-2:], -1)
+        if inside is not None:
+            # Pixels that do not count are made average: they correlate with nothing.
+            within = inside.reshape(shape[-2:])
+            if not within.any():
+                return 2.0
+            plane = np.where(within[..., np.newaxis], plane, plane[within].mean(axis=0))
+        shrink = max(1.0, max(shape[-2:]) / _THUMBNAIL)
+        small = [max(1, round(n / shrink)) for n in shape[-2:]]
+        channels = [
+            cv2.resize(c, small[::-1], interpolation=cv2.INTER_AREA)
+            for c in np.moveaxis(plane, -1, 0).astype(np.float64)
+        ]
+        thumbnail = np.stack(channels, axis=-1).astype(self.picture.dtype)
+        planes = np.moveaxis(convert(thumbnail, color), -1, 0)
+        return effective_size(planes, self.picture.size / shrink**2)
 
     def _features(
         self, where: Slices, color: str

@@ -1,0 +1,186 @@
+"""How many classes: criteria for the order of a mixture."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy import fft
+
+from napari_emseg.engine.fit import iter_fit_mixture, levels
+from napari_emseg.engine.mixture import class_log_joint, normalize
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from napari_emseg.engine.cells import Cells
+    from napari_emseg.engine.em import Rules
+    from napari_emseg.engine.features import FloatArray
+    from napari_emseg.engine.mixture import MixtureModel
+
+# Most classes that are tried.
+MOST = 12
+# Lags with less correlation than this are left out: they are noise.
+_LEAST = 0.1
+# Fits are compared on this many cells at most: the differences between orders are
+# far larger than what is lost.
+_CELLS = 2**14
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Criteria for one number of classes; larger is better for all.
+
+    Attributes
+    ----------
+    n_classes : int
+        K.
+    log_likelihood : float
+        Mean per pixel, in nats.
+    entropy : float
+        Mean entropy of the posteriors per pixel, in nats.
+    parameters : int
+        Free parameters of the model.
+    bic : float
+        2 n l - p ln n, with the effective number of pixels n [1]_.
+    icl : float
+        BIC less twice the entropy of the posteriors: classes that overlap do not
+        count for two [2]_.
+
+    References
+    ----------
+    .. [1] G. Schwarz, "Estimating the dimension of a model", Ann. Statistics 6(2),
+       461-464, 1978.
+    .. [2] C. Biernacki, G. Celeux, G. Govaert, "Assessing a mixture model for
+       clustering with the integrated completed likelihood", IEEE Trans. PAMI 22(7),
+       719-725, 2000.
+    """
+
+    n_classes: int
+    log_likelihood: float
+    entropy: float
+    parameters: int
+    bic: float
+    icl: float
+
+
+def effective_size(planes: FloatArray, pixels: float) -> float:
+    """Count the independent pixels of an image from its spatial correlation.
+
+    The variance of a mean over a correlated field is that of N / A independent
+    values, where A is the integral of the autocorrelation.
+
+    Parameters
+    ----------
+    planes : (D, Y, X) ndarray of float32
+        Features of the image, of a plane of a stack, or of a thumbnail of it.
+    pixels : float
+        Number of pixels of the size of these, in the whole image.
+
+    Returns
+    -------
+    float
+        Effective number of pixels, at least 2 and at most `pixels`.
+
+    References
+    ----------
+    G. V. Bayley, J. M. Hammersley, "The effective number of independent observations
+    in an autocorrelated time series", J. R. Stat. Soc. Suppl. 8(2), 184-197, 1946.
+    """
+    area, weight = 0.0, 0.0
+    for plane in planes:
+        variance = float(plane.var(dtype=np.float64))
+        if variance > 0:
+            area += variance * _correlation_area(plane)
+            weight += variance
+    if weight == 0:
+        return 2.0
+    return float(np.clip(pixels * weight / area, 2, max(pixels, 2)))
+
+
+def _correlation_area(plane: FloatArray) -> float:
+    """Integrate the autocorrelation of a plane over lags up to its first fall."""
+    height, width = plane.shape
+    shape = [fft.next_fast_len(2 * n, real=True) for n in plane.shape]
+    spectrum = fft.rfft2(plane - plane.mean(dtype=np.float64), shape)
+    overlap = np.outer(height - np.arange(height), width - np.arange(width))
+    raw = fft.irfft2(np.abs(spectrum) ** 2, shape)
+    # Lags down-right and down-left; along the axes both are the same.
+    quarters = raw[:height, :width], raw[:height, -np.arange(width)]
+    lag = np.hypot(*np.meshgrid(np.arange(height), np.arange(width), indexing="ij"))
+    near = lag <= max(height, width) / 2
+    total = (quarters[0][near] + quarters[1][near]) / overlap[near]
+    ring = lag[near].astype(int)
+    profile = np.bincount(ring, total / total[0]) / np.bincount(ring)
+    fallen = np.flatnonzero(profile < _LEAST)
+    radius = np.arange(fallen[0] if fallen.size else profile.size)
+    return float(1 + 2 * np.pi * (profile[: radius.size] * radius).sum())
+
+
+def iter_orders(
+    cells: Cells, *, effective: float, rules: Rules, seed: int, most: int = MOST
+) -> Iterator[tuple[Order, MixtureModel]]:
+    """Fit mixtures of 1, 2, … classes and judge them.
+
+    Parameters
+    ----------
+    cells : Cells
+        The data; fitted on a coarse level.
+    effective : float
+        Number of independent pixels n.
+    rules : Rules
+        Kind of covariance and its floor.
+    seed : int
+        Source of chance, the same for each order.
+    most : int, optional
+        Most classes that are tried.
+
+    Yields
+    ------
+    order : Order
+        Criteria of this number of classes.
+    model : MixtureModel
+        Its fit.
+    """
+    coarse = next(
+        level for _, level in reversed(levels(cells)) if level.count <= _CELLS
+    )
+    for k in range(1, most + 1):
+        *_, last = iter_fit_mixture(
+            coarse,
+            n_classes=k,
+            rules=rules,
+            student=False,
+            outliers=0.0,
+            init="kmeans",
+            n_init=3,
+            tol=1e-4,
+            max_iter=60,
+            rng=np.random.default_rng(seed),
+        )
+        yield judge(last.model, coarse, effective, rules), last.model
+
+
+def judge(model: MixtureModel, cells: Cells, effective: float, rules: Rules) -> Order:
+    """Compute the criteria of a fitted mixture."""
+    k, dims = model.means.shape
+    center = cells.mean()
+    evaluate = class_log_joint(model, center)
+    likelihood, entropy = 0.0, 0.0
+    for weights, phi, _ in cells.blocks(center):
+        share, log = normalize(evaluate(phi))
+        likelihood += float(weights @ log)
+        entropy -= float(weights @ (share * np.log(np.maximum(share, 1e-300))).sum(0))
+    likelihood /= cells.total
+    entropy /= cells.total
+    triangle = dims * (dims + 1) // 2
+    shape = {
+        "full": k * triangle,
+        "tied": triangle,
+        "diag": k * dims,
+        "spherical": k,
+    }[rules.covariance]
+    parameters = k - 1 + k * dims + shape
+    bic = 2 * effective * likelihood - parameters * np.log(effective)
+    return Order(k, likelihood, entropy, parameters, bic, bic - 2 * effective * entropy)
