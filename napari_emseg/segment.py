@@ -305,15 +305,14 @@ def _choose_order(
     """Find the number of classes that the integrated likelihood supports."""
     if params.n_classes != "auto":
         return params.n_classes
-    rules = Rules("full", census.floor)
-    effective = source.effective_size(color)
-    orders = []
-    for order, _ in iter_orders(
-        census.cells, effective=effective, rules=rules, seed=params.seed
+    tried = []
+    for fit in iter_orders(
+        census.cells, rules=Rules("full", census.floor), seed=params.seed
     ):
-        orders.append(order)
-        yield Progress("order", len(orders), MOST)
-    return max(orders, key=lambda order: order.icl).n_classes
+        tried.append(fit)
+        yield Progress("order", len(tried), MOST)
+    n = source.effective_size(color, tried[-1][1])
+    return max((order for order, _ in tried), key=lambda o: o.icl(n)).n_classes
 
 
 def _canonical(state: FitState, *, pinned: bool) -> FitState:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from napari_emseg.engine.census import Part
+    from napari_emseg.engine.labeling import Model
 
 MAX_CLASSES = 64
 # Pixels along the longer side of the picture whose correlation is measured.
@@ -101,7 +102,7 @@ class Source:
             )
         return float(sums[0] / sums[1]) if sums[1] else 0.0
 
-    def effective_size(self, color: str) -> float:
+    def effective_size(self, color: str, model: Model) -> float:
         """Count the independent pixels, from a thumbnail of the middle plane."""
         shape = self.picture.shape
         values, inside = self.read(tuple(slice(n // 2, n // 2 + 1) for n in shape[:-2]))
@@ -119,7 +120,9 @@ class Source:
             for c in np.moveaxis(plane, -1, 0).astype(np.float64)
         ]
         thumbnail = np.stack(channels, axis=-1).astype(self.picture.dtype)
-        planes = np.moveaxis(convert(thumbnail, color), -1, 0)
+        found = convert(thumbnail, color)
+        residual = found - model.predict_proba(found) @ model.means
+        planes = np.moveaxis(residual.astype(np.float32), -1, 0)
         return effective_size(planes, self.picture.size / shrink**2)
 
     def _features(
