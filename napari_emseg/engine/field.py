@@ -242,6 +242,8 @@ class PottsField:
         where: tuple[int, int, int],
         out: NDArray[np.float32],
         scratch: NDArray[np.float32],
+        *,
+        plain: bool = False,
     ) -> None:
         """Sum Σ_q w_pq B_k(q) over the neighbors q of the pixels p of one block.
 
@@ -253,6 +255,8 @@ class PottsField:
             One of `blocks`.
         out, scratch : (K, stop - start) ndarray of float32
             Receives the sums; overwritten.
+        plain : bool
+            Leave the contrast out of the bonds.
         """
         index, start, stop = where
         buffer = out
@@ -261,7 +265,7 @@ class PottsField:
                 away = tuple(sign * d for d in offset)
                 other, shift = self.lattices.step(index, away)
                 near = ballots[:, other, start + shift : stop + shift]
-                if not self.contrast:
+                if plain or not self.contrast:
                     np.multiply(near, np.float32(weight), out=buffer)
                 elif sign > 0:  # a bond is stored at the first pixel of its pair
                     bonds = self.contrast[offset][index, start:stop]

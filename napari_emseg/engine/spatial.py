@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_emseg.engine.field import PottsField, contrast, neighbors, pairs
+from napari_emseg.engine.noise import despeckle
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -35,9 +36,10 @@ def halo(sweeps: int, n_axes: int = 3) -> int:
     Examples
     --------
     >>> halo(5, 2), halo(5, 3)
-    (12, 22)
+    (16, 26)
     """
-    return 2 ** (n_axes - 1) * sweeps + 2
+    # Six more for the start, for contrast, and for the despeckled guide.
+    return 2 ** (n_axes - 1) * sweeps + 6
 
 
 def edge_sums(
@@ -121,6 +123,7 @@ def mean_field(
     full: bool = True,
     valid: ArrayLike | None = None,
     consensus: float = 0.0,
+    speckled: bool = False,
 ) -> NDArray[np.float32]:
     """Posterior class probabilities of pixels that listen to their neighbors.
 
@@ -151,6 +154,8 @@ def mean_field(
         Start from Q ∝ exp(u_k(p) + consensus Σ_q w_pq u_k(q)): each pixel begins with
         the evidence of its neighborhood. 0.5 to 1 where noise is so strong that
         pixels by themselves would begin, and stay, as specks; 0 otherwise.
+    speckled : bool
+        Whether impulses in the guide are no edges: it is despeckled first.
 
     Returns
     -------
@@ -199,6 +204,7 @@ def mean_field(
         scale = edge_scale(guide, valid=inside) if scale is None else scale
         if scale > 0:  # a constant image has no edges
             planes = np.moveaxis(np.asarray(guide, np.float32), -1, 0).copy()
+            planes = despeckle(planes) if speckled else planes
     field = PottsField(shape, guide=planes, scale=scale or 1.0, full=full, valid=inside)
     split = field.lattices.split(unary)
     posteriors = np.zeros_like(split)

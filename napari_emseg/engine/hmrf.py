@@ -1,0 +1,268 @@
+"""EM with a Markov random field inside, for images that noise dominates."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_emseg.engine.em import DF_START, Rules
+from napari_emseg.engine.field import PottsField
+from napari_emseg.engine.fit import iter_fit_kmeans
+from napari_emseg.engine.kmeans import nearest
+from napari_emseg.engine.mixture import MixtureModel
+from napari_emseg.engine.noise import blur, despeckle, noise_level
+from napari_emseg.engine.scene import Scene, relight, update
+from napari_emseg.engine.spatial import start
+from napari_emseg.engine.state import FitState
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from numpy.typing import ArrayLike, NDArray
+
+    from napari_emseg.engine.cells import Float64Array
+
+    Planes = NDArray[np.float32]
+
+# Neighbors' evidence that a pixel starts from.
+CONSENSUS = 0.7
+# Sweeps of mean field that label with a fitted field.
+SWEEPS = 10
+# An edge is a contrast whose square exceeds this many times that of the noise.
+_EDGE = 12.0
+# Bounds of the estimated bond between side neighbors at smoothing 1, in nats.
+_BONDS = (0.5, 2.0)
+# Share of the pooled covariance in each class's: noise is the same for all.
+_SHRINKAGE = 0.5
+# Least variance of a class, as a share of the image's.
+_NARROW = 1e-3
+# Noise below this share of the image's variance is rounding.
+_FAINT = 1e-8
+_SWEEPS_INSIDE = 3
+_FIRST_CHECK = 4
+_SAMPLE = 2**16
+# Blurring less than this changes nothing.
+_LEAST_RADIUS = 0.3
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class HiddenField:
+    """A fitted hidden Markov random field.
+
+    Attributes
+    ----------
+    model : MixtureModel
+        The classes.
+    bond : float
+        Estimated bond between side neighbors at smoothing 1, in nats.
+    scale : float or None
+        Squared contrast that counts as an edge; None: bonds do not depend on it.
+    bias : (*S) ndarray of float32 or None
+        The illumination, of mean 1.
+    """
+
+    model: MixtureModel
+    bond: float
+    scale: float | None
+    bias: Planes | None
+
+
+def iter_hmrf(
+    features: ArrayLike,
+    *,
+    n_classes: int,
+    rules: Rules,
+    student: bool,
+    outliers: float,
+    smoothing: float,
+    edges: bool,
+    bias: bool,
+    n_init: int,
+    max_iter: int,
+    rng: np.random.Generator,
+    valid: ArrayLike | None = None,
+    fixed: ArrayLike | None = None,
+    black: ArrayLike | None = None,
+) -> Generator[FitState, None, HiddenField]:
+    """Fit a hidden Markov random field by EM with mean field [1]_ [2]_.
+
+    Starts from K-means on a copy that is blurred as far as the noise demands. Each
+    iteration updates the posteriors by sweeps of mean field, the classes from the
+    posteriors, the bond from the pseudo-likelihood, and the illumination.
+
+    Parameters
+    ----------
+    features : (*S, D) array_like of float
+        S is (Y, X) or (Z, Y, X).
+    n_classes, outliers, smoothing, edges, bias, n_init, max_iter
+        As in `Params`.
+    rules : Rules
+        Kind of covariance and floor.
+    student : bool
+        Whether classes are Student-t.
+    rng : numpy.random.Generator
+        Source of chance.
+    valid : (*S) array_like of bool, optional
+        Pixels that count.
+    fixed : (*S) array_like of int, optional
+        Classes 1..K that the user fixed; 0 where free.
+    black : (D,) array_like, optional
+        What illumination multiplies is the difference from this; default 0.
+
+    Yields
+    ------
+    FitState
+        Level "field". The objective is the mean of log Σ_k π_k(p) f_k(x_p), where
+        π(p) is what the neighbors of p expect, on one lattice of pixels.
+
+    Returns
+    -------
+    HiddenField
+
+    References
+    ----------
+    .. [1] Y. Zhang, M. Brady, S. Smith, "Segmentation of brain MR images through a
+       hidden Markov random field model and the expectation-maximization algorithm",
+       IEEE Trans. Medical Imaging 20(1), 45-57, 2001.
+    .. [2] G. Celeux, F. Forbes, N. Peyrard, "EM procedures using mean field-like
+       approximations for Markov model-based image segmentation", Pattern Recognition
+       36(1), 131-144, 2003.
+    """
+    planes = np.ascontiguousarray(np.moveaxis(np.asarray(features, np.float32), -1, 0))
+    shape, dims = planes.shape[1:], len(planes)
+    inside = np.ones(shape, bool) if valid is None else np.asarray(valid, bool)
+    planes[:, ~inside] = 0
+    spread = planes[:, inside].var(axis=1, dtype=np.float64)
+    noise = noise_level(planes, inside)
+    noise[noise**2 < _FAINT * spread] = 0
+    clean = despeckle(planes) if outliers > 0 else planes
+    scale = _EDGE * 2 * float(noise @ noise) if edges and noise.any() else None
+    field = PottsField(
+        shape,
+        guide=None if scale is None else clean,
+        scale=scale or 1.0,
+        valid=inside,
+    )
+    known = None
+    if fixed is not None:
+        labels = field.lattices.split(np.asarray(fixed, np.float32))
+        known = (labels * field.valid).reshape(-1).astype(np.int64)
+    origin = np.zeros(dims) if black is None else np.asarray(black, np.float64)
+    scene = Scene(planes, inside, field, known, origin)
+    rules = replace(
+        rules,
+        shrinkage=max(rules.shrinkage, _SHRINKAGE),
+        floor=np.maximum(rules.floor, _NARROW * spread),
+    )
+    radius = blur_radius(noise, spread, n_classes)
+    smooth = blur(clean, inside, radius) if radius > _LEAST_RADIUS else clean
+    centers, label = _first_labels(scene, smooth, n_classes, n_init, rng)
+    k = len(centers)
+    posteriors = np.full((k, label.size), 0.1 / k, np.float32)
+    np.put_along_axis(posteriors, label[np.newaxis], 0.9 + 0.1 / k, axis=0)
+    posteriors = posteriors.reshape(k, *field.valid.shape) * field.valid
+    model = MixtureModel(
+        np.full(k, 1 / k),
+        centers,
+        np.repeat(np.diag(rules.floor)[np.newaxis], k, axis=0),
+    )
+    data = scene.cells(clean).blocks(centers.mean(axis=0), order=rules.order)
+    model = update(model, data, posteriors, rules)
+    if outliers > 0:
+        side = np.ptp(planes[:, inside], axis=1).astype(np.float64)
+        volume = float(np.log(np.maximum(side, np.sqrt(rules.floor))).sum())
+        model = replace(model, outliers=outliers, log_uniform=-volume)
+    if student:
+        model = replace(model, df=np.full(k, rules.df or DF_START))
+    # Impulses look like detail, and detail like a weak bond: then it is not estimated.
+    bounds = (_BONDS[1] if outliers > 0 else _BONDS[0], _BONDS[1])
+    bond = max(1.0, bounds[0])
+    illumination: Planes | None = None
+    data = scene.cells(planes).blocks(data.center, order=rules.order)
+    unary = scene.evidence(model, data)
+    start(field, unary, posteriors, CONSENSUS)
+    for iteration in range(max_iter):
+        for _ in range(_SWEEPS_INSIDE):
+            field.sweep(unary, posteriors, min(smoothing, 1.0) * bond)
+        before = model, bond
+        model = update(model, data, posteriors, rules)
+        bond, objective = scene.bond(unary, posteriors, bond, bounds)
+        if bias and iteration > 0:
+            illumination = scene.illumination(model, posteriors)
+            lit = relight(planes, illumination, origin)
+            data = scene.cells(lit).blocks(data.center, order=rules.order)
+        unary = scene.evidence(model, data)
+        done = iteration >= _FIRST_CHECK and _settled(before, (model, bond))
+        yield FitState(iteration, objective, model, done, "field")
+        if done:
+            break
+    return HiddenField(model, bond, scale, illumination)
+
+
+def _first_labels(
+    scene: Scene,
+    smooth: Planes,
+    n_classes: int,
+    n_init: int,
+    rng: np.random.Generator,
+) -> tuple[Float64Array, NDArray[np.intp]]:
+    """Find centers (K, D) by K-means, and the nearest for each element (N,)."""
+    cells = scene.cells(smooth)
+    pixels = np.flatnonzero(cells.weights)
+    sample = replace(cells, fixed=scene.fixed).take(pixels).sample(_SAMPLE)
+    *_, last = iter_fit_kmeans(
+        sample,
+        n_classes=n_classes,
+        init="kmeans",
+        n_init=n_init,
+        tol=1e-3,
+        max_iter=50,
+        rng=rng,
+    )
+    centers: Float64Array = last.model.centers
+    label = nearest(centers, cells.points)[0]
+    if scene.fixed is not None:
+        label = np.where(scene.fixed > 0, scene.fixed - 1, label)
+    return centers, label
+
+
+def blur_radius(noise: Float64Array, spread: Float64Array, n_classes: int) -> float:
+    """Choose how far to blur, so that noise is small beside the gaps between classes.
+
+    Parameters
+    ----------
+    noise : (D,) ndarray
+        Standard deviation of the noise.
+    spread : (D,) ndarray
+        Variance of the image.
+    n_classes : int
+        Classes are taken to be spread evenly over what the noise does not explain.
+
+    Returns
+    -------
+    float
+        Pixels, at most 3: then a gap is 8 times the noise that is left.
+
+    Examples
+    --------
+    >>> blur_radius(np.zeros(1), np.ones(1), 4)
+    0.0
+    >>> 1 < blur_radius(np.array([0.7]), np.ones(1), 4) < 3
+    True
+    """
+    power = float(noise @ noise)
+    if n_classes < 2 or power <= 0:
+        return 0.0
+    signal = max(float(spread.sum()) - power, 1e-3 * power)
+    gap = np.sqrt(12 * signal) / (n_classes - 1)
+    return float(min(8 * np.sqrt(power) / gap / np.sqrt(4 * np.pi), 3.0))
+
+
+def _settled(
+    before: tuple[MixtureModel, float], after: tuple[MixtureModel, float]
+) -> bool:
+    unit = np.sqrt(np.einsum("kii->ki", after[0].covariances))
+    moved = np.abs(after[0].means - before[0].means) / unit
+    return bool(moved.max() < 3e-3 and abs(after[1] - before[1]) < 0.02)
