@@ -7,7 +7,7 @@ import os
 import cv2
 
 # The plain OpenCV wheel brings a Qt 5 and points every Qt of the process at its
-# plugins, where napari's Qt 6 would end the process. No window of OpenCV is used here.
+# plugins, where Qt 6 may fail to start. No window of OpenCV is used here.
 for _name in ("QT_QPA_PLATFORM_PLUGIN_PATH", "QT_QPA_FONTDIR"):
     if os.environ.get(_name, "").startswith(os.path.dirname(cv2.__file__)):  # noqa: PTH120
         del os.environ[_name]
