@@ -59,27 +59,37 @@ class Scene:
         weights = self.field.valid.reshape(-1).astype(np.float64)
         return Cells(weights, points)
 
-    def evidence(self, model: MixtureModel, data: Blocks) -> Planes:
-        """Log-densities of the classes in lattices (K, 2ⁿ, size), the largest 0.
+    def evidence(self, model: MixtureModel, data: Blocks) -> tuple[Planes, float]:
+        """Give the log-densities of the classes.
 
         The shares of the classes do not count: the field is the prior.
+
+        Returns
+        -------
+        unary : (K, 2ⁿ, size) ndarray of float32
+            In lattices, less the largest of each pixel.
+        top : float
+            Mean of the largest over the pixels, in nats.
         """
         k = model.n_classes
         even = replace(model, weights=np.full(k, 1 / k))
         evaluate = component_log_joint(even, data.center, order=data.order)
         unary = np.empty((k, data.cells.count), np.float32)
+        top = 0.0
         for part, phi in _parts(data):
             log = evaluate(phi)
             if model.outliers > 0:
                 uniform = np.log(model.outliers / k) + model.log_uniform
                 np.logaddexp(log, uniform, out=log)
-            log -= log.max(axis=0)
-            unary[:, part] = log
+            largest = log.max(axis=0)
+            top += float(largest @ data.cells.weights[part])
+            unary[:, part] = log - largest
         if self.fixed is not None:
             known = np.flatnonzero(self.fixed)
             unary[:, known] = -_CERTAIN
             unary[self.fixed[known] - 1, known] = 0
-        return unary.reshape(k, *self.field.valid.shape)
+        top = top / data.cells.total + np.log(k)
+        return unary.reshape(k, *self.field.valid.shape), top
 
     def bond(
         self,
