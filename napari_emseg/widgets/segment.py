@@ -23,6 +23,7 @@ from napari_emseg.layers import (
 )
 from napari_emseg.widgets.form import ParamsForm
 from napari_emseg.widgets.runner import Failure, Job, Runner, Success
+from napari_emseg.widgets.scroll import ScrollArea
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -118,12 +119,13 @@ class SegmentWidget(Container[Widget]):
         )
         self._bar = ProgressBar(name="bar", min=0, max=1)
         self._status = Label(name="status", value=HINT)
+        self._news = Container[Widget](labels=False, widgets=[self._bar, self._status])
         super().__init__(
             labels=False,
             widgets=[
                 self.form,
                 self._buttons,
-                Container[Widget](labels=False, widgets=[self._bar, self._status]),
+                self._news,
             ],
         )
         self._dress()
@@ -258,6 +260,8 @@ class SegmentWidget(Container[Widget]):
         buttons = self._buttons.native.layout()
         buttons.setStretch(0, 3)
         buttons.setStretch(1, 1)
+        left, _, right, bottom = self._news.margins
+        self._news.margins = (left, 0, right, bottom)
         bar = self._bar.native
         bar.setTextVisible(False)
         bar.setFixedHeight(6)
@@ -274,6 +278,8 @@ class SegmentWidget(Container[Widget]):
                 QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
             )
             box.native.setMinimumContentsLength(14)
+        # On a small screen the rows scroll, and Run stays in sight.
+        self.native.layout().insertWidget(0, ScrollArea(self.form.native))
         self.native.layout().addStretch()
         self._on_theme()
 

@@ -50,7 +50,7 @@ class Gate:
         self.iter_segment = iter_segment
         self.opened = threading.Event()
         self.reached = threading.Event()
-        self.runs = 0
+        self.runs = self.ended = 0
 
     def __call__(self, *args, **kwargs):
         self.runs += 1
@@ -62,6 +62,7 @@ class Gate:
             try:
                 step = next(steps)
             except StopIteration as stop:
+                self.ended += 1
                 return stop.value
             yield step
             if step.stage == "fit":
@@ -172,6 +173,7 @@ def test_a_session(qtbot, viewer, stripes, rng, gate):
     assert not panel.running
     gate.opened.set()
     wait(qtbot, panel)
+    assert (gate.runs, gate.ended) == (2, 1)
     assert list(viewer.layers) == before
     np.testing.assert_array_equal(layer.data, painted)
     key(viewer, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
@@ -444,6 +446,20 @@ class TestTold:
         ((severity, message),) = told
         assert severity == "error"
         assert "no image layer" in message
+
+
+def test_panel_fits_on_a_small_screen(qtbot, viewer, panel):
+    """All rows have their full height where there is room, and scroll elsewhere."""
+    viewer.window.resize(1100, 600)
+    panel.form.expand(True)
+    window = viewer.window._qt_window
+    qtbot.waitUntil(lambda: panel.form["seed"].visible)
+    QTest.qWait(100)
+    assert window.height() == 600
+    assert panel.native.minimumSizeHint().height() < 300
+    rows = panel.form.native
+    assert panel.native.sizeHint().height() > rows.sizeHint().height() > 400
+    assert panel["buttons"]["run"].native.visibleRegion().boundingRect().height() > 30
 
 
 def test_closing_the_viewer_during_a_run(qtbot, viewer, stripes, panel, gate):

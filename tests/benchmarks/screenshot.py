@@ -1,0 +1,58 @@
+"""Photograph the panel after a run, for the README.
+
+Run in a virtual display::
+
+    xvfb-run -a -s "-screen 0 1280x800x24" python tests/benchmarks/screenshot.py
+
+The picture goes to ``sample_data/panel.png``; ``--theme light`` and ``--output`` make
+others.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import napari
+from qtpy.QtTest import QTest
+
+from napari_emseg.samples import coffee
+
+OUTPUT = Path(__file__).parents[2] / "sample_data" / "panel.png"
+SIZE = (1280, 800)
+
+
+def photograph(path: Path, theme: str, size: tuple[int, int], *, more: bool) -> None:
+    """Open the sample, segment it through the panel, and write the window."""
+    viewer = napari.Viewer()
+    viewer.theme = theme
+    viewer.window.resize(*size)
+    for data, attributes, _ in coffee():
+        viewer.add_image(data, **attributes)
+    _, panel = viewer.window.add_plugin_dock_widget("napari-emseg", "Segment")
+    panel.form.update(n_classes=5)
+    panel.form.expand(more)
+    QTest.qWait(5000)  # as long as a person looks around, and napari compiles colors
+    panel.run()
+    while panel.running:
+        QTest.qWait(20)
+    viewer.reset_view()
+    QTest.qWait(1000)
+    viewer.window.screenshot(str(path), flash=False, canvas_only=False)
+    viewer.close()
+
+
+def main() -> None:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--output", type=Path, default=OUTPUT)
+    parser.add_argument("--theme", choices=("dark", "light"), default="dark")
+    parser.add_argument("--size", type=int, nargs=2, default=SIZE)
+    parser.add_argument("--more", action="store_true", help="unfold all parameters")
+    args = parser.parse_args()
+    photograph(args.output, args.theme, tuple(args.size), more=args.more)
+    print(args.output)
+
+
+if __name__ == "__main__":
+    main()
