@@ -231,41 +231,41 @@ def _first_labels(
     return centers, label
 
 
-def dominated(
-    features: ArrayLike, model: MixtureModel, *, valid: ArrayLike | None = None
-) -> bool:
-    """Tell whether noise makes most of what differs within the classes of a mixture.
+def noise_scale(
+    features: ArrayLike, within: float, *, valid: ArrayLike | None = None
+) -> float | None:
+    """Tell whether noise makes most of what differs within classes.
 
     Parameters
     ----------
     features : (*S, D) array_like of float
         S is (Y, X) or (Z, Y, X).
-    model : MixtureModel
-        Fitted to them.
+    within : float
+        Variance within the classes of a fitted model, summed over the features.
     valid : (*S) array_like of bool, optional
         Pixels that count.
 
     Returns
     -------
-    bool
-        Noise has more than 15 % of the variance within classes: photographs stay
-        below 9 %, their texture is no noise; a phantom with flat classes is near 100 %.
+    float or None
+        Squared contrast that counts as an edge, if noise has more than 15 % of the
+        variance; otherwise None. Photographs stay below 9 %, their texture is no
+        noise; flat classes with noise are near 100 %.
 
     Examples
     --------
     >>> truth = np.repeat([0.0, 1.0], 50)[:, np.newaxis] * np.ones(100)
     >>> noisy = truth + np.random.default_rng(0).normal(0, 0.3, truth.shape)
-    >>> flat = MixtureModel(np.ones(2) / 2, np.eye(2)[:, 1:], np.full((2, 1, 1), 0.09))
-    >>> dominated(noisy[..., np.newaxis], flat)
-    True
+    >>> noise_scale(noisy[..., np.newaxis], 0.09) is None
+    False
     """
     planes = np.ascontiguousarray(np.moveaxis(np.asarray(features, np.float32), -1, 0))
     inside = (
         np.ones(planes.shape[1:], bool) if valid is None else np.asarray(valid, bool)
     )
     noise = noise_level(planes, inside)
-    within = model.weights @ np.einsum("kii->k", model.covariances)
-    return float(noise @ noise) > _DOMINANT * float(within)
+    power = float(noise @ noise)
+    return _EDGE * 2 * power if power > _DOMINANT * within else None
 
 
 def blur_radius(noise: Float64Array, spread: Float64Array, n_classes: int) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 
     Planes = NDArray[np.float32]
 
-# Bond between side neighbors at smoothing 1, in nats; best on photographs.
-BOND = 2.0
+# Bond between side neighbors at smoothing 1, in nats: best on photographs, and where
+# noise dominates but no bond is estimated.
+BOND, NOISE_BOND = 2.0, 1.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,11 +100,18 @@ class Smoother:
 
 def hidden_smoother(field: HiddenField, smoothing: float) -> Smoother:
     """Make the smoother that belongs to a fitted hidden field."""
-    return Smoother(
-        strength=smoothing * field.bond,
-        scale=field.scale,
-        sweeps=SWEEPS,
-        consensus=CONSENSUS,
-        speckled=field.model.outliers > 0,
-        even=True,
-    )
+    found = noise_smoother(field.scale, smoothing * field.bond)
+    return replace(found, speckled=field.model.outliers > 0)
+
+
+def noise_smoother(scale: float | None, strength: float) -> Smoother:
+    """Make the smoother of an image that noise dominates.
+
+    Parameters
+    ----------
+    scale : float or None
+        As `noise_scale` gives it, or None to smooth across edges too.
+    strength : float
+        Bond between side neighbors, in nats.
+    """
+    return Smoother(strength, scale, SWEEPS, CONSENSUS, even=True)
