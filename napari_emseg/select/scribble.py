@@ -2,35 +2,31 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_emseg.engine.cut import (
+from napari_emseg.engine.cut import STRENGTH, keep_touched, refine, solve
+from napari_emseg.engine.strokes import (
     WEIGHTS,
     gather_evidence,
-    keep_touched,
+    resize,
+    shrink_strokes,
     slope,
     smooth,
-    solve,
 )
-from napari_emseg.engine.features import (
-    BoolArray,
-    FloatArray,
-    as_picture,
-    convert,
-    resolve_color,
-    usable,
-)
+from napari_emseg.select.plane import check_smoothing, read_plane, reduced
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
+    from napari_emseg.engine.features import BoolArray, FloatArray
+
+# Larger images are solved at a lower resolution first: a person waits.
+_PIXELS = 2**18
 # Pixels with no evidence either way go to the background: strokes around an object
 # keep more distance from its outline than strokes in it. In nats.
 _BACKGROUND = 1.4
-# The bond between neighbors of equal color, in nats, at smoothing 1.
-_STRENGTH = 4.0
 _MAX_CLASSES = 255
 
 
@@ -82,6 +78,10 @@ def scribbles(
         If the image is not one plane, the shapes differ, or there are not strokes of
         at least two classes.
 
+    See Also
+    --------
+    box : when a box around the object is enough.
+
     References
     ----------
     .. [1] X. Bai, G. Sapiro, "Geodesic matting: a framework for fast interactive
@@ -102,50 +102,16 @@ def scribbles(
     >>> bool(((found == 2) == (image == 200)).all())
     True
     """
-    features, inside = _read(image, channel_axis, rgb)
+    features, inside = read_plane(image, channel_axis=channel_axis, rgb=rgb)
     strokes, classes = _check_strokes(scribbles, inside)
-    if not (np.isfinite(smoothing) and smoothing >= 0):
-        raise ValueError(f"smoothing is {smoothing}, but a number from 0 is needed")
+    check_smoothing(smoothing)
     bias = np.zeros(len(classes), np.float32)
     if background is not None:
         bias[classes == background] = _BACKGROUND
-    found = _decide(features, strokes, bias, _STRENGTH * smoothing)
+    found = _decide(features, strokes, bias, STRENGTH * smoothing)
     labels = classes[found - 1]
     labels[~inside] = 0
     return labels
-
-
-def _read(
-    image: Any, channel_axis: int | None, rgb: bool | None
-) -> tuple[FloatArray, BoolArray]:
-    """Make features (Y, X, C) in 0..100, and tell which pixels count."""
-    picture = as_picture(image, channel_axis=channel_axis, rgb=rgb)
-    if len(picture.shape) != 2:
-        raise ValueError(
-            f"image has {len(picture.shape)} spatial axes, but strokes are drawn on "
-            "one plane; pass one slice, or channel_axis for channels"
-        )
-    values = picture.read()
-    valid = usable(values, rgb=picture.rgb)
-    inside = np.ones(picture.shape, bool) if valid is None else valid
-    if not inside.any():
-        raise ValueError("image has no finite, visible pixel; pass one that has")
-    color = resolve_color(picture, "auto")
-    features = convert(values, color)
-    if color == "none":
-        features = _stretch(features, inside)
-    features[~inside] = features[inside].mean(axis=0)
-    return features, inside
-
-
-def _stretch(features: FloatArray, inside: BoolArray) -> FloatArray:
-    """Stretch channels so that the range of their bulk is 100 in all together."""
-    sample = features[inside].astype(np.float64)
-    low, high = np.percentile(sample, (0.5, 99.5), axis=0)
-    low = np.where(high > low, low, sample.min(axis=0))
-    high = np.where(high > low, high, sample.max(axis=0))
-    span = np.where(high > low, high - low, 1) * np.sqrt(features.shape[-1])
-    return ((np.clip(features, low, high) - low) * (100 / span)).astype(np.float32)
 
 
 def _check_strokes(
@@ -186,11 +152,14 @@ def _decide(
     strength: float,
 ) -> NDArray[np.uint8]:
     """Find the classes 1..K of all pixels."""
-    smoothed = smooth(features)
-    score = np.zeros((len(bias), *strokes.shape), np.float32)
+    shape = reduced(strokes.shape, _PIXELS)
+    small, marks = resize(features, shape), shrink_strokes(strokes, shape)
+    smoothed = smooth(small)
+    score = np.zeros((len(bias), *shape), np.float32)
     score += bias[:, np.newaxis, np.newaxis]
-    for kind, part in gather_evidence(features, smoothed, strokes).items():
+    for kind, part in gather_evidence(small, smoothed, marks).items():
         score += np.float32(WEIGHTS[kind]) * part
-    posterior = solve(score, smoothed, strokes, strength=strength)
-    labels = (posterior.argmax(axis=0) + 1).astype(np.uint8)
+    posterior = solve(score, smoothed, marks, strength=strength)
+    labels = refine(posterior, features, strength=strength)
+    labels = np.where(strokes > 0, strokes, labels)
     return keep_touched(labels, strokes, slope(features, 1.0))

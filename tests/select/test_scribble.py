@@ -42,3 +42,10 @@ def test_strokes_keep_their_class_and_inputs_stay(scene):
     assert (found[strokes > 0] == strokes[strokes > 0]).all()
     assert (image == before[0]).all()
     assert (strokes == before[1]).all()
+
+
+def test_box_finds_the_disk(scene):
+    image, _, truth = scene
+    found = select.box(image, (12, 17, 68, 73))
+    assert found.dtype == bool
+    assert iou(found, truth) > 0.95
