@@ -110,7 +110,7 @@ class Segmentation:
         seeds = self.source.seeds[tile.write]
         fixed = (seeds > 0) & (self.labels[tile.write] > 0)
         found[:, fixed] = 0
-        found[seeds[fixed] - 1, fixed.nonzero()] = 1
+        found[(seeds[fixed] - 1, *fixed.nonzero())] = 1
         return found
 
     def regions(self, min_size: int = 0) -> NDArray[np.int32]:
@@ -196,7 +196,8 @@ def join_small(
     regions : (…) ndarray of int32
         1..R, 0 where there is no label.
     labels : (…) ndarray of unsigned int
-        The class of the region that each pixel now belongs to.
+        The class of the region that each pixel now belongs to; what the user fixed
+        stays.
     """
     regions = components(labels)
     if min_size <= 1:
@@ -209,7 +210,11 @@ def join_small(
     of_region = np.zeros(count, labels.dtype)
     of_region[regions] = labels
     regions, keeper = absorb_small(regions, sums, min_size)
-    return regions, of_region[keeper][regions]
+    labels = of_region[keeper][regions]
+    if source.seeds is not None:
+        fixed = (source.seeds > 0) & (labels > 0)
+        labels[fixed] = source.seeds[fixed]
+    return regions, labels
 
 
 def iter_labels(

@@ -131,8 +131,18 @@ class Source:
         values, inside = self.read(where)
         found = convert(values, color)
         if inside is not None:
-            found[~inside] = 0
+            # A copy: without conversion the features may be the user's own array.
+            found = np.where(inside[..., np.newaxis], found, np.float32(0))
         return found, inside
+
+
+def _slab(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Choose the size of slabs of about `_SLAB` pixels, whole along the last axes."""
+    size, left = [], _SLAB
+    for length in reversed(shape):
+        size.append(max(1, min(length, left)))
+        left //= length
+    return tuple(reversed(size))
 
 
 def as_source(

@@ -93,7 +93,10 @@ class Labeler:
     def posteriors(self, values: NDArray[Any], usable: BoolArray | None) -> FloatArray:
         """Give class probabilities (K, *S) float32; 0 where not usable."""
         features = _features(values, self.color, usable)
-        log = self.model.log_joint(features).astype(np.float32)
+        joint = self.model.log_joint(features)
+        # Relative to the best class, which float32 keeps precise and finite.
+        joint -= joint.max(axis=0)
+        log = np.maximum(joint, np.finfo(np.float32).min).astype(np.float32)
         lead = log.shape[1:-3]
         if lead:
             # Time and further axes are independent; space is the last three.
@@ -119,10 +122,11 @@ class Labeler:
 
 def _features(values: NDArray[Any], color: str, usable: BoolArray | None) -> FloatArray:
     features = convert(values, color)
-    if usable is not None:
-        # Nobody looks at these, but NaN would warn on its way.
-        features[~usable] = 0
-    return features
+    if usable is None:
+        return features
+    # Nobody looks at these, but NaN would warn on its way. A copy, because without
+    # conversion the features may be the user's own array.
+    return np.where(usable[..., np.newaxis], features, np.float32(0))
 
 
 def label_table(

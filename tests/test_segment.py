@@ -1,0 +1,366 @@
+"""The facade: parameters, masks, seed labels, models, progress."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from skimage import data
+
+import napari_emseg as emseg
+from napari_emseg import Params
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+PHOTO = np.ascontiguousarray(data.astronaut()[::6, ::6])
+# For each parameter: what else is set, and two values that must not do the same.
+CHANGES: dict[str, tuple[dict[str, Any], Any, Any]] = {
+    "method": ({}, "em", "kmeans"),
+    "n_classes": ({}, 3, 4),
+    "color": ({}, "lab", "hsv"),
+    "smoothing": ({}, 0, 1),
+    "edges": ({"smoothing": 4}, True, False),
+    "covariance": ({}, "full", "spherical"),
+    "distribution": ({}, "gaussian", "student"),
+    "outliers": ({}, 0, 0.2),
+    "init": ({"n_init": 1, "max_iter": 5}, "kmeans", "random"),
+    "n_init": ({"n_classes": 8, "init": "random", "max_iter": 8}, 1, 20),
+    "tol": ({}, 1e-6, 1e-1),
+    "max_iter": ({}, 2, 200),
+    "min_size": ({"smoothing": 0}, 0, 20),
+    "seed": ({"init": "random", "n_init": 1, "max_iter": 4}, 0, 1),
+}
+
+
+@pytest.fixture
+def blocks(rng: np.random.Generator) -> NDArray[np.uint8]:
+    """Return (40, 60) uint8: levels 40, 120, 200 side by side, with noise."""
+    levels = np.repeat([40, 120, 200], 20)[np.newaxis].repeat(40, axis=0)
+    return (levels + rng.normal(0, 8, levels.shape)).round().astype(np.uint8)
+
+
+def test_every_parameter_is_tested_below() -> None:
+    assert set(CHANGES) == set(Params.model_fields)
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_parameter_matters(name: str) -> None:
+    common, *values = CHANGES[name]
+    one, two = (
+        emseg.segment(PHOTO, **(common | {name: value})).labels for value in values
+    )
+    assert (one != two).any()
+
+
+@pytest.mark.parametrize("covariance", ["full", "tied", "diag", "spherical"])
+def test_covariances_have_their_kind(covariance: str) -> None:
+    model = emseg.segment(PHOTO, covariance=covariance).model
+    off = model.covariances * (1 - np.eye(3))
+    diagonal = np.einsum("kii->ki", model.covariances)
+    assert off.any() == (covariance in ("full", "tied"))
+    assert (model.covariances != model.covariances[0]).any() == (covariance != "tied")
+    if covariance == "spherical":
+        np.testing.assert_allclose(diagonal, diagonal[:, :1].repeat(3, axis=1))
+
+
+@pytest.mark.parametrize(
+    "color", ["auto", "lab", "luv", "rgb", "hsv", "hls", "ycrcb", "xyz", "gray", "none"]
+)
+@pytest.mark.parametrize("method", ["em", "kmeans"])
+def test_model_speaks_of_the_features(color: str, method: str) -> None:
+    seg = emseg.segment(PHOTO, color=color, method=method, n_classes=3, smoothing=0)
+    features = emseg.features(PHOTO, color=color)
+    assert seg.model.means.shape == (3, features.shape[-1])
+    assert (seg.model.predict(features) == seg.labels).mean() > 0.9999
+    sign = 1 if method == "em" else -1
+    assert seg.model.score(features) == pytest.approx(sign * seg.objective[-1])
+
+
+def test_classes_are_numbered_from_dark_to_bright(blocks: NDArray[np.uint8]) -> None:
+    for seed in range(5):
+        for method in ("em", "kmeans"):
+            labels = emseg.segment(blocks, n_classes=3, method=method, seed=seed).labels
+            np.testing.assert_array_equal(
+                labels, np.repeat([1, 2, 3], 20)[np.newaxis].repeat(40, axis=0)
+            )
+
+
+@pytest.mark.parametrize("method", ["em", "kmeans"])
+@pytest.mark.parametrize("smoothing", [0, 1])
+@pytest.mark.parametrize("kind", ["rgb", "grey", "float"])
+def test_mask_bounds_labels_and_fit(method: str, smoothing: float, kind: str) -> None:
+    image: NDArray[Any] = {"rgb": PHOTO, "grey": PHOTO[..., 1], "float": PHOTO / 255}[
+        kind
+    ]
+    mask = np.zeros(image.shape[:2], bool)
+    mask[20:60, 10:70] = True
+    mask[30:35, 20:40] = False
+    options = {"method": method, "smoothing": smoothing, "n_classes": 3}
+    found = emseg.segment(image, mask=mask, **options)
+    np.testing.assert_array_equal(found.labels > 0, mask)
+    # What lies outside cannot matter.
+    other = image.copy()
+    other[~mask] = np.random.default_rng(0).permutation(other[~mask])
+    again = emseg.segment(other, mask=mask, **options)
+    np.testing.assert_array_equal(again.labels, found.labels)
+    assert again.objective == found.objective
+    np.testing.assert_array_equal(
+        emseg.segment(image, mask=mask * 255, **options).labels, found.labels
+    )
+
+
+def test_transparent_pixels_have_no_label() -> None:
+    alpha = np.full((*PHOTO.shape[:2], 1), 255, np.uint8)
+    alpha[:30] = 0
+    alpha[30:40] = 1
+    rgba = np.concatenate([PHOTO, alpha], axis=-1)
+    found = emseg.segment(rgba)
+    np.testing.assert_array_equal(found.labels > 0, alpha[..., 0] > 0)
+    masked = emseg.segment(PHOTO, mask=alpha[..., 0] > 0)
+    np.testing.assert_array_equal(found.labels, masked.labels)
+
+
+@pytest.mark.parametrize("color", ["lab", "hsv", "luv", "rgb"])
+@pytest.mark.parametrize("smoothing", [0, 1])
+def test_values_that_are_no_numbers_have_no_label(
+    color: str, smoothing: float, rng: np.random.Generator
+) -> None:
+    image = PHOTO / 255
+    wrong = rng.random(image.shape[:2]) < 0.05
+    image[wrong, rng.integers(0, 3, wrong.sum())] = rng.choice(
+        [np.nan, np.inf, -np.inf], wrong.sum()
+    )
+    found = emseg.segment(image, color=color, smoothing=smoothing)
+    np.testing.assert_array_equal(found.labels == 0, wrong)
+    assert found.table()["pixels"].sum() == (~wrong).sum()
+    assert np.isfinite(found.objective).all()
+    assert np.isfinite(found.probabilities()).all()
+    np.testing.assert_array_equal(found.uncertainty()[wrong], 0)
+
+
+def test_marks_for_missing_data_have_no_label(blocks: NDArray[np.uint8]) -> None:
+    image = blocks.astype(np.float32)
+    image[:5, :5] = np.finfo(np.float32).min
+    labels = emseg.segment(image, n_classes=3).labels
+    assert (labels[:5, :5] == 0).all()
+    assert (labels[5:, :20] == 1).all()
+
+
+@pytest.mark.parametrize("method", ["em", "kmeans"])
+@pytest.mark.parametrize("smoothing", [0, 1])
+@pytest.mark.parametrize("kind", [np.uint8, np.float32])
+def test_seed_labels_keep_their_pixels_and_numbers(
+    blocks: NDArray[np.uint8], method: str, smoothing: float, kind: type
+) -> None:
+    seeds = np.zeros(blocks.shape, int)
+    seeds[5:15, 2:8] = 3
+    seeds[5:15, 22:28] = 1
+    seeds[5:15, 42:48] = 2
+    # A stroke that runs over into another class keeps its label there, too.
+    seeds[30, 15:25] = 3
+    found = emseg.segment(
+        blocks.astype(kind),
+        seed_labels=seeds,
+        n_classes=3,
+        method=method,
+        smoothing=smoothing,
+    )
+    np.testing.assert_array_equal(found.labels[seeds > 0], seeds[seeds > 0])
+    middles = found.labels[10, [10, 35, 55]]
+    np.testing.assert_array_equal(middles, [3, 1, 2])
+    p = found.probabilities()
+    np.testing.assert_array_equal(p[2][seeds == 3], 1)
+    np.testing.assert_array_equal(found.uncertainty()[seeds > 0], 0)
+
+
+def test_seed_labels_steer_the_fit(rng: np.random.Generator) -> None:
+    # One broad cloud: where to cut it is what only the user knows.
+    image = rng.uniform(0, 255, (60, 60)).astype(np.uint8)
+    cuts = []
+    for border in (80, 180):
+        seeds = np.where(image < border - 20, 1, np.where(image > border + 20, 2, 0))
+        seeds[:30] = 0
+        labels = emseg.segment(
+            image, seed_labels=seeds, n_classes=2, smoothing=0
+        ).labels
+        free = labels[:30] == 2
+        cuts.append(image[:30][free].min())
+    assert cuts[0] < 110 < 150 < cuts[1]
+
+
+def test_classes_nobody_seeded_stay_free(blocks: NDArray[np.uint8]) -> None:
+    seeds = np.zeros(blocks.shape, int)
+    seeds[:5, 45:50] = 2
+    found = emseg.segment(blocks, seed_labels=seeds, n_classes=3)
+    assert (found.labels[:, 40:] == 2).all()
+    assert len(np.unique(found.labels[:, :20])) == 1
+    assert len(np.unique(found.labels)) == 3
+
+
+def test_seeds_may_name_more_classes_than_asked_for(blocks: NDArray[np.uint8]) -> None:
+    seeds = np.zeros(blocks.shape, int)
+    seeds[:5, 45:50] = 5
+    found = emseg.segment(blocks, seed_labels=seeds, n_classes=2, smoothing=0)
+    assert found.n_classes == 5
+    assert (found.labels[:5, 45:50] == 5).all()
+
+
+def test_few_seeds_of_many_pixels_are_not_lost(rng: np.random.Generator) -> None:
+    image = rng.random((600, 600), np.float32)
+    seeds = np.zeros(image.shape, int)
+    seeds[3, 3] = 6
+    found = emseg.segment(image, n_classes=3, seed_labels=seeds, smoothing=0)
+    assert found.labels[3, 3] == 6
+
+
+def test_small_regions_give_way_but_seeds_do_not(blocks: NDArray[np.uint8]) -> None:
+    seeds = np.zeros(blocks.shape, int)
+    seeds[:10, :10], seeds[:10, 25:35], seeds[:10, 50:] = 1, 2, 3
+    seeds[30, 10] = 3
+    found = emseg.segment(
+        blocks, n_classes=3, seed_labels=seeds, min_size=50, smoothing=0
+    )
+    np.testing.assert_array_equal(found.labels[seeds > 0], seeds[seeds > 0])
+    free = found.labels[30:, 30:][seeds[30:, 30:] == 0].reshape(10, 30)
+    assert len(np.unique(found.regions())) == 5
+    assert set(np.unique(free)) == {2, 3}
+
+
+@pytest.mark.parametrize("smoothing", [0, 1])
+def test_model_can_be_applied_to_another_image(smoothing: float) -> None:
+    first, second = PHOTO[:, :40], PHOTO[:, 40:]
+    whole = emseg.segment(PHOTO, smoothing=smoothing)
+    for method in ("em", "kmeans"):
+        model = emseg.segment(first, method=method).model
+        seg = emseg.segment(second, model=model, smoothing=smoothing)
+        assert seg.model is model
+        assert seg.objective == ()
+        assert seg.converged
+        if smoothing == 0:
+            features = emseg.features(second)
+            np.testing.assert_array_equal(seg.labels, model.predict(features))
+    again = emseg.segment(PHOTO, model=whole.model, smoothing=smoothing)
+    np.testing.assert_array_equal(again.labels, whole.labels)
+
+
+def test_seed_labels_hold_against_a_model(blocks: NDArray[np.uint8]) -> None:
+    model = emseg.segment(blocks, n_classes=3).model
+    seeds = np.zeros(blocks.shape, int)
+    seeds[:3, :3] = 3
+    labels = emseg.segment(blocks, model=model, seed_labels=seeds).labels
+    assert (labels[:3, :3] == 3).all()
+    assert (labels[10:, :20] == 1).all()
+
+
+@pytest.mark.parametrize("method", ["em", "kmeans"])
+def test_fit_can_start_from_a_model(method: str) -> None:
+    options = {"method": method, "n_classes": 5, "smoothing": 0}
+    first = emseg.segment(PHOTO, **options)
+    again = emseg.segment(PHOTO, start=first.model, **options)
+    assert again.levels.count("exact") <= max(first.levels.count("exact"), 3)
+    assert again.objective[-1] == pytest.approx(first.objective[-1], abs=1e-4)
+    assert (again.labels == first.labels).mean() > 0.99
+
+
+def test_steps_tell_of_their_progress() -> None:
+    for smoothing, stages in ((0, ["label"]), (1, ["smooth"])):
+        params = Params(smoothing=smoothing)
+        steps = emseg.iter_segment(PHOTO, params)
+        seen = []
+        while True:
+            try:
+                seen.append(next(steps))
+            except StopIteration as stop:
+                result = stop.value
+                break
+        names = list(dict.fromkeys(step.stage for step in seen))
+        assert names == ["colors", "fit", *stages]
+        assert seen[-1].done == seen[-1].total > 0
+        fits = [step for step in seen if step.stage == "fit"]
+        assert [step.done for step in fits] == list(range(1, len(fits) + 1))
+        objective = tuple(step.state.objective for step in fits if step.state)
+        assert result.objective == objective
+        assert result.levels == tuple(step.state.level for step in fits if step.state)
+        last = fits[-1].state
+        assert last is not None
+        np.testing.assert_array_equal(last.model.means, result.model.means)
+        assert result.converged == last.converged
+        assert result.params == params
+
+
+def test_states_are_numbered_like_the_result() -> None:
+    for step in emseg.iter_segment(PHOTO, Params(n_classes=5)):
+        if step.state is not None:
+            means = step.state.model.means
+            assert (np.diff(means[:, 0]) >= 0).all()
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+@pytest.mark.parametrize("smoothing", [0, 1])
+def test_image_of_floats_is_not_changed(kind: type, smoothing: float) -> None:
+    image = PHOTO[..., 0].astype(kind)
+    image[3:9, 4:8] = np.nan
+    mask = np.ones(image.shape, bool)
+    mask[50:] = False
+    before = image.copy()
+    seg = emseg.segment(image, mask=mask, smoothing=smoothing, min_size=9)
+    seg.probabilities(), seg.uncertainty(), seg.table(), seg.regions(5)
+    np.testing.assert_array_equal(image, before)
+
+
+def test_nothing_given_is_changed() -> None:
+    image, mask = PHOTO.copy(), np.ones(PHOTO.shape[:2], bool)
+    seeds = np.zeros(mask.shape, int)
+    seeds[:4, :4] = 1
+    model = emseg.segment(PHOTO, n_classes=3).model
+    means = model.means.copy()
+    emseg.segment(image, mask=mask, seed_labels=seeds, min_size=30)
+    emseg.segment(image, model=model, seed_labels=seeds)
+    np.testing.assert_array_equal(image, PHOTO)
+    assert mask.all()
+    assert seeds.sum() == 16
+    np.testing.assert_array_equal(model.means, means)
+
+
+@pytest.mark.parametrize(
+    ("image", "most"),
+    [
+        (np.full((9, 9, 3), 7, np.uint8), 1),
+        (np.full((9, 9), 0.25), 1),
+        (np.eye(9, dtype=np.uint8) * 90, 2),
+        (np.eye(9, dtype=bool), 2),
+        (np.zeros((1, 1), np.uint8), 1),
+        (np.full((1, 1, 3), 0.5), 1),
+        (np.arange(3, dtype=np.int64).reshape(1, 3) * 50, 3),
+    ],
+)
+@pytest.mark.parametrize("method", ["em", "kmeans"])
+@pytest.mark.parametrize("init", ["kmeans", "random"])
+@pytest.mark.parametrize("smoothing", [0, 1])
+def test_fewer_colors_than_classes_are_reported(
+    image: NDArray[Any], most: int, method: str, init: str, smoothing: float
+) -> None:
+    with pytest.warns(UserWarning, match=r"class\(es\) found where 5 were asked"):
+        seg = emseg.segment(
+            image, n_classes=5, method=method, init=init, smoothing=smoothing
+        )
+    assert 1 <= seg.n_classes <= most
+    if init == "kmeans":
+        assert seg.n_classes == most
+    assert 1 <= seg.labels.min() <= seg.labels.max() <= most
+    assert len(seg.table()["label"]) == seg.n_classes
+
+
+def test_one_class_is_everything() -> None:
+    seg = emseg.segment(PHOTO, n_classes=1)
+    assert (seg.labels == 1).all()
+    assert (seg.probabilities() == 1).all()
+    assert (seg.uncertainty() == 0).all()
+
+
+def test_as_many_classes_as_allowed() -> None:
+    seg = emseg.segment(PHOTO, n_classes=64, max_iter=3, n_init=1, smoothing=0)
+    assert seg.n_classes == 64
+    assert seg.labels.max() == 64
