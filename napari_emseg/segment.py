@@ -70,6 +70,7 @@ def _fit_kmeans(
 
 
 METHODS = {"em": _fit_em, "kmeans": _fit_kmeans}
+MODELS = {"em": MixtureModel, "kmeans": KMeansModel}
 
 
 def features(
@@ -255,7 +256,22 @@ def iter_segment(
     for given in (model, start):
         if given is not None:
             check_model(given, picture, color, source.seeds)
+    if start is not None:
+        _check_start(start, params)
     return _steps(source, params, color, model, start, executor)
+
+
+def _check_start(start: Model, params: Params) -> None:
+    if not isinstance(start, MODELS[params.method]):
+        raise ValueError(
+            f"start is a {type(start).__name__}, but method={params.method!r} starts "
+            f"from a {MODELS[params.method].__name__}; pass one, or change the method"
+        )
+    if params.n_classes not in ("auto", start.n_classes):
+        raise ValueError(
+            f"start has {start.n_classes} classes, but n_classes={params.n_classes}; "
+            "make them equal, or leave start out"
+        )
 
 
 def _steps(
@@ -272,7 +288,7 @@ def _steps(
     census = take_census(picture, source.parts(), color=color, coding=coding)
     states: list[FitState] = []
     if model is None:
-        n_classes = yield from _choose_order(source, census, params, color)
+        n_classes = yield from _choose_order(source, census, params, color, start)
         for state in METHODS[params.method](census, n_classes, params, start):
             states.append(_canonical(state, pinned=source.seeds is not None))
             yield Progress("fit", len(states), 0, states[-1])
@@ -300,11 +316,13 @@ def _steps(
 
 
 def _choose_order(
-    source: Source, census: Census, params: Params, color: str
+    source: Source, census: Census, params: Params, color: str, start: Model | None
 ) -> Generator[Progress, None, int]:
     """Find the number of classes that the integrated likelihood supports."""
     if params.n_classes != "auto":
         return params.n_classes
+    if start is not None:
+        return start.n_classes
     tried = []
     for fit in iter_orders(
         census.cells, rules=Rules("full", census.floor), seed=params.seed

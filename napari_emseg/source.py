@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from napari_emseg.engine.labeling import Model
 
 MAX_CLASSES = 64
+# Pixels of a part that needs no surroundings.
+_SLAB = 2**20
 # Pixels along the longer side of the picture whose correlation is measured.
 _THUMBNAIL = 256
 # Pixels of one tile along each of its axes; a volume's tile holds as many.
@@ -53,8 +55,14 @@ class Source:
     seeds: NDArray[np.uint8] | None
 
     def tiles(self, halo: int) -> list[Tile]:
-        """Cut the image into tiles of its last two or three axes."""
+        """Cut the image into parts that need `halo` pixels around them.
+
+        Without any, slabs which are contiguous in memory; otherwise tiles of the last
+        two or three axes, which have the least surroundings.
+        """
         shape = self.picture.shape
+        if halo == 0:
+            return tiles(shape, _slab(shape))
         n = min(len(shape), 3)
         size = (1,) * (len(shape) - n) + (_TILE[n],) * n
         return tiles(shape, size, halo)

@@ -14,8 +14,9 @@ from napari_emseg.engine.em import (
     Statistics,
     m_step,
 )
-from napari_emseg.engine.kmeans import KMeansModel, iter_kmeans, nearest, seed_centers
+from napari_emseg.engine.kmeans import KMeansModel, iter_kmeans, nearest
 from napari_emseg.engine.mixture import MixtureModel
+from napari_emseg.engine.seeding import start_centers
 from napari_emseg.engine.squarem import iter_em
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ def iter_fit_kmeans(
             list(
                 iter_kmeans(
                     coarse,
-                    _start_centers(coarse, n_classes, init=init, rng=rng),
+                    start_centers(coarse, n_classes, init=init, rng=rng),
                     tol=tol,
                     max_iter=max_iter,
                     level=name,
@@ -153,23 +154,25 @@ def iter_fit_mixture(
     """
     steps = levels(cells)
     n_classes = max(n_classes, cells.last_fixed)
-    model = start
+    log_uniform = -_log_volume(cells, rules.floor)
+
+    def tails(model: MixtureModel) -> MixtureModel:
+        df = np.full(model.n_classes, rules.df or DF_START) if student else None
+        if student and model.df is not None:
+            df = model.df
+        return replace(model, df=df, outliers=outliers, log_uniform=log_uniform)
+
+    model = None if start is None else tails(start)
     if model is None:
         name, coarse = steps[0]
         tried = []
         for _ in range(n_init):
             first = _start_mixture(coarse, n_classes, rules=rules, init=init, rng=rng)
-            first = replace(
-                first,
-                df=np.full(first.n_classes, rules.df or DF_START) if student else None,
-                outliers=outliers,
-                log_uniform=-_log_volume(cells, rules.floor),
-            )
             tried.append(
                 list(
                     iter_em(
                         coarse,
-                        first,
+                        tails(first),
                         rules,
                         tol=tol,
                         max_iter=min(max_iter, _START_ITERATIONS),
@@ -196,25 +199,6 @@ def _log_volume(cells: Cells, floor: Float64Array) -> float:
     return float(np.log(np.maximum(side, np.sqrt(floor))).sum())
 
 
-def _start_centers(
-    cells: Cells, n_classes: int, *, init: str, rng: np.random.Generator
-) -> Float64Array:
-    """Seed centers; classes with fixed cells start at the mean of these."""
-    if cells.fixed is None:
-        return seed_centers(cells, n_classes, init=init, rng=rng)
-    centers = np.tile(cells.mean(), (n_classes, 1))
-    seeded = np.unique(cells.fixed[cells.fixed > 0])
-    for label in seeded:
-        own = cells.take(np.flatnonzero(cells.fixed == label))
-        centers[label - 1] = own.mean()
-    free = np.setdiff1d(np.arange(n_classes), seeded - 1)
-    found = seed_centers(
-        cells, len(free), init=init, rng=rng, given=centers[seeded - 1]
-    )
-    centers[free[: len(found)]] = found
-    return centers
-
-
 def _start_mixture(
     cells: Cells,
     n_classes: int,
@@ -224,7 +208,7 @@ def _start_mixture(
     rng: np.random.Generator,
 ) -> MixtureModel:
     """Start EM from K-means, or from random centers with the data's own shape."""
-    centers = _start_centers(cells, n_classes, init=init, rng=rng)
+    centers = start_centers(cells, n_classes, init=init, rng=rng)
     k = len(centers)
     wide = np.diag(np.maximum(np.diag(cells.covariance()), rules.floor))
     model = MixtureModel(

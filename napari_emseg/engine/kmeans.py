@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_emseg.engine.cells import Cells
 from napari_emseg.engine.state import FitState
 
 if TYPE_CHECKING:
@@ -14,11 +15,14 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
-    from napari_emseg.engine.cells import Blocks, Cells, Float64Array
+    from napari_emseg.engine.cells import Blocks, Float64Array
 
-# Candidates tried for each new center, of which the best is kept (greedy k-means++).
-_CANDIDATES = 4
 _CHUNK = 16_384
+# Data of more cells than this are worth being settled.
+_MANY = 2**14
+# How far centers may move, in units of the root mean squared distance, before cells
+# are settled anew.
+_SLACK = 0.05
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,7 +64,9 @@ class KMeansModel:
         distance = squared_distances(
             self.centers, x.reshape(-1, x.shape[-1]).T
         ).reshape(-1, *x.shape[:-1])
-        return distance / (-2 * max(self.variance, np.finfo(float).tiny))
+        # Where each class is a single color, the ratio is huge but must stay finite.
+        least = 1e-12 * max(1.0, float(np.abs(self.centers).max()) ** 2)
+        return distance / (-2 * max(self.variance, least))
 
     def predict(self, features: ArrayLike) -> NDArray[np.uint8]:
         """Label (…, D) features 1..K by the nearest center, (…)."""
@@ -115,74 +121,6 @@ def nearest(
     return best, np.take_along_axis(distance, best[np.newaxis], axis=0)[0]
 
 
-def seed_centers(
-    cells: Cells,
-    n_classes: int,
-    *,
-    init: str,
-    rng: np.random.Generator,
-    given: Float64Array | None = None,
-) -> Float64Array:
-    """Choose starting centers among the cells.
-
-    Parameters
-    ----------
-    cells : Cells
-        M weighted points.
-    n_classes : int
-        How many centers are wanted; fewer are given if fewer points are distinct.
-    init : {"kmeans", "random"}
-        Greedy k-means++ [1]_ (several candidates a step, the best kept), or distinct
-        cells drawn by weight.
-    rng : numpy.random.Generator
-        Source of chance.
-    given : (G, D) ndarray, optional
-        Centers that exist already: the new ones keep away from them.
-
-    Returns
-    -------
-    (K, D) ndarray of float64
-        The new centers.
-
-    References
-    ----------
-    .. [1] D. Arthur, S. Vassilvitskii, "k-means++: the advantages of careful
-       seeding", SODA 2007, 1027-1035.
-    """
-    points = np.asarray(cells.points, np.float64)
-    if init == "random":
-        size = min(n_classes, int(np.count_nonzero(cells.weights)))
-        pick = rng.choice(
-            cells.count, size, replace=False, p=cells.weights / cells.total
-        )
-        return np.unique(points[:, pick].T, axis=0)
-    centers: list[Float64Array] = []
-    distance = np.full(cells.count, np.inf)
-    for center in [] if given is None else given:
-        distance = np.minimum(distance, _distance(points, center[np.newaxis])[0])
-    while len(centers) < n_classes:
-        odds = cells.weights * np.where(np.isinf(distance), 1, distance)
-        total = odds.sum()
-        if total <= 0:
-            break
-        draws = np.searchsorted(np.cumsum(odds), rng.random(_CANDIDATES) * total)
-        draws = np.minimum(draws, cells.count - 1)
-        closer = np.minimum(_distance(points, points[:, draws].T), distance)
-        best = int((closer @ cells.weights).argmin())
-        if distance[draws[best]] <= 0:
-            break
-        centers.append(points[:, draws[best]])
-        distance = closer[best]
-    return np.array(centers).reshape(-1, cells.dims)
-
-
-def _distance(points: Float64Array, centers: Float64Array) -> Float64Array:
-    """Squared distances, exactly 0 where a point is a center."""
-    return np.stack(
-        [((points - center[:, np.newaxis]) ** 2).sum(axis=0) for center in centers]
-    )
-
-
 def iter_kmeans(
     cells: Cells, centers: Float64Array, *, tol: float, max_iter: int, level: str = ""
 ) -> Iterator[FitState]:
@@ -217,15 +155,20 @@ def iter_kmeans(
        Theory 28(2), 129-137, 1982.
     .. [2] R. C. Gonzalez, R. E. Woods, "Digital Image Processing", 4th ed., 10.5.
     """
-    data = cells.blocks(cells.mean(), order="linear")
-    inertia_of_all = _inertia(cells)
+    middle, inertia_of_all = cells.mean(), _inertia(cells)
+    data = cells.blocks(middle, order="linear")
+    anchor, slack, inertia = centers, 0.0, inertia_of_all / cells.total
     for iteration in range(max_iter + 1):
-        sums, gain = _assign(data, centers - data.center)
+        drift = float(np.linalg.norm(centers - anchor, axis=1).max())
+        if cells.count > _MANY and iteration > 0 and drift >= slack:
+            anchor, slack = centers, _SLACK * float(np.sqrt(inertia))
+            data = _settle(cells, anchor, slack).blocks(middle, order="linear")
+        sums, gain = _assign(data, centers - middle)
         counts = sums[:, 0]
         inertia = max(inertia_of_all - gain, 0) / cells.total
         moved = centers.copy()
         full = counts > 0
-        moved[full] = sums[full, 1:] / counts[full, np.newaxis] + data.center
+        moved[full] = sums[full, 1:] / counts[full, np.newaxis] + middle
         if not full.all():
             moved = _refill(cells, centers, moved, np.flatnonzero(~full))
         move = float(np.linalg.norm(moved - centers, axis=1).sum())
@@ -241,6 +184,45 @@ def iter_kmeans(
         if done:
             return
         centers = moved
+
+
+def _settle(cells: Cells, centers: Float64Array, slack: float) -> Cells:
+    """Join the cells which cannot change their class soon into one cell a class.
+
+    While no center moves by `slack`, a cell changes its class only if its distances
+    to the nearest two centers differ by less than twice that (the triangle inequality,
+    as Hamerly uses it [1]_ for each point). All others act like their sum.
+
+    References
+    ----------
+    .. [1] G. Hamerly, "Making k-means even faster", SIAM Data Mining 2010, 130-140.
+    """
+    k = len(centers)
+    weights, sums = np.zeros(k), np.zeros((cells.dims, k))
+    moving = []
+    for start in range(0, cells.count, _CHUNK):
+        points = cells.points[:, start : start + _CHUNK]
+        distance = np.sqrt(squared_distances(centers, points))
+        label = distance.argmin(axis=0)
+        first = distance.min(axis=0)
+        distance[label, np.arange(label.size)] = np.inf
+        settled = distance.min(axis=0) - first > 2 * slack
+        if cells.fixed is not None:
+            fixed = cells.fixed[start : start + _CHUNK]
+            label = np.where(fixed > 0, fixed - 1, label)
+            settled |= fixed > 0
+        moving.append(start + np.flatnonzero(~settled))
+        own = np.where(settled, cells.weights[start : start + _CHUNK], 0)
+        weights += np.bincount(label, own, k)
+        for axis, row in enumerate(points):
+            sums[axis] += np.bincount(label, own * row, k)
+    rest = cells.take(np.concatenate(moving))
+    some = np.flatnonzero(weights > 0)
+    return Cells(
+        np.concatenate([weights[some], rest.weights]),
+        np.concatenate([sums[:, some] / weights[some], rest.points], axis=1),
+        fixed=np.concatenate([some + 1, np.zeros(rest.count, np.int64)]),
+    )
 
 
 def _inertia(cells: Cells) -> float:

@@ -14,9 +14,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 # Sorting packed colors wins below this many pixels, a table of 2^24 counts above.
-_SORT_LIMIT = 8_000_000
+_SORT_LIMIT = 1_500_000
 # OpenCV counts in float32, which is exact up to this many pixels.
 _EXACT_COUNTS = 2**24
+# It converts the whole table at each call, so calls should be few.
+_BATCH = 2**23
 # Pixels looked up at once, and the width that cv2.remap sees (it takes < 32768).
 _LOOKUP, _WIDTH = 2**17, 1024
 _NO_CODES = np.empty(0, np.uint32)
@@ -160,10 +162,12 @@ def count_codes(
             counts += table.ravel().astype(np.int64)
         codes = np.flatnonzero(counts)
         return codes.astype(np.uint32), counts[codes]
-    if size <= _SORT_LIMIT:
-        every = [piece.ravel() for piece in pieces]
-        return _count_by_sort(np.concatenate(every) if every else _NO_CODES)
-    return _count_by_table(pieces)
+    if size > _SORT_LIMIT:
+        return _count_by_table(_batches(pieces, _BATCH))
+    found = _NO_CODES, np.empty(0, np.int64)
+    for batch in _batches(pieces, max(size, 1)):
+        found = _merge(*found, *_count_by_sort(batch))
+    return found
 
 
 def _pieces(parts: Iterable[NDArray[Any]]) -> Iterator[NDArray[Any]]:
@@ -174,33 +178,49 @@ def _pieces(parts: Iterable[NDArray[Any]]) -> Iterator[NDArray[Any]]:
             yield flat[:, start : start + _EXACT_COUNTS]
 
 
+def _batches(
+    pieces: Iterable[NDArray[np.uint32]], size: int
+) -> Iterator[NDArray[np.uint32]]:
+    """Gather pieces in a buffer of `size` codes, and yield it whenever it is full."""
+    buffer, filled = np.empty(size, np.uint32), 0
+    for piece in pieces:
+        flat = piece.ravel()
+        while flat.size:
+            part = flat[: size - filled]
+            buffer[filled : filled + part.size] = part
+            flat, filled = flat[part.size :], filled + part.size
+            if filled == size:
+                yield buffer
+                filled = 0
+    if filled:
+        yield buffer[:filled]
+
+
 def _count_by_sort(
     codes: NDArray[np.uint32],
 ) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
-    if codes.size == 0:
-        return codes, np.empty(0, np.int64)
     codes.sort()
     starts = np.flatnonzero(np.concatenate([[True], codes[1:] != codes[:-1]]))
     return codes[starts], np.diff(starts, append=codes.size)
 
 
 def _count_by_table(
-    pieces: Iterable[NDArray[np.uint32]],
+    batches: Iterable[NDArray[np.uint32]],
 ) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
     codes, counts = _NO_CODES, np.empty(0, np.int64)
     table = np.zeros((256, 256, 256), np.float32)
     filled = 0
-    for piece in pieces:
-        if filled + piece.size > _EXACT_COUNTS:
+    for batch in batches:
+        if filled + batch.size > _EXACT_COUNTS:
             codes, counts = _merge(codes, counts, *_occupied(table))
             table[:] = 0
             filled = 0
         # The bytes of a code, lowest first, are blue, green, red.
-        channels = piece.view(np.uint8).reshape(1, -1, 4)
+        channels = batch.view(np.uint8).reshape(1, -1, 4)
         cv2.calcHist(
             [channels], [2, 1, 0], None, [256] * 3, [0, 256] * 3, table, accumulate=True
         )
-        filled += piece.size
+        filled += batch.size
     return _merge(codes, counts, *_occupied(table))
 
 
@@ -210,9 +230,10 @@ def _occupied(
     """List the codes with a count; rows of 256 without any are skipped at once."""
     rows = table.reshape(-1, 256)
     used = np.flatnonzero(rows @ np.ones(256, np.float32))
-    row, blue = np.nonzero(rows[used])
-    codes = (used[row] << 8 | blue).astype(np.uint32)
-    return codes, rows[used[row], blue].astype(np.int64)
+    counts = rows[used].ravel()
+    found = np.flatnonzero(counts != 0)
+    codes = (used[found >> 8] << 8 | found & 255).astype(np.uint32)
+    return codes, counts[found].astype(np.int64)
 
 
 def _merge(
@@ -222,8 +243,8 @@ def _merge(
     more_counts: NDArray[np.int64],
 ) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
     """Add the counts of two lists of codes."""
-    if codes.size == 0:
-        return more_codes, more_counts
+    if codes.size == 0 or more_codes.size == 0:
+        return (more_codes, more_counts) if codes.size == 0 else (codes, counts)
     # Code and count in one word: sorting words is much faster than an argsort.
     words = np.concatenate([codes, more_codes]).astype(np.uint64) << np.uint64(40)
     words |= np.concatenate([counts, more_counts]).astype(np.uint64)

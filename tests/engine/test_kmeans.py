@@ -16,8 +16,8 @@ from napari_emseg.engine.kmeans import (
     KMeansModel,
     iter_kmeans,
     nearest,
-    seed_centers,
 )
+from napari_emseg.engine.seeding import seed_centers
 
 if TYPE_CHECKING:
     from napari_emseg.engine.state import FitState
