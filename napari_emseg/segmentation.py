@@ -109,8 +109,8 @@ class Segmentation:
             return found
         seeds = self.source.seeds[tile.write]
         fixed = (seeds > 0) & (self.labels[tile.write] > 0)
-        found[:, fixed] = 0
-        found[(seeds[fixed] - 1, *fixed.nonzero())] = 1
+        certain = np.eye(self.n_classes, dtype=np.float32)
+        found[:, fixed] = certain[:, seeds[fixed] - 1]
         return found
 
     def regions(self, min_size: int = 0) -> NDArray[np.int32]:
