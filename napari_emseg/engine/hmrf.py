@@ -132,7 +132,8 @@ def iter_hmrf(
        approximations for Markov model-based image segmentation", Pattern Recognition
        36(1), 131-144, 2003.
     """
-    planes = np.ascontiguousarray(np.moveaxis(np.asarray(features, np.float32), -1, 0))
+    # A copy, because pixels that do not count are overwritten.
+    planes = np.moveaxis(np.asarray(features, np.float32), -1, 0).copy()
     shape, dims = planes.shape[1:], len(planes)
     inside = np.ones(shape, bool) if valid is None else np.asarray(valid, bool)
     planes[:, ~inside] = 0
