@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from napari.components import ViewerModel
 from npe2 import PluginManifest
 
 ROOT = Path(__file__).parents[1]
@@ -30,11 +29,3 @@ def test_the_panel_is_in_the_menus(manifest):
     menus = manifest.contributions.menus
     for menu in ("napari/layers/segment", "napari/layers/classify"):
         assert [item.command for item in menus[menu]] == ["napari-emseg.segment"]
-
-
-def test_samples_open(manifest):
-    for sample in manifest.contributions.sample_data:
-        viewer = ViewerModel()
-        layers = viewer.open_sample("napari-emseg", sample.key)
-        assert layers[0].rgb, sample.key
-        assert layers[0].name.lower() in sample.display_name.lower()

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+NAME_LENGTH = 30  # characters of the image's name in the activity dock
 PATIENCE = 300  # ms until a run is shown in napari's activity dock
 
 
@@ -170,7 +171,9 @@ class Runner:
         """Show a job that is not over in a moment in napari's activity dock."""
         if job is not self._job:
             return
-        activity = cancelable_progress(desc=f"Segment {job.name}", total=0)
+        long = len(job.name) > NAME_LENGTH
+        name = f"{job.name[: NAME_LENGTH - 1]}…" if long else job.name
+        activity = cancelable_progress(desc=f"Segment {name}", total=0)
         # napari handles other events while it makes the bar: the run may be over.
         if job is self._job:
             self._activity = activity

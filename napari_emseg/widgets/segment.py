@@ -201,7 +201,7 @@ class SegmentWidget(Container[Widget]):
 
     def _on_progress(self, progress: Progress) -> None:
         stage = STAGES.get(progress.stage, progress.stage)
-        counted = f" {progress.done} of {progress.total}" if progress.total else ""
+        counted = f" {progress.done} of {progress.total}" if progress.total > 1 else ""
         self._status.value = f"{stage}{counted} …"
         self._bar.max = progress.total
         self._bar.value = progress.done if progress.total else 0
@@ -284,11 +284,14 @@ class SegmentWidget(Container[Widget]):
         self._on_theme()
 
     def _on_theme(self) -> None:
-        """Give Run the accent color of napari's theme."""
+        """Give Run and the bar the accent color of napari's theme."""
         accent = get_theme(self._viewer.theme).current.as_hex()
         self._run_button.native.setStyleSheet(
             f"QPushButton:enabled:!hover {{ background-color: {accent} }}"
             "QPushButton { font-weight: bold }"
+        )
+        self._bar.native.setStyleSheet(
+            f"QProgressBar::chunk {{ background-color: {accent} }}"
         )
 
     def _leave(self) -> None:

@@ -448,6 +448,14 @@ class TestTold:
         assert "no image layer" in message
 
 
+@pytest.mark.parametrize("key", ["coffee", "astronaut", "cat", "tissue", "scene"])
+def test_samples_open_ready_to_run(viewer, panel, key):
+    image, *rest = viewer.open_sample("napari-emseg", key)
+    assert image.rgb
+    assert panel.form["image"].value is image
+    assert not any(layer.visible for layer in rest)
+
+
 def test_panel_fits_on_a_small_screen(qtbot, viewer, panel):
     """All rows have their full height where there is room, and scroll elsewhere."""
     viewer.window.resize(1100, 600)
