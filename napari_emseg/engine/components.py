@@ -17,19 +17,28 @@ if TYPE_CHECKING:
 def components(labels: NDArray[np.integer[Any]]) -> NDArray[np.int32]:
     """Number the connected pieces of each label 1..R; label 0 stays 0.
 
-    Pixels touch along sides, not corners.
+    Pixels touch along sides, not corners, and within the last three axes: points in
+    time are apart.
     """
-    return np.asarray(connected(labels, background=0, connectivity=1), np.int32)
+    out = np.empty(labels.shape, np.int32)
+    count = 0
+    for at in np.ndindex(labels.shape[:-3]):
+        volume, found = connected(
+            labels[at], background=0, connectivity=1, return_num=True
+        )
+        out[at] = np.where(volume > 0, volume + count, 0)
+        count += found
+    return out
 
 
 def neighbor_pairs(regions: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
     """List the pairs (P, 2) of regions that share a side, each once, lower first.
 
-    Region 0 is nobody's neighbor.
+    Region 0 is nobody's neighbor. Sides are those of `components`.
     """
     count = int(regions.max()) + 1
     keys = []
-    for axis in range(regions.ndim):
+    for axis in range(max(regions.ndim - 3, 0), regions.ndim):
         a = np.moveaxis(regions, axis, 0)
         first, second = a[:-1], a[1:]
         differ = (first != second) & (first > 0) & (second > 0)

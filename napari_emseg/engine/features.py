@@ -298,6 +298,12 @@ def variance_floor(dtype: DTypeLike, color: str, step: float = 1.0) -> float | N
     return None
 
 
+def _within(high: Any, low: Any) -> Any:
+    """Compare in float64: half floats cannot hold the limit, nor integers infinity."""
+    most = np.float64(LARGEST)
+    return (high < most) & (low > -most)
+
+
 def usable(
     values: NDArray[Any], *, rgb: bool, mask: BoolArray | None = None
 ) -> BoolArray | None:
@@ -308,11 +314,10 @@ def usable(
     RGBA images.
     """
     parts = [] if mask is None else [mask]
-    if values.dtype.kind == "f" and values.size > 0:
-        largest = LARGEST if values.dtype.itemsize > 2 else np.inf
-        # NaN fails every comparison.
-        if not (values.max() < largest and values.min() > -largest):
-            parts.append((np.abs(values) < largest).all(axis=-1))
+    wide = values.dtype.kind == "f" or values.dtype.itemsize == 8
+    # NaN fails every comparison.
+    if wide and values.size > 0 and not _within(values.max(), values.min()):
+        parts.append(_within(values, values).all(axis=-1))
     if rgb and values.shape[-1] == 4:
         opaque = values[..., 3] > 0
         if not opaque.all():
