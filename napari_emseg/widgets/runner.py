@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from functools import partial
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from napari.qt.threading import create_worker
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 NAME_LENGTH = 30  # characters of the image's name in the activity dock
+PAUSE = 0.05  # s between two reports of the same stage
 PATIENCE = 300  # ms until a run is shown in napari's activity dock
 
 
@@ -77,7 +79,7 @@ class Runner:
     Parameters
     ----------
     on_progress : callable
-        Takes each `Progress`.
+        Takes a `Progress` at the start of each stage, and then now and then.
     on_warning : callable
         Takes each warning for the user, a str.
     """
@@ -93,6 +95,7 @@ class Runner:
         self._job: Job | None = None
         self._worker: GeneratorWorker | None = None
         self._activity: cancelable_progress | None = None
+        self._told = ("", 0.0)
 
     @property
     def running(self) -> bool:
@@ -141,14 +144,19 @@ class Runner:
         if job is not self._job:
             return
         activity = self._activity
+        if activity is not None and activity.is_canceled:
+            self.cancel()
+            job.on_end(None)
+            return
+        # Drawing each of many short steps would take longer than the steps.
+        stage, moment = self._told
+        if progress.stage == stage and perf_counter() - moment < PAUSE:
+            return
+        self._on_progress(progress)
         if activity is not None:
-            if activity.is_canceled:
-                self.cancel()
-                job.on_end(None)
-                return
             activity.total = progress.total
             activity.update(progress.done - activity.n)
-        self._on_progress(progress)
+        self._told = (progress.stage, perf_counter())
 
     def _returned(self, job: Job, result: Success | Failure) -> None:
         if job is self._job:

@@ -226,6 +226,7 @@ class SegmentWidget(Container[Widget]):
         """
         if isinstance(result, Failure):
             raise ValueError(result.message)
+        seconds = perf_counter() - target.start
         layer = add_to(
             self._viewer,
             result.seg,
@@ -234,7 +235,6 @@ class SegmentWidget(Container[Widget]):
             at=target.at,
             look=result.look,
         )
-        seconds = perf_counter() - target.start
         return f"{layer.name}: {result.seg.n_classes} classes, {seconds:.2g} s."
 
     def _on_active(self) -> None:
