@@ -44,6 +44,9 @@ _FAINT = 1e-8
 _DOMINANT = 0.15
 _SWEEPS_INSIDE = 3
 _FIRST_CHECK = 4
+# Classes stand still when their centers move by less than this share of their width,
+# and the bond by less than that many nats.
+_STILL, _STILL_BOND = 3e-3, 0.02
 _SAMPLE = 2**16
 # Blurring less than this changes nothing.
 _LEAST_RADIUS = 0.3
@@ -61,6 +64,8 @@ class HiddenField:
         Estimated bond between side neighbors at smoothing 1, in nats.
     scale : float or None
         Squared contrast that counts as an edge; None: bonds do not depend on it.
+    speckled : bool
+        Whether impulses are no edges.
     bias : (*S) ndarray of float32 or None
         The illumination, of mean 1.
     """
@@ -68,6 +73,7 @@ class HiddenField:
     model: MixtureModel
     bond: float
     scale: float | None
+    speckled: bool
     bias: Planes | None
 
 
@@ -123,6 +129,11 @@ def iter_hmrf(
     -------
     HiddenField
 
+    Raises
+    ------
+    ValueError
+        If no pixel is valid.
+
     References
     ----------
     .. [1] Y. Zhang, M. Brady, S. Smith, "Segmentation of brain MR images through a
@@ -136,11 +147,14 @@ def iter_hmrf(
     planes = np.moveaxis(np.asarray(features, np.float32), -1, 0).copy()
     shape, dims = planes.shape[1:], len(planes)
     inside = np.ones(shape, bool) if valid is None else np.asarray(valid, bool)
+    if not inside.any():
+        raise ValueError("no pixel is valid: a field needs at least one")
     planes[:, ~inside] = 0
     spread = planes[:, inside].var(axis=1, dtype=np.float64)
     noise = noise_level(planes, inside)
     noise[noise**2 < _FAINT * spread] = 0
-    clean = despeckle(planes) if outliers > 0 else planes
+    speckled = outliers > 0 or student
+    clean = despeckle(planes) if speckled else planes
     scale = _EDGE * 2 * float(noise @ noise) if edges and noise.any() else None
     field = PottsField(
         shape,
@@ -181,7 +195,7 @@ def iter_hmrf(
         model = replace(model, df=np.full(k, rules.df or DF_START))
     # Impulses look like detail, and detail like a weak bond: then it is not estimated.
     bounds = (_BONDS[1] if outliers > 0 else _BONDS[0], _BONDS[1])
-    bond = max(1.0, bounds[0])
+    bond = _BONDS[1] if outliers > 0 else 1.0
     illumination: Planes | None = None
     data = scene.cells(planes).blocks(data.center, order=rules.order)
     unary, _ = scene.evidence(model, data)
@@ -202,7 +216,7 @@ def iter_hmrf(
         yield FitState(iteration, objective, model, done, "field")
         if done:
             break
-    return HiddenField(model, bond, scale, illumination)
+    return HiddenField(model, bond, scale, speckled, illumination)
 
 
 def _first_labels(
@@ -304,6 +318,9 @@ def blur_radius(noise: Float64Array, spread: Float64Array, n_classes: int) -> fl
 def _settled(
     before: tuple[MixtureModel, float], after: tuple[MixtureModel, float]
 ) -> bool:
-    unit = np.sqrt(np.einsum("kii->ki", after[0].covariances))
-    moved = np.abs(after[0].means - before[0].means) / unit
-    return bool(moved.max() < 3e-3 and abs(after[1] - before[1]) < 0.02)
+    one, two = before[0], after[0]
+    unit = np.sqrt(np.einsum("kii->ki", two.covariances))
+    moved = float((np.abs(two.means - one.means) / unit).max())
+    if one.df is not None and two.df is not None:
+        moved = max(moved, 0.1 * float(np.abs(np.log(two.df / one.df)).max()))
+    return moved < _STILL and abs(after[1] - before[1]) < _STILL_BOND

@@ -127,14 +127,14 @@ class Scene:
         k, field = len(unary), self.field
         labels = (posteriors == posteriors.max(axis=0)).astype(np.float32)
         labels *= field.valid
-        count = field.valid.sum(axis=1)
-        best = int(count.argmax())
-        every = 1 + int(count[best]) // _WITNESSES
+        best = int(field.valid.sum(axis=1).argmax())
+        pixels = np.flatnonzero(field.valid[best])
+        pixels = pixels[:: 1 + pixels.size // _WITNESSES]
         found = []
         for where in field.blocks(k):
             index, start, stop = where
             if index == best:
-                inside = np.flatnonzero(field.valid[index, start:stop])[::every]
+                inside = pixels[(pixels >= start) & (pixels < stop)] - start
                 said = np.empty((2, k, stop - start), np.float32)
                 field.votes(labels, where, said[0], said[1], plain=True)
                 own = (

@@ -101,7 +101,7 @@ class Smoother:
 def hidden_smoother(field: HiddenField, smoothing: float) -> Smoother:
     """Make the smoother that belongs to a fitted hidden field."""
     found = noise_smoother(field.scale, smoothing * field.bond)
-    return replace(found, speckled=field.model.outliers > 0)
+    return replace(found, speckled=field.speckled)
 
 
 def noise_smoother(scale: float | None, strength: float) -> Smoother:

@@ -13,6 +13,9 @@ import numpy as np
 from napari_emseg.engine.field import PottsField, contrast, neighbors, pairs
 from napari_emseg.engine.noise import despeckle
 
+# Evidence of one pixel that counts in its neighbors' start, in nats.
+_LOUDEST = np.float32(-30)
+
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
@@ -205,6 +208,8 @@ def mean_field(
         if scale > 0:  # a constant image has no edges
             planes = np.moveaxis(np.asarray(guide, np.float32), -1, 0).copy()
             planes = despeckle(planes) if speckled else planes
+    if inside is not None:
+        unary = np.where(inside, unary, np.float32(0))
     field = PottsField(shape, guide=planes, scale=scale or 1.0, full=full, valid=inside)
     split = field.lattices.split(unary)
     posteriors = np.zeros_like(split)
@@ -234,8 +239,11 @@ def start(
     consensus : float
         Weight of the neighbors' evidence.
     """
-    # Only differences between classes count; large sums would lose digits.
-    ballots = (unary - unary.max(axis=0)) * field.valid if consensus else None
+    ballots = None
+    if consensus:
+        # Only differences between classes count, and no pixel speaks for all others.
+        ballots = np.maximum(unary - unary.max(axis=0), _LOUDEST)
+        ballots *= field.valid
     field.sweep(unary, posteriors, consensus, ballots=ballots)
 
 

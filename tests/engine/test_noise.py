@@ -1,0 +1,112 @@
+"""Noise level, despeckling, blurring, and the bias field."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from scipy import ndimage
+from skimage import data
+
+from napari_emseg.engine.bias import bias_field
+from napari_emseg.engine.hmrf import blur_radius, noise_scale
+from napari_emseg.engine.noise import blur, despeckle, noise_level
+
+Array = NDArray[Any]
+
+
+@pytest.mark.parametrize("sigma", [0.5, 8.0, 60.0])
+def test_noise_level_finds_what_was_added(sigma: float) -> None:
+    rng = np.random.default_rng(0)
+    photo = cv2.GaussianBlur(data.camera().astype(np.float32), (0, 0), 4)
+    noisy = photo + rng.normal(0, sigma, photo.shape).astype(np.float32)
+    found = noise_level(noisy[np.newaxis], np.ones(photo.shape, bool))
+    assert found[0] == pytest.approx(sigma, rel=0.06)
+
+
+def test_noise_level_of_planes_and_masks() -> None:
+    rng = np.random.default_rng(1)
+    planes = rng.normal(0, 1, (2, 3, 60, 70)).astype(np.float32)
+    planes[1] *= 5
+    valid = np.ones((3, 60, 70), bool)
+    valid[:, :, 35:] = False
+    planes[:, ~valid] = 1e6 * rng.random((2, (~valid).sum()))
+    np.testing.assert_allclose(noise_level(planes, valid), [1, 5], rtol=0.05)
+    impulses = np.zeros((1, 60, 70), np.float32)
+    impulses[0][rng.random((60, 70)) < 0.03] = 1
+    assert noise_level(impulses, np.ones((60, 70), bool)) == 0
+    assert noise_level(planes[:, 0, :2], valid[0, :2]).tolist() == [0, 0]
+    assert noise_level(planes[:, 0], np.zeros((60, 70), bool)).tolist() == [0, 0]
+
+
+def test_photographs_are_not_noise() -> None:
+    for photo in (data.astronaut(), data.chelsea(), data.coffee()):
+        lab = cv2.cvtColor(photo.astype(np.float32) / 255, cv2.COLOR_RGB2Lab)
+        # Even a third of their variance, as within many classes, hides the noise.
+        within = lab.reshape(-1, 3).var(axis=0).sum() / 3
+        assert noise_scale(lab, within) is None
+        noisy = lab + np.random.default_rng(0).normal(0, 15, lab.shape)
+        scale = noise_scale(noisy, within)
+        assert scale is not None
+        assert scale == pytest.approx(24 * 3 * 15**2, rel=0.1)
+
+
+def test_despeckle_removes_impulses_and_keeps_edges() -> None:
+    image = np.zeros((2, 50, 60), np.float32)
+    image[:, :, 30:] = 1
+    speckled = image.copy()
+    speckled[np.random.default_rng(2).random(image.shape) < 0.05] = 0.5
+    np.testing.assert_array_equal(
+        despeckle(speckled)[:, 3:-3, 3:-3], image[:, 3:-3, 3:-3]
+    )
+
+
+def test_blur_is_a_normalized_convolution() -> None:
+    rng = np.random.default_rng(3)
+    image = rng.random((1, 40, 50)).astype(np.float32)
+    valid = rng.random((40, 50)) > 0.4
+    found = blur(image, valid, 1.5)[0]
+    weights = ndimage.gaussian_filter(valid.astype(float), 1.5, mode="mirror", radius=6)
+    sums = ndimage.gaussian_filter(image[0] * valid, 1.5, mode="mirror", radius=6)
+    np.testing.assert_allclose(found, sums / weights, atol=2e-3)
+    flat = blur(np.full((1, 40, 50), 3, np.float32), valid, 1.5)
+    np.testing.assert_allclose(flat, 3, rtol=1e-5)
+
+
+def test_blur_grows_with_noise_and_classes() -> None:
+    spread = np.array([1.0])
+    radii = [blur_radius(np.array([n]), spread, 4) for n in (0, 0.1, 0.3, 0.6, 5)]
+    assert (np.diff(radii) > 0).all()
+    assert radii[-1] == 3
+    assert blur_radius(np.array([0.3]), spread, 8) > radii[2]
+    assert blur_radius(np.array([0.3]), spread, 1) == 0
+
+
+@pytest.mark.parametrize("shape", [(90, 70), (20, 60, 50), (1, 200), (40, 1)])
+def test_bias_field_recovers_a_smooth_field(shape: tuple[int, ...]) -> None:
+    rng = np.random.default_rng(4)
+    ramp: Array = np.linspace(0.8, 1.2, shape[-1] if shape[-1] > 1 else shape[0])
+    field = ramp * np.ones(shape) if shape[-1] > 1 else ramp[:, np.newaxis]
+    field = field / field.mean()
+    valid = rng.random(shape) > 0.2
+    expected = rng.integers(1, 4, shape).astype(float) ** 2
+    seen = expected * field * rng.normal(1, 0.1, shape)
+    found = bias_field(seen, expected, valid)
+    assert found.shape == shape
+    assert found[valid].mean() == pytest.approx(1, abs=1e-4)
+    # The window flattens the ends of a ramp.
+    assert np.corrcoef(found.ravel(), field.ravel())[0, 1] > 0.97
+    assert np.abs(found - field).max() < 0.12
+
+
+def test_bias_field_stays_within_reason() -> None:
+    seen, expected = np.zeros((30, 30)), np.ones((30, 30))
+    seen[:, 15:] = 1000.0
+    found = bias_field(seen, expected, np.ones((30, 30), bool))
+    assert found.min() >= 0.5
+    assert found.max() <= 2.0
+    nothing = bias_field(seen * 0, expected * 0, np.ones((30, 30), bool))
+    assert np.isfinite(nothing).all()
