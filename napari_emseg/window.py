@@ -91,6 +91,7 @@ def _photograph(viewer: Any, panel: Any, target: Path) -> bool:
 
     viewer.window.resize(*SCREENSHOT_SIZE)
     wait(1)
+    viewer.reset_view()
     panel.run()
     end = time.monotonic() + PATIENCE
     while panel.running and time.monotonic() < end:

@@ -379,6 +379,23 @@ class TestWindow:
         assert run("open", tmp_path / "none.png") == cli.WRONG_INPUT
         refused(capsys, "does not exist")
 
+    def test_screenshot_of_the_window(self, picture, tmp_path):
+        if reason := window.why_no_window():
+            pytest.skip(reason)
+        target = tmp_path / "window.png"
+        done = subprocess.run(
+            [sys.executable, "-m", "napari_emseg", "open", str(picture)],
+            env=os.environ | {window.SCREENSHOT: str(target)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        shot = read_image(target)[0].astype(int)[..., :3]
+        assert shot.shape == (800, 1280, 3)
+        for color in (RED, BLUE):  # of the picture, and of the classes upon it
+            assert (np.abs(shot - color).max(axis=-1) < 30).sum() > 20_000
+
     def test_demo_without_a_display(self, tmp_path, capsys, monkeypatch):
         monkeypatch.chdir(tmp_path)
         monkeypatch.delenv("DISPLAY", raising=False)

@@ -51,7 +51,9 @@ def test_wheel_holds_all_of_the_package(wheel):
         path.relative_to(ROOT).as_posix()
         for folder in (package, package / "sample_data")
         for path in folder.rglob("*")
-        if path.is_file() and "__pycache__" not in path.parts
+        if path.is_file()
+        and "__pycache__" not in path.parts
+        and not path.match("panel*.png")
     }
     assert held == files
     assert {"napari_emseg/napari.yaml", "napari_emseg/sample_data/scene.png"} <= held
@@ -87,6 +89,14 @@ def test_source_archive_makes_the_same_wheel(wheel, tmp_path):
     [again] = (tmp_path / "again").iterdir()
     with zipfile.ZipFile(wheel) as one, zipfile.ZipFile(again) as two:
         assert one.namelist() == two.namelist()
+
+
+def test_script_of_the_readme_runs():
+    script = (ROOT / "README.md").read_text().split("```python\n")[1].split("```")[0]
+    done = subprocess.run(
+        [sys.executable, "-c", script], check=True, cwd=ROOT, capture_output=True
+    )
+    assert done.stdout.startswith(b"6 [")
 
 
 def test_manifest_at_the_top_is_that_of_the_package():
