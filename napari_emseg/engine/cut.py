@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+import cv2
 import numpy as np
-from skimage.segmentation import watershed
 
 from napari_emseg.engine.components import components
 from napari_emseg.engine.spatial import edge_scale, mean_field
@@ -114,13 +114,39 @@ def refine(
 
 
 def keep_touched(
-    labels: NDArray[np.uint8], strokes: NDArray[np.uint8], relief: FloatArray
+    labels: NDArray[np.uint8], strokes: NDArray[np.uint8]
 ) -> NDArray[np.uint8]:
-    """Keep pieces of a label that a stroke touches; flood the others from these."""
+    """Keep pieces of a class that a stroke touches; the others join the nearest.
+
+    Parameters
+    ----------
+    labels : (Y, X) ndarray of uint8
+        Classes 1..K; those under strokes are the strokes'.
+    strokes : (Y, X) ndarray of uint8
+        Classes 1..K, somewhere; 0 is unknown.
+
+    Returns
+    -------
+    (Y, X) ndarray of uint8
+
+    Examples
+    --------
+    >>> labels = np.array([[1, 1, 2, 1, 2]], np.uint8)
+    >>> strokes = np.array([[1, 0, 0, 0, 2]], np.uint8)
+    >>> keep_touched(labels, strokes)
+    array([[1, 1, 1, 2, 2]], dtype=uint8)
+    """
     pieces = components(labels)
     touched = np.zeros(int(pieces.max()) + 1, bool)
     touched[pieces[strokes > 0]] = True
-    kept: NDArray[Any] = np.where(touched[pieces], labels, 0)
-    if kept.all():
-        return labels
-    return np.asarray(watershed(relief, kept.astype(np.int32)), np.uint8)
+    kept = touched[pieces]
+    # Each pixel gets the number of the nearest kept one.
+    nearest = cv2.distanceTransformWithLabels(
+        (~kept).astype(np.uint8),
+        cv2.DIST_L2,
+        cv2.DIST_MASK_5,
+        labelType=cv2.DIST_LABEL_PIXEL,
+    )[1]
+    names = np.zeros(int(nearest.max()) + 1, np.uint8)
+    names[nearest[kept]] = labels[kept]
+    return names[nearest]

@@ -24,20 +24,20 @@ if TYPE_CHECKING:
 # How much each kind of evidence counts, in nats per unit: logistic regression on
 # the pixels of 57 objects (BSDS500, train) marked by a robot's strokes.
 WEIGHTS = {
-    "color": 0.18,
-    "nearest": 2.6,
+    "color": 0.10,
+    "nearest": 3.5,
     "straight": 2.2,
-    "path": 2.0,
-    "basin": 0.6,
+    "path": 1.5,
+    "basin": 0.85,
 }
 # Log-ratios of densities are tempered, as neighbors are not independent witnesses,
 # and no color can count for more than this many nats.
 _TEMPER, _CLIP = 0.5, 6.0
 # Mixtures of the strokes: as many components, pixels, and least variance.
 _COMPONENTS, _SAMPLE, _FLOOR = 6, 3000, 9.0
-# The nearest of so many stroke pixels, of which so many must agree; position counts
-# as this share of the longer side's 100.
-_WITNESSES, _QUORUM, _POSITION = 1500, 3, 0.2
+# The nearest of so many stroke pixels, of which so many must agree; texture and
+# position (the longer side is 100) count less than color.
+_WITNESSES, _QUORUM, _TEXTURE, _POSITION = 1500, 3, 0.5, 0.2
 # A path costs this much per pixel where the image is flat.
 _FLAT = 0.003
 
@@ -236,8 +236,8 @@ def gather_evidence(
     coarse_texture = resize(fine_texture, half)
     looks = np.concatenate([smoothed, fine_texture], axis=-1)
     coarse_looks = np.concatenate([coarse, coarse_texture], axis=-1)
-    places = np.concatenate([smoothed, _positions(shape)], axis=-1)
-    coarse_places = np.concatenate([coarse, _positions(half)], axis=-1)
+    places = _with_positions(looks)
+    coarse_places = _with_positions(coarse_looks)
     steep = slope(coarse, 1.0) ** 2 + slope(coarse_texture, 1.5) ** 2
     cost = np.asarray(_FLAT + steep / 100, np.float32)
     likelihood, nearest = [], []
@@ -257,12 +257,28 @@ def gather_evidence(
         kind: np.stack([resize(plane, shape) for plane in planes])
         for kind, planes in found.items()
     }
-    basins = watershed(slope(features, 1.0), strokes.astype(np.int32))
-    labels = np.arange(1, len(color) + 1)[:, np.newaxis, np.newaxis]
-    return found | {"basin": (basins == labels).astype(np.float32)}
+    return found | {"basin": _basins(features, strokes, marks)}
 
 
-def _positions(shape: tuple[int, int]) -> FloatArray:
+def _basins(
+    features: FloatArray, strokes: NDArray[np.uint8], marks: NDArray[np.uint8]
+) -> FloatArray:
+    """Vote by watersheds of two reliefs, of the image and of its half: (K, Y, X)."""
+    reliefs = [(features, strokes), (resize(features, marks.shape), marks)]
+    classes = range(1, int(strokes.max()) + 1)
+    votes = np.zeros((len(classes), *strokes.shape), np.float32)
+    for image, markers in reliefs:
+        basins = watershed(slope(image, 1.0), markers.astype(np.int32))
+        for vote, label in zip(votes, classes, strict=True):
+            vote += resize((basins == label).astype(np.float32), strokes.shape) / 2
+    return votes
+
+
+def _with_positions(looks: FloatArray) -> FloatArray:
+    """Add scaled positions to colors and texture, (Y, X, C + 4)."""
+    shape = looks.shape[:2]
     y, x = np.indices(shape, np.float32)
-    scale = _POSITION * 100 / max(shape)
-    return np.stack([(y + 0.5) * scale, (x + 0.5) * scale], axis=-1)
+    scale = np.float32(_POSITION * 100 / max(shape))
+    place = np.stack([(y + 0.5) * scale, (x + 0.5) * scale], axis=-1)
+    color, grain = looks[..., :-2], looks[..., -2:] * np.float32(_TEXTURE)
+    return np.concatenate([color, grain, place], axis=-1)

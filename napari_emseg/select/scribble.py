@@ -12,7 +12,6 @@ from napari_emseg.engine.strokes import (
     gather_evidence,
     resize,
     shrink_strokes,
-    slope,
     smooth,
 )
 from napari_emseg.select.plane import check_smoothing, read_plane, reduced
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
 _PIXELS = 2**18
 # Pixels with no evidence either way go to the background: strokes around an object
 # keep more distance from its outline than strokes in it. In nats.
-_BACKGROUND = 1.4
+_BACKGROUND = 1.5
 _MAX_CLASSES = 255
 
 
@@ -162,4 +161,4 @@ def _decide(
     posterior = solve(score, smoothed, marks, strength=strength)
     labels = refine(posterior, features, strength=strength)
     labels = np.where(strokes > 0, strokes, labels)
-    return keep_touched(labels, strokes, slope(features, 1.0))
+    return keep_touched(labels, strokes)
