@@ -84,6 +84,9 @@ def hierarchy(features: ArrayLike, *, valid: ArrayLike | None = None) -> RegionT
     if inside is not None and not inside.all():
         image = np.where(inside, image, _typical(image, inside))
     size = image.shape[1:]
+    if not np.ptp(image, axis=(1, 2)).any():
+        one = np.ones(size, np.int32) if inside is None else inside.astype(np.int32)
+        return RegionTree(one, *grow(1, []))
     factor = np.sqrt(size[0] * size[1] / _WORK_PIXELS)
     if factor**2 <= _SHRINK_FROM:
         evidence = gather(image)
@@ -243,8 +246,12 @@ def enlarge(
     for axis, channel in enumerate(image):
         gain, shift = (1.0, 128) if axis else (2.55, 0)
         picture[..., axis] = np.clip(channel * gain + shift, 0, 255)
+    # It marks lines between regions, and the frame: these join a neighbor.
     grown = np.asarray(cv2.watershed(picture, seeds), np.int32).reshape(size)
-    grown = np.where(grown > 0, grown, code).astype(np.int32) - 2
+    found = np.maximum(grown, 0).astype(np.uint16)
+    for _ in range(2):
+        found = np.where(found > 0, found, cv2.dilate(found, kernel[:3, :3]))
+    grown = np.where(found > 0, found, code).astype(np.int32) - 2
     if inside is None:
         return grown
     lost = inside & (grown < 0)
