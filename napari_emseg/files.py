@@ -229,9 +229,10 @@ def paint(labels: NDArray[Any], colors: ArrayLike) -> NDArray[np.uint8]:
     table = np.zeros((len(classes) + 1, 4), np.uint8)
     table[1:, :3] = classes
     table[1:, 3] = 255
-    if labels.size and labels.min() > 0:
-        table = table[:, :3]
-    return np.take(table, labels, axis=0)
+    # One number of four bytes for each pixel is several times faster than rows.
+    rgba = np.take(table.view(np.uint32)[:, 0], labels)[..., None].view(np.uint8)
+    opaque = labels.size and labels.min() > 0
+    return np.ascontiguousarray(rgba[..., :3]) if opaque else rgba
 
 
 def check_target(
