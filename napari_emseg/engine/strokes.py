@@ -105,18 +105,29 @@ def resize(image: FloatArray, shape: tuple[int, int]) -> FloatArray:
 def shrink_strokes(
     strokes: NDArray[np.uint8], shape: tuple[int, int]
 ) -> NDArray[np.uint8]:
-    """Shrink strokes so that the thinnest survive; the broadest wins a pixel."""
+    """Shrink strokes so that the thinnest survive; the broadest wins a pixel.
+
+    Parameters
+    ----------
+    strokes : (Y, X) ndarray of uint8
+        Classes 1..K; 0 is none.
+    shape : (y, x) tuple of int
+        The shape to shrink to.
+
+    Returns
+    -------
+    (y, x) or (Y, X) ndarray of uint8
+        The strokes as they are if a class would get lost.
+    """
     if strokes.shape == shape:
         return strokes
+    count = int(strokes.max())
     share = np.stack(
-        [
-            resize((strokes == label).astype(np.float32), shape)
-            for label in range(1, int(strokes.max()) + 1)
-        ]
+        [resize((strokes == k + 1).astype(np.float32), shape) for k in range(count)]
     )
     found = (share.argmax(axis=0) + 1).astype(np.uint8)
     found[share.max(axis=0) <= 0] = 0
-    return found
+    return found if len(np.unique(found[found > 0])) == count else strokes
 
 
 def compare(distances: FloatArray) -> FloatArray:
@@ -229,9 +240,9 @@ def gather_evidence(
         Keys as in `WEIGHTS`.
     """
     shape = strokes.shape
-    half = ((shape[0] + 1) // 2, (shape[1] + 1) // 2)
+    marks = shrink_strokes(strokes, ((shape[0] + 1) // 2, (shape[1] + 1) // 2))
+    half = marks.shape
     coarse = resize(smoothed, half)
-    marks = shrink_strokes(strokes, half)
     fine_texture = texture(np.ascontiguousarray(features[..., 0]))
     coarse_texture = resize(fine_texture, half)
     looks = np.concatenate([smoothed, fine_texture], axis=-1)

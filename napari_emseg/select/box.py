@@ -27,22 +27,22 @@ _MIDDLE = 0.05
 # pixels of 57 boxes (BSDS500, train).
 _ROUNDS: tuple[dict[str, float], ...] = (
     {
-        "constant": 0.69,
-        "outside": -1.66,
-        "color": 0.02,
-        "nearest": 2.30,
-        "straight": -1.57,
-        "path": 1.71,
-        "basin": 0.27,
+        "constant": 0.70,
+        "outside": -1.71,
+        "color": 0.0,
+        "nearest": 2.50,
+        "straight": -1.49,
+        "path": 1.47,
+        "basin": 0.39,
     },
     {
-        "constant": 0.03,
-        "outside": -1.02,
-        "color": 0.12,
-        "nearest": 1.15,
-        "straight": -0.90,
-        "path": 1.26,
-        "basin": 0.44,
+        "constant": 0.13,
+        "outside": -1.16,
+        "color": 0.13,
+        "nearest": 1.31,
+        "straight": -0.84,
+        "path": 0.89,
+        "basin": 0.55,
     },
 )
 # Strokes of the second round: the surest pixels, as many as these shares of the
@@ -162,12 +162,14 @@ def _find(features: FloatArray, frame: NDArray[np.int64], strength: float) -> Bo
     held = (abs(down) < 1) & (abs(right) < 1)
     outside = np.asarray(down**2 + right**2, np.float32)
     marks = _first_marks(outside, held)
+    if not (marks == 1).any():  # too small to tell its middle from its corners
+        return np.ones(features.shape[:2], bool)
     for weights in _ROUNDS:
         odds = weights["constant"] + weights["outside"] * outside
         for kind, part in gather_evidence(small, smoothed, marks).items():
             odds += weights[kind] * (part[1] - part[0])
         chance = np.where(held, 1 / (1 + np.exp(-odds)), 0)
-        marks = _next_marks(chance, held)
+        marks = _next_marks(chance, held, marks)
     least = best_threshold(chance[held])
     odds -= np.log(least / (1 - least))
     score = np.where(held, odds, -100).astype(np.float32)
@@ -175,7 +177,7 @@ def _find(features: FloatArray, frame: NDArray[np.int64], strength: float) -> Bo
     posterior = solve(
         np.stack([np.zeros_like(score), score]), smoothed, free, strength=strength
     )
-    return refine(posterior, features, strength=strength) == 2
+    return refine(posterior, small, features, strength=strength) == 2
 
 
 def _first_marks(outside: FloatArray, held: BoolArray) -> NDArray[np.uint8]:
@@ -187,7 +189,9 @@ def _first_marks(outside: FloatArray, held: BoolArray) -> NDArray[np.uint8]:
     return marks
 
 
-def _next_marks(chance: FloatArray, held: BoolArray) -> NDArray[np.uint8]:
+def _next_marks(
+    chance: FloatArray, held: BoolArray, before: NDArray[np.uint8]
+) -> NDArray[np.uint8]:
     """Mark the surest pixels: 2 of the object, 1 of the background."""
     ranked = np.sort(chance[held])[::-1]
     count, expected = len(ranked), float(ranked.sum())
@@ -196,7 +200,8 @@ def _next_marks(chance: FloatArray, held: BoolArray) -> NDArray[np.uint8]:
     marks = np.where(held, 0, 1).astype(np.uint8)
     marks[held & (chance <= ranked[max(low, 0)])] = 1
     marks[held & (chance >= sure)] = 2
-    return marks
+    # Where all pixels are alike, none is surer than another.
+    return marks if (marks == 1).any() else before
 
 
 def best_threshold(chance: FloatArray) -> float:

@@ -151,14 +151,15 @@ def _decide(
     strength: float,
 ) -> NDArray[np.uint8]:
     """Find the classes 1..K of all pixels."""
-    shape = reduced(strokes.shape, _PIXELS)
-    small, marks = resize(features, shape), shrink_strokes(strokes, shape)
+    marks = shrink_strokes(strokes, reduced(strokes.shape, _PIXELS))
+    shape = marks.shape
+    small = resize(features, shape)
     smoothed = smooth(small)
     score = np.zeros((len(bias), *shape), np.float32)
     score += bias[:, np.newaxis, np.newaxis]
     for kind, part in gather_evidence(small, smoothed, marks).items():
         score += np.float32(WEIGHTS[kind]) * part
     posterior = solve(score, smoothed, marks, strength=strength)
-    labels = refine(posterior, features, strength=strength)
+    labels = refine(posterior, small, features, strength=strength)
     labels = np.where(strokes > 0, strokes, labels)
     return keep_touched(labels, strokes)
