@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 
 # Neighbors' evidence that a pixel starts from.
 CONSENSUS = 0.7
-# Sweeps of mean field that label with a fitted field.
-SWEEPS = 10
 # An edge is a contrast whose square exceeds this many times that of the noise.
 _EDGE = 12.0
 # Bounds of the estimated bond between side neighbors at smoothing 1, in nats.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_emseg.engine.hmrf import CONSENSUS, SWEEPS, HiddenField
+from napari_emseg.engine.hmrf import CONSENSUS, HiddenField
 from napari_emseg.engine.spatial import halo, mean_field
 
 if TYPE_CHECKING:
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 # Bond between side neighbors at smoothing 1, in nats: best on photographs, and where
 # noise dominates but no bond is estimated.
 BOND, NOISE_BOND = 2.0, 1.5
+# Ten sweeps reach 95 % of what alpha-expansion gains in energy.
+SWEEPS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,7 @@ class Smoother:
 
     strength: float
     scale: float | None
-    sweeps: int = 5
+    sweeps: int = SWEEPS
     consensus: float = 0.0
     speckled: bool = False
     even: bool = False
@@ -114,4 +116,4 @@ def noise_smoother(scale: float | None, strength: float) -> Smoother:
     strength : float
         Bond between side neighbors, in nats.
     """
-    return Smoother(strength, scale, SWEEPS, CONSENSUS, even=True)
+    return Smoother(strength, scale, consensus=CONSENSUS, even=True)
