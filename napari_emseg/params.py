@@ -21,6 +21,11 @@ Init = Literal["kmeans", "random"]
 MAIN: JsonDict = {"main": True}
 
 
+def _named(**names: str) -> JsonDict:
+    """Give the words that a form shows for the values of a choice."""
+    return {"names": dict(names)}
+
+
 class Params(BaseModel):
     """Everything that decides a segmentation, apart from the image.
 
@@ -48,7 +53,7 @@ class Params(BaseModel):
         "em",
         title="Method",
         description="EM fits a Gaussian mixture; K-means finds nearest centers.",
-        json_schema_extra=MAIN,
+        json_schema_extra=MAIN | _named(em="EM", kmeans="K-means"),
     )
     n_classes: Annotated[int, Field(ge=1, le=64)] | Literal["auto"] = Field(
         4,
@@ -62,7 +67,19 @@ class Params(BaseModel):
         title="Color space",
         description="Space in which colors are compared; auto is Lab for RGB "
         "images and no conversion for others.",
-        json_schema_extra=MAIN,
+        json_schema_extra=MAIN
+        | _named(
+            auto="automatic",
+            lab="Lab",
+            luv="Luv",
+            rgb="RGB",
+            hsv="HSV",
+            hls="HLS",
+            ycrcb="YCrCb",
+            xyz="XYZ",
+            gray="gray",
+            none="as it is",
+        ),
     )
     smoothing: float = Field(
         1.0,
@@ -88,6 +105,7 @@ class Params(BaseModel):
         "gaussian",
         title="Distribution",
         description="Gaussian classes, or Student-t with heavy tails.",
+        json_schema_extra=_named(gaussian="Gaussian", student="Student-t"),
     )
     outliers: float = Field(
         0.0,
@@ -101,6 +119,7 @@ class Params(BaseModel):
         title="Start",
         description="K-means: start from spread-out centers (k-means++); random: "
         "from random pixels.",
+        json_schema_extra=_named(kmeans="K-means", random="random"),
     )
     n_init: int = Field(
         5,
@@ -123,6 +142,12 @@ class Params(BaseModel):
         le=10_000,
         title="Iterations",
         description="Most iterations of each level of the fit.",
+    )
+    bias: bool = Field(
+        False,
+        title="Uneven light",
+        description="Estimate smooth multiplicative illumination and divide by it, "
+        "for EM with smoothing.",
     )
     min_size: int = Field(
         0,

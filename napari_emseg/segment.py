@@ -16,11 +16,9 @@ from napari_emseg.engine.features import (
     convert,
     resolve_color,
 )
-from napari_emseg.engine.fit import iter_fit_kmeans, iter_fit_mixture
-from napari_emseg.engine.kmeans import KMeansModel
 from napari_emseg.engine.labeling import Labeler, Model, check_model, label_table
-from napari_emseg.engine.mixture import MixtureModel
 from napari_emseg.engine.order import MOST, iter_orders
+from napari_emseg.fits import METHODS, MODELS, choose_smoother, fit_hidden
 from napari_emseg.params import Params
 from napari_emseg.progress import Progress as Progress
 from napari_emseg.segmentation import Segmentation as Segmentation
@@ -28,49 +26,13 @@ from napari_emseg.segmentation import iter_labels, join_small
 from napari_emseg.source import Source, as_source
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Generator
     from concurrent.futures import Executor
 
     from numpy.typing import ArrayLike
 
+    from napari_emseg.engine.hmrf import HiddenField
     from napari_emseg.engine.state import FitState
-
-
-def _fit_em(
-    census: Census, n_classes: int, params: Params, start: Model | None
-) -> Iterator[FitState]:
-    return iter_fit_mixture(
-        census.cells,
-        n_classes=n_classes,
-        rules=Rules(params.covariance, census.floor),
-        student=params.distribution == "student",
-        outliers=params.outliers,
-        init=params.init,
-        n_init=params.n_init,
-        tol=params.tol,
-        max_iter=params.max_iter,
-        rng=np.random.default_rng(params.seed),
-        start=start if isinstance(start, MixtureModel) else None,
-    )
-
-
-def _fit_kmeans(
-    census: Census, n_classes: int, params: Params, start: Model | None
-) -> Iterator[FitState]:
-    return iter_fit_kmeans(
-        census.cells,
-        n_classes=n_classes,
-        init=params.init,
-        n_init=params.n_init,
-        tol=params.tol,
-        max_iter=params.max_iter,
-        rng=np.random.default_rng(params.seed),
-        start=start if isinstance(start, KMeansModel) else None,
-    )
-
-
-METHODS = {"em": _fit_em, "kmeans": _fit_kmeans}
-MODELS = {"em": MixtureModel, "kmeans": KMeansModel}
 
 
 def features(
@@ -253,6 +215,11 @@ def iter_segment(
     picture = as_picture(image, channel_axis=channel_axis, rgb=rgb)
     color = resolve_color(picture, params.color)
     source = as_source(picture, mask, seed_labels)
+    if params.bias and len(picture.shape) > 3:
+        raise ValueError(
+            f"bias=True needs an image with 2 or 3 spatial axes, but this one has the "
+            f"shape {picture.shape}; segment its parts one by one"
+        )
     for given in (model, start):
         if given is not None:
             check_model(given, picture, color, source.seeds)
@@ -287,19 +254,30 @@ def _steps(
     yield Progress("colors", 0, 0)
     census = take_census(picture, source.parts(), color=color, coding=coding)
     states: list[FitState] = []
+    hidden: HiddenField | None = None
     if model is None:
         n_classes = yield from _choose_order(source, census, params, color, start)
         for state in METHODS[params.method](census, n_classes, params, start):
+            states.append(_canonical(state, pinned=source.seeds is not None))
+            yield Progress("fit", len(states), 0, states[-1])
+        rules = Rules(params.covariance, census.floor)
+        fit = fit_hidden(source, states[-1].model, params, color, rules)
+        while True:
+            try:
+                state = next(fit)
+            except StopIteration as stop:
+                hidden = stop.value
+                break
             states.append(_canonical(state, pinned=source.seeds is not None))
             yield Progress("fit", len(states), 0, states[-1])
         model = states[-1].model
         if source.seeds is None:
             model = model.reorder(np.flatnonzero(model.weights > 0))
         _report_classes(model, n_classes)
-    labeler = Labeler(model, color, coding, smoothing=params.smoothing)
+    labeler = Labeler(model, color, coding)
     if params.smoothing > 0:
-        if params.edges:
-            labeler = replace(labeler, edge_scale=source.edge_scale(color))
+        smoother = choose_smoother(source, model, params, color, hidden)
+        labeler = replace(labeler, smoother=smoother)
     elif coding is not None:
         table = label_table(model, coding, census.codes, color)
         labeler = replace(labeler, table=table)
@@ -307,11 +285,12 @@ def _steps(
     levels = tuple(state.level for state in states)
     converged = states[-1].converged if states else True
     del census
-    labels = yield from iter_labels(source, labeler, executor)
+    bias = None if hidden is None else hidden.bias
+    labels = yield from iter_labels(source, labeler, executor, bias)
     if params.min_size > 1:
         labels = join_small(source, labels, color, params.min_size)[1]
     return Segmentation(
-        labels, model, params, objective, levels, converged, source, labeler
+        labels, model, params, objective, levels, converged, source, labeler, bias
     )
 
 

@@ -50,6 +50,8 @@ class Segmentation:
         lower bound on bins.
     converged : bool
         Whether the fit ended because nothing was left to gain.
+    bias : (…) ndarray of float32 or None
+        What uneven illumination multiplies the pixels by, of mean 1; if asked for.
     """
 
     labels: LabelArray
@@ -60,6 +62,7 @@ class Segmentation:
     converged: bool
     source: Source
     labeler: Labeler
+    bias: FloatArray | None = None
 
     def __repr__(self) -> str:
         """Say what a reader wants to know first."""
@@ -81,7 +84,7 @@ class Segmentation:
             Sums to 1 over K; 0 where there is no label.
         """
         out = np.empty((self.n_classes, *self.labels.shape), np.float32)
-        for tile in self.source.tiles(self.labeler.halo):
+        for tile in self.source.tiles(self.labeler.halo(self.labels.ndim)):
             out[:, *tile.write] = self._posteriors(tile)
         return out
 
@@ -96,7 +99,7 @@ class Segmentation:
         out = np.zeros(self.labels.shape, np.float32)
         if self.n_classes == 1:
             return out
-        for tile in self.source.tiles(self.labeler.halo):
+        for tile in self.source.tiles(self.labeler.halo(self.labels.ndim)):
             p = self._posteriors(tile)
             entropy = -(p * np.log(np.maximum(p, 1e-30))).sum(axis=0)
             out[tile.write] = entropy / np.log(self.n_classes)
@@ -104,7 +107,9 @@ class Segmentation:
 
     def _posteriors(self, tile: Tile) -> FloatArray:
         """Posteriors of a tile; where the user fixed the class, it is certain."""
-        found = self.labeler.posteriors(*self.source.read(tile.read))[:, *tile.inner]
+        light = None if self.bias is None else self.bias[tile.read]
+        found = self.labeler.posteriors(*self.source.read(tile.read), light)
+        found = found[:, *tile.inner]
         if self.source.seeds is None:
             return found
         seeds = self.source.seeds[tile.write]
@@ -218,17 +223,22 @@ def join_small(
 
 
 def iter_labels(
-    source: Source, labeler: Labeler, executor: Executor | None
+    source: Source,
+    labeler: Labeler,
+    executor: Executor | None,
+    bias: FloatArray | None = None,
 ) -> Generator[Progress, None, NDArray[np.uint8]]:
     """Label an image tile by tile; the labels are the return value."""
-    grid = source.tiles(labeler.halo)
-    labels = np.empty(source.picture.shape, np.uint8)
-    stage = "smooth" if labeler.smoothing > 0 else "label"
+    shape = source.picture.shape
+    grid = source.tiles(labeler.halo(len(shape)))
+    labels = np.empty(shape, np.uint8)
+    stage = "label" if labeler.smoother is None else "smooth"
 
     def work() -> Iterator[tuple[Any, ...]]:
         for tile in grid:
             seeds = None if source.seeds is None else source.seeds[tile.read]
-            yield (*source.read(tile.read), seeds)
+            light = None if bias is None else bias[tile.read]
+            yield (*source.read(tile.read), seeds, light)
 
     found = in_order(labeler.labels, work(), executor)
     for done, (tile, part) in enumerate(zip(grid, found, strict=True), start=1):

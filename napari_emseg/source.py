@@ -34,6 +34,8 @@ _SLAB = 2**20
 _THUMBNAIL = 256
 # Pixels of one tile along each of its axes; a volume's tile holds as many.
 _TILE = {2: 1024, 3: 192}
+# The same of a piece of an excerpt.
+_PIECE = {2: 256, 3: 64}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,6 +92,50 @@ class Source:
         for tile in self.tiles(0):
             found = self._features(tile.write, color)[0]
             yield tile.write, found.reshape(-1, found.shape[-1]).T
+
+    def excerpt(
+        self, color: str, limit: int
+    ) -> tuple[FloatArray, BoolArray, NDArray[np.uint8] | None]:
+        """Read the image if it is small, and pieces of it, side by side, if not.
+
+        Parameters
+        ----------
+        color : str
+            Color space of the features.
+        limit : int
+            Pixels that are enough.
+
+        Returns
+        -------
+        features : (*S, D) ndarray of float32
+            S has 2 or 3 axes; 0 where not valid.
+        valid : (*S) ndarray of bool
+            Pixels that count. Those between two pieces do not, so that no two pieces
+            are neighbors.
+        fixed : (*S) ndarray of uint8 or None
+            Labels that the user fixed; 0 where free.
+        """
+        found = []
+        for where in pieces(self.picture.shape, limit):
+            features, inside = self._features(where, color)
+            n = min(features.ndim - 1, 3)
+            features = features.reshape(*features.shape[-1 - n : -1], -1)
+            shape = features.shape[:-1]
+            valid = np.ones(shape, bool) if inside is None else inside.reshape(shape)
+            fixed = None if self.seeds is None else self.seeds[where].reshape(shape)
+            found.append((features, valid, fixed))
+        if len(found) == 1:
+            return found[0]
+        gap = [(0, 1)] + [(0, 0)] * (found[0][1].ndim - 1)
+        features, valid = (
+            np.concatenate([np.pad(part, gap + rest) for part in parts])
+            for parts, rest in (
+                ([f for f, _, _ in found], [(0, 0)]),
+                ([v for _, v, _ in found], []),
+            )
+        )
+        seeds = [np.pad(s, gap) for _, _, s in found if s is not None]
+        return features, valid, np.concatenate(seeds) if seeds else None
 
     def edge_scale(self, color: str) -> float:
         """Mean squared contrast of neighbors, over the whole image."""
@@ -151,6 +197,40 @@ def _slab(shape: tuple[int, ...]) -> tuple[int, ...]:
         size.append(max(1, min(length, left)))
         left //= length
     return tuple(reversed(size))
+
+
+def pieces(shape: tuple[int, ...], limit: int) -> list[Slices]:
+    """Choose pieces of an array that have about `limit` pixels together.
+
+    Returns
+    -------
+    list of tuple of slice
+        The whole if it is small enough and has 2 or 3 axes. Otherwise pieces of the
+        last two or three axes, of equal shape, spread evenly by an additive
+        recurrence with irrational steps.
+
+    Examples
+    --------
+    >>> pieces((50, 60), 4000)
+    [(slice(0, 50, None), slice(0, 60, None))]
+    >>> len(pieces((5000, 6000), 2**18))
+    4
+    """
+    if len(shape) <= 3 and np.prod(shape) <= limit:
+        return [tuple(slice(0, n) for n in shape)]
+    n_axes = min(len(shape), 3)
+    lead = len(shape) - n_axes
+    side = _PIECE[n_axes]
+    size = (1,) * lead + tuple(min(side, n) for n in shape[lead:])
+    count = max(1, limit // int(np.prod(size)))
+    steps = np.sqrt([2, 3, 5, 7, 11, 13, 17, 19])[: len(shape)] % 1
+    found = []
+    for turn in range(count):
+        at = ((turn + 0.5) * steps % 1) * (np.array(shape) - size + 1)
+        found.append(
+            tuple(slice(int(a), int(a) + n) for a, n in zip(at, size, strict=True))
+        )
+    return found
 
 
 def as_source(

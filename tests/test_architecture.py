@@ -23,6 +23,7 @@ ORDER = [
     "tiles",
     "source",
     "progress",
+    "fits",
     "segmentation",
     "segment",
     "select",

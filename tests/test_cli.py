@@ -145,7 +145,8 @@ class TestOptions:
         schema = SCHEMA[name]
         option = "--" + name.replace("_", "-")
         if schema.get("type") == "boolean":
-            value, tokens = not schema["default"], ["--no-" + option[2:]]
+            value = not schema["default"]
+            tokens = [option if value else "--no-" + option[2:]]
         elif "enum" in schema:
             value = next(v for v in schema["enum"] if v != schema["default"])
             tokens = [option, value]

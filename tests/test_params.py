@@ -34,7 +34,7 @@ CHOICES = {
 
 
 def test_every_parameter_is_tested() -> None:
-    tested = {*NUMBERS, *CHOICES, "edges"}
+    tested = {*NUMBERS, *CHOICES, "edges", "bias"}
     assert tested <= set(Params.model_fields)
     untested = set(Params.model_fields) - tested
     assert not untested, f"add bounds of {untested} to this module"
@@ -62,8 +62,9 @@ def test_choices_are_the_words_of_the_design(name: str) -> None:
             Params(**{name: wrong})
 
 
-def test_edges_is_a_switch() -> None:
+def test_edges_and_bias_are_switches() -> None:
     assert Params(edges=False).edges is False
+    assert Params(bias=True).bias is True
     with pytest.raises(ValidationError, match="edges"):
         Params(edges="perhaps")
 

@@ -25,6 +25,7 @@ CHANGES: dict[str, tuple[dict[str, Any], Any, Any]] = {
     "covariance": ({}, "full", "spherical"),
     "distribution": ({}, "gaussian", "student"),
     "outliers": ({}, 0, 0.2),
+    "bias": ({}, False, True),
     "init": ({"n_init": 1, "max_iter": 5}, "kmeans", "random"),
     "n_init": ({"n_classes": 8, "init": "random", "max_iter": 8}, 1, 20),
     "tol": ({}, 1e-6, 1e-1),
@@ -363,3 +364,67 @@ def test_as_many_classes_as_allowed() -> None:
     seg = emseg.segment(PHOTO, n_classes=64, max_iter=3, n_init=1, smoothing=0)
     assert seg.n_classes == 64
     assert seg.labels.max() == 64
+
+
+def noisy_discs(shape: tuple[int, int], sigma: float) -> tuple[Any, Any]:
+    """Return discs of three levels in noise, and the truth 0..2."""
+    y, x = np.indices(shape)
+    truth = 1 + (x > shape[1] // 2)
+    truth[(y % 64 - 32) ** 2 + (x % 80 - 40) ** 2 < 400] = 0
+    noise = np.random.default_rng(0).normal(0, sigma, shape)
+    return (truth / 2 + noise).astype(np.float32), truth
+
+
+@pytest.mark.parametrize("shape", [(150, 180), (1300, 1100)])
+def test_noise_is_smoothed_as_strongly_as_it_is(shape: tuple[int, int]) -> None:
+    for sigma in (0.1, 0.3):
+        image, truth = noisy_discs(shape, sigma)
+        found = emseg.segment(image, n_classes=3)
+        assert found.levels[-1] == "field"
+        assert (found.labels - 1 != truth).mean() < 0.004
+        np.testing.assert_array_equal(
+            found.probabilities().argmax(axis=0) + 1, found.labels
+        )
+    by_model = emseg.segment(image, model=found.model)
+    assert (by_model.labels - 1 != truth).mean() < 0.01
+    by_means = emseg.segment(image, n_classes=3, method="kmeans", seed=1)
+    assert by_means.levels[-1] != "field"
+
+
+def test_photographs_and_no_smoothing_need_no_field() -> None:
+    image, _ = noisy_discs((100, 120), 0.3)
+    for found in (emseg.segment(PHOTO), emseg.segment(image, smoothing=0)):
+        assert "field" not in found.levels
+        assert found.bias is None
+
+
+def test_bias_is_found() -> None:
+    image, truth = noisy_discs((150, 180), 0.1)
+    light = np.linspace(0.8, 1.2, 180)
+    image = (image + 0.5) * light.astype(np.float32)
+    found = emseg.segment(image, n_classes=3, bias=True)
+    assert found.bias is not None
+    assert np.corrcoef(found.bias.mean(axis=0), light)[0, 1] > 0.99
+    assert (found.labels - 1 != truth).mean() < 0.01
+    np.testing.assert_array_equal(
+        found.probabilities().argmax(axis=0) + 1, found.labels
+    )
+    with pytest.raises(ValueError, match="bias=True needs"):
+        emseg.segment(np.zeros((2, 3, 8, 8)), bias=True)
+
+
+def test_impulses_are_outliers() -> None:
+    image, truth = noisy_discs((150, 180), 0)
+    hit = np.random.default_rng(1).random(image.shape)
+    image[hit < 0.05], image[hit > 0.95] = 0, 1
+    found = emseg.segment(image, n_classes=3, outliers=0.05)
+    assert (found.labels - 1 != truth).mean() < 0.003
+    assert found.model.outliers == pytest.approx(0.1, abs=0.05)
+
+
+def test_lighter_pixels_of_a_series_are_fitted_together() -> None:
+    image, truth = noisy_discs((128, 160), 0.3)
+    series = np.stack([image, image[::-1]])[:, np.newaxis]
+    found = emseg.segment(series, n_classes=3)
+    assert found.levels[-1] == "field"
+    assert (found.labels[0, 0] - 1 != truth).mean() < 0.01

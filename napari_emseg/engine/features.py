@@ -325,3 +325,11 @@ def usable(
     if not parts:
         return None
     return np.logical_and.reduce(parts)
+
+
+def black(color: str) -> NDArray[np.float64]:
+    """Give the features from which illumination scales all others in proportion.
+
+    Lab and Luv are linear in the cube root of intensity only from L = -16 on.
+    """
+    return np.array([-16.0, 0, 0]) if color in ("lab", "luv") else np.zeros(1)

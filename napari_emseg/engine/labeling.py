@@ -7,10 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_emseg.engine.features import BoolArray, FloatArray, Picture, convert
+from napari_emseg.engine.features import (
+    BoolArray,
+    FloatArray,
+    Picture,
+    black,
+    convert,
+)
 from napari_emseg.engine.kmeans import KMeansModel
 from napari_emseg.engine.mixture import MixtureModel
-from napari_emseg.engine.spatial import halo, mean_field
+from napari_emseg.engine.scene import relight
+from napari_emseg.engine.smoother import Smoother
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -18,10 +25,6 @@ if TYPE_CHECKING:
     from napari_emseg.engine.palette import Coding
 
 Model = KMeansModel | MixtureModel
-
-# Bond between neighbors at smoothing 1, in nats; best on photographs.
-BOND = 2.0
-SWEEPS = 5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,29 +41,26 @@ class Labeler:
         How values become codes, if the image has a palette.
     table : ndarray of uint8 or None
         Label of each code.
-    smoothing : float
-        Strength of the random field; 0 looks labels up, pixel by pixel.
-    edge_scale : float or None
-        Squared contrast that counts as an edge; None smooths across edges too.
+    smoother : Smoother or None
+        The random field; None looks labels up, pixel by pixel.
     """
 
     model: Model
     color: str
     coding: Coding | None = None
     table: NDArray[np.uint8] | None = None
-    smoothing: float = 0.0
-    edge_scale: float | None = None
+    smoother: Smoother | None = None
 
-    @property
-    def halo(self) -> int:
-        """Pixels around a tile that its labels depend on."""
-        return halo(SWEEPS) if self.smoothing > 0 else 0
+    def halo(self, n_axes: int) -> int:
+        """Pixels around a tile of 2 or more axes that its labels depend on."""
+        return 0 if self.smoother is None else self.smoother.halo(min(n_axes, 3))
 
     def labels(
         self,
         values: NDArray[Any],
         usable: BoolArray | None,
         seeds: NDArray[np.integer[Any]] | None = None,
+        light: FloatArray | None = None,
     ) -> NDArray[np.uint8]:
         """Label the pixels of a tile.
 
@@ -72,13 +72,16 @@ class Labeler:
             Pixels that get a label; the others get 0. None is all.
         seeds : (*S) ndarray of int, optional
             Labels that the user fixed; 0 where free.
+        light : (*S) ndarray of float32, optional
+            Illumination of the pixels.
 
         Returns
         -------
         (*S) ndarray of uint8
         """
-        if self.smoothing > 0:
-            labels = self.posteriors(values, usable).argmax(axis=0).astype(np.uint8)
+        if self.smoother is not None:
+            found = self.posteriors(values, usable, light)
+            labels = found.argmax(axis=0).astype(np.uint8)
             labels += 1
         elif self.coding is not None and self.table is not None:
             labels = self.coding.lookup(self.coding.encode(values), self.table)
@@ -90,34 +93,19 @@ class Labeler:
             labels[~usable] = 0
         return labels
 
-    def posteriors(self, values: NDArray[Any], usable: BoolArray | None) -> FloatArray:
+    def posteriors(
+        self,
+        values: NDArray[Any],
+        usable: BoolArray | None,
+        light: FloatArray | None = None,
+    ) -> FloatArray:
         """Give class probabilities (K, *S) float32; 0 where not usable."""
         features = _features(values, self.color, usable)
-        joint = self.model.log_joint(features)
-        # Relative to the best class, which float32 keeps precise and finite.
-        joint -= joint.max(axis=0)
-        log = np.maximum(joint, np.finfo(np.float32).min).astype(np.float32)
-        lead = log.shape[1:-3]
-        if lead:
-            # Time and further axes are independent; space is the last three.
-            out = np.empty_like(log)
-            for at in np.ndindex(lead):
-                inside = None if usable is None else usable[at]
-                out[:, *at] = self._field(log[:, *at], features[at], inside)
-            return out
-        return self._field(log, features, usable)
-
-    def _field(
-        self, log: FloatArray, features: FloatArray, usable: BoolArray | None
-    ) -> FloatArray:
-        return mean_field(
-            log,
-            guide=features if self.edge_scale is not None else None,
-            scale=self.edge_scale,
-            strength=BOND * self.smoothing,
-            sweeps=SWEEPS,
-            valid=usable,
-        )
+        if light is not None:
+            planes = np.moveaxis(features, -1, 0)
+            features = np.moveaxis(relight(planes, light, black(self.color)), 0, -1)
+        smoother = self.smoother or Smoother(0.0, None)
+        return smoother.posteriors(self.model, features, usable)
 
 
 def _features(values: NDArray[Any], color: str, usable: BoolArray | None) -> FloatArray:

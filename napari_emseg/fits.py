@@ -1,0 +1,153 @@
+"""Fits of an image with the parameters of a segmentation."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_emseg.engine.em import Rules
+from napari_emseg.engine.features import black
+from napari_emseg.engine.fit import iter_fit_kmeans, iter_fit_mixture
+from napari_emseg.engine.hmrf import HiddenField, iter_hmrf, noise_scale
+from napari_emseg.engine.kmeans import KMeansModel
+from napari_emseg.engine.mixture import MixtureModel
+from napari_emseg.engine.smoother import (
+    BOND,
+    NOISE_BOND,
+    Smoother,
+    hidden_smoother,
+    noise_smoother,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator
+
+    from napari_emseg.engine.census import Census
+    from napari_emseg.engine.labeling import Model
+    from napari_emseg.engine.state import FitState
+    from napari_emseg.params import Params
+    from napari_emseg.source import Source
+
+# Pixels that tell whether noise dominates, and those that a hidden field is fitted to.
+_GLANCE, _ENOUGH = 2**18, 2**20
+_MAX_ITER = 15
+
+
+def fit_em(
+    census: Census, n_classes: int, params: Params, start: Model | None
+) -> Iterator[FitState]:
+    """Fit a mixture to cells, level by level."""
+    return iter_fit_mixture(
+        census.cells,
+        n_classes=n_classes,
+        rules=Rules(params.covariance, census.floor),
+        student=params.distribution == "student",
+        outliers=params.outliers,
+        init=params.init,
+        n_init=params.n_init,
+        tol=params.tol,
+        max_iter=params.max_iter,
+        rng=np.random.default_rng(params.seed),
+        start=start if isinstance(start, MixtureModel) else None,
+    )
+
+
+def fit_kmeans(
+    census: Census, n_classes: int, params: Params, start: Model | None
+) -> Iterator[FitState]:
+    """Fit K-means to cells, level by level."""
+    return iter_fit_kmeans(
+        census.cells,
+        n_classes=n_classes,
+        init=params.init,
+        n_init=params.n_init,
+        tol=params.tol,
+        max_iter=params.max_iter,
+        rng=np.random.default_rng(params.seed),
+        start=start if isinstance(start, KMeansModel) else None,
+    )
+
+
+METHODS = {"em": fit_em, "kmeans": fit_kmeans}
+MODELS = {"em": MixtureModel, "kmeans": KMeansModel}
+
+
+def fit_hidden(
+    source: Source, model: Model, params: Params, color: str, rules: Rules
+) -> Generator[FitState, None, HiddenField | None]:
+    """Fit a hidden Markov random field if noise demands it, or the user.
+
+    Parameters
+    ----------
+    source : Source
+        The image.
+    model : MixtureModel or KMeansModel
+        What was fitted without a field.
+    params : Params
+        What was asked for.
+    color : str
+        Color space of the features.
+    rules : Rules
+        Kind of covariance, and floor.
+
+    Returns
+    -------
+    HiddenField or None
+        None where the model will do.
+    """
+    if params.smoothing == 0 or not isinstance(model, MixtureModel):
+        return None
+    asked = params.outliers > 0 or params.bias
+    if not asked and _noise_scale(source, model, color) is None:
+        return None
+    # Uneven light has to be seen as a whole.
+    limit = source.picture.size if params.bias else _ENOUGH
+    features, valid, fixed = source.excerpt(color, limit)
+    if not valid.any():
+        return None
+    return (
+        yield from iter_hmrf(
+            features,
+            n_classes=model.n_classes,
+            rules=rules,
+            student=params.distribution == "student",
+            outliers=params.outliers,
+            smoothing=params.smoothing,
+            edges=params.edges,
+            bias=params.bias,
+            n_init=params.n_init,
+            max_iter=min(params.max_iter, _MAX_ITER),
+            rng=np.random.default_rng(params.seed),
+            valid=valid,
+            fixed=fixed,
+            black=np.broadcast_to(black(color), features.shape[-1:]),
+        )
+    )
+
+
+def choose_smoother(
+    source: Source,
+    model: Model,
+    params: Params,
+    color: str,
+    hidden: HiddenField | None,
+) -> Smoother:
+    """Choose how posteriors are smoothed: by a fitted field, for noise, or by edges."""
+    if hidden is not None:
+        return hidden_smoother(hidden, params.smoothing)
+    scale = _noise_scale(source, model, color)
+    if scale is not None:
+        edge = scale if params.edges else None
+        return noise_smoother(edge, NOISE_BOND * params.smoothing)
+    edge = source.edge_scale(color) if params.edges else None
+    return Smoother(BOND * params.smoothing, edge)
+
+
+def _noise_scale(source: Source, model: Model, color: str) -> float | None:
+    features, valid, _ = source.excerpt(color, _GLANCE)
+    if isinstance(model, MixtureModel):
+        within = model.weights @ np.einsum("kii->k", model.covariances)
+    else:
+        within = model.variance * features.shape[-1]
+    return noise_scale(features, float(within), valid=valid)
