@@ -5,6 +5,7 @@ Importing this package loads neither napari nor Qt nor matplotlib.
 
 from __future__ import annotations
 
+from importlib import import_module
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,9 @@ from napari_emseg.segment import (
 )
 
 if TYPE_CHECKING:
+    from napari_emseg import select
     from napari_emseg.layers import add_to
+    from napari_emseg.trees import hierarchy
 
 __version__ = version("napari-emseg")
 
@@ -29,18 +32,26 @@ __all__ = [
     "__version__",
     "add_to",
     "features",
+    "hierarchy",
     "iter_segment",
     "segment",
+    "select",
 ]
+# What is brought only when it is asked for (PEP 562): napari, and what takes long.
+_LATER = {
+    "add_to": ("napari_emseg.layers", "add_to"),
+    "hierarchy": ("napari_emseg.trees", "hierarchy"),
+    "select": ("napari_emseg.select", None),
+}
 
 
 def __getattr__(name: str) -> Any:
-    """Bring what needs napari only when it is asked for (PEP 562)."""
-    if name == "add_to":
-        from napari_emseg.layers import add_to
-
-        return add_to
-    raise AttributeError(f"module 'napari_emseg' has no attribute {name!r}")
+    """Import a public name when it is first asked for."""
+    if name not in _LATER:
+        raise AttributeError(f"module 'napari_emseg' has no attribute {name!r}")
+    module, attribute = _LATER[name]
+    found = import_module(module)
+    return found if attribute is None else getattr(found, attribute)
 
 
 def __dir__() -> list[str]:

@@ -26,6 +26,7 @@ ORDER = [
     "fits",
     "segmentation",
     "segment",
+    "trees",
     "select",
     "regions",
     "adjust",
