@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     Float32Array = NDArray[np.float32]
 
 # Logistic regression of "a person drew a contour within 2 pixels" on the square roots
-# of the cues, at 3,000 pixels of each of 60 training images of BSDS500 [1].
+# of the cues, at 3,000 pixels of each of 60 training images of BSDS500 (P. Arbeláez
+# et al., IEEE PAMI 33(5), 898-916, 2011).
 CUES = {
     "disagree_color": 1.8,
     "disagree_place": 0.65,

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
-from scipy.linalg import eigh
 from skimage.segmentation import watershed
 
 from napari_emseg.engine.ensemble import blur
@@ -29,9 +28,6 @@ _DECIMALS = 3
 _SIZE_POWER = 0.3
 # A border pixel of less evidence than this is a leak.
 WEAK = 0.12
-# Evidence that divides the likeness of neighbors by e in the spectral embedding.
-_SPECTRAL_SCALE = 0.12
-_EIGENVECTORS = 10
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,8 +54,6 @@ class RegionGraph:
         Sums of the posteriors of all mixtures, side by side.
     starts : (mixtures,) ndarray of intp
         First column of each mixture in `votes`.
-    place : (n, E) ndarray of float64
-        Sums of the spectral embedding.
     borders : (m, 2 + Q) ndarray of float64
         Length, number of weak pixels, and sums of the cues, in units of the diagonal.
     """
@@ -73,7 +67,6 @@ class RegionGraph:
     color: Float64Array
     votes: Float64Array
     starts: NDArray[np.intp]
-    place: Float64Array
     borders: Float64Array
 
 
@@ -239,8 +232,6 @@ def build(labels: NDArray[np.int32], evidence: Evidence) -> RegionGraph:
     color = evidence.views.color.astype(np.float64)
     votes = [p for part in evidence.opinions.values() for p in part]
     classes = [len(p) for p in votes]
-    edge_sums = cracks.sums(flat_edge) / diagonal
-    embedding = spectral(cracks.pairs, lengths, edge_sums, area)
     return RegionGraph(
         labels=labels,
         pairs=cracks.pairs,
@@ -251,7 +242,6 @@ def build(labels: NDArray[np.int32], evidence: Evidence) -> RegionGraph:
         color=_columns(small, [*color, *color**2], n) * weight[:, np.newaxis],
         votes=_columns(small, [q for p in votes for q in p], n) * weight[:, np.newaxis],
         starts=np.cumsum([0, *classes[:-1]]),
-        place=embedding * area[:, np.newaxis],
         borders=np.stack(borders, axis=1),
     )
 
@@ -286,49 +276,3 @@ def _shrink(
         y, x = (axis[0] for axis in np.nonzero(labels == lost))
         small[y * size[0] // labels.shape[0], x * size[1] // labels.shape[1]] = lost
     return small, _sums(small, None, n)
-
-
-def spectral(
-    pairs: NDArray[np.intp],
-    lengths: Float64Array,
-    evidence: Float64Array,
-    area: Float64Array,
-) -> Float64Array:
-    """Embed regions so that those which many weak borders connect come close [1]_.
-
-    Parameters
-    ----------
-    pairs : (m, 2) ndarray of intp
-        Neighbors.
-    lengths, evidence : (m,) ndarray of float64
-        Length of each border and sum of the evidence along it.
-    area : (n,) ndarray of float64
-        Mass of each region.
-
-    Returns
-    -------
-    (n, E) ndarray of float64
-        Generalised eigenvectors of the graph's Laplacian, weighted by
-        1/√eigenvalue relative to the first.
-
-    References
-    ----------
-    .. [1] P. Arbeláez, M. Maire, C. Fowlkes, J. Malik, "Contour detection and
-       hierarchical image segmentation", IEEE PAMI 33(5), 898-916, 2011.
-    """
-    n = len(area)
-    if n < 2 or len(pairs) == 0:
-        return np.zeros((n, 1))
-    likeness = lengths * (np.exp(-evidence / lengths / _SPECTRAL_SCALE) + 1e-4)
-    matrix = np.zeros((n, n))
-    matrix[pairs[:, 0], pairs[:, 1]] = likeness
-    matrix += matrix.T
-    mass = 1 / np.sqrt(area / area.sum())
-    laplacian = np.diag(matrix.sum(axis=1)) - matrix
-    laplacian *= mass[:, np.newaxis] * mass
-    last = min(_EIGENVECTORS, n - 1)
-    values, vectors = eigh(laplacian, subset_by_index=[0, last])
-    values = np.maximum(values[1:], 1e-9 * max(float(np.trace(laplacian)), 1e-300))
-    return np.asarray(
-        mass[:, np.newaxis] * vectors[:, 1:] * np.sqrt(values[0] / values)
-    )

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     Float64Array = NDArray[np.float64]
     Float32Array = NDArray[np.float32]
 
-    Record = Callable[[int, NDArray[np.intp], Float64Array], None]
+    Record = Callable[[NDArray[np.intp], NDArray[np.intp], Float64Array], None]
 
 # Larger images are analysed at about this many pixels (BSDS images have 154,401);
 # scenes do not get more regions by more pixels.
@@ -159,7 +159,7 @@ def merge_order(
     bias : float
         Added to their sum.
     record : callable, optional
-        Is told each region, its neighbors and how they compare; for tuning.
+        Is told regions, their neighbors and how they compare; for tuning.
 
     Returns
     -------
@@ -174,19 +174,19 @@ def merge_order(
         near[a][b] = near[b][a] = i
     heap: list[tuple[float, int, int]] = []
 
-    def push(one: int, others: list[int]) -> None:
+    def push(ones: list[int], others: list[int], table: list[Float64Array]) -> None:
         if not others:
             return
-        index = np.array(others)
-        table = np.array([borders[near[one][other]] for other in others])
-        comparison = regions.compare(one, index, table)
+        one, other = np.array(ones), np.array(others)
+        comparison = regions.compare(one, other, np.array(table))
         if record is not None:
-            record(one, index, comparison)
-        for cost, other in zip((comparison @ weights).tolist(), others, strict=True):
-            heapq.heappush(heap, (cost + bias, one, other))
+            record(one, other, comparison)
+        for entry in zip(
+            (comparison @ weights + bias).tolist(), ones, others, strict=True
+        ):
+            heapq.heappush(heap, entry)
 
-    for a in range(n):
-        push(a, [b for b in near[a] if b > a])
+    push(graph.pairs[:, 0].tolist(), graph.pairs[:, 1].tolist(), borders)
     alive = [True] * n
     merges: list[tuple[int, int, float]] = []
     while heap:
@@ -207,7 +207,8 @@ def merge_order(
                     borders.append(borders[near[new][c]] + borders[i])
                     i = len(borders) - 1
                 near[new][c] = near[c][new] = i
-        push(new, list(near[new]))
+        around = near[new]
+        push([new] * len(around), list(around), [borders[i] for i in around.values()])
     return merges
 
 

@@ -6,16 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.special import expit
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Float64Array = NDArray[np.float64]
-
-# Heights are σ((cost - CHOICE) / SPREAD): a level of .5 is the cut of best mean
-# covering over 60 training images of BSDS500.
-CHOICE = 0.197
-SPREAD = 1.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,8 +28,8 @@ class RegionTree:
     parent : (2 n - 1,) ndarray of intp
         The node that each is merged into; the root is its own parent.
     height : (2 n - 1,) ndarray of float64
-        How unlike the two parts of a node are, 0..1; 0 for fine regions. Never lower
-        than that of a part, 1 for parts that do not touch.
+        Estimated probability that a person keeps the two parts of a node apart, 0 for
+        fine regions. Never lower than that of a part, 1 for parts that do not touch.
 
     Examples
     --------
@@ -65,9 +61,9 @@ class RegionTree:
         n_regions : int, optional
             How many regions; at most `n_fine` are given.
         level : float, optional
-            0 gives the fine regions, 1 a single one, .5 is the own choice. A region
-            for each highest node that is not higher than this. By default the cut
-            that a person is most likely to agree with.
+            A region for each highest node that is not higher than this: 0 gives the
+            fine regions, 1 a single one. By default .5: parts stay apart if a person
+            more likely than not keeps them apart.
 
         Returns
         -------
@@ -143,7 +139,7 @@ def grow(
     -------
     parent : (2 n - 1,) ndarray of intp
     height : (2 n - 1,) ndarray of float64
-        Running maximum of the costs, brought to 0..1.
+        Running maximum of the costs, as log-odds brought to 0..1.
     """
     parent = np.arange(max(2 * n - 1, 0))
     height = np.zeros(len(parent))
@@ -151,8 +147,7 @@ def grow(
         parent[one] = parent[two] = n + k
     cost = np.array([merge[2] for merge in merges])
     done = n + len(merges)
-    spread = (np.maximum.accumulate(cost) - CHOICE) / SPREAD
-    height[n:done] = 1 / (1 + np.exp(-spread))
+    height[n:done] = expit(np.maximum.accumulate(cost))
     loose = [node for node in range(done) if parent[node] == node]
     for new in range(done, len(parent)):
         one, two = loose.pop(0), loose.pop(0)

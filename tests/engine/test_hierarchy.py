@@ -16,6 +16,7 @@ from skimage.transform import resize
 
 from napari_emseg.engine import hierarchy as module
 from napari_emseg.engine.affinity import WEIGHTS, Regions
+from napari_emseg.engine.embedding import spectral
 from napari_emseg.engine.ensemble import CLASSES, opinions
 from napari_emseg.engine.evidence import (
     CUES,
@@ -29,7 +30,6 @@ from napari_emseg.engine.graph import (
     build,
     find_cracks,
     fine_regions,
-    spectral,
 )
 from napari_emseg.engine.hierarchy import comparable, enlarge, hierarchy, merge_order
 from napari_emseg.engine.tree import RegionTree, grow
@@ -284,8 +284,10 @@ def test_each_cue_and_weight_has_its_column(photo: np.ndarray) -> None:
     assert len(evidence.cues) == len(CUES)
     assert ((evidence.edge > 0) & (evidence.edge < 1)).all()
     graph = build(fine_regions(evidence.edge), evidence)
-    table = Regions.of(graph).compare(0, graph.pairs[:1, 1], graph.borders[:1])
+    table = Regions.of(graph).compare(*graph.pairs[:1].T, graph.borders[:1])
     assert table.shape == (1, len(WEIGHTS))
+    mixtures = [f"{name}_{k}" for name, ks in CLASSES.items() for k in ks]
+    assert list(WEIGHTS)[: len(CUES) + len(mixtures)] == [*CUES, *mixtures]
 
 
 def test_cracks_agree_with_a_count_by_hand() -> None:
@@ -317,10 +319,9 @@ def test_merged_statistics_equal_those_of_the_union(photo: np.ndarray) -> None:
 
 
 def test_spectral_embedding_parts_what_hangs_together_weakly() -> None:
-    # A chain of six regions of which the middle border is strong.
+    # A chain of six regions of which the middle two are unlike.
     pairs = np.array([[i, i + 1] for i in range(5)])
-    evidence = np.array([0.01, 0.01, 0.9, 0.01, 0.01])
-    place = spectral(pairs, np.ones(5), evidence, np.ones(6))
+    place = spectral(pairs, np.array([1, 1, 1e-3, 1, 1]), np.ones(6))
     first = place[:, 0]
     assert np.ptp(first[:3]) < 0.1 * abs(first[3] - first[2])
     assert (np.sign(first[:3]) == -np.sign(first[3:])).all()
