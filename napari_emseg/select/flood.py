@@ -1,0 +1,103 @@
+"""The piece of like color around a point, found by looking no further than needed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+from scipy import ndimage as ndi
+
+from napari_emseg.select.nearness import SELECTED
+from napari_emseg.select.pieces import connected_to, neighborhood
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from napari_emseg.engine.features import BoolArray, FloatArray
+    from napari_emseg.select.prepared import Window
+
+# Half the side of the window that is looked at first, per number of axes.
+_NEAR = {2: 128, 3: 24}
+
+
+def flood(
+    shape: tuple[int, ...],
+    read: Callable[[Window], NDArray[np.uint8]],
+    sample: Window,
+    connectivity: int,
+    soft: bool,
+) -> BoolArray | FloatArray:
+    """Find the piece around a sample in a window that grows as long as it must.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Spatial shape of the image.
+    read : callable
+        Gives the nearness 0..255 of a window.
+    sample : tuple of slice
+        Each near pixel of it starts a piece.
+    connectivity : {4, 8}
+    soft : bool
+        Give the coverage inside the piece, and of the pixels that touch it.
+    """
+    last = min(len(shape), 3)
+    reach = _NEAR[last]
+    while True:
+        window = sample[:-last] + tuple(
+            slice(max(part.start - reach, 0), min(part.stop + reach, length))
+            for part, length in zip(sample[-last:], shape[-last:], strict=True)
+        )
+        near = read(window)
+        inner = tuple(
+            slice(part.start - around.start, part.stop - around.start)
+            for part, around in zip(sample, window, strict=True)
+        )
+        found = _fill(near >= SELECTED, inner, connectivity)
+        if not _leaves(found, window, shape):
+            break
+        reach *= 2
+    if not soft:
+        out = np.zeros(shape, bool)
+        out[window] = found
+        return out
+    coverage = np.zeros(shape, np.float32)
+    around = ndi.binary_dilation(found, neighborhood(found.ndim, connectivity))
+    coverage[window] = as_coverage(np.where(around, near, np.uint8(0)), soft)
+    return coverage
+
+
+def _fill(hard: BoolArray, inner: Window, connectivity: int) -> BoolArray:
+    """Keep the pieces of a mask that have a pixel in a window of it."""
+    if hard.ndim > 2:
+        seeds = np.zeros_like(hard)
+        seeds[inner] = hard[inner]
+        return connected_to(hard, seeds, connectivity)
+    # A fill visits only what it finds; components would number everything.
+    image = hard.view(np.uint8)
+    found = np.zeros((hard.shape[0] + 2, hard.shape[1] + 2), np.uint8)
+    flags = connectivity | 1 << 8 | cv2.FLOODFILL_MASK_ONLY | cv2.FLOODFILL_FIXED_RANGE
+    for y, x in np.argwhere(hard[inner]).tolist():
+        y, x = y + inner[0].start, x + inner[1].start
+        if not found[y + 1, x + 1]:
+            cv2.floodFill(image, found, (x, y), 0, 0, 0, flags)
+    return found[1:-1, 1:-1].astype(bool)
+
+
+def _leaves(found: BoolArray, window: Window, shape: tuple[int, ...]) -> bool:
+    """Tell whether a piece touches a side of the window beyond which there is more."""
+    for axis in range(max(found.ndim - 3, 0), found.ndim):
+        part, length = window[axis], shape[axis]
+        if part.start > 0 and found.take(0, axis).any():
+            return True
+        if part.stop < length and found.take(-1, axis).any():
+            return True
+    return False
+
+
+def as_coverage(near: NDArray[np.uint8], soft: bool) -> BoolArray | FloatArray:
+    """Turn nearness into coverage 0..1, or into a mask."""
+    return near * np.float32(1 / 255) if soft else near >= SELECTED

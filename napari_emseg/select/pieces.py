@@ -1,0 +1,150 @@
+"""Connected pieces of masks, and the boxes that they lie in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+from scipy import ndimage as ndi
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+    from napari_emseg.engine.features import BoolArray, FloatArray
+
+
+def check_connectivity(connectivity: int) -> None:
+    """Reject what is neither 4 nor 8."""
+    if connectivity not in (4, 8):
+        raise ValueError(
+            f"connectivity={connectivity}, but pixels are joined by their sides (4) or "
+            "by their corners too (8); pass one of these"
+        )
+
+
+def as_selection(
+    selection: ArrayLike, shape: tuple[int, ...] | None = None
+) -> BoolArray | FloatArray:
+    """Check a selection, and give it as bool or as float32 coverage.
+
+    Parameters
+    ----------
+    selection : (…) array_like of bool, float in [0, 1], or integer (0 is outside)
+    shape : tuple of int, optional
+        The shape that it must have.
+
+    Raises
+    ------
+    TypeError
+        If its values are of another type.
+    ValueError
+        If its shape or its values are wrong.
+    """
+    mask = np.asarray(selection)
+    if shape is not None and mask.shape != tuple(shape):
+        raise ValueError(
+            f"selection has shape {mask.shape}, but {tuple(shape)} is needed; make it "
+            "on this image, without channels"
+        )
+    if mask.ndim < 2:
+        raise ValueError(
+            f"selection has shape {mask.shape}, but at least Y and X are needed"
+        )
+    if mask.dtype.kind == "b":
+        return mask
+    if mask.dtype.kind in "ui":
+        return mask != 0
+    if mask.dtype.kind != "f":
+        raise TypeError(
+            f"selection has values of type {mask.dtype}; pass bool, or coverage as "
+            "float in 0..1"
+        )
+    # NaN fails the comparison.
+    if mask.size > 0 and not (mask.min() >= 0 and mask.max() <= 1):
+        raise ValueError(
+            f"selection has values from {mask.min()} to {mask.max()}, but coverage is "
+            "0 to 1"
+        )
+    return np.asarray(mask, np.float32)
+
+
+def hard_mask(
+    selection: ArrayLike, shape: tuple[int, ...] | None = None, threshold: float = 0.5
+) -> BoolArray:
+    """Give a selection as bool: where its coverage is at least `threshold`."""
+    mask = as_selection(selection, shape)
+    if mask.dtype == bool:
+        return np.asarray(mask, bool)
+    return mask >= np.float32(threshold)
+
+
+def neighborhood(ndim: int, connectivity: int = 4) -> BoolArray:
+    """Which of the 3 x 3 (x 3) surrounding pixels a pixel is joined to.
+
+    Parameters
+    ----------
+    ndim : int
+        Number of axes, 2 or more. Points of axes before the last three are apart, as
+        points in time are.
+    connectivity : {4, 8}
+        In a plane; 4 means faces only and 8 edges and corners too in a volume.
+
+    Raises
+    ------
+    ValueError
+        If the connectivity is another one.
+    """
+    check_connectivity(connectivity)
+    last = min(ndim, 3)
+    core = ndi.generate_binary_structure(last, 1 if connectivity == 4 else last)
+    out = np.zeros((3,) * ndim, bool)
+    out[(1,) * (ndim - last)] = core
+    return out
+
+
+def pieces(mask: BoolArray, connectivity: int = 4) -> tuple[NDArray[np.int32], int]:
+    """Number the connected pieces of a mask 1..N; also give N."""
+    structure = neighborhood(mask.ndim, connectivity)
+    if mask.ndim == 2:
+        image = np.ascontiguousarray(mask).view(np.uint8)
+        count, found = cv2.connectedComponents(
+            image, connectivity=connectivity, ltype=cv2.CV_32S
+        )
+        return np.asarray(found, np.int32), count - 1
+    labeled, count = ndi.label(mask, structure)
+    return np.asarray(labeled, np.int32), int(count)
+
+
+def connected_to(mask: BoolArray, seeds: BoolArray, connectivity: int = 4) -> BoolArray:
+    """Keep the pieces of a mask that hold a seed."""
+    found, count = pieces(mask, connectivity)
+    wanted = np.zeros(count + 1, bool)
+    wanted[found[seeds]] = True
+    wanted[0] = False
+    return wanted[found]
+
+
+def bounding_box(mask: NDArray[Any], margin: int = 0) -> tuple[slice, ...]:
+    """Smallest box around the pixels that are not 0; empty slices if there are none.
+
+    Examples
+    --------
+    >>> bounding_box(np.array([[0, 0, 0], [0, 1, 1]]))
+    (slice(1, 2, None), slice(1, 3, None))
+    """
+    found = []
+    # One axis after another, on what is left: the first pass alone sees everything.
+    rest = mask
+    for axis in range(mask.ndim):
+        others = tuple(a for a in range(mask.ndim) if a != axis)
+        used = np.flatnonzero(rest.any(axis=others))
+        if used.size == 0:
+            return (slice(0, 0),) * mask.ndim
+        part = slice(int(used[0]), int(used[-1]) + 1)
+        found.append(part)
+        rest = rest[(slice(None),) * axis + (part,)]
+    return tuple(
+        slice(max(part.start - margin, 0), min(part.stop + margin, length))
+        for part, length in zip(found, mask.shape, strict=True)
+    )

@@ -1,0 +1,253 @@
+"""Color tools agree with distances computed pixel by pixel, on any kind of image."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import ndimage as ndi
+from skimage.color import rgb2lab
+from skimage.segmentation import flood
+
+import napari_emseg as emseg
+from napari_emseg import select
+
+
+def make(kind, rng, shape=(40, 50)):
+    """Make an image of two smooth gradients with noise."""
+    y, x = np.mgrid[: shape[-2], : shape[-1]]
+    rgb = np.stack([4 * x, 3 * y + x, 200 - 3 * x], axis=-1) + rng.normal(
+        0, 6, (*shape[-2:], 3)
+    )
+    rgb = rgb.clip(0, 255)
+    return {
+        "rgb8": rgb.astype(np.uint8),
+        "rgb16": (rgb * 257).astype(np.uint16),
+        "rgbf": (rgb / 255).astype(np.float32),
+        "grey8": rgb[..., 0].astype(np.uint8),
+        "grey16": (rgb[..., 1] * 200 - 20_000).astype(np.int16),
+        "float": rgb[..., 0] * 7.5,
+        "channels": rgb[..., [0, 1, 2, 0, 1]].astype(np.uint8),
+    }[kind]
+
+
+KINDS = ["rgb8", "rgb16", "rgbf", "grey8", "grey16", "float", "channels"]
+UNIT = {"grey16": 200, "float": 7.5, "channels": 3}
+
+
+def options(kind):
+    return {"channel_axis": -1} if kind == "channels" else {}
+
+
+def features_of(image, kind):
+    return emseg.features(image, **options(kind))
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(3)
+
+
+@pytest.mark.parametrize("prepared", [False, True])
+@pytest.mark.parametrize("kind", KINDS)
+def test_color_range_is_a_distance(kind, prepared, rng):
+    image = make(kind, rng)
+    features = features_of(image, kind).astype(float)
+    source = select.prepare(image, **options(kind)) if prepared else image
+    ways = {} if prepared else options(kind)
+    tolerance = 14.5 * UNIT.get(kind, 1)
+    points = [(3, 4), (30, 40)]
+    found = select.color_range(source, points, tolerance, **ways)
+    gap = np.stack([np.linalg.norm(features - features[p], axis=-1) for p in points])
+    gap = gap.min(axis=0)
+    clear = abs(gap - tolerance) > 1e-3 * tolerance
+    assert found.dtype == bool
+    assert 0.02 < found.mean() < 0.9
+    assert (found == (gap <= tolerance))[clear].all()
+
+
+def test_delta_e_is_that_of_skimage(rng):
+    image = make("rgb8", rng)
+    lab = rgb2lab(image)
+    gap = np.linalg.norm(lab - lab[20, 20], axis=-1)
+    found = select.wand(image, (20, 20), 10, contiguous=False)
+    clear = abs(gap - 10) > 0.5  # Lab of OpenCV is rounded
+    assert clear.mean() > 0.8
+    assert (found == (gap <= 10))[clear].all()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("connectivity", [4, 8])
+def test_contiguous_wand_is_the_piece_around_the_point(kind, connectivity, rng):
+    image = make(kind, rng, (300, 420))
+    tolerance = 9 * UNIT.get(kind, 1)
+    ways = {"tolerance": tolerance, **options(kind)}
+    everywhere = select.wand(image, (20, 20), contiguous=False, **ways)
+    piece = select.wand(image, (20, 20), connectivity=connectivity, **ways)
+    expected = flood(
+        everywhere.astype(np.uint8), (20, 20), connectivity=connectivity // 4
+    )
+    assert 0 < piece.sum() < everywhere.sum()
+    assert (piece == expected).all()
+
+
+def test_window_grows_with_the_piece():
+    """A comb leaves every window through its sides."""
+    mask = np.zeros((900, 900), np.uint8)
+    mask[:: 2 * 30] = 1
+    mask[:, 0] = 1
+    piece = select.wand(mask * 200, (0, 899), 5)
+    assert (piece == (mask == 1)).all()
+
+
+@pytest.mark.parametrize("connectivity", [4, 8])
+def test_volume_and_time(connectivity, rng):
+    image = (rng.random((3, 30, 70, 60)) > 0.45).astype(np.uint8) * 100
+    at = tuple(np.argwhere(image > 0)[len(np.argwhere(image > 0)) // 2])
+    piece = select.wand(image, at, 10, connectivity=connectivity)
+    structure = ndi.generate_binary_structure(3, 1 if connectivity == 4 else 3)
+    found = ndi.label(image[at[0]], structure)[0]
+    assert (piece[at[0]] == (found == found[at[1:]])).all()
+    assert piece.sum() == piece[at[0]].sum() > 0
+
+
+def test_soft_selections_pass_the_middle_where_hard_ones_end(rng):
+    image = make("rgb8", rng)
+    for contiguous in (True, False):
+        ways = {"tolerance": 15, "contiguous": contiguous}
+        hard = select.wand(image, (20, 20), **ways)
+        soft = select.wand(image, (20, 20), soft=True, **ways)
+        assert soft.dtype == np.float32
+        assert 0 <= soft.min() < soft.max() <= 1
+        assert ((soft >= 0.5) == hard).all()
+        assert ((soft > 0) & ~hard).any()
+    assert ((soft > 0.6) & (soft < 0.9)).any()
+
+
+def test_sample_size_is_a_mean():
+    image = np.full((9, 9), 100, np.uint8)
+    image[4, 4] = 160
+    assert select.wand(image, (4, 4), 10).sum() == 1
+    assert select.wand(image, (4, 4), 10, sample_size=3).sum() == 80
+    assert select.wand(image, (0, 0), 10, sample_size=3).sum() == 80
+    with pytest.raises(ValueError, match="sample_size=2"):
+        select.wand(image, (4, 4), 10, sample_size=2)
+
+
+@pytest.mark.parametrize("kind", ["rgb8", "float", "channels"])
+def test_similar_is_the_distance_to_the_nearest(kind, rng):
+    image = make(kind, rng, (20, 24))
+    features = features_of(image, kind).astype(float).reshape(480, -1)
+    start = np.zeros((20, 24), bool)
+    start[5:9, 6:12] = True
+    tolerance = 8 * UNIT.get(kind, 1)
+    found = select.similar(image, start, tolerance, **options(kind))
+    gap = np.linalg.norm(features[:, None] - features[start.ravel()], axis=-1)
+    gap = gap.min(axis=1).reshape(start.shape)
+    clear = abs(gap - tolerance) > 1e-3 * tolerance
+    assert (found == (gap <= tolerance))[clear].all()
+    assert found[start].all()
+    assert start.sum() < found.sum() < found.size
+    soft = select.similar(image, start, tolerance, soft=True, **options(kind))
+    assert ((soft >= 0.5) == found).all()
+    again = select.similar(select.prepare(image, **options(kind)), start, tolerance)
+    assert (again == found).all()
+    grown = select.grow_similar(image, start, tolerance, **options(kind))
+    names = ndi.label(found | start)[0]
+    assert (grown == np.isin(names, np.unique(names[start]))).all()
+
+
+def test_pixels_without_color_are_never_selected():
+    image = np.full((5, 6), 2.0)
+    image[2, 3] = np.nan
+    assert select.wand(image, (0, 0), 1).sum() == 29
+    assert not select.wand(image, (2, 3), 1).any()
+    assert select.color_range(image, [(0, 0), (2, 3)], 1).sum() == 29
+    rgba = np.full((5, 6, 4), 255, np.uint8)
+    rgba[1, 1, 3] = 0
+    for source in (rgba, select.prepare(rgba)):
+        assert select.wand(source, (0, 0), 1, contiguous=False).sum() == 29
+        assert not select.similar(source, np.eye(5, 6) * 0 == 1, 1).any()
+        assert not select.wand(source, (1, 1), soft=True).any()
+
+
+def test_default_tolerance_is_a_share_of_the_span():
+    image = np.linspace(0, 1, 101)[np.newaxis].repeat(3, axis=0)
+    assert select.wand(image, (0, 0)).sum() == 3 * 13
+    assert select.prepare(image).span == pytest.approx(1)
+    assert select.wand(image * 1000, (0, 0)).sum() == 3 * 13
+
+
+def test_colors_are_in_units_of_the_image():
+    image = np.zeros((4, 4, 3), np.uint8)
+    image[0] = (200, 30, 40)
+    ways = {"tolerance": 2, "rgb": True}
+    assert select.color_range(image, colors=(200, 31, 40), **ways).sum() == 4
+    wide = image.astype(np.uint16) * 257
+    assert select.color_range(wide, colors=[(51400, 7710, 10280)], **ways).sum() == 4
+    unit = image / 255
+    assert select.color_range(unit, colors=[(0.78, 0.12, 0.16)], **ways).sum() == 4
+    with pytest.raises(ValueError, match="0 to 255"):
+        select.color_range(image, colors=[(300, 0, 0)], **ways)
+    with pytest.raises(ValueError, match="one number for each channel"):
+        select.color_range(image, colors=[(30, 0)], **ways)
+
+
+@given(st.integers(0, 255), st.integers(0, 80), st.integers(0, 80))
+def test_more_tolerance_selects_more(value, one, two):
+    image = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    point = divmod(value, 16)
+    less, more = sorted([one, two])
+    small = select.wand(image, point, less, contiguous=False)
+    large = select.wand(image, point, more, contiguous=False)
+    assert small[point]
+    assert (small <= large).all()
+    assert large.sum() == min(value + more, 255) - max(value - more, 0) + 1
+
+
+def test_prepared_does_not_follow_the_image():
+    image = np.zeros((4, 4), np.uint8)
+    ready = select.prepare(image)
+    image[:2] = 200
+    assert select.wand(ready, (0, 0), 5).all()
+
+
+def test_by_class_is_the_posterior(rng):
+    image = make("rgb8", rng)
+    seg = emseg.segment(image, n_classes=3)
+    p = seg.probabilities()
+    for k in (1, 2, 3):
+        assert (select.by_class(seg, k, None) == p[k - 1]).all()
+        assert (select.by_class(seg, k, 0.8) == (p[k - 1] >= 0.8)).all()
+    with pytest.raises(ValueError, match="classes 1 to 3"):
+        select.by_class(seg, 4)
+    with pytest.raises(ValueError, match="no probability"):
+        select.by_class(seg, 1, 2)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda im: select.wand(im, (99, 0), 5), "is not inside"),
+        (lambda im: select.wand(im, (np.nan, 0), 5), "is not inside"),
+        (lambda im: select.wand(im, (1, 2, 3), 5), "one number for each axis"),
+        (lambda im: select.wand(im, (1, 2), -1), "tolerance=-1"),
+        (lambda im: select.wand(im, (1, 2), 5, connectivity=6), "connectivity=6"),
+        (lambda im: select.color_range(im), "neither points nor colors"),
+        (lambda im: select.similar(im, np.zeros((2, 2), bool)), r"shape \(2, 2\)"),
+        (lambda im: select.similar(im, np.full((40, 50), 7.0)), "0 to 1"),
+    ],
+)
+def test_wrong_input_is_named(call, message, rng):
+    with pytest.raises(ValueError, match=message):
+        call(make("rgb8", rng))
+
+
+def test_inputs_stay(rng):
+    image = make("rgb8", rng)
+    start = np.zeros((40, 50), np.float32)
+    start[4:7, 4:7] = 0.7
+    copies = image.copy(), start.copy()
+    select.wand(image, (4, 4), 20, soft=True)
+    select.grow_similar(image, start, 20)
+    assert (image == copies[0]).all()
+    assert (start == copies[1]).all()
