@@ -74,7 +74,7 @@ MODELS = {"em": MixtureModel, "kmeans": KMeansModel}
 
 
 def fit_hidden(
-    source: Source, model: Model, params: Params, color: str, rules: Rules
+    source: Source, model: Model, params: Params, rules: Rules
 ) -> Generator[FitState, None, HiddenField | None]:
     """Fit a hidden Markov random field if noise demands it, or the user.
 
@@ -86,8 +86,6 @@ def fit_hidden(
         What was fitted without a field.
     params : Params
         What was asked for.
-    color : str
-        Color space of the features.
     rules : Rules
         Kind of covariance, and floor.
 
@@ -96,14 +94,15 @@ def fit_hidden(
     HiddenField or None
         None where the model will do.
     """
-    if params.smoothing == 0 or not isinstance(model, MixtureModel):
+    plain = source.space.plain
+    if params.smoothing == 0 or not isinstance(model, MixtureModel) or not plain:
         return None
     asked = params.outliers > 0 or params.bias
-    if not asked and _noise_scale(source, model, color) is None:
+    if not asked and _noise_scale(source, model) is None:
         return None
     # Uneven light has to be seen as a whole.
     limit = source.picture.size if params.bias else _ENOUGH
-    features, valid, fixed = source.excerpt(color, limit)
+    features, valid, fixed = source.excerpt(limit)
     if not valid.any():
         return None
     return (
@@ -121,7 +120,7 @@ def fit_hidden(
             rng=np.random.default_rng(params.seed),
             valid=valid,
             fixed=fixed,
-            black=np.broadcast_to(black(color), features.shape[-1:]),
+            black=np.broadcast_to(black(source.space.color), features.shape[-1:]),
         )
     )
 
@@ -130,22 +129,24 @@ def choose_smoother(
     source: Source,
     model: Model,
     params: Params,
-    color: str,
     hidden: HiddenField | None,
 ) -> Smoother:
     """Choose how posteriors are smoothed: by a fitted field, for noise, or by edges."""
     if hidden is not None:
         return hidden_smoother(hidden, params.smoothing)
-    scale = _noise_scale(source, model, color)
+    scale = _noise_scale(source, model)
     if scale is not None:
         edge = scale if params.edges else None
         return noise_smoother(edge, NOISE_BOND * params.smoothing)
-    edge = source.edge_scale(color) if params.edges else None
+    edge = source.edge_scale() if params.edges else None
     return Smoother(BOND * params.smoothing, edge)
 
 
-def _noise_scale(source: Source, model: Model, color: str) -> float | None:
-    features, valid, _ = source.excerpt(color, _GLANCE)
+def _noise_scale(source: Source, model: Model) -> float | None:
+    if not source.space.plain:
+        # Texture and position are smooth by their making, however noisy the image is.
+        return None
+    features, valid, _ = source.excerpt(_GLANCE)
     if isinstance(model, MixtureModel):
         within = model.weights @ np.einsum("kii->k", model.covariances)
     else:

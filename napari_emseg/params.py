@@ -143,6 +143,21 @@ class Params(BaseModel):
         title="Iterations",
         description="Most iterations of each level of the fit.",
     )
+    texture: float = Field(
+        0.0,
+        ge=0,
+        le=10,
+        title="Texture",
+        description="Weight of texture, the local contrast at two scales, beside "
+        "color; 0 leaves it out.",
+    )
+    position: float = Field(
+        0.0,
+        ge=0,
+        le=10,
+        title="Position",
+        description="Weight of the place in the image beside color; 0 leaves it out.",
+    )
     bias: bool = Field(
         False,
         title="Uneven light",

@@ -13,8 +13,7 @@ from napari_emseg.engine.em import Rules
 from napari_emseg.engine.features import (
     FloatArray,
     as_picture,
-    convert,
-    resolve_color,
+    black,
 )
 from napari_emseg.engine.labeling import Labeler, Model, check_model, label_table
 from napari_emseg.engine.order import MOST, iter_orders
@@ -23,7 +22,7 @@ from napari_emseg.params import Params
 from napari_emseg.progress import Progress as Progress
 from napari_emseg.segmentation import Segmentation as Segmentation
 from napari_emseg.segmentation import iter_labels, join_small
-from napari_emseg.source import Source, as_source
+from napari_emseg.source import Source, as_source, find_space
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -39,6 +38,8 @@ def features(
     image: ArrayLike,
     *,
     color: str = "auto",
+    texture: float = 0.0,
+    position: float = 0.0,
     channel_axis: int | None = None,
     rgb: bool | None = None,
 ) -> FloatArray:
@@ -50,6 +51,8 @@ def features(
         As for `segment`.
     color : str, optional
         Color space, as in `Params`.
+    texture, position : float, optional
+        Weights of texture and position, as in `Params`.
     channel_axis : int, optional
         Axis of the channels of images that are not RGB.
     rgb : bool, optional
@@ -74,7 +77,8 @@ def features(
     array([100.,   0.,   0.], dtype=float32)
     """
     picture = as_picture(image, channel_axis=channel_axis, rgb=rgb)
-    return convert(picture.read(), resolve_color(picture, color))
+    space = find_space(picture, color, texture, position)
+    return as_source(picture, None, None, space).features(())[0]
 
 
 def segment(
@@ -213,19 +217,29 @@ def iter_segment(
     """
     params = Params() if params is None else params
     picture = as_picture(image, channel_axis=channel_axis, rgb=rgb)
-    color = resolve_color(picture, params.color)
-    source = as_source(picture, mask, seed_labels)
-    if params.bias and len(picture.shape) > 3:
-        raise ValueError(
-            f"bias=True needs an image with 2 or 3 spatial axes, but this one has the "
-            f"shape {picture.shape}; segment its parts one by one"
-        )
+    space = find_space(picture, params.color, params.texture, params.position)
+    source = as_source(picture, mask, seed_labels, space)
+    if params.bias:
+        _check_bias(source)
     for given in (model, start):
         if given is not None:
-            check_model(given, picture, color, source.seeds)
+            check_model(given, picture, space, source.seeds)
     if start is not None:
         _check_start(start, params)
-    return _steps(source, params, color, model, start, executor)
+    return _steps(source, params, model, start, executor)
+
+
+def _check_bias(source: Source) -> None:
+    if len(source.picture.shape) > 3:
+        raise ValueError(
+            f"bias=True needs an image with 2 or 3 spatial axes, but this one has the "
+            f"shape {source.picture.shape}; segment its parts one by one"
+        )
+    if not source.space.plain:
+        raise ValueError(
+            f"bias=True corrects color alone, but texture={source.space.texture} and "
+            f"position={source.space.position}; set both to 0"
+        )
 
 
 def _check_start(start: Model, params: Params) -> None:
@@ -244,24 +258,25 @@ def _check_start(start: Model, params: Params) -> None:
 def _steps(
     source: Source,
     params: Params,
-    color: str,
     model: Model | None,
     start: Model | None,
     executor: Executor | None,
 ) -> Generator[Progress, None, Segmentation]:
     picture = source.picture
-    coding = find_coding(picture)
+    color = source.space.color
+    coding = find_coding(picture) if source.space.plain else None
     yield Progress("colors", 0, 0)
-    census = take_census(picture, source.parts(), color=color, coding=coding)
+    parts = source.parts(raw=coding is not None)
+    census = take_census(picture, parts, color=color, coding=coding)
     states: list[FitState] = []
     hidden: HiddenField | None = None
     if model is None:
-        n_classes = yield from _choose_order(source, census, params, color, start)
+        n_classes = yield from _choose_order(source, census, params, start)
         for state in METHODS[params.method](census, n_classes, params, start):
             states.append(_canonical(state, pinned=source.seeds is not None))
             yield Progress("fit", len(states), 0, states[-1])
         rules = Rules(params.covariance, census.floor)
-        fit = fit_hidden(source, states[-1].model, params, color, rules)
+        fit = fit_hidden(source, states[-1].model, params, rules)
         while True:
             try:
                 state = next(fit)
@@ -274,9 +289,9 @@ def _steps(
         if source.seeds is None:
             model = model.reorder(np.flatnonzero(model.weights > 0))
         _report_classes(model, n_classes)
-    labeler = Labeler(model, color, coding)
+    labeler = Labeler(model, black(color), coding)
     if params.smoothing > 0:
-        smoother = choose_smoother(source, model, params, color, hidden)
+        smoother = choose_smoother(source, model, params, hidden)
         labeler = replace(labeler, smoother=smoother)
     elif coding is not None:
         table = label_table(model, coding, census.codes, color)
@@ -288,14 +303,14 @@ def _steps(
     bias = None if hidden is None else hidden.bias
     labels = yield from iter_labels(source, labeler, executor, bias)
     if params.min_size > 1:
-        labels = join_small(source, labels, color, params.min_size)[1]
+        labels = join_small(source, labels, params.min_size)[1]
     return Segmentation(
         labels, model, params, objective, levels, converged, source, labeler, bias
     )
 
 
 def _choose_order(
-    source: Source, census: Census, params: Params, color: str, start: Model | None
+    source: Source, census: Census, params: Params, start: Model | None
 ) -> Generator[Progress, None, int]:
     """Find the number of classes that the integrated likelihood supports."""
     if params.n_classes != "auto":
@@ -308,7 +323,7 @@ def _choose_order(
     ):
         tried.append(fit)
         yield Progress("order", len(tried), MOST)
-    n = source.effective_size(color, tried[-1][1])
+    n = source.effective_size(tried[-1][1])
     return max((order for order, _ in tried), key=lambda o: o.icl(n)).n_classes
 
 

@@ -108,7 +108,7 @@ class Segmentation:
     def _posteriors(self, tile: Tile) -> FloatArray:
         """Posteriors of a tile; where the user fixed the class, it is certain."""
         light = None if self.bias is None else self.bias[tile.read]
-        found = self.labeler.posteriors(*self.source.read(tile.read), light)
+        found = self.labeler.posteriors(*self.source.features(tile.read), light)
         found = found[:, *tile.inner]
         if self.source.seeds is None:
             return found
@@ -132,7 +132,7 @@ class Segmentation:
         (…) ndarray of int32
             1..R; 0 where there is no label.
         """
-        return join_small(self.source, self.labels, self.labeler.color, min_size)[0]
+        return join_small(self.source, self.labels, min_size)[0]
 
     def table(self) -> dict[str, NDArray[Any]]:
         """Describe each class.
@@ -192,7 +192,7 @@ class Segmentation:
 
 
 def join_small(
-    source: Source, labels: LabelArray, color: str, min_size: int
+    source: Source, labels: LabelArray, min_size: int
 ) -> tuple[NDArray[np.int32], LabelArray]:
     """Find the regions of labels, absorb small ones, and relabel what they cover.
 
@@ -209,9 +209,10 @@ def join_small(
         return regions, labels
     count = int(regions.max()) + 1
     sums = np.zeros((count, 1))
-    for part, features in source.features(color):
-        flat = regions[part].ravel()
-        sums = sums + np.stack([np.bincount(flat, f, count) for f in features], axis=1)
+    for tile in source.tiles(0):
+        flat = regions[tile.write].ravel()
+        found = source.features(tile.write)[0].reshape(flat.size, -1).T
+        sums = sums + np.stack([np.bincount(flat, f, count) for f in found], axis=1)
     of_region = np.zeros(count, labels.dtype)
     of_region[regions] = labels
     regions, keeper = absorb_small(regions, sums, min_size)
@@ -238,7 +239,8 @@ def iter_labels(
         for tile in grid:
             seeds = None if source.seeds is None else source.seeds[tile.read]
             light = None if bias is None else bias[tile.read]
-            yield (*source.read(tile.read), seeds, light)
+            read = source.features if labeler.table is None else source.read
+            yield (*read(tile.read), seeds, light)
 
     found = in_order(labeler.labels, work(), executor)
     for done, (tile, part) in enumerate(zip(grid, found, strict=True), start=1):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -13,9 +13,11 @@ from napari_emseg.engine.features import (
     FloatArray,
     Picture,
     convert,
+    resolve_color,
     usable,
 )
 from napari_emseg.engine.order import effective_size
+from napari_emseg.engine.space import Space
 from napari_emseg.engine.spatial import edge_sums
 from napari_emseg.tiles import Slices, Tile, tiles
 
@@ -50,11 +52,14 @@ class Source:
         Pixels inside; None is all.
     seeds : (*S) ndarray of uint8 or None
         Labels that the user fixed; 0 where free.
+    space : Space
+        What features are made of.
     """
 
     picture: Picture
     mask: BoolArray | None
     seeds: NDArray[np.uint8] | None
+    space: Space
 
     def tiles(self, halo: int) -> list[Tile]:
         """Cut the image into parts that need `halo` pixels around them.
@@ -75,10 +80,13 @@ class Source:
         mask = None if self.mask is None else self.mask[where]
         return values, usable(values, rgb=self.picture.rgb, mask=mask)
 
-    def parts(self) -> Iterator[Part]:
-        """Read the usable pixels of each tile that has any, and their fixed classes."""
+    def parts(self, *, raw: bool) -> Iterator[Part]:
+        """Read the usable pixels of each tile that has any, and their fixed classes.
+
+        Their channels if `raw`, else their features.
+        """
         for tile in self.tiles(0):
-            values, inside = self.read(tile.write)
+            values, inside = (self.read if raw else self.features)(tile.write)
             flat = values.reshape(-1, values.shape[-1])
             fixed = None if self.seeds is None else self.seeds[tile.write].ravel()
             if inside is not None:
@@ -87,21 +95,13 @@ class Source:
             if len(flat) > 0:
                 yield flat, fixed
 
-    def features(self, color: str) -> Iterator[tuple[Slices, FloatArray]]:
-        """Give the features (D, N) of each tile; 0 for pixels that do not count."""
-        for tile in self.tiles(0):
-            found = self._features(tile.write, color)[0]
-            yield tile.write, found.reshape(-1, found.shape[-1]).T
-
     def excerpt(
-        self, color: str, limit: int
+        self, limit: int
     ) -> tuple[FloatArray, BoolArray, NDArray[np.uint8] | None]:
         """Read the image if it is small, and pieces of it, side by side, if not.
 
         Parameters
         ----------
-        color : str
-            Color space of the features.
         limit : int
             Pixels that are enough.
 
@@ -117,7 +117,7 @@ class Source:
         """
         found = []
         for where in pieces(self.picture.shape, limit):
-            features, inside = self._features(where, color)
+            features, inside = self.features(where)
             n = min(features.ndim - 1, 3)
             features = features.reshape(*features.shape[-1 - n : -1], -1)
             shape = features.shape[:-1]
@@ -137,7 +137,7 @@ class Source:
         seeds = [np.pad(s, gap) for _, _, s in found if s is not None]
         return features, valid, np.concatenate(seeds) if seeds else None
 
-    def edge_scale(self, color: str) -> float:
+    def edge_scale(self) -> float:
         """Mean squared contrast of neighbors, over the whole image."""
         sums = np.zeros(2)
         for tile in self.tiles(0):
@@ -146,7 +146,7 @@ class Source:
                 slice(part.start, min(part.stop + 1, length))
                 for part, length in zip(tile.write, self.picture.shape, strict=True)
             )
-            found, inside = self._features(where, color)
+            found, inside = self.features(where)
             core = tuple(part.stop - part.start for part in tile.write)
             key = (0,) * (len(core) - min(len(core), 3))
             sums += edge_sums(
@@ -156,7 +156,7 @@ class Source:
             )
         return float(sums[0] / sums[1]) if sums[1] else 0.0
 
-    def effective_size(self, color: str, model: Model) -> float:
+    def effective_size(self, model: Model) -> float:
         """Count the independent pixels, from a thumbnail of the middle plane."""
         shape = self.picture.shape
         values, inside = self.read(tuple(slice(n // 2, n // 2 + 1) for n in shape[:-2]))
@@ -174,17 +174,38 @@ class Source:
             for c in np.moveaxis(plane, -1, 0).astype(np.float64)
         ]
         thumbnail = np.stack(channels, axis=-1).astype(self.picture.dtype)
-        found = convert(thumbnail, color)
+        small_picture = replace(self.picture, source=thumbnail, shape=tuple(small))
+        found = self.space.features(thumbnail, (0, 0), small_picture)
         residual = found - model.predict_proba(found) @ model.means
         planes = np.moveaxis(residual.astype(np.float32), -1, 0)
         return effective_size(planes, self.picture.size / shrink**2)
 
-    def _features(
-        self, where: Slices, color: str
-    ) -> tuple[FloatArray, BoolArray | None]:
-        values, inside = self.read(where)
-        found = convert(values, color)
+    def features(self, where: Slices) -> tuple[FloatArray, BoolArray | None]:
+        """Make the features (*S, D) of a part, and say which of its pixels count.
+
+        Features of pixels that do not count are 0.
+        """
+        full = where + tuple(slice(0, n) for n in self.picture.shape[len(where) :])
+        halo, lead = self.space.halo, len(full) - 2
+        wide = tuple(
+            slice(max(part.start - halo, 0), min(part.stop + halo, n))
+            if axis >= lead
+            else part
+            for axis, (part, n) in enumerate(zip(full, self.picture.shape, strict=True))
+        )
+        values, inside = self.read(wide)
+        if inside is not None and halo:
+            # Their neighbors' texture must not see what NaN or a mask hides.
+            values = np.where(inside[..., np.newaxis], values, values.dtype.type(0))
+        origin = tuple(part.start for part in wide)
+        found = self.space.features(values, origin, self.picture)
+        core = tuple(
+            slice(a.start - b.start, a.stop - b.start)
+            for a, b in zip(full, wide, strict=True)
+        )
+        found = found[core]
         if inside is not None:
+            inside = inside[core]
             # A copy: without conversion the features may be the user's own array.
             found = np.where(inside[..., np.newaxis], found, np.float32(0))
         return found, inside
@@ -234,7 +255,10 @@ def pieces(shape: tuple[int, ...], limit: int) -> list[Slices]:
 
 
 def as_source(
-    picture: Picture, mask: ArrayLike | None, seed_labels: ArrayLike | None
+    picture: Picture,
+    mask: ArrayLike | None,
+    seed_labels: ArrayLike | None,
+    space: Space,
 ) -> Source:
     """Check mask and seed labels against the picture.
 
@@ -266,4 +290,30 @@ def as_source(
         picture,
         None if inside is None else inside.astype(bool),
         None if seeds is None or not seeds.any() else seeds.astype(np.uint8),
+        space,
     )
+
+
+def find_space(picture: Picture, color: str, texture: float, position: float) -> Space:
+    """Resolve what features are made of, in units of the image's contrast.
+
+    Raises
+    ------
+    ValueError
+        If the image has not the channels of the color space.
+    """
+    space = Space(resolve_color(picture, color), texture, position)
+    if space.plain or picture.rgb:
+        return space
+    count, total, square = 0, 0.0, 0.0
+    for part in tiles(picture.shape, _slab(picture.shape)):
+        values = picture.read(part.write)
+        light = convert(values, space.color)[..., 0].astype(np.float64)
+        light = light[np.isfinite(light)]
+        count += light.size
+        total += float(light.sum())
+        square += float((light**2).sum())
+    if count == 0:
+        return space
+    variance = square / count - (total / count) ** 2
+    return replace(space, contrast=float(np.sqrt(max(variance, 0))))

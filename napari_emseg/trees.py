@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from napari_emseg.engine.features import as_picture, convert, resolve_color
+from napari_emseg.engine.features import as_picture
 from napari_emseg.engine.hierarchy import comparable
 from napari_emseg.engine.hierarchy import hierarchy as grow_tree
-from napari_emseg.source import as_source
+from napari_emseg.source import as_source, find_space
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -67,8 +65,6 @@ def hierarchy(
             f"the image has the spatial shape {picture.shape}, but a hierarchy has two "
             "axes (Y, X); pass one slice at a time"
         )
-    values, inside = as_source(picture, mask, None).read(())
-    found = convert(values, resolve_color(picture, "auto"))
-    if inside is not None:
-        found = np.where(inside[..., np.newaxis], found, 0)
+    space = find_space(picture, "auto", 0, 0)
+    found, inside = as_source(picture, mask, None, space).features(())
     return grow_tree(found if picture.rgb else comparable(found), valid=inside)

@@ -17,6 +17,8 @@ from napari_emseg.params import Color, Covariance, Distribution, Init, Method
 NUMBERS: dict[str, tuple[list[Any], list[Any]]] = {
     "n_classes": ([1, 64, "auto"], [0, -1, 65, 2.5, "many", None]),
     "smoothing": ([0, 10], [-1e-9, 10.001, math.inf]),
+    "texture": ([0, 10], [-1e-9, 10.001]),
+    "position": ([0, 10], [-1e-9, 10.001]),
     "outliers": ([0, 0.5], [-1e-9, 0.501]),
     "n_init": ([1, 100], [0, 101, 1.5]),
     "tol": ([0, 1], [-1e-9, 1.001]),

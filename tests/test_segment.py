@@ -26,6 +26,8 @@ CHANGES: dict[str, tuple[dict[str, Any], Any, Any]] = {
     "distribution": ({}, "gaussian", "student"),
     "outliers": ({}, 0, 0.2),
     "bias": ({}, False, True),
+    "texture": ({}, 0, 1),
+    "position": ({}, 0, 0.5),
     "init": ({"n_init": 1, "max_iter": 5}, "kmeans", "random"),
     "n_init": ({"n_classes": 8, "init": "random", "max_iter": 8}, 1, 20),
     "tol": ({}, 1e-6, 1e-1),

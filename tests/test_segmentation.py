@@ -51,7 +51,7 @@ def test_probabilities_sum_to_one_and_lead_to_the_labels(
     np.testing.assert_allclose(two[0], two[1], rtol=1e-4)
     if smoothing == 0:
         exact = seg.model.predict_proba(
-            emseg.features(image, color=seg.labeler.color, **axes)
+            emseg.features(image, color=seg.source.space.color, **axes)
         )
         np.testing.assert_allclose(p, np.moveaxis(exact, -1, 0), atol=1e-5)
 
@@ -207,4 +207,5 @@ def test_labeler_travels_to_other_processes() -> None:
     for options in ({"smoothing": 0}, {"smoothing": 1}, {"method": "kmeans"}):
         seg = emseg.segment(PHOTO, n_classes=3, **options)
         labeler = pickle.loads(pickle.dumps(seg.labeler))
-        np.testing.assert_array_equal(labeler.labels(PHOTO, None), seg.labels)
+        data = emseg.features(PHOTO) if labeler.table is None else PHOTO
+        np.testing.assert_array_equal(labeler.labels(data, None), seg.labels)

@@ -52,8 +52,8 @@ def take_census(
     picture : Picture
         The image that the parts come from.
     parts : iterator of (values, fixed)
-        Usable pixels (N, C), N > 0, and their fixed classes (N,), 0 where free, or
-        None.
+        Usable pixels, N > 0: channels (N, C) if there is a coding, else features
+        (N, D); and their fixed classes (N,), 0 where free, or None.
     color : str
         Color space of the features.
     coding : Coding or None
@@ -72,7 +72,7 @@ def take_census(
         )
     parts = chain([first], parts)
     if coding is None:
-        cells = _pixels(parts, color)
+        cells = _pixels(parts)
         codes = np.empty(0, np.uint32)
         step = 1.0
     else:
@@ -106,10 +106,10 @@ def find_coding(picture: Picture) -> Coding | None:
     return coding_for(dtype, channels=picture.channels, rgb=picture.rgb, span=span)
 
 
-def _pixels(parts: Iterator[Part], color: str) -> Cells:
+def _pixels(parts: Iterator[Part]) -> Cells:
     features, fixed = [], []
     for values, classes in parts:
-        features.append(convert(values, color).T)
+        features.append(values.T)
         if classes is not None:
             fixed.append(classes.astype(np.int64))
     points = np.ascontiguousarray(np.concatenate(features, axis=1))

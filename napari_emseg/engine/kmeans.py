@@ -65,7 +65,7 @@ class KMeansModel:
             self.centers, x.reshape(-1, x.shape[-1]).T
         ).reshape(-1, *x.shape[:-1])
         # Where each class is a single color, the ratio is huge but must stay finite.
-        least = 1e-12 * max(1.0, float(np.abs(self.centers).max()) ** 2)
+        least = max(1e-12 * float(np.abs(self.centers).max()) ** 2, 1e-300)
         return distance / (-2 * max(self.variance, least))
 
     def predict(self, features: ArrayLike) -> NDArray[np.uint8]:

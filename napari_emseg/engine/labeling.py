@@ -11,7 +11,6 @@ from napari_emseg.engine.features import (
     BoolArray,
     FloatArray,
     Picture,
-    black,
     convert,
 )
 from napari_emseg.engine.kmeans import KMeansModel
@@ -22,7 +21,9 @@ from napari_emseg.engine.smoother import Smoother
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from napari_emseg.engine.cells import Float64Array
     from napari_emseg.engine.palette import Coding
+    from napari_emseg.engine.space import Space
 
 Model = KMeansModel | MixtureModel
 
@@ -35,8 +36,8 @@ class Labeler:
     ----------
     model : KMeansModel or MixtureModel
         The classes.
-    color : str
-        Color space of the features.
+    black : (D,) or (1,) ndarray of float64
+        Features from which illumination scales all others.
     coding : Coding or None
         How values become codes, if the image has a palette.
     table : ndarray of uint8 or None
@@ -46,7 +47,7 @@ class Labeler:
     """
 
     model: Model
-    color: str
+    black: Float64Array
     coding: Coding | None = None
     table: NDArray[np.uint8] | None = None
     smoother: Smoother | None = None
@@ -57,7 +58,7 @@ class Labeler:
 
     def labels(
         self,
-        values: NDArray[Any],
+        data: NDArray[Any],
         usable: BoolArray | None,
         seeds: NDArray[np.integer[Any]] | None = None,
         light: FloatArray | None = None,
@@ -66,8 +67,8 @@ class Labeler:
 
         Parameters
         ----------
-        values : (*S, C) ndarray
-            Channels of the tile.
+        data : (*S, C) or (*S, D) ndarray
+            Channels of the tile if there is a table, else its features.
         usable : (*S) ndarray of bool or None
             Pixels that get a label; the others get 0. None is all.
         seeds : (*S) ndarray of int, optional
@@ -80,13 +81,13 @@ class Labeler:
         (*S) ndarray of uint8
         """
         if self.smoother is not None:
-            found = self.posteriors(values, usable, light)
+            found = self.posteriors(data, usable, light)
             labels = found.argmax(axis=0).astype(np.uint8)
             labels += 1
         elif self.coding is not None and self.table is not None:
-            labels = self.coding.lookup(self.coding.encode(values), self.table)
+            labels = self.coding.lookup(self.coding.encode(data), self.table)
         else:
-            labels = self.model.predict(_features(values, self.color, usable))
+            labels = self.model.predict(data)
         if seeds is not None:
             np.copyto(labels, seeds.astype(np.uint8), where=seeds > 0)
         if usable is not None:
@@ -95,26 +96,16 @@ class Labeler:
 
     def posteriors(
         self,
-        values: NDArray[Any],
+        features: FloatArray,
         usable: BoolArray | None,
         light: FloatArray | None = None,
     ) -> FloatArray:
         """Give class probabilities (K, *S) float32; 0 where not usable."""
-        features = _features(values, self.color, usable)
         if light is not None:
             planes = np.moveaxis(features, -1, 0)
-            features = np.moveaxis(relight(planes, light, black(self.color)), 0, -1)
+            features = np.moveaxis(relight(planes, light, self.black), 0, -1)
         smoother = self.smoother or Smoother(0.0, None)
         return smoother.posteriors(self.model, features, usable)
-
-
-def _features(values: NDArray[Any], color: str, usable: BoolArray | None) -> FloatArray:
-    features = convert(values, color)
-    if usable is None:
-        return features
-    # Nobody looks at these, but NaN would warn on its way. A copy, because without
-    # conversion the features may be the user's own array.
-    return np.where(usable[..., np.newaxis], features, np.float32(0))
 
 
 def label_table(
@@ -127,7 +118,7 @@ def label_table(
 def check_model(
     model: Model,
     picture: Picture,
-    color: str,
+    space: Space,
     seeds: NDArray[np.integer[Any]] | None,
 ) -> None:
     """Refuse to apply a model to a picture that it does not fit.
@@ -144,12 +135,11 @@ def check_model(
             f"model is {type(model).__name__}, but a fitted MixtureModel or "
             "KMeansModel is needed: pass the `model` of a Segmentation"
         )
-    pixel = np.zeros((1, picture.channels), picture.dtype)
-    dims = convert(pixel, color).shape[-1]
+    dims = space.dims(picture)
     if model.means.shape[1] != dims:
         raise ValueError(
             f"the model has {model.means.shape[1]} features, but this image has "
-            f"{dims} in color={color!r}; use the color space it was fitted in"
+            f"{dims} in color={space.color!r}; use the parameters it was fitted with"
         )
     if seeds is not None and seeds.max() > model.n_classes:
         raise ValueError(
