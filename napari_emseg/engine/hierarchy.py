@@ -106,13 +106,15 @@ def hierarchy(features: ArrayLike, *, valid: ArrayLike | None = None) -> RegionT
     return RegionTree(fine + np.int32(1), *grow(len(graph.area), merges))
 
 
-def comparable(features: ArrayLike) -> Float32Array:
+def comparable(features: ArrayLike, *, valid: ArrayLike | None = None) -> Float32Array:
     """Bring channels of any kind to three or fewer in units like those of Lab.
 
     Parameters
     ----------
     features : (Y, X, D) array_like
-        Finite values of any scale.
+        Values of any scale.
+    valid : (Y, X) array_like of bool, optional
+        Pixels that take part: their values must be finite. The others become 0.
 
     Returns
     -------
@@ -120,21 +122,28 @@ def comparable(features: ArrayLike) -> Float32Array:
         Principal components if there are more than three channels; the first has its
         values between the percentiles 1 and 99 spread over 0..80.
     """
-    x = np.array(features, np.float64)
-    x -= x.mean(axis=(0, 1))
+    all_values = np.asarray(features, np.float64)
+    inside = np.ones(all_values.shape[:2], bool)
+    if valid is not None:
+        inside = np.asarray(valid, bool)
+    x = all_values[inside]
+    out = np.zeros((*inside.shape, min(all_values.shape[-1], 3)), np.float32)
+    if len(x) == 0:
+        return out
+    x -= x.mean(axis=0)
     if x.shape[-1] > 3:
-        flat = x.reshape(-1, x.shape[-1])
-        vectors = np.linalg.eigh(flat.T @ flat / len(flat))[1][:, ::-1][:, :3]
+        vectors = np.linalg.eigh(x.T @ x / len(x))[1][:, ::-1][:, :3]
         # The sign of an eigenvector is chance; its largest entry shall be positive.
         largest = np.abs(vectors).argmax(axis=0)
         vectors = vectors * np.sign(vectors[largest, np.arange(3)])
         x = x @ vectors
-    low, high = np.percentile(x[..., 0], (1, 99))
+    low, high = np.percentile(x[:, 0], (1, 99))
     if high <= low:
         low, high = x.min(), x.max()
     if high > low:
         x *= 80 / (high - low)
-    return x.astype(np.float32)
+    out[inside] = x
+    return out
 
 
 def _typical(image: Float32Array, inside: NDArray[np.bool_]) -> Float32Array:

@@ -252,6 +252,18 @@ def test_comparable_does_not_mind_scale_or_offset() -> None:
     np.testing.assert_allclose(covariance, np.diag(np.diag(covariance)), atol=1e-2)
 
 
+def test_comparable_leaves_pixels_out() -> None:
+    image = np.random.default_rng(0).random((20, 30, 5))
+    valid = np.ones((20, 30), bool)
+    valid[:, 20:] = False
+    whole = comparable(image[:, :20])
+    image[~valid] = np.nan
+    part = comparable(image, valid=valid)
+    np.testing.assert_allclose(part[:, :20], whole, atol=1e-4)
+    assert not part[:, 20:].any()
+    assert not comparable(image, valid=valid & False).any()
+
+
 def test_disc_contrast_is_one_across_and_nothing_along() -> None:
     posterior = np.zeros((2, 40, 40), np.float32)
     posterior[0, :, :20] = 1
