@@ -1,4 +1,4 @@
-"""The one binding to napari layers: a segmentation becomes a Labels layer."""
+"""Segmentations as Labels layers, and the parts of images that they belong to."""
 
 from __future__ import annotations
 

@@ -1,0 +1,252 @@
+"""Edits of Labels layers: the only code that writes into one."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from napari.utils.notifications import show_warning
+
+from napari_emseg.layers.atoms import (
+    Atom,
+    Box,
+    Values,
+    atoms_bytes,
+    make_atoms,
+    masked_atom,
+    tight_box,
+)
+
+if TYPE_CHECKING:
+    from napari.layers import Labels
+    from numpy.typing import NDArray
+
+# What the undo history of a layer may hold.
+HISTORY_BYTES = 2**28
+# Names of napari's that are private, so each is looked for before it is used.
+_UNDO, _REDO, _STAGED = "_undo_history", "_redo_history", "_staged_history"
+_BLOCK, _SAVE = "_block_history", "_save_history"
+_DIRTY, _PARTIAL = "_accumulate_updated_slice", "_partial_labels_refresh"
+_CACHES, _SLICE = "_refresh_caches_from_region", "_slice"
+
+
+class LabelEdit(Protocol):
+    """Other labels for a box of a layer; `napari_emseg.regions.Edit` is one."""
+
+    @property
+    def where(self) -> tuple[slice, ...]:
+        """The box, one slice of pixels for each axis."""
+
+    @property
+    def labels(self) -> NDArray[Any]:
+        """The labels of the box."""
+
+
+def apply_edit(
+    layer: Labels, edit: LabelEdit, *, max_bytes: int = HISTORY_BYTES
+) -> bool:
+    """Write an edit into a layer, as one step of its undo history.
+
+    The edit is written as it is: locked labels and the like are the business of who
+    made it. The layer, its history and its display are as before if anything fails.
+
+    Parameters
+    ----------
+    layer : napari.layers.Labels
+        Of one scale, whose data are a NumPy array or a writable memory map.
+    edit : Edit
+        What `napari_emseg.regions` returns.
+    max_bytes : int, optional
+        What the layer's undo history may hold, newest step excepted. The oldest steps
+        beyond it are dropped, and the user is told.
+
+    Returns
+    -------
+    bool
+        Whether anything changed; if not, there is no undo step either.
+
+    Raises
+    ------
+    TypeError
+        If the layer's data are not in memory or in a memory map.
+    ValueError
+        If they cannot be written to, or the edit does not fit the layer.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari.layers import Labels
+    >>> from types import SimpleNamespace
+    >>> layer = Labels(np.array([[1, 1], [2, 2]], np.uint8))
+    >>> row = SimpleNamespace(where=(slice(0, 1), slice(None)), labels=[[7, 8]])
+    >>> apply_edit(layer, row)
+    True
+    >>> layer.data.tolist()
+    [[7, 8], [2, 2]]
+    >>> layer.undo()
+    >>> layer.data.tolist()
+    [[1, 1], [2, 2]]
+    """
+    data = writable(layer)
+    where, new = _fit(layer, edit)
+    changed = data[where] != new
+    if not changed.any():
+        return False
+    inner = tight_box(changed)
+    new = new[inner]
+    where = tuple(
+        slice(part.start + box.start, part.start + box.stop)
+        for part, box in zip(where, inner, strict=True)
+    )
+    old = data[where].copy()
+    history = {name: _copied(layer, name) for name in (_UNDO, _REDO, _STAGED, _BLOCK)}
+    try:
+        return _write(layer, where, old, new, max_bytes)
+    except BaseException:
+        data[where] = old
+        _restore(layer, history)
+        layer.refresh(extent=False)
+        raise
+
+
+def history_bytes(layer: Labels) -> int:
+    """Bytes that the undo and redo steps of a layer hold."""
+    steps = [*getattr(layer, _UNDO, ()), *getattr(layer, _REDO, ())]
+    return sum(map(atoms_bytes, steps))
+
+
+def writable(layer: Labels) -> NDArray[Any]:
+    """Return the data of a layer that can be edited.
+
+    Raises
+    ------
+    TypeError
+        If they are not in memory or in a memory map.
+    ValueError
+        If they cannot be written to.
+    """
+    data = layer.data
+    if layer.multiscale:
+        raise TypeError(
+            f"layer {layer.name!r} has several scales, which napari cannot edit; "
+            "make a layer of its finest scale"
+        )
+    if not isinstance(data, np.ndarray):
+        raise TypeError(
+            f"the labels of {layer.name!r} are a {type(data).__name__}, but only NumPy "
+            "arrays and memory maps can be edited with undo; make a layer of "
+            "np.asarray(layer.data), or of np.memmap if it does not fit into memory"
+        )
+    if not (data.flags.writeable and layer.editable):
+        raise ValueError(
+            f"layer {layer.name!r} is read-only; duplicate it, or open its file for "
+            'writing (np.memmap with mode="r+")'
+        )
+    return data
+
+
+def _fit(layer: Labels, edit: LabelEdit) -> tuple[Box, Values]:
+    """Return an edit's box with its bounds in numbers, and its labels.
+
+    Raises
+    ------
+    ValueError
+        If the box lies outside, or the layer's type cannot hold the labels.
+    """
+    data, new = layer.data, np.asarray(edit.labels)
+    box = [
+        part.indices(size) for part, size in zip(edit.where, data.shape, strict=False)
+    ]
+    shape = tuple(stop - start for start, stop, _ in box)
+    stated = tuple(part.stop for part in edit.where)
+    outside = any(
+        stop is not None and stop > size
+        for stop, size in zip(stated, data.shape, strict=False)
+    )
+    if len(edit.where) != data.ndim or shape != new.shape or outside:
+        raise ValueError(
+            f"an edit of the box {edit.where} with labels of shape {new.shape} does "
+            f"not fit layer {layer.name!r} of shape {data.shape}; make it from the "
+            "labels of this layer"
+        )
+    if new.size and data.dtype.kind != "b":
+        least, most = int(new.min()), int(new.max())
+        limits = np.iinfo(data.dtype)
+        if least < limits.min or most > limits.max:
+            raise ValueError(
+                f"label {most if most > limits.max else least} does not fit into the "
+                f"type {data.dtype} of layer {layer.name!r}; convert the layer to a "
+                "larger type (right click in the layer list)"
+            )
+    return tuple(slice(start, stop) for start, stop, _ in box), new
+
+
+def _write(layer: Labels, where: Box, old: Values, new: Values, max_bytes: int) -> bool:
+    """Write a box and add one step to the history; True says that it is done."""
+    known = all(hasattr(layer, name) for name in (_UNDO, _REDO, _SAVE))
+    if not known or masked_atom() is None:
+        changed = old != new
+        index = tuple(
+            found + part.start
+            for found, part in zip(np.nonzero(changed), where, strict=True)
+        )
+        with layer.block_history():
+            layer.data_setitem(index, new[changed])
+    else:
+        step = make_atoms(where, old, new)
+        layer.data[where] = new
+        with layer.block_history():
+            for atom in step:
+                getattr(layer, _SAVE)(atom)
+        _show(layer, where, step, new)
+    _trim(layer, max_bytes)
+    return True
+
+
+def _show(layer: Labels, where: Box, step: list[Atom], new: Values) -> None:
+    """Draw a box anew, and nothing else where napari lets us."""
+    private = (_DIRTY, _PARTIAL, _CACHES, _SLICE)
+    if not all(hasattr(layer, name) for name in private):
+        layer.refresh(extent=False)
+        return
+    labels = {atom[3] if len(atom) > 3 else None for atom in step}
+    shared = np.shares_memory(layer.data, getattr(layer, _SLICE).image.view)
+    if not shared and layer.contour == 0:
+        # The texture is a copy, and napari's own way to patch it takes one label.
+        if None in labels or len(labels) > 1:
+            layer.refresh(extent=False)
+            return
+        mask = new == next(iter(labels))
+        getattr(layer, _CACHES)(new, where, mask, next(iter(labels)))
+    getattr(layer, _DIRTY)(where)
+    getattr(layer, _PARTIAL)()
+
+
+def _trim(layer: Labels, max_bytes: int) -> None:
+    """Drop the oldest steps beyond the limit, but not the newest, and say so."""
+    steps = getattr(layer, _UNDO, None)
+    if steps is None:
+        return
+    held = history_bytes(layer)
+    dropped = 0
+    while held > max_bytes and len(steps) > 1:
+        held -= atoms_bytes(steps.popleft())
+        dropped += 1
+    if dropped:
+        what = "The oldest action" if dropped == 1 else f"The {dropped} oldest actions"
+        show_warning(
+            f"{what} on {layer.name!r} can no longer be undone: its history is limited "
+            f"to {max_bytes / 2**20:.3g} MB."
+        )
+
+
+def _copied(layer: Labels, name: str) -> Any:
+    value = getattr(layer, name, None)
+    return value.copy() if isinstance(value, deque | list) else value
+
+
+def _restore(layer: Labels, history: dict[str, Any]) -> None:
+    for name, value in history.items():
+        if hasattr(layer, name):
+            setattr(layer, name, value)

@@ -1,0 +1,126 @@
+"""Undo across layers: the last action first, whichever layer it touched."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from napari.layers import Labels
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from napari.components import ViewerModel
+
+    Action: TypeAlias = list[Labels]
+
+
+class Journal:
+    """Notes in which order the Labels layers of a viewer were edited.
+
+    Strokes of napari's own brush count like edits by `apply_edit`.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer or napari.components.ViewerModel
+        Whose layers are followed until `close`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari.components import ViewerModel
+    >>> viewer = ViewerModel()
+    >>> one, two = (viewer.add_labels(np.zeros((3, 3), np.uint8)) for _ in range(2))
+    >>> journal = Journal(viewer)
+    >>> one.paint((0, 0), 5)
+    >>> two.paint((1, 1), 7)
+    >>> journal.undo().name == two.name, journal.undo().name == one.name
+    (True, True)
+    >>> journal.undo() is None
+    True
+    """
+
+    def __init__(self, viewer: ViewerModel) -> None:
+        self._viewer = viewer
+        self._done: list[Action] = []
+        self._undone: list[Action] = []
+        self._group: Action | None = None
+        self._notes: dict[Labels, Callable[[Any], None]] = {}
+        viewer.layers.events.inserted.connect(self._follow)
+        viewer.layers.events.removed.connect(self._follow)
+        self._follow()
+
+    @contextmanager
+    def group(self) -> Iterator[None]:
+        """All edits inside are one action."""
+        if self._group is not None:
+            yield
+            return
+        self._group = []
+        try:
+            yield
+        finally:
+            action, self._group = self._group, None
+            if action:
+                self._done.append(action)
+
+    def undo(self) -> Labels | None:
+        """Undo the last action; return a layer that it touched, None without one."""
+        action = self._pop(self._done, "_undo_history")
+        for layer in reversed(action):
+            layer.undo()
+        return self._moved(action, self._undone)
+
+    def redo(self) -> Labels | None:
+        """Redo the action that was undone last."""
+        action = self._pop(self._undone, "_redo_history")
+        for layer in action:
+            layer.redo()
+        return self._moved(action, self._done)
+
+    def close(self) -> None:
+        """Let go of the viewer."""
+        self._viewer.layers.events.inserted.disconnect(self._follow)
+        self._viewer.layers.events.removed.disconnect(self._follow)
+        for layer, note in self._notes.items():
+            layer.events.paint.disconnect(note)
+        self._notes.clear()
+
+    def _pop(self, actions: list[Action], queue: str) -> Action:
+        """Take the last action of which something can still be undone."""
+        while actions:
+            # Steps may be gone: their layer was removed or got new data, or its
+            # history was too long.
+            action = [
+                layer
+                for layer in actions.pop()
+                if layer in self._viewer.layers and len(getattr(layer, queue, (0,)))
+            ]
+            if action:
+                return action
+        return []
+
+    def _moved(self, action: Action, to: list[Action]) -> Labels | None:
+        if not action:
+            return None
+        to.append(action)
+        return action[-1]
+
+    def _note(self, layer: Labels) -> None:
+        self._undone.clear()
+        if self._group is None:
+            self._done.append([layer])
+        else:
+            self._group.append(layer)
+
+    def _follow(self, event: object = None) -> None:
+        for layer in set(self._notes) - set(self._viewer.layers):
+            layer.events.paint.disconnect(self._notes.pop(layer))
+        for layer in self._viewer.layers:
+            if isinstance(layer, Labels) and layer not in self._notes:
+
+                def note(event: object, layer: Labels = layer) -> None:
+                    self._note(layer)
+
+                self._notes[layer] = note
+                layer.events.paint.connect(note)
