@@ -4,15 +4,39 @@ from napari_emseg.select.box import box
 from napari_emseg.select.color import by_class, color_range, grow_similar, similar, wand
 from napari_emseg.select.prepared import Prepared, prepare
 from napari_emseg.select.scribble import scribbles
+from napari_emseg.select.shape import (
+    border,
+    combine,
+    feather,
+    fill_holes,
+    grow,
+    harden,
+    invert,
+    largest,
+    remove_small,
+    shrink,
+    smooth,
+)
 
 __all__ = [
     "Prepared",
+    "border",
     "box",
     "by_class",
     "color_range",
+    "combine",
+    "feather",
+    "fill_holes",
+    "grow",
     "grow_similar",
+    "harden",
+    "invert",
+    "largest",
     "prepare",
+    "remove_small",
     "scribbles",
+    "shrink",
     "similar",
+    "smooth",
     "wand",
 ]
