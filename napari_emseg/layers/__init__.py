@@ -1,7 +1,8 @@
 """The one binding to napari layers, without Qt: results, edits, selections, undo."""
 
-from napari_emseg.layers.edits import HISTORY_BYTES, apply_edit, history_bytes
+from napari_emseg.layers.edits import HISTORY_BYTES, apply_edit, history_bytes, show
 from napari_emseg.layers.journal import Journal
+from napari_emseg.layers.plane import Plane, PlaneEdit, displayed_plane
 from napari_emseg.layers.results import (
     KEY,
     At,
@@ -10,9 +11,20 @@ from napari_emseg.layers.results import (
     displayed,
     image_data,
     is_result,
+    placement,
     prepare,
     spatial_shape,
     warm_up,
+)
+from napari_emseg.layers.selection import (
+    add_quietly,
+    add_selection,
+    as_labels,
+    coverage,
+    dress,
+    find_selection,
+    is_selection,
+    saved_selections,
 )
 
 __all__ = [
@@ -21,13 +33,26 @@ __all__ = [
     "At",
     "Journal",
     "Look",
+    "Plane",
+    "PlaneEdit",
+    "add_quietly",
+    "add_selection",
     "add_to",
     "apply_edit",
+    "as_labels",
+    "coverage",
     "displayed",
+    "displayed_plane",
+    "dress",
+    "find_selection",
     "history_bytes",
     "image_data",
     "is_result",
+    "is_selection",
+    "placement",
     "prepare",
+    "saved_selections",
+    "show",
     "spatial_shape",
     "warm_up",
 ]

@@ -9,7 +9,6 @@ import numpy as np
 from napari.utils.notifications import show_warning
 
 from napari_emseg.layers.atoms import (
-    Atom,
     Box,
     Values,
     atoms_bytes,
@@ -28,7 +27,7 @@ HISTORY_BYTES = 2**28
 _UNDO, _REDO, _STAGED = "_undo_history", "_redo_history", "_staged_history"
 _BLOCK, _SAVE = "_block_history", "_save_history"
 _DIRTY, _PARTIAL = "_accumulate_updated_slice", "_partial_labels_refresh"
-_CACHES, _SLICE = "_refresh_caches_from_region", "_slice"
+_SLICE = "_slice"
 
 
 class LabelEdit(Protocol):
@@ -199,26 +198,22 @@ def _write(layer: Labels, where: Box, old: Values, new: Values, max_bytes: int) 
         with layer.block_history():
             for atom in step:
                 getattr(layer, _SAVE)(atom)
-        _show(layer, where, step, new)
+        show(layer, where)
     _trim(layer, max_bytes)
     return True
 
 
-def _show(layer: Labels, where: Box, step: list[Atom], new: Values) -> None:
-    """Draw a box anew, and nothing else where napari lets us."""
-    private = (_DIRTY, _PARTIAL, _CACHES, _SLICE)
-    if not all(hasattr(layer, name) for name in private):
+def show(layer: Labels, where: Box) -> None:
+    """Draw a box of a layer anew after its data changed, and no more than needed."""
+    if not all(hasattr(layer, name) for name in (_DIRTY, _PARTIAL, _SLICE)):
         layer.refresh(extent=False)
         return
-    labels = {atom[3] if len(atom) > 3 else None for atom in step}
-    shared = np.shares_memory(layer.data, getattr(layer, _SLICE).image.view)
-    if not shared and layer.contour == 0:
-        # The texture is a copy, and napari's own way to patch it takes one label.
-        if None in labels or len(labels) > 1:
-            layer.refresh(extent=False)
-            return
-        mask = new == next(iter(labels))
-        getattr(layer, _CACHES)(new, where, mask, next(iter(labels)))
+    # Contours are made anew in any case. Without them the texture is the data
+    # themselves, or a copy that would have to be patched.
+    texture = getattr(layer, _SLICE).image.view
+    if layer.contour == 0 and not np.shares_memory(layer.data, texture):
+        layer.refresh(extent=False)
+        return
     getattr(layer, _DIRTY)(where)
     getattr(layer, _PARTIAL)()
 

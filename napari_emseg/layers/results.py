@@ -7,7 +7,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-from napari.layers import Image, Labels
+from napari.layers import Image, Labels, Layer
 from napari.utils.colormaps import DirectLabelColormap, label_colormap
 from napari.utils.transforms import Affine
 
@@ -136,9 +136,9 @@ def add_to(
             f"layer {replace.name!r} is not in this viewer, so it cannot be updated; "
             "leave out `replace` to get a new layer"
         )
-    labels, placement = _place(viewer, seg.labels, image_layer, at)
+    labels, place = _place(viewer, seg.labels, image_layer, at)
     look = look or prepare(seg)
-    attributes = placement | {"colormap": look.colormap, "features": look.features}
+    attributes = place | {"colormap": look.colormap, "features": look.features}
     note = {
         "version": version("napari-emseg"),
         "params": seg.params.model_dump(),
@@ -157,14 +157,14 @@ def add_to(
     return replace
 
 
-def displayed(viewer: ViewerModel, layer: Image) -> At:
+def displayed(viewer: ViewerModel, layer: Image | Labels) -> At:
     """Tell which part of a layer the viewer displays.
 
     Parameters
     ----------
     viewer : napari.Viewer or napari.components.ViewerModel
         Its sliders and its order of axes count.
-    layer : napari.layers.Image
+    layer : napari.layers.Image or Labels
         A layer of that viewer; of several scales, the finest counts.
 
     Returns
@@ -205,7 +205,7 @@ def displayed(viewer: ViewerModel, layer: Image) -> At:
     return tuple(at)
 
 
-def image_data(layer: Image, at: At | None = None) -> Any:
+def image_data(layer: Image | Labels, at: At | None = None) -> Any:
     """Return an image's finest data, or the part of it that `at` tells.
 
     Parameters
@@ -226,7 +226,7 @@ def image_data(layer: Image, at: At | None = None) -> Any:
     return data[tuple(slice(None) if index is None else index for index in at)]
 
 
-def spatial_shape(layer: Image) -> tuple[int, ...]:
+def spatial_shape(layer: Image | Labels) -> tuple[int, ...]:
     """Return the shape of a layer's finest data, without the axis of RGB."""
     return tuple(image_data(layer).shape[: layer.ndim])
 
@@ -234,6 +234,40 @@ def spatial_shape(layer: Image) -> tuple[int, ...]:
 def is_result(layer: object) -> bool:
     """Tell whether a layer was made by `add_to`."""
     return isinstance(layer, Labels) and KEY in layer.metadata
+
+
+def placement(layer: Layer, at: At) -> dict[str, Any]:
+    """Return the attributes of a layer that lies on a part of another.
+
+    Parameters
+    ----------
+    layer : napari.layers.Layer
+        Where the part is.
+    at : tuple of int or None
+        The part: for each axis the index of a slice, which is one pixel long in the
+        new layer, or None for the whole axis.
+
+    Returns
+    -------
+    dict
+        Scale, translation, rotation, shear, affine, units and axis labels.
+    """
+    to_physical = Affine(
+        scale=layer.scale,
+        translate=layer.translate,
+        rotate=layer.rotate,
+        shear=layer.shear,
+    )
+    return {
+        "scale": layer.scale,
+        "translate": to_physical([index or 0 for index in at]),
+        "rotate": layer.rotate,
+        "shear": layer.shear,
+        # The matrix, because two layers with one Affine object would move together.
+        "affine": np.array(layer.affine.affine_matrix),
+        "units": layer.units,
+        "axis_labels": layer.axis_labels,
+    }
 
 
 def _place(
@@ -257,23 +291,7 @@ def _place(
             f"shape {shape}, nor its displayed part; give the layer of the segmented "
             "image, and `at` if only a slice of it was segmented"
         )
-    to_physical = Affine(
-        scale=image_layer.scale,
-        translate=image_layer.translate,
-        rotate=image_layer.rotate,
-        shear=image_layer.shear,
-    )
-    placement = {
-        "scale": image_layer.scale,
-        "translate": to_physical([index or 0 for index in at]),
-        "rotate": image_layer.rotate,
-        "shear": image_layer.shear,
-        # The matrix, because two layers with one Affine object would move together.
-        "affine": np.array(image_layer.affine.affine_matrix),
-        "units": image_layer.units,
-        "axis_labels": image_layer.axis_labels,
-    }
-    return np.expand_dims(labels, sliced).copy(), placement
+    return np.expand_dims(labels, sliced).copy(), placement(image_layer, at)
 
 
 def _renew(layer: Labels, labels: NDArray[np.unsignedinteger]) -> None:

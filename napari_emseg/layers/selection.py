@@ -1,0 +1,155 @@
+"""The selection as a layer of its own, which napari's brush edits too."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.layers import Labels
+from napari.utils.colormaps import DirectLabelColormap
+
+from napari_emseg.layers.results import placement, spatial_shape
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+    from napari.layers import Image
+    from numpy.typing import NDArray
+
+    from napari_emseg.layers.plane import Plane
+
+NAME = "selection"
+# Key of our entry in the metadata of the selection and of saved ones.
+MARK = "emseg selection"
+CURRENT, SAVED = "current", "saved"
+FULL = 255  # the label of a pixel that is all selected
+COLOR = (0.0, 0.9, 1.0)
+# A contour is drawn on planes of up to as many pixels: napari takes long to find
+# that of more, and a line of one pixel would not be seen there.
+CONTOUR_PIXELS = 2**21
+
+
+def find_selection(viewer: ViewerModel, like: Image | Labels) -> Labels | None:
+    """Return the selection that lies on a layer, None if there is none."""
+    for layer in viewer.layers:
+        if _kind(layer) == CURRENT and _fits(layer, like):
+            return layer
+    return None
+
+
+def add_selection(
+    viewer: ViewerModel, like: Image | Labels, *, name: str = NAME, kind: str = CURRENT
+) -> Labels:
+    """Add an empty selection that lies on a layer; the active layer stays active.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer or napari.components.ViewerModel
+        Where the layer goes.
+    like : napari.layers.Image or napari.layers.Labels
+        Gives shape and place.
+    name : str, optional
+        Of the new layer.
+    kind : {"current", "saved"}, optional
+        Whether it is the selection, or one that is kept for later.
+
+    Returns
+    -------
+    napari.layers.Labels
+        Of type uint8: label 255 is selected, 0 is not, and labels between are
+        coverage in 255ths, as of feathered selections.
+    """
+    shape = spatial_shape(like)
+    layer = Labels(
+        np.zeros(shape, np.uint8),
+        name=name,
+        colormap=_colormap(),
+        metadata={MARK: kind},
+        opacity=1.0,
+        **placement(like, (None,) * len(shape)),
+    )
+    layer.selected_label = FULL
+    add_quietly(viewer, layer)
+    return layer
+
+
+def add_quietly(viewer: ViewerModel, layer: Labels) -> None:
+    """Add a layer on top; what is active and selected stays so."""
+    chosen, active = set(viewer.layers.selection), viewer.layers.selection.active
+    viewer.add_layer(layer)
+    viewer.layers.selection.clear()
+    viewer.layers.selection.update(chosen)
+    viewer.layers.selection.active = active
+
+
+def saved_selections(viewer: ViewerModel, like: Image | Labels) -> list[Labels]:
+    """Return the selections kept for later that lie on a layer."""
+    return [
+        layer for layer in viewer.layers if _kind(layer) == SAVED and _fits(layer, like)
+    ]
+
+
+def is_selection(layer: object) -> bool:
+    """Tell whether a layer is a selection, and not labels of classes."""
+    return _kind(layer) is not None
+
+
+def coverage(plane: Plane) -> NDArray[Any]:
+    """Read the plane of a selection layer.
+
+    Returns
+    -------
+    (Y, X) ndarray of bool, or of float32 if some of it is soft
+        An own copy.
+    """
+    values = np.asarray(plane.data())
+    if bool(((values == 0) | (values == FULL)).all()):
+        return values == FULL
+    return values * np.float32(1 / FULL)
+
+
+def as_labels(selection: NDArray[Any]) -> NDArray[np.uint8]:
+    """Write a mask or a coverage in the labels of a selection layer.
+
+    Examples
+    --------
+    >>> as_labels(np.array([True, False])).tolist()
+    [255, 0]
+    >>> as_labels(np.array([0.5, 1.0])).tolist()
+    [128, 255]
+    """
+    if selection.dtype == bool:
+        return selection.view(np.uint8) * np.uint8(FULL)
+    return np.rint(selection * FULL).astype(np.uint8)
+
+
+def dress(layer: Labels, *, soft: bool, tinted: bool = False) -> None:
+    """Draw a selection as an outline; as a tint if it is soft, or very large."""
+    rows, columns = sorted(layer.data.shape)[-2:]
+    tint = tinted or soft or rows * columns > CONTOUR_PIXELS
+    opacity = 0.5 if tint else 1.0
+    if layer.contour == int(tint):
+        layer.contour = 1 - int(tint)
+    if layer.opacity != opacity:
+        layer.opacity = opacity
+
+
+def _kind(layer: object) -> str | None:
+    return layer.metadata.get(MARK) if isinstance(layer, Labels) else None
+
+
+def _fits(layer: Labels, like: Image | Labels) -> bool:
+    shape = spatial_shape(like)
+    if layer.data.shape != shape:
+        return False
+    corners = np.vstack([np.zeros(len(shape)), np.diag(np.array(shape, float))])
+    return all(
+        np.allclose(layer.data_to_world(corner), like.data_to_world(corner))
+        for corner in corners
+    )
+
+
+def _colormap() -> DirectLabelColormap:
+    colors: dict[int | None, Any] = {None: "transparent", 0: "transparent"}
+    for label in range(1, FULL + 1):
+        colors[label] = np.array([*COLOR, label / FULL], np.float32)
+    return DirectLabelColormap(color_dict=colors)
