@@ -7,6 +7,7 @@ import time
 import numpy as np
 import pytest
 from scipy.cluster.hierarchy import is_valid_linkage
+from scipy.linalg import eigh
 from scipy.ndimage import gaussian_filter
 from skimage.color import rgb2lab
 from skimage.data import astronaut
@@ -184,6 +185,7 @@ def test_pixels_outside_get_zero() -> None:
     tree = hierarchy(image, valid=valid)
     for labels in (tree.cut(), tree.cut(n_regions=3), tree.cut(level=0)):
         assert np.array_equal(labels > 0, valid)
+    assert tree.cut(level=1).max() == 1
     # Left and right of the bar, and the square that touches neither.
     three = tree.cut(n_regions=3)
     assert len(np.unique(three[10:35, 5:38])) == 1
@@ -246,6 +248,8 @@ def test_comparable_does_not_mind_scale_or_offset() -> None:
     np.testing.assert_allclose(
         comparable(image * 1e-6 + 3), comparable(image), atol=1e-3
     )
+    low, high = np.percentile(comparable(image)[..., 0], (1, 99))
+    assert high - low == pytest.approx(80, rel=1e-4)
     many = comparable(np.random.default_rng(0).random((20, 30, 7)))
     assert many.shape == (20, 30, 3)
     covariance = np.cov(many.reshape(-1, 3).T)
@@ -337,6 +341,20 @@ def test_spectral_embedding_parts_what_hangs_together_weakly() -> None:
     first = place[:, 0]
     assert np.ptp(first[:3]) < 0.1 * abs(first[3] - first[2])
     assert (np.sign(first[:3]) == -np.sign(first[3:])).all()
+
+
+def test_spectral_embedding_equals_the_generalised_eigenvectors() -> None:
+    rng = np.random.default_rng(3)
+    pairs = np.array([[0, 1], [1, 2], [2, 3], [0, 3], [1, 3]])
+    likeness, area = rng.random(5), rng.random(4)
+    matrix = np.zeros((4, 4))
+    matrix[tuple(pairs.T)] = likeness
+    matrix += matrix.T
+    share = area / area.sum()
+    values, vectors = eigh(np.diag(matrix.sum(0)) - matrix, np.diag(share))
+    expected = vectors[:, 1:] * np.sqrt(values[1] / values[1:])
+    place = spectral(pairs, likeness, area)
+    np.testing.assert_allclose(np.abs(place), np.abs(expected), atol=1e-6)
 
 
 def test_weights_matter(photo: np.ndarray) -> None:
