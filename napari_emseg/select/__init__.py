@@ -2,6 +2,15 @@
 
 from napari_emseg.select.box import box
 from napari_emseg.select.color import by_class, color_range, grow_similar, similar, wand
+from napari_emseg.select.outline import (
+    ellipse,
+    lasso,
+    polygon,
+    rectangle,
+    region_at,
+    scissors,
+    scissors_path,
+)
 from napari_emseg.select.prepared import Prepared, prepare
 from napari_emseg.select.scribble import scribbles
 from napari_emseg.select.shape import (
@@ -25,6 +34,7 @@ __all__ = [
     "by_class",
     "color_range",
     "combine",
+    "ellipse",
     "feather",
     "fill_holes",
     "grow",
@@ -32,8 +42,14 @@ __all__ = [
     "harden",
     "invert",
     "largest",
+    "lasso",
+    "polygon",
     "prepare",
+    "rectangle",
+    "region_at",
     "remove_small",
+    "scissors",
+    "scissors_path",
     "scribbles",
     "shrink",
     "similar",
