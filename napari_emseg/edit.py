@@ -1,0 +1,198 @@
+"""An edit of labels as a value, and what every edit respects."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_emseg.select.pieces import bounding_box, hard_mask
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from numpy.typing import ArrayLike, NDArray
+
+    from napari_emseg.engine.features import BoolArray
+
+    Labels = NDArray[np.integer[Any]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Edit:
+    """New labels for a box of an image.
+
+    Attributes
+    ----------
+    where : tuple of slice
+        The smallest box that holds all changed pixels; empty if there are none.
+    labels : (…) ndarray of int
+        What the box shall hold, read-only, of the type of the labels.
+
+    Examples
+    --------
+    >>> from napari_emseg.regions import fill
+    >>> labels = np.array([[1, 1, 2], [1, 1, 2]], np.uint8)
+    >>> edit = fill(labels, labels == 2, 3)
+    >>> edit.where
+    (slice(0, 2, None), slice(2, 3, None))
+    >>> after = edit.apply(labels)
+    >>> after
+    array([[1, 1, 3],
+           [1, 1, 3]], dtype=uint8)
+    >>> bool((edit.inverse(labels).apply(after) == labels).all())
+    True
+    """
+
+    where: tuple[slice, ...]
+    labels: Labels
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing changes."""
+        return self.labels.size == 0
+
+    def apply(self, labels: ArrayLike) -> Labels:
+        """Give a copy of the labels with the edit made."""
+        out = np.array(labels)
+        out[self.where] = self.labels
+        return out
+
+    def inverse(self, labels: ArrayLike) -> Edit:
+        """Give the edit that brings these labels back once this one is made."""
+        old = np.array(np.asarray(labels)[self.where])
+        old.flags.writeable = False
+        return Edit(self.where, old)
+
+
+def free_labels(
+    labels: ArrayLike, count: int = 1, *, locked: Iterable[int] = ()
+) -> list[int]:
+    """Find numbers for new classes: those after the largest, else unused smaller ones.
+
+    Locked numbers are not free, used or not.
+
+    Raises
+    ------
+    ValueError
+        If the labels' type has not so many left.
+
+    Examples
+    --------
+    >>> free_labels([[1, 4]], 2)
+    [5, 6]
+    >>> free_labels(np.array([[1, 255]], np.uint8), 2)
+    [2, 3]
+    """
+    given = as_labels(labels)
+    most = int(np.iinfo(given.dtype).max)
+    taken = {int(label) for label in locked}
+    top = max(int(given.max(initial=0)), 0, *taken)
+    if top + count <= most:
+        return list(range(top + 1, top + 1 + count))
+    used = taken.union(present(given))
+    found = []
+    for number in range(1, min(most, len(used) + count) + 1):
+        if number not in used:
+            found.append(number)
+        if len(found) == count:
+            return found
+    raise ValueError(
+        f"{count} new label(s) are needed, but of type {given.dtype} only {len(found)} "
+        "are left; convert the labels to a larger type, or merge some"
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Target:
+    """Where an edit may change something.
+
+    Attributes
+    ----------
+    whole : (…) ndarray of int
+        All labels.
+    box : tuple of slice
+        The part that is looked at.
+    labels : ndarray of int
+        The labels of this part.
+    free : ndarray of bool
+        Pixels of it that may change.
+    locked : tuple of int
+        Labels that may neither lose nor gain a pixel.
+    """
+
+    whole: Labels
+    box: tuple[slice, ...]
+    labels: Labels
+    free: BoolArray
+    locked: tuple[int, ...]
+
+    @classmethod
+    def of(
+        cls,
+        labels: ArrayLike,
+        selection: ArrayLike | None,
+        locked: Iterable[int],
+        reach: int | None = 0,
+    ) -> Target:
+        """Look at labels in a box that holds the selection and `reach` around it."""
+        whole = as_labels(labels)
+        box = tuple(slice(0, length) for length in whole.shape)
+        mask = None
+        if selection is not None:
+            mask = hard_mask(selection, whole.shape)
+            if reach is not None:
+                box = bounding_box(mask, reach)
+                mask = mask[box]
+        part = whole[box]
+        fixed = tuple(sorted({int(label) for label in locked}))
+        free = np.ones(part.shape, bool) if mask is None else mask
+        if fixed:
+            free = free & ~np.isin(part, fixed)
+        return cls(whole, box, part, free, fixed)
+
+    def check(self, label: int) -> None:
+        """Reject a label that cannot be given."""
+        bounds = np.iinfo(self.whole.dtype)
+        if label in self.locked:
+            raise ValueError(
+                f"label {label} is locked, so it can neither lose nor gain a pixel; "
+                "unlock it first"
+            )
+        if not bounds.min <= label <= bounds.max:
+            raise ValueError(
+                f"label {label} does not fit labels of type {self.whole.dtype}, which "
+                f"hold {bounds.min} to {bounds.max}"
+            )
+
+    def edit(self, new: NDArray[Any]) -> Edit:
+        """Make the edit that brings `new` to where it is allowed."""
+        changed = self.free & (new != self.labels)
+        inner = bounding_box(changed)
+        made = np.where(changed[inner], new[inner], self.labels[inner])
+        made = made.astype(self.whole.dtype)
+        made.flags.writeable = False
+        if made.size == 0:
+            return Edit(inner, made)
+        box = tuple(
+            slice(outer.start + part.start, outer.start + part.stop)
+            for outer, part in zip(self.box, inner, strict=True)
+        )
+        return Edit(box, made)
+
+
+def as_labels(labels: ArrayLike) -> Labels:
+    """Check labels: integers with at least Y and X."""
+    given = np.asarray(labels)
+    if given.dtype.kind not in "ui" or given.ndim < 2:
+        raise ValueError(
+            f"labels have shape {given.shape} and type {given.dtype}, but integers "
+            "with at least Y and X are needed"
+        )
+    return given
+
+
+def present(labels: Labels) -> list[int]:
+    """List the labels that occur, rising."""
+    return [int(label) for label in np.unique(labels)]

@@ -1,0 +1,350 @@
+"""Edits of labels as values: what would change, and to what.
+
+Each function looks at labels and gives an `Edit`; nothing is written. Labels that are
+``locked`` neither lose nor gain a pixel, and pixels outside ``selection`` stay.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_emseg.edit import Edit as Edit
+from napari_emseg.edit import Target, present
+from napari_emseg.edit import free_labels as free_labels
+from napari_emseg.parts import PARTS, absorb, majority
+from napari_emseg.select.pieces import bounding_box
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from numpy.typing import ArrayLike, NDArray
+
+    Labels = NDArray[np.integer[Any]]
+
+
+def fill(
+    labels: ArrayLike, selection: ArrayLike, label: int, *, locked: Iterable[int] = ()
+) -> Edit:
+    """Give the selected pixels a label; 0 erases.
+
+    Parameters
+    ----------
+    labels : (…) array_like of int
+    selection : (…) array_like of bool or float
+        Of a soft one, pixels of at least half coverage.
+    label : int
+        The new label.
+    locked : iterable of int, optional
+        Labels whose pixels stay what they are.
+
+    Returns
+    -------
+    Edit
+
+    Raises
+    ------
+    ValueError
+        If the label is locked or does not fit the labels' type, or shapes differ.
+
+    Examples
+    --------
+    >>> labels = np.array([[1, 2, 3]])
+    >>> fill(labels, labels > 1, 9, locked=[3]).apply(labels)
+    array([[1, 9, 3]])
+    """
+    target = Target.of(labels, selection, locked)
+    target.check(label)
+    return target.edit(np.full_like(target.labels, label))
+
+
+def new_class(
+    labels: ArrayLike, selection: ArrayLike, *, locked: Iterable[int] = ()
+) -> Edit:
+    """Make the selected pixels a class of their own, numbered by `free_labels`.
+
+    Examples
+    --------
+    >>> labels = np.array([[1, 2, 2]])
+    >>> new_class(labels, [[0, 0, 1]]).apply(labels)
+    array([[1, 2, 3]])
+    """
+    fixed = tuple(locked)
+    return fill(labels, selection, free_labels(labels, locked=fixed)[0], locked=fixed)
+
+
+def merge(
+    labels: ArrayLike,
+    members: Iterable[int],
+    into: int | None = None,
+    *,
+    selection: ArrayLike | None = None,
+    locked: Iterable[int] = (),
+) -> Edit:
+    """Join several labels to one.
+
+    Parameters
+    ----------
+    labels, selection, locked
+        As for `fill`; by default everything is selected.
+    members : iterable of int
+        The labels to join; locked ones stay.
+    into : int, optional
+        The label that they become; the first member by default.
+
+    Returns
+    -------
+    Edit
+
+    Raises
+    ------
+    ValueError
+        If there is no member, or `into` is locked.
+
+    Examples
+    --------
+    >>> labels = np.array([[1, 2, 3]])
+    >>> merge(labels, [1, 3]).apply(labels)
+    array([[1, 2, 1]])
+    """
+    wanted = [*members]
+    if not wanted:
+        raise ValueError("merge got no labels; pass two or more")
+    target = Target.of(labels, selection, locked)
+    number = wanted[0] if into is None else into
+    target.check(number)
+    joined = np.isin(target.labels, wanted)
+    return target.edit(np.where(joined, number, target.labels))
+
+
+def split(
+    labels: ArrayLike,
+    label: int,
+    method: str = "components",
+    *,
+    image: ArrayLike | None = None,
+    n_parts: int | None = None,
+    min_size: int = 1,
+    selection: ArrayLike | None = None,
+    locked: Iterable[int] = (),
+    **options: Any,
+) -> Edit:
+    """Take a label apart: its largest part keeps the number, others get new ones.
+
+    Parameters
+    ----------
+    labels, selection, locked
+        As for `merge`. Only selected pixels are taken apart.
+    label : int
+        The label.
+    method : {"components", "classes", "watershed"}, optional
+        Into connected pieces; into classes of color, found by EM inside the label
+        alone; or at its narrow places, by the watershed of the distance to the outline.
+    image : (…) or (…, C) array_like, optional
+        The image, for "classes".
+    n_parts : int, optional
+        Number of classes (2 by default), or the most parts of the watershed.
+    min_size : int, optional
+        Parts of fewer pixels keep the number.
+    **options
+        For "classes" those of `napari_emseg.segment`; for "watershed" ``depth``, how
+        many pixels narrower than both its sides a place must be (1 by default).
+
+    Returns
+    -------
+    Edit
+
+    Raises
+    ------
+    ValueError
+        If the label is locked, the image missing, or there are too many parts.
+
+    References
+    ----------
+    F. Meyer, "Topographic distance and watershed lines", Signal Process. 38, 1994.
+
+    Examples
+    --------
+    >>> labels = np.array([[1, 1, 2, 1]])
+    >>> split(labels, 1).apply(labels)
+    array([[1, 1, 2, 3]])
+    """
+    target = Target.of(labels, selection, locked)
+    target.check(label)
+    inside = target.free & (target.labels == label)
+    box = bounding_box(inside)
+    if method not in PARTS:
+        raise ValueError(
+            f"method={method!r} is unknown; pass one of {', '.join(PARTS)}"
+        )
+    if not inside.any():
+        return target.edit(target.labels)
+    within = inside[box]
+    part = tuple(
+        slice(outer.start + inner.start, outer.start + inner.stop)
+        for outer, inner in zip(target.box, box, strict=True)
+    )
+    found = PARTS[method](within, part, target.whole.shape, image, n_parts, options)
+    at, size = np.unique(found[within], return_inverse=True, return_counts=True)[1:]
+    keeps = size < min_size
+    keeps[size.argmax()] = True
+    names = np.full(len(size), label)
+    count = int((~keeps).sum())
+    names[~keeps] = free_labels(target.whole, count, locked=target.locked)
+    new = target.labels.copy()
+    new[inside] = names[at]
+    return target.edit(new)
+
+
+def absorb_small(
+    labels: ArrayLike,
+    min_size: int,
+    *,
+    selection: ArrayLike | None = None,
+    locked: Iterable[int] = (),
+) -> Edit:
+    """Let small connected pieces join the neighbor with the longest common outline.
+
+    Parameters
+    ----------
+    labels, selection, locked
+        As for `merge`. The size of a piece is that of all its pixels, selected or not.
+    min_size : int
+        Pieces of fewer pixels are absorbed, smallest first. Label 0 is not absorbed,
+        and does not absorb; a piece without other neighbors stays.
+
+    Returns
+    -------
+    Edit
+
+    Examples
+    --------
+    >>> labels = np.array([[1, 1, 1], [1, 2, 3], [3, 3, 3]])
+    >>> absorb_small(labels, 2).apply(labels)
+    array([[1, 1, 1],
+           [1, 1, 3],
+           [3, 3, 3]])
+    """
+    target = Target.of(labels, selection, locked, reach=None)
+    fixed = np.isin(target.labels, [0, *target.locked])
+    return target.edit(absorb(target.labels, fixed, min_size))
+
+
+def smooth_boundaries(
+    labels: ArrayLike,
+    radius: float,
+    *,
+    selection: ArrayLike | None = None,
+    locked: Iterable[int] = (),
+) -> Edit:
+    """Round the outlines of all labels off: each pixel joins the majority around it.
+
+    Parameters
+    ----------
+    labels, selection, locked
+        As for `merge`. Label 0 takes part unless it is locked.
+    radius : float
+        Standard deviation in pixels of the Gaussian that weighs the votes: details
+        smaller than this vanish.
+
+    Returns
+    -------
+    Edit
+
+    Raises
+    ------
+    ValueError
+        If the radius is not positive.
+
+    Examples
+    --------
+    >>> labels = np.full((9, 9), 1)
+    >>> labels[:, 5:] = labels[4, 2] = 2
+    >>> smooth_boundaries(labels, 1).apply(labels)[4]
+    array([1, 1, 1, 1, 1, 2, 2, 2, 2])
+    """
+    if not (np.isfinite(radius) and radius > 0):
+        raise ValueError(f"radius={radius}, but a positive number of pixels is needed")
+    target = Target.of(labels, selection, locked, reach=int(np.ceil(4 * radius)))
+    return target.edit(majority(target.labels, radius, target.locked))
+
+
+def renumber(
+    labels: ArrayLike,
+    numbers: Mapping[int, int] | None = None,
+    *,
+    locked: Iterable[int] = (),
+) -> Edit:
+    """Give labels other numbers.
+
+    Parameters
+    ----------
+    labels, locked
+        As for `fill`.
+    numbers : mapping of int to int, optional
+        New number of each label; labels that it does not name keep theirs. By default
+        1, 2, 3… in the old order, without gaps; locked numbers are left out, and 0
+        stays.
+
+    Returns
+    -------
+    Edit
+
+    Raises
+    ------
+    ValueError
+        If two labels would get one number, or one is locked.
+
+    Examples
+    --------
+    >>> labels = np.array([[5, 0, 9, 3]])
+    >>> renumber(labels).apply(labels)
+    array([[2, 0, 3, 1]])
+    >>> renumber(labels, {5: 9, 9: 5}).apply(labels)
+    array([[9, 0, 5, 3]])
+    """
+    target = Target.of(labels, None, locked)
+    old = present(target.labels)
+    if numbers is None:
+        moved = [n for n in old if n != 0 and n not in target.locked]
+        kept = set(target.locked)
+        room = (n for n in range(1, len(moved) + len(kept) + 1) if n not in kept)
+        numbers = dict(zip(moved, room, strict=False))
+    new = [int(numbers.get(n, n)) for n in old]
+    for before, after in zip(old, new, strict=True):
+        if before != after:
+            target.check(before)
+            target.check(after)
+    if len(set(new)) < len(new):
+        twice = sorted({n for n in new if new.count(n) > 1})
+        raise ValueError(
+            f"numbers would give {twice} to several labels at once; use merge for this"
+        )
+    table = np.array(new, target.labels.dtype)
+    return target.edit(table[np.searchsorted(old, target.labels)])
+
+
+def swap(
+    labels: ArrayLike,
+    a: int,
+    b: int,
+    *,
+    selection: ArrayLike | None = None,
+    locked: Iterable[int] = (),
+) -> Edit:
+    """Exchange two labels.
+
+    Examples
+    --------
+    >>> labels = np.array([[1, 2, 3]])
+    >>> swap(labels, 1, 3).apply(labels)
+    array([[3, 2, 1]])
+    """
+    target = Target.of(labels, selection, locked)
+    target.check(a)
+    target.check(b)
+    new = target.labels.copy()
+    new[target.labels == a] = b
+    new[target.labels == b] = a
+    return target.edit(new)
