@@ -1,0 +1,151 @@
+"""Changes of a picture inside a selection; the picture itself stays as it is.
+
+Each function gives a new image of the same shape and type. ``selection`` is bool or
+coverage 0..1, by which old and new are blended; None selects everything. Alpha stays.
+``channel_axis`` and ``rgb`` are those of `napari_emseg.segment`. Values of integers
+are rounded and clipped to their type, those of float RGB to [0, 1].
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+
+from napari_emseg.blend import Canvas, check_range
+from napari_emseg.cutout import cut_out as cut_out
+from napari_emseg.engine.features import convert
+from napari_emseg.filters import blur as blur
+from napari_emseg.filters import inpaint as inpaint
+from napari_emseg.filters import sharpen as sharpen
+from napari_emseg.select import color_range
+from napari_emseg.select.pointing import check_colors
+from napari_emseg.tones import brightness_contrast as brightness_contrast
+from napari_emseg.tones import curves as curves
+from napari_emseg.tones import fill as fill
+from napari_emseg.tones import levels as levels
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+    from napari_emseg.engine.features import FloatArray
+
+
+def hue_saturation(
+    image: ArrayLike,
+    selection: ArrayLike | None = None,
+    *,
+    hue: float = 0.0,
+    saturation: float = 0.0,
+    lightness: float = 0.0,
+    rgb: bool | None = None,
+) -> NDArray[Any]:
+    """Turn hues, and change how saturated and how light colors are.
+
+    Parameters
+    ----------
+    hue : float, optional
+        Degrees; 120 turns red into green.
+    saturation, lightness : float, optional
+        -1..1: -1 is grey, or black; 1 is twice as saturated, or white.
+
+    Examples
+    --------
+    >>> red = np.full((1, 1, 3), (200, 0, 0), np.uint8)
+    >>> hue_saturation(red, hue=120)[0, 0].tolist()
+    [0, 200, 0]
+    """
+    check_range("saturation", saturation, -1, 1)
+    check_range("lightness", lightness, -1, 1)
+    check_range("hue", hue, -360, 360)
+    canvas = Canvas.of(image, selection, channel_axis=None, rgb=rgb)
+    canvas.need_rgb("hue_saturation")
+
+    def change(x: FloatArray, _: Any) -> FloatArray:
+        hls = _recode(x, cv2.COLOR_RGB2HLS)
+        hls[..., 0] = (hls[..., 0] + hue) % 360
+        toward = np.float32(lightness > 0)
+        hls[..., 1] += abs(lightness) * (toward - hls[..., 1])
+        hls[..., 2] = np.clip(hls[..., 2] * (1 + saturation), 0, 1)
+        return _recode(hls, cv2.COLOR_HLS2RGB)
+
+    return canvas.change(change)
+
+
+def desaturate(
+    image: ArrayLike,
+    selection: ArrayLike | None = None,
+    *,
+    amount: float = 1.0,
+    rgb: bool | None = None,
+) -> NDArray[Any]:
+    """Take color away and keep the lightness L of Lab.
+
+    Parameters
+    ----------
+    amount : float, optional
+        0..1; 1 leaves grey.
+
+    Examples
+    --------
+    >>> red = np.full((1, 1, 3), (200, 0, 0), np.uint8)
+    >>> desaturate(red)[0, 0].tolist()
+    [98, 98, 98]
+    """
+    check_range("amount", amount, 0, 1)
+    canvas = Canvas.of(image, selection, channel_axis=None, rgb=rgb)
+    canvas.need_rgb("desaturate")
+
+    def change(x: FloatArray, _: Any) -> FloatArray:
+        lab = _recode(x, cv2.COLOR_RGB2LAB)
+        lab[..., 1:] *= np.float32(1 - amount)
+        return _recode(lab, cv2.COLOR_LAB2RGB)
+
+    return canvas.change(change)
+
+
+def replace_color(
+    image: ArrayLike,
+    selection: ArrayLike | None = None,
+    *,
+    color: ArrayLike,
+    by: ArrayLike,
+    tolerance: float = 20.0,
+    rgb: bool | None = None,
+) -> NDArray[Any]:
+    """Give pixels of one color another one; shades and texture stay.
+
+    Parameters
+    ----------
+    color, by : (3,) array_like
+        Old and new color in the units of the image.
+    tolerance : float, optional
+        ΔE up to which a pixel counts as of the old color, with a soft end as of
+        `napari_emseg.select.color_range`.
+
+    Examples
+    --------
+    >>> red = np.full((1, 1, 3), (200, 0, 0), np.uint8)
+    >>> replace_color(red, color=(200, 0, 0), by=(0, 0, 200))[0, 0].tolist()
+    [0, 0, 200]
+    """
+    canvas = Canvas.of(image, selection, channel_axis=None, rgb=rgb)
+    canvas.need_rgb("replace_color")
+    check_colors(by, canvas.picture)
+    weight = color_range(image, colors=color, tolerance=tolerance, soft=True, rgb=True)
+    lab = convert(canvas.unit([color, by]), "lab")
+    shift = lab[1] - lab[0]
+
+    def change(x: FloatArray, window: Any) -> FloatArray:
+        found = _recode(x, cv2.COLOR_RGB2LAB)
+        return _recode(
+            found + weight[window][..., np.newaxis] * shift, cv2.COLOR_LAB2RGB
+        )
+
+    return canvas.change(change)
+
+
+def _recode(x: FloatArray, code: int) -> FloatArray:
+    flat = np.ascontiguousarray(x, np.float32).reshape(1, -1, 3)
+    return np.asarray(cv2.cvtColor(flat, code), np.float32).reshape(x.shape)
