@@ -340,9 +340,9 @@ class TestJournal:
         apply_edit(two, whole(np.ones((6, 6), int)))
         one.fill((5, 5), 4)
         ends = [layer.data.copy() for layer in pair]
-        assert [journal.undo() for _ in range(4)] == [one, two, one, None]
+        assert [journal.undo() for _ in range(4)] == [[one], [two], [one], []]
         assert not any(layer.data.any() for layer in pair)
-        assert [journal.redo() for _ in range(4)] == [one, two, one, None]
+        assert [journal.redo() for _ in range(4)] == [[one], [two], [one], []]
         for layer, end in zip(pair, ends, strict=True):
             np.testing.assert_array_equal(layer.data, end)
 
@@ -356,12 +356,22 @@ class TestJournal:
         journal.redo()
         assert all(layer.data.all() for layer in pair)
 
+    def test_group_that_fails_is_undone(self, journal, pair):
+        one, two = pair
+        two.paint((1, 1), 3)
+        start = two.data.copy()
+        with pytest.raises(ValueError, match="does not fit"), journal.group():
+            apply_edit(one, whole(np.ones((6, 6), int)))
+            apply_edit(two, whole(np.ones((9, 9), int)))
+        assert not one.data.any()
+        np.testing.assert_array_equal(two.data, start)
+
     def test_new_action_ends_redo(self, journal, pair):
         one, two = pair
         one.paint((1, 1), 3)
         journal.undo()
         two.paint((1, 1), 3)
-        assert journal.redo() is None
+        assert journal.redo() == []
 
     def test_layers_come_and_go(self, journal, viewer, pair):
         one, two = pair
@@ -370,10 +380,10 @@ class TestJournal:
         late = viewer.add_labels(np.zeros((6, 6), np.uint8))
         late.paint((1, 1), 3)
         viewer.layers.remove(two)
-        assert [journal.undo() for _ in range(3)] == [late, one, None]
+        assert [journal.undo() for _ in range(3)] == [[late], [one], []]
 
     def test_closed_it_notes_nothing(self, viewer, pair):
         journal = Journal(viewer)
         journal.close()
         pair[0].paint((1, 1), 3)
-        assert journal.undo() is None
+        assert journal.undo() == []

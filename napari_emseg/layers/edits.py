@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 # What the undo history of a layer may hold.
 HISTORY_BYTES = 2**28
 # Names of napari's that are private, so each is looked for before it is used.
-_UNDO, _REDO, _STAGED = "_undo_history", "_redo_history", "_staged_history"
+UNDO, _REDO, _STAGED = "_undo_history", "_redo_history", "_staged_history"
 _BLOCK, _SAVE = "_block_history", "_save_history"
 _DIRTY, _PARTIAL = "_accumulate_updated_slice", "_partial_labels_refresh"
 _SLICE = "_slice"
@@ -35,7 +35,7 @@ class LabelEdit(Protocol):
 
     @property
     def where(self) -> tuple[slice, ...]:
-        """The box, one slice of pixels for each axis."""
+        """One slice of pixels for each axis."""
 
     @property
     def labels(self) -> NDArray[Any]:
@@ -99,7 +99,7 @@ def apply_edit(
         for part, box in zip(where, inner, strict=True)
     )
     old = data[where].copy()
-    history = {name: _copied(layer, name) for name in (_UNDO, _REDO, _STAGED, _BLOCK)}
+    history = {name: _copied(layer, name) for name in (UNDO, _REDO, _STAGED, _BLOCK)}
     try:
         return _write(layer, where, old, new, max_bytes)
     except BaseException:
@@ -111,7 +111,7 @@ def apply_edit(
 
 def history_bytes(layer: Labels) -> int:
     """Bytes that the undo and redo steps of a layer hold."""
-    steps = [*getattr(layer, _UNDO, ()), *getattr(layer, _REDO, ())]
+    steps = [*getattr(layer, UNDO, ()), *getattr(layer, _REDO, ())]
     return sum(map(atoms_bytes, steps))
 
 
@@ -154,10 +154,10 @@ def _fit(layer: Labels, edit: LabelEdit) -> tuple[Box, Values]:
         If the box lies outside, or the layer's type cannot hold the labels.
     """
     data, new = layer.data, np.asarray(edit.labels)
-    box = [
+    bounds = [
         part.indices(size) for part, size in zip(edit.where, data.shape, strict=False)
     ]
-    shape = tuple(stop - start for start, stop, _ in box)
+    shape = tuple(stop - start for start, stop, _ in bounds)
     stated = tuple(part.stop for part in edit.where)
     outside = any(
         stop is not None and stop > size
@@ -178,12 +178,12 @@ def _fit(layer: Labels, edit: LabelEdit) -> tuple[Box, Values]:
                 f"type {data.dtype} of layer {layer.name!r}; convert the layer to a "
                 "larger type (right click in the layer list)"
             )
-    return tuple(slice(start, stop) for start, stop, _ in box), new
+    return tuple(slice(start, stop) for start, stop, _ in bounds), new
 
 
 def _write(layer: Labels, where: Box, old: Values, new: Values, max_bytes: int) -> bool:
     """Write a box and add one step to the history; True says that it is done."""
-    known = all(hasattr(layer, name) for name in (_UNDO, _REDO, _SAVE))
+    known = all(hasattr(layer, name) for name in (UNDO, _REDO, _SAVE))
     if not known or masked_atom() is None:
         changed = old != new
         index = tuple(
@@ -220,7 +220,7 @@ def show(layer: Labels, where: Box) -> None:
 
 def _trim(layer: Labels, max_bytes: int) -> None:
     """Drop the oldest steps beyond the limit, but not the newest, and say so."""
-    steps = getattr(layer, _UNDO, None)
+    steps = getattr(layer, UNDO, None)
     if steps is None:
         return
     held = history_bytes(layer)

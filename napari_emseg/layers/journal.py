@@ -25,6 +25,11 @@ class Journal:
     viewer : napari.Viewer or napari.components.ViewerModel
         Whose layers are followed until `close`.
 
+    Attributes
+    ----------
+    revision : int
+        Grows with every edit, undo and redo.
+
     Examples
     --------
     >>> import numpy as np
@@ -34,14 +39,13 @@ class Journal:
     >>> journal = Journal(viewer)
     >>> one.paint((0, 0), 5)
     >>> two.paint((1, 1), 7)
-    >>> journal.undo().name == two.name, journal.undo().name == one.name
-    (True, True)
-    >>> journal.undo() is None
-    True
+    >>> journal.undo() == [two], journal.undo() == [one], journal.undo()
+    (True, True, [])
     """
 
     def __init__(self, viewer: ViewerModel) -> None:
         self._viewer = viewer
+        self.revision = 0
         self._done: list[Action] = []
         self._undone: list[Action] = []
         self._group: Action | None = None
@@ -52,27 +56,31 @@ class Journal:
 
     @contextmanager
     def group(self) -> Iterator[None]:
-        """All edits inside are one action."""
+        """All edits inside are one action, and undone if one of them fails."""
         if self._group is not None:
             yield
             return
         self._group = []
+        failed = True
         try:
             yield
+            failed = False
         finally:
             action, self._group = self._group, None
             if action:
                 self._done.append(action)
+                if failed:
+                    self.undo()
 
-    def undo(self) -> Labels | None:
-        """Undo the last action; return a layer that it touched, None without one."""
+    def undo(self) -> list[Labels]:
+        """Undo the last action; return the layers that it touched."""
         action = self._pop(self._done, "_undo_history")
         for layer in reversed(action):
             layer.undo()
         return self._moved(action, self._undone)
 
-    def redo(self) -> Labels | None:
-        """Redo the action that was undone last."""
+    def redo(self) -> list[Labels]:
+        """Redo the action that was undone last; return the layers that it touched."""
         action = self._pop(self._undone, "_redo_history")
         for layer in action:
             layer.redo()
@@ -100,13 +108,14 @@ class Journal:
                 return action
         return []
 
-    def _moved(self, action: Action, to: list[Action]) -> Labels | None:
-        if not action:
-            return None
-        to.append(action)
-        return action[-1]
+    def _moved(self, action: Action, to: list[Action]) -> list[Labels]:
+        if action:
+            self.revision += 1
+            to.append(action)
+        return list(action)
 
     def _note(self, layer: Labels) -> None:
+        self.revision += 1
         self._undone.clear()
         if self._group is None:
             self._done.append([layer])

@@ -66,7 +66,9 @@ class Plane:
         """The layer's finest data in this plane, (Y, X) or (Y, X, channels), a view."""
         return image_data(self.layer, self.at)
 
-    def point(self, world: Sequence[float] | NDArray[np.float64]) -> tuple[float, float]:
+    def point(
+        self, world: Sequence[float] | NDArray[np.float64]
+    ) -> tuple[float, float]:
         """Pixel coordinates (y, x) in the plane of a point of the world.
 
         Whole numbers are the centers of pixels.

@@ -1,0 +1,111 @@
+"""Names and colors of the classes in a Labels layer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from napari.utils.colormaps import DirectLabelColormap
+
+if TYPE_CHECKING:
+    from napari.layers import Labels
+    from numpy.typing import NDArray
+
+UNKNOWN = "magenta"
+# A layer with napari's random colors gets that many of them as its own.
+OWN_COLORS = 255
+
+
+def class_name(layer: Labels, label: int) -> str:
+    """Name of a class; "class 3" if it has none."""
+    features = layer.features
+    if "index" in features and "name" in features:
+        found = features.loc[features["index"] == label, "name"]
+        if len(found) and isinstance(found.iloc[0], str):
+            return str(found.iloc[0])
+    return f"class {label}"
+
+
+def rename_class(layer: Labels, label: int, name: str) -> None:
+    """Name a class; napari shows the name under the pointer.
+
+    Examples
+    --------
+    >>> from napari.layers import Labels
+    >>> layer = Labels(np.array([[0, 3]]))
+    >>> rename_class(layer, 3, "sky")
+    >>> class_name(layer, 3)
+    'sky'
+    """
+    features = layer.features.copy()
+    if "index" not in features:
+        features["index"] = np.arange(len(features))
+    if "name" not in features:
+        features["name"] = pd.Series(dtype=object)
+    if not (features["index"] == label).any():
+        row = pd.DataFrame({"index": [label]})
+        features = pd.concat([features, row], ignore_index=True)
+    features["name"] = features["name"].astype(object)
+    features.loc[features["index"] == label, "name"] = name
+    layer.features = features
+
+
+def class_color(layer: Labels, label: int) -> NDArray[np.floating[Any]]:
+    """Color of a class: red, green, blue, 0 to 1, whether it is shown or not."""
+    colormap = layer.colormap
+    if isinstance(colormap, DirectLabelColormap):
+        colors = colormap.color_dict
+        return np.array(colors.get(label, colors[None]), float)[:3]
+    return np.array(colormap.map(label), float).ravel()[:3]
+
+
+def class_shown(layer: Labels, label: int) -> bool:
+    """Whether a class is visible."""
+    colormap = layer.colormap
+    if isinstance(colormap, DirectLabelColormap):
+        return bool(colormap.color_dict.get(label, colormap.color_dict[None])[3] > 0)
+    return True
+
+
+def paint_class(
+    layer: Labels, label: int, color: Any = None, *, shown: bool | None = None
+) -> None:
+    """Give a class another color, or show or hide it.
+
+    Parameters
+    ----------
+    layer : napari.layers.Labels
+        With napari's random colors, it gets colors of its own.
+    label : int
+        The class.
+    color : (3,) array_like of float, optional
+        Red, green and blue, 0 to 1; as before by default.
+    shown : bool, optional
+        As before by default.
+
+    Examples
+    --------
+    >>> from napari.layers import Labels
+    >>> layer = Labels(np.array([[0, 3]]))
+    >>> paint_class(layer, 3, (1, 0, 0), shown=False)
+    >>> class_color(layer, 3).tolist(), class_shown(layer, 3)
+    ([1.0, 0.0, 0.0], False)
+    """
+    rgb = class_color(layer, label) if color is None else np.asarray(color, float)
+    shown = class_shown(layer, label) if shown is None else shown
+    colors = _own_colors(layer)
+    colors[label] = np.array([*rgb, float(shown)], np.float32)
+    layer.colormap = DirectLabelColormap(color_dict=colors)
+
+
+def _own_colors(layer: Labels) -> dict[int | None, Any]:
+    colormap = layer.colormap
+    if isinstance(colormap, DirectLabelColormap):
+        return dict(colormap.color_dict)
+    labels = np.arange(1, OWN_COLORS + 1)
+    return {
+        None: UNKNOWN,
+        0: "transparent",
+        **dict(enumerate(colormap.map(labels), start=1)),
+    }

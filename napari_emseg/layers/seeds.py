@@ -1,0 +1,72 @@
+"""What was edited by hand, which a new fit has to keep."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_emseg.layers.edits import UNDO
+
+if TYPE_CHECKING:
+    from napari.layers import Labels
+    from numpy.typing import NDArray
+
+    from napari_emseg.layers.atoms import Atom
+
+
+class Fits:
+    """Notes which steps of undo histories were fits, and not made by hand."""
+
+    def __init__(self) -> None:
+        # Atoms keep their identity when a step is undone and redone, steps do not.
+        self._atoms: list[Atom] = []
+
+    def note(self, layer: Labels) -> None:
+        """Note the latest step of a layer."""
+        steps = getattr(layer, UNDO, None)
+        if steps:
+            self._atoms += steps[-1]
+
+    def edited(self, layer: Labels) -> NDArray[np.bool_]:
+        """Pixels of a layer that were edited by hand, and not undone.
+
+        Returns
+        -------
+        (…) ndarray of bool
+            As far as the undo history reaches back.
+
+        Examples
+        --------
+        >>> from napari.layers import Labels
+        >>> layer = Labels(np.zeros((1, 5), np.uint8))
+        >>> layer.data_setitem((np.array([0]), np.array([3])), 2)
+        >>> Fits().edited(layer)
+        array([[False, False, False,  True, False]])
+        """
+        found = np.zeros(layer.data.shape, bool)
+        known = {id(atom) for atom in self._atoms}
+        for step in getattr(layer, UNDO, ()):
+            for atom in step:
+                if id(atom) not in known:
+                    _mark(found, atom)
+        return found
+
+
+def _mark(found: NDArray[np.bool_], atom: Atom) -> None:
+    if len(atom) == 4:
+        where, mask, _, _ = atom
+        found[where] |= True if mask is None else mask
+        return
+    index, old, new = atom
+    if all(isinstance(part, slice) for part in index):
+        found[index] |= np.asarray(old != new)
+    else:
+        found[index] = True
+
+
+def known_labels(labels: NDArray[Any]) -> list[int]:
+    """Return the labels that an array has, 0 excepted, in rising order."""
+    if labels.dtype.kind == "u" and labels.dtype.itemsize <= 2:
+        return (np.flatnonzero(np.bincount(labels.ravel())[1:]) + 1).tolist()
+    return [int(label) for label in np.unique(labels) if label != 0]

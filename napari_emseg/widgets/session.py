@@ -1,0 +1,295 @@
+"""What the tools and the panel work on: image, labels, selection, options."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from psygnal import Signal
+
+from napari_emseg import select
+from napari_emseg.layers import (
+    Journal,
+    add_selection,
+    apply_edit,
+    as_labels,
+    coverage,
+    displayed_plane,
+    dress,
+    find_selection,
+)
+from napari_emseg.layers.plane import Plane
+from napari_emseg.widgets.preview import Preview
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+    from napari.components import ViewerModel
+    from napari.layers import Image, Labels
+    from numpy.typing import NDArray
+
+    from napari_emseg.layers.edits import LabelEdit
+    from napari_emseg.widgets.background import Background
+
+    # Labels layers and their edits, that are one action together.
+    Changes = list[tuple[Labels, LabelEdit]]
+    Steps = Generator[Any, None, Changes]
+
+MODES = ("new", "add", "subtract", "intersect")
+
+
+@dataclass
+class Options:
+    """How tools work, as the panel says.
+
+    Attributes
+    ----------
+    mode : {"new", "add", "subtract", "intersect"}
+        What becomes of the old selection, where no key says otherwise.
+    tolerance : float
+        ΔE for RGB images, for others percent of the range of their values.
+    contiguous : bool
+        Whether wand and class tool take only the piece that was pointed at.
+    sample_size : int
+        Side of the square of pixels whose mean color the wand takes.
+    feather : float
+        Softness of new selections in pixels; 0 is hard.
+    brush : int
+        Width of scribbles in pixels.
+    classes : bool
+        Whether scribbles draw classes into the labels, or select an object.
+    """
+
+    mode: str = "new"
+    tolerance: float = 12.0
+    contiguous: bool = True
+    sample_size: int = 1
+    feather: float = 0.0
+    brush: int = 9
+    classes: bool = False
+
+
+class Session:
+    """The state that tools and panel share.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer or napari.components.ViewerModel
+        Where everything is.
+    background : Background
+        Where it is worked out.
+
+    Attributes
+    ----------
+    image : napari.layers.Image or None
+        Where colors come from.
+    labels : napari.layers.Labels or None
+        What is edited.
+    locked : set of int
+        Labels that no action changes.
+    """
+
+    tolerance_changed = Signal(float)
+    selection_changed = Signal()
+    labels_changed = Signal()
+
+    def __init__(self, viewer: ViewerModel, background: Background) -> None:
+        self.viewer = viewer
+        self.background = background
+        self.journal = Journal(viewer)
+        self.preview = Preview(viewer)
+        self.options = Options()
+        self.image: Image | None = None
+        self.labels: Labels | None = None
+        self.locked: set[int] = set()
+        self.tinted = False
+        self.previous: tuple[Plane, NDArray[np.uint8]] | None = None
+        self._prepared: tuple[Any, Any, select.Prepared] | None = None
+
+    def plane(self) -> Plane:
+        """Return the plane that the user sees: of the labels, or else of the image.
+
+        Raises
+        ------
+        ValueError
+            If there is none.
+        """
+        layer = self.labels if self.labels in self.viewer.layers else self.image
+        if layer is None or layer not in self.viewer.layers:
+            raise ValueError(
+                "there is nothing to select in; open an image or a Labels layer, and "
+                "choose it in the panel"
+            )
+        return displayed_plane(self.viewer, layer)
+
+    def picture(self, plane: Plane) -> Plane:
+        """Return the plane of the image that lies on a plane.
+
+        Raises
+        ------
+        ValueError
+            If there is no image, or it does not lie there pixel by pixel.
+        """
+        if self.image is None or self.image not in self.viewer.layers:
+            raise ValueError(
+                "this tool looks at colors, but no image is chosen; open one, and "
+                "choose it in the panel"
+            )
+        found = displayed_plane(self.viewer, self.image)
+        if not found.lies_on(plane):
+            raise ValueError(
+                f"image {self.image.name!r} does not lie on {plane.layer.name!r} pixel "
+                "by pixel; choose the image that the labels were made from"
+            )
+        return found
+
+    def prepared(self, picture: Plane) -> select.Prepared:
+        """Make an image plane ready for color tools; call it in the background."""
+        key, data = (picture.layer, picture.at), picture.layer.data
+        if self._prepared and self._prepared[0] == key and self._prepared[1] is data:
+            return self._prepared[2]
+        ready = select.prepare(np.asarray(picture.data()), rgb=picture.layer.rgb)
+        self._prepared = key, data, ready
+        return ready
+
+    def forget(self) -> None:
+        """Read the image again next time."""
+        self._prepared = None
+
+    def on_selection(self, plane: Plane) -> Plane:
+        """Return the same plane of the selection, which is made if there is none."""
+        layer = find_selection(self.viewer, plane.layer)
+        if layer is None:
+            layer = add_selection(self.viewer, plane.layer)
+        return Plane(layer, plane.at)
+
+    def selected(self, plane: Plane) -> NDArray[Any] | None:
+        """Return mask or coverage (Y, X) of the selection; None if it is empty."""
+        layer = find_selection(self.viewer, plane.layer)
+        if layer is None:
+            return None
+        found = coverage(Plane(layer, plane.at))
+        return found if found.any() else None
+
+    def choose(
+        self,
+        plane: Plane,
+        find: Callable[[], NDArray[Any]],
+        mode: str | None = None,
+        *,
+        feather: bool = True,
+    ) -> None:
+        """Find a mask in the background, and make it the selection as one action.
+
+        Parameters
+        ----------
+        plane : Plane
+            Where.
+        find : callable
+            Gives mask or coverage (Y, X).
+        mode : str, optional
+            As in the panel by default.
+        feather : bool, optional
+            Whether the panel's softness applies.
+        """
+        target = self.on_selection(plane)
+        radius = self.options.feather if feather else 0.0
+        mode = mode or self.options.mode
+
+        def make() -> Changes:
+            found = find()
+            if radius > 0:
+                found = select.feather(found, radius)
+            return [self.select_edit(target, found, mode)]
+
+        self.change(make)
+
+    def select_edit(
+        self, target: Plane, found: NDArray[Any], mode: str = "new"
+    ) -> tuple[Labels, LabelEdit]:
+        """Return the edit of a selection's plane that combines it with a mask."""
+        if mode != "new":
+            found = select.combine(coverage(target), found, mode)
+        return target.layer, target.edit(as_labels(found))
+
+    def change(
+        self,
+        make: Callable[[], Changes | Steps],
+        after: Callable[[], None] | None = None,
+    ) -> None:
+        """Work out edits in the background and apply them as one action.
+
+        Parameters
+        ----------
+        make : callable
+            Gives the edits, or a generator that returns them, which can be canceled
+            between its steps. It is called again if a layer was edited meanwhile.
+        after : callable, optional
+            Called when they are applied.
+        """
+
+        def work() -> Generator[Any, None, tuple[int, Changes]]:
+            revision = self.journal.revision
+            made = make()
+            if not isinstance(made, list):
+                made = yield from made
+            return revision, made
+
+        def then(result: tuple[int, Changes]) -> None:
+            revision, changes = result
+            if revision == self.journal.revision:
+                self.apply(changes)
+                if after is not None:
+                    after()
+            else:
+                self.change(make, after)
+
+        self.background.run(work, then)
+
+    def apply(self, changes: Changes) -> None:
+        """Apply edits as one action."""
+        changes = [change for change in changes if change[0] in self.viewer.layers]
+        for layer, edit in changes:
+            if find_selection(self.viewer, layer) is layer:
+                self._remember(layer, edit)
+        with self.journal.group():
+            for layer, edit in changes:
+                apply_edit(layer, edit)
+        self._tell([layer for layer, _ in changes])
+
+    def undo(self) -> None:
+        """Undo the last action; one that is still being worked out is dropped."""
+        if not self.background.cancel():
+            self._tell(self.journal.undo())
+
+    def redo(self) -> None:
+        """Redo what was undone last."""
+        self._tell(self.journal.redo())
+
+    def redress(self) -> None:
+        """Draw the selection as its softness asks."""
+        plane = self.plane()
+        layer = find_selection(self.viewer, plane.layer)
+        if layer is not None:
+            soft = coverage(Plane(layer, plane.at)).dtype != bool
+            dress(layer, soft=soft, tinted=self.tinted)
+
+    def close(self) -> None:
+        """Let go of the viewer."""
+        self.background.close()
+        self.journal.close()
+
+    def _remember(self, layer: Labels, edit: LabelEdit) -> None:
+        """Keep a selection that is about to become empty, for Reselect."""
+        plane = Plane(layer, self.plane().at)
+        old = np.asarray(plane.data())
+        if old.any() and not edit.labels.any():
+            self.previous = plane, old.copy()
+
+    def _tell(self, layers: list[Labels]) -> None:
+        if self.labels in layers:
+            self.labels_changed.emit()
+        if any(layer is not self.labels for layer in layers):
+            self.redress()
+            self.selection_changed.emit()

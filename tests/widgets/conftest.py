@@ -1,0 +1,123 @@
+"""Mouse and keys for a viewer's canvas."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from napari.utils.notifications import notification_manager
+from qtpy.QtCore import QEvent, QPointF, Qt
+from qtpy.QtGui import QMouseEvent
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QApplication
+
+KEYS = {
+    "shift": Qt.KeyboardModifier.ShiftModifier,
+    "alt": Qt.KeyboardModifier.AltModifier,
+    "ctrl": Qt.KeyboardModifier.ControlModifier,
+}
+
+
+class Hand:
+    """Moves the mouse and presses keys over the canvas of a viewer.
+
+    Points are (y, x) in the pixels of a layer's displayed plane.
+    """
+
+    def __init__(self, viewer):
+        self.viewer = viewer
+        self.layer = None
+        self.at = ()
+        self.spot = QPointF()
+
+    @property
+    def canvas(self):
+        return self.viewer.window._qt_viewer.canvas.native
+
+    def hold(self, *names):
+        held = Qt.KeyboardModifier.NoModifier
+        for name in names:
+            held |= KEYS[name]
+        return held
+
+    def find(self, point):
+        """Return where a pixel of the layer lies on the canvas."""
+        world = np.asarray(self.layer.data_to_world((*self.at, *point)))
+        shown = world[list(self.viewer.dims.displayed)]
+        camera = getattr(self.viewer, "scene", self.viewer).camera
+        middle = np.array([self.canvas.height(), self.canvas.width()]) / 2
+        y, x = middle + (shown - np.array(camera.center[-2:])) * camera.zoom
+        return QPointF(float(x), float(y))
+
+    def send(self, kind, *, buttons=False, keys=()):
+        left, none = Qt.MouseButton.LeftButton, Qt.MouseButton.NoButton
+        button = none if kind == QEvent.Type.MouseMove else left
+        event = QMouseEvent(
+            kind,
+            self.spot,
+            QPointF(self.canvas.mapToGlobal(self.spot.toPoint())),
+            button,
+            left if buttons else none,
+            self.hold(*keys),
+        )
+        QApplication.sendEvent(self.canvas, event)
+        QTest.qWait(8)  # napari looks at the mouse every 5 ms
+
+    def move(self, point, *, by=(0, 0), buttons=False, keys=()):
+        self.spot = self.find(point) + QPointF(*by)
+        self.send(QEvent.Type.MouseMove, buttons=buttons, keys=keys)
+
+    def press(self, point, keys=()):
+        self.move(point, keys=keys)
+        self.send(QEvent.Type.MouseButtonPress, buttons=True, keys=keys)
+
+    def release(self, keys=()):
+        self.send(QEvent.Type.MouseButtonRelease, keys=keys)
+
+    def click(self, point, keys=()):
+        self.press(point, keys)
+        self.release(keys)
+
+    def drag(self, points, keys=()):
+        self.press(points[0], keys)
+        for point in points[1:]:
+            self.move(point, buttons=True, keys=keys)
+        self.release(keys)
+
+    def double_click(self, point):
+        self.click(point)
+        self.send(QEvent.Type.MouseButtonDblClick, buttons=True)
+        self.release()
+
+    def key(self, name, *keys):
+        code = getattr(Qt.Key, f"Key_{name}")
+        QTest.keyClick(self.canvas, code, self.hold(*keys))
+        QApplication.processEvents()
+
+    def undo(self):
+        self.key("Z", "ctrl")
+
+    def redo(self):
+        self.key("Z", "ctrl", "shift")
+
+
+@pytest.fixture
+def viewer(make_napari_viewer):
+    return make_napari_viewer(show=True)
+
+
+@pytest.fixture
+def hand(viewer):
+    return Hand(viewer)
+
+
+@pytest.fixture
+def told():
+    """Return the list that collects notifications as (severity, message)."""
+    seen = []
+
+    def collect(note):
+        seen.append((str(note.severity), note.message))
+
+    notification_manager.notification_ready.connect(collect)
+    yield seen
+    notification_manager.notification_ready.disconnect(collect)
