@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from napari_emseg.engine.labeling import Model
 
 MAX_CLASSES = 64
-# Pixels of a part that needs no surroundings.
-_SLAB = 2**20
+# Pixels of a part that needs no surroundings, and of one that is only counted.
+_SLAB, _COUNT = 2**20, 2**24
 # Pixels along the longer side of the picture whose correlation is measured.
 _THUMBNAIL = 256
 # Pixels of one tile along each of its axes; a volume's tile holds as many.
@@ -69,7 +69,7 @@ class Source:
         """
         shape = self.picture.shape
         if halo == 0:
-            return tiles(shape, _slab(shape))
+            return tiles(shape, _slab(shape, _SLAB))
         n = min(len(shape), 3)
         size = (1,) * (len(shape) - n) + (_TILE[n],) * n
         return tiles(shape, size, halo)
@@ -85,7 +85,8 @@ class Source:
 
         Their channels if `raw`, else their features.
         """
-        for tile in self.tiles(0):
+        shape = self.picture.shape
+        for tile in tiles(shape, _slab(shape, _COUNT if raw else _SLAB)):
             values, inside = (self.read if raw else self.features)(tile.write)
             flat = values.reshape(-1, values.shape[-1])
             fixed = None if self.seeds is None else self.seeds[tile.write].ravel()
@@ -211,9 +212,9 @@ class Source:
         return found, inside
 
 
-def _slab(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Choose the size of slabs of about `_SLAB` pixels, whole along the last axes."""
-    size, left = [], _SLAB
+def _slab(shape: tuple[int, ...], pixels: int) -> tuple[int, ...]:
+    """Choose the size of slabs of at most `pixels`, whole along the last axes."""
+    size, left = [], pixels
     for length in reversed(shape):
         size.append(max(1, min(length, left)))
         left //= length
@@ -306,7 +307,7 @@ def find_space(picture: Picture, color: str, texture: float, position: float) ->
     if space.plain or picture.rgb:
         return space
     count, total, square = 0, 0.0, 0.0
-    for part in tiles(picture.shape, _slab(picture.shape)):
+    for part in tiles(picture.shape, _slab(picture.shape, _SLAB)):
         values = picture.read(part.write)
         light = convert(values, space.color)[..., 0].astype(np.float64)
         light = light[np.isfinite(light)]

@@ -84,7 +84,7 @@ def check(seg: emseg.Segmentation, inside: NDArray[np.bool_]) -> None:
     assert ((colors >= 0) & (colors <= 1)).all()
 
 
-@settings(max_examples=120)
+@settings(max_examples=60)
 @given(data=st.data(), dtype=DTYPES, options=PARAMS)
 def test_small_images_of_any_kind(
     data: st.DataObject, dtype: str, options: dict[str, Any]
@@ -126,7 +126,7 @@ def test_small_images_of_any_kind(
         np.testing.assert_array_equal(seg.labels[fixed], seeds[fixed])
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(
     data=st.data(),
     shape=hnp.array_shapes(min_dims=2, max_dims=4, min_side=2, max_side=12),

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from napari_emseg.engine.cells import Cells
 from napari_emseg.engine.features import Picture, convert, variance_floor
-from napari_emseg.engine.palette import Coding, coding_for, count_codes
+from napari_emseg.engine.palette import Coding, coding_for, count_values
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -122,27 +122,27 @@ def _palette(
     picture: Picture, parts: Iterator[Part], color: str, coding: Coding
 ) -> tuple[Cells, NDArray[np.uint32]]:
     """Count the free pixels, and those of each fixed class apart."""
-    fixed_codes: dict[int, list[NDArray[Any]]] = {}
+    fixed: dict[int, list[NDArray[Any]]] = {}
 
     def free() -> Iterator[NDArray[Any]]:
         for values, classes in parts:
-            codes = coding.encode(values)
-            if classes is not None:
-                for label in np.unique(classes[classes > 0]):
-                    found = fixed_codes.setdefault(int(label), [])
-                    found.append(codes[classes == label])
-                codes = codes[classes == 0]
-            yield codes
+            if classes is None:
+                yield values
+                continue
+            for label in np.unique(classes[classes > 0]):
+                fixed.setdefault(int(label), []).append(values[classes == label])
+            if not classes.all():
+                yield values[classes == 0]
 
-    count = {"bits": coding.bits, "size": picture.size}
-    lists = [(0, *count_codes(free(), **count))]
-    for label, found in sorted(fixed_codes.items()):
-        lists.append((label, *count_codes(iter(found), **count)))
+    size = picture.size
+    lists = [(0, *count_values(free(), coding, size=size))]
+    for label, found in sorted(fixed.items()):
+        lists.append((label, *count_values(found, coding, size=size)))
     codes = np.concatenate([codes for _, codes, _ in lists])
     weights = np.concatenate([counts for _, _, counts in lists]).astype(np.float64)
     points = np.ascontiguousarray(convert(coding.decode(codes), color).T)
     cells = Cells(weights, points)
-    if fixed_codes:
+    if fixed:
         labels = [np.full(len(codes), label) for label, codes, _ in lists]
         cells = replace(cells, fixed=np.concatenate(labels).astype(np.int64))
         codes = np.unique(codes)

@@ -9,6 +9,7 @@ and flat: every step is one operation on contiguous memory.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import product
 from typing import TYPE_CHECKING
 
@@ -114,7 +115,7 @@ class Lattices:
 
     shape: tuple[int, ...]
 
-    @property
+    @cached_property
     def padded(self) -> tuple[int, ...]:
         """Shape of one lattice with its padding."""
         return tuple((n + 1) // 2 + 2 for n in self.shape)
@@ -124,7 +125,7 @@ class Lattices:
         """Number of elements of one lattice."""
         return int(np.prod(self.padded))
 
-    @property
+    @cached_property
     def parities(self) -> list[Offset]:
         """The parities of the coordinates in each lattice."""
         return list(product((0, 1), repeat=len(self.shape)))

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 # Bits that the boxes of a level spend on all features together, fine to coarse.
-_BOX_BITS = (18, 15)
+_BOX_BITS = (18, 15, 12)
 # Boxes need few features: with more, most of them would hold a single cell.
 _BOX_DIMS = 4
 # A level must be this much smaller than the next to be worth its making.

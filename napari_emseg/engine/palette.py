@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 _SORT_LIMIT = 1_500_000
 # OpenCV counts in float32, which is exact up to this many pixels.
 _EXACT_COUNTS = 2**24
-# It converts the whole table at each call, so calls should be few.
-_BATCH = 2**23
 # Pixels looked up at once, and the width that cv2.remap sees (it takes < 32768).
 _LOOKUP, _WIDTH = 2**17, 1024
 _NO_CODES = np.empty(0, np.uint32)
@@ -93,14 +91,17 @@ def _remap(codes: NDArray[Any], table: NDArray[Any]) -> NDArray[np.uint8]:
     out = np.empty(flat.size, np.uint8)
     picture = table.reshape(4096, 4096)
     size = min(_LOOKUP, -(-flat.size // _WIDTH) * _WIDTH)
-    where = np.zeros((size, 2), np.int16)
+    # x in the low 16 bits of a word, y in the high ones: two int16 for OpenCV.
+    where, low = np.zeros(size, "<u4"), np.empty(size, np.uint32)
+    places = where.view(np.int16).reshape(-1, _WIDTH, 2)
     for start in range(0, flat.size, size):
         part = flat[start : start + size]
-        where[: part.size, 0] = part & 4095
-        where[: part.size, 1] = part >> 12
-        found = cv2.remap(
-            picture, where.reshape(-1, _WIDTH, 2), np.empty(0), cv2.INTER_NEAREST
-        )
+        word = where[: part.size]
+        np.bitwise_and(part, np.uint32(0xFFF000), out=word)
+        np.left_shift(word, np.uint32(4), out=word)
+        np.bitwise_and(part, np.uint32(0xFFF), out=low[: part.size])
+        np.bitwise_or(word, low[: part.size], out=word)
+        found = cv2.remap(picture, places, np.empty(0), cv2.INTER_NEAREST)
         out[start : start + size] = found.ravel()[: part.size]
     return out.reshape(codes.shape)
 
@@ -163,11 +164,31 @@ def count_codes(
         codes = np.flatnonzero(counts)
         return codes.astype(np.uint32), counts[codes]
     if size > _SORT_LIMIT:
-        return _count_by_table(_batches(pieces, _BATCH))
-    found = _NO_CODES, np.empty(0, np.int64)
-    for batch in _batches(pieces, max(size, 1)):
-        found = _merge(*found, *_count_by_sort(batch))
-    return found
+        # The bytes of a code, lowest first, are blue, green, red.
+        pixels = (piece.view(np.uint8).reshape(1, -1, 4) for piece in pieces)
+        return _count_by_table(pixels, [2, 1, 0])
+    every = [piece.ravel() for piece in pieces]
+    return _count_by_sort(np.concatenate(every) if every else _NO_CODES)
+
+
+def count_values(
+    parts: Iterable[NDArray[Any]], coding: Coding, *, size: int
+) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
+    """Count how often each code occurs among values (N, C).
+
+    As `count_codes`, but the colors of large images are counted as they lie in
+    memory, without a pass that packs them.
+    """
+    if coding.bits == 24 and size > _SORT_LIMIT:
+        pixels = (part.reshape(1, -1, part.shape[-1]) for part in parts)
+        pieces = (
+            some[:, start : start + _EXACT_COUNTS]
+            for some in pixels
+            for start in range(0, some.shape[1], _EXACT_COUNTS)
+        )
+        return _count_by_table(pieces, [0, 1, 2])
+    codes = (coding.encode(part) for part in parts)
+    return count_codes(codes, bits=coding.bits, size=size)
 
 
 def _pieces(parts: Iterable[NDArray[Any]]) -> Iterator[NDArray[Any]]:
@@ -178,50 +199,34 @@ def _pieces(parts: Iterable[NDArray[Any]]) -> Iterator[NDArray[Any]]:
             yield flat[:, start : start + _EXACT_COUNTS]
 
 
-def _batches(
-    pieces: Iterable[NDArray[np.uint32]], size: int
-) -> Iterator[NDArray[np.uint32]]:
-    """Gather pieces in a buffer of `size` codes, and yield it whenever it is full."""
-    buffer, filled = np.empty(size, np.uint32), 0
-    for piece in pieces:
-        flat = piece.ravel()
-        while flat.size:
-            part = flat[: size - filled]
-            buffer[filled : filled + part.size] = part
-            flat, filled = flat[part.size :], filled + part.size
-            if filled == size:
-                yield buffer
-                filled = 0
-    if filled:
-        yield buffer[:filled]
-
-
 def _count_by_sort(
     codes: NDArray[np.uint32],
 ) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
+    if codes.size == 0:
+        return _NO_CODES, np.empty(0, np.int64)
     codes.sort()
     starts = np.flatnonzero(np.concatenate([[True], codes[1:] != codes[:-1]]))
     return codes[starts], np.diff(starts, append=codes.size)
 
 
 def _count_by_table(
-    batches: Iterable[NDArray[np.uint32]],
+    pieces: Iterable[NDArray[np.uint8]], order: list[int]
 ) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
-    codes, counts = _NO_CODES, np.empty(0, np.int64)
+    """Count (1, n, C) pixels; `order` tells which channels are red, green and blue."""
+    found = _NO_CODES, np.empty(0, np.int64)
     table = np.zeros((256, 256, 256), np.float32)
     filled = 0
-    for batch in batches:
-        if filled + batch.size > _EXACT_COUNTS:
-            codes, counts = _merge(codes, counts, *_occupied(table))
+    for piece in pieces:
+        if filled + piece.shape[1] > _EXACT_COUNTS:
+            found = _merge(*found, *_occupied(table))
             table[:] = 0
             filled = 0
-        # The bytes of a code, lowest first, are blue, green, red.
-        channels = batch.view(np.uint8).reshape(1, -1, 4)
+        # Each call converts the whole table: pieces had better be large.
         cv2.calcHist(
-            [channels], [2, 1, 0], None, [256] * 3, [0, 256] * 3, table, accumulate=True
+            [piece], order, None, [256] * 3, [0, 256] * 3, table, accumulate=True
         )
-        filled += batch.size
-    return _merge(codes, counts, *_occupied(table))
+        filled += piece.shape[1]
+    return _merge(*found, *_occupied(table))
 
 
 def _occupied(
