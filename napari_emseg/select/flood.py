@@ -44,22 +44,31 @@ def flood(
     soft : bool
         Give the coverage inside the piece, and of the pixels that touch it.
     """
-    last = min(len(shape), 3)
-    reach = _NEAR[last]
+    reach = _NEAR[min(len(shape), 3)]
+    apart = len(shape) - min(len(shape), 3)
+    window = sample[:apart] + tuple(
+        slice(max(part.start - reach, 0), min(part.stop + reach, length))
+        for part, length in zip(sample[apart:], shape[apart:], strict=True)
+    )
+    # Only what is looked at is ever written to, so the rest takes no memory.
+    known = np.empty(shape, np.uint8)
+    known[window] = read(window)
     while True:
-        window = sample[:-last] + tuple(
-            slice(max(part.start - reach, 0), min(part.stop + reach, length))
-            for part, length in zip(sample[-last:], shape[-last:], strict=True)
-        )
-        near = read(window)
+        near = known[window]
         inner = tuple(
             slice(part.start - around.start, part.stop - around.start)
             for part, around in zip(sample, window, strict=True)
         )
         found = _fill(near >= SELECTED, inner, connectivity)
-        if not _leaves(found, window, shape):
+        strips = _strips(found, window, shape, reach)
+        if not strips:
             break
-        reach *= 2
+        for strip in strips:
+            known[strip] = read(strip)
+            window = tuple(
+                slice(min(a.start, b.start), max(a.stop, b.stop))
+                for a, b in zip(window, strip, strict=True)
+            )
     if not soft:
         out = np.zeros(shape, bool)
         out[window] = found
@@ -87,15 +96,26 @@ def _fill(hard: BoolArray, inner: Window, connectivity: int) -> BoolArray:
     return found[1:-1, 1:-1].astype(bool)
 
 
-def _leaves(found: BoolArray, window: Window, shape: tuple[int, ...]) -> bool:
-    """Tell whether a piece touches a side of the window beyond which there is more."""
+def _strips(
+    found: BoolArray, window: Window, shape: tuple[int, ...], reach: int
+) -> list[Window]:
+    """Parts to look at next, in order: beyond the sides that a piece touches."""
+    out = []
     for axis in range(max(found.ndim - 3, 0), found.ndim):
-        part, length = window[axis], shape[axis]
-        if part.start > 0 and found.take(0, axis).any():
-            return True
-        if part.stop < length and found.take(-1, axis).any():
-            return True
-    return False
+        part = window[axis]
+        more = max(part.stop - part.start, reach)
+        low, high = max(part.start - more, 0), min(part.stop + more, shape[axis])
+        sides = []
+        if low < part.start and found.take(0, axis).any():
+            sides.append(slice(low, part.start))
+        if part.stop < high and found.take(-1, axis).any():
+            sides.append(slice(part.stop, high))
+        out += [(*window[:axis], side, *window[axis + 1 :]) for side in sides]
+        # What comes later spans what has been added so far.
+        for side in sides:
+            part = slice(min(part.start, side.start), max(part.stop, side.stop))
+        window = (*window[:axis], part, *window[axis + 1 :])
+    return out
 
 
 def as_coverage(near: NDArray[np.uint8], soft: bool) -> BoolArray | FloatArray:
