@@ -1,9 +1,15 @@
 """Changes of a picture inside a selection; the picture itself stays as it is.
 
-Each function gives a new image of the same shape and type. ``selection`` is bool or
-coverage 0..1, by which old and new are blended; None selects everything. Alpha stays.
-``channel_axis`` and ``rgb`` are those of `napari_emseg.segment`. Values of integers
-are rounded and clipped to their type, those of float RGB to [0, 1].
+Each function gives a new image of the same shape and type.
+
+* ``image``: (…, Y, X), (…, Y, X, 3|4) RGB(A), or with channels at ``channel_axis``;
+  bool, integer or float, as for `napari_emseg.segment`. Alpha stays.
+* ``selection``: (…, Y, X), bool or coverage 0..1, by which old and new are blended;
+  None selects everything.
+
+The full range of values is that of the type for RGB and 8 bit, otherwise from the
+smallest to the largest of the image. Integers are rounded and clipped to their type,
+float RGB to [0, 1].
 """
 
 from __future__ import annotations
@@ -45,10 +51,22 @@ def hue_saturation(
 
     Parameters
     ----------
+    image, selection, rgb
+        As for all functions of `napari_emseg.adjust`.
     hue : float, optional
         Degrees; 120 turns red into green.
     saturation, lightness : float, optional
         -1..1: -1 is grey, or black; 1 is twice as saturated, or white.
+
+    Returns
+    -------
+    ndarray
+        Of the image's shape and type.
+
+    Raises
+    ------
+    ValueError
+        If a number is out of bounds, or the image is not RGB.
 
     Examples
     --------
@@ -84,8 +102,20 @@ def desaturate(
 
     Parameters
     ----------
+    image, selection, rgb
+        As for all functions of `napari_emseg.adjust`.
     amount : float, optional
         0..1; 1 leaves grey.
+
+    Returns
+    -------
+    ndarray
+        Of the image's shape and type.
+
+    Raises
+    ------
+    ValueError
+        If the amount is out of bounds, or the image is not RGB.
 
     Examples
     --------
@@ -118,11 +148,23 @@ def replace_color(
 
     Parameters
     ----------
+    image, selection, rgb
+        As for all functions of `napari_emseg.adjust`.
     color, by : (3,) array_like
         Old and new color in the units of the image.
     tolerance : float, optional
         ΔE up to which a pixel counts as of the old color, with a soft end as of
         `napari_emseg.select.color_range`.
+
+    Returns
+    -------
+    ndarray
+        Of the image's shape and type.
+
+    Raises
+    ------
+    ValueError
+        If a color is not possible in this image, or it is not RGB.
 
     Examples
     --------

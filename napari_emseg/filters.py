@@ -33,8 +33,20 @@ def blur(
 
     Parameters
     ----------
+    image, selection, channel_axis, rgb
+        As for all functions of `napari_emseg.adjust`.
     radius : float, optional
         Standard deviation in pixels.
+
+    Returns
+    -------
+    ndarray
+        Of the image's shape and type.
+
+    Raises
+    ------
+    ValueError
+        If the radius is not positive.
 
     Examples
     --------
@@ -60,12 +72,24 @@ def sharpen(
 
     Parameters
     ----------
+    image, selection, channel_axis, rgb
+        As for all functions of `napari_emseg.adjust`.
     amount : float, optional
         How much of the difference to the blurred image is added.
     radius : float, optional
         Standard deviation of the blur in pixels.
     threshold : float, optional
         Smaller differences stay, as a share 0..1 of the full range.
+
+    Returns
+    -------
+    ndarray
+        Of the image's shape and type.
+
+    Raises
+    ------
+    ValueError
+        If a number is out of bounds.
 
     Examples
     --------
@@ -97,10 +121,22 @@ def inpaint(
 
     Parameters
     ----------
+    image, selection, channel_axis, rgb
+        As for all functions of `napari_emseg.adjust`.
     radius : float, optional
         How far around each pixel to look, in pixels.
     method : {"telea", "navier-stokes"}, optional
         Marching from outside in [1]_, or by fluid flow [2]_.
+
+    Returns
+    -------
+    ndarray
+        Of the image's shape and type.
+
+    Raises
+    ------
+    ValueError
+        If the method is unknown, or everything is selected.
 
     References
     ----------

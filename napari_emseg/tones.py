@@ -28,10 +28,22 @@ def brightness_contrast(
 
     Parameters
     ----------
+    image, selection, channel_axis, rgb
+        As for all functions of `napari_emseg.adjust`.
     brightness : float, optional
         -1..1, added as a share of the full range of values.
     contrast : float, optional
         -1..1: -1 leaves a plain grey, 0 changes nothing, 1 leaves two values.
+
+    Returns
+    -------
+    ndarray
+        Of the image's shape and type.
+
+    Raises
+    ------
+    ValueError
+        If a number is out of bounds, or the selection does not fit.
 
     Examples
     --------
@@ -61,6 +73,8 @@ def levels(
 
     Parameters
     ----------
+    image, selection, channel_axis, rgb
+        As for all functions of `napari_emseg.adjust`.
     black, white : float, optional
         Values, in the units of the image, that become the darkest and the brightest;
         the ends of its range by default.
@@ -68,6 +82,16 @@ def levels(
         Above 1 makes the middle brighter.
     out_black, out_white : float, optional
         What they become; the ends of the range by default.
+
+    Returns
+    -------
+    ndarray
+        Of the image's shape and type.
+
+    Raises
+    ------
+    ValueError
+        If black is not below white, or gamma is not positive.
 
     Examples
     --------
@@ -103,11 +127,23 @@ def curves(
 
     Parameters
     ----------
+    image, selection, channel_axis, rgb
+        As for all functions of `napari_emseg.adjust`.
     points : (N, 2) array_like
         Two or more pairs of value and new value, in the units of the image. Before
         the first and after the last the curve is level.
     channel : int, optional
         The only channel to change; all by default.
+
+    Returns
+    -------
+    ndarray
+        Of the image's shape and type.
+
+    Raises
+    ------
+    ValueError
+        If the points make no curve, or there is no such channel.
 
     References
     ----------
@@ -156,8 +192,20 @@ def fill(
 
     Parameters
     ----------
+    image, selection, channel_axis, rgb
+        As for all functions of `napari_emseg.adjust`.
     color : float or (C,) array_like
         In the units of the image.
+
+    Returns
+    -------
+    ndarray
+        Of the image's shape and type.
+
+    Raises
+    ------
+    ValueError
+        If the color has not one number, or one for each channel.
 
     Examples
     --------
