@@ -67,4 +67,6 @@ def hierarchy(
         )
     space = find_space(picture, "auto", 0, 0)
     found, inside = as_source(picture, mask, None, space).features(())
-    return grow_tree(found if picture.rgb else comparable(found, valid=inside), valid=inside)
+    return grow_tree(
+        found if picture.rgb else comparable(found, valid=inside), valid=inside
+    )
