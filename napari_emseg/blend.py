@@ -86,7 +86,10 @@ class Canvas:
 
     def unit(self, values: Any) -> Any:
         """Turn values of the image into 0..1."""
-        given = np.asarray(values, np.float64)
+        given = np.asarray(values)
+        if given.dtype.kind == "u" and given.dtype.itemsize <= 2 and self.low == 0:
+            return np.multiply(given, np.float32(1 / self.high), dtype=np.float32)
+        given = given.astype(np.float64)
         return ((given - self.low) / (self.high - self.low)).astype(np.float32)
 
     def restore(self, unit: NDArray[Any]) -> NDArray[Any]:

@@ -139,15 +139,22 @@ def _guided(
     alpha = solid
     for say, size in _PASSES:
         weight = np.where(near, np.float32(say), np.float32(1))
-        found = _filter(guide, alpha, weight, size * radius)
+        found = _filter(guide, alpha, weight, size * radius, near)
         alpha = np.where(near, found, solid)
     return alpha
 
 
 def _filter(
-    guide: FloatArray, target: FloatArray, weight: FloatArray, radius: int
+    guide: FloatArray,
+    target: FloatArray,
+    weight: FloatArray,
+    radius: int,
+    near: BoolArray,
 ) -> FloatArray:
-    """Guided filter of (Y, X) by a guide (Y, X, C), with weights of the pixels."""
+    """Guided filter of (Y, X) by a guide (Y, X, C), with weights of the pixels.
+
+    Only what is `near` is right: only models that reach there are solved.
+    """
     side = (2 * radius + 1,) * 2
 
     def mean(x: NDArray[Any]) -> NDArray[np.float64]:
@@ -155,24 +162,34 @@ def _filter(
             cv2.blur(x, side, borderType=cv2.BORDER_REPLICATE), np.float64
         )
 
-    total = mean(weight.astype(np.float64))
+    reaches = cv2.dilate(near.astype(np.uint8), np.ones(side, np.uint8)) > 0
+    total = mean(weight.astype(np.float64))[reaches]
+
+    def center(x: NDArray[Any]) -> NDArray[np.float64]:
+        return mean(x * weight)[reaches] / total
+
     channels = [guide[..., c].astype(np.float64) for c in range(guide.shape[-1])]
-    centers = [mean(x * weight) / total for x in channels]
-    center = mean(target * weight.astype(np.float64)) / total
+    centers = [center(x) for x in channels]
+    middle = center(target)
     n = len(channels)
-    matrix = np.empty((*target.shape, n, n))
-    vector = np.empty((*target.shape, n))
+    matrix = np.empty((len(total), n, n))
+    vector = np.empty((len(total), n, 1))
     for i, x in enumerate(channels):
-        vector[..., i] = mean(x * target * weight) / total - centers[i] * center
+        vector[:, i, 0] = center(x * target) - centers[i] * middle
         for j in range(i + 1):
-            product = mean(x * channels[j] * weight) / total
-            matrix[..., i, j] = matrix[..., j, i] = product - centers[i] * centers[j]
-        matrix[..., i, i] += _EPSILON
-    slope = np.linalg.solve(matrix, vector[..., np.newaxis])[..., 0]
-    offset = center - sum(slope[..., i] * centers[i] for i in range(n))
-    out = mean(offset)
+            covariance = center(x * channels[j]) - centers[i] * centers[j]
+            matrix[:, i, j] = matrix[:, j, i] = covariance
+        matrix[:, i, i] += _EPSILON
+    slope = np.linalg.solve(matrix, vector)[..., 0]
+
+    def spread(values: NDArray[Any]) -> NDArray[np.float64]:
+        full = np.zeros(target.shape)
+        full[reaches] = values
+        return mean(full)
+
+    out = spread(middle - (slope * np.stack(centers, axis=-1)).sum(axis=-1))
     for i, x in enumerate(channels):
-        out += mean(np.ascontiguousarray(slope[..., i])) * x
+        out += spread(slope[:, i]) * x
     return np.clip(out, 0, 1).astype(np.float32)
 
 

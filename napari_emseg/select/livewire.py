@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from napari_emseg.engine.features import Picture
 
 # What is looked at around the way, in pixels and in shares of its length.
-_MARGIN, _WIDER = 32, 0.5
+_MARGIN, _WIDER = 32, 0.25
 
 
 def snap(
