@@ -19,7 +19,7 @@ from napari_emseg.segment import (
 )
 
 if TYPE_CHECKING:
-    from napari_emseg import select
+    from napari_emseg import adjust, regions, select
     from napari_emseg.layers import add_to
     from napari_emseg.trees import hierarchy
 
@@ -31,16 +31,20 @@ __all__ = [
     "Segmentation",
     "__version__",
     "add_to",
+    "adjust",
     "features",
     "hierarchy",
     "iter_segment",
+    "regions",
     "segment",
     "select",
 ]
 # What is brought only when it is asked for (PEP 562): napari, and what takes long.
 _LATER = {
     "add_to": ("napari_emseg.layers", "add_to"),
+    "adjust": ("napari_emseg.adjust", None),
     "hierarchy": ("napari_emseg.trees", "hierarchy"),
+    "regions": ("napari_emseg.regions", None),
     "select": ("napari_emseg.select", None),
 }
 
