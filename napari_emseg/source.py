@@ -149,12 +149,13 @@ class Source:
             )
             found, inside = self.features(where)
             core = tuple(part.stop - part.start for part in tile.write)
-            key = (0,) * (len(core) - min(len(core), 3))
-            sums += edge_sums(
-                found[key],
-                core=core[len(key) :],
-                valid=None if inside is None else inside[key],
-            )
+            lead = len(core) - min(len(core), 3)
+            for at in np.ndindex(core[:lead]):
+                sums += edge_sums(
+                    found[at],
+                    core=core[lead:],
+                    valid=None if inside is None else inside[at],
+                )
         return float(sums[0] / sums[1]) if sums[1] else 0.0
 
     def effective_size(self, model: Model) -> float:
@@ -227,9 +228,9 @@ def pieces(shape: tuple[int, ...], limit: int) -> list[Slices]:
     Returns
     -------
     list of tuple of slice
-        The whole if it is small enough and has 2 or 3 axes. Otherwise pieces of the
-        last two or three axes, of equal shape, spread evenly by an additive
-        recurrence with irrational steps.
+        The whole if it is small enough, cut along the axes before the last three.
+        Otherwise different pieces of the last two or three axes, of equal shape,
+        spread evenly by an additive recurrence with irrational steps.
 
     Examples
     --------
@@ -238,21 +239,26 @@ def pieces(shape: tuple[int, ...], limit: int) -> list[Slices]:
     >>> len(pieces((5000, 6000), 2**18))
     4
     """
-    if len(shape) <= 3 and np.prod(shape) <= limit:
-        return [tuple(slice(0, n) for n in shape)]
     n_axes = min(len(shape), 3)
     lead = len(shape) - n_axes
+    if np.prod(shape) <= limit:
+        whole = tuple(slice(0, n) for n in shape[lead:])
+        return [
+            (*(slice(i, i + 1) for i in index), *whole)
+            for index in np.ndindex(shape[:lead])
+        ]
     side = _PIECE[n_axes]
     size = (1,) * lead + tuple(min(side, n) for n in shape[lead:])
     count = max(1, limit // int(np.prod(size)))
     steps = np.sqrt([2, 3, 5, 7, 11, 13, 17, 19])[: len(shape)] % 1
-    found = []
-    for turn in range(count):
-        at = ((turn + 0.5) * steps % 1) * (np.array(shape) - size + 1)
-        found.append(
-            tuple(slice(int(a), int(a) + n) for a, n in zip(at, size, strict=True))
-        )
-    return found
+    room = np.array(shape) - size + 1
+    starts = {
+        tuple(((turn + 0.5) * steps % 1 * room).astype(int).tolist()): None
+        for turn in range(count)
+    }
+    return [
+        tuple(slice(a, a + n) for a, n in zip(at, size, strict=True)) for at in starts
+    ]
 
 
 def as_source(

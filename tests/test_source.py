@@ -1,0 +1,94 @@
+"""Sources: parts, slabs and pieces of images of any number of axes."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from napari_emseg import source as module
+from napari_emseg.engine.features import as_picture
+from napari_emseg.source import Source, as_source, find_space, pieces
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+SHAPES = st.lists(st.integers(1, 40), min_size=2, max_size=5).map(tuple)
+
+
+def source_of(values: NDArray[Any], mask: NDArray[np.bool_] | None = None) -> Source:
+    picture = as_picture(values, rgb=False)
+    return as_source(picture, mask, None, find_space(picture, "none", 0, 0))
+
+
+def numbered(shape: tuple[int, ...]) -> NDArray[np.int32]:
+    return np.arange(prod(shape), dtype=np.int32).reshape(shape)
+
+
+@given(shape=SHAPES, limit=st.sampled_from([1, 100, 5000, 2**18]))
+def test_pieces_are_different_and_within(shape: tuple[int, ...], limit: int) -> None:
+    found = pieces(shape, limit)
+    starts = [tuple(part.start for part in where) for where in found]
+    assert len({*starts}) == len(starts) >= 1
+    sizes = set()
+    for where in found:
+        assert all(
+            0 <= p.start < p.stop <= n for p, n in zip(where, shape, strict=True)
+        )
+        sizes.add(tuple(part.stop - part.start for part in where))
+    (size,) = sizes
+    assert all(n == 1 for n in size[:-3])
+    # Little more than asked for: one piece at least.
+    assert len(found) * prod(size) <= max(limit, prod(size))
+    if prod(shape) <= limit:
+        assert len(found) * prod(size) == prod(shape)
+
+
+@pytest.mark.parametrize("shape", [(9, 11), (5, 9, 11), (4, 5, 9, 11), (2, 3, 4, 5, 6)])
+def test_small_images_are_read_as_a_whole(shape: tuple[int, ...]) -> None:
+    features, valid, fixed = source_of(numbered(shape)).excerpt(10**6)
+    assert fixed is None
+    assert features.shape[:-1] == valid.shape
+    values = np.sort(features[valid].ravel())
+    np.testing.assert_array_equal(values, np.arange(prod(shape)))
+    # Volumes at different times lie side by side, with a gap between them.
+    volumes = prod(shape[:-3])
+    if volumes > 1:
+        assert valid.size == volumes * (shape[-3] + 1) * shape[-2] * shape[-1]
+
+
+@given(shape=SHAPES, halo=st.integers(0, 8))
+def test_parts_cover_each_pixel_once(shape: tuple[int, ...], halo: int) -> None:
+    source = source_of(numbered(shape))
+    seen = np.zeros(shape, int)
+    for tile in source.tiles(halo):
+        seen[tile.write] += 1
+    np.testing.assert_array_equal(seen, 1)
+    values = np.concatenate([part.ravel() for part, _ in source.parts(raw=True)])
+    np.testing.assert_array_equal(np.sort(values), np.arange(prod(shape)))
+
+
+@pytest.mark.parametrize("shape", [(9, 11), (5, 9, 11), (4, 5, 9, 11), (2, 3, 4, 5, 6)])
+@pytest.mark.parametrize("slab", [1, 7, 60, 2**20])
+@pytest.mark.parametrize("masked", [False, True])
+def test_edge_scale_is_the_mean_over_all_neighbors(
+    shape: tuple[int, ...],
+    slab: int,
+    masked: bool,
+    rng: np.random.Generator,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "_SLAB", slab)
+    values = rng.normal(0, 5, shape)
+    mask = rng.random(shape) < 0.7 if masked else np.ones(shape, bool)
+    squares = []
+    for axis in range(max(len(shape) - 3, 0), len(shape)):
+        both = np.delete(mask, 0, axis) & np.delete(mask, -1, axis)
+        squares.append(np.diff(values.astype(np.float32), axis=axis)[both] ** 2)
+    expected = np.concatenate(squares).mean(dtype=np.float64)
+    found = source_of(values, mask if masked else None).edge_scale()
+    assert found == pytest.approx(expected, rel=1e-5)
