@@ -85,7 +85,7 @@ class Labeler:
             labels = found.argmax(axis=0).astype(np.uint8)
             labels += 1
         elif self.coding is not None and self.table is not None:
-            labels = self.coding.lookup(self.coding.encode(data), self.table)
+            labels = self.coding.lookup_values(data, self.table)
         else:
             labels = self.model.predict(data)
         if seeds is not None:

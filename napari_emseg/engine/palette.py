@@ -80,6 +80,19 @@ class Coding:
             return np.asarray(cv2.LUT(flat, table), np.uint8).reshape(codes.shape)
         return table[codes]
 
+    def lookup_values(
+        self, values: NDArray[Any], table: NDArray[Any]
+    ) -> NDArray[np.uint8]:
+        """Look (…, C) values up in a table of `table`, a cacheful at a time."""
+        if self.bits < 24:
+            return self.lookup(self.encode(values), table)
+        flat = values.reshape(-1, values.shape[-1])
+        out = np.empty(len(flat), np.uint8)
+        for start in range(0, len(flat), _LOOKUP):
+            part = slice(start, start + _LOOKUP)
+            out[part] = _remap(self.encode(flat[part]), table)
+        return out.reshape(values.shape[:-1])
+
 
 def _lut_takes_16_bit() -> bool:
     return int(cv2.__version__.split(".")[0]) >= 5
