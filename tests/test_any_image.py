@@ -129,7 +129,7 @@ def test_small_images_of_any_kind(
 @settings(max_examples=30)
 @given(
     data=st.data(),
-    shape=hnp.array_shapes(min_dims=2, max_dims=4, min_side=2, max_side=12),
+    shape=hnp.array_shapes(min_dims=2, max_dims=4, min_side=2, max_side=7),
     color=st.sampled_from(["auto", "lab", "luv", "rgb", "hsv", "hls", "ycrcb", "xyz"]),
     kind=st.sampled_from(["u1", "u2", "f4", "f8"]),
     options=PARAMS,
