@@ -22,7 +22,7 @@ _CHUNK = 16_384
 _MANY = 2**14
 # How far centers may move, in units of the root mean squared distance, before cells
 # are settled anew.
-_SLACK = 0.05
+_SLACK = 0.1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
