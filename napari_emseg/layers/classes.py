@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from napari.utils.colormaps import DirectLabelColormap
 
 if TYPE_CHECKING:
@@ -15,6 +14,8 @@ if TYPE_CHECKING:
 UNKNOWN = "magenta"
 # A layer with napari's random colors gets that many of them as its own.
 OWN_COLORS = 255
+# What other columns than numbers say of a class that they do not know.
+_EMPTY = {"name": "", "mean color": ""}
 
 
 def class_name(layer: Labels, label: int) -> str:
@@ -22,7 +23,7 @@ def class_name(layer: Labels, label: int) -> str:
     features = layer.features
     if "index" in features and "name" in features:
         found = features.loc[features["index"] == label, "name"]
-        if len(found) and isinstance(found.iloc[0], str):
+        if len(found) and isinstance(found.iloc[0], str) and found.iloc[0]:
             return str(found.iloc[0])
     return f"class {label}"
 
@@ -38,17 +39,15 @@ def rename_class(layer: Labels, label: int, name: str) -> None:
     >>> class_name(layer, 3)
     'sky'
     """
-    features = layer.features.copy()
-    if "index" not in features:
-        features["index"] = np.arange(len(features))
-    if "name" not in features:
-        features["name"] = pd.Series(dtype=object)
-    if not (features["index"] == label).any():
-        row = pd.DataFrame({"index": [label]})
-        features = pd.concat([features, row], ignore_index=True)
-    features["name"] = features["name"].astype(object)
-    features.loc[features["index"] == label, "name"] = name
-    layer.features = features
+    columns = {key: layer.features[key].tolist() for key in layer.features}
+    count = len(layer.features)
+    index = columns.setdefault("index", list(range(count)))
+    columns.setdefault("name", [""] * count)
+    if label not in index:
+        for key, column in columns.items():
+            column.append(label if key == "index" else _EMPTY.get(key, np.nan))
+    columns["name"][index.index(label)] = name
+    layer.features = columns
 
 
 def class_color(layer: Labels, label: int) -> NDArray[np.floating[Any]]:

@@ -72,7 +72,7 @@ def add_selection(
     return layer
 
 
-def add_quietly(viewer: ViewerModel, layer: Labels) -> None:
+def add_quietly(viewer: ViewerModel, layer: Image | Labels) -> None:
     """Add a layer on top; what is active and selected stays so."""
     chosen, active = set(viewer.layers.selection), viewer.layers.selection.active
     viewer.add_layer(layer)

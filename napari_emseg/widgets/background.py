@@ -41,6 +41,7 @@ class Background(QObject):  # type: ignore[misc]
         self._started = 0
         self._canceled = 0
         self._under_way = 0
+        self._closed = False
         self._ended.connect(self._deliver)
 
     @property
@@ -86,7 +87,8 @@ class Background(QObject):  # type: ignore[misc]
         return found
 
     def close(self) -> None:
-        """End the thread."""
+        """End the thread; nothing is handed over any more."""
+        self._closed = True
         self.cancel()
         self._pool.shutdown(wait=False, cancel_futures=True)
 
@@ -114,6 +116,8 @@ class Background(QObject):  # type: ignore[misc]
         self._pool.submit(call)
 
     def _deliver(self, ended: tuple[Any, Callable[[Any], None], Any, bool]) -> None:
+        if self._closed:
+            return
         outcome, then, wanted, job = ended
         self._under_way -= 1
         if job:

@@ -1,0 +1,228 @@
+"""The panel "Select and edit"."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from app_model.types import KeyCode, KeyMod
+from napari.layers import Image, Labels
+from napari.utils.notifications import show_error
+from qtpy.QtCore import QSize
+from qtpy.QtWidgets import QComboBox, QLabel, QVBoxLayout, QWidget
+
+from napari_emseg.layers import is_selection
+from napari_emseg.layers.seeds import Fits
+from napari_emseg.widgets.actions import Actions
+from napari_emseg.widgets.background import Background
+from napari_emseg.widgets.classes import ClassList
+from napari_emseg.widgets.commands import Commands
+from napari_emseg.widgets.keys import Keys
+from napari_emseg.widgets.palette import Palette
+from napari_emseg.widgets.parts import form_rows, told
+from napari_emseg.widgets.preview import NAME as PREVIEW
+from napari_emseg.widgets.scroll import ScrollArea
+from napari_emseg.widgets.session import Session
+from napari_emseg.widgets.settings import Settings
+from napari_emseg.widgets.toolbox import Toolbox
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    import napari.components
+
+BUSY, READY = "Working …", "Ctrl+Z undoes the last action, on any layer."
+
+
+# Qt is untyped here, so a class of it is Any to mypy.
+class EditWidget(QWidget):  # type: ignore[misc]
+    """Panel to select parts of an image and to edit its labels.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer or napari.components.ViewerModel
+        Where everything is.
+
+    Attributes
+    ----------
+    session : Session
+        Image, labels, selection and options.
+    toolbox : Toolbox
+        The tools on the canvas.
+    palette_of_tools, settings, commands, classes
+        The parts of the panel.
+    image, labels : QComboBox
+        The layers that are worked on.
+    keys : Keys
+        Undo and redo.
+    """
+
+    def __init__(self, viewer: napari.components.ViewerModel) -> None:
+        super().__init__()
+        # Napari passes a proxy, of which a layer is another object each time.
+        viewer = self._viewer = getattr(viewer, "__wrapped__", viewer)
+        self.background = Background(show_error, self._on_busy)
+        session = self.session = Session(viewer, self.background)
+        self.toolbox = Toolbox(viewer, session)
+        self.classes = ClassList(session)
+        self.palette_of_tools = Palette(session, self.toolbox)
+        self.settings = Settings(session)
+        self.commands = Commands(Actions(session, Fits()), self.classes)
+        self.image, self.labels = _layer_box(), _layer_box()
+        self.image.setToolTip("Where tools look at colors.")
+        self.labels.setToolTip("The labels that are edited.")
+        self._status = QLabel(READY)
+        self._status.setIndent(4)
+        self._lay_out()
+        self.keys = Keys(
+            viewer,
+            {
+                KeyMod.CtrlCmd | KeyCode.KeyZ: session.undo,
+                KeyMod.CtrlCmd | KeyMod.Shift | KeyCode.KeyZ: session.redo,
+            },
+        )
+        self.keys.bind()
+        for box in (self.image, self.labels):
+            box.currentIndexChanged.connect(self._on_choice)
+        session.labels_changed.connect(self.classes.reload)
+        self.palette_of_tools.tinted.connect(self._on_tint)
+        for event, react in self._reactions():
+            event.connect(react)
+        self.destroyed.connect(partial(_leave, self))
+        self._on_layers()
+        self._on_theme()
+
+    def _lay_out(self) -> None:
+        inner = QWidget()
+        page = QVBoxLayout(inner)
+        page.setContentsMargins(4, 4, 4, 4)
+        page.setSpacing(8)
+        page.addLayout(form_rows([("Image", self.image), ("Labels", self.labels)]))
+        page.addWidget(self.palette_of_tools)
+        page.addWidget(self.settings)
+        page.addWidget(self.commands)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.setSpacing(4)
+        outer.addWidget(_Area(inner))
+        outer.addWidget(self.classes, 1)
+        outer.addWidget(self.commands.of_classes)
+        outer.addWidget(self._status)
+
+    def _on_busy(self, busy: bool) -> None:
+        self._status.setText(BUSY if busy else READY)
+
+    def _on_tint(self, on: bool) -> None:
+        self.session.tinted = on
+        if self.session.image is not None or self.session.labels is not None:
+            told(self.session.redress)()
+
+    def _on_layers(self, event: object = None) -> None:
+        layers = list(self._viewer.layers)
+        _offer(self.image, [layer for layer in layers if isinstance(layer, Image)])
+        _offer(self.labels, [layer for layer in layers if _has_classes(layer)])
+        self._on_choice()
+        if getattr(event, "type", "") == "inserted":
+            self._on_active()
+
+    def _on_choice(self, index: int = -1) -> None:
+        image, labels = self.image.currentData(), self.labels.currentData()
+        if image is not self.session.image:
+            self.session.image = image
+            self.session.forget()
+        if labels is not self.session.labels:
+            self._listen(self.session.labels, labels)
+            self.session.labels = labels
+            self.session.locked = set()
+            self.classes.reload()
+
+    def stop_listening(self) -> None:
+        """Leave the viewer's events alone."""
+        self._listen(self.session.labels, None)
+        for event, react in self._reactions():
+            event.disconnect(react)
+
+    def _listen(self, old: Labels | None, new: Labels | None) -> None:
+        """Count again after strokes of napari's brush, and after a new fit."""
+        if old is not None:
+            old.events.paint.disconnect(self._on_paint)
+            old.events.data.disconnect(self._on_paint)
+        if new is not None:
+            new.events.paint.connect(self._on_paint)
+            new.events.data.connect(self._on_paint)
+
+    def _on_paint(self, event: object = None) -> None:
+        self.classes.reload()
+
+    def _on_active(self, event: object = None) -> None:
+        active = self._viewer.layers.selection.active
+        for box in (self.image, self.labels):
+            place = _find(box, active)
+            if place >= 0:
+                box.setCurrentIndex(place)
+
+    def _on_theme(self, event: object = None) -> None:
+        self.palette_of_tools.dress(self._viewer.theme)
+        self.commands.dress()
+
+    def _reactions(self) -> list[tuple[Any, Callable[..., None]]]:
+        """Return the viewer's events that concern the panel, and what they do."""
+        layers = self._viewer.layers
+        return [
+            (layers.events.inserted, self._on_layers),
+            (layers.events.removed, self._on_layers),
+            (layers.events.reordered, self._on_layers),
+            (layers.events.renamed, self._on_layers),
+            (layers.selection.events.active, self._on_active),
+            (self._viewer.events.theme, self._on_theme),
+        ]
+
+
+class _Area(ScrollArea):
+    """Asks for the room of the theme's border too, or it would scroll for that."""
+
+    def sizeHint(self) -> QSize:
+        border = 2 * self.frameWidth()
+        return super().sizeHint() + QSize(0, border)
+
+
+def _leave(panel: EditWidget, *_: object) -> None:
+    """Let go of the viewer when Qt destroys the panel."""
+    panel.toolbox.changed.disconnect()
+    panel.toolbox.take("")
+    panel.keys.release()
+    panel.stop_listening()
+    panel.session.close()
+
+
+def _has_classes(layer: object) -> bool:
+    return (
+        isinstance(layer, Labels) and not is_selection(layer) and layer.name != PREVIEW
+    )
+
+
+def _layer_box() -> QComboBox:
+    """Make a box in which a long name is cut rather than widening the panel."""
+    box = QComboBox()
+    policy = QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+    box.setSizeAdjustPolicy(policy)
+    box.setMinimumContentsLength(12)
+    return box
+
+
+def _find(box: QComboBox, layer: object) -> int:
+    """Place of a layer in a box; -1 if it is not there."""
+    places = (place for place in range(box.count()) if box.itemData(place) is layer)
+    return next(places, -1)
+
+
+def _offer(box: QComboBox, layers: Sequence[Any]) -> None:
+    """Offer layers; the chosen one stays chosen if it is there."""
+    chosen = box.currentData()
+    box.blockSignals(True)
+    box.clear()
+    for layer in layers:
+        box.addItem(layer.name, layer)
+    place = _find(box, chosen)
+    box.setCurrentIndex(place if place >= 0 else len(layers) - 1)
+    box.blockSignals(False)

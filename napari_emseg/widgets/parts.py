@@ -1,0 +1,71 @@
+"""Small parts of panels: buttons, number boxes, rows."""
+
+from __future__ import annotations
+
+from functools import wraps
+from typing import TYPE_CHECKING, Any
+
+from napari.utils.notifications import show_error
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QGridLayout, QLabel, QPushButton, QWidget
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+
+def push_button(title: str, tip: str, call: Callable[[], Any] | None) -> QPushButton:
+    """Make a button that leaves the keys to the canvas."""
+    button = QPushButton(title)
+    button.setToolTip(tip)
+    button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+    if call is not None:
+        button.clicked.connect(told(call))
+    return button
+
+
+def told(call: Callable[[], Any]) -> Callable[..., None]:
+    """Make a function tell the user what is wrong, rather than raise it."""
+
+    @wraps(call)
+    def react(*_: object) -> None:
+        try:
+            call()
+        except (ValueError, TypeError) as error:
+            show_error(str(error))
+
+    return react
+
+
+def number_box(box: Any, limits: tuple[float, float], value: float, tip: str) -> Any:
+    """Make a number box that waits until a number is complete."""
+    box.setRange(*limits)
+    box.setValue(value)
+    box.setToolTip(tip)
+    box.setKeyboardTracking(False)
+    box.setAlignment(Qt.AlignmentFlag.AlignRight)
+    return box
+
+
+def form_rows(rows: Sequence[Sequence[Any]]) -> QGridLayout:
+    """Lay labels and widgets out in columns."""
+    grid = QGridLayout()
+    grid.setHorizontalSpacing(6)
+    grid.setVerticalSpacing(4)
+    for row, parts in enumerate(rows):
+        for column, part in enumerate(parts):
+            widget = QLabel(part) if isinstance(part, str) else part
+            grid.addWidget(widget, row, column)
+            grid.setColumnStretch(column, 0 if isinstance(part, str) else 1)
+    return grid
+
+
+def even_rows(rows: Sequence[Sequence[QWidget]]) -> QGridLayout:
+    """Lay widgets out in rows that are equally wide."""
+    wide = 12
+    grid = QGridLayout()
+    grid.setSpacing(3)
+    for row, widgets in enumerate(rows):
+        span = wide // len(widgets)
+        for place, widget in enumerate(widgets):
+            grid.addWidget(widget, row, place * span, 1, span)
+    return grid

@@ -1,0 +1,119 @@
+"""The list of classes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from napari.layers import Labels
+from qtpy.QtCore import Qt
+from qtpy.QtGui import QColor
+from qtpy.QtTest import QTest
+
+from napari_emseg.layers.classes import class_color, class_name, class_shown
+from napari_emseg.widgets import classes
+
+LEFT = Qt.MouseButton.LeftButton
+
+
+@pytest.fixture
+def panel(viewer):
+    return viewer.window.add_plugin_dock_widget("napari-emseg", "Select and edit")[1]
+
+
+@pytest.fixture
+def layer(qtbot, viewer, panel):
+    data = np.zeros((5, 30, 40), np.int32)
+    data[:, :10] = 1
+    data[3, 15:20, 10:20] = 4
+    data[:, 25:] = 300
+    layer = viewer.add_labels(data)
+    qtbot.waitUntil(lambda: panel.classes.rowCount() == 3)
+    return layer
+
+
+@pytest.fixture
+def rows(panel, layer):
+    return panel.classes
+
+
+def texts(rows, column):
+    return [rows.item(row, column).text() for row in range(rows.rowCount())]
+
+
+def test_lists_classes_and_their_pixels(rows, layer):
+    assert texts(rows, classes.NAME) == ["class 1", "class 4", "class 300"]
+    assert texts(rows, classes.PIXELS) == ["2,000", "50", "1,000"]
+
+
+def test_follows_edits_of_any_kind(qtbot, viewer, rows, layer, hand):
+    layer.fill((0, 0, 0), 7)
+    qtbot.waitUntil(lambda: "class 7" in texts(rows, classes.NAME))
+    viewer.layers.selection.active = layer
+    hand.undo()
+    qtbot.waitUntil(lambda: "class 7" not in texts(rows, classes.NAME))
+
+
+def test_rename(rows, layer):
+    rows.item(1, classes.NAME).setText("cell")
+    assert class_name(layer, 4) == "cell"
+    assert layer.features.set_index("index")["name"][4] == "cell"
+
+
+def test_hide_and_show(rows, layer):
+    color = layer.get_color(4).copy()
+    rows.item(1, classes.SHOWN).setCheckState(Qt.CheckState.Unchecked)
+    assert not class_shown(layer, 4)
+    assert layer.get_color(4)[3] == 0
+    np.testing.assert_allclose(layer.get_color(1)[3], 1)
+    rows.item(1, classes.SHOWN).setCheckState(Qt.CheckState.Checked)
+    np.testing.assert_allclose(layer.get_color(4), color)
+
+
+def test_lock(rows, panel):
+    rows.item(2, classes.LOCKED).setCheckState(Qt.CheckState.Checked)
+    assert panel.session.locked == {300}
+    rows.item(2, classes.LOCKED).setCheckState(Qt.CheckState.Unchecked)
+    assert panel.session.locked == set()
+
+
+def test_recolor(rows, panel, layer, monkeypatch):
+    monkeypatch.setattr(
+        classes.QColorDialog, "getColor", lambda *_: QColor.fromRgbF(1, 0.5, 0)
+    )
+    rows.selectRow(1)
+    QTest.mouseClick(panel.commands.buttons["Color"], LEFT)
+    np.testing.assert_allclose(class_color(layer, 4), (1, 0.5, 0), atol=0.01)
+    np.testing.assert_allclose(layer.get_color(4), (1, 0.5, 0, 1), atol=0.01)
+
+
+def test_chosen_row_is_the_label_of_the_brush(rows, layer):
+    rows.selectRow(2)
+    assert layer.selected_label == 300
+    assert rows.labels == [300]
+
+
+def test_jump_to(viewer, rows, panel, layer):
+    rows.selectRow(1)
+    QTest.mouseClick(panel.commands.buttons["Jump to"], LEFT)
+    assert viewer.dims.current_step[0] == 3
+    np.testing.assert_allclose(viewer.scene.camera.center[-2:], (17, 14.5), atol=0.6)
+
+
+def test_merge_of_several_rows(qtbot, rows, panel, layer, hand):
+    start = layer.data.copy()
+    rows.clearSelection()
+    for label in (1, 300):
+        rows._select(label, add=True)
+    QTest.mouseClick(panel.commands.buttons["Merge"], LEFT)
+    qtbot.waitUntil(lambda: panel.background.idle)
+    np.testing.assert_array_equal(layer.data, np.where(start == 1, 300, start))
+    hand.undo()
+    np.testing.assert_array_equal(layer.data, start)
+
+
+def test_names_of_layers_with_other_features():
+    layer = Labels(np.eye(3, dtype=int), features={"size": [1.0, 2.0]})
+    classes.rename_class(layer, 2, "two")
+    assert class_name(layer, 2) == "two"
+    assert class_name(layer, 1) == "class 1"
+    assert layer.features["size"].tolist()[:2] == [1.0, 2.0]

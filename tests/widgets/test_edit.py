@@ -1,0 +1,382 @@
+"""The panel "Select and edit" in a real viewer, opened through the manifest."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from napari.layers import Image
+from qtpy.QtCore import Qt
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QAbstractButton, QLabel
+
+import napari_emseg as emseg
+from napari_emseg import adjust, select
+from napari_emseg.layers import coverage, find_selection
+from napari_emseg.widgets import adjustments, commands
+from napari_emseg.widgets.adjustments import ADJUSTMENTS
+from napari_emseg.widgets.scroll import ScrollArea
+
+LEFT = Qt.MouseButton.LeftButton
+
+
+@pytest.fixture
+def panel(viewer):
+    return viewer.window.add_plugin_dock_widget("napari-emseg", "Select and edit")[1]
+
+
+@pytest.fixture
+def image(viewer, stripes):
+    return viewer.add_image(stripes, name="stripes")
+
+
+@pytest.fixture
+def layer(viewer, stripes, image, panel, hand):
+    """Labels of three stripes, 1 to 3 from the left."""
+    layer = emseg.add_to(viewer, emseg.segment(stripes, n_classes=3), image)
+    viewer.reset_view()
+    hand.layer = layer
+    return layer
+
+
+@pytest.fixture
+def do(qtbot, panel, layer):
+    """Return what presses a button of the panel, and waits until it is done."""
+
+    def press(title):
+        QTest.mouseClick(panel.commands.buttons[title], LEFT)
+        wait(qtbot, panel)
+
+    wait(qtbot, panel)
+    return press
+
+
+def wait(qtbot, panel):
+    qtbot.waitUntil(lambda: panel.background.idle, timeout=60_000)
+
+
+def selected(viewer, layer):
+    plane = find_selection(viewer, layer)
+    return np.zeros(layer.data.shape, bool) if plane is None else plane.data == 255
+
+
+def choose(panel, labels):
+    """Choose rows of the list of classes as Ctrl and a click do, the last one first."""
+    panel.classes.clearSelection()
+    for label in reversed(labels):
+        panel.classes._select(label, add=True)
+
+
+def act(panel, name, *args):
+    """Choose an entry of a button's menu."""
+    menu = panel.commands.buttons[name].menu()
+    menu.aboutToShow.emit()
+    (action,) = (action for action in menu.actions() if action.text() == args[0])
+    action.trigger()
+
+
+def same(found, expected):
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_a_session(qtbot, viewer, hand, panel, layer, do, monkeypatch):
+    """Select, fill, merge, split, adjust, refit; undo all of it, and redo all of it."""
+    layer.data[45:55, 5:20] = 3  # wrong, and not by hand
+    start = layer.data.copy()
+    states = [start]
+
+    def changed():
+        wait(qtbot, panel)
+        assert not np.array_equal(layer.data, states[-1])
+        states.append(layer.data.copy())
+
+    QTest.mouseClick(panel.palette_of_tools.buttons["rectangle"], LEFT)
+    hand.drag([(9.5, 4.5), (29.5, 24.5)])
+    wait(qtbot, panel)
+    choose(panel, [3])
+    do("Fill")
+    changed()
+    box = select.rectangle(start.shape, (10, 5), (29, 24))
+    same(layer.data, np.where(box, 3, start))
+    do("Grow")
+    do("New class")
+    changed()
+    assert set(np.unique(layer.data)) == {1, 2, 3, 4}
+    assert (layer.data == 4).sum() > box.sum()
+    choose(panel, [2, 4])
+    do("Merge")
+    changed()
+    assert set(np.unique(layer.data)) == {1, 2, 3}
+    choose(panel, [2])
+    act(panel, "Split", "Into connected pieces")
+    changed()
+    assert set(np.unique(layer.data)) == {1, 2, 3, 4}
+    monkeypatch.setattr(commands, "ask", lambda title, parent: {"amount": 1.0})
+    act(panel, "Adjust", "Desaturate…")
+    wait(qtbot, panel)
+    assert viewer.layers["stripes desaturate"].rgb
+    do("Refit")
+    changed()
+    assert (layer.data[45:55, 5:20] == 1).all()
+    end = layer.data.copy()
+    for _ in range(20):
+        hand.undo()
+    same(layer.data, start)
+    assert not selected(viewer, layer).any()
+    for _ in range(20):
+        hand.redo()
+    same(layer.data, end)
+    hand.undo()
+    same(layer.data, states[-2])
+
+
+class TestSelect:
+    def test_all_none_reselect_invert(self, viewer, layer, hand, do):
+        do("All")
+        assert selected(viewer, layer).all()
+        do("None")
+        assert not selected(viewer, layer).any()
+        do("Reselect")
+        assert selected(viewer, layer).all()
+        do("Invert")
+        assert not selected(viewer, layer).any()
+        hand.undo()
+        assert selected(viewer, layer).all()
+
+    @pytest.mark.parametrize("name", ["Grow", "Shrink", "Smooth", "Border", "Feather"])
+    def test_modify(self, qtbot, viewer, panel, layer, do, name):
+        mask = select.rectangle(layer.data.shape, (10, 10), (40, 40))
+        panel.session.choose(panel.session.plane(), lambda: mask)
+        wait(qtbot, panel)
+        panel.commands.pixels.setValue(4)
+        do(name)
+        found = coverage(panel.session.on_selection(panel.session.plane()))
+        expected = getattr(select, name.lower())(mask, 4)
+        assert np.abs(found.astype(float) - expected).max() <= 0.51 / 255
+
+    def test_by_color(self, qtbot, viewer, panel, layer, do):
+        mask = select.rectangle(layer.data.shape, (10, 35), (20, 45))
+        for name in ("Similar", "Grow similar"):
+            panel.session.choose(panel.session.plane(), lambda: mask)
+            wait(qtbot, panel)
+            do(name)
+            assert (selected(viewer, layer) == (layer.data == 2)).mean() > 0.95
+
+    def test_fill_holes(self, qtbot, viewer, panel, layer, do):
+        ring = np.zeros(layer.data.shape, bool)
+        ring[10:20, 10:20] = True
+        ring[12:18, 12:18] = False
+        panel.session.choose(panel.session.plane(), lambda: ring)
+        wait(qtbot, panel)
+        do("Fill holes")
+        assert selected(viewer, layer)[10:20, 10:20].all()
+
+    def test_kept_for_later(self, qtbot, viewer, panel, layer, do, monkeypatch):
+        do("All")
+        dialog = commands.QInputDialog
+        monkeypatch.setattr(dialog, "getText", lambda *_: ("whole", True))
+        act(panel, "Saved", "Save as…")
+        assert not viewer.layers["whole"].visible
+        do("None")
+        act(panel, "Saved", "whole")
+        wait(qtbot, panel)
+        assert selected(viewer, layer).all()
+        assert panel.labels.count() == 1
+
+    def test_tint(self, viewer, panel, layer, do):
+        do("All")
+        assert find_selection(viewer, layer).contour == 1
+        QTest.mouseClick(panel.palette_of_tools.buttons["tint"], LEFT)
+        assert find_selection(viewer, layer).contour == 0
+
+
+class TestApply:
+    def test_locked_classes_stay(self, viewer, panel, layer, hand, do, told):
+        start = layer.data.copy()
+        panel.classes.item(1, 1).setCheckState(Qt.CheckState.Checked)
+        assert panel.session.locked == {2}
+        do("All")
+        choose(panel, [3])
+        do("Fill")
+        same(layer.data, np.where(start == 2, 2, 3))
+        choose(panel, [2])
+        do("Fill")
+        assert told[-1][0] == "error"
+        assert "locked" in told[-1][1]
+
+    def test_cut_out(self, qtbot, viewer, panel, layer, image, do):
+        mask = layer.data == 2
+        panel.session.choose(panel.session.plane(), lambda: mask)
+        wait(qtbot, panel)
+        do("Cut out")
+        made = viewer.layers["stripes cut out"]
+        same(made.data, adjust.cut_out(image.data, mask, rgb=True))
+        assert viewer.layers.index(made) == viewer.layers.index(image) + 1
+
+    @pytest.mark.parametrize("title", ADJUSTMENTS)
+    def test_adjust(self, qtbot, viewer, panel, layer, image, do, title):
+        mask = layer.data == 2
+        panel.session.choose(panel.session.plane(), lambda: mask)
+        wait(qtbot, panel)
+        change, rows = ADJUSTMENTS[title]
+        options = {name: start + (most - start) / 4 for name, _, most, start in rows}
+        panel.commands._actions.adjust(title, options)
+        wait(qtbot, panel)
+        (made,) = (x for x in viewer.layers if title.lower() in x.name)
+        assert isinstance(made, Image)
+        same(made.data, change(image.data, mask, rgb=True, **options))
+        same(made.data[~mask], image.data[~mask])
+
+    def test_dialog(self, panel, monkeypatch):
+        dialog = adjustments.QDialog
+        monkeypatch.setattr(dialog, "exec", lambda self: True)
+        assert adjustments.ask("Blur", panel) == {"radius": 3.0}
+        monkeypatch.setattr(dialog, "exec", lambda self: False)
+        assert adjustments.ask("Blur", panel) is None
+
+    def test_split_by_color(self, qtbot, panel, layer, hand, do):
+        start = layer.data.copy()
+        do("All")
+        choose(panel, [1])
+        do("Fill")
+        act(panel, "Split", "By color, into two")
+        wait(qtbot, panel)
+        assert len(np.unique(layer.data)) == 2
+        assert (len(np.unique(layer.data[start == k])) == 1 for k in (1, 2, 3))
+
+    @pytest.mark.parametrize("title", ["Fill", "New class", "Cut out", "Grow", "Refit"])
+    def test_without_anything_selected(self, layer, do, told, title):
+        before = layer.data.copy()
+        do(title)
+        assert told[-1][0] == "error"
+        same(layer.data, before)
+
+    def test_without_layers(self, viewer, panel, told):
+        for button in panel.commands.buttons.values():
+            if button.menu() is None:
+                QTest.mouseClick(button, LEFT)
+        assert {severity for severity, _ in told} == {"error"}
+
+
+class TestRefit:
+    def test_edits_stay_and_the_rest_follows(self, qtbot, viewer, panel, layer, do):
+        truth = layer.data.copy()
+        do("All")
+        choose(panel, [1])
+        do("Fill")
+        layer.brush_size = 6
+        for label, x in ((1, 10), (2, 42), (3, 70)):
+            layer.paint((20, x), label)
+        # What was filled counts as edited too, so only strokes are to be left.
+        fits = panel.commands._actions.fits
+        fits._atoms += [atom for step in list(layer._undo_history)[:1] for atom in step]
+        edited = fits.edited(layer)
+        assert 60 < edited.sum() < 120
+        before = layer.data.copy()
+        steps = len(layer._undo_history)
+        do("Refit")
+        same(layer.data[edited], before[edited])
+        assert (layer.data == truth).mean() > 0.99
+        assert len(layer._undo_history) == steps + 1
+        same(fits.edited(layer), edited)
+        layer.undo()
+        same(layer.data, before)
+        same(fits.edited(layer), edited)
+
+    def test_locked_classes_stay(self, panel, layer, do):
+        layer.data[:, :] = np.where(np.arange(80) < 55, 1, 3)
+        panel.session.locked = {3}
+        layer.paint((20, 42), 2)
+        do("Refit")
+        same(layer.data == 3, np.broadcast_to(np.arange(80) >= 55, (60, 80)))
+        assert (layer.data[:, 30:55] == 2).mean() > 0.9
+
+    def test_of_a_slice(self, qtbot, viewer, panel, stripes):
+        stack = np.stack([stripes] * 3)
+        image = viewer.add_image(stack, rgb=True)
+        viewer.dims.set_current_step(0, 2)
+        seg = emseg.segment(stripes, n_classes=3)
+        layer = emseg.add_to(viewer, seg, image, at=(2, None, None))
+        wait(qtbot, panel)
+        layer.data[0, 10:30, 30:55] = 1
+        layer.paint((0, 20, 42), 2)
+        panel.commands._actions.refit()
+        wait(qtbot, panel)
+        assert (layer.data[0] == seg.labels).mean() > 0.95
+
+
+class TestPanel:
+    def test_choices_follow_the_layers(self, viewer, panel, layer, do):
+        do("All")
+        second = viewer.add_labels(np.zeros((4, 4), int), name="second")
+        assert panel.session.labels is second
+        viewer.layers.selection.active = layer
+        assert panel.session.labels is layer
+        viewer.layers.remove(layer)
+        assert panel.session.labels is second
+        names = [panel.labels.itemText(i) for i in range(panel.labels.count())]
+        assert names == ["second"]
+
+    def test_tolerance_is_shown_while_it_is_dragged(self, panel, layer, hand):
+        panel.toolbox.take("wand")
+        hand.press((30, 10))
+        hand.move((30, 10), by=(50, 0), buttons=True)
+        shown = panel.settings.rows["tolerance"].value()
+        assert shown == panel.session.options.tolerance > 12
+        hand.release()
+
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [("tolerance", 30.0), ("feather", 2.0), ("brush", 5), ("contiguous", False)],
+    )
+    def test_settings(self, panel, name, value):
+        row = panel.settings.rows[name]
+        (row.setChecked if name == "contiguous" else row.setValue)(value)
+        assert getattr(panel.session.options, name) == value
+
+    def test_sample_size_and_classes(self, panel):
+        panel.settings.rows["sample_size"].setCurrentText("5 × 5")
+        panel.settings.rows["classes"].setChecked(True)
+        options = panel.session.options
+        assert (options.sample_size, options.classes) == (5, True)
+
+    def test_modes(self, qtbot, viewer, panel, layer, hand):
+        QTest.mouseClick(panel.palette_of_tools.buttons["add"], LEFT)
+        panel.toolbox.take("class")
+        for x in (10, 70):
+            hand.click((30, x))
+            wait(qtbot, panel)
+        same(selected(viewer, layer), layer.data != 2)
+
+    @pytest.mark.parametrize("theme", ["dark", "light"])
+    @pytest.mark.parametrize("size", [(1280, 800), (1920, 1080)])
+    def test_no_text_is_clipped(self, qtbot, viewer, panel, layer, theme, size):
+        viewer.theme = theme
+        viewer.window.resize(*size)
+        QTest.qWait(200)
+        for part in panel.findChildren((QAbstractButton, QLabel)):
+            if (
+                part.isVisible()
+                and part.text()
+                and not getattr(part, "wordWrap", bool)()
+            ):
+                width = part.fontMetrics().horizontalAdvance(part.text())
+                assert part.width() >= width, part.text()
+                assert part.height() >= part.fontMetrics().height(), part.text()
+        assert panel.height() <= size[1]
+        area = panel.findChild(ScrollArea)
+        if size[1] > 1000:
+            assert not area.verticalScrollBar().isVisible()
+
+    def test_closing_it_gives_everything_back(self, qtbot, viewer, layer, panel, do):
+        panel.toolbox.take("lasso")
+        viewer.window.remove_dock_widget("all")
+        panel.deleteLater()
+        del panel
+        QTest.qWait(50)
+        assert not layer.keymap
+        assert len(viewer.mouse_move_callbacks) == 0
+        layer.paint((3, 3), 2)
+
+    def test_closing_the_viewer_at_work(self, viewer, panel, layer):
+        panel.session.choose(panel.session.plane(), lambda: layer.data == 1)
+        viewer.close()
