@@ -26,8 +26,8 @@ def jump_to(viewer: ViewerModel, layer: Labels, label: int) -> None:
     >>> labels = np.zeros((5, 8, 8), np.uint8)
     >>> labels[3, 2:5, 4:7] = 9
     >>> jump_to(viewer, viewer.add_labels(labels), 9)
-    >>> viewer.dims.current_step[0], viewer.camera.center[1:]
-    (3, (3.0, 5.0))
+    >>> viewer.dims.current_step[0]
+    3
     """
     found = np.argwhere(np.asarray(layer.data) == label)
     if len(found) == 0:
