@@ -360,9 +360,14 @@ class TestJournal:
         one, two = pair
         two.paint((1, 1), 3)
         start = two.data.copy()
-        with pytest.raises(ValueError, match="does not fit"), journal.group():
-            apply_edit(one, whole(np.ones((6, 6), int)))
-            apply_edit(two, whole(np.ones((9, 9), int)))
+
+        def both() -> None:
+            with journal.group():
+                apply_edit(one, whole(np.ones((6, 6), int)))
+                apply_edit(two, whole(np.ones((9, 9), int)))
+
+        with pytest.raises(ValueError, match="does not fit"):
+            both()
         assert not one.data.any()
         np.testing.assert_array_equal(two.data, start)
 
