@@ -148,9 +148,7 @@ def iter_orders(
     model : MixtureModel
         Its fit.
     """
-    coarse = next(
-        level for _, level in reversed(levels(cells)) if level.count <= _CELLS
-    )
+    coarse = _few(cells)
     for k in range(1, most + 1):
         *_, last = iter_fit_mixture(
             coarse,
@@ -165,6 +163,15 @@ def iter_orders(
             rng=np.random.default_rng(seed),
         )
         yield judge(last.model, coarse, rules), last.model
+
+
+def _few(cells: Cells) -> Cells:
+    """Choose the finest level of few cells; without bins, take a sample."""
+    found = [level for _, level in levels(cells)]
+    small = [level for level in found if level.count <= _CELLS]
+    if small:
+        return small[-1]
+    return found[0].sample(_CELLS) if found[0].exact else found[0]
 
 
 def judge(model: MixtureModel, cells: Cells, rules: Rules) -> Order:
