@@ -1,6 +1,13 @@
 """The one binding to napari layers, without Qt: results, edits, selections, undo."""
 
-from napari_emseg.layers.edits import HISTORY_BYTES, apply_edit, history_bytes, show
+from napari_emseg.layers.edits import (
+    HISTORY_BYTES,
+    apply_edit,
+    carry_out,
+    history_bytes,
+    plan_edit,
+    show,
+)
 from napari_emseg.layers.journal import Journal
 from napari_emseg.layers.plane import Plane, PlaneEdit, displayed_plane
 from napari_emseg.layers.results import (
@@ -25,6 +32,7 @@ from napari_emseg.layers.selection import (
     find_selection,
     is_selection,
     saved_selections,
+    warm_up_selection,
 )
 
 __all__ = [
@@ -40,6 +48,7 @@ __all__ = [
     "add_to",
     "apply_edit",
     "as_labels",
+    "carry_out",
     "coverage",
     "displayed",
     "displayed_plane",
@@ -50,9 +59,11 @@ __all__ = [
     "is_result",
     "is_selection",
     "placement",
+    "plan_edit",
     "prepare",
     "saved_selections",
     "show",
     "spatial_shape",
     "warm_up",
+    "warm_up_selection",
 ]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from napari.utils.notifications import show_warning
 
 from napari_emseg.layers.atoms import (
+    Atom,
     Box,
     Values,
     atoms_bytes,
@@ -87,11 +89,33 @@ def apply_edit(
     >>> layer.data.tolist()
     [[1, 1], [2, 2]]
     """
+    plan = plan_edit(layer, edit)
+    return plan is not None and carry_out(layer, plan, max_bytes=max_bytes)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Plan:
+    """What is left of an edit when all arithmetic is done; made by `plan_edit`."""
+
+    where: Box
+    old: Values
+    new: Values
+    step: list[Atom]
+
+
+def plan_edit(layer: Labels, edit: LabelEdit) -> Plan | None:
+    """Do the arithmetic of `apply_edit`, in any thread; None if nothing changes.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `apply_edit`.
+    """
     data = writable(layer)
     where, new = _fit(layer, edit)
     changed = data[where] != new
     if not changed.any():
-        return False
+        return None
     inner = tight_box(changed)
     new = new[inner]
     where = tuple(
@@ -99,11 +123,19 @@ def apply_edit(
         for part, box in zip(where, inner, strict=True)
     )
     old = data[where].copy()
+    return Plan(where, old, new, make_atoms(where, old, new))
+
+
+def carry_out(layer: Labels, plan: Plan, *, max_bytes: int = HISTORY_BYTES) -> bool:
+    """Write what `plan_edit` gave, if the layer was not edited since; True: it is done.
+
+    As for `apply_edit`, all is as before if anything fails.
+    """
     history = {name: _copied(layer, name) for name in (UNDO, _REDO, _STAGED, _BLOCK)}
     try:
-        return _write(layer, where, old, new, max_bytes)
+        return _write(layer, plan, max_bytes)
     except BaseException:
-        data[where] = old
+        layer.data[plan.where] = plan.old
         _restore(layer, history)
         layer.refresh(extent=False)
         raise
@@ -181,24 +213,23 @@ def _fit(layer: Labels, edit: LabelEdit) -> tuple[Box, Values]:
     return tuple(slice(start, stop) for start, stop, _ in bounds), new
 
 
-def _write(layer: Labels, where: Box, old: Values, new: Values, max_bytes: int) -> bool:
+def _write(layer: Labels, plan: Plan, max_bytes: int) -> bool:
     """Write a box and add one step to the history; True says that it is done."""
     known = all(hasattr(layer, name) for name in (UNDO, _REDO, _SAVE))
     if not known or masked_atom() is None:
-        changed = old != new
+        changed = plan.old != plan.new
         index = tuple(
             found + part.start
-            for found, part in zip(np.nonzero(changed), where, strict=True)
+            for found, part in zip(np.nonzero(changed), plan.where, strict=True)
         )
         with layer.block_history():
-            layer.data_setitem(index, new[changed])
+            layer.data_setitem(index, plan.new[changed])
     else:
-        step = make_atoms(where, old, new)
-        layer.data[where] = new
+        layer.data[plan.where] = plan.new
         with layer.block_history():
-            for atom in step:
+            for atom in plan.step:
                 getattr(layer, _SAVE)(atom)
-        show(layer, where)
+        show(layer, plan.where)
     _trim(layer, max_bytes)
     return True
 

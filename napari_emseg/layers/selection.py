@@ -28,6 +28,14 @@ COLOR = (0.0, 0.9, 1.0)
 CONTOUR_PIXELS = 2**21
 
 
+def warm_up_selection() -> None:
+    """Let napari compile what a first selection needs; any thread may do it.
+
+    Only colors: layers must not be made in two threads at once.
+    """
+    _colormap().map(np.zeros(1, np.uint8))
+
+
 def find_selection(viewer: ViewerModel, like: Image | Labels) -> Labels | None:
     """Return the selection that lies on a layer, None if there is none."""
     for layer in viewer.layers:

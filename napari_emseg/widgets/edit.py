@@ -11,7 +11,7 @@ from napari.utils.notifications import show_error
 from qtpy.QtCore import QSize
 from qtpy.QtWidgets import QComboBox, QLabel, QVBoxLayout, QWidget
 
-from napari_emseg.layers import is_selection
+from napari_emseg.layers import is_selection, warm_up_selection
 from napari_emseg.layers.seeds import Fits
 from napari_emseg.widgets.actions import Actions
 from napari_emseg.widgets.background import Background
@@ -91,6 +91,8 @@ class EditWidget(QWidget):  # type: ignore[misc]
         self.destroyed.connect(partial(_leave, self))
         self._on_layers()
         self._on_theme()
+        # Now rather than at the first click, which would have to wait.
+        self.background.preview(warm_up_selection, lambda _: None, "warm up")
 
     def _lay_out(self) -> None:
         inner = QWidget()

@@ -12,12 +12,13 @@ from napari_emseg import select
 from napari_emseg.layers import (
     Journal,
     add_selection,
-    apply_edit,
     as_labels,
+    carry_out,
     coverage,
     displayed_plane,
     dress,
     find_selection,
+    plan_edit,
 )
 from napari_emseg.layers.plane import Plane
 from napari_emseg.widgets.preview import Preview
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from napari.layers import Image, Labels
     from numpy.typing import NDArray
 
-    from napari_emseg.layers.edits import LabelEdit
+    from napari_emseg.layers.edits import LabelEdit, Plan
     from napari_emseg.widgets.background import Background
 
     # Labels layers and their edits, that are one action together.
@@ -229,17 +230,18 @@ class Session:
             Called when they are applied.
         """
 
-        def work() -> Generator[Any, None, tuple[int, Changes]]:
+        def work() -> Generator[Any, None, tuple[int, Changes, list[Plan | None]]]:
             revision = self.journal.revision
             made = make()
             if not isinstance(made, list):
                 made = yield from made
-            return revision, made
+            plans = [plan_edit(layer, edit) for layer, edit in made]
+            return revision, made, plans
 
-        def then(result: tuple[int, Changes]) -> None:
-            revision, changes = result
+        def then(result: tuple[int, Changes, list[Plan | None]]) -> None:
+            revision, changes, plans = result
             if revision == self.journal.revision:
-                self.apply(changes)
+                self.apply(changes, plans)
                 if after is not None:
                     after()
             else:
@@ -247,16 +249,27 @@ class Session:
 
         self.background.run(work, then)
 
-    def apply(self, changes: Changes) -> None:
-        """Apply edits as one action."""
-        changes = [change for change in changes if change[0] in self.viewer.layers]
-        for layer, edit in changes:
-            if find_selection(self.viewer, layer) is layer:
-                self._remember(layer, edit)
+    def apply(self, changes: Changes, plans: list[Plan | None] | None = None) -> None:
+        """Apply edits as one action.
+
+        Parameters
+        ----------
+        changes : list of (layer, edit)
+        plans : list of Plan or None, optional
+            What `plan_edit` gave for each of them, if that was called beforehand.
+        """
+        if plans is None:
+            plans = [plan_edit(layer, edit) for layer, edit in changes]
+        touched = []
         with self.journal.group():
-            for layer, edit in changes:
-                apply_edit(layer, edit)
-        self._tell([layer for layer, _ in changes])
+            for (layer, edit), plan in zip(changes, plans, strict=True):
+                if plan is None or layer not in self.viewer.layers:
+                    continue
+                if find_selection(self.viewer, layer) is layer:
+                    self._remember(layer, edit)
+                carry_out(layer, plan)
+                touched.append(layer)
+        self._tell(touched)
 
     def undo(self) -> None:
         """Undo the last action; one that is still being worked out is dropped."""
