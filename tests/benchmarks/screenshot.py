@@ -5,7 +5,8 @@ Run in a virtual display::
     xvfb-run -a -s "-screen 0 1280x800x24" python tests/benchmarks/screenshot.py
 
 The picture goes to ``sample_data/panel.png``; ``--theme light`` and ``--output`` make
-others.
+others, and ``--edit`` shows the panel "Select and edit" instead, in
+``sample_data/panel_edit.png``.
 """
 
 from __future__ import annotations
@@ -22,20 +23,26 @@ OUTPUT = Path(__file__).parents[2] / "sample_data" / "panel.png"
 SIZE = (1280, 800)
 
 
-def photograph(path: Path, theme: str, size: tuple[int, int], *, more: bool) -> None:
+def photograph(
+    path: Path, theme: str, size: tuple[int, int], *, more: bool, edit: bool
+) -> None:
     """Open the sample, segment it through the panel, and write the window."""
     viewer = napari.Viewer()
     viewer.theme = theme
     viewer.window.resize(*size)
     for data, attributes, _ in coffee():
         viewer.add_image(data, **attributes)
-    _, panel = viewer.window.add_plugin_dock_widget("napari-emseg", "Segment")
+    dock, panel = viewer.window.add_plugin_dock_widget("napari-emseg", "Segment")
     panel.form.update(n_classes=5)
     panel.form.expand(more)
     QTest.qWait(5000)  # as long as a person looks around, and napari compiles colors
     panel.run()
     while panel.running:
         QTest.qWait(20)
+    if edit:
+        viewer.window.remove_dock_widget(dock)
+        viewer.window.add_plugin_dock_widget("napari-emseg", "Select and edit")
+        QTest.qWait(3000)
     viewer.reset_view()
     QTest.qWait(1000)
     viewer.window.screenshot(str(path), flash=False, canvas_only=False)
@@ -45,13 +52,15 @@ def photograph(path: Path, theme: str, size: tuple[int, int], *, more: bool) -> 
 def main() -> None:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--output", type=Path, default=OUTPUT)
+    parser.add_argument("--output", type=Path)
     parser.add_argument("--theme", choices=("dark", "light"), default="dark")
     parser.add_argument("--size", type=int, nargs=2, default=SIZE)
     parser.add_argument("--more", action="store_true", help="unfold all parameters")
+    parser.add_argument("--edit", action="store_true", help="the editing panel")
     args = parser.parse_args()
-    photograph(args.output, args.theme, tuple(args.size), more=args.more)
-    print(args.output)
+    output = args.output or OUTPUT.with_stem("panel_edit" if args.edit else "panel")
+    photograph(output, args.theme, tuple(args.size), more=args.more, edit=args.edit)
+    print(output)
 
 
 if __name__ == "__main__":
