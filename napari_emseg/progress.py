@@ -15,8 +15,9 @@ class Progress:
 
     Attributes
     ----------
-    stage : {"colors", "fit", "label", "smooth"}
-        Counting the colors, fitting the classes, labeling, and joining neighbors.
+    stage : {"colors", "order", "fit", "label", "smooth"}
+        Counting the colors, choosing how many classes, fitting them, labeling, and
+        labeling with smoothing.
     done, total : int
         Steps of this stage; a total of 0 is not known beforehand.
     state : FitState or None

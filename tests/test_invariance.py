@@ -17,6 +17,7 @@ from skimage import data
 
 import napari_emseg as emseg
 from napari_emseg import source
+from napari_emseg.engine import features
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -128,6 +129,7 @@ def test_size_of_tiles_does_not_matter(
     expected = emseg.segment(image, mask=mask, **options)
     monkeypatch.setattr(source, "_TILE", {2: tile, 3: tile // 2})
     monkeypatch.setattr(source, "_SLAB", slab)
+    monkeypatch.setattr(source, "_COUNT", slab)
     found = emseg.segment(image, mask=mask, **options)
     np.testing.assert_array_equal(found.labels, expected.labels)
     np.testing.assert_array_equal(found.probabilities(), expected.probabilities())
@@ -167,6 +169,38 @@ def test_blocks_of_large_arrays_do_not_matter(case: str, store: str) -> None:
     np.testing.assert_array_equal(
         emseg.features(lazy, **axes), emseg.features(image, **axes)
     )
+
+
+class Lazy:
+    """An array that can be sliced and nothing else, and tells how much was read."""
+
+    def __init__(self, values: NDArray[Any]) -> None:
+        self._values = values
+        self.shape = values.shape
+        self.dtype = values.dtype
+        self.most = 0
+
+    def __getitem__(self, key: Any) -> NDArray[Any]:
+        part = self._values[key]
+        self.most = max(self.most, part.size)
+        return part.copy()
+
+
+def test_large_arrays_are_read_in_parts(
+    case: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image, options = CASES[case]
+    wide = image.astype(np.int64) if image.dtype == np.uint16 else image
+    expected = emseg.segment(wide, **options).labels
+    tile = 32
+    monkeypatch.setattr(source, "_TILE", {2: tile, 3: tile // 2})
+    for module, name in ((source, "_SLAB"), (source, "_COUNT"), (features, "_SLAB")):
+        monkeypatch.setattr(module, name, 500)
+    lazy = Lazy(wide)
+    # A glance at the noise before smoothing may see a small image as a whole.
+    emseg.segment(lazy, **(options | {"smoothing": 0}))
+    assert lazy.most < wide.size / 4
+    np.testing.assert_array_equal(emseg.segment(lazy, **options).labels, expected)
 
 
 def test_numbers_of_classes_do_not_depend_on_the_seed() -> None:

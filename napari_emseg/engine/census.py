@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_emseg.engine.cells import Cells
-from napari_emseg.engine.features import Picture, convert, variance_floor
+from napari_emseg.engine.features import Picture, convert, slabs, variance_floor
 from napari_emseg.engine.palette import Coding, coding_for, count_values
 
 if TYPE_CHECKING:
@@ -98,8 +98,8 @@ def find_coding(picture: Picture) -> Coding | None:
     dtype = picture.dtype
     span = None
     if picture.channels == 1 and dtype.kind in "iu" and dtype.itemsize > 2:
-        values = np.asarray(picture.source[...])
-        low, high = int(values.min()), int(values.max())
+        ends = [(int(v.min()), int(v.max())) for v in slabs(picture.source)]
+        low, high = min(a for a, _ in ends), max(b for _, b in ends)
         # Levels are offset within 64 bits; few images are that far from 0.
         if max(abs(low), abs(high)) < 2**62:
             span = low, high

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import cv2
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 FloatArray: TypeAlias = NDArray[np.float32]
 BoolArray: TypeAlias = NDArray[np.bool_]
@@ -19,6 +22,8 @@ _RGB_SIDE = 30
 # Squared differences of larger values leave the range of float32. Real images do
 # not have such values, but some mark missing pixels with the largest number there is.
 LARGEST = 1e18
+# Values that are read at once to find their range.
+_SLAB = 2**22
 # Interpolation may leave float images this far outside [0, 1].
 _SLACK = 1e-3
 
@@ -189,12 +194,21 @@ def _looks_rgb(image: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> bool
     return False
 
 
-def _in_unit_range(image: Any) -> bool:
-    values = np.asarray(image)
-    finite = np.isfinite(values)
-    low = values.min(where=finite, initial=0)
-    high = values.max(where=finite, initial=0)
-    return bool(low >= -_SLACK and high <= 1 + _SLACK)
+def slabs(source: Sliceable) -> Iterator[NDArray[Any]]:
+    """Read an array piece by piece along its first axis, as little as need be."""
+    step = max(1, _SLAB // int(np.prod(source.shape[1:])))
+    for start in range(0, source.shape[0], step):
+        yield np.asarray(source[start : start + step])
+
+
+def _in_unit_range(image: Sliceable) -> bool:
+    for values in slabs(image):
+        finite = np.isfinite(values)
+        low = values.min(where=finite, initial=0)
+        high = values.max(where=finite, initial=0)
+        if low < -_SLACK or high > 1 + _SLACK:
+            return False
+    return True
 
 
 def _check_rgb(image: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:

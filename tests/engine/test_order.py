@@ -145,9 +145,9 @@ def test_auto_on_hard_images_ends() -> None:
         np.full((9, 9), 3, np.uint8),
         np.array([[1.0]]),
         np.eye(5, dtype=bool),
-        np.random.default_rng(0).random((200, 100, 5)),
+        np.random.default_rng(0).random((130, 130, 5)),
         # So many colors, so evenly spread, that no bins are fewer.
-        np.random.default_rng(0).integers(0, 256, (150, 150, 3), np.uint8),
+        np.random.default_rng(0).integers(0, 256, (130, 130, 3), np.uint8),
     ):
         axes = {"channel_axis": -1} if image.shape[2:] == (5,) else {}
         seg = emseg.segment(image, n_classes="auto", **axes)
