@@ -114,6 +114,26 @@ def test_mask_bounds_labels_and_fit(method: str, smoothing: float, kind: str) ->
     )
 
 
+@pytest.mark.parametrize("outliers", [0, 0.1])
+@pytest.mark.parametrize("distribution", ["gaussian", "student"])
+def test_thin_masks_are_no_obstacle(outliers: float, distribution: str) -> None:
+    image = np.full((20, 40), 12, np.uint8)
+    image[:, 20:] = 90
+    for mask in (np.eye(20, 40, 5, bool), np.eye(20, 40, 10, bool)):
+        seg = emseg.segment(
+            image,
+            mask=mask,
+            n_classes=1 + bool(image[mask].max() == 90),
+            outliers=outliers,
+            distribution=distribution,
+        )
+        np.testing.assert_array_equal(
+            seg.labels, np.where(mask, np.where(image == 90, 2, 1), 0)
+        )
+    one = emseg.segment(image[:1], mask=np.eye(1, 40, 1), n_classes=1, outliers=0.1)
+    assert one.labels.sum() == one.labels[0, 1] == 1
+
+
 def test_transparent_pixels_have_no_label() -> None:
     alpha = np.full((*PHOTO.shape[:2], 1), 255, np.uint8)
     alpha[:30] = 0

@@ -152,7 +152,7 @@ def iter_hmrf(
     noise = noise_level(planes, inside)
     noise[noise**2 < _FAINT * spread] = 0
     speckled = outliers > 0 or student
-    clean = despeckle(planes) if speckled else planes
+    clean = despeckle(planes, inside) if speckled else planes
     scale = _EDGE * 2 * float(noise @ noise) if edges and noise.any() else None
     field = PottsField(
         shape,

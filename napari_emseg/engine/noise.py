@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 _KERNEL = np.outer([1, -2, 1], [1, -2, 1]).astype(np.float32)
 # Its gain for white noise, and the median of |x| of a normal distribution.
 _GAIN, _MEDIAN = 6.0, 0.6745
+# Radius of what is around a pixel that medians look at.
+_AROUND = 2.0
 
 
 def noise_level(planes: Planes, valid: NDArray[np.bool_]) -> Float64Array:
@@ -69,16 +71,19 @@ def pictures(array: NDArray[Any]) -> Iterator[NDArray[Any]]:
     yield from array.reshape(-1, *array.shape[-2:])
 
 
-def despeckle(planes: Planes) -> Planes:
+def despeckle(planes: Planes, valid: NDArray[np.bool_] | None = None) -> Planes:
     """Remove impulses by medians of 5 x 5 and 3 x 3 pixels; edges stay sharp.
 
     Parameters
     ----------
-    planes : (…, Y, X) ndarray of float32
+    planes : (…, *S) ndarray of float32
+        S ends with Y and X.
+    valid : (*S) ndarray of bool, optional
+        Pixels that count; the others look like those around them.
 
     Returns
     -------
-    (…, Y, X) ndarray of float32
+    (…, *S) ndarray of float32
 
     Examples
     --------
@@ -87,6 +92,8 @@ def despeckle(planes: Planes) -> Planes:
     >>> float(despeckle(image).max())
     0.0
     """
+    if valid is not None and not valid.all():
+        planes = np.where(valid, planes, blur(planes, valid, _AROUND))
     found = [cv2.medianBlur(cv2.medianBlur(p, 5), 3) for p in pictures(planes)]
     out: Planes = np.stack(found).reshape(planes.shape).astype(np.float32)
     return out

@@ -220,6 +220,9 @@ def update(
             log_scale += (share * (np.log(scale) - scale)).sum(axis=1)
             share *= scale
         sums += share @ phi.T
+    if mass.sum() == 0:
+        # Outliers took all: nothing tells better classes.
+        return model
     found = m_step(Statistics(np.nan, mass, sums, log_scale), model, data.center, rules)
     if model.outliers > 0:
         lost = 1 - float(mass.sum()) / max(total, 1e-300)

@@ -85,6 +85,16 @@ def test_blur_grows_with_noise_and_classes() -> None:
     assert blur_radius(np.array([0.3]), spread, 1) == 0
 
 
+def test_what_is_masked_does_not_leak_into_medians() -> None:
+    planes = np.full((2, 30, 40), 50, np.float32)
+    valid = np.zeros((30, 40), bool)
+    valid[10, 5:35] = valid[20:22, 8:30] = True
+    planes[:, ~valid] = 0
+    found = despeckle(planes, valid)
+    np.testing.assert_allclose(found[:, valid], 50, rtol=1e-4)
+    np.testing.assert_array_equal(despeckle(planes, valid | True), despeckle(planes))
+
+
 @pytest.mark.parametrize("shape", [(90, 70), (20, 60, 50), (1, 200), (40, 1)])
 def test_bias_field_recovers_a_smooth_field(shape: tuple[int, ...]) -> None:
     rng = np.random.default_rng(4)
