@@ -170,14 +170,18 @@ class Source:
                 return 2.0
             plane = np.where(within[..., np.newaxis], plane, plane[within].mean(axis=0))
         shrink = max(1.0, max(shape[-2:]) / _THUMBNAIL)
-        small = [max(1, round(n / shrink)) for n in shape[-2:]]
+        # The other axes shrink with it, so that places keep their proportions.
+        small = tuple(max(1, round(n / shrink)) for n in shape)
         channels = [
-            cv2.resize(c, small[::-1], interpolation=cv2.INTER_AREA)
+            cv2.resize(c, small[:-3:-1], interpolation=cv2.INTER_AREA)
             for c in np.moveaxis(plane, -1, 0).astype(np.float64)
         ]
         thumbnail = np.stack(channels, axis=-1).astype(self.picture.dtype)
-        small_picture = replace(self.picture, source=thumbnail, shape=tuple(small))
-        found = self.space.features(thumbnail, (0, 0), small_picture)
+        small_picture = replace(self.picture, source=thumbnail, shape=small)
+        origin = (*(n // 2 for n in small[:-2]), 0, 0)
+        part = thumbnail.reshape(*(1,) * (len(shape) - 2), *thumbnail.shape)
+        found = self.space.features(part, origin, small_picture)
+        found = found.reshape(*thumbnail.shape[:2], -1)
         residual = found - model.predict_proba(found) @ model.means
         planes = np.moveaxis(residual.astype(np.float32), -1, 0)
         return effective_size(planes, self.picture.size / shrink**2)

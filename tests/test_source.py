@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import napari_emseg as emseg
 from napari_emseg import source as module
 from napari_emseg.engine.features import as_picture
 from napari_emseg.source import Source, as_source, find_space, pieces
@@ -92,3 +93,20 @@ def test_edge_scale_is_the_mean_over_all_neighbors(
     expected = np.concatenate(squares).mean(dtype=np.float64)
     found = source_of(values, mask if masked else None).edge_scale()
     assert found == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(40, 50), (6, 40, 50), (2, 6, 40, 50)])
+@pytest.mark.parametrize(("texture", "position"), [(0, 0), (1, 0), (0, 1), (1, 1)])
+def test_auto_order_goes_with_all_features(
+    shape: tuple[int, ...], texture: float, position: float, rng: np.random.Generator
+) -> None:
+    image = np.zeros(shape)
+    image[..., 25:] = 90
+    noisy = image + rng.normal(0, 5, shape)
+    seg = emseg.segment(
+        noisy, n_classes="auto", texture=texture, position=position, smoothing=0
+    )
+    assert seg.n_classes >= 2
+    # However many classes there are, none of them lies on both sides.
+    sides = [np.unique(part) for part in np.split(seg.labels, [25], axis=-1)]
+    assert not np.intersect1d(*sides).size
