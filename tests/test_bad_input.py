@@ -157,7 +157,8 @@ def test_input_is_checked_before_the_first_step() -> None:
 
 
 @pytest.mark.parametrize(
-    "dtype", ["?", "u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8", "f2", "f4", "f8"]
+    "dtype",
+    ["?", "u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8", "f2", "f4", "f8", "g"],
 )
 @pytest.mark.parametrize("order", ["<", ">"])
 def test_every_type_of_number_works(dtype: str, order: str) -> None:
