@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 DF_RANGE = (1.0, 200.0)
 DF_START = 10.0
 _FULL = ("full", "tied")
+# Classes with a smaller share of the pixels have none: the rest is rounding.
+_ALIVE = 1e-9
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,8 +34,9 @@ class Statistics:
 
     Attributes
     ----------
-    objective : float
-        Mean log-likelihood per pixel under the model of the E step, in nats.
+    objectives : (R,) ndarray of float64
+        Mean log-likelihood per pixel under the model of the E step, in nats, of each
+        of the R mixtures that it holds.
     mass : (K,) ndarray of float64
         Pixels in each class, Σ w r.
     sums : (K, F) ndarray of float64
@@ -42,10 +45,15 @@ class Statistics:
         Σ w r (ln u - u), for degrees of freedom.
     """
 
-    objective: float
+    objectives: Float64Array
     mass: Float64Array
     sums: Float64Array
     log_scale: Float64Array
+
+    @property
+    def objective(self) -> float:
+        """That of the only mixture."""
+        return float(self.objectives[0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,16 +84,18 @@ class Rules:
         return "full" if self.covariance in _FULL else "squares"
 
 
-def e_step(model: MixtureModel, data: Blocks) -> Statistics:
+def e_step(model: MixtureModel, data: Blocks, runs: int = 1) -> Statistics:
     """Share each cell out among the classes and sum up.
 
     Parameters
     ----------
     model : MixtureModel
-        K classes.
+        K classes; or those of R mixtures, all first classes before all second ones.
     data : Blocks
         The cells, in full order, or by squares if the covariances are diagonal; those
         with a fixed class belong to it alone.
+    runs : int, optional
+        Number R of mixtures, each of which shares out all cells.
 
     Returns
     -------
@@ -95,23 +105,29 @@ def e_step(model: MixtureModel, data: Blocks) -> Statistics:
     dims, k = data.cells.dims, model.n_classes
     evaluate = component_log_joint(model, data.center, order=data.order)
     form = None if model.df is None else quadratics(model, data.center, data.order)
-    total, log_scale = 0.0, np.zeros(k)
+    totals, log_scale = np.zeros(runs), np.zeros(k)
     mass = np.zeros(k)
     sums = np.zeros((k, feature_rows(dims, data.order)))
     for weights, phi, fixed in data:
-        log = evaluate(phi)
-        given = None if fixed is None else _own(log, fixed)
+        # The mixtures lie side by side, as if each had cells of its own.
+        log = evaluate(phi).reshape(k // runs, -1)
+        own = np.tile(weights, runs)
+        given = None
+        if fixed is not None:
+            fixed = np.tile(fixed, runs)
+            given = _own(log, fixed)
         if model.outliers > 0:
             uniform = np.log(model.outliers) + model.log_uniform
             log = np.vstack([log, np.full((1, log.shape[1]), uniform)])
         share, column, likelihood = exponentiate(log)
-        share = share[:k]
-        share *= weights / column
+        share = share[: k // runs]
+        share *= own / column
         if fixed is not None and given is not None:
             likelihood[fixed > 0] = given
             share[:, fixed > 0] = 0
-            share[fixed[fixed > 0] - 1, fixed > 0] = weights[fixed > 0]
-        total += float(weights @ likelihood)
+            share[fixed[fixed > 0] - 1, fixed > 0] = own[fixed > 0]
+        totals += likelihood.reshape(runs, -1) @ weights
+        share = share.reshape(k, -1)
         if form is not None and model.df is not None:
             mass += share.sum(axis=1)
             distance = np.maximum(form.matrix @ phi, 0)
@@ -122,7 +138,7 @@ def e_step(model: MixtureModel, data: Blocks) -> Statistics:
         sums += share @ phi.T
     if model.df is None:
         mass = sums[:, 0].copy()
-    return Statistics(total / data.cells.total, mass, sums, log_scale)
+    return Statistics(totals / data.cells.total, mass, sums, log_scale)
 
 
 def _own(log: Float64Array, fixed: NDArray[np.int64]) -> Float64Array:
@@ -132,7 +148,10 @@ def _own(log: Float64Array, fixed: NDArray[np.int64]) -> Float64Array:
 
 
 def m_step(
-    stats: Statistics, model: MixtureModel, center: Float64Array, rules: Rules
+    stats: Statistics,
+    model: MixtureModel,
+    center: Float64Array,
+    rules: Rules,
 ) -> MixtureModel:
     """Give the most likely parameters for these statistics, within the rules.
 
@@ -140,41 +159,50 @@ def m_step(
     for Gaussian classes, so the likelihood still never falls. Classes without any
     pixel keep their place with weight 0.
     """
-    dims = len(center)
-    alive = stats.mass > 1e-9 * stats.mass.sum()
-    scale = np.where(alive, stats.sums[:, 0], 1.0)[:, np.newaxis]
+    dims, runs = len(center), len(stats.objectives)
+    total = stats.mass.reshape(-1, runs).sum(axis=0)
+    share = (stats.mass.reshape(-1, runs) / total).ravel()
+    alive = share > _ALIVE
+    scale = stats.sums[:, :1]
+    mass = stats.mass
+    if not alive.all():
+        share = np.where(alive, share, 0).reshape(-1, runs)
+        share = (share / share.sum(axis=0)).ravel()
+        scale = np.where(alive[:, np.newaxis], scale, 1)
+        mass = np.where(alive, mass, 1)
     shift = stats.sums[:, 1 : 1 + dims] / scale
-    # Per unit of mass, as EM has it; for Gaussian classes both weights are one.
-    mass = np.where(alive, stats.mass, 1.0)
-    ratio = (scale[:, 0] / mass)[:, np.newaxis, np.newaxis]
-    outer = shift[:, :, np.newaxis] * shift[:, np.newaxis, :]
-    scatter = (unpack(stats.sums[:, 1 + dims :] / scale, dims) - outer) * ratio
-    weights = np.where(alive, stats.mass, 0)
-    weights = weights / weights.sum()
-    scatter = shape_covariances(scatter, weights, rules)
-    alive_ = alive[:, np.newaxis]
-    return replace(
-        model,
-        weights=weights,
-        means=np.where(alive_, shift + center, model.means),
-        covariances=np.where(alive_[..., np.newaxis], scatter, model.covariances),
-        df=_update_df(stats, model, rules, dims, alive),
+    scatter = unpack(stats.sums[:, 1 + dims :] / scale, dims)
+    scatter -= shift[:, :, np.newaxis] * shift[:, np.newaxis, :]
+    if model.df is not None:
+        # Per unit of mass, as EM has it; for Gaussian classes both weights are one.
+        scatter *= (scale[:, 0] / mass)[:, np.newaxis, np.newaxis]
+    means = shift + center
+    scatter = shape_covariances(scatter, share, rules, runs)
+    if not alive.all():
+        means = np.where(alive[:, np.newaxis], means, model.means)
+        dead = ~alive[:, np.newaxis, np.newaxis]
+        scatter = np.where(dead, model.covariances, scatter)
+    return MixtureModel(
+        share,
+        means,
+        scatter,
+        _update_df(stats, model, rules, dims, alive),
+        model.outliers,
+        model.log_uniform,
     )
 
 
 def shape_covariances(
-    scatter: Float64Array, weights: Float64Array, rules: Rules
+    scatter: Float64Array, weights: Float64Array, rules: Rules, runs: int = 1
 ) -> Float64Array:
     """Bring covariances into the wanted kind, not narrower than the floor."""
     dims = scatter.shape[-1]
-    pooled = np.einsum("k,kij->ij", weights, scatter)
-    if rules.covariance == "tied":
-        scatter = np.broadcast_to(pooled, scatter.shape)
-    elif rules.shrinkage > 0:
-        scatter = (1 - rules.shrinkage) * scatter + rules.shrinkage * pooled
+    share = 1.0 if rules.covariance == "tied" else rules.shrinkage
+    if share > 0:
+        each = scatter.reshape(-1, runs, dims, dims)
+        pooled = np.einsum("kr,krij->rij", weights.reshape(-1, runs), each)
+        scatter = ((1 - share) * each + share * pooled).reshape(-1, dims, dims)
     if rules.covariance in _FULL:
-        if rules.covariance == "tied":
-            return np.repeat(lift(scatter[:1], rules.floor), len(scatter), axis=0)
         return lift(scatter, rules.floor)
     variance = np.einsum("kii->ki", scatter)
     if rules.covariance == "spherical":

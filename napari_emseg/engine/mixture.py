@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -185,21 +186,25 @@ def quadratics(
     model: MixtureModel, center: Float64Array, order: str = "full"
 ) -> Quadratics:
     """Lay a model out for products with φ, centered at `center`."""
-    dims = model.means.shape[1]
-    precision = np.linalg.inv(model.covariances)
-    precision = (precision + precision.transpose(0, 2, 1)) / 2
+    k, dims = model.means.shape
+    precision: Float64Array = np.linalg.inv(model.covariances)
     means = model.means - center
-    linear = np.einsum("kij,kj->ki", precision, means)
-    constant = np.einsum("ki,ki->k", means, linear)
+    linear = (precision @ means[:, :, np.newaxis])[:, :, 0]
+    matrix = np.empty((k, feature_rows(dims, order)))
+    matrix[:, 0] = (means * linear).sum(axis=1)
+    np.multiply(linear, -2, out=matrix[:, 1 : 1 + dims])
     if order == "full":
-        i, j = upper(dims)
-        square = pack(precision) * np.where(i == j, 1.0, 2.0)
+        matrix[:, 1 + dims :] = pack(precision) * _times(dims)
     else:
-        square = np.einsum("kii->ki", precision)
-    return Quadratics(
-        np.hstack([constant[:, np.newaxis], -2 * linear, square]),
-        np.linalg.slogdet(model.covariances)[1],
-    )
+        matrix[:, 1 + dims :] = np.einsum("kii->ki", precision)
+    return Quadratics(matrix, np.linalg.slogdet(model.covariances)[1])
+
+
+@cache
+def _times(dims: int) -> Float64Array:
+    """How often each entry of an upper triangle stands in the whole matrix."""
+    i, j = upper(dims)
+    return np.where(i == j, 1.0, 2.0)
 
 
 def log_norm(model: MixtureModel, log_det: Float64Array) -> Float64Array:

@@ -223,7 +223,8 @@ def update(
     if mass.sum() == 0:
         # Outliers took all: nothing tells better classes.
         return model
-    found = m_step(Statistics(np.nan, mass, sums, log_scale), model, data.center, rules)
+    stats = Statistics(np.full(1, np.nan), mass, sums, log_scale)
+    found = m_step(stats, model, data.center, rules)
     if model.outliers > 0:
         lost = 1 - float(mass.sum()) / max(total, 1e-300)
         found = replace(found, outliers=float(np.clip(lost, 1e-3, 0.5)))

@@ -15,13 +15,17 @@ from napari_emseg.engine.em import (
     m_step,
     shape_covariances,
 )
+from napari_emseg.engine.mixture import MixtureModel
 from napari_emseg.engine.state import FitState
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from napari_emseg.engine.cells import Cells, Float64Array
-    from napari_emseg.engine.mixture import MixtureModel
+
+# Leaps are no longer than this many steps at first; the bound grows by this factor when
+# a leap of full length succeeds, and shrinks when one fails, as in [2]_ of `iter_em`.
+_FIRST_BOUND, _GROWTH = 64.0, 4.0
 
 
 def iter_em(
@@ -74,7 +78,7 @@ def iter_em(
     unit = _spread(model, rules)
     stats = e_step(model, data)
     place = _vector(model, unit)
-    iteration = 0
+    iteration, bound = 0, _FIRST_BOUND
 
     def state(done: bool) -> FitState:
         return FitState(
@@ -89,7 +93,7 @@ def iter_em(
         iteration += 1
         after = m_step(stats, model, center, rules)
         path += [_vector(model, unit), _vector(after, unit)]
-        leap, rate = _squarem(path, after, unit, rules)
+        leap, rate, alpha = _squarem(path, after, unit, rules, bound)
         gain = stats.objective - before
         done = max(gain, gain * rate**2 / (1 - rate**2)) < tol
         yield state(done)
@@ -99,7 +103,9 @@ def iter_em(
         iteration += 1
         if leap is not None and trial and trial.objective >= stats.objective:
             model, stats, place = leap, trial, _vector(leap, unit)
+            bound *= _GROWTH if alpha == bound else 1.0
         else:
+            bound = max(bound / _GROWTH, _GROWTH) if leap is not None else bound
             model, stats, place = after, e_step(after, data), path[2]
         yield state(False)
 
@@ -130,19 +136,31 @@ def _squarem(
     model: MixtureModel,
     unit: Float64Array,
     rules: Rules,
-) -> tuple[MixtureModel | None, float]:
-    """Extrapolate three steps of EM; also give the rate at which steps shrink."""
+    bound: float,
+) -> tuple[MixtureModel | None, float, float]:
+    """Extrapolate three steps of EM.
+
+    Returns
+    -------
+    model : MixtureModel or None
+        Where the steps lead, if farther than they went.
+    rate : float
+        By which steps shrink.
+    alpha : float
+        Length of the leap in steps, at most `bound`.
+    """
     a, b, c = path
     if a is None or b is None or c is None:
-        return None, 0.9
+        return None, 0.9, 0.0
     first, second = b - a, c - b
     bend = second - first
     length, curve = float(np.linalg.norm(first)), float(np.linalg.norm(bend))
     rate = min(float(np.linalg.norm(second)) / max(length, 1e-300), 0.999)
     if curve == 0 or length / curve <= 1:
-        return None, rate
-    alpha = length / curve
-    return _model(a + 2 * alpha * first + alpha**2 * bend, model, unit, rules), rate
+        return None, rate, 0.0
+    alpha = min(length / curve, bound)
+    target = a + 2 * alpha * first + alpha**2 * bend
+    return _model(target, model, unit, rules), rate, alpha
 
 
 def _model(
@@ -150,6 +168,7 @@ def _model(
 ) -> MixtureModel:
     k, dims = like.means.shape
     weights = np.exp(vector[:k] - vector[:k].max())
+    weights /= weights.sum()
     means = vector[k : k + k * dims].reshape(k, dims) * unit
     i, j = upper(dims)[::-1]
     stop = k + k * dims + k * len(i)
@@ -158,16 +177,10 @@ def _model(
     lower = np.zeros((k, dims, dims))
     lower[:, i, j] = entries
     covariances = lower @ lower.transpose(0, 2, 1) * (unit[:, np.newaxis] * unit)
-    covariances = shape_covariances(
-        covariances, weights / weights.sum(), replace(rules, shrinkage=0.0)
-    )
+    covariances = shape_covariances(covariances, weights, replace(rules, shrinkage=0.0))
     df = None if like.df is None else np.clip(np.exp(vector[stop:]), *DF_RANGE)
     if rules.df is not None:
         df = like.df
-    return replace(
-        like,
-        weights=weights / weights.sum(),
-        means=means,
-        covariances=covariances,
-        df=df,
+    return MixtureModel(
+        weights, means, covariances, df, like.outliers, like.log_uniform
     )
