@@ -16,6 +16,7 @@ from pydantic import Field
 
 import napari_emseg as emseg
 from napari_emseg import cli, options, window
+from napari_emseg.cli import jobs
 from napari_emseg.files import paint, read_image, read_labels
 
 SCHEMA = emseg.Params.model_json_schema()["properties"]
@@ -160,7 +161,7 @@ class TestOptions:
             raise ValueError("enough")
             yield
 
-        monkeypatch.setattr(cli, "iter_segment", record)
+        monkeypatch.setattr(jobs, "iter_segment", record)
         run("segment", picture, "-o", tmp_path / "a.tif", *tokens)
         assert seen == [emseg.Params(**{name: value})]
 

@@ -1,0 +1,142 @@
+"""The command ``napari-emseg``: segment files, or open them in napari.
+
+Every option that decides a segmentation is read from `Params`; none is named here.
+"""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import App, CycloptsError, Parameter
+
+from napari_emseg import files, samples, window
+from napari_emseg.cli.jobs import Job, check_job, plan_jobs, run_job
+from napari_emseg.cli.terminal import tell
+from napari_emseg.options import options_of_params, params_of_options
+from napari_emseg.params import Params
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+DONE, NO_WINDOW, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
+
+Images = Annotated[list[Path], Parameter(help="PNG, JPEG or TIFF files.")]
+Output = Annotated[
+    Path,
+    Parameter(
+        name=["--output", "-o"],
+        help="File for the labels (.tif or .png), or a folder, which several images "
+        "need.",
+    ),
+]
+Overlay = Annotated[
+    Path | None,
+    Parameter(help="File or folder for a picture in the classes' mean colors."),
+]
+Force = Annotated[bool, Parameter(negative="", help="Replace files that exist.")]
+Folder = Annotated[
+    Path,
+    Parameter(
+        name=["--output", "-o"], help="Folder for the results if there is no display."
+    ),
+]
+
+app = App(
+    name="napari-emseg",
+    help="Color segmentation by K-means and EM, from the command line and in napari.",
+    version=version("napari-emseg"),
+    result_action="return_value",
+    suppress_keyboard_interrupt=False,
+)
+
+
+def main(tokens: Sequence[str] | None = None) -> int:
+    """Run the command.
+
+    Parameters
+    ----------
+    tokens : sequence of str, optional
+        Arguments of the command; those of the process if not given.
+
+    Returns
+    -------
+    int
+        Exit status: 0 done, 1 no picture of the window could be taken, 2 wrong
+        input, 130 interrupted.
+    """
+    try:
+        status = app(tokens, exit_on_error=False, print_error=False, verbose=False)
+    except CycloptsError as error:
+        tell(f"{error} See napari-emseg --help.")
+        return WRONG_INPUT
+    except (OSError, TypeError, ValueError) as error:
+        tell(error)
+        return WRONG_INPUT
+    except KeyboardInterrupt:
+        tell("interrupted")
+        return INTERRUPTED
+    return DONE if status is None else int(status)
+
+
+@app.command
+@options_of_params
+def segment(
+    images: Images,
+    /,
+    *,
+    output: Output,
+    overlay: Overlay = None,
+    force: Force = False,
+    **options: Any,
+) -> int:
+    """Segment pictures and write their labels."""
+    params = params_of_options(options)
+    status = DONE
+    for source, job in zip(images, plan_jobs(images, output, overlay), strict=True):
+        try:
+            check_job(job, source, force=force)
+            pixels, channel_axis = files.read_image(source)
+            run_job(pixels, channel_axis, params, job, force=force)
+        except (OSError, TypeError, ValueError) as error:
+            tell(error)
+            status = WRONG_INPUT
+    return status
+
+
+@app.command(name="open")
+def open_images(images: Images, /) -> int:
+    """Open pictures in napari, with the panel docked."""
+    layers: list[samples.LayerData] = []
+    for path in images:
+        pixels, channel_axis = files.read_image(path)
+        attributes: dict[str, Any] = {"name": path.stem}
+        if channel_axis is not None:
+            attributes["channel_axis"] = channel_axis
+        layers.append((pixels, attributes, "image"))
+    if reason := window.why_no_window():
+        raise OSError(
+            f"napari cannot open a window: {reason}; napari-emseg segment needs none"
+        )
+    return DONE if window.show(layers) else NO_WINDOW
+
+
+@app.command
+def demo(*, output: Folder = Path("demo-output")) -> int:
+    """Show a sample picture in napari; without a display, segment it into files."""
+    layers = samples.coffee()
+    reason = window.why_no_window()
+    if not reason:
+        return DONE if window.show(layers) else NO_WINDOW
+    tell(f"no window ({reason}): the sample is segmented into files instead")
+    [(pixels, attributes, _)] = layers
+    name = attributes["name"]
+    job = Job(
+        name,
+        labels=output / f"{name}_labels.tif",
+        overlay=output / f"{name}_overlay.png",
+        folders=(output,),
+    )
+    run_job(pixels, None, Params(), job, force=True)
+    return DONE

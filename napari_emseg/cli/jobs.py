@@ -1,0 +1,169 @@
+"""Where the results of one image go, and how they get there."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections import Counter
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from rich.console import Console
+from rich.text import Text
+
+from napari_emseg import files
+from napari_emseg.cli.terminal import follow, tell
+from napari_emseg.engine.mixture import MixtureModel
+from napari_emseg.segment import iter_segment
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from numpy.typing import ArrayLike, NDArray
+
+    from napari_emseg.params import Params
+    from napari_emseg.segment import Segmentation
+
+
+class Job(NamedTuple):
+    """Where the results of one image go; `folders` are made when needed."""
+
+    name: str
+    labels: Path
+    overlay: Path | None
+    folders: tuple[Path, ...] = ()
+
+    def targets(self) -> Iterator[tuple[Path, tuple[str, ...]]]:
+        """Yield each file and the endings that it may have."""
+        yield self.labels, files.LABEL_SUFFIXES
+        if self.overlay:
+            yield self.overlay, files.PICTURE_SUFFIXES
+
+
+def plan_jobs(images: list[Path], output: Path, overlay: Path | None) -> list[Job]:
+    """Decide which files come of which image."""
+    several = len(images) > 1
+    for name, count in Counter(path.stem for path in images).items():
+        if count > 1:
+            raise ValueError(
+                f"{count} images are named {name!r} and would share one result; "
+                "segment them separately"
+            )
+    folders = tuple(filter(None, (output, overlay))) if several else ()
+    for folder in folders:
+        if folder.exists() and not folder.is_dir():
+            raise NotADirectoryError(
+                f"{folder} is a file; several images need a folder for their results"
+            )
+
+    def place(target: Path, name: str) -> Path:
+        return target / name if several or target.is_dir() else target
+
+    return [
+        Job(
+            path.name,
+            labels=place(output, f"{path.stem}_labels.tif"),
+            overlay=overlay and place(overlay, f"{path.stem}_overlay.png"),
+            folders=folders,
+        )
+        for path in images
+    ]
+
+
+def check_job(job: Job, source: Path, *, force: bool) -> None:
+    """Refuse places that cannot be written to, before any work is done."""
+    if job.labels == job.overlay:
+        raise ValueError(f"{job.labels} cannot be labels and overlay; use two names")
+    for target, suffixes in job.targets():
+        if target.exists() and source.exists() and target.samefile(source):
+            raise ValueError(f"{target} is the image itself; choose another name")
+        if target.parent.exists() or target.parent not in job.folders:
+            files.check_target(target, suffixes, force=force)
+
+
+def run_job(
+    pixels: NDArray[Any],
+    channel_axis: int | None,
+    params: Params,
+    job: Job,
+    *,
+    force: bool,
+) -> None:
+    """Segment one image, write the files of `job`, and say what came out."""
+    start = time.perf_counter()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        result = follow(iter_segment(pixels, params, channel_axis=channel_axis))
+    seconds = time.perf_counter() - start
+    for warning in caught:
+        tell(f"{job.name}: {warning.message}")
+    about = {"params": params.model_dump()}
+    job = write_job(job, result.labels, result.class_colors, about, force=force)
+    console = Console(soft_wrap=True, highlight=False)
+    console.print(_summary(result, job, seconds, swatches=console.is_terminal))
+
+
+def write_job(
+    job: Job,
+    labels: NDArray[Any],
+    colors: ArrayLike,
+    about: Mapping[str, Any],
+    *,
+    force: bool,
+) -> Job:
+    """Write labels and overlay to their files.
+
+    Parameters
+    ----------
+    job : Job
+        Where to.
+    labels : (..., Y, X) ndarray of an integer type
+        Values 0 to K.
+    colors : (K, 3) array of float
+        RGB in [0, 1] of the classes, for the overlay.
+    about : mapping
+        What a TIFF file remembers of how the labels were made.
+    force : bool
+        Replace files that exist.
+
+    Returns
+    -------
+    Job
+        Where they went: stacks whose name is ours to choose become TIFF files.
+    """
+    for folder in job.folders:
+        folder.mkdir(parents=True, exist_ok=True)
+    ndim = labels.ndim
+    if ndim > 2 and job.overlay and job.folders:
+        job = job._replace(overlay=job.overlay.with_suffix(".tif"))
+    for target, suffixes in job.targets():
+        files.check_target(target, suffixes, force=force, ndim=ndim)
+    metadata = {"napari-emseg": version("napari-emseg"), **about}
+    files.write_labels(job.labels, labels, force=force, metadata=metadata)
+    if job.overlay:
+        files.write_picture(job.overlay, files.paint(labels, colors), force=force)
+    return job
+
+
+def _summary(result: Segmentation, job: Job, seconds: float, *, swatches: bool) -> Text:
+    """Return what came out, in one line."""
+    shares = Text()
+    for fraction, color in zip(
+        result.table()["fraction"], result.class_colors, strict=True
+    ):
+        red, green, blue = (round(255 * float(part)) for part in color)
+        shares += Text(" ■" if swatches else "", style=f"rgb({red},{green},{blue})")
+        shares += Text(f" {100 * fraction:.1f}")
+    if isinstance(result.model, MixtureModel):
+        quality = f"log-likelihood {result.objective[-1]:.4f} nats per pixel"
+    else:
+        quality = f"inertia {result.objective[-1]:.4f} per pixel"
+    places = f"labels {job.labels}"
+    if job.overlay:
+        places += f", overlay {job.overlay}"
+    return (
+        Text(f"{job.name}: {result.n_classes} classes (")
+        + shares[1:]
+        + Text(f" %), {quality}, {seconds:.2f} s; {places}")
+    )
