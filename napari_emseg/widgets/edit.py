@@ -17,8 +17,9 @@ from napari_emseg.widgets.actions import Actions
 from napari_emseg.widgets.background import Background
 from napari_emseg.widgets.classes import ClassList
 from napari_emseg.widgets.commands import Commands
-from napari_emseg.widgets.keys import Keys
-from napari_emseg.widgets.palette import Palette
+from napari_emseg.widgets.key_table import KeyTable, shown
+from napari_emseg.widgets.keys import Key, Keys
+from napari_emseg.widgets.palette import MODE_KEYS, MODE_TIPS, Palette
 from napari_emseg.widgets.parts import form_rows, told
 from napari_emseg.widgets.preview import NAME as PREVIEW
 from napari_emseg.widgets.scroll import ScrollArea
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
     import napari.components
 
+UNDO = KeyMod.CtrlCmd | KeyCode.KeyZ
 BUSY, READY = "Working …", "Ctrl+Z undoes the last action, on any layer."
 
 
@@ -76,16 +78,17 @@ class EditWidget(QWidget):  # type: ignore[misc]
         self._lay_out()
         self.keys = Keys(
             viewer,
-            {
-                KeyMod.CtrlCmd | KeyCode.KeyZ: session.undo,
-                KeyMod.CtrlCmd | KeyMod.Shift | KeyCode.KeyZ: session.redo,
-            },
+            [
+                Key(UNDO, "Undo the last action, on any layer", session.undo),
+                Key(KeyMod.Shift | UNDO, "Redo it", session.redo),
+            ],
         )
         self.keys.bind()
         for box in (self.image, self.labels):
             box.currentIndexChanged.connect(self._on_choice)
         session.labels_changed.connect(self.classes.reload)
         self.palette_of_tools.tinted.connect(self._on_tint)
+        self.palette_of_tools.keys_wanted.connect(self.show_keys)
         for event, react in self._reactions():
             event.connect(react)
         self.destroyed.connect(partial(_leave, self))
@@ -93,6 +96,18 @@ class EditWidget(QWidget):  # type: ignore[misc]
         self._on_theme()
         # Now rather than at the first click, which would have to wait.
         self.background.preview(warm_up_selection, lambda _: None, "warm up")
+
+    def show_keys(self) -> None:
+        """Show all keys in a window of their own."""
+        modes = [(key, MODE_TIPS[mode]) for mode, key in MODE_KEYS.items()]
+        KeyTable(
+            self,
+            {
+                "While a tool is in the hand": shown(self.toolbox.keys.rows),
+                "Held while selecting": modes,
+                "Always": shown(self.keys.rows),
+            },
+        ).show()
 
     def _lay_out(self) -> None:
         inner = QWidget()

@@ -3,14 +3,32 @@
 from __future__ import annotations
 
 import inspect
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from napari.utils.key_bindings import coerce_keybinding
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Sequence
 
     from napari.components import ViewerModel
+
+
+class Key(NamedTuple):
+    """A row of the table of keys.
+
+    Attributes
+    ----------
+    key : str or int
+        As napari takes it, such as "Shift+D".
+    title : str
+        What it does, for the user.
+    call : callable
+        Does it. A generator goes on when the key is released.
+    """
+
+    key: Any
+    title: str
+    call: Callable[[], Any]
 
 
 class Keys:
@@ -22,17 +40,15 @@ class Keys:
     ----------
     viewer : napari.Viewer or napari.components.ViewerModel
         Whose canvas gets the keys.
-    table : dict
-        Key, as napari takes it, and what it does. A generator goes on when the key is
-        released.
+    rows : sequence of Key
+        What is bound.
     """
 
-    def __init__(
-        self, viewer: ViewerModel, table: Mapping[Any, Callable[[], Any]]
-    ) -> None:
+    def __init__(self, viewer: ViewerModel, rows: Sequence[Key]) -> None:
         self._viewer = viewer
+        self.rows = tuple(rows)
         self._table = {
-            coerce_keybinding(key): _for_owner(call) for key, call in table.items()
+            coerce_keybinding(row.key): _for_owner(row.call) for row in self.rows
         }
         self._before: list[tuple[Any, dict[Any, Any]]] = []
 

@@ -26,14 +26,15 @@ if TYPE_CHECKING:
     from napari_emseg.widgets.toolbox import Toolbox
 
 IDLE = "Take a tool, or use napari's own brush on the layer “selection”."
-PER_ROW = 5
+PER_ROW = 6
 ICON = 20  # pixels
-TINT = "tint"
+PAN, TINT, KEYS = "pan", "tint", "keys"
+MODE_KEYS = {"add": "Shift", "subtract": "Alt", "intersect": "Shift+Alt"}
 MODE_TIPS = {
     "new": "New selection",
-    "add": "Add to the selection (hold Shift)",
-    "subtract": "Subtract from the selection (hold Alt)",
-    "intersect": "Intersect with the selection (hold Shift and Alt)",
+    "add": "Add to the selection",
+    "subtract": "Subtract from the selection",
+    "intersect": "Intersect with the selection",
 }
 
 
@@ -51,10 +52,12 @@ class Palette(QWidget):  # type: ignore[misc]
     Attributes
     ----------
     buttons : dict of str to QToolButton
-        By name of tool or mode; "tint" for the quick mask.
+        By name of tool or mode; "pan" for no tool, "tint" for the quick mask, "keys"
+        for the table of keys.
     """
 
     tinted = Signal(bool)
+    keys_wanted = Signal()
 
     def __init__(self, session: Session, toolbox: Toolbox) -> None:
         super().__init__()
@@ -85,21 +88,36 @@ class Palette(QWidget):  # type: ignore[misc]
     def _grid(self) -> QGridLayout:
         grid = QGridLayout()
         grid.setSpacing(3)
-        for place, tool in enumerate(TOOLS):
+        pan = self._button(PAN, "No tool: move the view")
+        pan.clicked.connect(partial(self._take, ""))
+        pan.setChecked(True)
+        tools = [pan]
+        for tool in TOOLS:
             button = self._button(tool.name, f"{tool.title} ({tool.key})\n{tool.help}")
             button.clicked.connect(partial(self._take, tool.name))
+            tools.append(button)
+        for place, button in enumerate(tools):
             grid.addWidget(button, place // PER_ROW, place % PER_ROW)
+        last = grid.rowCount()
+        for place, button in enumerate(self._below()):
+            grid.addWidget(button, last, place)
+        return grid
+
+    def _below(self) -> list[QToolButton]:
+        """Make buttons for the modes, the quick mask and the keys."""
         group = QButtonGroup(self)
-        for place, mode in enumerate(MODES):
-            button = self._button(mode, MODE_TIPS[mode])
+        for mode in MODES:
+            keys = f" (hold {MODE_KEYS[mode]})" if mode in MODE_KEYS else ""
+            button = self._button(mode, f"{MODE_TIPS[mode]}{keys}")
             button.setChecked(mode == self._session.options.mode)
             button.clicked.connect(partial(self._set_mode, mode))
             group.addButton(button)
-            grid.addWidget(button, 2, place)
         tint = self._button(TINT, "Show the selection as a tint (quick mask)")
         tint.toggled.connect(self.tinted)
-        grid.addWidget(tint, 2, len(MODES))
-        return grid
+        keys_button = self._button(KEYS, "Show all keys")
+        keys_button.setCheckable(False)
+        keys_button.clicked.connect(self.keys_wanted)
+        return [*group.buttons(), tint, keys_button]
 
     def _button(self, name: str, tip: str) -> QToolButton:
         button = QToolButton()
@@ -120,6 +138,7 @@ class Palette(QWidget):  # type: ignore[misc]
 
     def _on_tool(self, name: str) -> None:
         self._help.setText(IDLE)
+        self.buttons[PAN].setChecked(not name)
         for tool in TOOLS:
             self.buttons[tool.name].setChecked(tool.name == name)
             if tool.name == name:

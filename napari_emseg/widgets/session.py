@@ -52,6 +52,8 @@ class Options:
         ΔE for RGB images, for others percent of the range of their values.
     contiguous : bool
         Whether wand and class tool take only the piece that was pointed at.
+    level : float
+        How coarse regions are, 0 to 1.
     sample_size : int
         Side of the square of pixels whose mean color the wand takes.
     feather : float
@@ -65,6 +67,7 @@ class Options:
     mode: str = "new"
     tolerance: float = 12.0
     contiguous: bool = True
+    level: float = 0.5
     sample_size: int = 1
     feather: float = 0.0
     brush: int = 9
@@ -92,6 +95,7 @@ class Session:
     """
 
     tolerance_changed = Signal(float)
+    level_changed = Signal(float)
     selection_changed = Signal()
     labels_changed = Signal()
 

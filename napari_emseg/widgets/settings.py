@@ -5,7 +5,14 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QSpinBox, QWidget
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QDoubleSpinBox,
+    QHBoxLayout,
+    QSpinBox,
+    QWidget,
+)
 
 from napari_emseg.widgets.parts import form_rows, number_box
 
@@ -35,7 +42,8 @@ class Settings(QWidget):  # type: ignore[misc]
         self._session = session
         self.rows: dict[str, Any] = {}
         self._fill()
-        session.tolerance_changed.connect(self._show_tolerance)
+        session.tolerance_changed.connect(self.rows["tolerance"].setValue)
+        session.level_changed.connect(self.rows["level"].setValue)
 
     def _fill(self) -> None:
         options = self._session.options
@@ -48,6 +56,15 @@ class Settings(QWidget):  # type: ignore[misc]
         )
         tolerance.setDecimals(1)
         tolerance.valueChanged.connect(partial(self._set, "tolerance"))
+        level = number_box(
+            QDoubleSpinBox(),
+            (0, 1),
+            options.level,
+            "How coarse the regions of the region tool are: 0 for the finest, 1 for "
+            "the whole image.",
+        )
+        level.setSingleStep(0.05)
+        level.valueChanged.connect(partial(self._set, "level"))
         sample = QComboBox()
         sample.addItems(list(SAMPLES))
         sample.setToolTip("The wand takes the mean color of so many pixels.")
@@ -76,16 +93,19 @@ class Settings(QWidget):  # type: ignore[misc]
         grid = form_rows(
             [
                 ("Tolerance", tolerance, "Sample", sample),
-                ("Feather", feather, "Brush", brush),
+                ("Level", level, "Feather", feather),
+                ("Brush", brush),
             ]
         )
-        last = grid.rowCount()
-        grid.addWidget(contiguous, last, 0, 1, 2)
-        grid.addWidget(classes, last, 2, 1, 2)
+        checks = QHBoxLayout()
+        checks.addWidget(contiguous)
+        checks.addWidget(classes)
+        grid.addLayout(checks, 2, 2, 1, 2)
         grid.setContentsMargins(0, 0, 0, 0)
         self.setLayout(grid)
         self.rows = {
             "tolerance": tolerance,
+            "level": level,
             "sample_size": sample,
             "feather": feather,
             "brush": brush,
@@ -95,6 +115,3 @@ class Settings(QWidget):  # type: ignore[misc]
 
     def _set(self, name: str, value: Any) -> None:
         setattr(self._session.options, name, value)
-
-    def _show_tolerance(self, tolerance: float) -> None:
-        self.rows["tolerance"].setValue(tolerance)

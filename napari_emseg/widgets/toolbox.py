@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from napari.utils.notifications import show_error
 from psygnal import Signal
 
-from napari_emseg.widgets.keys import Keys
+from napari_emseg.widgets.keys import Key, Keys
 from napari_emseg.widgets.strokes import Scribbling
 from napari_emseg.widgets.tools import TOOLS
 
@@ -46,6 +46,11 @@ class Toolbox:
         Whose canvas is worked on.
     session : Session
         What is worked on.
+
+    Attributes
+    ----------
+    keys : Keys
+        Bound while a tool is in the hand.
     """
 
     changed = Signal(str)
@@ -55,17 +60,18 @@ class Toolbox:
         self._session = session
         self._tool: Tool | None = None
         self._gesture: Gesture | None = None
+        # Kept, since some remember what took long to find.
+        self._gestures: dict[str, Gesture] = {}
         self._set_aside: list[Any] = []
-        table = {tool.key: partial(self.take, tool.name) for tool in TOOLS}
-        self._keys = Keys(
+        self.keys = Keys(
             viewer,
-            {
-                **table,
-                "Escape": self._escape,
-                "Enter": self._finish,
-                "Backspace": self._back,
-                "Space": self._hold_to_pan,
-            },
+            [
+                *(Key(t.key, t.title, partial(self.take, t.name)) for t in TOOLS),
+                Key("Escape", "Cancel; forget scribbles", self._escape),
+                Key("Enter", "Close the path", self._finish),
+                Key("Backspace", "Take the last point back", self._back),
+                Key("Space", "Hold to move the view", self._hold_to_pan),
+            ],
         )
 
     @property
@@ -86,7 +92,9 @@ class Toolbox:
 
     def _take(self, tool: Tool) -> None:
         viewer = self._viewer
-        self._tool, self._gesture = tool, tool.make(self._session)
+        if tool.name not in self._gestures:
+            self._gestures[tool.name] = tool.make(self._session)
+        self._tool, self._gesture = tool, self._gestures[tool.name]
         # napari's own drag with Alt zooms to a box.
         self._set_aside = list(viewer.mouse_drag_callbacks)
         viewer.mouse_drag_callbacks[:] = [self._on_press]
@@ -96,7 +104,7 @@ class Toolbox:
         viewer.dims.events.ndisplay.connect(self._on_other_view)
         selection = viewer.layers.selection
         selection.events.active.connect(self._on_active, position="last")
-        self._keys.bind()
+        self.keys.bind()
         self._on_active()
 
     def _put_away(self) -> None:
@@ -108,7 +116,7 @@ class Toolbox:
         viewer.dims.events.current_step.disconnect(self._on_other_view)
         viewer.dims.events.ndisplay.disconnect(self._on_other_view)
         viewer.layers.selection.events.active.disconnect(self._on_active)
-        self._keys.release()
+        self.keys.release()
         if isinstance(gesture, Scribbling):
             gesture.put_away()
         elif gesture is not None:

@@ -10,6 +10,7 @@ from napari.layers import Labels
 
 from napari_emseg import select
 from napari_emseg.widgets.gestures import Clicking, Dragging, Gesture, Picking, Point
+from napari_emseg.widgets.region import Regions
 from napari_emseg.widgets.strokes import Scribbling
 
 if TYPE_CHECKING:
@@ -162,6 +163,7 @@ def _pick(pick: Callable[..., Find]) -> Any:
 
 CLICKS = "Backspace takes the last point back, Enter or a double click closes."
 PRESS = "Press and drag to the right for more tolerance, to the left for less."
+COARSER = "Press and drag to the right for a larger one, to the left for a smaller one."
 TOOLS = (
     Tool("wand", "Magic wand", "W", f"Click a color. {PRESS}", _pick(_wand)),
     Tool(
@@ -172,10 +174,11 @@ TOOLS = (
         _pick(partial(_wand, everywhere=True)),
     ),
     Tool("class", "Class", "J", "Click a class or a piece of it.", _pick(_class)),
+    Tool("region", "Region", "H", f"Click a region. {COARSER}", Regions),
     Tool(
         "scribbles",
         "Scribbles",
-        "D",
+        "Shift+D",
         "Paint strokes on the object, and around it with Alt. Escape forgets them.",
         Scribbling,
     ),
@@ -183,7 +186,7 @@ TOOLS = (
     Tool(
         "lasso",
         "Lasso",
-        "A",
+        "N",
         "Draw around it.",
         _drag(_outline(select.lasso), _as_it_is),
     ),
@@ -197,21 +200,21 @@ TOOLS = (
     Tool(
         "scissors",
         "Scissors",
-        "S",
+        "Shift+S",
         f"Click points along an edge; the path follows it. {CLICKS}",
         _click(_scissors, _snapped),
     ),
     Tool(
         "rectangle",
         "Rectangle",
-        "R",
+        "Shift+R",
         "Drag from corner to corner.",
         _drag(_corners(select.rectangle), _frame),
     ),
     Tool(
         "ellipse",
         "Ellipse",
-        "O",
+        "Shift+E",
         "Drag from corner to corner.",
         _drag(_corners(select.ellipse), _oval),
     ),

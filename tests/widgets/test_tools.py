@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from napari.layers import Labels
+from napari import layers
+from napari._app_model import get_app_model
+from napari.utils.key_bindings import coerce_keybinding
+from napari.utils.shortcuts import default_shortcuts
 from qtpy.QtCore import QEvent, QPointF
 
+import napari_emseg as emseg
 from napari_emseg import select
 from napari_emseg.layers import Plane, coverage, find_selection
+from napari_emseg.widgets import region
 from napari_emseg.widgets.background import Background
-from napari_emseg.widgets.keys import Keys
+from napari_emseg.widgets.keys import Key, Keys
 from napari_emseg.widgets.session import Session
 from napari_emseg.widgets.toolbox import Toolbox
 from napari_emseg.widgets.tools import TOOLS
@@ -67,8 +72,9 @@ class Bench:
         self.session = Session(viewer, self.background)
         self.session.image, self.session.labels = self.image, self.labels
         self.toolbox = Toolbox(viewer, self.session)
+        undo, redo = self.session.undo, self.session.redo
         self.undo_keys = Keys(
-            viewer, {"Ctrl+Z": self.session.undo, "Ctrl+Shift+Z": self.session.redo}
+            viewer, [Key("Ctrl+Z", "Undo", undo), Key("Ctrl+Shift+Z", "Redo", redo)]
         )
         self.undo_keys.bind()
 
@@ -151,17 +157,20 @@ def test_a_session_with_every_tool(any_bench, hand, classes):
     done(red | bright)
     hand.click((28, 45), ["alt"])
     done(red)
-    hand.key("R")
+    hand.key("R", "shift")
     hand.drag([(5.5, 5.5), (8, 9), (15.5, 20.5)], ["shift", "alt"])
     done(red & select.rectangle((40, 60), (6, 6), (15, 20)))
     hand.key("J")
     hand.click((30, 45))
     done(bright & ~left)
-    hand.key("A")
+    hand.key("H")
+    hand.click((12, 15))
+    done(red, 0.9)
+    hand.key("N")
     lasso = [(10.5, 10.5), (10.5, 40.5), (30.5, 40.5), (30.5, 10.5)]
     hand.drag(lasso)
     done(select.lasso((40, 60), lasso))
-    hand.key("O")
+    hand.key("E", "shift")
     hand.drag([(5, 5), (30, 40)])
     done(select.ellipse((40, 60), (5, 5), (30, 40)), 0.97)
     hand.key("G")
@@ -170,7 +179,7 @@ def test_a_session_with_every_tool(any_bench, hand, classes):
         hand.click(corner)
     hand.key("Return")
     done(select.polygon((40, 60), corners), 0.97)
-    hand.key("S")
+    hand.key("S", "shift")
     points = [(8, 10), (8, 29), (19, 29), (19, 10)]
     for point in points[:-1]:
         hand.click(point)
@@ -180,7 +189,7 @@ def test_a_session_with_every_tool(any_bench, hand, classes):
     hand.key("K")
     hand.drag([(4, 5), (22, 35)])
     done(red, 0.95)
-    hand.key("D")
+    hand.key("D", "shift")
     bench.session.options.brush = 3
     hand.drag([(3, 3), (3, 50)], ["alt"])
     bench.wait()
@@ -261,6 +270,62 @@ class TestWand:
         bench.toolbox.take("wand")
         hand.click((12, 15))
         assert "does not lie on" in told[0][1]
+
+
+class TestRegion:
+    def test_moving_previews_and_dragging_changes_the_level(self, bench, hand):
+        told = []
+        bench.session.level_changed.connect(told.append)
+        tree = emseg.hierarchy(bench.picture)
+        bench.toolbox.take("region")
+        hand.move((12, 15))
+        bench.wait()
+        same(bench.previewed > 0, select.region_at(tree, (12, 15), 0.5))
+        assert bench.layer is None
+        hand.press((12, 15))
+        hand.move((12, 15), by=(-100, 0), buttons=True)
+        bench.wait()
+        assert bench.session.options.level == pytest.approx(0.3, abs=0.02)
+        same(bench.previewed > 0, select.region_at(tree, (12, 15), told[-1]))
+        hand.move((12, 15), by=(600, 300), buttons=True)
+        bench.wait()
+        assert told[-1] == 1
+        hand.release()
+        bench.wait()
+        assert bench.selected.all()
+
+    def test_escape_cancels(self, bench, hand):
+        bench.toolbox.take("region")
+        hand.press((12, 15))
+        hand.move((12, 15), by=(100, 0), buttons=True)
+        assert bench.session.options.level > 0.5
+        hand.key("Escape")
+        hand.release()
+        bench.wait()
+        assert bench.session.options.level == 0.5
+        assert not bench.selected.any()
+
+    def test_one_hierarchy_for_one_image(self, bench, hand, monkeypatch):
+        made = []
+
+        def make(image, **options):
+            made.append(image)
+            return emseg.hierarchy(image, **options)
+
+        monkeypatch.setattr(region, "hierarchy", make)
+        for _ in range(2):
+            bench.toolbox.take("region")
+            for point in ((12, 15), (30, 10)):
+                hand.click(point)
+                bench.wait()
+            bench.toolbox.take("")
+        assert len(made) == 1
+        bench.image.data = 255 - bench.image.data
+        bench.toolbox.take("region")
+        hand.move((12, 15))
+        bench.wait()
+        same(made[1], bench.image.data)
+        assert bench.errors == []
 
 
 class TestPath:
@@ -416,10 +481,21 @@ class TestToolbox:
         bench.toolbox.take("wand")
         assert [dict(owner.keymap) for owner in owners] == before
 
-    def test_keys_of_tools_are_none_of_napari(self, viewer):
-        used = {str(key) for owner in (viewer, Labels) for key in owner.class_keymap}
-        assert len({tool.key for tool in TOOLS}) == len(TOOLS)
-        assert not used & {tool.key for tool in TOOLS}
+    def test_keys_are_none_of_napari(self, bench, viewer):
+        """Not with any kind of layer, other than for what napari does with them too."""
+        own = [coerce_keybinding(row.key) for row in bench.toolbox.keys.rows]
+        assert len(set(own)) == len(own)
+        used = {key for keys in default_shortcuts.values() for key in keys}
+        for owner in (viewer, *vars(layers).values()):
+            used |= set(getattr(owner, "class_keymap", {}))
+        menus = {str(rule.keybinding) for rule in get_app_model().keybindings}
+        tools = {coerce_keybinding(tool.key) for tool in TOOLS}
+        assert len(used) > 40
+        assert not tools & used
+        assert not {str(key) for key in own} & menus
+        shared = {str(key) for key in set(own) & used}
+        # Ends or cancels a path, takes something back, moves the view.
+        assert shared == {"Enter", "Escape", "Backspace", "Space"}
 
     def test_the_other_slice_is_another_plane(self, make_bench, hand, viewer):
         bench = make_bench("slice 7")
