@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_emseg.engine.census import find_coding, take_census
 from napari_emseg.engine.em import Rules
 from napari_emseg.engine.features import black
 from napari_emseg.engine.fit import iter_fit_kmeans, iter_fit_mixture
 from napari_emseg.engine.hmrf import HiddenField, iter_hmrf, noise_scale
 from napari_emseg.engine.kmeans import KMeansModel
 from napari_emseg.engine.mixture import MixtureModel
+from napari_emseg.engine.order import MOST, iter_orders
 from napari_emseg.engine.smoother import (
     BOND,
     NOISE_BOND,
@@ -19,6 +21,7 @@ from napari_emseg.engine.smoother import (
     hidden_smoother,
     noise_smoother,
 )
+from napari_emseg.progress import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -32,6 +35,19 @@ if TYPE_CHECKING:
 # Pixels that tell whether noise dominates, and those that a hidden field is fitted to.
 _GLANCE, _ENOUGH = 2**18, 2**20
 _MAX_ITER = 15
+
+
+def count_source(source: Source) -> Census:
+    """Count the pixels of an image into the cells that fits work on.
+
+    Raises
+    ------
+    ValueError
+        If no pixel is usable.
+    """
+    coding = find_coding(source.picture) if source.space.plain else None
+    parts = source.parts(raw=coding is not None)
+    return take_census(source.picture, parts, color=source.space.color, coding=coding)
 
 
 def fit_em(
@@ -71,6 +87,44 @@ def fit_kmeans(
 
 METHODS = {"em": fit_em, "kmeans": fit_kmeans}
 MODELS = {"em": MixtureModel, "kmeans": KMeansModel}
+
+
+def check_start(start: Model, params: Params) -> None:
+    """Refuse a model that a fit with these parameters cannot start from.
+
+    Raises
+    ------
+    ValueError
+        If method or number of classes differ.
+    """
+    if not isinstance(start, MODELS[params.method]):
+        raise ValueError(
+            f"start is a {type(start).__name__}, but method={params.method!r} starts "
+            f"from a {MODELS[params.method].__name__}; pass one, or change the method"
+        )
+    if params.n_classes not in ("auto", start.n_classes):
+        raise ValueError(
+            f"start has {start.n_classes} classes, but n_classes={params.n_classes}; "
+            "make them equal, or leave start out"
+        )
+
+
+def choose_order(
+    source: Source, census: Census, params: Params, start: Model | None
+) -> Generator[Progress, None, int]:
+    """Find the number of classes that the integrated likelihood supports."""
+    if params.n_classes != "auto":
+        return params.n_classes
+    if start is not None:
+        return start.n_classes
+    tried = []
+    for fit in iter_orders(
+        census.cells, rules=Rules("full", census.floor), seed=params.seed
+    ):
+        tried.append(fit)
+        yield Progress("order", len(tried), MOST)
+    n = source.effective_size(tried[-1][1])
+    return max((order for order, _ in tried), key=lambda o: o.icl(n)).n_classes
 
 
 def fit_hidden(

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_emseg.engine.census import Census, find_coding, take_census
 from napari_emseg.engine.em import Rules
 from napari_emseg.engine.features import (
     FloatArray,
@@ -16,8 +15,14 @@ from napari_emseg.engine.features import (
     black,
 )
 from napari_emseg.engine.labeling import Labeler, Model, check_model, label_table
-from napari_emseg.engine.order import MOST, iter_orders
-from napari_emseg.fits import METHODS, MODELS, choose_smoother, fit_hidden
+from napari_emseg.fits import (
+    METHODS,
+    check_start,
+    choose_order,
+    choose_smoother,
+    count_source,
+    fit_hidden,
+)
 from napari_emseg.params import Params
 from napari_emseg.progress import Progress as Progress
 from napari_emseg.segmentation import Segmentation as Segmentation
@@ -30,6 +35,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike
 
+    from napari_emseg.engine.census import Census
     from napari_emseg.engine.hmrf import HiddenField
     from napari_emseg.engine.state import FitState
 
@@ -216,17 +222,30 @@ def iter_segment(
     ['colors', 'fit', 'label']
     """
     params = Params() if params is None else params
+    source = read_source(image, params, mask, seed_labels, channel_axis, rgb)
+    for given in (model, start):
+        if given is not None:
+            check_model(given, source.picture, source.space, source.seeds)
+    if start is not None:
+        check_start(start, params)
+    return iter_source(source, params, model, start, executor)
+
+
+def read_source(
+    image: ArrayLike,
+    params: Params,
+    mask: ArrayLike | None = None,
+    seed_labels: ArrayLike | None = None,
+    channel_axis: int | None = None,
+    rgb: bool | None = None,
+) -> Source:
+    """Check what is to be segmented; as `iter_segment`."""
     picture = as_picture(image, channel_axis=channel_axis, rgb=rgb)
     space = find_space(picture, params.color, params.texture, params.position)
     source = as_source(picture, mask, seed_labels, space)
     if params.bias:
         _check_bias(source)
-    for given in (model, start):
-        if given is not None:
-            check_model(given, picture, space, source.seeds)
-    if start is not None:
-        _check_start(start, params)
-    return _steps(source, params, model, start, executor)
+    return source
 
 
 def _check_bias(source: Source) -> None:
@@ -242,36 +261,23 @@ def _check_bias(source: Source) -> None:
         )
 
 
-def _check_start(start: Model, params: Params) -> None:
-    if not isinstance(start, MODELS[params.method]):
-        raise ValueError(
-            f"start is a {type(start).__name__}, but method={params.method!r} starts "
-            f"from a {MODELS[params.method].__name__}; pass one, or change the method"
-        )
-    if params.n_classes not in ("auto", start.n_classes):
-        raise ValueError(
-            f"start has {start.n_classes} classes, but n_classes={params.n_classes}; "
-            "make them equal, or leave start out"
-        )
-
-
-def _steps(
+def iter_source(
     source: Source,
     params: Params,
-    model: Model | None,
-    start: Model | None,
-    executor: Executor | None,
+    model: Model | None = None,
+    start: Model | None = None,
+    executor: Executor | None = None,
+    census: Census | None = None,
 ) -> Generator[Progress, None, Segmentation]:
-    picture = source.picture
-    color = source.space.color
-    coding = find_coding(picture) if source.space.plain else None
-    yield Progress("colors", 0, 0)
-    parts = source.parts(raw=coding is not None)
-    census = take_census(picture, parts, color=color, coding=coding)
+    """Segment what `read_source` checked; its census may have been taken before."""
+    if census is None:
+        yield Progress("colors", 0, 0)
+        census = count_source(source)
+    color, coding = source.space.color, census.coding
     states: list[FitState] = []
     hidden: HiddenField | None = None
     if model is None:
-        n_classes = yield from _choose_order(source, census, params, start)
+        n_classes = yield from choose_order(source, census, params, start)
         for state in METHODS[params.method](census, n_classes, params, start):
             states.append(_canonical(state, pinned=source.seeds is not None))
             yield Progress("fit", len(states), 0, states[-1])
@@ -307,24 +313,6 @@ def _steps(
     return Segmentation(
         labels, model, params, objective, levels, converged, source, labeler, bias
     )
-
-
-def _choose_order(
-    source: Source, census: Census, params: Params, start: Model | None
-) -> Generator[Progress, None, int]:
-    """Find the number of classes that the integrated likelihood supports."""
-    if params.n_classes != "auto":
-        return params.n_classes
-    if start is not None:
-        return start.n_classes
-    tried = []
-    for fit in iter_orders(
-        census.cells, rules=Rules("full", census.floor), seed=params.seed
-    ):
-        tried.append(fit)
-        yield Progress("order", len(tried), MOST)
-    n = source.effective_size(tried[-1][1])
-    return max((order for order, _ in tried), key=lambda o: o.icl(n)).n_classes
 
 
 def _canonical(state: FitState, *, pinned: bool) -> FitState:
