@@ -19,8 +19,11 @@ from napari_emseg.segment import (
 )
 
 if TYPE_CHECKING:
-    from napari_emseg import adjust, regions, select
+    from napari_emseg import adjust, files, hand, plot, regions, select
     from napari_emseg.layers import add_to
+    from napari_emseg.recipe import Recipe
+    from napari_emseg.refits import refit
+    from napari_emseg.steps import Step
     from napari_emseg.trees import hierarchy
 
 __version__ = version("napari-emseg")
@@ -28,22 +31,34 @@ __version__ = version("napari-emseg")
 __all__ = [
     "Params",
     "Progress",
+    "Recipe",
     "Segmentation",
+    "Step",
     "__version__",
     "add_to",
     "adjust",
     "features",
+    "files",
+    "hand",
     "hierarchy",
     "iter_segment",
+    "plot",
+    "refit",
     "regions",
     "segment",
     "select",
 ]
 # What is brought only when it is asked for (PEP 562): napari, and what takes long.
 _LATER = {
+    "Recipe": ("napari_emseg.recipe", "Recipe"),
+    "Step": ("napari_emseg.steps", "Step"),
     "add_to": ("napari_emseg.layers", "add_to"),
     "adjust": ("napari_emseg.adjust", None),
+    "files": ("napari_emseg.files", None),
+    "hand": ("napari_emseg.hand", None),
     "hierarchy": ("napari_emseg.trees", "hierarchy"),
+    "plot": ("napari_emseg.plot", None),
+    "refit": ("napari_emseg.refits", "refit"),
     "regions": ("napari_emseg.regions", None),
     "select": ("napari_emseg.select", None),
 }

@@ -205,6 +205,39 @@ def write_picture(
             )
 
 
+def write_text(
+    path: str | os.PathLike[str],
+    text: str,
+    suffixes: tuple[str, ...],
+    *,
+    force: bool = False,
+) -> None:
+    """Write a text file, in UTF-8.
+
+    Parameters
+    ----------
+    path : path
+        Has one of the endings.
+    text : str
+        All of it.
+    suffixes : tuple of str
+        The endings that suit.
+    force : bool
+        Replace a file that exists.
+
+    Raises
+    ------
+    FileExistsError
+        The file exists and `force` is not given.
+    ValueError
+        The ending does not suit.
+    """
+    path = Path(path)
+    check_target(path, suffixes, force=force)
+    with _new_file(path, force=force) as temporary:
+        temporary.write_text(text, "utf-8")
+
+
 def paint(labels: NDArray[Any], colors: ArrayLike) -> NDArray[np.uint8]:
     """Return a picture of `labels`, every class in its color.
 

@@ -9,7 +9,9 @@ from napari_emseg.layers.edits import (
     show,
 )
 from napari_emseg.layers.journal import Journal
+from napari_emseg.layers.outline import line_width
 from napari_emseg.layers.plane import Plane, PlaneEdit, displayed_plane
+from napari_emseg.layers.record import recipe_of
 from napari_emseg.layers.results import (
     KEY,
     At,
@@ -58,9 +60,11 @@ __all__ = [
     "image_data",
     "is_result",
     "is_selection",
+    "line_width",
     "placement",
     "plan_edit",
     "prepare",
+    "recipe_of",
     "saved_selections",
     "show",
     "spatial_shape",

@@ -11,6 +11,8 @@ from napari.layers import Image, Labels, Layer
 from napari.utils.colormaps import DirectLabelColormap, label_colormap
 from napari.utils.transforms import Affine
 
+from napari_emseg.recipe import Recipe, segment_step
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -112,7 +114,7 @@ def add_to(
     napari.layers.Labels
         The new layer, or `replace`. Its ``features`` have one row for each
         label, 0 included; ``metadata["emseg"]`` holds the parameters, the
-        version, the name of the image and `at`.
+        version, the name of the image, `at`, and the recipe as `recipe_of` reads it.
 
     Raises
     ------
@@ -136,7 +138,8 @@ def add_to(
             f"layer {replace.name!r} is not in this viewer, so it cannot be updated; "
             "leave out `replace` to get a new layer"
         )
-    labels, place = _place(viewer, seg.labels, image_layer, at)
+    at = _part(viewer, seg.labels, image_layer, at)
+    labels, place = _place(seg.labels, image_layer, at)
     look = look or prepare(seg)
     attributes = place | {"colormap": look.colormap, "features": look.features}
     note = {
@@ -144,6 +147,7 @@ def add_to(
         "params": seg.params.model_dump(),
         "image": None if image_layer is None else image_layer.name,
         "at": at,
+        "recipe": Recipe(steps=(segment_step(seg, at),)).model_dump(mode="json"),
     }
     if replace is None:
         name = "classes" if image_layer is None else f"{image_layer.name} classes"
@@ -270,19 +274,30 @@ def placement(layer: Layer, at: At) -> dict[str, Any]:
     }
 
 
-def _place(
+def _part(
     viewer: ViewerModel,
     labels: NDArray[np.unsignedinteger],
     image_layer: Image | None,
     at: At | None,
+) -> At | None:
+    """Return the part of the image that was segmented."""
+    if image_layer is None:
+        return None
+    if at is not None:
+        return at
+    shape = spatial_shape(image_layer)
+    if labels.shape == shape:
+        return (None,) * len(shape)
+    return displayed(viewer, image_layer)
+
+
+def _place(
+    labels: NDArray[np.unsignedinteger], image_layer: Image | None, at: At | None
 ) -> tuple[NDArray[np.unsignedinteger], dict[str, Any]]:
     """Return an own copy of the labels and the layer attributes that place it."""
-    if image_layer is None:
+    if image_layer is None or at is None:
         return labels.copy(), {}
     shape = spatial_shape(image_layer)
-    if at is None:
-        whole: At = (None,) * len(shape)
-        at = whole if labels.shape == shape else displayed(viewer, image_layer)
     sliced = [axis for axis, index in enumerate(at) if index is not None]
     part = tuple(size for axis, size in enumerate(shape) if axis not in sliced)
     if labels.shape != part:

@@ -2,6 +2,7 @@
 
 from napari_emseg.select.box import box
 from napari_emseg.select.color import by_class, color_range, grow_similar, similar, wand
+from napari_emseg.select.labels import by_label, from_bytes, rounded, to_bytes
 from napari_emseg.select.outline import (
     ellipse,
     lasso,
@@ -32,11 +33,13 @@ __all__ = [
     "border",
     "box",
     "by_class",
+    "by_label",
     "color_range",
     "combine",
     "ellipse",
     "feather",
     "fill_holes",
+    "from_bytes",
     "grow",
     "grow_similar",
     "harden",
@@ -48,11 +51,13 @@ __all__ = [
     "rectangle",
     "region_at",
     "remove_small",
+    "rounded",
     "scissors",
     "scissors_path",
     "scribbles",
     "shrink",
     "similar",
     "smooth",
+    "to_bytes",
     "wand",
 ]

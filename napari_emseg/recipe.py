@@ -1,0 +1,273 @@
+"""Recipes: what was done to an image, as data that does it again."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+import tifffile
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
+
+from napari_emseg import files, script
+from napari_emseg.hand import pack
+from napari_emseg.replay import Result, State, begin, do
+from napari_emseg.steps import Step, told
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterable, Iterator
+
+    from numpy.typing import ArrayLike, NDArray
+
+    from napari_emseg.segmentation import Segmentation
+
+VERSION = 1
+SUFFIXES = (".json",)
+
+
+class Recipe(BaseModel):
+    """Steps that make labels, from the image on.
+
+    Frozen, equal by value; JSON and back without loss.
+
+    Attributes
+    ----------
+    version : int
+        Of the format; this program knows 1.
+    steps : tuple of Step
+        In order. The first is "segment", or "blank" for labels from elsewhere.
+
+    Raises
+    ------
+    pydantic.ValidationError
+        A `ValueError` that says which step is wrong, and why.
+
+    Examples
+    --------
+    >>> image = np.repeat(np.array([[10, 12, 90, 91]], np.uint8), 4, axis=0)
+    >>> recipe = Recipe(
+    ...     steps=(
+    ...         Step.of("segment", params={"n_classes": 2, "smoothing": 0}),
+    ...         Step.of("wand", point=(0, 1), tolerance=1),
+    ...         Step.of("fill", label=5),
+    ...     )
+    ... )
+    >>> recipe.replay(image).labels[0]
+    array([1, 5, 2, 2], dtype=uint8)
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    version: int = VERSION
+    steps: tuple[Step, ...] = ()
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Self:
+        """Read a recipe from a JSON file, or from a TIFF file of labels that holds one.
+
+        Raises
+        ------
+        FileNotFoundError, IsADirectoryError
+            There is no file of this name.
+        ValueError
+            It holds no recipe, or one that is wrong.
+        """
+        path = Path(path)
+        if path.is_dir():
+            raise IsADirectoryError(f"{path} is a folder; give the file of a recipe")
+        if not path.exists():
+            raise FileNotFoundError(f"{path} does not exist; check the name")
+        with path.open("rb") as file:
+            tiff = file.read(4) in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+        try:
+            return cls.model_validate(_of_tiff(path) if tiff else _of_json(path))
+        except ValidationError as error:
+            raise ValueError(f"{path}: {told(error, 'the recipe')}") from None
+
+    def save(self, path: str | os.PathLike[str], *, force: bool = False) -> None:
+        """Write a JSON file.
+
+        Parameters
+        ----------
+        path : path
+            Ends in .json.
+        force : bool
+            Replace a file that exists.
+
+        Raises
+        ------
+        FileExistsError
+            The file exists and `force` is not given.
+        ValueError
+            The ending does not suit.
+        """
+        text = json.dumps(self.model_dump(mode="json"), indent=1, ensure_ascii=False)
+        files.write_text(path, f"{text}\n", SUFFIXES, force=force)
+
+    def replay(
+        self,
+        image: ArrayLike,
+        *,
+        rgb: bool | None = None,
+        channel_axis: int | None = None,
+    ) -> Result:
+        """Do the steps on an image.
+
+        Parameters
+        ----------
+        image : (…, Y, X) or (…, Y, X, 3|4) array_like
+            As for `napari_emseg.segment`.
+        rgb : bool, optional
+            Whether the last axis is RGB(A); by default as in the recipe.
+        channel_axis : int, optional
+            Axis of the channels of an image that is not RGB; as in the recipe.
+
+        Returns
+        -------
+        Result
+            Its ``labels`` are those that were recorded, bit for bit, if the image is.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a step cannot be done on this image; the message tells which and why.
+        """
+        state = self._begin(image, rgb=rgb, channel_axis=channel_axis)
+        for number, step in enumerate(self.steps, start=1):
+            try:
+                do(step, state)
+            except (TypeError, ValueError) as error:
+                raise type(error)(f"step {number} ({step.op}): {error}") from error
+        return state.result()
+
+    def to_python(
+        self, image_path: str | os.PathLike[str], output_path: str | os.PathLike[str]
+    ) -> str:
+        """Write a script that does the steps, and writes the labels.
+
+        Parameters
+        ----------
+        image_path, output_path : path
+            The image, and the file for the labels; the script keeps a file that
+            exists.
+
+        Returns
+        -------
+        str
+            Python, which needs this package alone.
+        """
+        return script.write(self.steps, str(image_path), str(output_path))
+
+    def ending_in(self, labels: ArrayLike, image: ArrayLike) -> Self:
+        """Return a recipe that gives these labels on this image, whatever came before.
+
+        Steps that cannot be done on it are left out; what the others do not explain
+        becomes one last step, "patch".
+
+        Parameters
+        ----------
+        labels : (…) array_like of int
+            What the recipe shall give.
+        image : array_like
+            As for `replay`.
+
+        Returns
+        -------
+        Recipe
+        """
+        wanted = np.asarray(labels)
+        state = self._begin(image)
+        steps = [step for step in self.steps if _done(step, state)]
+        found = state.labels
+        if found is None or found.shape != wanted.shape:
+            steps = [Step.of("blank", shape=wanted.shape, dtype=wanted.dtype.name)]
+            found = np.zeros_like(wanted)
+        return type(self)(steps=(*steps, *_patch(found, wanted)))
+
+    @field_validator("version")
+    @classmethod
+    def _check_version(cls, version: int) -> int:
+        if version != VERSION:
+            raise ValueError(
+                f"the recipe has version {version}, but this program reads version "
+                f"{VERSION}; update napari-emseg, or write the recipe again"
+            )
+        return version
+
+    def _begin(
+        self,
+        image: ArrayLike,
+        *,
+        rgb: bool | None = None,
+        channel_axis: int | None = None,
+    ) -> State:
+        first: Any = self.steps[0].args if self.steps else None
+        if rgb is None and channel_axis is None:
+            rgb = getattr(first, "rgb", None)
+            channel_axis = getattr(first, "channel_axis", None)
+        return begin(image, rgb=rgb, channel_axis=channel_axis)
+
+
+def segment_step(seg: Segmentation, at: tuple[int | None, ...] | None = None) -> Step:
+    """Return the step that makes a segmentation.
+
+    Parameters
+    ----------
+    seg : Segmentation
+    at : tuple of int or None, optional
+        The slice of the image that was segmented.
+    """
+    source = seg.source
+    picture = source.picture
+    channels = None if picture.rgb else picture.channel_axis
+    return Step.of(
+        "segment",
+        at=None if at is None or set(at) == {None} else at,
+        params=seg.params,
+        mask=None if source.mask is None else pack(source.mask),
+        seed_labels=None if source.seeds is None else pack(source.seeds),
+        rgb=picture.rgb if channels is None else None,
+        channel_axis=channels,
+    )
+
+
+def _done(step: Step, state: State) -> bool:
+    """Do a step; tell whether that was possible."""
+    try:
+        do(step, state)
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+def _patch(found: NDArray[Any], wanted: NDArray[Any]) -> Iterator[Step]:
+    """Yield the step that makes one of the other, if there is a difference."""
+    where = found != wanted
+    if where.any() or found.dtype != wanted.dtype:
+        values = np.where(where, wanted, 0).astype(wanted.dtype)
+        yield Step.of("patch", where=pack(where), values=pack(values))
+
+
+def _of_json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text("utf-8"))
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise ValueError(
+            f"{path} is no JSON ({error}); give a recipe as napari-emseg writes it"
+        ) from None
+
+
+def _of_tiff(path: Path) -> Any:
+    try:
+        with tifffile.TiffFile(path) as file:
+            notes: Iterable[Any] = file.shaped_metadata or ()
+    except tifffile.TiffFileError as error:
+        raise ValueError(f"{path} cannot be read: {error}; write it again") from None
+    for note in notes:
+        if "recipe" in note:
+            return note["recipe"]
+    raise ValueError(
+        f"{path} holds no recipe; give a file that napari-emseg wrote, or the recipe"
+    )

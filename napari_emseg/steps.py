@@ -1,0 +1,151 @@
+"""One step of a recipe: what is done, where, and with which arguments."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import Any, Self
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializeAsAny,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_serializer,
+)
+
+from napari_emseg.operations import OPERATIONS, Args, Operation, Place
+
+# More of a wrong value would hide what is wrong with it.
+_SHOWN = 60
+
+
+class Step(BaseModel):
+    """Something that was done: a row of the table of operations, and its arguments.
+
+    Attributes
+    ----------
+    op : str
+        Name of the operation.
+    at : tuple of int or None, or None
+        Of stacks, the plane that it is done in: for each axis of the image the index
+        of the slice, None for the axes of the plane. None is everything at once.
+    args : Args
+        Its arguments.
+
+    Raises
+    ------
+    pydantic.ValidationError
+        A `ValueError` that says what is wrong with which argument.
+
+    Examples
+    --------
+    >>> step = Step.of("wand", point=(3, 4), tolerance=8)
+    >>> step.model_dump()
+    {'op': 'wand', 'args': {'point': (3.0, 4.0), 'tolerance': 8.0}}
+    >>> Step.model_validate_json(step.model_dump_json()) == step
+    True
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    op: str
+    at: Place = None
+    args: SerializeAsAny[Args] = Field(default=Args(), validate_default=True)
+
+    @classmethod
+    def of(
+        cls, op: str, /, *, at: tuple[int | None, ...] | None = None, **args: Any
+    ) -> Self:
+        """Make a step; its arguments are keywords."""
+        return cls.model_validate({"op": op, "at": at, "args": args})
+
+    @property
+    def row(self) -> Operation:
+        """The operation."""
+        return OPERATIONS[self.op]
+
+    def changed(self, **args: Any) -> Self:
+        """Return a copy with some arguments changed, checked again."""
+        given = {
+            name: getattr(self.args, name) for name in type(self.args).model_fields
+        }
+        return self.of(self.op, at=self.at, **(given | args))
+
+    @field_validator("op")
+    @classmethod
+    def _check_op(cls, op: str) -> str:
+        if op not in OPERATIONS:
+            near = get_close_matches(op, OPERATIONS, n=1)
+            hint = f"did you mean {near[0]!r}? " if near else ""
+            raise ValueError(
+                f"there is no operation {op!r}; {hint}the operations are "
+                f"{', '.join(OPERATIONS)}"
+            )
+        return op
+
+    @field_validator("args", mode="before")
+    @classmethod
+    def _check_args(cls, args: Any, info: ValidationInfo) -> Any:
+        op = info.data.get("op")
+        if op is None:  # which is refused already
+            return Args()
+        if isinstance(args, Args):
+            args = args.model_dump()
+        if not isinstance(args, dict):
+            raise ValueError(
+                f"the arguments of {op!r} are {_short(args)}, but names and values are "
+                'needed, as in {"name": value}'
+            )
+        try:
+            return OPERATIONS[op].args.model_validate(args)
+        except ValidationError as error:
+            raise ValueError(told(error, op)) from None
+
+    @model_serializer
+    def _write(self, info: Any) -> dict[str, Any]:
+        """Leave out what is as by default, but for parameters, which are all there."""
+        fields = type(self.args).model_fields
+        found = self.args.model_dump(mode=info.mode)
+        args = {
+            name: value
+            for name, value in found.items()
+            if name == "params" or getattr(self.args, name) != fields[name].default
+        }
+        place = {} if self.at is None else {"at": [*self.at]}
+        return {"op": self.op, **place, "args": args}
+
+
+def told(error: ValidationError, what: str) -> str:
+    """Say in one line what pydantic found: the value, the reason, what to do.
+
+    Parameters
+    ----------
+    error : pydantic.ValidationError
+    what : str
+        What was read.
+    """
+    found = []
+    for one in error.errors():
+        place = ".".join(map(str, one["loc"])) or "it"
+        reason = one["msg"].removeprefix("Value error, ").removeprefix("Input ")
+        if one["type"] == "value_error":
+            found.append(
+                reason if place in ("op", "args", "it") else f"{place}: {reason}"
+            )
+        elif one["type"] == "missing":
+            found.append(f"{what} needs {place}, which is missing; add it")
+        elif one["type"] == "extra_forbidden":
+            found.append(f"{what} takes no {place}; leave it out, or check its name")
+        else:
+            found.append(
+                f"{what} has {place}={_short(one['input'])}, which {reason}; correct it"
+            )
+    return "; ".join(found)
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
