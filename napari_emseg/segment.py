@@ -279,7 +279,7 @@ def iter_source(
     if model is None:
         n_classes = yield from choose_order(source, census, params, start)
         for state in METHODS[params.method](census, n_classes, params, start):
-            states.append(_canonical(state, pinned=source.seeds is not None))
+            states.append(darkest_first(state, pinned=source.seeds is not None))
             yield Progress("fit", len(states), 0, states[-1])
         rules = Rules(params.covariance, census.floor)
         fit = fit_hidden(source, states[-1].model, params, rules)
@@ -289,7 +289,7 @@ def iter_source(
             except StopIteration as stop:
                 hidden = stop.value
                 break
-            states.append(_canonical(state, pinned=source.seeds is not None))
+            states.append(darkest_first(state, pinned=source.seeds is not None))
             yield Progress("fit", len(states), 0, states[-1])
         model = states[-1].model
         if source.seeds is None:
@@ -315,7 +315,7 @@ def iter_source(
     )
 
 
-def _canonical(state: FitState, *, pinned: bool) -> FitState:
+def darkest_first(state: FitState, *, pinned: bool = False) -> FitState:
     """Number the classes from dark to bright, unless the user's seeds number them."""
     if pinned:
         return state

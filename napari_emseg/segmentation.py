@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
     from concurrent.futures import Executor
 
+    from napari_emseg.engine.features import Picture
     from napari_emseg.engine.labeling import Labeler, Model
     from napari_emseg.params import Params
     from napari_emseg.source import Source
@@ -175,18 +176,21 @@ class Segmentation:
         The mean color of RGB images; greys in the order of the means for one
         channel, a color scale for several.
         """
-        mean = self._measures[1]
-        picture = self.source.picture
-        if picture.rgb:
-            full = 1.0 if picture.dtype.kind == "f" else np.iinfo(picture.dtype).max
-            return np.clip(np.nan_to_num(mean) / full, 0, 1)
-        steps = np.linspace(0.15, 1, self.n_classes)
-        if picture.channels == 1:
-            return np.repeat(steps[:, np.newaxis], 3, axis=1)
-        scale = cv2.applyColorMap(
-            (steps * 255).astype(np.uint8)[:, np.newaxis], cv2.COLORMAP_VIRIDIS
-        )
-        return unit_rgb(scale[:, 0, ::-1]).astype(np.float64)
+        return colors_of(self.source.picture, self._measures[1])
+
+
+def colors_of(picture: Picture, mean: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Choose colors (K, 3) in [0, 1] for classes with these (K, C) mean channels."""
+    if picture.rgb:
+        full = 1.0 if picture.dtype.kind == "f" else np.iinfo(picture.dtype).max
+        return np.clip(np.nan_to_num(mean) / full, 0, 1)
+    steps = np.linspace(0.15, 1, len(mean))
+    if picture.channels == 1:
+        return np.repeat(steps[:, np.newaxis], 3, axis=1)
+    scale = cv2.applyColorMap(
+        (steps * 255).astype(np.uint8)[:, np.newaxis], cv2.COLORMAP_VIRIDIS
+    )
+    return unit_rgb(scale[:, 0, ::-1]).astype(np.float64)
 
 
 def _sums_of_classes(

@@ -74,23 +74,42 @@ def take_census(
     if coding is None:
         cells = _pixels(parts)
         codes = np.empty(0, np.uint32)
-        step = 1.0
     else:
         cells, codes = _palette(picture, parts, color, coding)
-        # A camera of 12 bit may leave gaps of 16 between its levels.
-        step = float(np.gcd.reduce(np.diff(codes))) if codes.size > 1 else 1.0
+    return Census(cells, coding, codes, least_variances(picture, cells, codes, color))
+
+
+def least_variances(
+    picture: Picture, cells: Cells, codes: NDArray[np.uint32], color: str
+) -> NDArray[np.float64]:
+    """Tell how narrow a class can be along each feature, (D,).
+
+    Parameters
+    ----------
+    picture : Picture
+        Whose type tells the step between its values.
+    cells : Cells
+        All its usable pixels.
+    codes : (M,) ndarray of uint32
+        Distinct grey levels or colors; empty if they are not known.
+    color : str
+        Color space of the features.
+    """
+    # A camera of 12 bit may leave gaps of 16 between its levels.
+    step = float(np.gcd.reduce(np.diff(codes))) if codes.size > 1 else 1.0
     least = variance_floor(picture.dtype, color, step)
     if least is not None:
-        floor = np.full(cells.dims, least)
-    else:
-        # Floats do not tell their step: a thousandth of the spread is narrow enough,
-        # but nothing is narrower than float32 can tell.
-        mean = cells.mean()[:, np.newaxis]
-        spread = ((cells.points - mean) ** 2 @ cells.weights) / cells.total
-        largest = np.abs(cells.points).max(axis=1).astype(np.float64)
-        resolution = np.finfo(np.float32).eps * largest
-        floor = np.maximum(1e-6 * spread, np.maximum(resolution**2, 1e-30))
-    return Census(cells, coding, codes, floor)
+        return np.full(cells.dims, least)
+    # Floats do not tell their step: a thousandth of the spread is narrow enough,
+    # but nothing is narrower than float32 can tell.
+    mean = cells.mean()[:, np.newaxis]
+    spread = ((cells.points - mean) ** 2 @ cells.weights) / cells.total
+    largest = np.abs(cells.points).max(axis=1).astype(np.float64)
+    resolution = np.finfo(np.float32).eps * largest
+    floor: NDArray[np.float64] = np.maximum(
+        1e-6 * spread, np.maximum(resolution**2, 1e-30)
+    )
+    return floor
 
 
 def find_coding(picture: Picture) -> Coding | None:
