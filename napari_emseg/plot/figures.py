@@ -1,0 +1,338 @@
+"""The figures: each in one call, from a segmentation or from what it is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import product
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from napari_emseg.choice import Choice, try_orders
+from napari_emseg.cloud import Cloud, as_cloud, take_cloud
+from napari_emseg.engine.mixture import MixtureModel
+from napari_emseg.plot.bars import HistogramView
+from napari_emseg.plot.cloudview import CloudView, LineView, View
+from napari_emseg.plot.learning import INERTIA, LIKELIHOOD, LearningView
+from napari_emseg.plot.projection import find_projection
+from napari_emseg.plot.theme import FONT, Theme, dress, find_theme, make_figure
+from napari_emseg.segmentation import Segmentation
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from matplotlib.axes import Axes
+    from matplotlib.figure import FigureBase
+    from numpy.typing import ArrayLike
+
+    from napari_emseg.engine.cells import Cells
+    from napari_emseg.engine.labeling import Model
+
+# A segmentation, or cells (or points (N, D)) and a model of their features.
+Data: TypeAlias = "Segmentation | tuple[Cells | Cloud | ArrayLike, Model]"
+# Histograms that one figure has room for, and those side by side.
+_MOST, _ACROSS = 12, 3
+
+
+def ellipses(
+    data: Data,
+    *,
+    features: str | Sequence[int | str] = "auto",
+    sd: float = 2.0,
+    colors: ArrayLike | None = None,
+    ax: Axes | None = None,
+    theme: str | Theme = "light",
+) -> Figure:
+    """Draw the cloud of features in two dimensions, and each class as an ellipse.
+
+    Parameters
+    ----------
+    data : Segmentation or (cells, model)
+        What was fitted; instead of cells also points (N, D) or a `Cloud`.
+    features : "auto" or pair of int or str, optional
+        Two features, by number (0..D-1) or name; "auto" is the first two principal
+        axes, or both features if there are but two. A single feature is drawn as a
+        density with an interval for each class.
+    sd : float, optional
+        Standard deviations that ellipses reach: 2 holds 86 % of a Gaussian class in
+        two dimensions, 95 % in one. Classes of K-means are balls of their common
+        variance; of Student-t the scale matrix is shown.
+    colors : (K, 3) array_like, optional
+        Colors of the classes, 0..1; by default those of the segmentation.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; by default a new figure.
+    theme : {"light", "dark"} or Theme, optional
+        Colors of the figure.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    ValueError
+        If features, colors or theme are none that there are.
+
+    Examples
+    --------
+    >>> import numpy as np, napari_emseg as emseg
+    >>> image = np.random.default_rng(0).integers(0, 255, (30, 30, 3), np.uint8)
+    >>> figure = emseg.plot.ellipses(emseg.segment(image, n_classes=2))
+    >>> figure.axes[0].get_xlabel().split(" (")[0]
+    'first principal axis'
+    """
+    look = find_theme(theme)
+    cloud, model, rgb = _read(data, colors)
+    figure, ax = _canvas(look, ax)
+    projection = find_projection(cloud, features)
+    view: View
+    if cloud.cells.dims == 1:
+        view = LineView(ax, cloud, look, sd)
+    else:
+        view = CloudView(ax, cloud, projection, look, sd)
+    view.show(model, rgb)
+    return figure
+
+
+def histogram(
+    data: Data,
+    *,
+    features: Sequence[int] | None = None,
+    colors: ArrayLike | None = None,
+    figure: FigureBase | None = None,
+    theme: str | Theme = "light",
+) -> Figure:
+    """Draw the histogram of each feature, with the densities of the classes over it.
+
+    Parameters
+    ----------
+    data, colors, theme
+        As for `ellipses`.
+    features : sequence of int, optional
+        Which features; by default all, or the first twelve.
+    figure : matplotlib.figure.Figure or SubFigure, optional
+        Where to draw; by default a new figure.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Notes
+    -----
+    Histograms integrate to 1, and so do the classes together: their sum, dashed, is
+    the mixture. K-means has no densities; drawn are the round classes of equal size
+    that its memberships come from.
+
+    Examples
+    --------
+    >>> import numpy as np, napari_emseg as emseg
+    >>> image = np.arange(64, dtype=np.uint8).reshape(8, 8)
+    >>> len(emseg.plot.histogram(emseg.segment(image, n_classes=2)).axes)
+    1
+    """
+    look = find_theme(theme)
+    cloud, model, rgb = _read(data, colors)
+    page = make_figure(look, figure)
+    views = histogram_views(cloud, features, look, page)
+    if figure is None and len(views) > 1:
+        across = min(_ACROSS, len(views))
+        down = -(-len(views) // across)
+        _root(page).set_size_inches(3.2 * across, 0.4 + 2.6 * down)
+    for view in views:
+        view.show(model, rgb)
+    return _root(page)
+
+
+def histogram_views(
+    cloud: Cloud,
+    features: Sequence[int] | None,
+    theme: Theme,
+    figure: FigureBase,
+    *,
+    across: int = _ACROSS,
+) -> list[HistogramView]:
+    """Lay the histograms of some features out in a figure, so many side by side."""
+    dims = cloud.cells.dims
+    chosen = list(range(min(dims, _MOST))) if features is None else list(features)
+    for feature in chosen:
+        if not 0 <= feature < dims:
+            raise ValueError(
+                f"there is no feature {feature}; choose numbers from 0 to {dims - 1}"
+            )
+    if not 1 <= len(chosen) <= _MOST:
+        raise ValueError(
+            f"{len(chosen)} features were chosen, but one figure has room for 1 to "
+            f"{_MOST} histograms; choose fewer"
+        )
+    across = min(across, len(chosen))
+    down = -(-len(chosen) // across)
+    views = []
+    for place, feature in enumerate(chosen):
+        ax = figure.add_subplot(down, across, place + 1)
+        views.append(HistogramView(ax, cloud, feature, theme))
+        if place % across:
+            ax.set_ylabel("")
+    return views
+
+
+def convergence(
+    data: Segmentation | Mapping[str, Segmentation],
+    *,
+    ax: Axes | None = None,
+    theme: str | Theme = "light",
+) -> Figure:
+    """Draw the log-likelihood, or the inertia of K-means, over the iterations.
+
+    Parameters
+    ----------
+    data : Segmentation or mapping of str to Segmentation
+        One run, level by level: filled dots are exact, hollow ones bounds. Or several
+        runs by name, to compare, with one line each.
+    ax, theme
+        As for `ellipses`.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    ValueError
+        If a model was applied and not fitted, so that there are no iterations, or if
+        runs of EM and of K-means are compared.
+
+    Examples
+    --------
+    >>> import numpy as np, napari_emseg as emseg
+    >>> image = np.arange(64, dtype=np.uint8).reshape(8, 8)
+    >>> seg = emseg.segment(image, method="kmeans", n_classes=2)
+    >>> emseg.plot.convergence(seg).axes[0].get_ylabel()
+    'inertia per pixel'
+    """
+    look = find_theme(theme)
+    runs = data if isinstance(data, Mapping) else {"": data}
+    kinds = {isinstance(seg.model, MixtureModel) for seg in runs.values()}
+    if not runs or not all(seg.objective for seg in runs.values()):
+        raise ValueError(
+            "there are no iterations to draw: the model was given, not fitted; draw "
+            "the segmentation that it was fitted in"
+        )
+    if len(kinds) > 1:
+        raise ValueError(
+            "these are runs of EM and of K-means, whose objectives cannot be compared; "
+            "draw them apart"
+        )
+    figure, ax = _canvas(look, ax)
+    likelihood = kinds.pop()
+    if isinstance(data, Segmentation):
+        view = LearningView(ax, look, likelihood=likelihood)
+        view.show(data.objective, data.levels)
+    else:
+        _compare(ax, runs, look, likelihood=likelihood)
+    return figure
+
+
+def _compare(
+    ax: Axes, runs: Mapping[str, Segmentation], theme: Theme, *, likelihood: bool
+) -> None:
+    styles = product(("-", "--", ":", "-."), theme.series)
+    for (name, seg), (style, color) in zip(runs.items(), styles, strict=False):
+        x = np.arange(len(seg.objective)) + 1
+        ax.plot(x, seg.objective, style, color=color, lw=1.6, label=name)
+        ax.plot(x[-1:], seg.objective[-1:], "o", ms=5, color=color)
+    ax.set_xlabel("iteration")
+    ax.set_ylabel(LIKELIHOOD if likelihood else INERTIA)
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.legend(frameon=False, fontsize=FONT - 1)
+    dress(ax, theme)
+
+
+def criteria(
+    data: Segmentation | Choice,
+    *,
+    ax: Axes | None = None,
+    theme: str | Theme = "light",
+) -> Figure:
+    """Draw what tells how many classes there are: BIC and ICL for 1, 2, … classes.
+
+    Parameters
+    ----------
+    data : Segmentation or Choice
+        An image whose classes are counted now, which takes as long as "auto" does; or
+        what `napari_emseg.choice.try_orders` found.
+    ax, theme
+        As for `ellipses`.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Notes
+    -----
+    Per independent pixel, in nats, so that the axis can be read; larger is better.
+
+    Examples
+    --------
+    >>> import numpy as np, napari_emseg as emseg
+    >>> image = np.arange(64, dtype=np.uint8).reshape(8, 8)
+    >>> figure = emseg.plot.criteria(emseg.segment(image, n_classes=2))
+    >>> [line.get_label() for line in figure.axes[0].lines[:2]]
+    ['BIC', 'ICL']
+    """
+    look = find_theme(theme)
+    choice = data
+    if isinstance(data, Segmentation):
+        choice = try_orders(data.source, seed=data.params.seed)
+    assert isinstance(choice, Choice)
+    figure, ax = _canvas(look, ax)
+    k = [order.n_classes for order in choice.orders]
+    found: dict[str, list[float]] = {
+        "BIC": [order.bic(choice.n) for order in choice.orders],
+        "ICL": [order.icl(choice.n) for order in choice.orders],
+    }
+    for (name, values), color, mark in zip(
+        found.items(), look.series, "os", strict=False
+    ):
+        y = np.array(values) / (2 * choice.n)
+        ax.plot(k, y, color=color, marker=mark, ms=5, lw=1.6, mfc=look.page, label=name)
+    for line, mark in zip(ax.lines[:2], "os", strict=True):
+        x, y = np.asarray(line.get_xdata()), np.asarray(line.get_ydata())
+        best = int(y.argmax())
+        ax.plot(x[best], y[best], mark, ms=10, color=line.get_color())
+    ax.set_xlabel("number of classes")
+    ax.set_ylabel("nats per independent pixel, larger is better")
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.legend(frameon=False, fontsize=FONT - 1, loc="lower right")
+    dress(ax, look)
+    return figure
+
+
+def _read(data: Data, colors: ArrayLike | None) -> tuple[Cloud, Model, Any]:
+    """Return cloud, model, and colors (K, 3) of what is to be drawn."""
+    if isinstance(data, Segmentation):
+        cloud, model = take_cloud(data.source), data.model
+        rgb = data.class_colors if colors is None else np.asarray(colors, float)
+    else:
+        points, model = data
+        cloud = as_cloud(points, model.means.shape[1])
+        rgb = cloud.class_colors(model) if colors is None else np.asarray(colors, float)
+    if rgb.shape != (model.n_classes, 3) or rgb.min() < 0 or rgb.max() > 1:
+        raise ValueError(
+            f"colors have the shape {rgb.shape}, but {model.n_classes} rows of red, "
+            "green and blue from 0 to 1 are needed"
+        )
+    return cloud, model, rgb
+
+
+def _canvas(theme: Theme, ax: Axes | None) -> tuple[Figure, Axes]:
+    if ax is None:
+        ax = make_figure(theme).add_subplot()
+    return _root(ax.figure), ax
+
+
+def _root(figure: FigureBase) -> Figure:
+    root = figure.figure
+    assert isinstance(root, Figure)
+    return root
