@@ -22,6 +22,8 @@ INSTALL_dev := .[test,dev]
 
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
 PINNED := $(if $(shell command -v taskset),taskset -c 0)
+# One file is one job: tests that share a window stay together.
+PARALLEL := -n auto --maxprocesses=4 --dist loadfile
 IN_XVFB := $(if $(filter Linux,$(SYSTEM)),xvfb-run -a -s "-screen 0 1920x1080x24")
 
 .PHONY: run test lint bench clean
@@ -32,7 +34,7 @@ run: $(VENV)/.$(RUN)
 
 test: $(VENV)/.test
 	@sh .ci/libraries window xvfb
-	$(IN_XVFB) $(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(IN_XVFB) $(BIN)/python -m pytest $(PARALLEL) $(PYTEST_ARGS)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
