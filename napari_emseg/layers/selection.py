@@ -8,6 +8,7 @@ import numpy as np
 from napari.layers import Labels
 from napari.utils.colormaps import DirectLabelColormap
 
+from napari_emseg.layers.outline import SelectionLayer
 from napari_emseg.layers.results import placement, spatial_shape
 
 if TYPE_CHECKING:
@@ -23,9 +24,6 @@ MARK = "emseg selection"
 CURRENT, SAVED = "current", "saved"
 FULL = 255  # the label of a pixel that is all selected
 COLOR = (0.0, 0.9, 1.0)
-# A contour is drawn on planes of up to as many pixels: napari takes long to find
-# that of more, and a line of one pixel would not be seen there.
-CONTOUR_PIXELS = 2**21
 
 
 def warm_up_selection() -> None:
@@ -33,7 +31,10 @@ def warm_up_selection() -> None:
 
     Only colors: layers must not be made in two threads at once.
     """
-    _colormap().map(np.zeros(1, np.uint8))
+    few = DirectLabelColormap(color_dict={None: "magenta", 0: "transparent", 1: COLOR})
+    # Napari keeps many colors in another type than few, and compiles for each.
+    for colormap in (few, _colormap()):
+        colormap.map(np.zeros((1, 1), np.uint8))
 
 
 def find_selection(viewer: ViewerModel, like: Image | Labels) -> Labels | None:
@@ -67,7 +68,7 @@ def add_selection(
         coverage in 255ths, as of feathered selections.
     """
     shape = spatial_shape(like)
-    layer = Labels(
+    layer = SelectionLayer(
         np.zeros(shape, np.uint8),
         name=name,
         colormap=_colormap(),
@@ -130,13 +131,22 @@ def as_labels(selection: NDArray[Any]) -> NDArray[np.uint8]:
     return np.rint(selection * FULL).astype(np.uint8)
 
 
-def dress(layer: Labels, *, soft: bool, tinted: bool = False) -> None:
-    """Draw a selection as an outline; as a tint if it is soft, or very large."""
-    rows, columns = sorted(layer.data.shape)[-2:]
-    tint = tinted or soft or rows * columns > CONTOUR_PIXELS
-    opacity = 0.5 if tint else 1.0
-    if layer.contour == int(tint):
-        layer.contour = 1 - int(tint)
+def dress(layer: Labels, *, soft: bool, tinted: bool = False, width: int = 1) -> None:
+    """Draw a selection as an outline; as a tint if it is soft.
+
+    Parameters
+    ----------
+    layer : napari.layers.Labels
+        A selection.
+    soft, tinted : bool
+        Whether it has coverage between 0 and 1, and whether a tint is asked for.
+    width : int, optional
+        Of the outline in pixels.
+    """
+    tint = tinted or soft
+    opacity, contour = (0.5, 0) if tint else (1.0, width)
+    if layer.contour != contour:
+        layer.contour = contour
     if layer.opacity != opacity:
         layer.opacity = opacity
 

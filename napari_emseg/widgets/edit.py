@@ -11,7 +11,7 @@ from napari.utils.notifications import show_error
 from qtpy.QtCore import QSize
 from qtpy.QtWidgets import QComboBox, QLabel, QVBoxLayout, QWidget
 
-from napari_emseg.layers import is_selection, warm_up_selection
+from napari_emseg.layers import is_selection, line_width, warm_up_selection
 from napari_emseg.layers.seeds import Fits
 from napari_emseg.widgets.actions import Actions
 from napari_emseg.widgets.background import Background
@@ -134,6 +134,14 @@ class EditWidget(QWidget):  # type: ignore[misc]
         if self.session.image is not None or self.session.labels is not None:
             told(self.session.redress)()
 
+    def _on_zoom(self, event: object = None) -> None:
+        """Keep the selection's outline as wide as a pixel of the screen."""
+        for layer in self._viewer.layers:
+            if is_selection(layer) and layer.contour:
+                width = line_width(self._viewer, layer)
+                if layer.contour != width:
+                    layer.contour = width
+
     def _on_layers(self, event: object = None) -> None:
         layers = list(self._viewer.layers)
         _offer(self.image, [layer for layer in layers if isinstance(layer, Image)])
@@ -185,6 +193,7 @@ class EditWidget(QWidget):  # type: ignore[misc]
     def _reactions(self) -> list[tuple[Any, Callable[..., None]]]:
         """Return the viewer's events that concern the panel, and what they do."""
         layers = self._viewer.layers
+        camera = getattr(self._viewer, "scene", self._viewer).camera
         return [
             (layers.events.inserted, self._on_layers),
             (layers.events.removed, self._on_layers),
@@ -192,6 +201,7 @@ class EditWidget(QWidget):  # type: ignore[misc]
             (layers.events.renamed, self._on_layers),
             (layers.selection.events.active, self._on_active),
             (self._viewer.events.theme, self._on_theme),
+            (camera.events.zoom, self._on_zoom),
         ]
 
 

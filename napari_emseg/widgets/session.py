@@ -18,9 +18,11 @@ from napari_emseg.layers import (
     displayed_plane,
     dress,
     find_selection,
+    line_width,
     plan_edit,
 )
 from napari_emseg.layers.plane import Plane
+from napari_emseg.widgets.preferences import preferred
 from napari_emseg.widgets.preview import Preview
 
 if TYPE_CHECKING:
@@ -271,7 +273,7 @@ class Session:
                     continue
                 if find_selection(self.viewer, layer) is layer:
                     self._remember(layer, edit)
-                carry_out(layer, plan)
+                carry_out(layer, plan, max_bytes=preferred().history_bytes)
                 touched.append(layer)
         self._tell(touched)
 
@@ -290,7 +292,8 @@ class Session:
         layer = find_selection(self.viewer, plane.layer)
         if layer is not None:
             soft = coverage(Plane(layer, plane.at)).dtype != bool
-            dress(layer, soft=soft, tinted=self.tinted)
+            width = line_width(self.viewer, layer)
+            dress(layer, soft=soft, tinted=self.tinted, width=width)
 
     def close(self) -> None:
         """Let go of the viewer."""

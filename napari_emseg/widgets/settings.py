@@ -42,8 +42,8 @@ class Settings(QWidget):  # type: ignore[misc]
         self._session = session
         self.rows: dict[str, Any] = {}
         self._fill()
-        session.tolerance_changed.connect(self.rows["tolerance"].setValue)
-        session.level_changed.connect(self.rows["level"].setValue)
+        session.tolerance_changed.connect(self._show_tolerance)
+        session.level_changed.connect(self._show_level)
 
     def _fill(self) -> None:
         options = self._session.options
@@ -115,3 +115,9 @@ class Settings(QWidget):  # type: ignore[misc]
 
     def _set(self, name: str, value: Any) -> None:
         setattr(self._session.options, name, value)
+
+    def _show_tolerance(self, tolerance: float) -> None:
+        self.rows["tolerance"].setValue(tolerance)
+
+    def _show_level(self, level: float) -> None:
+        self.rows["level"].setValue(level)
