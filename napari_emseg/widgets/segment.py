@@ -22,6 +22,7 @@ from napari_emseg.layers import (
     warm_up,
 )
 from napari_emseg.widgets.form import ParamsForm
+from napari_emseg.widgets.preferences import preferred
 from napari_emseg.widgets.runner import Failure, Job, Runner, Success
 from napari_emseg.widgets.scroll import ScrollArea
 
@@ -102,6 +103,7 @@ class SegmentWidget(Container[Widget]):
             ],
         )
         self.form = ParamsForm()
+        self.form.update(preferred().params)
         self.form.insert(0, self._image)
         self.form.insert(1, self._extent)
         self.form.append(self._result)

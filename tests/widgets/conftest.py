@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import napari.settings
 import numpy as np
 import pytest
 from napari.utils.notifications import notification_manager
@@ -98,6 +99,13 @@ class Hand:
 
     def redo(self):
         self.key("Z", "ctrl", "shift")
+
+
+@pytest.fixture(autouse=True)
+def _own_preferences(tmp_path, monkeypatch):
+    """Keep what tests prefer away from what the user does."""
+    monkeypatch.setattr(napari.settings, "_CFG_PATH", str(tmp_path / "settings.yaml"))
+    monkeypatch.setattr(napari.settings, "_PLUGIN_SETTINGS", {})
 
 
 @pytest.fixture
