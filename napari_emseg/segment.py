@@ -15,6 +15,7 @@ from napari_emseg.engine.features import (
     black,
 )
 from napari_emseg.engine.labeling import Labeler, Model, check_model, label_table
+from napari_emseg.engine.state import bounded
 from napari_emseg.fits import (
     METHODS,
     check_start,
@@ -311,7 +312,16 @@ def iter_source(
     if params.min_size > 1:
         labels = join_small(source, labels, params.min_size)[1]
     return Segmentation(
-        labels, model, params, objective, levels, converged, source, labeler, bias
+        labels,
+        model,
+        params,
+        objective,
+        levels,
+        converged,
+        source,
+        labeler,
+        bias,
+        bounded(states),
     )
 
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from napari_emseg.engine.features import Picture
     from napari_emseg.engine.labeling import Labeler, Model
+    from napari_emseg.engine.state import FitState
     from napari_emseg.params import Params
     from napari_emseg.source import Source
     from napari_emseg.tiles import Tile
@@ -53,6 +54,9 @@ class Segmentation:
         Whether the fit ended because nothing was left to gain.
     bias : (…) ndarray of float32 or None
         What uneven illumination multiplies the pixels by, of mean 1; if asked for.
+    states : tuple of FitState
+        The parameters at each iteration; the model is None in some of them if it is
+        very large.
     """
 
     labels: LabelArray
@@ -64,6 +68,7 @@ class Segmentation:
     source: Source
     labeler: Labeler
     bias: FloatArray | None = None
+    states: tuple[FitState, ...] = ()
 
     def __repr__(self) -> str:
         """Say what a reader wants to know first."""
