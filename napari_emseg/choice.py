@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from napari_emseg.engine.census import find_coding, take_census
 from napari_emseg.engine.em import Rules
 from napari_emseg.engine.order import MOST, Order, iter_orders
+from napari_emseg.fits import count_source
 
 if TYPE_CHECKING:
     from napari_emseg.source import Source
@@ -60,14 +60,8 @@ def try_orders(source: Source, *, seed: int = 0, most: int = MOST) -> Choice:
     >>> try_orders(seg.source).best == seg.n_classes == 2
     True
     """
-    coding = find_coding(source.picture) if source.space.plain else None
-    parts = source.parts(raw=coding is not None)
-    color = source.space.color
-    census = take_census(source.picture, parts, color=color, coding=coding)
-    tried = list(
-        iter_orders(
-            census.cells, rules=Rules("full", census.floor), seed=seed, most=most
-        )
-    )
+    census = count_source(source)
+    rules = Rules("full", census.floor)
+    tried = list(iter_orders(census.cells, rules=rules, seed=seed, most=most))
     n = source.effective_size(tried[-1][1])
     return Choice(tuple(order for order, _ in tried), n)

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_emseg.engine.cells import Cells, Float64Array, coarsen
-from napari_emseg.engine.census import find_coding, take_census
+from napari_emseg.engine.census import find_coding
 from napari_emseg.engine.features import Picture, convert, unit_rgb
+from napari_emseg.fits import count_source
 from napari_emseg.segmentation import colors_of
 
 if TYPE_CHECKING:
@@ -125,15 +126,13 @@ def take_cloud(source: Source) -> Cloud:
     >>> cloud.cells.total, cloud.names
     (16.0, ('intensity',))
     """
-    picture, space = source.picture, source.space
+    picture = source.picture
     names = feature_names(source)
-    coding = find_coding(picture) if space.plain else None
+    coding = find_coding(picture) if source.space.plain else None
     if coding is None:
         cells, swatches = _sample(source)
         return Cloud(cells, names, picture, swatches)
-    census = take_census(
-        picture, source.parts(raw=True), color=space.color, coding=coding
-    )
+    census = count_source(source)
     cells = census.cells
     swatches = None
     if picture.rgb and cells.fixed is None:

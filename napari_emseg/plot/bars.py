@@ -33,10 +33,12 @@ _ON_GRID = 1e-3
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Bars:
-    """A histogram.
+    """The histogram of a feature.
 
     Attributes
     ----------
+    name : str
+        Of the feature.
     edges : (B + 1,) ndarray of float64
         In the units of the feature, evenly spaced.
     density : (B,) ndarray of float64
@@ -45,17 +47,19 @@ class Bars:
         Range of nearly all values.
     """
 
+    name: str
     edges: Float64Array
     density: Float64Array
     shown: tuple[float, float]
 
 
-def bars(values: NDArray[np.floating], weights: Float64Array) -> Bars:
-    """Count all values (M,) with their weights (M,).
+def bars(cloud: Cloud, feature: int) -> Bars:
+    """Count all pixels of a cloud along one of its features.
 
     Bars of levels, such as grey levels, hold equally many of them each, so that no
     bar is higher than its neighbor for a reason that lies in the bars.
     """
+    values, weights = cloud.cells.points[feature], cloud.cells.weights
     low, high = find_range(values, weights)
     first, last = float(values.min()), float(values.max())
     step = _level_step(values)
@@ -68,7 +72,7 @@ def bars(values: NDArray[np.floating], weights: Float64Array) -> Bars:
         count += 1
     edges = np.asarray(first + width * np.arange(count + 1), np.float64)
     mass = np.histogram(values, edges, weights=weights)[0]
-    return Bars(edges, mass / mass.sum() / width, (low, high))
+    return Bars(cloud.names[feature], edges, mass / mass.sum() / width, (low, high))
 
 
 def _level_step(values: NDArray[np.floating]) -> float:
@@ -118,10 +122,10 @@ class HistogramView:
     ----------
     ax : matplotlib.axes.Axes
         Drawn into; whatever it holds goes.
-    cloud : Cloud
-        The data.
     feature : int
-        Which of its features.
+        Its number.
+    found : Bars
+        The data.
     theme : Theme
         Colors.
 
@@ -135,17 +139,17 @@ class HistogramView:
         One for each class.
     """
 
-    def __init__(self, ax: Axes, cloud: Cloud, feature: int, theme: Theme) -> None:
+    def __init__(self, ax: Axes, feature: int, found: Bars, theme: Theme) -> None:
         ax.clear()
         self.curves: list[Line2D] = []
         self.ax, self._feature, self._theme = ax, feature, theme
-        self.bars = bars(cloud.cells.points[feature], cloud.cells.weights)
-        fill(ax, self.bars, theme)
+        self.bars = found
+        fill(ax, found, theme)
         self._x = np.linspace(*self.bars.shown, _POINTS)
         self._badges = Badges(ax, theme)
         (self._sum,) = ax.plot([], [], lw=1.4, ls="--", color=theme.ink, zorder=4)
         ax.set_ylim(0, 1.12 * float(self.bars.density.max()))
-        ax.set_xlabel(cloud.names[feature])
+        ax.set_xlabel(found.name)
         ax.set_ylabel("density")
         dress(ax, theme)
 

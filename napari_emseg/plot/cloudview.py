@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-import cv2
 import numpy as np
 from matplotlib.colors import PowerNorm
 from matplotlib.patches import Ellipse
 from matplotlib.ticker import MaxNLocator
 
 from napari_emseg.plot.badges import Badges
-from napari_emseg.plot.bars import bars, fill
-from napari_emseg.plot.projection import ellipse_axes, find_range, spreads
+from napari_emseg.plot.bars import fill
+from napari_emseg.plot.projection import ellipse_axes, spreads
 from napari_emseg.plot.theme import dress, halo
 
 if TYPE_CHECKING:
@@ -20,14 +19,12 @@ if TYPE_CHECKING:
     from matplotlib.lines import Line2D
     from numpy.typing import ArrayLike
 
-    from napari_emseg.cloud import Cloud
     from napari_emseg.engine.cells import Float64Array
     from napari_emseg.engine.labeling import Model
-    from napari_emseg.plot.projection import Projection
+    from napari_emseg.plot.bars import Bars
+    from napari_emseg.plot.projection import Density
     from napari_emseg.plot.theme import Theme
 
-# Boxes of the density along each axis, before it is blurred by one of them.
-_BOXES = 192
 # Axes whose ranges differ by more than this cannot have the same scale.
 _UNLIKE = 8.0
 
@@ -46,10 +43,8 @@ class CloudView:
     ----------
     ax : matplotlib.axes.Axes
         Drawn into; whatever it holds goes.
-    cloud : Cloud
+    density : Density
         The data.
-    projection : Projection
-        To two axes.
     theme : Theme
         Colors.
     sd : float
@@ -61,38 +56,25 @@ class CloudView:
         One for each class.
     """
 
-    def __init__(
-        self, ax: Axes, cloud: Cloud, projection: Projection, theme: Theme, sd: float
-    ) -> None:
+    def __init__(self, ax: Axes, density: Density, theme: Theme, sd: float) -> None:
         ax.clear()
         self.ellipses: list[Ellipse] = []
-        self._ax, self._projection, self._theme, self._sd = ax, projection, theme, sd
-        points = np.asarray(projection.matrix @ cloud.cells.points, np.float64)
-        (left, right), (low, high) = (
-            find_range(p, cloud.cells.weights) for p in points
-        )
-        density = np.histogram2d(
-            points[0],
-            points[1],
-            bins=_BOXES,
-            range=((left, right), (low, high)),
-            weights=cloud.cells.weights,
-        )[0]
-        # Evenly spaced colors in even boxes would beat.
-        smooth = cv2.GaussianBlur(density.T, (0, 0), 1.0)
+        self._ax, self._projection = ax, density.projection
+        self._theme, self._sd = theme, sd
+        left, right, low, high = density.extent
         ax.imshow(
-            smooth,
-            extent=(left, right, low, high),
+            density.values,
+            extent=density.extent,
             origin="lower",
             cmap=theme.density,
-            norm=PowerNorm(0.35, vmin=0, vmax=max(float(smooth.max()), 1e-300)),
+            norm=PowerNorm(0.35, vmin=0, vmax=max(float(density.values.max()), 1e-300)),
             aspect="auto",
             interpolation="bilinear",
         )
         if 1 / _UNLIKE < (right - left) / (high - low) < _UNLIKE:
             ax.set_aspect("equal", adjustable="datalim")
-        ax.set_xlabel(projection.names[0])
-        ax.set_ylabel(projection.names[1])
+        ax.set_xlabel(density.projection.names[0])
+        ax.set_ylabel(density.projection.names[1])
         dress(ax, theme)
         self._badges = Badges(ax, theme)
 
@@ -128,8 +110,10 @@ class LineView:
 
     Parameters
     ----------
-    ax, cloud, theme, sd
+    ax, theme, sd
         As for `CloudView`.
+    found : Bars
+        The data.
 
     Attributes
     ----------
@@ -137,14 +121,13 @@ class LineView:
         One for each class.
     """
 
-    def __init__(self, ax: Axes, cloud: Cloud, theme: Theme, sd: float) -> None:
+    def __init__(self, ax: Axes, found: Bars, theme: Theme, sd: float) -> None:
         ax.clear()
         self.intervals: list[Line2D] = []
         self._ax, self._theme, self._sd = ax, theme, sd
-        found = bars(cloud.cells.points[0], cloud.cells.weights)
         fill(ax, found, theme)
         self._top = float(found.density.max())
-        ax.set_xlabel(cloud.names[0])
+        ax.set_xlabel(found.name)
         ax.set_ylabel("density")
         dress(ax, theme)
         self._badges = Badges(ax, theme)

@@ -13,10 +13,10 @@ from matplotlib.ticker import MaxNLocator
 from napari_emseg.choice import Choice, try_orders
 from napari_emseg.cloud import Cloud, as_cloud, take_cloud
 from napari_emseg.engine.mixture import MixtureModel
-from napari_emseg.plot.bars import HistogramView
+from napari_emseg.plot.bars import HistogramView, bars
 from napari_emseg.plot.cloudview import CloudView, LineView, View
 from napari_emseg.plot.learning import INERTIA, LIKELIHOOD, LearningView
-from napari_emseg.plot.projection import find_projection
+from napari_emseg.plot.projection import density_of, find_projection
 from napari_emseg.plot.theme import FONT, Theme, dress, find_theme, make_figure
 from napari_emseg.segmentation import Segmentation
 
@@ -89,9 +89,9 @@ def ellipses(
     projection = find_projection(cloud, features)
     view: View
     if cloud.cells.dims == 1:
-        view = LineView(ax, cloud, look, sd)
+        view = LineView(ax, bars(cloud, 0), look, sd)
     else:
-        view = CloudView(ax, cloud, projection, look, sd)
+        view = CloudView(ax, density_of(cloud, projection), look, sd)
     view.show(model, rgb)
     return figure
 
@@ -135,25 +135,21 @@ def histogram(
     look = find_theme(theme)
     cloud, model, rgb = _read(data, colors)
     page = make_figure(look, figure)
-    views = histogram_views(cloud, features, look, page)
-    if figure is None and len(views) > 1:
-        across = min(_ACROSS, len(views))
-        down = -(-len(views) // across)
+    chosen = _some_features(cloud, features)
+    across = min(_ACROSS, len(chosen))
+    down = -(-len(chosen) // across)
+    if figure is None and len(chosen) > 1:
         _root(page).set_size_inches(3.2 * across, 0.4 + 2.6 * down)
-    for view in views:
+    for place, feature in enumerate(chosen):
+        ax = page.add_subplot(down, across, place + 1)
+        view = HistogramView(ax, feature, bars(cloud, feature), look)
         view.show(model, rgb)
+        if place % across:
+            ax.set_ylabel("")
     return _root(page)
 
 
-def histogram_views(
-    cloud: Cloud,
-    features: Sequence[int] | None,
-    theme: Theme,
-    figure: FigureBase,
-    *,
-    across: int = _ACROSS,
-) -> list[HistogramView]:
-    """Lay the histograms of some features out in a figure, so many side by side."""
+def _some_features(cloud: Cloud, features: Sequence[int] | None) -> list[int]:
     dims = cloud.cells.dims
     chosen = list(range(min(dims, _MOST))) if features is None else list(features)
     for feature in chosen:
@@ -166,15 +162,7 @@ def histogram_views(
             f"{len(chosen)} features were chosen, but one figure has room for 1 to "
             f"{_MOST} histograms; choose fewer"
         )
-    across = min(across, len(chosen))
-    down = -(-len(chosen) // across)
-    views = []
-    for place, feature in enumerate(chosen):
-        ax = figure.add_subplot(down, across, place + 1)
-        views.append(HistogramView(ax, cloud, feature, theme))
-        if place % across:
-            ax.set_ylabel("")
-    return views
+    return chosen
 
 
 def convergence(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import cv2
 import numpy as np
 
 from napari_emseg.engine.kmeans import KMeansModel
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 # Share of the pixels that may lie outside of the picture, at each of its sides.
 _OUTSIDE = 5e-4
+# Boxes of a density along each axis.
+_BOXES = 192
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -102,6 +105,38 @@ def _find_feature(cloud: Cloud, feature: int | str) -> int:
         f"there is no feature {feature!r}; choose 'auto', two numbers from 0 to "
         f"{cloud.cells.dims - 1}, or two of {', '.join(cloud.names)}"
     )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Density:
+    """A cloud in two dimensions.
+
+    Attributes
+    ----------
+    projection : Projection
+        To two axes.
+    values : (B, B) ndarray of float64
+        Pixels per box, second axis first, lowest first.
+    extent : (float, float, float, float)
+        Left, right, bottom, top.
+    """
+
+    projection: Projection
+    values: Float64Array
+    extent: tuple[float, float, float, float]
+
+
+def density_of(cloud: Cloud, projection: Projection) -> Density:
+    """Count the pixels of a cloud in boxes of two axes."""
+    weights = cloud.cells.weights
+    x, y = np.asarray(projection.matrix @ cloud.cells.points, np.float64)
+    across, along = find_range(x, weights), find_range(y, weights)
+    values = np.histogram2d(x, y, bins=_BOXES, range=(across, along), weights=weights)[
+        0
+    ]
+    # Evenly spaced colors in even boxes would beat.
+    smooth = cv2.GaussianBlur(values.T, (0, 0), 1.0)
+    return Density(projection, np.asarray(smooth, np.float64), (*across, *along))
 
 
 def spreads(model: Model) -> Float64Array:
