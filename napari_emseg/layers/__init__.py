@@ -25,6 +25,7 @@ from napari_emseg.layers.results import (
     spatial_shape,
     warm_up,
 )
+from napari_emseg.layers.runs import Run, note_run, run_of
 from napari_emseg.layers.selection import (
     add_quietly,
     add_selection,
@@ -45,6 +46,7 @@ __all__ = [
     "Look",
     "Plane",
     "PlaneEdit",
+    "Run",
     "add_quietly",
     "add_selection",
     "add_to",
@@ -60,11 +62,13 @@ __all__ = [
     "image_data",
     "is_result",
     "is_selection",
+    "note_run",
     "line_width",
     "placement",
     "plan_edit",
     "prepare",
     "recipe_of",
+    "run_of",
     "saved_selections",
     "show",
     "spatial_shape",

@@ -1,0 +1,69 @@
+"""The runs that results came from, for as long as their layers live."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
+
+if TYPE_CHECKING:
+    import numpy as np
+    from napari.layers import Labels
+    from numpy.typing import NDArray
+
+    from napari_emseg.engine.state import FitState
+    from napari_emseg.params import Params
+    from napari_emseg.segment import Segmentation
+    from napari_emseg.source import Source
+
+# Not in the layers' metadata, which are copied and written to files. Nothing is lost
+# with an entry: a fit is done again from the parameters.
+_RUNS: WeakKeyDictionary[Labels, Run] = WeakKeyDictionary()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Run:
+    """What is remembered of a fit.
+
+    Attributes
+    ----------
+    states : tuple of FitState
+        Of all iterations, with their models as far as there was room for these.
+    source : Source
+        The image that was segmented.
+    params : Params
+        How.
+    colors : (K, 3) ndarray of float64
+        Of the classes, in [0, 1].
+    """
+
+    states: tuple[FitState, ...]
+    source: Source
+    params: Params
+    colors: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, seg: Segmentation) -> Run:
+        """Take what is remembered from a result."""
+        return cls(seg.states, seg.source, seg.params, seg.class_colors)
+
+
+def note_run(layer: Labels, run: Run) -> None:
+    """Remember the run that a layer came from."""
+    _RUNS[layer] = run
+
+
+def run_of(layer: Labels) -> Run | None:
+    """Return the run that a layer came from, None if that was in another session.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari.components import ViewerModel
+    >>> import napari_emseg as emseg
+    >>> seg = emseg.segment(np.arange(16, dtype=np.uint8).reshape(4, 4), n_classes=2)
+    >>> layer = emseg.add_to(ViewerModel(), seg)
+    >>> run_of(layer).states == seg.states
+    True
+    """
+    return _RUNS.get(layer)
