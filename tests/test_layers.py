@@ -244,6 +244,29 @@ class TestReplace:
         assert layer.metadata["emseg"]["image"] == "turned"
         assert layer.metadata["kept"] == 1
 
+    def test_is_one_undo_step(self, viewer, stripes, layer):
+        layer.paint((5, 5), 3)
+        mine, array = layer.data.copy(), layer.data
+        seg = emseg.segment(stripes, n_classes=2)
+        add_to(viewer, seg, replace=layer)
+        assert layer.data is array
+        np.testing.assert_array_equal(layer.data, seg.labels)
+        layer.undo()
+        np.testing.assert_array_equal(layer.data, mine)
+        layer.redo()
+        np.testing.assert_array_equal(layer.data, seg.labels)
+
+    def test_without_undo(self, viewer, stripes, layer):
+        layer.paint((5, 5), 3)
+        array, told = layer.data, []
+        layer.events.data.connect(lambda event: told.append(event))
+        seg = emseg.segment(stripes, n_classes=2)
+        add_to(viewer, seg, replace=layer, undo=False)
+        assert layer.data is array
+        assert len(told) == 1
+        layer.undo()
+        np.testing.assert_array_equal(layer.data, seg.labels)
+
     def test_leaves_no_stale_undo(self, viewer, stripes, layer):
         layer.paint((5, 5), 3)
         layer.paint((9, 9), 3)

@@ -11,6 +11,8 @@ from napari.layers import Image, Labels, Layer
 from napari.utils.colormaps import DirectLabelColormap, label_colormap
 from napari.utils.transforms import Affine
 
+from napari_emseg.layers.renewal import renew
+from napari_emseg.layers.runs import Run, note_run
 from napari_emseg.recipe import Recipe, segment_step
 
 if TYPE_CHECKING:
@@ -63,7 +65,7 @@ def prepare(seg: Segmentation) -> Look:
     Look
         For `add_to`.
     """
-    colormap = _colormap(seg.class_colors)
+    colormap = class_colormap(seg.class_colors)
     # Fills the map's cache here rather than in the viewer's thread.
     colormap.map(np.zeros(1, seg.labels.dtype))
     return Look(colormap, _features(seg))
@@ -74,7 +76,7 @@ def warm_up() -> None:
 
     It does so when it is first used; any thread may do it beforehand.
     """
-    _colormap(np.zeros((1, 3))).map(np.zeros(1, np.uint8))
+    class_colormap(np.zeros((1, 3))).map(np.zeros(1, np.uint8))
 
 
 def add_to(
@@ -85,6 +87,7 @@ def add_to(
     replace: Labels | None = None,
     at: At | None = None,
     look: Look | None = None,
+    undo: bool = True,
 ) -> Labels:
     """Show a segmentation as a Labels layer that lies exactly on its image.
 
@@ -99,8 +102,8 @@ def add_to(
         rotation, shear, affine, units and axis labels.
     replace : napari.layers.Labels, optional
         An earlier result in `viewer`. It takes the new labels, colors, features
-        and place; its name stays, its undo history ends, since the old steps
-        belong to labels that are gone.
+        and place; its name stays. The labels are one step of its undo history if
+        their shape and type are the same; if not, the history ends.
     at : tuple of int or None, optional
         Which part of the image was segmented: for each of its axes the index of
         the slice, or None for the whole axis. A sliced axis is one pixel long in
@@ -108,6 +111,8 @@ def add_to(
         shapes are equal, else the part that the viewer displays.
     look : Look, optional
         What `prepare` returned for `seg`, if that was done beforehand.
+    undo : bool, optional
+        False ends the undo history of `replace` in any case.
 
     Returns
     -------
@@ -152,11 +157,11 @@ def add_to(
     if replace is None:
         name = "classes" if image_layer is None else f"{image_layer.name} classes"
         layer = Labels(labels, name=name, metadata={KEY: note}, **attributes)
+        note_run(layer, Run.of(seg))
         viewer.add_layer(layer)
         return layer
-    _renew(replace, labels)
-    for attribute, value in attributes.items():
-        setattr(replace, attribute, value)
+    note_run(replace, Run.of(seg))
+    renew(replace, labels, attributes, undo=undo)
     replace.metadata = replace.metadata | {KEY: note}
     return replace
 
@@ -309,19 +314,7 @@ def _place(
     return np.expand_dims(labels, sliced).copy(), placement(image_layer, at)
 
 
-def _renew(layer: Labels, labels: NDArray[np.unsignedinteger]) -> None:
-    """Put other labels into a layer and end its undo history."""
-    editable, mode = layer.editable, layer.mode
-    layer.data = labels
-    # Assigning data keeps the undo steps of the old labels, which would then be
-    # written into the new ones; a layer forgets them when it ceases to be editable.
-    layer.editable = True
-    layer.editable = False
-    layer.editable = editable
-    layer.mode = mode
-
-
-def _colormap(class_colors: NDArray[np.floating]) -> DirectLabelColormap:
+def class_colormap(class_colors: NDArray[np.floating]) -> DirectLabelColormap:
     """Return the classes' colors for labels 1..K and napari's for those beyond."""
     spare = label_colormap(SPARE_COLORS).map(np.arange(1, SPARE_COLORS + 1))
     opaque = np.column_stack([class_colors, np.ones(len(class_colors))])
