@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from qtpy.QtCore import QSize, Qt, Signal
-from qtpy.QtGui import QColor, QIcon, QPixmap
+from qtpy.QtGui import QColor, QDrag, QIcon, QPixmap
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QColorDialog,
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from napari.layers import Labels
+    from qtpy.QtGui import QDragMoveEvent, QDropEvent
 
     from napari_emseg.widgets.session import Session
 
@@ -44,7 +45,8 @@ class ClassList(QTableWidget):  # type: ignore[misc]
     """A row for each class of the session's labels.
 
     Names are edited in place, a double click on the number of pixels asks for a
-    color, and the current row is the selected label of napari's brush.
+    color, the current row is the selected label of napari's brush, and rows that are
+    dragged onto another one are to be merged with it.
 
     Parameters
     ----------
@@ -53,11 +55,14 @@ class ClassList(QTableWidget):  # type: ignore[misc]
     """
 
     chosen = Signal()
+    # The class that was dropped on, and those that were dragged there.
+    dropped = Signal(object)
 
     def __init__(self, session: Session) -> None:
         super().__init__(0, len(HEADER))
         self._session = session
         self._filling = False
+        self._dragged: list[int] = []
         self.setHorizontalHeaderLabels(HEADER)
         self.verticalHeader().hide()
         self.setShowGrid(False)
@@ -71,8 +76,12 @@ class ClassList(QTableWidget):  # type: ignore[misc]
         header.setSectionResizeMode(NAME, QHeaderView.ResizeMode.Stretch)
         self.setToolTip(
             "Click a row to select the class, with Ctrl or Shift several. Double "
-            "click the name to rename it, the pixels to change the color."
+            "click the name to rename it, the pixels to change the color. Drag classes "
+            "onto another one to merge them."
         )
+        self.setDragEnabled(True)
+        self.setAcceptDrops(True)
+        self.setDragDropOverwriteMode(True)
         self.itemChanged.connect(self._on_edit)
         self.itemSelectionChanged.connect(self._on_select)
         self.cellDoubleClicked.connect(self._on_double_click)
@@ -106,6 +115,34 @@ class ClassList(QTableWidget):  # type: ignore[misc]
             paint_class(layer, label, color.getRgbF()[:3])
             self.item(self.currentRow(), NAME).setIcon(_swatch(layer, label))
 
+    def startDrag(self, actions: Qt.DropAction) -> None:
+        """Let classes hang on the pointer; they stay in the list meanwhile."""
+        self._dragged = self.labels
+        rows = [index.row() for index in self.selectionModel().selectedRows()]
+        drag = QDrag(self)
+        drag.setMimeData(self.mimeData([self.item(row, NAME) for row in rows]))
+        drag.setPixmap(self.item(rows[0], NAME).icon().pixmap(SWATCH, SWATCH))
+        drag.exec(Qt.DropAction.CopyAction)
+        self._dragged = []
+
+    def dragMoveEvent(self, event: QDragMoveEvent) -> None:
+        """Show which class they would be merged with."""
+        super().dragMoveEvent(event)
+        event.setAccepted(self._under(event) not in (-1, *self._dragged))
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        """Tell who came to whom."""
+        label = self._under(event)
+        if event.source() is self and label not in (-1, *self._dragged):
+            event.setDropAction(Qt.DropAction.CopyAction)
+            event.accept()
+            self.dropped.emit([label, *self._dragged])
+        else:
+            event.ignore()
+        # Qt's own would put text into the row.
+        self.setState(QAbstractItemView.State.NoState)
+        self.viewport().update()
+
     def sizeHint(self) -> QSize:
         """Ask for few rows; there may be room for more."""
         return QSize(240, 150)
@@ -117,6 +154,9 @@ class ClassList(QTableWidget):  # type: ignore[misc]
     def _label(self, row: int) -> int:
         item = self.item(row, NAME)
         return -1 if item is None else int(item.data(Qt.ItemDataRole.UserRole))
+
+    def _under(self, event: QDropEvent) -> int:
+        return self._label(self.rowAt(round(event.position().y())))
 
     @contextmanager
     def _quietly(self) -> Iterator[None]:
@@ -144,6 +184,7 @@ class ClassList(QTableWidget):  # type: ignore[misc]
 
     def _fill_row(self, row: int, layer: Any, label: int, pixels: int) -> None:
         enabled = Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable
+        enabled |= Qt.ItemFlag.ItemIsDragEnabled | Qt.ItemFlag.ItemIsDropEnabled
         shown, locked = class_shown(layer, label), label in self._session.locked
         for column, state in ((SHOWN, shown), (LOCKED, locked)):
             item = QTableWidgetItem()

@@ -5,11 +5,12 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from qtpy.QtWidgets import QInputDialog, QMenu, QSpinBox, QVBoxLayout, QWidget
 
 from napari_emseg.layers import saved_selections
 from napari_emseg.widgets.actions import MODIFY
-from napari_emseg.widgets.adjustments import ADJUSTMENTS, ask
+from napari_emseg.widgets.adjustments import ADJUSTMENTS, ask, look_at
 from napari_emseg.widgets.look import jump_to
 from napari_emseg.widgets.parts import even_rows, number_box, push_button, told
 
@@ -61,6 +62,7 @@ class Commands(QWidget):  # type: ignore[misc]
         page.setSpacing(8)
         page.addLayout(even_rows(self._of_selection()))
         page.addLayout(even_rows(self._of_contents()))
+        classes.dropped.connect(lambda members: told(partial(self._merge, members))())
         self.of_classes = QWidget()
         layout = even_rows([self._of_list()])
         layout.setContentsMargins(4, 0, 4, 0)
@@ -145,8 +147,9 @@ class Commands(QWidget):  # type: ignore[misc]
         return [
             add(
                 "Merge",
-                "Join the chosen classes to the one clicked last.",
-                lambda: self._actions.merge(classes.labels),
+                "Join the chosen classes to the one clicked last. Dragging one onto "
+                "another does the same.",
+                lambda: self._merge(classes.labels),
             ),
             self._menu("Split", "Take the chosen class apart.", self._splits),
             add("Color", "Change the color of the class.", classes.recolor),
@@ -176,7 +179,13 @@ class Commands(QWidget):  # type: ignore[misc]
             menu.addAction(f"{title}…", told(partial(self._ask, title)))
 
     def _ask(self, title: str) -> None:
-        options = ask(title, self)
+        session = self._actions.session
+        plane = session.plane()
+        picture = session.picture(plane)
+        subject = look_at(
+            np.asarray(picture.data()), session.selected(plane), rgb=picture.layer.rgb
+        )
+        options = ask(title, self, subject)
         if options is not None:
             self._actions.adjust(title, options)
 
@@ -196,6 +205,15 @@ class Commands(QWidget):  # type: ignore[misc]
         name, fine = QInputDialog.getText(self, "Save selection", "Name:")
         if fine and name:
             self._actions.save(name)
+
+    def _merge(self, members: list[int]) -> None:
+        others = set(members[1:])
+        if others and others <= self._actions.session.locked:
+            raise ValueError(
+                f"{', '.join(map(str, sorted(others)))} is locked, so its pixels stay; "
+                "unlock it in the list of classes to merge it"
+            )
+        self._actions.merge(members)
 
     def _modify(self, name: str) -> None:
         self._actions.modify(name, self.pixels.value())

@@ -9,7 +9,6 @@ from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
     QDoubleSpinBox,
-    QHBoxLayout,
     QSpinBox,
     QWidget,
 )
@@ -97,10 +96,8 @@ class Settings(QWidget):  # type: ignore[misc]
                 ("Brush", brush),
             ]
         )
-        checks = QHBoxLayout()
-        checks.addWidget(contiguous)
-        checks.addWidget(classes)
-        grid.addLayout(checks, 2, 2, 1, 2)
+        grid.addWidget(contiguous, 2, 2, 1, 2)
+        grid.addWidget(classes, 3, 2, 1, 2)
         grid.setContentsMargins(0, 0, 0, 0)
         self.setLayout(grid)
         self.rows = {

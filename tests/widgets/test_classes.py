@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from napari.layers import Labels
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QPoint, Qt, QTimer
 from qtpy.QtGui import QColor
 from qtpy.QtTest import QTest
 
@@ -117,3 +117,62 @@ def test_names_of_layers_with_other_features():
     assert class_name(layer, 2) == "two"
     assert class_name(layer, 1) == "class 1"
     assert layer.features["size"].tolist()[:2] == [1.0, 2.0]
+
+
+def drag(rows, start, stop):
+    """Drag a row onto another with the mouse; Qt's own loop runs meanwhile."""
+    window = rows.window().windowHandle()
+    begin, end = (
+        rows.viewport().mapTo(
+            rows.window(),
+            rows.visualItemRect(rows.item(row, classes.NAME)).center(),
+        )
+        for row in (start, stop)
+    )
+    none = Qt.KeyboardModifier.NoModifier
+
+    def move_on():
+        for part in range(1, 6):
+            QTest.mouseMove(window, begin + (end - begin) * part / 5)
+            QTest.qWait(10)
+        QTest.mouseRelease(window, LEFT, none, end)
+
+    QTest.mousePress(window, LEFT, none, begin)
+    QTimer.singleShot(100, move_on)
+    for away in (6, 14):
+        QTest.mouseMove(window, begin + QPoint(0, away))
+    QTest.qWait(300)
+
+
+class TestDrag:
+    def test_onto_another_class_merges(self, qtbot, rows, panel, layer, hand):
+        start = layer.data.copy()
+        drag(rows, 0, 2)
+        qtbot.waitUntil(lambda: panel.background.idle)
+        np.testing.assert_array_equal(layer.data, np.where(start == 1, 300, start))
+        qtbot.waitUntil(lambda: texts(rows, classes.NAME) == ["class 4", "class 300"])
+        hand.undo()
+        np.testing.assert_array_equal(layer.data, start)
+
+    def test_several_classes(self, qtbot, rows, panel, layer):
+        rows.clearSelection()
+        for label in (4, 1):
+            rows._select(label, add=True)
+        drag(rows, 1, 2)
+        qtbot.waitUntil(lambda: panel.background.idle)
+        assert set(np.unique(layer.data)) == {0, 300}
+
+    def test_onto_itself_does_nothing(self, rows, panel, layer):
+        start = layer.data.copy()
+        drag(rows, 1, 1)
+        assert panel.background.idle
+        np.testing.assert_array_equal(layer.data, start)
+        assert rows.rowCount() == 3
+
+    def test_locked_class_stays(self, qtbot, rows, panel, layer, told):
+        start = layer.data.copy()
+        rows.item(0, classes.LOCKED).setCheckState(Qt.CheckState.Checked)
+        drag(rows, 0, 2)
+        qtbot.waitUntil(lambda: panel.background.idle)
+        np.testing.assert_array_equal(layer.data, start)
+        assert "locked" in told[-1][1]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from napari.layers import Image
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QAbstractButton, QLabel
@@ -12,8 +11,7 @@ from qtpy.QtWidgets import QAbstractButton, QLabel
 import napari_emseg as emseg
 from napari_emseg import adjust, select
 from napari_emseg.layers import coverage, find_selection
-from napari_emseg.widgets import adjustments, commands
-from napari_emseg.widgets.adjustments import ADJUSTMENTS
+from napari_emseg.widgets import commands
 from napari_emseg.widgets.scroll import ScrollArea
 
 LEFT = Qt.MouseButton.LeftButton
@@ -110,7 +108,7 @@ def test_a_session(qtbot, viewer, hand, panel, layer, do, monkeypatch):
     act(panel, "Split", "Into connected pieces")
     changed()
     assert set(np.unique(layer.data)) == {1, 2, 3, 4}
-    monkeypatch.setattr(commands, "ask", lambda title, parent: {"amount": 1.0})
+    monkeypatch.setattr(commands, "ask", lambda *_: {"amount": 1.0})
     act(panel, "Adjust", "Desaturate…")
     wait(qtbot, panel)
     assert viewer.layers["stripes desaturate"].rgb
@@ -211,27 +209,6 @@ class TestApply:
         made = viewer.layers["stripes cut out"]
         same(made.data, adjust.cut_out(image.data, mask, rgb=True))
         assert viewer.layers.index(made) == viewer.layers.index(image) + 1
-
-    @pytest.mark.parametrize("title", ADJUSTMENTS)
-    def test_adjust(self, qtbot, viewer, panel, layer, image, do, title):
-        mask = layer.data == 2
-        panel.session.choose(panel.session.plane(), lambda: mask)
-        wait(qtbot, panel)
-        change, rows = ADJUSTMENTS[title]
-        options = {name: start + (most - start) / 4 for name, _, most, start in rows}
-        panel.commands._actions.adjust(title, options)
-        wait(qtbot, panel)
-        (made,) = (x for x in viewer.layers if title.lower() in x.name)
-        assert isinstance(made, Image)
-        same(made.data, change(image.data, mask, rgb=True, **options))
-        same(made.data[~mask], image.data[~mask])
-
-    def test_dialog(self, panel, monkeypatch):
-        dialog = adjustments.QDialog
-        monkeypatch.setattr(dialog, "exec", lambda self: True)
-        assert adjustments.ask("Blur", panel) == {"radius": 3.0}
-        monkeypatch.setattr(dialog, "exec", lambda self: False)
-        assert adjustments.ask("Blur", panel) is None
 
     def test_split_by_color(self, qtbot, panel, layer, hand, do):
         start = layer.data.copy()
