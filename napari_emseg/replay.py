@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
 from napari_emseg import select
+from napari_emseg.calls import call, find, settle, ways_of
 from napari_emseg.engine.features import as_picture
-from napari_emseg.hand import Packed
 from napari_emseg.segment import segment
 from napari_emseg.trees import hierarchy
 
@@ -22,99 +22,6 @@ if TYPE_CHECKING:
     At: TypeAlias = tuple[int | None, ...] | None
 
 NOTHING = "nothing is selected here; put a step that selects something before it"
-
-
-class Scene(Protocol):
-    """What operations look at, in one plane or in everything; see `Operation.takes`."""
-
-    @property
-    def image(self) -> Any:
-        """The image."""
-
-    @property
-    def colors(self) -> Any:
-        """The image prepared for color tools."""
-
-    @property
-    def ways(self) -> dict[str, Any]:
-        """How to read the image: ``rgb`` and ``channel_axis``."""
-
-    @property
-    def labels(self) -> NDArray[Any]:
-        """The labels."""
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Their shape."""
-
-    @property
-    def selection(self) -> NDArray[Any]:
-        """The selection; an error if there is none."""
-
-    @property
-    def area(self) -> NDArray[Any] | None:
-        """The selection; None if nothing is selected."""
-
-
-def call(step: Step, scene: Scene) -> Any:
-    """Call the function of a step.
-
-    Raises
-    ------
-    TypeError, ValueError
-        As the function.
-    """
-    row = step.row
-    options = {
-        name: value.array() if isinstance(value, Packed) else value
-        for name, value in row.options(step.args).items()
-    }
-    if getattr(step.args, "inside", False):
-        options["selection"] = scene.selection
-    if needs_image(step):
-        options["image"] = scene.image
-    if "image" in row.takes or needs_image(step):
-        ways = dict(scene.ways)
-        if row.rgb_only:
-            ways.pop("channel_axis", None)
-        options |= ways
-    return row.function(*(getattr(scene, name) for name in row.takes), **options)
-
-
-def needs_image(step: Step) -> bool:
-    """Whether the image is a keyword of its function."""
-    return getattr(step.args, "method", None) == "classes"
-
-
-def find(step: Step, scene: Scene) -> NDArray[Any]:
-    """Find what a step selects, before it is combined with the old selection.
-
-    Parameters
-    ----------
-    step : Step
-        Of the group "select" or "modify", or "all".
-    scene : Scene
-        Where.
-
-    Returns
-    -------
-    (…) ndarray of bool or float32
-    """
-    if step.op == "all":
-        return np.ones(scene.shape, bool)
-    return np.asarray(call(step, scene))
-
-
-def settle(step: Step, found: NDArray[Any], old: NDArray[Any] | None) -> NDArray[Any]:
-    """Soften what was found, combine it with the old selection, and round it."""
-    feather = getattr(step.args, "feather", 0.0)
-    mode = getattr(step.args, "mode", "new")
-    if feather > 0:
-        found = select.feather(found, feather)
-    if mode != "new":
-        before = np.zeros(found.shape, bool) if old is None else old
-        found = select.combine(before, found, mode)
-    return np.asarray(select.rounded(found))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -358,11 +265,11 @@ def do(step: Step, state: State) -> None:
         _OWN[step.op](step, view)
     elif group == "select" or step.op == "all":
         old = state.selected.get(step.at)
-        state.selected[step.at] = settle(step, find(step, view), old)
+        state.selected[step.at] = settle(find(step, view), old, **ways_of(step))
     elif group == "modify":
         if step.op == "invert":
             state.selected.setdefault(step.at, np.zeros(view.shape, bool))
-        state.selected[step.at] = settle(step, find(step, view), None)
+        state.selected[step.at] = settle(find(step, view))
     elif group == "edit":
         view.put(call(step, view).apply(view.labels))
     elif group == "labels":
@@ -425,7 +332,7 @@ def _load(step: Step, view: View) -> None:
             "before it, or correct the name"
         )
     old = state.selected.get(step.at)
-    state.selected[step.at] = settle(step, state.saved[key], old)
+    state.selected[step.at] = settle(state.saved[key], old, **ways_of(step))
 
 
 _OWN = {

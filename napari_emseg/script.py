@@ -7,8 +7,9 @@ import textwrap
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
+from napari_emseg.calls import needs_image
 from napari_emseg.hand import Packed
-from napari_emseg.replay import NOTHING, needs_image
+from napari_emseg.replay import NOTHING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -16,7 +16,8 @@ from pydantic import (
     model_serializer,
 )
 
-from napari_emseg.operations import OPERATIONS, Args, Operation, Place
+from napari_emseg.arguments import Args, Place
+from napari_emseg.operations import OPERATIONS, Operation
 
 # More of a wrong value would hide what is wrong with it.
 _SHOWN = 60
@@ -56,10 +57,8 @@ class Step(BaseModel):
     args: SerializeAsAny[Args] = Field(default=Args(), validate_default=True)
 
     @classmethod
-    def of(
-        cls, op: str, /, *, at: tuple[int | None, ...] | None = None, **args: Any
-    ) -> Self:
-        """Make a step; its arguments are keywords."""
+    def of(cls, op: str, /, *, at: Any = None, **args: Any) -> Self:
+        """Make a step; its place and its arguments are keywords."""
         return cls.model_validate({"op": op, "at": at, "args": args})
 
     @property

@@ -22,16 +22,23 @@ ORDER = [
     "params",
     "tiles",
     "source",
+    "table",
     "progress",
+    "posteriors",
     "fits",
     "segmentation",
     "segment",
+    "settings",
+    "sweep",
+    "live",
     "cloud",
     "choice",
+    "frames",
     "trees",
     "select",
     "parts",
     "edit",
+    "uncertainty",
     "regions",
     "blend",
     "cutout",
@@ -40,13 +47,16 @@ ORDER = [
     "adjust",
     "hand",
     "refits",
+    "arguments",
     "operations",
     "steps",
+    "calls",
     "replay",
     "script",
     "plot",
     "formats",
     "files",
+    "sheet",
     "recipe",
     "samples",
     "layers",
@@ -60,7 +70,7 @@ ORDER = [
 LONGEST = 350
 ENGINE_NEEDS = {"numpy", "scipy", "cv2", "skimage", "napari_emseg"}
 OF_A_WINDOW = {"napari", "qtpy", "superqt", "PyQt6", "vispy", "magicgui", "matplotlib"}
-MAY_OPEN_ONE = {"layers", "widgets", "window", "plot"}
+MAY_OPEN_ONE = {"layers", "widgets", "window", "plot", "sheet"}
 
 
 def name_of(path):

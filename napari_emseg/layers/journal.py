@@ -3,22 +3,42 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypeAlias
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from napari.layers import Labels
 
+from napari_emseg.layers.record import append, remove
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from napari.components import ViewerModel
 
-    Action: TypeAlias = list[Labels]
+    from napari_emseg.layers.record import Note
+
+
+@dataclass(slots=True, eq=False)
+class Action:
+    """What is undone at once.
+
+    Attributes
+    ----------
+    layers : list of napari.layers.Labels
+        A layer for each of its undo steps, in order.
+    notes : list of Note
+        What it adds to recipes.
+    """
+
+    layers: list[Labels] = field(default_factory=list)
+    notes: Sequence[Note] = ()
 
 
 class Journal:
     """Notes in which order the Labels layers of a viewer were edited.
 
-    Strokes of napari's own brush count like edits by `apply_edit`.
+    Strokes of napari's own brush count like edits by `apply_edit`. What actions add
+    to recipes comes and goes with them.
 
     Parameters
     ----------
@@ -55,35 +75,44 @@ class Journal:
         self._follow()
 
     @contextmanager
-    def group(self) -> Iterator[None]:
-        """All edits inside are one action, and undone if one of them fails."""
+    def group(self, notes: Sequence[Note] = ()) -> Iterator[None]:
+        """All edits inside are one action, and undone if one of them fails.
+
+        Parameters
+        ----------
+        notes : sequence of Note, optional
+            What it adds to recipes, if it edits anything.
+        """
         if self._group is not None:
             yield
             return
-        self._group = []
+        self._group = Action(notes=notes)
         failed = True
         try:
             yield
             failed = False
         finally:
             action, self._group = self._group, None
-            if action:
+            if action.layers:
                 self._done.append(action)
+                append(notes)
                 if failed:
                     self.undo()
 
     def undo(self) -> list[Labels]:
         """Undo the last action; return the layers that it touched."""
         action = self._pop(self._done, "_undo_history")
-        for layer in reversed(action):
+        for layer in reversed(action.layers):
             layer.undo()
+        remove(action.notes)
         return self._moved(action, self._undone)
 
     def redo(self) -> list[Labels]:
         """Redo the action that was undone last; return the layers that it touched."""
         action = self._pop(self._undone, "_redo_history")
-        for layer in action:
+        for layer in action.layers:
             layer.redo()
+        append(action.notes)
         return self._moved(action, self._done)
 
     def close(self) -> None:
@@ -99,28 +128,29 @@ class Journal:
         while actions:
             # Steps may be gone: their layer was removed or got new data, or its
             # history was too long.
-            action = [
+            action = actions.pop()
+            action.layers = [
                 layer
-                for layer in actions.pop()
+                for layer in action.layers
                 if layer in self._viewer.layers and len(getattr(layer, queue, (0,)))
             ]
-            if action:
+            if action.layers:
                 return action
-        return []
+        return Action()
 
     def _moved(self, action: Action, to: list[Action]) -> list[Labels]:
-        if action:
+        if action.layers:
             self.revision += 1
             to.append(action)
-        return list(action)
+        return list(action.layers)
 
     def _note(self, layer: Labels) -> None:
         self.revision += 1
         self._undone.clear()
         if self._group is None:
-            self._done.append([layer])
+            self._done.append(Action([layer]))
         else:
-            self._group.append(layer)
+            self._group.layers.append(layer)
 
     def _follow(self, event: object = None) -> None:
         for layer in set(self._notes) - set(self._viewer.layers):

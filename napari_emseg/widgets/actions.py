@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from napari.layers import Image
 
-from napari_emseg import adjust, regions, select
+from napari_emseg import regions
+from napari_emseg.calls import call
+from napari_emseg.hand import pack
 from napari_emseg.layers import (
     add_quietly,
     add_selection,
@@ -19,27 +21,32 @@ from napari_emseg.layers import (
     spatial_shape,
 )
 from napari_emseg.layers.plane import Plane
+from napari_emseg.layers.record import Deed, append, followed, notes_of
 from napari_emseg.layers.results import KEY, image_data
+from napari_emseg.params import Params
+from napari_emseg.refits import iter_refit
+from napari_emseg.steps import Step
 from napari_emseg.widgets.adjustments import ADJUSTMENTS
-from napari_emseg.widgets.refit import fit_again
+from napari_emseg.widgets.scene import Found
+from napari_emseg.widgets.session import Made
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Mapping, Sequence
 
     from napari.layers import Labels
     from numpy.typing import NDArray
 
-    from napari_emseg.layers.edits import LabelEdit
+    from napari_emseg.layers.record import Note
     from napari_emseg.layers.seeds import Fits
-    from napari_emseg.widgets.session import Changes, Session, Steps
+    from napari_emseg.widgets.session import Session, Steps
 
-# What a number of pixels does to a selection.
-MODIFY: dict[str, tuple[str, str, Callable[[Any, float], Any]]] = {
-    "grow": ("Grow", "Move the outline out by so many pixels.", select.grow),
-    "shrink": ("Shrink", "Move the outline in by so many pixels.", select.shrink),
-    "smooth": ("Smooth", "Round the outline off; so many pixels wide.", select.smooth),
-    "border": ("Border", "Select a band along the outline.", select.border),
-    "feather": ("Feather", "Make the outline soft; so many pixels.", select.feather),
+# What a number of pixels does to a selection: title, help, name of the number.
+MODIFY = {
+    "grow": ("Grow", "Move the outline out by so many pixels.", "pixels"),
+    "shrink": ("Shrink", "Move the outline in by so many pixels.", "pixels"),
+    "smooth": ("Smooth", "Round the outline off; so many pixels wide.", "radius"),
+    "border": ("Border", "Select a band along the outline.", "width"),
+    "feather": ("Feather", "Make the outline soft; so many pixels.", "radius"),
 }
 
 
@@ -60,32 +67,24 @@ class Actions:
 
     def modify(self, name: str, pixels: float) -> None:
         """Change the selection by a number of pixels; a row of `MODIFY`."""
-        change = MODIFY[name][2]
-        self._reshape(lambda mask: change(mask, pixels))
+        self._reshape(Step.of(name, **{MODIFY[name][2]: pixels}))
 
     def fill_holes(self) -> None:
         """Select what the selection goes around."""
-        self._reshape(select.fill_holes)
+        self._reshape(Step.of("fill_holes"))
 
     def invert(self) -> None:
         """Select what is not selected."""
-        plane = self.session.plane()
-        target = self.session.on_selection(plane)
-        find = lambda: select.invert(coverage(target))  # noqa: E731
-        self.session.choose(plane, find, "new", feather=False)
+        self._choose(Step.of("invert"))
 
     def everything(self) -> None:
         """Select all pixels of the plane."""
-        plane = self.session.plane()
-        find = lambda: np.ones(plane.shape, bool)  # noqa: E731
-        self.session.choose(plane, find, "new", feather=False)
+        self._choose(Step.of("all"))
 
     def nothing(self) -> None:
         """Select nothing."""
-        plane = self.session.plane()
-        if self.session.selected(plane) is not None:
-            find = lambda: np.zeros(plane.shape, bool)  # noqa: E731
-            self.session.choose(plane, find, "new", feather=False)
+        if self.session.selected(self.session.plane()) is not None:
+            self._choose(Step.of("none"))
 
     def reselect(self) -> None:
         """Bring the last selection back that became nothing."""
@@ -96,11 +95,11 @@ class Actions:
 
     def similar(self) -> None:
         """Select all pixels whose color is near to a selected one."""
-        self._by_color(select.similar)
+        self._by_color(Step.of("similar"))
 
     def grow_similar(self) -> None:
         """Select adjacent pixels whose color is near to a selected one."""
-        self._by_color(select.grow_similar)
+        self._by_color(Step.of("grow_similar"))
 
     def save(self, name: str) -> None:
         """Keep the selection for later, as a layer."""
@@ -109,6 +108,8 @@ class Actions:
         layer = add_selection(self.session.viewer, plane.layer, name=name, kind="saved")
         layer.visible = False
         layer.data[plane.where] = plane.edit(as_labels(selected)).labels
+        deed = self.session.here(plane).deed(Step.of("save", name=layer.name))
+        append(notes_of(deed, followed(self.session.viewer)))
 
     def load(self, name: str) -> None:
         """Select what was kept."""
@@ -119,15 +120,18 @@ class Actions:
         }
         if name not in kept:
             raise ValueError(f"there is no selection {name!r} that lies on this layer")
-        self.session.choose(plane, lambda: coverage(kept[name]), feather=False)
+        step = Step.of("load", name=name)
+        self.session.choose(
+            plane, lambda: Found(coverage(kept[name]), step), feather=False
+        )
 
     def fill(self, label: int) -> None:
         """Give the selected pixels a label."""
-        self._recolor(regions.fill, label)
+        self._recolor(Step.of("fill", label=label, locked=self._locked))
 
     def new_class(self) -> None:
         """Make the selected pixels a class of their own."""
-        self._recolor(regions.new_class)
+        self._recolor(Step.of("new_class", locked=self._locked))
 
     def merge(self, members: Sequence[int]) -> None:
         """Join classes to the first of them, in the whole layer."""
@@ -137,10 +141,13 @@ class Actions:
                 "Ctrl or Shift"
             )
         labels = self._labels()
-        locked = self.session.locked
-        self.session.change(
-            lambda: [(labels, regions.merge(labels.data, members, locked=locked))]
-        )
+        step = Step.of("merge", members=members, locked=self._locked)
+
+        def make() -> Made:
+            edit = regions.merge(labels.data, members, locked=self._locked)
+            return Made([(labels, edit)], Deed(step, labels=labels))
+
+        self.session.change(make)
 
     def split(self, label: int, method: str) -> None:
         """Take a class apart in the displayed plane.
@@ -152,25 +159,18 @@ class Actions:
         method : {"components", "classes", "watershed"}
             Into pieces, by color, or where it is narrow.
         """
-        plane, labels = self._plane(), self._labels()
-        picture = self.session.picture(plane) if method == "classes" else None
-        locked = self.session.locked
-
-        def make() -> Changes:
-            options: dict[str, Any] = {}
-            if picture is not None:
-                options["image"] = np.asarray(picture.data())
-                options["rgb"] = picture.layer.rgb
-                options["n_parts"] = 2
-            data = np.asarray(plane.data())
-            edit = regions.split(data, label, method, locked=locked, **options)
-            return [(labels, _on(plane, edit))]
-
-        self.session.change(make)
+        plane = self._plane()
+        parts = {"n_parts": 2} if method == "classes" else {}
+        if method == "classes":
+            self.session.picture(plane)
+        self._edit(
+            plane,
+            Step.of("split", label=label, method=method, locked=self._locked, **parts),
+        )
 
     def refit(self) -> None:
         """Fit all classes anew, with all that was edited by hand as it is."""
-        labels, image, locked = self._labels(), self.session.image, self.session.locked
+        labels, image = self._labels(), self.session.image
         plane = None
         if image is None or spatial_shape(image) != labels.data.shape:
             plane = self._plane()
@@ -181,54 +181,59 @@ class Actions:
         note = labels.metadata.get(KEY, {}).get("params", {})
 
         def make() -> Steps:
-            edited = self.fits.edited(labels) | np.isin(labels.data, list(locked))
-            old = labels.data if plane is None else np.asarray(plane.data())
+            edited = self.fits.edited(labels)
             if plane is not None:
                 edited = edited[plane.where].reshape(plane.shape)
-            seeds = np.where(edited, old, 0)
-            found = yield from fit_again(np.asarray(data), old, seeds, note, rgb=rgb)
-            # A locked class neither loses pixels nor gains some.
-            fixed = np.isin(old, list(locked)) | np.isin(found, list(locked))
-            new = np.where(fixed | edited, old, found)
+            old = labels.data if plane is None else np.asarray(plane.data())
+            options = {
+                "seed_labels": np.where(edited, old, 0),
+                "erased": edited & (old == 0),
+                "locked": self._locked,
+            }
+            params = Params(**note)
+            new = yield from iter_refit(
+                np.asarray(data), old, params=params, rgb=rgb, **options
+            )
+            packed = {name: pack(options[name]) for name in ("seed_labels", "erased")}
+            deed = Deed(
+                Step.of("refit", params=params, locked=self._locked, **packed),
+                at=None if plane is None else plane.at,
+                labels=labels,
+                image=image,
+            )
             if plane is not None:
-                return [(labels, plane.edit(new))]
+                return Made([(labels, plane.edit(new))], deed)
             where = tuple(slice(0, size) for size in new.shape)
-            return [(labels, Whole(where, new))]
+            return Made([(labels, Whole(where, new))], deed)
 
         self.session.change(make, after=lambda: self.fits.note(labels))
 
-    def adjust(self, title: str, options: dict[str, float]) -> None:
+    def adjust(self, title: str, options: Mapping[str, Any]) -> None:
         """Adjust what is selected, or everything, in a new image layer."""
-        change = ADJUSTMENTS[title][0]
-        plane = self.session.plane()
-        picture, selected = self.session.picture(plane), self.session.selected(plane)
-        self._add_image(
-            picture,
-            title.lower(),
-            lambda data: change(data, selected, rgb=picture.layer.rgb, **options),
-        )
+        plain = {name: np.asarray(value).tolist() for name, value in options.items()}
+        name = ADJUSTMENTS[title].change.__name__
+        self._add_image(title.lower(), Step.of(name, **plain))
 
     def cut_out(self) -> None:
         """Copy what is selected to a new image layer, with soft edges."""
-        plane = self.session.plane()
-        picture, selected = self.session.picture(plane), self._need(plane)
-        self._add_image(
-            picture,
-            "cut out",
-            lambda data: adjust.cut_out(data, selected, rgb=picture.layer.rgb),
-        )
+        self.need()
+        self._add_image("cut out", Step.of("cut_out"))
 
     def need(self) -> None:
         """Raise ValueError if nothing is selected."""
         self._need(self.session.plane())
 
-    def _add_image(
-        self, picture: Plane, what: str, make: Callable[[NDArray[Any]], NDArray[Any]]
-    ) -> None:
+    def _add_image(self, what: str, step: Step) -> None:
         """Make a picture in the background, and add it over the one it was made of."""
-        layer, viewer = picture.layer, self.session.viewer
+        plane, viewer = self.session.plane(), self.session.viewer
+        picture, here = self.session.picture(plane), self.session.here(plane)
+        layer, layers = picture.layer, followed(viewer)
 
-        def then(made: NDArray[Any]) -> None:
+        def make() -> tuple[NDArray[Any], list[Note]]:
+            return np.asarray(call(step, here)), notes_of(here.deed(step), layers)
+
+        def then(result: tuple[NDArray[Any], list[Note]]) -> None:
+            made, notes = result
             rgb = made.ndim == 3 and made.shape[-1] in (3, 4)
             across = [axis for axis, at in enumerate(picture.at) if at is not None]
             look = {} if rgb else {"contrast_limits": layer.contrast_limits}
@@ -241,33 +246,43 @@ class Actions:
             )
             add_quietly(viewer, image)
             viewer.layers.move(len(viewer.layers) - 1, viewer.layers.index(layer) + 1)
+            append(notes)
 
-        self.session.background.run(lambda: make(np.asarray(picture.data())), then)
+        self.session.background.run(make, then)
 
-    def _reshape(self, change: Callable[[Any], Any]) -> None:
+    def _choose(self, step: Step) -> None:
+        plane = self.session.plane()
+        self.session.choose(plane, lambda: step, "new", feather=False)
+
+    def _reshape(self, step: Step) -> None:
+        self.need()
+        self._choose(step)
+
+    def _by_color(self, step: Step) -> None:
         plane = self.session.plane()
         self._need(plane)
-        target = self.session.on_selection(plane)
-        find = lambda: change(coverage(target))  # noqa: E731
-        self.session.choose(plane, find, "new", feather=False)
+        self.session.picture(plane)
+        self.session.choose(plane, lambda: step, "new")
 
-    def _by_color(self, find: Callable[..., Any]) -> None:
-        session, plane = self.session, self.session.plane()
+    def _recolor(self, step: Step) -> None:
+        plane = self._plane()
         self._need(plane)
-        target, picture = session.on_selection(plane), session.picture(plane)
-        session.choose(
-            plane, lambda: find(session.prepared(picture), coverage(target)), "new"
-        )
+        self._edit(plane, step)
 
-    def _recolor(self, change: Callable[..., Any], *args: int) -> None:
-        plane, labels = self._plane(), self._labels()
-        selected, locked = self._need(plane), self.session.locked
+    def _edit(self, plane: Plane, step: Step) -> None:
+        """Edit the labels of a plane."""
+        labels, here = self._labels(), self.session.here(plane)
 
-        def make() -> Changes:
-            data = np.asarray(plane.data())
-            return [(labels, _on(plane, change(data, selected, *args, locked=locked)))]
+        def make() -> Made:
+            edit = call(step, here)
+            changed = plane.edit(edit.labels, edit.where)
+            return Made([(labels, changed)], here.deed(step))
 
         self.session.change(make)
+
+    @property
+    def _locked(self) -> tuple[int, ...]:
+        return tuple(sorted(self.session.locked))
 
     def _labels(self) -> Labels:
         labels = self.session.labels
@@ -297,8 +312,3 @@ class Whole:
 
     where: tuple[slice, ...]
     labels: NDArray[Any]
-
-
-def _on(plane: Plane, edit: LabelEdit) -> LabelEdit:
-    """Return the edit of a plane as one of its layer."""
-    return plane.edit(edit.labels, edit.where)

@@ -6,17 +6,18 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from napari_emseg.steps import Step
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.typing import NDArray
 
     from napari_emseg.layers import Plane
+    from napari_emseg.widgets.scene import Find
     from napari_emseg.widgets.session import Session
 
     Mask: TypeAlias = NDArray[Any]
-    # Finds a mask or coverage (Y, X) in the background.
-    Find: TypeAlias = Callable[[], Mask]
     # What a picking tool looks at a pixel with, and a drawing one makes of a path.
     Pick: TypeAlias = Callable[[Session, Plane, "Point"], Find]
     Draw: TypeAlias = Callable[[Session, Plane, list["Point"]], Find]
@@ -142,7 +143,8 @@ class Picking(Gesture):
         def then(mask: Mask) -> None:
             self.session.preview.area(plane, mask)
 
-        self.session.background.preview(self._pick(self.session, plane, point), then)
+        find, here = self._pick(self.session, plane, point), self.session.here(plane)
+        self.session.background.preview(lambda: here.look(find())[0], then)
 
 
 class Dragging(Gesture):
@@ -191,7 +193,7 @@ class Dragging(Gesture):
                 plane, self._draw(self.session, plane, path), self._mode
             )
         elif self._mode == "new" and self.session.selected(plane) is not None:
-            self.session.choose(plane, lambda: np.zeros(plane.shape, bool), "new")
+            self.session.choose(plane, lambda: Step.of("none"), "new")
 
 
 class Clicking(Gesture):

@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from napari_emseg import select
+from napari_emseg.steps import Step
 from napari_emseg.trees import hierarchy
 from napari_emseg.widgets.gestures import CLICK, Picking, Point
+from napari_emseg.widgets.scene import Found
 
 if TYPE_CHECKING:
     from napari_emseg.engine.tree import RegionTree
     from napari_emseg.layers import Plane
-    from napari_emseg.widgets.gestures import Find
+    from napari_emseg.widgets.scene import Find
     from napari_emseg.widgets.session import Session
 
     # Layer, slice and data of an image.
@@ -77,7 +79,12 @@ class Regions(Picking):
             # The panel shows that there is work as long as this takes.
             self._asked = key
             session.background.run(lambda: self._tree(picture, key), lambda _: None)
-        return lambda: select.region_at(self._tree(picture, key), pixel, level)
+
+        def find() -> Found:
+            mask = select.region_at(self._tree(picture, key), pixel, level)
+            return Found(mask, Step.of("region_at", point=pixel, level=level))
+
+        return find
 
     def _tree(self, picture: Plane, key: Key) -> RegionTree:
         """Return the hierarchy; the one thread of the background makes it."""

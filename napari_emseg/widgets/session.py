@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from psygnal import Signal
 
 from napari_emseg import select
+from napari_emseg.calls import settle
 from napari_emseg.layers import (
     Journal,
     add_selection,
@@ -22,24 +23,35 @@ from napari_emseg.layers import (
     plan_edit,
 )
 from napari_emseg.layers.plane import Plane
+from napari_emseg.layers.record import followed, notes_of
 from napari_emseg.widgets.preferences import preferred
 from napari_emseg.widgets.preview import Preview
+from napari_emseg.widgets.scene import Here
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable, Generator, Sequence
 
     from napari.components import ViewerModel
     from napari.layers import Image, Labels
     from numpy.typing import NDArray
 
     from napari_emseg.layers.edits import LabelEdit, Plan
+    from napari_emseg.layers.record import Deed, Note
     from napari_emseg.widgets.background import Background
+    from napari_emseg.widgets.scene import Find
 
     # Labels layers and their edits, that are one action together.
     Changes = list[tuple[Labels, LabelEdit]]
-    Steps = Generator[Any, None, Changes]
+    Steps = Generator[Any, None, "Made"]
 
 MODES = ("new", "add", "subtract", "intersect")
+
+
+class Made(NamedTuple):
+    """Edits that were worked out, and what recipes shall say of them."""
+
+    changes: Changes
+    deed: Deed | None = None
 
 
 @dataclass
@@ -151,6 +163,16 @@ class Session:
             )
         return found
 
+    def here(self, plane: Plane) -> Here:
+        """Return what tools look at in a plane, as far as it is there."""
+        try:
+            picture = self.picture(plane)
+        except ValueError:
+            picture = None
+        layer = find_selection(self.viewer, plane.layer)
+        target = None if layer is None else Plane(layer, plane.at)
+        return Here(self, plane, picture, target)
+
     def prepared(self, picture: Plane) -> select.Prepared:
         """Make an image plane ready for color tools; call it in the background."""
         key, data = (picture.layer, picture.at), picture.layer.data
@@ -182,7 +204,7 @@ class Session:
     def choose(
         self,
         plane: Plane,
-        find: Callable[[], NDArray[Any]],
+        find: Find,
         mode: str | None = None,
         *,
         feather: bool = True,
@@ -194,35 +216,33 @@ class Session:
         plane : Plane
             Where.
         find : callable
-            Gives mask or coverage (Y, X).
+            Gives a step that finds the mask; or mask or coverage (Y, X).
         mode : str, optional
             As in the panel by default.
         feather : bool, optional
             Whether the panel's softness applies.
         """
-        target = self.on_selection(plane)
-        radius = self.options.feather if feather else 0.0
-        mode = mode or self.options.mode
+        target, here = self.on_selection(plane), self.here(plane)
+        ways: dict[str, Any] = {
+            "mode": mode or self.options.mode,
+            "feather": self.options.feather if feather else 0.0,
+        }
 
-        def make() -> Changes:
-            found = find()
-            if radius > 0:
-                found = select.feather(found, radius)
-            return [self.select_edit(target, found, mode)]
+        def make() -> Made:
+            found, step = here.look(find())
+            after = as_labels(settle(found, here.selection, **ways))
+            changes: Changes = [(target.layer, target.edit(after))]
+            if step is None:
+                return Made(changes)
+            if hasattr(step.args, "mode"):
+                step = step.changed(**ways)
+            return Made(changes, here.deed(step, found, after))
 
         self.change(make)
 
-    def select_edit(
-        self, target: Plane, found: NDArray[Any], mode: str = "new"
-    ) -> tuple[Labels, LabelEdit]:
-        """Return the edit of a selection's plane that combines it with a mask."""
-        if mode != "new":
-            found = select.combine(coverage(target), found, mode)
-        return target.layer, target.edit(as_labels(found))
-
     def change(
         self,
-        make: Callable[[], Changes | Steps],
+        make: Callable[[], Made | Steps],
         after: Callable[[], None] | None = None,
     ) -> None:
         """Work out edits in the background and apply them as one action.
@@ -230,24 +250,26 @@ class Session:
         Parameters
         ----------
         make : callable
-            Gives the edits, or a generator that returns them, which can be canceled
+            Gives what was made, or a generator that returns it, which can be canceled
             between its steps. It is called again if a layer was edited meanwhile.
         after : callable, optional
             Called when they are applied.
         """
+        layers = followed(self.viewer)
 
-        def work() -> Generator[Any, None, tuple[int, Changes, list[Plan | None]]]:
+        def work() -> Generator[Any, None, tuple[int, Made, Any, Any]]:
             revision = self.journal.revision
             made = make()
-            if not isinstance(made, list):
+            if not isinstance(made, Made):
                 made = yield from made
-            plans = [plan_edit(layer, edit) for layer, edit in made]
-            return revision, made, plans
+            plans = [plan_edit(layer, edit) for layer, edit in made.changes]
+            notes = [] if made.deed is None else notes_of(made.deed, layers)
+            return revision, made, plans, notes
 
-        def then(result: tuple[int, Changes, list[Plan | None]]) -> None:
-            revision, changes, plans = result
+        def then(result: tuple[int, Made, Any, Any]) -> None:
+            revision, made, plans, notes = result
             if revision == self.journal.revision:
-                self.apply(changes, plans)
+                self.apply(made.changes, plans, notes)
                 if after is not None:
                     after()
             else:
@@ -255,7 +277,12 @@ class Session:
 
         self.background.run(work, then)
 
-    def apply(self, changes: Changes, plans: list[Plan | None] | None = None) -> None:
+    def apply(
+        self,
+        changes: Changes,
+        plans: list[Plan | None] | None = None,
+        notes: Sequence[Note] = (),
+    ) -> None:
         """Apply edits as one action.
 
         Parameters
@@ -263,11 +290,13 @@ class Session:
         changes : list of (layer, edit)
         plans : list of Plan or None, optional
             What `plan_edit` gave for each of them, if that was called beforehand.
+        notes : sequence of Note, optional
+            What it adds to recipes.
         """
         if plans is None:
             plans = [plan_edit(layer, edit) for layer, edit in changes]
         touched = []
-        with self.journal.group():
+        with self.journal.group(notes):
             for (layer, edit), plan in zip(changes, plans, strict=True):
                 if plan is None or layer not in self.viewer.layers:
                     continue

@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from napari_emseg import select
-from napari_emseg.layers import add_selection
+from napari_emseg.calls import call
+from napari_emseg.hand import pack
+from napari_emseg.layers import add_selection, as_labels
 from napari_emseg.layers.plane import Plane
+from napari_emseg.steps import Step
 from napari_emseg.widgets.gestures import Gesture, Point
+from napari_emseg.widgets.session import Made
 
 if TYPE_CHECKING:
     from napari.layers import Labels
@@ -58,12 +61,14 @@ class Scribbling(Gesture):
         if plane is None:
             return
         target = Plane(self._strokes(plane), plane.at)
-        picture = self.session.picture(plane)
+        self.session.picture(plane)
         chosen = self.session.on_selection(plane)
         labels = self.session.labels if self.session.options.classes else None
         width = self.session.options.brush
 
-        def make() -> Changes:
+        here = self.session.here(plane)
+
+        def make() -> Made:
             marks = np.array(target.data())
             drawn = cv2.polylines(
                 np.zeros(plane.shape, np.uint8), [_spots(path)], False, 1, width
@@ -71,22 +76,21 @@ class Scribbling(Gesture):
             marks[drawn > 0] = label
             changes: Changes = [(target.layer, target.edit(marks))]
             if len(np.unique(marks[marks > 0])) < 2:
-                return changes
-            found = select.scribbles(
-                np.asarray(picture.data()),
-                marks,
-                background=None if labels is not None else BACKGROUND,
-                rgb=picture.layer.rgb,
-            )
+                return Made(changes)
             if labels is None:
-                return [*changes, self.session.select_edit(chosen, found == OBJECT)]
-            old = np.asarray(plane.data())
-            where = found > 0
-            selected = self.session.selected(plane)
-            if selected is not None:
-                where &= np.asarray(selected >= 0.5)
-            where &= ~np.isin(old, list(self.session.locked))
-            return [*changes, (labels, plane.edit(np.where(where, found, old)))]
+                step = Step.of("scribbles", strokes=pack(marks))
+                found = np.asarray(call(step, here))
+                after = as_labels(found)
+                changes.append((chosen.layer, chosen.edit(after)))
+                return Made(changes, here.deed(step, found, after))
+            step = Step.of(
+                "draw",
+                strokes=pack(marks),
+                inside=here.area is not None,
+                locked=tuple(self.session.locked),
+            )
+            changes.append((labels, plane.edit(call(step, here))))
+            return Made(changes, here.deed(step))
 
         self.session.change(make)
 

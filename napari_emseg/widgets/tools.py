@@ -9,6 +9,7 @@ import numpy as np
 from napari.layers import Labels
 
 from napari_emseg import select
+from napari_emseg.steps import Step
 from napari_emseg.widgets.gestures import Clicking, Dragging, Gesture, Picking, Point
 from napari_emseg.widgets.region import Regions
 from napari_emseg.widgets.strokes import Scribbling
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from napari_emseg.layers import Plane
-    from napari_emseg.widgets.gestures import Find
+    from napari_emseg.widgets.scene import Find
     from napari_emseg.widgets.session import Session
 
 
@@ -40,23 +41,20 @@ class Tool(NamedTuple):
     make: Callable[[Session], Gesture]
 
 
-def _tolerance(session: Session, ready: select.Prepared) -> float:
-    """Return the tolerance in the units of an image."""
-    given = session.options.tolerance
-    return given if ready.picture.rgb else ready.span * given / 100
-
-
 def _wand(
     session: Session, plane: Plane, point: Point, *, everywhere: bool = False
 ) -> Find:
-    picture = session.picture(plane)
-    contiguous = session.options.contiguous and not everywhere
-    size = session.options.sample_size
+    picture, given = session.picture(plane), session.options.tolerance
+    options = {
+        "point": _pixel(point),
+        "contiguous": session.options.contiguous and not everywhere,
+        "sample_size": session.options.sample_size,
+    }
 
-    def find() -> Any:
+    def find() -> Step:
         ready = session.prepared(picture)
-        limit = _tolerance(session, ready)
-        return select.wand(ready, _pixel(point), limit, contiguous, sample_size=size)
+        limit = given if ready.picture.rgb else ready.span * given / 100
+        return Step.of("wand", tolerance=limit, **options)
 
     return find
 
@@ -68,16 +66,8 @@ def _class(session: Session, plane: Plane, point: Point) -> Find:
             "segment the image, or choose one in the panel"
         )
     contiguous = session.options.contiguous
-    y, x = _pixel(point)
-
-    def find() -> Any:
-        labels = np.asarray(plane.data())
-        same = labels == labels[y, x]
-        if not contiguous:
-            return same
-        return select.wand(same.view(np.uint8), (y, x), 0, rgb=False)
-
-    return find
+    step = Step.of("by_label", point=_pixel(point), contiguous=contiguous)
+    return lambda: step
 
 
 def _pixel(point: Point) -> tuple[int, int]:
@@ -85,18 +75,17 @@ def _pixel(point: Point) -> tuple[int, int]:
 
 
 def _box(session: Session, plane: Plane, path: list[Point]) -> Find:
-    picture = session.picture(plane)
+    session.picture(plane)
     low = np.maximum(np.min([path[0], path[-1]], axis=0) + 0.5, 0)
     high = np.max([path[0], path[-1]], axis=0) + 0.5
-    frame = (float(low[0]), float(low[1]), float(high[0]), float(high[1]))
-    rgb = picture.layer.rgb
-    return lambda: select.box(np.asarray(picture.data()), frame, rgb=rgb)
+    step = Step.of("box", box=(*low.tolist(), *high.tolist()))
+    return lambda: step
 
 
 def _scissors(session: Session, plane: Plane, path: list[Point]) -> Find:
-    picture = session.picture(plane)
-    points, rgb = _held(plane, path), picture.layer.rgb
-    return lambda: select.scissors(np.asarray(picture.data()), points, rgb=rgb)
+    session.picture(plane)
+    step = Step.of("scissors", points=_held(plane, path))
+    return lambda: step
 
 
 def _held(plane: Plane, path: list[Point]) -> list[tuple[int, int]]:
@@ -108,18 +97,20 @@ def _held(plane: Plane, path: list[Point]) -> list[tuple[int, int]]:
     ]
 
 
-def _outline(shape: Callable[..., Any]) -> Callable[..., Find]:
+def _outline(name: str, points: str) -> Callable[..., Find]:
     """Return what fills the outline of a path, without looking at the image."""
 
     def draw(session: Session, plane: Plane, path: list[Point]) -> Find:
-        return lambda: shape(plane.shape, path)
+        step = Step.of(name, **{points: path})
+        return lambda: step
 
     return draw
 
 
-def _corners(shape: Callable[..., Any]) -> Callable[..., Find]:
+def _corners(name: str) -> Callable[..., Find]:
     def draw(session: Session, plane: Plane, path: list[Point]) -> Find:
-        return lambda: shape(plane.shape, path[0], path[-1])
+        step = Step.of(name, corner=path[0], opposite=path[-1])
+        return lambda: step
 
     return draw
 
@@ -188,14 +179,14 @@ TOOLS = (
         "Lasso",
         "N",
         "Draw around it.",
-        _drag(_outline(select.lasso), _as_it_is),
+        _drag(_outline("lasso", "path"), _as_it_is),
     ),
     Tool(
         "polygon",
         "Polygon",
         "G",
         f"Click corners. {CLICKS}",
-        _click(_outline(select.polygon), _as_it_is),
+        _click(_outline("polygon", "points"), _as_it_is),
     ),
     Tool(
         "scissors",
@@ -209,13 +200,13 @@ TOOLS = (
         "Rectangle",
         "Shift+R",
         "Drag from corner to corner.",
-        _drag(_corners(select.rectangle), _frame),
+        _drag(_corners("rectangle"), _frame),
     ),
     Tool(
         "ellipse",
         "Ellipse",
         "Shift+E",
         "Drag from corner to corner.",
-        _drag(_corners(select.ellipse), _oval),
+        _drag(_corners("ellipse"), _oval),
     ),
 )
