@@ -19,7 +19,7 @@ from napari_emseg.segment import (
 )
 
 if TYPE_CHECKING:
-    from napari_emseg import adjust, files, hand, plot, regions, select
+    from napari_emseg import adjust, files, hand, plot, regions, select, sweep
     from napari_emseg.layers import add_to
     from napari_emseg.recipe import Recipe
     from napari_emseg.refits import refit
@@ -47,6 +47,7 @@ __all__ = [
     "regions",
     "segment",
     "select",
+    "sweep",
 ]
 # What is brought only when it is asked for (PEP 562): napari, and what takes long.
 _LATER = {
@@ -61,6 +62,7 @@ _LATER = {
     "refit": ("napari_emseg.refits", "refit"),
     "regions": ("napari_emseg.regions", None),
     "select": ("napari_emseg.select", None),
+    "sweep": ("napari_emseg.sweep", None),
 }
 
 

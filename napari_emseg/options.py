@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from types import GenericAlias
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import pydantic
@@ -11,16 +12,23 @@ from cyclopts import Parameter
 from napari_emseg.params import Params
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
+
+# Names of the options that have a short one, too.
+_NAMES = {"n_classes": ("--n-classes", "-n")}
 
 
-def options_of_params(command: Callable[..., int]) -> Callable[..., int]:
+def options_of_params(
+    command: Callable[..., int | None], *, several: Collection[str] = ()
+) -> Callable[..., int | None]:
     """Give `command` one option for each field of `Params`.
 
     Parameters
     ----------
     command : callable
         Takes the fields as ``**options``.
+    several : collection of str, optional
+        Fields whose options take a list of values.
 
     Returns
     -------
@@ -33,13 +41,22 @@ def options_of_params(command: Callable[..., int]) -> Callable[..., int]:
     types = get_type_hints(Params)  # without the bounds, which Params itself checks
     for name, field in Params.model_fields.items():
         text = f"{field.title}. {field.description}{_bounds(properties[name])}"
-        option = Parameter(help=text, group="Segmentation")
+        listed = name in several
+        option = Parameter(
+            name=_NAMES.get(name),
+            help=f"{text} One or more values." if listed else text,
+            group="Compared" if listed else "Segmentation",
+            consume_multiple=listed,
+            negative=() if listed else None,
+        )
+        default = field.get_default()
+        kind = GenericAlias(list, (types[name],)) if listed else types[name]
         spelled.append(
             inspect.Parameter(
                 name,
                 inspect.Parameter.KEYWORD_ONLY,
-                default=field.get_default(),
-                annotation=Annotated[types[name], option],
+                default=[default] if listed else default,
+                annotation=Annotated[kind, option],
             )
         )
     command.__dict__["__signature__"] = own.replace(parameters=spelled)
@@ -47,13 +64,15 @@ def options_of_params(command: Callable[..., int]) -> Callable[..., int]:
     return command
 
 
-def params_of_options(options: dict[str, Any]) -> Params:
+def params_of_options(options: dict[str, Any], *, command: str = "segment") -> Params:
     """Return the parameters that the options make.
 
     Parameters
     ----------
     options : dict
         Values by the names of the fields.
+    command : str, optional
+        Whose help the message points to.
 
     Returns
     -------
@@ -74,7 +93,7 @@ def params_of_options(options: dict[str, Any]) -> Params:
         return Params(**options)
     except pydantic.ValidationError as error:
         raise ValueError(
-            f"{_in_words(error)}; see napari-emseg segment --help"
+            f"{_in_words(error)}; see napari-emseg {command} --help"
         ) from error
 
 

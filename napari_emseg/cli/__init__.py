@@ -1,10 +1,11 @@
 """The command ``napari-emseg``: segment files, or open them in napari.
 
-Every option that decides a segmentation is read from `Params`; none is named here.
+Every option that decides a segmentation is read from `Params`.
 """
 
 from __future__ import annotations
 
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,6 +14,7 @@ from cyclopts import App, CycloptsError, Parameter
 
 from napari_emseg import files, samples, window
 from napari_emseg.cli.jobs import Job, check_job, plan_jobs, run_job
+from napari_emseg.cli.sweeps import find_places, read_settings, run_sweep
 from napari_emseg.cli.terminal import tell
 from napari_emseg.options import options_of_params, params_of_options
 from napari_emseg.params import Params
@@ -36,6 +38,13 @@ Overlay = Annotated[
     Parameter(help="File or folder for a picture in the classes' mean colors."),
 ]
 Force = Annotated[bool, Parameter(negative="", help="Replace files that exist.")]
+Sheet = Annotated[
+    Path,
+    Parameter(
+        name=["--output", "-o"],
+        help="Picture file for the sheet; the table goes beside it, as .csv.",
+    ),
+]
 Folder = Annotated[
     Path,
     Parameter(
@@ -103,6 +112,22 @@ def segment(
             tell(error)
             status = WRONG_INPUT
     return status
+
+
+@app.command
+@partial(options_of_params, several=("n_classes", "color", "method", "init"))
+def sweep(
+    image: Annotated[Path, Parameter(help="A PNG, JPEG or TIFF file.")],
+    /,
+    *,
+    output: Sheet,
+    force: Force = False,
+    **options: Any,
+) -> None:
+    """Compare settings of one picture on a sheet: -n 3 5 7 --color rgb lab."""
+    chosen = read_settings(options)
+    places = find_places(image, output, force=force)
+    run_sweep(image, chosen, places, force=force)
 
 
 @app.command(name="open")
