@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from napari_emseg.recipe import Recipe
     from napari_emseg.refits import refit
     from napari_emseg.steps import Step
+    from napari_emseg.table import class_table
     from napari_emseg.trees import hierarchy
+    from napari_emseg.uncertainty import uncertain_places
 
 __version__ = version("napari-emseg")
 
@@ -37,6 +39,7 @@ __all__ = [
     "__version__",
     "add_to",
     "adjust",
+    "class_table",
     "features",
     "files",
     "hand",
@@ -48,6 +51,7 @@ __all__ = [
     "segment",
     "select",
     "sweep",
+    "uncertain_places",
 ]
 # What is brought only when it is asked for (PEP 562): napari, and what takes long.
 _LATER = {
@@ -55,6 +59,7 @@ _LATER = {
     "Step": ("napari_emseg.steps", "Step"),
     "add_to": ("napari_emseg.layers", "add_to"),
     "adjust": ("napari_emseg.adjust", None),
+    "class_table": ("napari_emseg.table", "class_table"),
     "files": ("napari_emseg.files", None),
     "hand": ("napari_emseg.hand", None),
     "hierarchy": ("napari_emseg.trees", "hierarchy"),
@@ -63,6 +68,7 @@ _LATER = {
     "regions": ("napari_emseg.regions", None),
     "select": ("napari_emseg.select", None),
     "sweep": ("napari_emseg.sweep", None),
+    "uncertain_places": ("napari_emseg.uncertainty", "uncertain_places"),
 }
 
 

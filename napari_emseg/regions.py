@@ -15,6 +15,7 @@ from napari_emseg.edit import Target, present
 from napari_emseg.edit import free_labels as free_labels
 from napari_emseg.parts import PARTS, absorb, majority
 from napari_emseg.select.pieces import bounding_box
+from napari_emseg.uncertainty import drop_uncertain as drop_uncertain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -190,8 +191,7 @@ def split(
     keeps = size < min_size
     keeps[size.argmax()] = True
     names = np.full(len(size), label)
-    count = int((~keeps).sum())
-    names[~keeps] = free_labels(target.whole, count, locked=target.locked)
+    names[~keeps] = free_labels(target.whole, (~keeps).sum(), locked=target.locked)
     new = target.labels.copy()
     new[inside] = names[at]
     return target.edit(new)

@@ -15,19 +15,23 @@ from napari_emseg.engine.features import (
     FloatArray,
     unit_rgb,
 )
+from napari_emseg.engine.measures import count_pieces
+from napari_emseg.posteriors import Posteriors, last
 from napari_emseg.progress import Progress
+from napari_emseg.table import measure, tabulate
 from napari_emseg.tiles import in_order
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Generator, Iterator, Sequence
     from concurrent.futures import Executor
 
     from napari_emseg.engine.features import Picture
     from napari_emseg.engine.labeling import Labeler, Model
+    from napari_emseg.engine.measures import Measures
     from napari_emseg.engine.state import FitState
     from napari_emseg.params import Params
     from napari_emseg.source import Source
-    from napari_emseg.tiles import Tile
+    from napari_emseg.table import Table
 
 LabelArray = NDArray[np.unsignedinteger[Any]]
 
@@ -81,6 +85,11 @@ class Segmentation:
         """Number of classes K: fewer than asked for if the image has no more."""
         return self.model.n_classes
 
+    @property
+    def posteriors(self) -> Posteriors:
+        """What probabilities and uncertainty come from; it can outlive the labels."""
+        return Posteriors(self.source, self.labeler, self.bias)
+
     def probabilities(self) -> FloatArray:
         """Posterior probabilities of the classes, after smoothing.
 
@@ -89,10 +98,7 @@ class Segmentation:
         (K, …) ndarray of float32
             Sums to 1 over K; 0 where there is no label.
         """
-        out = np.empty((self.n_classes, *self.labels.shape), np.float32)
-        for tile in self.source.tiles(self.labeler.halo(self.labels.ndim)):
-            out[:, *tile.write] = self._posteriors(tile)
-        return out
+        return last(self.posteriors.iter_probabilities())
 
     def uncertainty(self) -> FloatArray:
         """Entropy of the class probabilities, as a share of the largest possible.
@@ -102,27 +108,7 @@ class Segmentation:
         (…) ndarray of float32
             0: certain, or no label; 1: all classes alike.
         """
-        out = np.zeros(self.labels.shape, np.float32)
-        if self.n_classes == 1:
-            return out
-        for tile in self.source.tiles(self.labeler.halo(self.labels.ndim)):
-            p = self._posteriors(tile)
-            entropy = -(p * np.log(np.maximum(p, 1e-30))).sum(axis=0)
-            out[tile.write] = entropy / np.log(self.n_classes)
-        return np.clip(out, 0, 1, out=out)
-
-    def _posteriors(self, tile: Tile) -> FloatArray:
-        """Posteriors of a tile; where the user fixed the class, it is certain."""
-        light = None if self.bias is None else self.bias[tile.read]
-        found = self.labeler.posteriors(*self.source.features(tile.read), light)
-        found = found[:, *tile.inner]
-        if self.source.seeds is None:
-            return found
-        seeds = self.source.seeds[tile.write]
-        fixed = (seeds > 0) & (self.labels[tile.write] > 0)
-        certain = np.eye(self.n_classes, dtype=np.float32)
-        found[:, fixed] = certain[:, seeds[fixed] - 1]
-        return found
+        return last(self.posteriors.iter_uncertainty())
 
     def regions(self, min_size: int = 0) -> NDArray[np.int32]:
         """Connected pieces of the classes.
@@ -140,39 +126,35 @@ class Segmentation:
         """
         return join_small(self.source, self.labels, min_size)[0]
 
-    def table(self) -> dict[str, NDArray[Any]]:
+    def table(self, spacing: Sequence[float] | None = None) -> Table:
         """Describe each class.
+
+        Parameters
+        ----------
+        spacing : sequence of float, optional
+            Length of a pixel along the axes of space; 1 by default.
 
         Returns
         -------
         dict of str to ndarray
-            "label" (K,) int; "pixels" (K,) int; "fraction" (K,) float, of all labeled
-            pixels; "mean" (K, C) float, per channel in the image's own units, NaN for
-            a class without pixels.
+            "label" (K,) int; "pixels" (K,) int; "area" (K,) float, area or volume in
+            units of `spacing`; "fraction" (K,) float, of all labeled pixels; "mean"
+            and "std" (K, C) float, per channel in the image's own units, NaN for a
+            class without pixels; "n_regions" (K,) int, connected pieces.
         """
-        pixels, mean = self._measures
-        label = np.arange(1, self.n_classes + 1)
-        fraction = pixels / max(int(pixels.sum()), 1)
-        return {
-            "label": label,
-            "pixels": pixels.copy(),
-            "fraction": fraction,
-            "mean": mean.copy(),
-        }
+        return tabulate(self._measures, self._classes, self._pieces.copy(), spacing)
+
+    @property
+    def _classes(self) -> range:
+        return range(1, self.n_classes + 1)
 
     @cached_property
-    def _measures(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        k, picture = self.n_classes, self.source.picture
-        pixels = np.zeros(k + 1, np.int64)
-        sums = np.zeros((k + 1, picture.channels))
-        for tile in self.source.tiles(0):
-            label = self.labels[tile.write].ravel()
-            pixels += np.bincount(label, minlength=k + 1)
-            values = picture.read(tile.write)[..., : picture.channels]
-            sums += _sums_of_classes(values, label, k)
-        with np.errstate(invalid="ignore"):
-            mean = sums / pixels[:, np.newaxis]
-        return pixels[1:], mean[1:]
+    def _measures(self) -> Measures:
+        return measure(self.labels, self.source.picture, self._classes)
+
+    @cached_property
+    def _pieces(self) -> NDArray[np.int64]:
+        return count_pieces(self.labels, self._classes)
 
     @cached_property
     def class_colors(self) -> NDArray[np.float64]:
@@ -181,7 +163,7 @@ class Segmentation:
         The mean color of RGB images; greys in the order of the means for one
         channel, a color scale for several.
         """
-        return colors_of(self.source.picture, self._measures[1])
+        return colors_of(self.source.picture, self._measures.mean())
 
 
 def colors_of(picture: Picture, mean: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -196,21 +178,6 @@ def colors_of(picture: Picture, mean: NDArray[np.float64]) -> NDArray[np.float64
         (steps * 255).astype(np.uint8)[:, np.newaxis], cv2.COLORMAP_VIRIDIS
     )
     return unit_rgb(scale[:, 0, ::-1]).astype(np.float64)
-
-
-def _sums_of_classes(
-    values: NDArray[Any], label: NDArray[np.integer[Any]], k: int
-) -> NDArray[np.float64]:
-    """Sum the channels (N, C) over each of the labels 0..K, (K + 1, C)."""
-    flat = values.reshape(label.size, -1)
-    if flat.dtype == np.uint8 and flat.shape[1] <= 4:
-        # OpenCV sums bytes several times as fast as weighted counts do.
-        line = np.ascontiguousarray(flat)[np.newaxis]
-        masks = ((label == c).view(np.uint8)[np.newaxis] for c in range(1, k + 1))
-        found = [np.multiply(cv2.mean(line, m), np.count_nonzero(m)) for m in masks]
-        return np.vstack([np.zeros(4), *found])[:, : flat.shape[1]]
-    columns = (np.where(label > 0, column, 0) for column in flat.T)
-    return np.stack([np.bincount(label, c, k + 1) for c in columns], axis=1)
 
 
 def join_small(

@@ -69,7 +69,7 @@ class Source:
         """
         shape = self.picture.shape
         if halo == 0:
-            return tiles(shape, _slab(shape, _SLAB))
+            return tiles(shape, slab(shape, _SLAB))
         n = min(len(shape), 3)
         size = (1,) * (len(shape) - n) + (_TILE[n],) * n
         return tiles(shape, size, halo)
@@ -86,7 +86,7 @@ class Source:
         Their channels if `raw`, else their features.
         """
         shape = self.picture.shape
-        for tile in tiles(shape, _slab(shape, _COUNT if raw else _SLAB)):
+        for tile in tiles(shape, slab(shape, _COUNT if raw else _SLAB)):
             values, inside = (self.read if raw else self.features)(tile.write)
             flat = values.reshape(-1, values.shape[-1])
             fixed = None if self.seeds is None else self.seeds[tile.write].ravel()
@@ -217,7 +217,7 @@ class Source:
         return found, inside
 
 
-def _slab(shape: tuple[int, ...], pixels: int) -> tuple[int, ...]:
+def slab(shape: tuple[int, ...], pixels: int) -> tuple[int, ...]:
     """Choose the size of slabs of at most `pixels`, whole along the last axes."""
     size, left = [], pixels
     for length in reversed(shape):
@@ -317,7 +317,7 @@ def find_space(picture: Picture, color: str, texture: float, position: float) ->
     if space.plain or picture.rgb:
         return space
     count, total, square = 0, 0.0, 0.0
-    for part in tiles(picture.shape, _slab(picture.shape, _SLAB)):
+    for part in tiles(picture.shape, slab(picture.shape, _SLAB)):
         values = picture.read(part.write)
         light = convert(values, space.color)[..., 0].astype(np.float64)
         light = light[np.isfinite(light)]

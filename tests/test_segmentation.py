@@ -26,6 +26,7 @@ IMAGES: dict[str, tuple[NDArray[Any], dict[str, Any]]] = {
     "volume": (np.stack([PHOTO[..., c] for c in range(3)]), {}),
     "series": (np.stack([PHOTO, PHOTO])[:, None], {}),
 }
+COLUMNS = ["label", "pixels", "area", "fraction", "mean", "std", "n_regions"]
 
 
 @pytest.fixture(params=IMAGES)
@@ -83,7 +84,7 @@ def test_table_counts_pixels_and_averages_colors(kind: str) -> None:
     image, axes = IMAGES[kind]
     seg = emseg.segment(image, n_classes=4, **axes)
     table = seg.table()
-    assert list(table) == ["label", "pixels", "fraction", "mean"]
+    assert list(table) == COLUMNS
     np.testing.assert_array_equal(table["label"], [1, 2, 3, 4])
     assert table["pixels"].sum() == seg.labels.size
     assert table["fraction"].sum() == pytest.approx(1)
@@ -95,6 +96,14 @@ def test_table_counts_pixels_and_averages_colors(kind: str) -> None:
         assert table["pixels"][k] == len(own)
         assert table["fraction"][k] == pytest.approx(len(own) / seg.labels.size)
         np.testing.assert_allclose(table["mean"][k], own.mean(axis=0))
+        np.testing.assert_allclose(table["std"][k], own.std(axis=0), atol=1e-6)
+        pieces = connected(seg.labels == k + 1, connectivity=1, return_num=True)[1]
+        if kind != "series":
+            assert table["n_regions"][k] == pieces
+    np.testing.assert_array_equal(table["area"], table["pixels"])
+    np.testing.assert_allclose(
+        seg.table(spacing=(0.5, 3))["area"], table["pixels"] * 1.5
+    )
 
 
 def test_table_leaves_out_what_has_no_label() -> None:

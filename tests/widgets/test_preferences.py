@@ -40,7 +40,7 @@ def test_manifest_offers_what_the_form_offers():
     number = declared["n_classes"]["anyOf"][0]
     classes = offered["n_classes"]
     assert (classes.minimum, classes.maximum) == (AUTO, number["maximum"])
-    assert AUTO == number["minimum"] - 1
+    assert number["minimum"] - 1 == AUTO
     smoothing = offered["smoothing"]
     assert smoothing.minimum == declared["smoothing"]["minimum"]
     assert smoothing.maximum == declared["smoothing"]["maximum"]
