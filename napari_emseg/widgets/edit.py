@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from app_model.types import KeyCode, KeyMod
 from napari.layers import Image, Labels
 from napari.utils.notifications import show_error
-from qtpy.QtCore import QSize
 from qtpy.QtWidgets import QComboBox, QLabel, QVBoxLayout, QWidget
 
 from napari_emseg.layers import is_selection, line_width, warm_up_selection
@@ -121,7 +120,7 @@ class EditWidget(QWidget):  # type: ignore[misc]
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.setSpacing(4)
-        outer.addWidget(_Area(inner))
+        outer.addWidget(ScrollArea(inner))
         outer.addWidget(self.classes, 1)
         outer.addWidget(self.commands.of_classes)
         outer.addWidget(self._status)
@@ -203,14 +202,6 @@ class EditWidget(QWidget):  # type: ignore[misc]
             (self._viewer.events.theme, self._on_theme),
             (camera.events.zoom, self._on_zoom),
         ]
-
-
-class _Area(ScrollArea):
-    """Asks for the room of the theme's border too, or it would scroll for that."""
-
-    def sizeHint(self) -> QSize:
-        border = 2 * self.frameWidth()
-        return super().sizeHint() + QSize(0, border)
 
 
 def _leave(panel: EditWidget, *_: object) -> None:

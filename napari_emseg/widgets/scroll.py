@@ -29,16 +29,18 @@ class ScrollArea(QScrollArea):  # type: ignore[misc]
         self.setWidget(widget)
 
     def sizeHint(self) -> QSize:
-        """Ask for what the contents ask for."""
-        return self.widget().sizeHint()
+        """Ask for what the contents ask for, and for the frame of the theme."""
+        frame = 2 * self.frameWidth()
+        return self.widget().sizeHint() + QSize(frame, frame)
 
     def minimumSizeHint(self) -> QSize:
         """Ask for the width of the contents and of a scroll bar, and little height."""
         height = self.widget().minimumSizeHint().height()
-        width = self.widget().minimumSizeHint().width()
+        frame = 2 * self.frameWidth()
+        width = self.widget().minimumSizeHint().width() + frame
         if height > LEAST:
             width += self.verticalScrollBar().sizeHint().width()
-        return QSize(width, min(height, LEAST))
+        return QSize(width, min(height + frame, LEAST))
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Ask again when the contents ask for another size."""

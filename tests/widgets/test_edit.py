@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from napari.utils.key_bindings import coerce_keybinding
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QAbstractButton, QLabel
@@ -12,7 +13,10 @@ import napari_emseg as emseg
 from napari_emseg import adjust, select
 from napari_emseg.layers import coverage, find_selection
 from napari_emseg.widgets import commands
+from napari_emseg.widgets.edit import EditWidget
+from napari_emseg.widgets.key_table import KeyTable
 from napari_emseg.widgets.scroll import ScrollArea
+from napari_emseg.widgets.tools import TOOLS
 
 LEFT = Qt.MouseButton.LeftButton
 
@@ -343,6 +347,56 @@ class TestPanel:
         area = panel.findChild(ScrollArea)
         if size[1] > 1000:
             assert not area.verticalScrollBar().isVisible()
+
+    def test_from_the_menu(self, qtbot, viewer, stripes, hand):
+        """Napari passes a proxy of the viewer there."""
+        viewer.add_image(stripes, name="stripes")
+        labels = viewer.add_labels(np.ones(stripes.shape[:2], np.uint8))
+        hand.layer = labels
+        (sub,) = (x for x in viewer.window.plugins_menu.actions() if x.menu())
+        sub.menu().aboutToShow.emit()
+        (entry,) = (x for x in sub.menu().actions() if "Select and edit" in x.text())
+        entry.trigger()
+        panel = viewer.window._qt_window.findChild(EditWidget)
+        QTest.qWait(100)
+        viewer.reset_view()
+        assert panel.session.image is viewer.layers["stripes"]
+        QTest.mouseClick(panel.palette_of_tools.buttons["wand"], LEFT)
+        hand.click((30, 10))
+        wait(qtbot, panel)
+        mask = selected(viewer, labels)
+        assert mask[30, 10]
+        assert not mask[30, 42]
+        panel.commands._actions.new_class()
+        wait(qtbot, panel)
+        same(labels.data == 2, mask)
+        hand.undo()
+        assert (labels.data == 1).all()
+        hand.undo()
+        assert not selected(viewer, labels).any()
+
+    def test_outline_is_a_pixel_of_the_screen(self, qtbot, viewer, panel, layer, do):
+        do("All")
+        found = find_selection(viewer, layer)
+        camera = viewer.scene.camera
+        for zoom, width in ((1.5, 1), (0.3, 4), (0.9, 2)):
+            camera.zoom = zoom
+            assert found.contour == width
+        panel.session.tinted = True
+        panel.session.redress()
+        camera.zoom = 0.2
+        assert found.contour == 0
+
+    def test_table_of_keys(self, viewer, panel):
+        QTest.mouseClick(panel.palette_of_tools.buttons["keys"], LEFT)
+        (table,) = panel.findChildren(KeyTable)
+        shown = [label.text() for label in table.findChildren(QLabel)]
+        rows = (*panel.toolbox.keys.rows, *panel.keys.rows)
+        assert len(rows) > len(TOOLS) + 5
+        for row in rows:
+            place = shown.index(coerce_keybinding(row.key).to_text())
+            assert row.title in shown[place + 1]
+        table.close()
 
     def test_closing_it_gives_everything_back(self, qtbot, viewer, layer, panel, do):
         panel.toolbox.take("lasso")
