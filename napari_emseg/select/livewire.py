@@ -15,6 +15,13 @@ if TYPE_CHECKING:
 
     from napari_emseg.engine.features import Picture
 
+# Pixels of the path and next to it may belong to either side; which one, the mean
+# colors tell of a square of so many pixels.
+_BAND, _SQUARE = 3, 9
+# So many pixels of the path are looked at together.
+_PART = 256
+# How many standard deviations lie at least between sides that differ.
+_APART = 2.0
 # What is looked at around the way, in pixels and in shares of its length.
 _MARGIN, _WIDER = 32, 0.25
 
@@ -38,6 +45,82 @@ def snap(
     tool.buildMap((int(start[1] - low[1]), int(start[0] - low[0])))
     found = tool.getContour((int(stop[1] - low[1]), int(stop[0] - low[0])))
     return np.asarray(found).reshape(-1, 2)[:, ::-1].astype(np.intp) + low
+
+
+def settle(
+    picture: Picture, mask: NDArray[np.bool_], path: NDArray[np.intp]
+) -> NDArray[np.bool_]:
+    """Give pixels along a path to the side whose color nearby is more like theirs.
+
+    A path runs through pixels, so that by itself it cannot tell on which side those
+    are. Where the two sides hardly differ, they stay where they were.
+
+    Parameters
+    ----------
+    picture : Picture
+    mask : (Y, X) ndarray of bool
+        What the path goes around.
+    path : (M, 2) ndarray of int
+        Its pixels (y, x).
+
+    Returns
+    -------
+    (Y, X) ndarray of bool
+    """
+    band, out = _widen(path, mask.shape), mask.copy()
+    for part in np.array_split(path, len(path) // _PART + 1):
+        low = np.maximum(part.min(axis=0) - _SQUARE, 0)
+        high = part.max(axis=0) + _SQUARE + 1
+        window = slice(low[0], high[0]), slice(low[1], high[1])
+        features, _ = read_plane(
+            picture.read(window),
+            channel_axis=None if picture.rgb else 2,
+            rgb=True if picture.rgb else None,
+        )
+        inside, free = mask[window], ~band[window]
+        (a, var_a, seen_a), (b, var_b, seen_b) = (
+            _near(features, side & free) for side in (inside, ~inside)
+        )
+        apart = ((a - b) ** 2).sum(axis=-1)
+        clear = seen_a & seen_b & (apart > _APART**2 * (var_a + var_b) / 2)
+        clear &= _widen(part - low, inside.shape)
+        nearer = ((features - a) ** 2).sum(axis=-1) < ((features - b) ** 2).sum(axis=-1)
+        out[window][clear] = nearer[clear]
+    return out
+
+
+def _widen(path: NDArray[np.intp], shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    """Mark the pixels of a path, and those next to it."""
+    line = np.zeros(shape, np.uint8)
+    line[tuple(path.T)] = 1
+    return np.asarray(cv2.dilate(line, np.ones((_BAND, _BAND), np.uint8))) > 0
+
+
+def _near(
+    features: NDArray[np.float32], side: NDArray[np.bool_]
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_]]:
+    """Mean, variance of all channels together, and whether there are pixels."""
+
+    def total(values: NDArray[np.float32]) -> NDArray[np.float32]:
+        size = (_SQUARE, _SQUARE)
+        constant = cv2.BORDER_CONSTANT
+        sums = [
+            cv2.boxFilter(
+                np.ascontiguousarray(channel),
+                -1,
+                size,
+                normalize=False,
+                borderType=constant,
+            )
+            for channel in np.moveaxis(values, -1, 0)
+        ]
+        return np.stack(sums, axis=-1)
+
+    weight = side.astype(np.float32)[..., np.newaxis]
+    count = total(weight)
+    mean = total(features * weight) / np.maximum(count, 1)
+    square = total(features**2 * weight) / np.maximum(count, 1)
+    return mean, (square - mean**2).sum(axis=-1), count[..., 0] > 0.5
 
 
 def _as_bytes(values: NDArray[np.generic], *, rgb: bool) -> NDArray[np.uint8]:

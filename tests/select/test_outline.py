@@ -110,6 +110,27 @@ def test_scissors_snap_to_the_edge(kind):
     assert (found ^ truth).sum() < 0.5 * (straight ^ truth).sum()
 
 
+@pytest.mark.parametrize("side", [12, 40, 300])
+@pytest.mark.parametrize("outer", [0, 1])
+def test_scissors_are_exact_where_the_sides_differ(side, outer):
+    """Whether the points lie on the last pixels inside or on the first outside."""
+    truth = np.zeros((side + 40, side + 60), bool)
+    truth[20 : 20 + side, 20 : 40 + side] = True
+    image = np.where(truth[..., None], (190, 60, 40), (20, 30, 60)).astype(np.uint8)
+    image += np.random.default_rng(0).integers(0, 9, image.shape, np.uint8)
+    low, right, bottom = 20 - outer, 39 + side + outer, 19 + side + outer
+    points = [(low, low), (low, right), (bottom, right), (bottom, low)]
+    assert (select.scissors(image, points) == truth).all()
+
+
+def test_scissors_leave_what_cannot_be_told_apart():
+    noise = np.random.default_rng(0).integers(0, 255, (60, 60), np.uint8)
+    points = [(10, 10), (10, 50), (50, 50), (50, 10)]
+    path = select.scissors_path(noise, points, closed=True)
+    drawn = select.lasso(noise.shape, path)
+    assert (select.scissors(noise, points) ^ drawn).mean() < 0.01
+
+
 def test_path_of_scissors_is_connected():
     image = np.random.default_rng(1).integers(0, 255, (150, 150, 3), np.uint8)
     points = [(10, 12), (100, 120), (140, 20)]
