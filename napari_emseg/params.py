@@ -21,6 +21,11 @@ Init = Literal["kmeans", "random"]
 MAIN: JsonDict = {"main": True}
 
 
+def _usual(low: float, high: float) -> JsonDict:
+    """Give the range that a slider covers; other numbers are typed."""
+    return {"usual": [low, high]}
+
+
 def _named(**names: str) -> JsonDict:
     """Give the words that a form shows for the values of a choice."""
     return {"names": dict(names)}
@@ -60,7 +65,7 @@ class Params(BaseModel):
         title="Classes",
         description="How many classes to find, 1 to 64, or auto: as many as the "
         "integrated completed likelihood supports.",
-        json_schema_extra=MAIN,
+        json_schema_extra=MAIN | _usual(2, 12),
     )
     color: Color = Field(
         "auto",
@@ -88,7 +93,7 @@ class Params(BaseModel):
         title="Smoothing",
         description="Strength of the Markov random field that makes neighbors "
         "agree; 0: every pixel for itself.",
-        json_schema_extra=MAIN,
+        json_schema_extra=MAIN | _usual(0, 4),
     )
     edges: bool = Field(
         True,

@@ -1,5 +1,6 @@
 """The one binding to napari layers, without Qt: results, edits, selections, undo."""
 
+from napari_emseg.layers.current import CurrentResult
 from napari_emseg.layers.edits import (
     HISTORY_BYTES,
     apply_edit,
@@ -12,11 +13,13 @@ from napari_emseg.layers.journal import Journal
 from napari_emseg.layers.outline import line_width
 from napari_emseg.layers.plane import Plane, PlaneEdit, displayed_plane
 from napari_emseg.layers.record import recipe_of
+from napari_emseg.layers.renewal import Whole, alike
 from napari_emseg.layers.results import (
     KEY,
     At,
     Look,
     add_to,
+    class_colormap,
     displayed,
     image_data,
     is_result,
@@ -42,17 +45,21 @@ __all__ = [
     "HISTORY_BYTES",
     "KEY",
     "At",
+    "CurrentResult",
     "Journal",
     "Look",
     "Plane",
     "PlaneEdit",
     "Run",
+    "Whole",
     "add_quietly",
     "add_selection",
     "add_to",
+    "alike",
     "apply_edit",
     "as_labels",
     "carry_out",
+    "class_colormap",
     "coverage",
     "displayed",
     "displayed_plane",
@@ -62,8 +69,8 @@ __all__ = [
     "image_data",
     "is_result",
     "is_selection",
-    "note_run",
     "line_width",
+    "note_run",
     "placement",
     "plan_edit",
     "prepare",

@@ -10,8 +10,10 @@ from magicgui.widgets import (
     CheckBox,
     ComboBox,
     Container,
+    FloatSlider,
     FloatSpinBox,
     PushButton,
+    Slider,
     SpinBox,
     Widget,
 )
@@ -25,7 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     Field: TypeAlias = Mapping[str, Any]
-    Row: TypeAlias = "CheckBox | ComboBox | FloatSpinBox | NumberOrWord | SpinBox"
+    Number: TypeAlias = "SpinBox | DecimalSpinBox | SliderBox"
+    Row: TypeAlias = "CheckBox | ComboBox | NumberOrWord | Number"
 
 MORE = "▸ More"
 LESS = "▾ Less"
@@ -62,6 +65,11 @@ class ParamsForm(Container[Widget]):
         )
         self._more.changed.connect(lambda: self.expand(self._more.text == MORE))
         self.expand(False)
+
+    @property
+    def rows(self) -> Mapping[str, Row]:
+        """The rows of the parameters by the names of the fields."""
+        return dict(self._rows)
 
     @property
     def params(self) -> Params:
@@ -108,12 +116,86 @@ class DecimalSpinBox(FloatSpinBox):
         super().set_value(value)
 
 
+class SliderBox(ValuedContainerWidget["float"]):
+    """A slider for the usual range of a number, and a spin box for all of it.
+
+    Parameters
+    ----------
+    number : SpinBox or DecimalSpinBox
+        Shows the number.
+    low, high : float
+        Ends of the slider.
+    name, label, tooltip : str
+        As those of any magicgui widget.
+    """
+
+    def __init__(
+        self,
+        number: SpinBox | DecimalSpinBox,
+        low: float,
+        high: float,
+        *,
+        name: str,
+        label: str = "",
+        tooltip: str = "",
+    ) -> None:
+        self._number = number
+        kind = Slider if isinstance(number, SpinBox) else FloatSlider
+        self._slider = kind(
+            name="slider",
+            min=low,
+            max=high,
+            step=number.step,
+            readout=False,
+            tooltip=tooltip,
+        )
+        super().__init__(
+            layout="horizontal",
+            labels=False,
+            widgets=[self._slider, number],
+            name=name,
+            label=label,
+            tooltip=tooltip,
+        )
+        self.margins = (0, 0, 0, 0)
+        self.native.layout().setStretch(0, 1)
+        self._slider.changed.connect(self._on_slide)
+        number.changed.connect(self._on_number)
+
+    @property
+    def min(self) -> float:
+        """Smallest number."""
+        return self._number.min
+
+    @property
+    def max(self) -> float:
+        """Largest number."""
+        return self._number.max
+
+    def get_value(self) -> float:
+        """Return the number."""
+        return self._number.value
+
+    def set_value(self, value: float) -> None:
+        """Show a number."""
+        self._number.value = value
+
+    def _on_slide(self, value: float) -> None:
+        self._number.value = value
+
+    def _on_number(self, value: float) -> None:
+        low, high = self._slider.min, self._slider.max
+        with self._slider.changed.blocked():
+            self._slider.value = min(max(value, low), high)
+        self.changed.emit(value)
+
+
 class NumberOrWord(ValuedContainerWidget["float | str"]):
     """A number, or a word instead of it: a spin box and a check box.
 
     Parameters
     ----------
-    number : SpinBox or DecimalSpinBox
+    number : SpinBox, DecimalSpinBox or SliderBox
         Shows the number.
     word : str
         The value while the box is checked.
@@ -123,7 +205,7 @@ class NumberOrWord(ValuedContainerWidget["float | str"]):
 
     def __init__(
         self,
-        number: SpinBox | DecimalSpinBox,
+        number: Number,
         word: str,
         *,
         name: str,
@@ -172,13 +254,21 @@ def _row(name: str, field: Field) -> Row:
         row = ComboBox(choices=_choices(field), **look)
     elif "anyOf" in field:
         number, word = field["anyOf"]
-        row = NumberOrWord(_spin_box(number, name="number"), word["const"], **look)
+        number = number | {key: field[key] for key in ("usual",) if key in field}
+        row = NumberOrWord(_number_box(number, name="number"), word["const"], **look)
     elif field["type"] == "boolean":
         row = CheckBox(**look)
     else:
-        row = _spin_box(field, **look)
+        row = _number_box(field, **look)
     row.value = field["default"]
     return row
+
+
+def _number_box(field: Field, **look: Any) -> Number:
+    """Return a spin box, with a slider if the field tells its usual range."""
+    if "usual" not in field:
+        return _spin_box(field, **look)
+    return SliderBox(_spin_box(field, name="number"), *field["usual"], **look)
 
 
 def _spin_box(field: Field, **look: Any) -> SpinBox | DecimalSpinBox:

@@ -14,13 +14,15 @@ from qtpy.QtCore import QTimer
 from superqt.utils import GeneratorWorker
 
 from napari_emseg.layers import prepare
-from napari_emseg.segment import Progress, Segmentation, iter_segment
+from napari_emseg.segment import Progress, Segmentation, iter_segment, read_source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
     from napari_emseg.layers import Look
+    from napari_emseg.layers.edits import Plan
     from napari_emseg.params import Params
+    from napari_emseg.widgets.feed import Feed
 
 log = logging.getLogger(__name__)
 
@@ -31,10 +33,11 @@ PATIENCE = 300  # ms until a run is shown in napari's activity dock
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Success:
-    """The result of a run and how it is to look."""
+    """The result of a run, how it is to look, and what the job planned with it."""
 
     seg: Segmentation
     look: Look
+    plan: Plan | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,8 @@ class Job:
     on_end : callable
         Takes the `Success`, the `Failure`, or None if the user canceled the run in
         napari's activity dock. The run is over by then.
+    plan : callable, optional
+        Makes a plan of the segmentation, beside the window.
     """
 
     name: str
@@ -68,6 +73,7 @@ class Job:
     params: Params
     rgb: bool
     on_end: Callable[[Success | Failure | None], None]
+    plan: Callable[[Segmentation], Plan | None] | None = None
 
 
 class Runner:
@@ -82,6 +88,8 @@ class Runner:
         Takes a `Progress` at the start of each stage, and then now and then.
     on_warning : callable
         Takes each warning for the user, a str.
+    feed : Feed, optional
+        Is told of every job, and of every state that it comes to.
     """
 
     def __init__(
@@ -89,9 +97,11 @@ class Runner:
         *,
         on_progress: Callable[[Progress], None],
         on_warning: Callable[[str], None],
+        feed: Feed | None = None,
     ) -> None:
         self._on_progress = on_progress
         self._on_warning = on_warning
+        self._feed = feed
         self._job: Job | None = None
         self._worker: GeneratorWorker | None = None
         self._activity: cancelable_progress | None = None
@@ -126,6 +136,9 @@ class Runner:
             self._worker.quit()
 
     def _launch(self, job: Job) -> None:
+        if self._feed is not None:
+            read = partial(read_source, job.data, job.params, rgb=job.rgb)
+            self._feed.started.emit(read)
         self._worker = create_worker(
             _work,
             job,
@@ -148,6 +161,8 @@ class Runner:
             self.cancel()
             job.on_end(None)
             return
+        if self._feed is not None and progress.state is not None:
+            self._feed.stepped.emit(progress.state)
         # Drawing each of many short steps would take longer than the steps.
         stage, moment = self._told
         if progress.stage == stage and perf_counter() - moment < PAUSE:
@@ -172,6 +187,8 @@ class Runner:
 
     def _finished(self, job: Job) -> None:
         self._worker = None
+        if self._feed is not None:
+            self._feed.ended.emit()
         if self._job is not None and self._job is not job:
             self._launch(self._job)
 
@@ -198,7 +215,8 @@ def _work(job: Job) -> Generator[Progress, None, Success | Failure]:
     """Segment in the worker's thread; an error becomes a value, so that it is told."""
     try:
         seg = yield from iter_segment(job.data, job.params, rgb=job.rgb)
-        return Success(seg, prepare(seg))
+        plan = None if job.plan is None else job.plan(seg)
+        return Success(seg, prepare(seg), plan)
     except (ValueError, TypeError) as error:
         return Failure(str(error))
     except Exception as error:

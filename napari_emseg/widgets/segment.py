@@ -2,61 +2,54 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 from threading import Thread
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from magicgui.widgets import ComboBox, Container, Label, ProgressBar, PushButton, Widget
-from napari.layers import Image, Labels
+from magicgui.widgets import ComboBox, Container, Widget
+from napari.layers import Image
 from napari.utils.notifications import show_error, show_warning
-from napari.utils.theme import get_theme
-from qtpy.QtWidgets import QComboBox, QSizePolicy
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QComboBox
 
 from napari_emseg.layers import (
-    add_to,
+    CurrentResult,
     displayed,
     image_data,
     is_result,
     warm_up,
 )
+from napari_emseg.widgets.controls import Controls
+from napari_emseg.widgets.feed import feed_of
 from napari_emseg.widgets.form import ParamsForm
+from napari_emseg.widgets.live import Live, Request
 from napari_emseg.widgets.preferences import preferred
 from napari_emseg.widgets.runner import Failure, Job, Runner, Success
 from napari_emseg.widgets.scroll import ScrollArea
+from napari_emseg.widgets.target import Target
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     import napari.components
+    from napari.layers import Labels
+    from napari.utils.colormaps import DirectLabelColormap
 
-    from napari_emseg.layers import At
-    from napari_emseg.segment import Progress
+    from napari_emseg.live import Glimpse
+    from napari_emseg.params import Params
 
 NEW = "new layer"
 WHOLE, SLICE = "whole volume", "displayed slice"
-STAGES = {
-    "colors": "Reading colors",
-    "fit": "Fitting classes",
-    "label": "Labeling pixels",
-    "smooth": "Smoothing",
-}
 HINT = "Open an image, or a sample from the File menu."
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Target:
-    """Where the result of a run goes, as the panel said when Run was pressed."""
-
-    layer: Image
-    at: At | None
-    replace: Labels | None
-    start: float
 
 
 class SegmentWidget(Container[Widget]):
     """Panel that segments an image layer by color.
+
+    With "Live", any change of the parameters draws a preview at once, and the exact
+    result when they rest. Both go into the latest result of the panel, until the user
+    edits that; "Segment" begins a new one.
 
     Parameters
     ----------
@@ -67,13 +60,28 @@ class SegmentWidget(Container[Widget]):
     ----------
     form : ParamsForm
         The parameters; read once for each run.
+    controls : Controls
+        The buttons, and the line of news.
     runner : Runner
         Runs the segmentations.
+    live : Live
+        Makes the previews.
+    current : CurrentResult
+        The layer that runs and previews go into.
     """
 
     def __init__(self, viewer: napari.components.ViewerModel) -> None:
+        # napari hands plugins a proxy, whose layers are proxies and not themselves.
+        viewer = getattr(viewer, "__wrapped__", viewer)
         self._viewer = viewer
-        self.runner = Runner(on_progress=self._on_progress, on_warning=show_warning)
+        self.controls = Controls(preferred().live)
+        self.runner = Runner(
+            on_progress=self.controls.show_progress,
+            on_warning=show_warning,
+            feed=feed_of(viewer),
+        )
+        self.live = Live(self._on_preview, self._on_rest)
+        self.current = CurrentResult(viewer)
         self._image = ComboBox(
             name="image",
             label="Image",
@@ -91,8 +99,8 @@ class SegmentWidget(Container[Widget]):
         self._result = ComboBox(
             name="result",
             label="Result",
-            tooltip="Add a new Labels layer, or put the new labels into an earlier "
-            "result; its undo history then starts afresh.",
+            tooltip="Where “Segment” puts the labels: into a new layer, or into an "
+            "earlier result, which can be undone.",
             choices=lambda _: [
                 ("New layer", NEW),
                 *(
@@ -107,32 +115,19 @@ class SegmentWidget(Container[Widget]):
         self.form.insert(0, self._image)
         self.form.insert(1, self._extent)
         self.form.append(self._result)
-        self._run_button = PushButton(
-            name="run", text="Run", tooltip="Segment the image."
-        )
-        self._cancel_button = PushButton(
-            name="cancel", text="Cancel", tooltip="Stop; no layer is changed."
-        )
-        self._buttons = Container[PushButton](
-            name="buttons",
-            layout="horizontal",
-            labels=False,
-            widgets=[self._run_button, self._cancel_button],
-        )
-        self._bar = ProgressBar(name="bar", min=0, max=1)
-        self._status = Label(name="status", value=HINT)
-        self._news = Container[Widget](labels=False, widgets=[self._bar, self._status])
         super().__init__(
             labels=False,
-            widgets=[
-                self.form,
-                self._buttons,
-                self._news,
-            ],
+            widgets=[self.form, self.controls.buttons, self.controls.news],
         )
         self._dress()
-        self._run_button.changed.connect(self.run)
-        self._cancel_button.changed.connect(self.cancel)
+        # Several rows may change at once; they are read when all have.
+        self._changes = QTimer()
+        self._changes.setSingleShot(True)
+        self._changes.timeout.connect(self._on_params)
+        for row in self.form.rows.values():
+            row.changed.connect(lambda: self._changes.start(0))
+        self.controls.segment.changed.connect(self.run)
+        self.controls.cancel.changed.connect(self.cancel)
         self._image.changed.connect(self._on_image)
         for event, react in self._reactions():
             event.connect(react)
@@ -145,29 +140,39 @@ class SegmentWidget(Container[Widget]):
 
     @property
     def running(self) -> bool:
-        """Whether a run is under way."""
-        return self.runner.running
+        """Whether a result is on its way: a run, or one that waits for a rest."""
+        waiting = self.live.waiting or self._changes.isActive()
+        return self.runner.running or waiting
 
     def run(self) -> None:
         """Segment the chosen image; a run that is under way is dropped first."""
-        self.cancel()
+        self._drop()
         try:
-            job = self._read()
+            request = self._read()
         except ValueError as error:
+            self._show_idle("")
             show_error(str(error))
             return
-        self._run_button.enabled = False
-        self._cancel_button.enabled = True
-        self._status.value = "Starting …"
-        self._bar.max = 0
-        self._bar.visible = True
-        self.runner.start(job)
+        chosen = self._result.value
+        replace = None if chosen == NEW else chosen
+        unfinished = self.current.fitting(request.image, request.at) is not None
+        if replace is not None or not (unfinished and self.current.previewing):
+            self.current.settle()
+        self._start(request, replace)
 
     def cancel(self) -> None:
-        """Stop the run, if there is one; layers stay as they are."""
-        if self.running:
-            self.runner.cancel()
+        """Stop the run, if there is one; layers are as they were before."""
+        if self.running or self.current.previewing:
+            self._drop()
+            self.current.cancel()
             self._show_idle("Canceled.")
+
+    def adopt(self, params: Params) -> None:
+        """Show parameters whose result is there; later changes make another layer."""
+        self._drop()
+        self.current.settle()
+        self.form.update(params)
+        self._changes.stop()
 
     def reset_choices(self, *_: Any) -> None:
         """Follow the layer list; a chosen layer stays chosen if it is renamed."""
@@ -178,8 +183,8 @@ class SegmentWidget(Container[Widget]):
                 box.value = chosen
         self._on_image()
 
-    def _read(self) -> Job:
-        """Read the panel once: what to segment, and where the result goes.
+    def _read(self) -> Request:
+        """Read the panel once: what to segment, and how.
 
         Raises
         ------
@@ -191,52 +196,87 @@ class SegmentWidget(Container[Widget]):
             raise ValueError(f"there is no image layer to segment. {HINT}")
         sliced = layer.ndim > 2 and self._extent.value == SLICE
         at = displayed(self._viewer, layer) if sliced else None
-        replace = self._result.value
-        target = _Target(layer, at, None if replace == NEW else replace, perf_counter())
-        return Job(
-            name=layer.name,
-            data=image_data(layer, at),
-            params=self.form.params,
-            rgb=layer.rgb,
-            on_end=partial(self._on_end, target),
+        return Request(layer, at, self.form.params)
+
+    def _start(self, request: Request, replace: Labels | None) -> None:
+        target = Target(request, replace, perf_counter())
+        self.controls.show_start()
+        self.runner.start(
+            Job(
+                name=request.image.name,
+                data=image_data(request.image, request.at),
+                params=request.params,
+                rgb=request.image.rgb,
+                on_end=partial(self._on_end, target),
+                plan=target.plan,
+            )
         )
 
-    def _on_progress(self, progress: Progress) -> None:
-        stage = STAGES.get(progress.stage, progress.stage)
-        counted = f" {progress.done} of {progress.total}" if progress.total > 1 else ""
-        self._status.value = f"{stage}{counted} …"
-        self._bar.max = progress.total
-        self._bar.value = progress.done if progress.total else 0
+    def _drop(self) -> None:
+        """Drop what is under way; a preview stays on the canvas."""
+        self._changes.stop()
+        self.live.stop()
+        self.runner.cancel()
 
-    def _on_end(self, target: _Target, result: Success | Failure | None) -> None:
+    def _on_params(self) -> None:
+        """Show at once what a change of the parameters does."""
+        if not self.controls.live.value or self._image.value is None:
+            return
+        self.runner.cancel()
+        try:
+            request = self._read()
+        except ValueError as error:
+            self._drop()
+            self.current.cancel()
+            self._show_idle(f"No preview: {error}")
+            return
+        if self.current.fitting(request.image, request.at) is None:
+            self.current.settle()
+        self.controls.show_preview(None)
+        self.live.follow(request)
+
+    def _on_preview(
+        self, request: Request, glimpse: Glimpse, colormap: DirectLabelColormap
+    ) -> None:
+        self.current.draw(request.image, request.at, glimpse.labels, colormap)
+        if not self.runner.running:
+            self.controls.show_preview(glimpse.model.n_classes)
+
+    def _on_rest(self, request: Request) -> None:
+        self._start(request, None)
+
+    def _on_end(self, target: Target, result: Success | Failure | None) -> None:
+        self.live.stop()
         if result is None:
+            self.current.cancel()
             self._show_idle("Canceled.")
             return
         try:
             self._show_idle(self._keep(target, result))
-        except ValueError as error:
+        except (TypeError, ValueError) as error:
+            self.current.cancel()
             self._show_idle("No result.")
             show_error(str(error))
 
-    def _keep(self, target: _Target, result: Success | Failure) -> str:
+    def _keep(self, target: Target, result: Success | Failure) -> str:
         """Put the result into a layer and say so.
 
         Raises
         ------
-        ValueError
+        TypeError, ValueError
             If there is no result, or it does not fit the image any more.
         """
         if isinstance(result, Failure):
             raise ValueError(result.message)
         seconds = perf_counter() - target.start
-        layer = add_to(
-            self._viewer,
-            result.seg,
-            target.layer,
-            replace=target.replace if target.replace in self._viewer.layers else None,
-            at=target.at,
-            look=result.look,
-        )
+        layer = target.update(self._viewer, result)
+        if layer is None:
+            request = target.request
+            layer = self.current.keep(
+                result.seg, request.image, request.at, result.look
+            )
+        # A preview becomes a result without any change of the layer list.
+        self.reset_choices()
         return f"{layer.name}: {result.seg.n_classes} classes, {seconds:.2g} s."
 
     def _on_active(self) -> None:
@@ -247,58 +287,39 @@ class SegmentWidget(Container[Widget]):
     def _on_image(self) -> None:
         layer = self._image.value
         self._extent.visible = layer is not None and layer.ndim > 2
-        self._run_button.enabled = layer is not None and not self.running
+        if not self.running:
+            self.controls.segment.enabled = layer is not None
+
+    def _on_removed(self, *_: Any) -> None:
+        """Let go of pictures and previews whose layers are gone."""
+        self.live.forget()
+        self.reset_choices()
 
     def _show_idle(self, status: str) -> None:
-        self._run_button.enabled = self._image.value is not None
-        self._cancel_button.enabled = False
-        self._status.value = status
-        self._bar.visible = False
+        self.controls.show_idle(status, ready=self._image.value is not None)
 
     def _dress(self) -> None:
-        """Give the panel its look: one large button, a thin bar, nothing that jumps."""
-        self._run_button.native.setMinimumHeight(32)
-        self._cancel_button.native.setMinimumHeight(32)
-        buttons = self._buttons.native.layout()
-        buttons.setStretch(0, 3)
-        buttons.setStretch(1, 1)
-        left, _, right, bottom = self._news.margins
-        self._news.margins = (left, 0, right, bottom)
-        bar = self._bar.native
-        bar.setTextVisible(False)
-        bar.setFixedHeight(6)
-        policy = bar.sizePolicy()
-        policy.setRetainSizeWhenHidden(True)
-        bar.setSizePolicy(policy)
-        status = self._status.native
-        status.setWordWrap(True)
-        status.setIndent(4)
-        status.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+        """Let long names be cut, and long panels scroll."""
         for box in (self._image, self._result):
             # A long name is cut in the closed box rather than widening the panel.
             box.native.setSizeAdjustPolicy(
                 QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
             )
             box.native.setMinimumContentsLength(14)
-        # On a small screen the rows scroll, and Run stays in sight.
+        # On a small screen the rows scroll, and "Segment" stays in sight.
         self.native.layout().insertWidget(0, ScrollArea(self.form.native))
         self.native.layout().addStretch()
         self._on_theme()
 
     def _on_theme(self) -> None:
-        """Give Run and the bar the accent color of napari's theme."""
-        accent = get_theme(self._viewer.theme).current.as_hex()
-        self._run_button.native.setStyleSheet(
-            f"QPushButton:enabled:!hover {{ background-color: {accent} }}"
-            "QPushButton { font-weight: bold }"
-        )
-        self._bar.native.setStyleSheet(
-            f"QProgressBar::chunk {{ background-color: {accent} }}"
-        )
+        self.controls.show_theme(self._viewer.theme)
 
     def _leave(self) -> None:
         """Stop, and let go of the viewer, when Qt destroys the panel."""
+        self._changes.stop()
+        self.live.close()
         self.runner.cancel()
+        self.current.settle()
         for event, react in self._reactions():
             event.disconnect(react)
 
@@ -308,7 +329,7 @@ class SegmentWidget(Container[Widget]):
         changes = layers.events
         return [
             (changes.inserted, self.reset_choices),
-            (changes.removed, self.reset_choices),
+            (changes.removed, self._on_removed),
             (changes.reordered, self.reset_choices),
             (changes.renamed, self.reset_choices),
             (layers.selection.events.active, self._on_active),

@@ -75,13 +75,27 @@ def test_each_row_says_what_it_is(form):
 
 
 def test_bounds_and_choices_are_those_of_the_fields(form):
-    assert isinstance(form["smoothing"], FloatSpinBox)
+    assert isinstance(form["tol"], FloatSpinBox)
     assert (form["smoothing"].min, form["smoothing"].max) == (0, 10)
     assert isinstance(form["seed"], SpinBox)
     assert form["seed"].max == 2**31 - 1
     assert isinstance(form["edges"], CheckBox)
     assert isinstance(form["color"], ComboBox)
     assert form["method"].choices == ("em", "kmeans")
+
+
+def test_slider_covers_the_usual_numbers(form):
+    row, number = form["smoothing"], form["smoothing"]["number"]
+    slider = row["slider"]
+    assert (slider.min, slider.max) == (0, 4)
+    seen = []
+    row.changed.connect(seen.append)
+    slider.value = 2.5
+    assert (form.params.smoothing, number.value, seen) == (2.5, 2.5, [2.5])
+    number.value = 9
+    assert (form.params.smoothing, slider.value, seen) == (9, 4, [2.5, 9])
+    form["n_classes"][0]["slider"].value = 7
+    assert form.params.n_classes == 7
 
 
 def test_auto_disables_the_number(form):

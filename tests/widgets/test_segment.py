@@ -209,20 +209,53 @@ def test_napari_tools_work_on_the_result(qtbot, viewer, stripes, panel):
     np.testing.assert_array_equal(layer.data, start)
 
 
-def test_update_of_a_result_has_no_stale_undo(qtbot, viewer, stripes, panel):
+def test_update_of_a_result_is_one_undo_step(qtbot, viewer, stripes, panel):
     viewer.add_image(stripes)
     panel.form.update(n_classes=3)
     run(qtbot, panel)
     (layer,) = results(viewer)
     layer.paint((5, 5), 3)
+    painted = layer.data.copy()
     panel.form["result"].value = layer
     panel.form.update(n_classes=2)
     run(qtbot, panel)
     assert results(viewer) == [layer]
     labels = emseg.segment(stripes, n_classes=2).labels
+    np.testing.assert_array_equal(layer.data, labels)
     viewer.layers.selection.active = layer
     key(viewer, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    np.testing.assert_array_equal(layer.data, painted)
+    key(viewer, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    assert layer.data[5, 5] == 1
+
+
+def test_update_of_a_layer_that_was_edited_during_the_run(
+    qtbot, viewer, stripes, panel, gate
+):
+    viewer.add_image(stripes)
+    layer = emseg.add_to(viewer, emseg.segment(stripes, n_classes=2))
+    panel.form["result"].value = layer
+    panel.form.update(n_classes=3)
+    press(panel["buttons"]["run"])
+    qtbot.waitUntil(gate.reached.is_set, timeout=30_000)
+    layer.paint((5, 5), 2)
+    painted = layer.data.copy()
+    gate.opened.set()
+    wait(qtbot, panel)
+    labels = emseg.segment(stripes, n_classes=3).labels
     np.testing.assert_array_equal(layer.data, labels)
+    layer.undo()
+    np.testing.assert_array_equal(layer.data, painted)
+
+
+def test_result_of_another_shape_is_left_alone(qtbot, viewer, stripes, panel):
+    viewer.add_image(stripes[:40])
+    other = emseg.add_to(viewer, emseg.segment(stripes, n_classes=2))
+    before = other.data.copy()
+    panel.form["result"].value = other
+    run(qtbot, panel)
+    assert len(results(viewer)) == 2
+    np.testing.assert_array_equal(other.data, before)
 
 
 def test_result_to_update_that_was_removed(qtbot, viewer, stripes, panel, gate):
@@ -349,14 +382,14 @@ class TestProgress:
         viewer.add_image(stripes, name="stripes")
         press(panel["buttons"]["run"])
         qtbot.waitUntil(gate.reached.is_set, timeout=30_000)
-        qtbot.waitUntil(lambda: "Fitting" in panel._status.value)
-        assert panel._bar.visible
+        qtbot.waitUntil(lambda: "Fitting" in panel.controls.status.value)
+        assert panel.controls.bar.visible
         qtbot.waitUntil(lambda: len(progress._all_instances) == 1)
         (bar,) = progress._all_instances
         assert bar.desc.startswith("Segment stripes")
         gate.opened.set()
         wait(qtbot, panel)
-        assert not panel._bar.visible
+        assert not panel.controls.bar.visible
         assert not progress._all_instances
 
     def test_can_be_canceled_in_the_activity_dock(
@@ -438,7 +471,7 @@ class TestTold:
         ((severity, message),) = told
         assert severity == "warning"
         assert "2 class" in message
-        assert "2 classes" in panel._status.value
+        assert "2 classes" in panel.controls.status.value
         assert len(results(viewer)) == 1
 
     def test_run_without_an_image(self, panel, told):

@@ -1,0 +1,199 @@
+"""The current result: a layer that is written again and again while nobody edits it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.layers import Labels
+
+from napari_emseg.layers.renewal import alike
+from napari_emseg.layers.results import add_to, placement
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+    from napari.layers import Image
+    from napari.utils.colormaps import DirectLabelColormap
+    from numpy.typing import NDArray
+
+    from napari_emseg.layers.results import At, Look
+    from napari_emseg.segmentation import Segmentation
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Before:
+    """What a layer was before a preview was drawn into it; None: it was not there."""
+
+    labels: NDArray[Any] | None
+    colormap: Any
+    editable: bool
+    mode: str
+
+
+class CurrentResult:
+    """The latest result of one panel, which previews and runs are drawn into.
+
+    A stroke of a brush or any other edit makes the layer the user's own: it is left
+    alone from then on, and the next result is another layer. While it shows a preview
+    it cannot be edited.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer or napari.components.ViewerModel
+        Where the layer is.
+
+    Examples
+    --------
+    >>> from napari.components import ViewerModel
+    >>> from napari_emseg.layers.results import class_colormap
+    >>> viewer = ViewerModel()
+    >>> image = viewer.add_image(np.zeros((2, 3), np.uint8), name="night")
+    >>> current = CurrentResult(viewer)
+    >>> colors = class_colormap(np.ones((1, 3)))
+    >>> layer = current.draw(image, None, np.ones((2, 3), np.uint8), colors)
+    >>> layer.name, layer.editable, current.cancel(), len(viewer.layers)
+    ('night classes', False, None, 1)
+    """
+
+    def __init__(self, viewer: ViewerModel) -> None:
+        self._viewer = viewer
+        self._layer: Labels | None = None
+        self._of: tuple[Image, At | None] | None = None
+        self._before: _Before | None = None
+        self._busy = False
+
+    @property
+    def layer(self) -> Labels | None:
+        """The layer; None if there is none that may be written into."""
+        if self._layer is not None and self._layer not in self._viewer.layers:
+            self.release()
+        return self._layer
+
+    @property
+    def previewing(self) -> bool:
+        """Whether the layer shows a preview."""
+        return self.layer is not None and self._before is not None
+
+    def draw(
+        self,
+        image: Image,
+        at: At | None,
+        labels: NDArray[np.uint8],
+        colormap: DirectLabelColormap,
+    ) -> Labels:
+        """Show a preview, in the layer that is there if it can be.
+
+        Parameters
+        ----------
+        image : napari.layers.Image
+            What was segmented.
+        at : tuple of int or None
+            Which part of it; None is all.
+        labels : (*S) ndarray of uint8
+            Of that part.
+        colormap : napari.utils.colormaps.DirectLabelColormap
+            Colors of the classes.
+
+        Returns
+        -------
+        napari.layers.Labels
+        """
+        whole = at or (None,) * labels.ndim
+        across = [axis for axis, index in enumerate(whole) if index is not None]
+        labels = np.expand_dims(labels, across)
+        layer = self.fitting(image, at)
+        if layer is None or not alike(layer, labels):
+            self.settle()
+            place = placement(image, whole)
+            layer = Labels(
+                labels, name=f"{image.name} classes", colormap=colormap, **place
+            )
+            self._before = _Before(None, None, layer.editable, str(layer.mode))
+            self._viewer.add_layer(layer)
+            self.follow(layer, image, at)
+            layer.editable = False
+            return layer
+        if self._before is None:
+            self._before = _Before(
+                layer.data.copy(), layer.colormap, layer.editable, str(layer.mode)
+            )
+            layer.editable = False
+        np.copyto(layer.data, labels)
+        # This draws the layer anew, labels included.
+        layer.colormap = colormap
+        return layer
+
+    def keep(
+        self, seg: Segmentation, image: Image, at: At | None, look: Look
+    ) -> Labels:
+        """Put the result of a run into the layer, or into a new one.
+
+        Raises
+        ------
+        ValueError
+            If the labels do not fit the image any more.
+        """
+        layer = self.fitting(image, at)
+        self._unlock()
+        self._busy = True
+        try:
+            layer = add_to(
+                self._viewer, seg, image, replace=layer, at=at, look=look, undo=False
+            )
+        finally:
+            self._busy = False
+        self.follow(layer, image, at)
+        return layer
+
+    def cancel(self) -> None:
+        """Take the preview back; the layer is as it was before."""
+        layer, before = self.layer, self._before
+        if layer is None or before is None:
+            return
+        self._unlock()
+        if before.labels is None:
+            self.release()
+            self._viewer.layers.remove(layer)
+            return
+        np.copyto(layer.data, before.labels)
+        layer.colormap = before.colormap
+
+    def fitting(self, image: Image, at: At | None) -> Labels | None:
+        """Return the layer if it belongs to this part of this image."""
+        layer = self.layer
+        if layer is None or self._of is None:
+            return None
+        return layer if self._of[0] is image and self._of[1] == at else None
+
+    def follow(self, layer: Labels, image: Image, at: At | None) -> None:
+        """Take a layer as the current result until it is edited."""
+        if layer is not self._layer:
+            self.release()
+            self._layer = layer
+            layer.events.paint.connect(self._on_edit)
+            layer.events.data.connect(self._on_edit)
+        self._of = image, at
+
+    def settle(self) -> None:
+        """Take a preview back, and leave the layer to the user."""
+        self.cancel()
+        self.release()
+
+    def release(self) -> None:
+        """Leave the layer to the user."""
+        layer, self._layer, self._of = self._layer, None, None
+        if layer is not None:
+            layer.events.paint.disconnect(self._on_edit)
+            layer.events.data.disconnect(self._on_edit)
+            self._before = None
+
+    def _unlock(self) -> None:
+        layer, before = self.layer, self._before
+        if layer is not None and before is not None:
+            layer.editable, layer.mode = before.editable, before.mode
+        self._before = None
+
+    def _on_edit(self, event: object) -> None:
+        if not self._busy:
+            self.release()

@@ -1,0 +1,42 @@
+"""What a run tells while it is under way: from the panel to whoever watches."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
+
+from qtpy.QtCore import QObject, Signal
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+
+
+# Qt is untyped here, so a class of it is Any to mypy.
+class Feed(QObject):  # type: ignore[misc]
+    """Signals of the runs in one viewer, all in the thread of Qt.
+
+    Attributes
+    ----------
+    started : Signal
+        A run of a `Job` begins, with the job.
+    stepped : Signal
+        It has come to a `FitState`, with the state.
+    ended : Signal
+        It is over, with a result or without.
+    """
+
+    started = Signal(object)
+    stepped = Signal(object)
+    ended = Signal()
+
+
+_FEEDS: WeakKeyDictionary[ViewerModel, Feed] = WeakKeyDictionary()
+
+
+def feed_of(viewer: ViewerModel) -> Feed:
+    """Return the one feed of a viewer."""
+    # Napari passes a proxy to panels.
+    viewer = getattr(viewer, "__wrapped__", viewer)
+    if viewer not in _FEEDS:
+        _FEEDS[viewer] = Feed()
+    return _FEEDS[viewer]
