@@ -12,12 +12,13 @@ from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from napari_emseg import files, script
 from napari_emseg.hand import pack
+from napari_emseg.progress import Progress
 from napari_emseg.replay import Result, State, begin, do
 from napari_emseg.steps import Step, told
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Generator, Iterable, Iterator
 
     from numpy.typing import ArrayLike, NDArray
 
@@ -134,12 +135,40 @@ class Recipe(BaseModel):
         TypeError, ValueError
             If a step cannot be done on this image; the message tells which and why.
         """
+        steps = self.iter_replay(image, rgb=rgb, channel_axis=channel_axis)
+        while True:
+            try:
+                next(steps)
+            except StopIteration as stop:
+                result: Result = stop.value
+                return result
+
+    def iter_replay(
+        self,
+        image: ArrayLike,
+        *,
+        rgb: bool | None = None,
+        channel_axis: int | None = None,
+    ) -> Generator[Progress, None, Result]:
+        """Do as `replay`, step by step; to cancel, stop iterating.
+
+        Yields
+        ------
+        Progress
+            Before each step.
+
+        Returns
+        -------
+        Result
+        """
         state = self._begin(image, rgb=rgb, channel_axis=channel_axis)
         for number, step in enumerate(self.steps, start=1):
+            yield Progress("replay", number - 1, len(self.steps))
             try:
                 do(step, state)
             except (TypeError, ValueError) as error:
-                raise type(error)(f"step {number} ({step.op}): {error}") from error
+                kind = TypeError if isinstance(error, TypeError) else ValueError
+                raise kind(f"step {number} ({step.op}): {error}") from error
         return state.result()
 
     def to_python(

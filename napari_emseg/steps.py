@@ -126,23 +126,29 @@ def told(error: ValidationError, what: str) -> str:
     what : str
         What was read.
     """
-    found = []
-    for one in error.errors():
-        place = ".".join(map(str, one["loc"])) or "it"
-        reason = one["msg"].removeprefix("Value error, ").removeprefix("Input ")
-        if one["type"] == "value_error":
-            found.append(
-                reason if place in ("op", "args", "it") else f"{place}: {reason}"
-            )
-        elif one["type"] == "missing":
-            found.append(f"{what} needs {place}, which is missing; add it")
-        elif one["type"] == "extra_forbidden":
-            found.append(f"{what} takes no {place}; leave it out, or check its name")
-        else:
-            found.append(
-                f"{what} has {place}={_short(one['input'])}, which {reason}; correct it"
-            )
-    return "; ".join(found)
+    return "; ".join(_one(found, what) for found in error.errors())
+
+
+def _one(found: Any, what: str) -> str:
+    """Say one thing that pydantic found."""
+    place, reason = list(found["loc"]), found["msg"].removeprefix("Input ")
+    head = ""
+    if place[:1] == ["steps"] and len(place) > 1:
+        head, what = f"step {place[1] + 1}: ", "it"
+        place = place[2:]
+    # Names of the members of a union are none of the reader's business.
+    name = ".".join(
+        str(part) for part in place if str(part).isalnum() or "_" in str(part)
+    )
+    if found["type"] == "value_error":
+        return f"{head}{reason.removeprefix('Value error, ')}"
+    if found["type"] == "missing":
+        return f"{head}{what} needs {name}, which is missing; add it"
+    if found["type"] == "extra_forbidden":
+        return f"{head}{what} takes no {name}; leave it out, or check its name"
+    value = _short(found["input"])
+    given = f"has {name}={value}" if name else f"is {value}"
+    return f"{head}{what} {given}, which {reason}; correct it"
 
 
 def _short(value: Any) -> str:

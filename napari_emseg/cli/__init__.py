@@ -5,6 +5,7 @@ Every option that decides a segmentation is read from `Params`.
 
 from __future__ import annotations
 
+import sys
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -14,10 +15,12 @@ from cyclopts import App, CycloptsError, Parameter
 
 from napari_emseg import files, samples, window
 from napari_emseg.cli.jobs import Job, check_job, plan_jobs, run_job
+from napari_emseg.cli.replays import run_replay
 from napari_emseg.cli.sweeps import find_places, read_settings, run_sweep
 from napari_emseg.cli.terminal import tell
 from napari_emseg.options import options_of_params, params_of_options
 from napari_emseg.params import Params
+from napari_emseg.recipe import Recipe
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -128,6 +131,30 @@ def sweep(
     chosen = read_settings(options)
     places = find_places(image, output, force=force)
     run_sweep(image, chosen, places, force=force)
+
+
+@app.command
+def replay(
+    recipe: Annotated[
+        Path, Parameter(help="A recipe (.json), or labels (.tif) that carry one.")
+    ],
+    images: Images,
+    /,
+    *,
+    output: Output,
+    force: Force = False,
+) -> int:
+    """Do what a recipe says again on other pictures, and write their labels."""
+    found = Recipe.load(recipe)
+    status = DONE
+    for source, job in zip(images, plan_jobs(images, output, None), strict=True):
+        try:
+            check_job(job, source, force=force)
+            sys.stdout.write(f"{run_replay(found, source, job, force=force)}\n")
+        except (OSError, TypeError, ValueError) as error:
+            tell(f"{source.name}: {error}")
+            status = WRONG_INPUT
+    return status
 
 
 @app.command(name="open")

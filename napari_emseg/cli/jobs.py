@@ -14,6 +14,7 @@ from rich.text import Text
 from napari_emseg import files
 from napari_emseg.cli.terminal import follow, tell
 from napari_emseg.engine.mixture import MixtureModel
+from napari_emseg.recipe import Recipe, segment_step
 from napari_emseg.segment import iter_segment
 
 if TYPE_CHECKING:
@@ -98,7 +99,8 @@ def run_job(
     seconds = time.perf_counter() - start
     for warning in caught:
         tell(f"{job.name}: {warning.message}")
-    about = {"params": params.model_dump()}
+    recipe = Recipe(steps=(segment_step(result),)).model_dump(mode="json")
+    about = {"params": params.model_dump(), "recipe": recipe}
     job = write_job(job, result.labels, result.class_colors, about, force=force)
     console = Console(soft_wrap=True, highlight=False)
     console.print(_summary(result, job, seconds, swatches=console.is_terminal))

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from napari.layers import Labels
 
-from napari_emseg.layers.record import append, remove
+from napari_emseg.layers.record import append, exchange, remove
+from napari_emseg.layers.results import KEY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -28,10 +29,19 @@ class Action:
         A layer for each of its undo steps, in order.
     notes : list of Note
         What it adds to recipes.
+    entry : dict or None
+        Of an action that was not told of: our entry in the metadata of its layer, as
+        it was on the other side of it. A new segmentation brings another one.
     """
 
     layers: list[Labels] = field(default_factory=list)
     notes: Sequence[Note] = ()
+    entry: dict[str, Any] | None = None
+
+    def turn(self) -> None:
+        """Change the recipe of its layer, if that began anew."""
+        if self.entry is not None:
+            self.entry = exchange(self.layers[0], self.entry)
 
 
 class Journal:
@@ -105,6 +115,7 @@ class Journal:
         for layer in reversed(action.layers):
             layer.undo()
         remove(action.notes)
+        action.turn()
         return self._moved(action, self._undone)
 
     def redo(self) -> list[Labels]:
@@ -113,6 +124,7 @@ class Journal:
         for layer in action.layers:
             layer.redo()
         append(action.notes)
+        action.turn()
         return self._moved(action, self._done)
 
     def close(self) -> None:
@@ -148,7 +160,7 @@ class Journal:
         self.revision += 1
         self._undone.clear()
         if self._group is None:
-            self._done.append(Action([layer]))
+            self._done.append(Action([layer], entry=layer.metadata.get(KEY)))
         else:
             self._group.layers.append(layer)
 

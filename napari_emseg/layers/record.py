@@ -176,6 +176,26 @@ def remove(notes: Iterable[Note]) -> None:
         _write(note.layer, steps)
 
 
+def exchange(layer: Labels, note: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Give a layer our entry of its metadata back, if it was segmented anew since.
+
+    Returns
+    -------
+    dict or None
+        The entry that it has now, or the given one if nothing was exchanged.
+    """
+    now = layer.metadata.get(KEY)
+    if now is None or note is None or _base(now) is _base(note):
+        return note
+    layer.metadata = layer.metadata | {KEY: note}
+    return now
+
+
+def _base(note: dict[str, Any]) -> Any:
+    """Return the step that a recipe begins with."""
+    return next(iter(note.get(RECIPE, {}).get("steps", ())), None)
+
+
 def mark_of(selection: NDArray[np.uint8]) -> int:
     """Return a number that tells selections apart; 0 if nothing is selected."""
     if not selection.any():
@@ -209,12 +229,13 @@ def _steps(deed: Deed, one: Followed) -> Iterator[Noted]:
     """Yield the steps that an action adds to the recipe of a layer."""
     step, group = deed.step, deed.step.row.group
     on_labels = "labels" in step.row.takes
+    nothing_selected = group == "picture" and deed.selection is None
     if group in ("edit", "labels"):
-        if deed.labels is not one.layer:
-            return
-    elif group != "picture" or deed.selection is not None:
-        if deed.selection is None or deed.selection is not one.selection:
-            return
+        concerned = deed.labels is one.layer
+    else:
+        concerned = nothing_selected or deed.selection is one.selection is not None
+    if not concerned:
+        return
     steps, at = _recorded(one.layer) or [], _place(deed.at, one.layer)
     foreign = step.row.looks or needs_image(step)
     if (

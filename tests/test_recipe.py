@@ -1,0 +1,489 @@
+"""Recipes without a viewer: JSON, replay, script and command agree; errors help."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import tifffile
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import napari_emseg as emseg
+from napari_emseg import files, hand, refits
+from napari_emseg.cli import main
+from napari_emseg.hand import pack
+from napari_emseg.operations import OPERATIONS
+from napari_emseg.recipe import segment_step
+
+Step, Recipe = emseg.Step, emseg.Recipe
+SHAPE = (24, 32)
+
+
+def scene(depth=0):
+    """Return blobs of three colors with noise, or a stack of them."""
+    rng = np.random.default_rng(5)
+    y, x = np.indices(SHAPE)
+    blobs = (np.hypot(y - 8, x - 8) < 6).astype(int) + 2 * (
+        np.hypot(y - 14, x - 22) < 7
+    )
+    colors = np.array([[30, 40, 50], [200, 80, 40], [90, 200, 220]])
+    picture = np.repeat(colors[blobs][np.newaxis], max(depth, 1), axis=0)
+    noisy = (picture + rng.normal(0, 9, picture.shape)).clip(0, 255).astype(np.uint8)
+    return noisy if depth else noisy[0]
+
+
+IMAGE, STACK = scene(), scene(3)
+START = Step.of(
+    "segment", params={"n_classes": 3, "smoothing": 0, "method": "kmeans"}, rgb=True
+)
+STROKES = np.zeros(SHAPE, np.uint8)
+STROKES[2, 2:30], STROKES[8, 6:11] = 1, 2
+CORNER = st.tuples(st.integers(0, SHAPE[0] - 1), st.integers(0, SHAPE[1] - 1))
+PIXELS = st.floats(0, 4).map(lambda value: round(value, 1))
+WAYS = {
+    "mode": st.sampled_from(["new", "add", "subtract", "intersect", "xor"]),
+    "feather": st.sampled_from([0.0, 1.3]),
+}
+LOCKED = {"locked": st.sampled_from([(), (2,)])}
+INSIDE = LOCKED | {"inside": st.booleans()}
+# What arguments an operation is tried with; the table must be complete.
+TRIED = {
+    "segment": {"params": st.sampled_from([{"n_classes": 2, "smoothing": 0}])},
+    "blank": {"shape": st.just(SHAPE), "dtype": st.just("uint8")},
+    "wand": WAYS
+    | {
+        "point": CORNER,
+        "tolerance": st.sampled_from([None, 5.0, 30.0]),
+        "contiguous": st.booleans(),
+        "sample_size": st.sampled_from([1, 3]),
+        "soft": st.booleans(),
+    },
+    "color_range": WAYS | {"points": st.lists(CORNER, min_size=1, max_size=2)},
+    "similar": WAYS | {"soft": st.booleans()},
+    "grow_similar": WAYS,
+    "by_class": WAYS | {"k": st.just(1), "threshold": st.sampled_from([0.5, None])},
+    "by_label": WAYS | {"point": CORNER, "contiguous": st.booleans()},
+    "region_at": WAYS | {"point": CORNER},
+    "rectangle": WAYS | {"corner": CORNER, "opposite": CORNER},
+    "ellipse": WAYS | {"corner": CORNER, "opposite": CORNER, "soft": st.booleans()},
+    "polygon": WAYS | {"points": st.lists(CORNER, min_size=3, max_size=5)},
+    "lasso": WAYS | {"path": st.lists(CORNER, min_size=3, max_size=5)},
+    "scissors": WAYS | {"points": st.just([(2, 2), (2, 28), (20, 14)])},
+    "box": WAYS | {"box": st.just((1.0, 1.0, 16.0, 16.0))},
+    "scribbles": WAYS | {"strokes": st.just(pack(STROKES))},
+    "selection": WAYS | {"values": st.just(pack(STROKES * 100))},
+    "all": WAYS,
+    "none": {},
+    "save": {"name": st.just("one")},
+    "load": WAYS | {"name": st.just("one")},
+    "grow": {"pixels": PIXELS},
+    "shrink": {"pixels": PIXELS},
+    "smooth": {"radius": PIXELS},
+    "border": {"width": st.sampled_from([1.0, 3.0])},
+    "feather": {"radius": PIXELS},
+    "fill_holes": {"max_size": st.sampled_from([None, 9])},
+    "invert": {},
+    "harden": {"threshold": st.sampled_from([0.2, 0.5])},
+    "remove_small": {"min_size": st.just(9)},
+    "largest": {},
+    "fill": LOCKED | {"label": st.sampled_from([0, 1, 7])},
+    "new_class": LOCKED,
+    "merge": INSIDE | {"members": st.sampled_from([(1, 3), (3, 1, 4)])},
+    "split": {
+        "label": st.just(1),
+        "method": st.sampled_from(["components", "classes", "watershed"]),
+    },
+    "absorb_small": INSIDE | {"min_size": st.just(9)},
+    "smooth_boundaries": INSIDE | {"radius": st.just(1.5)},
+    "renumber": {"numbers": st.sampled_from([None, {1: 9, 9: 1}])},
+    "swap": INSIDE | {"a": st.just(1), "b": st.just(3)},
+    "draw": INSIDE | {"strokes": st.just(pack(STROKES))},
+    "refit": LOCKED
+    | {
+        "seed_labels": st.just(pack(STROKES)),
+        "erased": st.sampled_from([None, pack(STROKES == 1)]),
+        "params": st.just({"n_classes": 3, "smoothing": 0, "method": "kmeans"}),
+    },
+    "patch": {"where": st.just(pack(STROKES > 0)), "values": st.just(pack(STROKES))},
+    "hue_saturation": {"hue": st.just(30.0)},
+    "desaturate": {"amount": st.just(0.5)},
+    "replace_color": {"color": st.just((200, 80, 40)), "by": st.just((0, 0, 255))},
+    "brightness_contrast": {"brightness": st.just(0.2)},
+    "levels": {"gamma": st.just(1.5)},
+    "curves": {"points": st.just([(0, 0), (100, 180), (255, 255)])},
+    "fill_color": {"color": st.just((1, 2, 3))},
+    "blur": {"radius": st.just(1.5)},
+    "sharpen": {"amount": st.just(0.5)},
+    "inpaint": {"method": st.sampled_from(["telea", "navier-stokes"])},
+    "cut_out": {"radius": st.just(3)},
+}
+
+
+EVERYTHING = st.none()
+
+
+@st.composite
+def steps(draw, at=EVERYTHING, names=tuple(TRIED)):
+    name = draw(st.sampled_from(names))
+    place = None if name in ("segment", "blank") else draw(at)
+    return Step.of(name, at=place, **draw(st.fixed_dictionaries(TRIED[name])))
+
+
+def possible(image, wanted):
+    """Leave out the steps that cannot be done after those before them."""
+    kept = [START]
+    for step in wanted:
+        try:
+            Recipe(steps=(*kept, step)).replay(image)
+        except (TypeError, ValueError):
+            continue
+        kept.append(step)
+    return Recipe(steps=tuple(kept))
+
+
+def check(recipe, image, folder):
+    """Check that JSON and script give what the recipe gives; return that."""
+    result = recipe.replay(image)
+    again = Recipe.model_validate_json(recipe.model_dump_json())
+    assert again == recipe
+    np.testing.assert_array_equal(again.replay(image), result.labels)
+    source, target = folder / "image.tif", folder / "labels.tif"
+    tifffile.imwrite(source, image, photometric="rgb")
+    target.unlink(missing_ok=True)
+    names: dict = {}
+    exec(recipe.to_python(source, target), names)
+    labels, selection = names["labels"], names.get("selection")
+    assert labels.dtype == result.labels.dtype
+    np.testing.assert_array_equal(labels, result.labels)
+    np.testing.assert_array_equal(files.read_labels(target), result.labels)
+    if result.selection is not None and result.selection.shape == SHAPE:
+        assert selection.dtype == result.selection.dtype
+        np.testing.assert_array_equal(selection, result.selection)
+    if result.picture is not None:
+        np.testing.assert_array_equal(names["picture"], result.picture)
+    return result
+
+
+def test_every_operation_is_tried():
+    assert set(TRIED) == set(OPERATIONS)
+
+
+@pytest.mark.parametrize("name", [*TRIED])
+@given(data=st.data())
+@settings(max_examples=3, deadline=None)
+def test_each_operation(name, data, tmp_path_factory):
+    before = [
+        Step.of("ellipse", corner=(3, 4), opposite=(20, 25), feather=1),
+        Step.of("save", name="one"),
+    ]
+    step = data.draw(steps(names=(name,)))
+    check(Recipe(steps=(START, *before, step)), IMAGE, tmp_path_factory.mktemp("one"))
+
+
+@given(wanted=st.lists(steps(), max_size=12))
+@settings(max_examples=25, deadline=None)
+def test_random_sequences(wanted, tmp_path_factory):
+    recipe = possible(IMAGE, wanted)
+    check(recipe, IMAGE, tmp_path_factory.mktemp("random"))
+
+
+PLANES = st.sampled_from([(1, None, None), (2, None, None), (None, 7, None), None])
+
+
+@given(wanted=st.lists(steps(at=PLANES), max_size=8))
+@settings(max_examples=15, deadline=None)
+def test_random_sequences_in_a_stack(wanted, tmp_path_factory):
+    recipe = possible(STACK, wanted)
+    check(recipe, STACK, tmp_path_factory.mktemp("stack"))
+
+
+def test_labels_of_one_slice(tmp_path):
+    at = (2, None, None)
+    recipe = Recipe(
+        steps=(
+            Step.of("segment", at=at, params={"n_classes": 2}, rgb=True),
+            Step.of("wand", at=at, point=(8, 8)),
+            Step.of("fill", at=at, label=5),
+        )
+    )
+    result = check(recipe, STACK, tmp_path)
+    assert result.labels.shape == (1, *SHAPE)
+    assert result.labels[0, 8, 8] == 5
+    assert result.selection.shape == (1, *SHAPE)
+    elsewhere = Recipe(steps=(*recipe.steps, Step.of("invert", at=(0, None, None))))
+    with pytest.raises(ValueError, match=r"step 4 \(invert\).*segment the whole stack"):
+        elsewhere.replay(STACK)
+
+
+def test_result_is_its_labels():
+    result = Recipe(steps=(START, Step.of("wand", point=(0, 0)))).replay(IMAGE)
+    expected = emseg.segment(IMAGE, n_classes=3, smoothing=0, method="kmeans").labels
+    np.testing.assert_array_equal(np.asarray(result), expected)
+    assert np.array(result, np.int64).dtype == np.int64
+    assert result.selection[0, 0]
+    assert result.picture is None
+    with pytest.raises(ValueError, match="read-only"):
+        result.labels[0, 0] = 1
+    changed = np.array(result, copy=True)
+    changed[0, 0] += 1
+    np.testing.assert_array_equal(result.labels, expected)
+
+
+def test_seeds_mask_and_channels(tmp_path):
+    """A segmentation of channels, with mask and seeds, is one step."""
+    image = np.moveaxis(IMAGE, -1, 0).astype(np.uint16)
+    mask = np.ones(SHAPE, bool)
+    mask[:, 20:] = False
+    seg = emseg.segment(
+        image, n_classes=3, channel_axis=0, mask=mask, seed_labels=STROKES
+    )
+    recipe = Recipe(steps=(segment_step(seg), Step.of("wand", point=(8, 8))))
+    result = recipe.replay(image)
+    np.testing.assert_array_equal(result, seg.labels)
+    source, target = tmp_path / "channels.tif", tmp_path / "labels.tif"
+    tifffile.imwrite(source, image, photometric="minisblack")
+    exec(
+        recipe.to_python(source, target),
+        names := {},
+    )
+    np.testing.assert_array_equal(names["labels"], seg.labels)
+
+
+class TestFiles:
+    def test_save_and_load(self, tmp_path):
+        recipe = Recipe(steps=(START, Step.of("wand", point=(1, 2), tolerance=0.1)))
+        path = tmp_path / "r.json"
+        recipe.save(path)
+        assert Recipe.load(path) == recipe
+        with pytest.raises(FileExistsError, match="exists already"):
+            Recipe().save(path)
+        assert Recipe.load(path) == recipe
+        Recipe().save(path, force=True)
+        assert Recipe.load(path) == Recipe()
+        with pytest.raises(ValueError, match=r"\.json"):
+            recipe.save(tmp_path / "r.txt")
+        with pytest.raises(FileNotFoundError, match="check the name"):
+            Recipe.load(tmp_path / "none.json")
+        with pytest.raises(IsADirectoryError):
+            Recipe.load(tmp_path)
+
+    def test_labels_carry_their_recipe(self, tmp_path, capsys):
+        """What segment writes, replay reads; and so on with what replay writes."""
+        source, first = tmp_path / "image.tif", tmp_path / "first.tif"
+        tifffile.imwrite(source, IMAGE, photometric="rgb")
+        assert main(["segment", str(source), "-o", str(first), "-n", "3"]) == 0
+        recipe = Recipe.load(first)
+        np.testing.assert_array_equal(recipe.replay(IMAGE), files.read_labels(first))
+        more = Recipe(steps=(*recipe.steps, Step.of("merge", members=(1, 2))))
+        more.save(tmp_path / "r.json")
+        second = tmp_path / "second.tif"
+        command = ["replay", str(tmp_path / "r.json"), str(source), "-o", str(second)]
+        assert main(command) == 0
+        assert "2 steps" in capsys.readouterr().out
+        np.testing.assert_array_equal(files.read_labels(second), more.replay(IMAGE))
+        assert Recipe.load(second) == more
+        assert main(command) == 2
+        assert "exists already" in capsys.readouterr().err
+        third = tmp_path / "third.tif"
+        assert main(["replay", str(second), str(source), "-o", str(third)]) == 0
+        assert third.read_bytes() == second.read_bytes()
+
+    def test_labels_without_recipe(self, tmp_path):
+        path = tmp_path / "labels.tif"
+        files.write_labels(path, STROKES)
+        with pytest.raises(ValueError, match="holds no recipe"):
+            Recipe.load(path)
+
+    def test_replay_on_many_images(self, tmp_path, capsys):
+        """One image that does not fit does not stop the others."""
+        recipe = Recipe(steps=(START, Step.of("patch", **draw_patch())))
+        recipe.save(tmp_path / "r.json")
+        for name, image in (("a", IMAGE), ("b", IMAGE[:-1]), ("c", IMAGE)):
+            tifffile.imwrite(tmp_path / f"{name}.tif", image, photometric="rgb")
+        images = [str(tmp_path / f"{name}.tif") for name in "abc"]
+        out = tmp_path / "out"
+        command = ["replay", str(tmp_path / "r.json"), *images, "-o", str(out)]
+        assert main(command) == 2
+        assert sorted(path.name for path in out.iterdir()) == [
+            "a_labels.tif",
+            "c_labels.tif",
+        ]
+        told = capsys.readouterr().err
+        assert "b.tif: step 2 (patch)" in told
+        assert "(23, 32)" in told
+        assert "take the image that it was made on" in told
+
+
+def draw_patch():
+    return {"where": pack(STROKES > 0), "values": pack(STROKES)}
+
+
+WAND = {"op": "wand", "args": {"point": [1, 2]}}
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        ({"version": 2}, ["version 2", "version 1", "update"]),
+        ({"version": "x"}, ["'x'", "integer"]),
+        ([], ["[]"]),
+        ({"stepps": []}, ["stepps"]),
+        ({"steps": [{"op": "wnd"}]}, ["step 1", "'wnd'", "'wand'"]),
+        ({"steps": [{"args": {}}]}, ["step 1", "op", "missing"]),
+        ({"steps": [WAND, {"op": "wand"}]}, ["step 2", "point", "missing"]),
+        ({"steps": [{"op": "wand", "args": [1]}]}, ["step 1", "[1]", "names"]),
+        (
+            {"steps": [{"op": "wand", "args": {"point": [1, 2], "tolerance": -3}}]},
+            ["tolerance=-3", "greater", "correct"],
+        ),
+        (
+            {"steps": [{"op": "wand", "args": {"point": ["1", True]}}]},
+            ["'1'", "True", "number"],
+        ),
+        ({"steps": [{"op": "grow", "args": {"pixels": 1, "by": 2}}]}, ["no by"]),
+        ({"steps": [WAND | {"at": [-1, None, None]}]}, ["-1"]),
+        (
+            {"steps": [{"op": "segment", "args": {"params": {"n_classes": 99}}}]},
+            ["99", "64"],
+        ),
+        (
+            {"steps": [{"op": "selection", "args": {"values": {"shape": [2]}}}]},
+            ["values.data", "missing"],
+        ),
+    ],
+)
+def test_wrong_recipes(data, words, tmp_path):
+    path = tmp_path / "wrong.json"
+    path.write_text(json.dumps(data))
+    with pytest.raises(ValueError, match=r"wrong\.json") as caught:
+        Recipe.load(path)
+    for word in words:
+        assert word in str(caught.value)
+    assert "\n" not in str(caught.value)
+    with pytest.raises(ValueError):  # noqa: PT011 - pydantic's own words around ours
+        Recipe.model_validate_json(json.dumps(data))
+
+
+def test_no_json(tmp_path):
+    path = tmp_path / "wrong.json"
+    for text in (b"{", b"\xff\xfe", b"NaN", b""):
+        path.write_bytes(text)
+        with pytest.raises(ValueError, match=r"wrong\.json"):
+            Recipe.load(path)
+
+
+@pytest.mark.parametrize(
+    ("step", "words"),
+    [
+        (Step.of("wand", point=(99, 0)), "99"),
+        (Step.of("wand", point=(1, 2, 3)), "point"),
+        (Step.of("grow", pixels=2), "nothing is selected here; put a step"),
+        (Step.of("load", name="sky"), "'sky'.*'save'"),
+        (Step.of("fill", label=3), "nothing is selected"),
+        (Step.of("wand", point=(0, 0), at=(0, None, None)), "no plane of an image"),
+        (Step.of("selection", values=pack(STROKES[1:])), r"\(23, 32\)"),
+        (Step.of("patch", where=pack(STROKES[1:] > 0), values=pack(STROKES[1:])), "23"),
+    ],
+)
+def test_steps_that_do_not_fit(step, words):
+    extra = (Step.of("wand", point=(0, 0)),) if step.op == "selection" else ()
+    if extra:
+        step = step.changed(mode="add")
+    with pytest.raises(
+        ValueError, match=rf"step {2 + len(extra)} \({step.op}\).*{words}"
+    ):
+        Recipe(steps=(START, *extra, step)).replay(IMAGE)
+
+
+def test_no_labels():
+    with pytest.raises(ValueError, match="begins with"):
+        Recipe().replay(IMAGE)
+    with pytest.raises(ValueError, match="'segment' or 'blank'"):
+        Recipe().to_python("a.png", "b.tif")
+    with pytest.raises(ValueError, match="take the image"):
+        Recipe(steps=(Step.of("blank", shape=(3, 3), dtype="uint8"),)).replay(IMAGE)
+
+
+class TestEndingIn:
+    """Whatever labels are wanted, the recipe gives them."""
+
+    @given(data=st.data())
+    @settings(max_examples=20, deadline=None)
+    def test_any_labels(self, data):
+        recipe = Recipe(steps=(START, Step.of("wand", point=(0, 0))))
+        kind = data.draw(st.sampled_from([np.uint8, np.int64, np.uint16]))
+        wanted = np.array(recipe.replay(IMAGE), kind)
+        for y, x in data.draw(st.lists(CORNER, max_size=5)):
+            wanted[y, x] = data.draw(st.integers(0, 200))
+        made = recipe.ending_in(wanted, IMAGE)
+        found = made.replay(IMAGE).labels
+        assert found.dtype == wanted.dtype
+        np.testing.assert_array_equal(found, wanted)
+        assert [step.op for step in made.steps[:2]] == ["segment", "wand"]
+
+    def test_nothing_to_add(self):
+        recipe = Recipe(steps=(START,))
+        assert recipe.ending_in(recipe.replay(IMAGE), IMAGE) == recipe
+
+    def test_steps_that_cannot_be_done(self):
+        recipe = Recipe(steps=(START, Step.of("grow", pixels=1)))
+        wanted = np.array(Recipe(steps=(START,)).replay(IMAGE))
+        made = recipe.ending_in(wanted, IMAGE)
+        assert made.steps == (START,)
+
+
+class TestPacked:
+    @given(data=st.data())
+    @settings(max_examples=60, deadline=None)
+    def test_round_trip(self, data):
+        kind = data.draw(st.sampled_from(["bool", "uint8", ">u2", "int64", "int8"]))
+        shape = data.draw(st.lists(st.integers(0, 6), min_size=1, max_size=3))
+        rng = np.random.default_rng(data.draw(st.integers(0, 99)))
+        values = (rng.integers(-3, 4, shape) * rng.integers(0, 2, shape)).astype(kind)
+        packed = pack(values)
+        found = hand.Packed.model_validate_json(packed.model_dump_json()).array()
+        assert found.dtype == values.dtype.newbyteorder("=")
+        np.testing.assert_array_equal(found, values)
+
+    def test_refused(self):
+        good = pack(STROKES).model_dump()
+        for change, words in [
+            ({"data": "!"}, "cannot be read"),
+            ({"data": good["data"][:-8]}, "damaged|fewer|cannot be read"),
+            ({"box": ((0, 24), (0, 32))}, "fewer"),
+            ({"box": ((8, 9), (6, 7))}, "more"),
+            ({"box": ((0, 99), (0, 1))}, "does not lie"),
+            ({"dtype": "object"}, "dtype"),
+            ({"shape": (-1, 4)}, "shape"),
+        ]:
+            with pytest.raises(ValueError, match=words):
+                hand.unpack(**good | change)
+        with pytest.raises(TypeError, match="float"):
+            pack(np.ones((2, 2)))
+
+
+class TestRefit:
+    def test_seeds_locked_and_erased_stay(self):
+        old = np.array(Recipe(steps=(START,)).replay(IMAGE))
+        erased = np.zeros(SHAPE, bool)
+        erased[20:, 28:] = True
+        seeds = np.zeros(SHAPE, np.uint8)
+        seeds[0, :10] = 2
+        new = refits.refit(
+            IMAGE, old, seeds, erased=erased, locked=[3], n_classes=3, smoothing=0
+        )
+        assert (new[0, :10] == 2).all()
+        assert not new[erased].any()
+        np.testing.assert_array_equal((new == 3) | erased, (old == 3) | erased)
+
+    def test_without_seeds(self):
+        old = np.array(Recipe(steps=(START,)).replay(IMAGE))
+        with pytest.raises(ValueError, match="edit some pixels"):
+            refits.refit(IMAGE, old, np.zeros_like(old), n_classes=3)
+
+
+def test_patch_of_another_type():
+    with pytest.raises(ValueError, match="larger type"):
+        hand.patch([[300, 1]], [[False, True]], np.array([[0, 5]], np.uint8))
