@@ -17,10 +17,13 @@ from pathlib import Path
 import napari
 from qtpy.QtTest import QTest
 
+from napari_emseg import hierarchy, select
 from napari_emseg.samples import coffee
 
 OUTPUT = Path(__file__).parents[2] / "sample_data" / "panel.png"
 SIZE = (1280, 800)
+# What the tool selects: a pixel, and how coarse a region.
+CUP, LEVEL = (130, 300), 0.6
 
 
 def photograph(
@@ -41,8 +44,17 @@ def photograph(
         QTest.qWait(20)
     if edit:
         viewer.window.remove_dock_widget(dock)
-        viewer.window.add_plugin_dock_widget("napari-emseg", "Select and edit")
+        _, panel = viewer.window.add_plugin_dock_widget(
+            "napari-emseg", "Select and edit"
+        )
         QTest.qWait(3000)
+        panel.toolbox.take("region")
+        tree = hierarchy(coffee()[0][0])
+        panel.session.choose(
+            panel.session.plane(), lambda: select.region_at(tree, CUP, LEVEL)
+        )
+        while not panel.background.idle:
+            QTest.qWait(20)
     viewer.reset_view()
     QTest.qWait(1000)
     viewer.window.screenshot(str(path), flash=False, canvas_only=False)
