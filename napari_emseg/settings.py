@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
 # Settings that one comparison has room for, on a sheet and in the memory.
 MOST = 24
+# What is compared by the command and in the panel; the last varies fastest, and has a
+# column of the sheet for each of its values.
+COMPARED = ("color", "method", "init", "n_classes")
 
 
 def settings(base: Params | None = None, **values: Iterable[Any]) -> tuple[Params, ...]:

@@ -21,6 +21,7 @@ from napari_emseg.cli.terminal import tell
 from napari_emseg.options import options_of_params, params_of_options
 from napari_emseg.params import Params
 from napari_emseg.recipe import Recipe
+from napari_emseg.settings import COMPARED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -118,7 +119,7 @@ def segment(
 
 
 @app.command
-@partial(options_of_params, several=("n_classes", "color", "method", "init"))
+@partial(options_of_params, several=COMPARED)
 def sweep(
     image: Annotated[Path, Parameter(help="A PNG, JPEG or TIFF file.")],
     /,

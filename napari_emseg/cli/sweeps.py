@@ -12,7 +12,8 @@ from napari_emseg import files
 from napari_emseg.cli.terminal import follow, tell
 from napari_emseg.options import params_of_options
 from napari_emseg.progress import Progress
-from napari_emseg.sweep import as_csv, best, iter_sweep, settings
+from napari_emseg.settings import COMPARED, settings
+from napari_emseg.sweep import as_csv, best, iter_sweep
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
@@ -44,10 +45,8 @@ def read_settings(options: Mapping[str, Any]) -> tuple[Params, ...]:
     for name, values in lists.items():
         for value in values:
             params_of_options({name: value}, command="sweep")
-    # The number of classes varies fastest: a column of the sheet for each.
-    order = sorted(lists, key=lambda name: name == "n_classes")
     base = params_of_options(single, command="sweep")
-    return settings(base, **{name: lists[name] for name in order})
+    return settings(base, **{name: lists.get(name, []) for name in COMPARED})
 
 
 def find_places(image: Path, output: Path, *, force: bool) -> Places:
