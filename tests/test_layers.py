@@ -67,12 +67,14 @@ def test_labels_painted_by_hand_are_seen(layer):
     assert all(color[3] == 1 for color in colors)
 
 
-def test_pointer_shows_the_class(layer, seg):
+def test_pointer_shows_the_class(layer, stripes, seg):
     pixels = np.count_nonzero(seg.labels == 1)
     text = layer.get_status((5, 5), world=True)["value"]
     assert text.startswith("1; name: class 1")
     assert f"pixels: {pixels}" in text
-    assert "mean color: 19.9 30.3 59.8" in text
+    mean = stripes[seg.labels == 1].mean(axis=0)
+    for name, value in zip("RGB", mean, strict=True):
+        assert f"mean {name}: {value:.3g}" in text
 
 
 def test_features_have_one_row_for_each_label(layer, stripes, seg):
@@ -80,8 +82,10 @@ def test_features_have_one_row_for_each_label(layer, stripes, seg):
     assert list(features["index"]) == [0, 1, 2, 3]
     assert features["pixels"].sum() == seg.labels.size
     assert features["fraction"].sum() == pytest.approx(1)
-    mean = [float(word) for word in features["mean color"][2].split()]
-    np.testing.assert_allclose(mean, stripes[seg.labels == 2].mean(axis=0), atol=0.51)
+    own = stripes[seg.labels == 2]
+    for kind, values in (("mean", own.mean(axis=0)), ("std", own.std(axis=0))):
+        shown = [features[f"{kind} {name}"][2] for name in "RGB"]
+        np.testing.assert_allclose(shown, values, rtol=1e-3)
 
 
 def test_pixels_without_a_class_are_counted(viewer, stripes):

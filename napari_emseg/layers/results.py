@@ -13,6 +13,7 @@ from napari.utils.transforms import Affine
 
 from napari_emseg.layers.renewal import renew
 from napari_emseg.layers.runs import Run, note_run
+from napari_emseg.layers.table import features_of, pixel_size
 from napari_emseg.recipe import Recipe, segment_step
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_emseg.segment import Segmentation
+    from napari_emseg.table import Table
 
 # Which part of an image: for each axis the index of a slice, None for all of it.
 At: TypeAlias = tuple[int | None, ...]
@@ -42,14 +44,12 @@ class Look:
     ----------
     colormap : napari.utils.colormaps.DirectLabelColormap
         The classes' mean colors for labels 1..K, other colors for labels beyond.
-    features : dict of list
-        Columns with a row for each label 0..K: ``index`` (the label), ``name``,
-        ``pixels``, ``fraction`` (of all pixels with a class) and ``mean color`` (in
-        the units of the image, channels separated by spaces).
+    table : dict of str to ndarray
+        The table of the classes, of which `add_to` makes the layer's features.
     """
 
     colormap: DirectLabelColormap
-    features: dict[str, list[Any]]
+    table: Table
 
 
 def prepare(seg: Segmentation) -> Look:
@@ -68,7 +68,7 @@ def prepare(seg: Segmentation) -> Look:
     colormap = class_colormap(seg.class_colors)
     # Fills the map's cache here rather than in the viewer's thread.
     colormap.map(np.zeros(1, seg.labels.dtype))
-    return Look(colormap, _features(seg))
+    return Look(colormap, seg.table())
 
 
 def warm_up() -> None:
@@ -146,7 +146,8 @@ def add_to(
     at = _part(viewer, seg.labels, image_layer, at)
     labels, place = _place(seg.labels, image_layer, at)
     look = look or prepare(seg)
-    attributes = place | {"colormap": look.colormap, "features": look.features}
+    features = _features(look, seg, labels.shape, place)
+    attributes = place | {"colormap": look.colormap, "features": features}
     note = {
         "version": version("napari-emseg"),
         "params": seg.params.model_dump(),
@@ -326,20 +327,11 @@ def class_colormap(class_colors: NDArray[np.floating]) -> DirectLabelColormap:
     return DirectLabelColormap(color_dict=colors)
 
 
-def _features(seg: Segmentation) -> dict[str, list[Any]]:
+def _features(
+    look: Look, seg: Segmentation, shape: tuple[int, ...], place: dict[str, Any]
+) -> dict[str, list[Any]]:
     """Return what napari shows about each label under the pointer."""
-    table = seg.table()
-    pixels = [int(count) for count in table["pixels"]]
-    return {
-        "index": [0, *map(int, table["label"])],
-        "name": ["no class", *(f"class {label}" for label in table["label"])],
-        "pixels": [seg.labels.size - sum(pixels), *pixels],
-        # napari leaves out what is not a number.
-        "fraction": [np.nan, *map(float, table["fraction"])],
-        "mean color": ["", *(_number_text(row) for row in table["mean"])],
-    }
-
-
-def _number_text(values: NDArray[np.floating]) -> str:
-    """Write a color as numbers, three digits each; nothing if there is none."""
-    return " ".join(f"{value:.3g}" for value in values if np.isfinite(value))
+    scale = place.get("scale", (1.0,) * len(shape))
+    size, heading = pixel_size(scale, place.get("units"), shape)
+    rgb = seg.source.picture.rgb
+    return features_of(look.table, seg.labels.size, rgb=rgb, size=size, heading=heading)

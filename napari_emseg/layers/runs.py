@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from napari_emseg.engine.state import FitState
     from napari_emseg.params import Params
+    from napari_emseg.posteriors import Posteriors
     from napari_emseg.segment import Segmentation
     from napari_emseg.source import Source
 
@@ -35,17 +36,21 @@ class Run:
         How.
     colors : (K, 3) ndarray of float64
         Of the classes, in [0, 1].
+    posteriors : Posteriors
+        What the probabilities of the classes come from.
     """
 
     states: tuple[FitState, ...]
     source: Source
     params: Params
     colors: NDArray[np.float64]
+    posteriors: Posteriors
 
     @classmethod
     def of(cls, seg: Segmentation) -> Run:
         """Take what is remembered from a result."""
-        return cls(seg.states, seg.source, seg.params, seg.class_colors)
+        posteriors = seg.posteriors.slim()
+        return cls(seg.states, seg.source, seg.params, seg.class_colors, posteriors)
 
 
 def note_run(layer: Labels, run: Run) -> None:

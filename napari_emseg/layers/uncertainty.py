@@ -1,0 +1,183 @@
+"""How sure a result is, as layers: uncertainty, probabilities, and the way to them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary, ref
+
+from napari.layers import Image
+from napari.utils.colormaps import Colormap
+
+from napari_emseg.layers.classes import class_name
+from napari_emseg.layers.record import RECIPE, image_of
+from napari_emseg.layers.results import KEY, image_data, placement
+from napari_emseg.layers.runs import run_of
+from napari_emseg.layers.selection import add_quietly
+from napari_emseg.recipe import Recipe
+from napari_emseg.segment import iter_segment
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    import numpy as np
+    from napari.components import ViewerModel
+    from napari.layers import Labels
+    from numpy.typing import NDArray
+
+    from napari_emseg.posteriors import Posteriors
+
+    Steps = Generator[Any, None, Posteriors]
+
+# Black where all is certain, so that it vanishes when it is added to the picture.
+DOUBT = Colormap(
+    [[0, 0, 0], [0.45, 0.0, 0.35], [0.95, 0.25, 0.1], [1.0, 0.8, 0.1], [1, 1, 0.85]],
+    name="uncertainty",
+)
+# Key of our entry in the metadata of these layers.
+MARK = "emseg uncertainty"
+_SHOWN: WeakKeyDictionary[Labels, ref[Image]] = WeakKeyDictionary()
+
+
+def iter_posteriors(viewer: ViewerModel, layer: Labels) -> Steps:
+    """Return the probabilities of a result's classes, which are not yet worked out.
+
+    They are kept with the layer. Of one that was copied or read from a file, the fit is
+    done again from the parameters, which gives the same one.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer or napari.components.ViewerModel
+        Where the layer is, and the image that it was made from.
+    layer : napari.layers.Labels
+        A result; edits do not matter.
+
+    Yields
+    ------
+    Progress
+        Of the fit; any thread may take the steps.
+
+    Returns
+    -------
+    Posteriors
+
+    Raises
+    ------
+    ValueError
+        If the layer is no result of this plugin, or its image is gone.
+    """
+    run = run_of(layer)
+    if run is not None:
+        return _given(run.posteriors)
+    note = layer.metadata.get(KEY, {})
+    steps = Recipe.model_validate(note[RECIPE]).steps if RECIPE in note else ()
+    first: Any = next((step.args for step in steps if step.op == "segment"), None)
+    if first is None:
+        raise ValueError(
+            f"{layer.name!r} was not made by this plugin, so there are no "
+            "probabilities behind it; segment an image, and take what comes of it"
+        )
+    image = image_of(viewer, layer)
+    if image is None:
+        raise ValueError(
+            f"the image {note.get('image')!r} that {layer.name!r} was made from is not "
+            "in the viewer; open it, and give it this name"
+        )
+    at = note.get("at")
+    source = image_data(image, None if at is None else tuple(at))
+    return _fitted(source, first)
+
+
+def add_uncertainty(
+    viewer: ViewerModel, layer: Labels, values: NDArray[np.float32]
+) -> Image:
+    """Show uncertainty as an image layer that lies on a result.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer or napari.components.ViewerModel
+    layer : napari.layers.Labels
+        The result.
+    values : (…) ndarray of float32
+        Entropy in [0, 1]. A layer that shows the uncertainty already gets it.
+
+    Returns
+    -------
+    napari.layers.Image
+        Added to what is below; certain pixels leave it as it is.
+    """
+    values = values.reshape(_shape(layer))
+    shown = uncertainty_layer(viewer, layer)
+    if shown is not None:
+        shown.data = values
+        shown.visible = True
+        return shown
+    image = _add(viewer, layer, f"{layer.name} uncertainty", values, DOUBT)
+    image.blending = "additive"
+    # Most pixels are nearly certain: their square roots tell more.
+    image.gamma = 0.5
+    _SHOWN[layer] = ref(image)
+    return image
+
+
+def uncertainty_layer(viewer: ViewerModel, layer: Labels) -> Image | None:
+    """Return the layer that shows a result's uncertainty; None if there is none."""
+    found = _SHOWN.get(layer, lambda: None)()
+    return found if found is not None and found in viewer.layers else None
+
+
+def add_probability(
+    viewer: ViewerModel, layer: Labels, label: int, values: NDArray[np.float32]
+) -> Image:
+    """Show the probability of a class as an image layer that lies on a result.
+
+    Parameters
+    ----------
+    viewer, layer
+        As for `add_uncertainty`.
+    label : int
+        The class.
+    values : (…) ndarray of float32
+        Its probability in [0, 1].
+    """
+    name = f"{layer.name}: {class_name(layer, label)}"
+    return _add(viewer, layer, name, values.reshape(_shape(layer)), "viridis")
+
+
+def _add(
+    viewer: ViewerModel, layer: Labels, name: str, values: NDArray[Any], colormap: Any
+) -> Image:
+    image = Image(
+        values,
+        name=name,
+        colormap=colormap,
+        contrast_limits=(0, 1),
+        metadata={MARK: layer.name},
+        **placement(layer, (None,) * values.ndim),
+    )
+    image.contrast_limits_range = (0, 1)
+    add_quietly(viewer, image)
+    return image
+
+
+def _shape(layer: Labels) -> tuple[int, ...]:
+    shape: tuple[int, ...] = layer.data.shape
+    return shape
+
+
+def _given(kept: Posteriors) -> Steps:
+    """Return what is there, as a generator."""
+    yield from ()
+    return kept
+
+
+def _fitted(source: Any, args: Any) -> Steps:
+    """Fit again what a step of a recipe says."""
+    seg = yield from iter_segment(
+        source,
+        args.params,
+        mask=None if args.mask is None else args.mask.array(),
+        seed_labels=None if args.seed_labels is None else args.seed_labels.array(),
+        rgb=args.rgb if args.channel_axis is None else None,
+        channel_axis=args.channel_axis,
+    )
+    return seg.posteriors.slim()
