@@ -83,6 +83,8 @@ class LivePicture:
     ----------
     image : (…, Y, X) or (…, Y, X, 3|4) array_like
         As for `segment`.
+    channel_axis : int, optional
+        Axis of the channels of images that are not RGB.
     rgb : bool, optional
         Whether the last axis is RGB(A); guessed by default.
 
@@ -101,8 +103,14 @@ class LivePicture:
     [1, 2, 3]
     """
 
-    def __init__(self, image: ArrayLike, *, rgb: bool | None = None) -> None:
-        picture = as_picture(image, rgb=rgb)
+    def __init__(
+        self,
+        image: ArrayLike,
+        *,
+        channel_axis: int | None = None,
+        rgb: bool | None = None,
+    ) -> None:
+        picture = as_picture(image, channel_axis=channel_axis, rgb=rgb)
         if picture.size > LARGEST or (picture.channels > 1 and not picture.rgb):
             raise ValueError(
                 f"image of shape {picture.shape} with {picture.channels} channel(s) "

@@ -71,6 +71,15 @@ class CurrentResult:
         return self._layer
 
     @property
+    def lost(self) -> bool:
+        """Whether the layer, or the image under a preview, was removed."""
+        layers = self._viewer.layers
+        if self._layer is None or self._of is None:
+            return False
+        bare = self._before is not None and self._of[0] not in layers
+        return bare or self._layer not in layers
+
+    @property
     def previewing(self) -> bool:
         """Whether the layer shows a preview."""
         return self.layer is not None and self._before is not None

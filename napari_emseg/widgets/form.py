@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 MORE = "▸ More"
 LESS = "▾ Less"
+NUMBER_WIDTH = 84  # pixels of a number beside a slider
 
 
 class ParamsForm(Container[Widget]):
@@ -159,6 +160,7 @@ class SliderBox(ValuedContainerWidget["float"]):
         )
         self.margins = (0, 0, 0, 0)
         self.native.layout().setStretch(0, 1)
+        number.max_width = NUMBER_WIDTH
         self._slider.changed.connect(self._on_slide)
         number.changed.connect(self._on_number)
 

@@ -293,6 +293,9 @@ class SegmentWidget(Container[Widget]):
     def _on_removed(self, *_: Any) -> None:
         """Let go of pictures and previews whose layers are gone."""
         self.live.forget()
+        if self.current.lost:
+            self.cancel()
+            self.current.release()
         self.reset_choices()
 
     def _show_idle(self, status: str) -> None:
