@@ -236,6 +236,7 @@ ROWS = (
     _edit("smooth_boundaries", "labels", radius=Amount),
     _edit("renumber", "labels", base=Editing, numbers=dict[int, Whole] | None),
     _edit("swap", "labels", a=Whole, b=Whole),
+    _edit("drop_uncertain", "labels", "seg", threshold=Share),
     _row(
         "labels",
         "hand.draw",

@@ -107,8 +107,15 @@ def iter_refit(
     (…) ndarray of int
     """
     old, fixed = as_labels(labels), list(locked)
-    kept = np.isin(old, fixed)
-    seeds = np.where(kept, old, as_labels(seed_labels))
+    kept, given = np.isin(old, fixed), as_labels(seed_labels)
+    gone = np.zeros(old.shape, bool) if erased is None else np.asarray(erased, bool)
+    for name, array in (("seed_labels", given), ("erased", gone)):
+        if array.shape != old.shape:
+            raise ValueError(
+                f"{name} have shape {array.shape}, but the labels {old.shape}; make "
+                "both on one image"
+            )
+    seeds = np.where(kept, old, given)
     classes = [label for label in present(old) if label != 0]
     if not classes or not seeds.any():
         raise ValueError(
@@ -126,8 +133,7 @@ def iter_refit(
     # A locked class neither loses pixels nor gains some.
     kept |= np.isin(found, fixed)
     new = np.where(kept, old, found)
-    if erased is not None:
-        new[np.asarray(erased, bool)] = 0
+    new[gone] = 0
     return np.where(seeds > 0, seeds, new).astype(old.dtype)
 
 

@@ -264,8 +264,14 @@ def do(step: Step, state: State) -> None:
     if step.op in _OWN:
         _OWN[step.op](step, view)
     elif group == "select" or step.op == "all":
+        found = find(step, view)
+        if found.shape != view.shape:
+            raise ValueError(
+                f"the selection has shape {found.shape}, but the labels {view.shape}; "
+                "take the image that it was made on"
+            )
         old = state.selected.get(step.at)
-        state.selected[step.at] = settle(find(step, view), old, **ways_of(step))
+        state.selected[step.at] = settle(found, old, **ways_of(step))
     elif group == "modify":
         if step.op == "invert":
             state.selected.setdefault(step.at, np.zeros(view.shape, bool))

@@ -12,7 +12,7 @@ from napari_emseg.layers.edits import (
 from napari_emseg.layers.journal import Journal
 from napari_emseg.layers.outline import line_width
 from napari_emseg.layers.plane import Plane, PlaneEdit, displayed_plane
-from napari_emseg.layers.record import recipe_of
+from napari_emseg.layers.record import image_of, note_step, recipe_of
 from napari_emseg.layers.renewal import Whole, alike
 from napari_emseg.layers.results import (
     KEY,
@@ -67,10 +67,12 @@ __all__ = [
     "find_selection",
     "history_bytes",
     "image_data",
+    "image_of",
     "is_result",
     "is_selection",
     "line_width",
     "note_run",
+    "note_step",
     "placement",
     "plan_edit",
     "prepare",

@@ -30,8 +30,8 @@ class Action:
     notes : list of Note
         What it adds to recipes.
     entry : dict or None
-        Of an action that was not told of: our entry in the metadata of its layer, as
-        it was on the other side of it. A new segmentation brings another one.
+        Of an action without notes: our entry in the metadata of its layer, as it is
+        on the other side of it. A new segmentation brings another one.
     """
 
     layers: list[Labels] = field(default_factory=list)
@@ -39,7 +39,7 @@ class Action:
     entry: dict[str, Any] | None = None
 
     def turn(self) -> None:
-        """Change the recipe of its layer, if that began anew."""
+        """Change the recipe of its layer, if the action did."""
         if self.entry is not None:
             self.entry = exchange(self.layers[0], self.entry)
 

@@ -31,6 +31,12 @@ RECIPE = "recipe"
 _SELECTS = {
     name for name, row in OPERATIONS.items() if row.group in ("select", "modify")
 } | {"all", "none", "load"}
+# Steps that do not matter to labels.
+_ASIDE = (
+    _SELECTS
+    | {"save"}
+    | {name for name, row in OPERATIONS.items() if row.group == "picture"}
+)
 
 
 class Noted(dict[str, Any]):
@@ -177,23 +183,24 @@ def remove(notes: Iterable[Note]) -> None:
 
 
 def exchange(layer: Labels, note: dict[str, Any] | None) -> dict[str, Any] | None:
-    """Give a layer our entry of its metadata back, if it was segmented anew since.
+    """Give a layer our entry of its metadata back, if its labels have other steps now.
 
     Returns
     -------
     dict or None
-        The entry that it has now, or the given one if nothing was exchanged.
+        The entry that it had, or the given one if nothing was exchanged.
     """
     now = layer.metadata.get(KEY)
-    if now is None or note is None or _base(now) is _base(note):
+    if now is None or note is None or _edits(now) == _edits(note):
         return note
     layer.metadata = layer.metadata | {KEY: note}
     return now
 
 
-def _base(note: dict[str, Any]) -> Any:
-    """Return the step that a recipe begins with."""
-    return next(iter(note.get(RECIPE, {}).get("steps", ())), None)
+def _edits(note: dict[str, Any]) -> list[int]:
+    """Return which steps made the labels."""
+    steps = note.get(RECIPE, {}).get("steps", ())
+    return [id(step) for step in steps if step["op"] not in _ASIDE]
 
 
 def mark_of(selection: NDArray[np.uint8]) -> int:
@@ -204,17 +211,35 @@ def mark_of(selection: NDArray[np.uint8]) -> int:
 
 
 def image_of(viewer: ViewerModel, layer: Labels) -> Image | None:
-    """Return the image layer that a result was made from; None if it is gone."""
+    """Return the image layer that a result was made from; None if it is gone.
+
+    If no image has its name any more, it is the only one that has its shape.
+    """
+    fit = [one for one in viewer.layers if _could_be_of(one, layer)]
     name = layer.metadata.get(KEY, {}).get("image")
-    for other in viewer.layers:
-        if isinstance(other, Image) and other.name == name:
-            shape = spatial_shape(other)
-            fits = len(shape) == layer.ndim and all(
-                size in (1, whole)
-                for size, whole in zip(layer.data.shape, shape, strict=True)
-            )
-            return other if fits else None
-    return None
+    named = [one for one in fit if one.name == name]
+    found = named or fit
+    return found[0] if len(found) == 1 else None
+
+
+def _could_be_of(image: object, layer: Labels) -> bool:
+    if not isinstance(image, Image):
+        return False
+    shape, frame = spatial_shape(image), layer.metadata.get(KEY, {}).get("at")
+    part = tuple(
+        size if index is None else 1
+        for size, index in zip(shape, frame or (None,) * len(shape), strict=False)
+    )
+    return part == layer.data.shape
+
+
+def note_step(viewer: ViewerModel, layer: Labels, step: Step) -> None:
+    """Tell the recipe of a layer what an edit that was just applied to it did.
+
+    Without this, what it changed becomes part of the patch. Undo takes it back.
+    """
+    deed = Deed(step, labels=layer, image=image_of(viewer, layer))
+    append(notes_of(deed, [one for one in followed(viewer) if one.layer is layer]))
 
 
 def _all_by_hand(labels: Any) -> tuple[Step, ...]:

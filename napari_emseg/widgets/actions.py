@@ -12,6 +12,7 @@ from napari_emseg import regions
 from napari_emseg.calls import call
 from napari_emseg.hand import pack
 from napari_emseg.layers import (
+    Whole,
     add_quietly,
     add_selection,
     as_labels,
@@ -203,8 +204,7 @@ class Actions:
             )
             if plane is not None:
                 return Made([(labels, plane.edit(new))], deed)
-            where = tuple(slice(0, size) for size in new.shape)
-            return Made([(labels, Whole(where, new))], deed)
+            return Made([(labels, Whole(new))], deed)
 
         self.session.change(make, after=lambda: self.fits.note(labels))
 
@@ -304,11 +304,3 @@ class Actions:
                 "nothing is selected here; take a tool and select something first"
             )
         return selected
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Whole:
-    """Other labels for all of a layer."""
-
-    where: tuple[slice, ...]
-    labels: NDArray[Any]

@@ -14,7 +14,13 @@ from qtpy.QtTest import QTest
 
 import napari_emseg as emseg
 from napari_emseg import files
-from napari_emseg.layers import KEY, find_selection, recipe_of
+from napari_emseg.layers import (
+    KEY,
+    apply_edit,
+    find_selection,
+    note_step,
+    recipe_of,
+)
 from napari_emseg.layers.record import RECIPE
 
 LEFT = Qt.MouseButton.LeftButton
@@ -340,3 +346,23 @@ def test_a_copy_of_the_layer(work):
     assert work.check() == [*before, "new_class"]
     work.labels = first
     assert work.noted == before
+
+
+def test_an_edit_from_elsewhere(work):
+    """A menu can tell the recipe what it did; undo takes it back."""
+    edit = emseg.regions.swap(work.labels.data, 1, 3)
+    apply_edit(work.labels, edit)
+    note_step(work.viewer, work.labels, emseg.Step.of("swap", a=1, b=3))
+    assert work.check() == ["segment", "swap"]
+    work.paint((40, 5), (45, 60))
+    assert work.check() == ["segment", "swap", "patch"]
+    for expected in (["segment", "swap"], ["segment"]):
+        work.hand.undo()
+        assert work.check() == expected
+    work.hand.redo()
+    assert work.check() == ["segment", "swap"]
+
+
+def test_image_has_another_name(work):
+    work.image.name = "something else"
+    assert work.check() == ["segment"]
