@@ -151,7 +151,7 @@ def write_labels(
     values = values.astype(np.min_scalar_type(int(values.max())), copy=False)
     check_target(path, LABEL_SUFFIXES, force=force, ndim=values.ndim)
     if path.suffix.lower() in TIFF:
-        with _new_file(path, force=force) as temporary:
+        with new_file(path, force=force) as temporary:
             tifffile.imwrite(
                 temporary,
                 values,
@@ -165,7 +165,7 @@ def write_labels(
             f"label {values.max()} does not fit into the 16 bits of a PNG; "
             f"write {path.with_suffix('.tif').name} instead"
         )
-    with _new_file(path, force=force) as temporary:
+    with new_file(path, force=force) as temporary:
         iio.imwrite(temporary, values, plugin="pillow", extension=".png")
 
 
@@ -193,7 +193,7 @@ def write_picture(
     path = Path(path)
     suffix = path.suffix.lower()
     check_target(path, PICTURE_SUFFIXES, force=force, ndim=picture.ndim - 1)
-    with _new_file(path, force=force) as temporary:
+    with new_file(path, force=force) as temporary:
         if suffix in TIFF:
             tifffile.imwrite(temporary, picture, compression="zlib", photometric="rgb")
         elif suffix == ".png":
@@ -234,7 +234,7 @@ def write_text(
     """
     path = Path(path)
     check_target(path, suffixes, force=force)
-    with _new_file(path, force=force) as temporary:
+    with new_file(path, force=force) as temporary:
         temporary.write_text(text, "utf-8")
 
 
@@ -309,7 +309,7 @@ def check_target(
 
 
 @contextmanager
-def _new_file(path: Path, *, force: bool) -> Iterator[Path]:
+def new_file(path: Path, *, force: bool) -> Iterator[Path]:
     """Give a name next to `path` to write to, and rename it when all went well."""
     target = path.resolve()  # a link stays one; the file that it names is replaced
     temporary = target.with_name(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from napari_emseg.plot.theme import FONT, readable_on
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.text import Text
 
@@ -29,6 +30,11 @@ class Badges:
         self._ax = ax
         self._texts: list[Text] = []
         self._discs = ax.scatter([], [], s=140, zorder=6, edgecolors=theme.ink)
+
+    @property
+    def artists(self) -> list[Artist]:
+        """What moves."""
+        return [self._discs, *self._texts]
 
     def count(self, count: int) -> None:
         """Make so many."""

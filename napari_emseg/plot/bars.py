@@ -14,6 +14,7 @@ from napari_emseg.plot.projection import find_range, spreads
 from napari_emseg.plot.theme import dress, halo
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.lines import Line2D
     from numpy.typing import ArrayLike, NDArray
@@ -166,6 +167,11 @@ class HistogramView:
         peaks = np.column_stack([model.means[:, self._feature], density.max(axis=1)])
         self._badges.show(peaks, rgb)
         self._sum.set_data(x, density.sum(axis=0) + self._outliers(model))
+
+    @property
+    def moving(self) -> list[Artist]:
+        """What `show` moves."""
+        return [*self.curves, self._sum, *self._badges.artists]
 
     def _outliers(self, model: Model) -> float:
         """Density of the outliers, which lie anywhere in the range of the data."""

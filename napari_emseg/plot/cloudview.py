@@ -15,6 +15,7 @@ from napari_emseg.plot.projection import ellipse_axes, spreads
 from napari_emseg.plot.theme import dress, halo
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.lines import Line2D
     from numpy.typing import ArrayLike
@@ -31,6 +32,10 @@ _UNLIKE = 8.0
 
 class View(Protocol):
     """A drawing whose classes can be moved."""
+
+    @property
+    def moving(self) -> list[Artist]:
+        """What `show` moves; other artists if there is another number of classes."""
 
     def show(self, model: Model, colors: ArrayLike) -> None:
         """Move the classes to those of a model, in colors (K, 3) in [0, 1]."""
@@ -91,6 +96,11 @@ class CloudView:
             ellipse.set_edgecolor(rgb[i])
         self._badges.show(means, rgb)
 
+    @property
+    def moving(self) -> list[Artist]:
+        """What `show` moves."""
+        return [*self.ellipses, *self._badges.artists]
+
     def _make(self, count: int) -> None:
         for ellipse in self.ellipses:
             ellipse.remove()
@@ -144,6 +154,11 @@ class LineView:
             ends = [means[i] - reach[i], means[i] + reach[i]]
             line.set(data=(ends, [rows[i], rows[i]]), color=rgb[i])
         self._badges.show(np.column_stack([means, rows]), rgb)
+
+    @property
+    def moving(self) -> list[Artist]:
+        """What `show` moves."""
+        return [*self.intervals, *self._badges.artists]
 
     def _rows(self, count: int) -> Float64Array:
         return np.linspace(-0.1, -0.1 * count, count) * self._top

@@ -14,6 +14,7 @@ from napari_emseg.plot.theme import FONT, dress
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.text import Text
 
@@ -53,21 +54,22 @@ class LearningView:
         Colors.
     likelihood : bool
         Whether the objective is a log-likelihood, and not an inertia.
-    color : str, optional
-        Of the curve.
+    brief : bool, optional
+        Leave out what there is no room for in a strip.
     """
 
     def __init__(
-        self, ax: Axes, theme: Theme, *, likelihood: bool, color: str | None = None
+        self, ax: Axes, theme: Theme, *, likelihood: bool, brief: bool = False
     ) -> None:
         ax.clear()
         self._ax, self._theme, self._likelihood = ax, theme, likelihood
-        self._color = color or theme.series[0]
+        self._brief, self._color = brief, theme.series[0]
         self._runs: list[tuple[str, Line2D, Line2D, Text]] = []
         self._here = ax.axvline(0, color=theme.series[1], lw=1.2, visible=False)
         (self._dot,) = ax.plot([], [], "o", ms=9, color=theme.series[1], zorder=5)
         ax.set_xlabel("iteration")
-        ax.set_ylabel(LIKELIHOOD if likelihood else INERTIA)
+        label = LIKELIHOOD if likelihood else INERTIA
+        ax.set_ylabel(label.split(" ")[0] if brief else label)
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
         dress(ax, theme)
 
@@ -90,6 +92,11 @@ class LearningView:
         self._frame(y)
         self._legend({kind_of(name) for name in names})
 
+    @property
+    def moving(self) -> list[Artist]:
+        """What `mark` moves."""
+        return [self._here, self._dot]
+
     def mark(self, iteration: int, value: float) -> None:
         """Mark an iteration, counted from 1, and its objective."""
         self._here.set(xdata=[iteration] * 2, visible=True)
@@ -105,13 +112,15 @@ class LearningView:
         ax, theme = self._ax, self._theme
         (line,) = ax.plot([], [], "-", lw=1.4, zorder=3, **self._mark_of(kind_of(name)))
         rule = ax.axvline(0, color=theme.faint, lw=1, zorder=1, visible=not first)
+        # Upright, and away from the curve: levels of few iterations are narrow.
         text = ax.text(
             0,
-            1.01,
+            0.03 if self._likelihood else 0.97,
             name,
             transform=ax.get_xaxis_transform(),
+            rotation=90,
             ha="center",
-            va="bottom",
+            va="bottom" if self._likelihood else "top",
             fontsize=FONT - 2,
             color=theme.ink,
         )
@@ -135,13 +144,13 @@ class LearningView:
         old = self._ax.get_legend()
         if old is not None:
             old.remove()
-        if kinds <= {"exact"}:
+        if kinds <= {"exact"} or self._brief:
             return
         words = {
-            "bound": f"{'lower' if self._likelihood else 'upper'} bound, on bins",
-            "sample": "estimate, on a sample",
+            "bound": f"{'lower' if self._likelihood else 'upper'} bound",
+            "sample": "estimate",
             "exact": "exact",
-            "field": "with the random field",
+            "field": "random field",
         }
         self._ax.legend(
             handles=[
@@ -149,7 +158,13 @@ class LearningView:
                 for kind in words
                 if kind in kinds
             ],
-            loc="lower right" if self._likelihood else "upper right",
+            loc="lower right",
+            bbox_to_anchor=(1, 1),
+            ncols=len(kinds),
+            borderaxespad=0.2,
+            handlelength=1.2,
+            handletextpad=0.2,
+            columnspacing=1.0,
             frameon=False,
             fontsize=FONT - 1,
             labelcolor=self._theme.ink,

@@ -166,5 +166,5 @@ def find_range(values: ArrayLike, weights: Float64Array) -> tuple[float, float]:
     along = np.cumsum(weights[order])
     ends = np.searchsorted(along, along[-1] * np.array([_OUTSIDE, 1 - _OUTSIDE]))
     low, high = values[order[np.minimum(ends, len(values) - 1)]]
-    air = 0.06 * (high - low) or max(1e-3 * abs(low), 0.5)
+    air = 0.1 * (high - low) or max(1e-3 * abs(low), 0.5)
     return float(low - air), float(high + air)
