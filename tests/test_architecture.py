@@ -56,6 +56,7 @@ ORDER = [
     "plot",
     "formats",
     "files",
+    "movie",
     "sheet",
     "recipe",
     "samples",
