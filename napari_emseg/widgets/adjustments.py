@@ -5,7 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from qtpy.QtWidgets import QDialog, QDialogButtonBox, QVBoxLayout
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QDialog,
+    QDialogButtonBox,
+    QHBoxLayout,
+    QVBoxLayout,
+)
 
 from napari_emseg import adjust
 from napari_emseg.blend import Canvas
@@ -18,6 +25,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
     from qtpy.QtWidgets import QWidget
+
+    from napari_emseg.widgets.trial import Trial
 
 # How many pixels tell the mean and the histogram of a selection.
 SAMPLE = 250_000
@@ -123,7 +132,11 @@ class Dialog(QDialog):  # type: ignore[misc]
     ----------
     fields : dict of str to Field
         By label.
+    preview : QCheckBox
+        Whether to show what would come of it.
     """
+
+    changed = Signal()
 
     def __init__(self, title: str, parent: QWidget, subject: Subject) -> None:
         super().__init__(parent)
@@ -140,11 +153,22 @@ class Dialog(QDialog):  # type: ignore[misc]
             for label, field in self.fields.items()
         ]
         page.addLayout(form_rows(rows))
+        self.preview = QCheckBox("Preview")
+        self.preview.setChecked(True)
+        self.preview.toggled.connect(self.changed)
+        for field in self.fields.values():
+            field.changed.connect(self._on_change)
         choice = QDialogButtonBox.StandardButton
         buttons = QDialogButtonBox(choice.Ok | choice.Cancel)
         buttons.accepted.connect(self.accept)
         buttons.rejected.connect(self.reject)
-        page.addWidget(buttons)
+        last = QHBoxLayout()
+        last.addWidget(self.preview)
+        last.addWidget(buttons)
+        page.addLayout(last)
+
+    def _on_change(self, *_: object) -> None:
+        self.changed.emit()
 
     def options(self) -> dict[str, Any]:
         """Return what was entered, by name of the parameter."""
@@ -155,7 +179,34 @@ class Dialog(QDialog):  # type: ignore[misc]
         }
 
 
-def ask(title: str, parent: QWidget, subject: Subject) -> dict[str, Any] | None:
-    """Ask for the options of an adjustment; None if the user changed their mind."""
+def ask(
+    title: str, parent: QWidget, subject: Subject, trial: Trial
+) -> dict[str, Any] | None:
+    """Ask for the options of an adjustment; None if the user changed their mind.
+
+    Parameters
+    ----------
+    title : str
+        A key of `ADJUSTMENTS`.
+    parent : QWidget
+        What the dialog belongs to.
+    subject : Subject
+        What is adjusted.
+    trial : Trial
+        Shows what would come of it meanwhile.
+    """
     dialog = Dialog(title, parent, subject)
-    return dialog.options() if dialog.exec() else None
+
+    def show() -> None:
+        if dialog.preview.isChecked():
+            trial.show(dialog.options())
+        else:
+            trial.hide()
+
+    dialog.changed.connect(show)
+    show()
+    try:
+        return dialog.options() if dialog.exec() else None
+    finally:
+        trial.hide()
+        dialog.deleteLater()

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from napari.utils.theme import get_theme
 from qtpy.QtCore import QSize, Qt, Signal
 from qtpy.QtGui import QColor, QDrag, QIcon, QPixmap
 from qtpy.QtWidgets import (
@@ -85,6 +86,14 @@ class ClassList(QTableWidget):  # type: ignore[misc]
         self.itemChanged.connect(self._on_edit)
         self.itemSelectionChanged.connect(self._on_select)
         self.cellDoubleClicked.connect(self._on_double_click)
+
+    def dress(self, theme_name: str) -> None:
+        """Frame what is not checked, which napari's theme hides in lists."""
+        frame = get_theme(theme_name).icon.as_hex()
+        self.setStyleSheet(
+            f"QTableWidget::indicator:unchecked {{ border: 1px solid {frame};"
+            " border-radius: 2px }"
+        )
 
     @property
     def labels(self) -> list[int]:

@@ -13,6 +13,7 @@ from napari_emseg.widgets.actions import MODIFY
 from napari_emseg.widgets.adjustments import ADJUSTMENTS, ask, look_at
 from napari_emseg.widgets.look import jump_to
 from napari_emseg.widgets.parts import even_rows, number_box, push_button, told
+from napari_emseg.widgets.trial import Trial
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -182,10 +183,10 @@ class Commands(QWidget):  # type: ignore[misc]
         session = self._actions.session
         plane = session.plane()
         picture = session.picture(plane)
-        subject = look_at(
-            np.asarray(picture.data()), session.selected(plane), rgb=picture.layer.rgb
-        )
-        options = ask(title, self, subject)
+        selected = session.selected(plane)
+        subject = look_at(np.asarray(picture.data()), selected, rgb=picture.layer.rgb)
+        trial = Trial(session, picture, selected, ADJUSTMENTS[title].change)
+        options = ask(title, self, subject, trial)
         if options is not None:
             self._actions.adjust(title, options)
 

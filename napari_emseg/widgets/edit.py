@@ -25,6 +25,7 @@ from napari_emseg.widgets.scroll import ScrollArea
 from napari_emseg.widgets.session import Session
 from napari_emseg.widgets.settings import Settings
 from napari_emseg.widgets.toolbox import Toolbox
+from napari_emseg.widgets.trial import NAME as TRIAL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -143,7 +144,7 @@ class EditWidget(QWidget):  # type: ignore[misc]
 
     def _on_layers(self, event: object = None) -> None:
         layers = list(self._viewer.layers)
-        _offer(self.image, [layer for layer in layers if isinstance(layer, Image)])
+        _offer(self.image, [layer for layer in layers if _is_picture(layer)])
         _offer(self.labels, [layer for layer in layers if _has_classes(layer)])
         self._on_choice()
         if getattr(event, "type", "") == "inserted":
@@ -188,6 +189,7 @@ class EditWidget(QWidget):  # type: ignore[misc]
     def _on_theme(self, event: object = None) -> None:
         self.palette_of_tools.dress(self._viewer.theme)
         self.commands.dress()
+        self.classes.dress(self._viewer.theme)
 
     def _reactions(self) -> list[tuple[Any, Callable[..., None]]]:
         """Return the viewer's events that concern the panel, and what they do."""
@@ -211,6 +213,10 @@ def _leave(panel: EditWidget, *_: object) -> None:
     panel.keys.release()
     panel.stop_listening()
     panel.session.close()
+
+
+def _is_picture(layer: object) -> bool:
+    return isinstance(layer, Image) and layer.name != TRIAL
 
 
 def _has_classes(layer: object) -> bool:

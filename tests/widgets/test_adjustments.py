@@ -8,13 +8,14 @@ from napari.layers import Image
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QColor
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QDialogButtonBox, QWidget
+from qtpy.QtWidgets import QSlider, QWidget
 
 from napari_emseg import adjust
-from napari_emseg.widgets import adjustments, fields
+from napari_emseg.widgets import adjustments, fields, trial
 from napari_emseg.widgets.adjustments import ADJUSTMENTS, Dialog, look_at
 from napari_emseg.widgets.curve import APART, CurveBox
 from napari_emseg.widgets.fields import ColorButton, CurvePart
+from napari_emseg.widgets.trial import NAME
 
 LEFT = Qt.MouseButton.LeftButton
 OPTIONS = {
@@ -38,13 +39,13 @@ def parent(qtbot):
 
 
 @pytest.fixture
+def panel(viewer):
+    return viewer.window.add_plugin_dock_widget("napari-emseg", "Select and edit")[1]
+
+
+@pytest.fixture
 def picture(rng):
     return rng.integers(0, 256, (30, 40, 3)).astype(np.uint8)
-
-
-def click_ok(dialog):
-    buttons = dialog.findChild(QDialogButtonBox)
-    QTest.mouseClick(buttons.button(QDialogButtonBox.StandardButton.Ok), LEFT)
 
 
 @pytest.mark.parametrize("title", ADJUSTMENTS)
@@ -58,9 +59,8 @@ def test_dialog_offers_what_the_function_takes(title, parent, picture):
     assert set(dialog.options()) == set(OPTIONS[title]) - {"channel"}
 
 
-def test_every_adjustment_through_the_panel(qtbot, viewer, rng, picture):
+def test_every_adjustment_through_the_panel(qtbot, viewer, panel, picture):
     """A new layer over the image, changed only where something is selected."""
-    panel = viewer.window.add_plugin_dock_widget("napari-emseg", "Select and edit")[1]
     image = viewer.add_image(picture, name="noise", rgb=True)
     mask = np.zeros(picture.shape[:2], bool)
     mask[5:20, 8:30] = True
@@ -80,12 +80,77 @@ def test_every_adjustment_through_the_panel(qtbot, viewer, rng, picture):
     np.testing.assert_array_equal(image.data, picture)
 
 
-def test_ask(parent, picture, monkeypatch):
-    subject = look_at(picture, None, rgb=True)
-    monkeypatch.setattr(adjustments.QDialog, "exec", lambda self: click_ok(self) or 1)
-    assert adjustments.ask("Blur", parent, subject) == {"radius": 3.0}
-    monkeypatch.setattr(adjustments.QDialog, "exec", lambda self: 0)
-    assert adjustments.ask("Blur", parent, subject) is None
+class TestAsk:
+    """The dialog as it is opened from the panel, while a user works in it."""
+
+    @pytest.fixture
+    def open_dialog(self, qtbot, viewer, panel, monkeypatch):
+        """Return what opens a dialog and lets `use` work in it; its answer is OK."""
+
+        def run(title, use, *, ok=True):
+            def work(dialog):
+                dialog.show()
+                qtbot.waitUntil(lambda: panel.background.idle, timeout=20_000)
+                use(dialog)
+                return ok
+
+            monkeypatch.setattr(adjustments.QDialog, "exec", work)
+            panel.commands._ask(title)
+            qtbot.waitUntil(lambda: panel.background.idle, timeout=20_000)
+
+        return run
+
+    def test_live_preview(self, qtbot, viewer, panel, picture, open_dialog):
+        image = viewer.add_image(
+            picture, rgb=True, name="noise", scale=(2, 3), rotate=20
+        )
+        seen = []
+
+        def use(dialog):
+            (slider,) = dialog.fields["Amount"].widget.findChildren(QSlider)
+            for key in (Qt.Key.Key_Home, Qt.Key.Key_PageUp):
+                QTest.keyClick(slider, key)
+                qtbot.waitUntil(lambda: panel.background.idle, timeout=20_000)
+                layer = viewer.layers[NAME]
+                seen.append(layer.data.copy())
+                np.testing.assert_allclose(
+                    layer.data_to_world((9, 30)), image.data_to_world((9, 30))
+                )
+                options = dialog.options()
+                expected = adjust.desaturate(picture, rgb=True, **options)
+                np.testing.assert_array_equal(seen[-1], expected)
+            assert panel.image.count() == 1
+            dialog.preview.setChecked(False)
+            assert NAME not in viewer.layers
+
+        open_dialog("Desaturate", use)
+        assert abs(seen[0].astype(int) - picture).max() <= 1
+        assert (seen[0] != seen[1]).any()
+        assert NAME not in viewer.layers
+        np.testing.assert_array_equal(viewer.layers["noise desaturate"].data, seen[1])
+
+    def test_cancel_leaves_nothing(self, viewer, picture, open_dialog):
+        viewer.add_image(picture, rgb=True, name="noise")
+        open_dialog("Gamma", lambda _: None, ok=False)
+        assert [layer.name for layer in viewer.layers] == ["noise"]
+
+    def test_of_large_images_fewer_pixels(self, viewer, open_dialog, monkeypatch):
+        monkeypatch.setattr(trial, "PIXELS", 500)
+        ramp = np.linspace(0, 255, 60 * 80).reshape(60, 80).astype(np.uint8)
+        stack = viewer.add_image(np.stack([ramp] * 3), name="ramp", scale=(5, 1, 1))
+        viewer.dims.set_current_step(0, 2)
+
+        def use(dialog):
+            shown = viewer.layers[NAME]
+            assert shown.data.shape == (1, 15, 20)
+            expected = adjust.blur(ramp[::4, ::4], radius=3 / 4)
+            np.testing.assert_array_equal(shown.data[0], expected)
+            np.testing.assert_allclose(
+                shown.data_to_world((0, 5, 7)), stack.data_to_world((2, 20, 28))
+            )
+
+        open_dialog("Blur", use)
+        assert viewer.layers["ramp blur"].data.shape == (1, 60, 80)
 
 
 class TestSubject:
