@@ -19,7 +19,7 @@ from napari_emseg.segment import (
 )
 
 if TYPE_CHECKING:
-    from napari_emseg import adjust, files, hand, plot, regions, select, sweep
+    from napari_emseg import adjust, demo, files, hand, plot, regions, select, sweep
     from napari_emseg.layers import add_to
     from napari_emseg.recipe import Recipe
     from napari_emseg.refits import refit
@@ -40,6 +40,7 @@ __all__ = [
     "add_to",
     "adjust",
     "class_table",
+    "demo",
     "features",
     "files",
     "hand",
@@ -60,6 +61,7 @@ _LATER = {
     "add_to": ("napari_emseg.layers", "add_to"),
     "adjust": ("napari_emseg.adjust", None),
     "class_table": ("napari_emseg.table", "class_table"),
+    "demo": ("napari_emseg.demo", None),
     "files": ("napari_emseg.files", None),
     "hand": ("napari_emseg.hand", None),
     "hierarchy": ("napari_emseg.trees", "hierarchy"),

@@ -184,7 +184,9 @@ class Source:
         found = found.reshape(*thumbnail.shape[:2], -1)
         residual = found - model.predict_proba(found) @ model.means
         planes = np.moveaxis(residual.astype(np.float32), -1, 0)
-        return effective_size(planes, self.picture.size / shrink**2)
+        # An axis of one pixel cannot shrink.
+        kept = small[-2] * small[-1] / (shape[-2] * shape[-1])
+        return effective_size(planes, self.picture.size * kept)
 
     def features(self, where: Slices) -> tuple[FloatArray, BoolArray | None]:
         """Make the features (*S, D) of a part, and say which of its pixels count.

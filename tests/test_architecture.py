@@ -28,6 +28,7 @@ ORDER = [
     "fits",
     "segmentation",
     "segment",
+    "demo",
     "settings",
     "sweep",
     "live",
