@@ -215,6 +215,33 @@ class Recipe(BaseModel):
             found = np.zeros_like(wanted)
         return type(self)(steps=(*steps, *_patch(found, wanted)))
 
+    def without_detours(self) -> Self:
+        """Return a recipe without selections that others took the place of, unused.
+
+        Returns
+        -------
+        Recipe
+            Of the same labels, the same selection and the same picture.
+
+        Examples
+        --------
+        >>> wands = [Step.of("wand", point=(0, x)) for x in range(9)]
+        >>> recipe = Recipe(steps=(*wands, Step.of("grow", pixels=2)))
+        >>> [step.op for step in recipe.without_detours().steps]
+        ['wand', 'grow']
+        """
+        needed: dict[Any, bool] = {}
+        kept = []
+        for step in reversed(self.steps):
+            wanted = not step.selects or needed.get(step.at, True)
+            if wanted:
+                kept.append(step)
+                if step.selects:
+                    needed[step.at] = False
+                if step.looks_at_selection:
+                    needed[step.at] = True
+        return type(self)(version=self.version, steps=tuple(reversed(kept)))
+
     @field_validator("version")
     @classmethod
     def _check_version(cls, version: int) -> int:

@@ -19,6 +19,8 @@ from pydantic import (
 from napari_emseg.arguments import Args, Place
 from napari_emseg.operations import OPERATIONS, Operation
 
+# Steps without a function after which something else may be selected.
+SELECTING = ("all", "none", "load")
 # More of a wrong value would hide what is wrong with it.
 _SHOWN = 60
 
@@ -65,6 +67,22 @@ class Step(BaseModel):
     def row(self) -> Operation:
         """The operation."""
         return OPERATIONS[self.op]
+
+    @property
+    def looks_at_selection(self) -> bool:
+        """Whether it matters what was selected before."""
+        args, takes = self.args, {*self.row.takes}
+        return (
+            not takes.isdisjoint({"selection", "area"})
+            or getattr(args, "mode", "new") != "new"
+            or getattr(args, "inside", False)
+            or self.op in ("invert", "save")
+        )
+
+    @property
+    def selects(self) -> bool:
+        """Whether something else may be selected afterwards."""
+        return self.row.group in ("select", "modify") or self.op in SELECTING
 
     def changed(self, **args: Any) -> Self:
         """Return a copy with some arguments changed, checked again."""

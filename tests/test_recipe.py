@@ -150,6 +150,11 @@ def check(recipe, image, folder):
     again = Recipe.model_validate_json(recipe.model_dump_json())
     assert again == recipe
     np.testing.assert_array_equal(again.replay(image), result.labels)
+    straight = recipe.without_detours().replay(image)
+    np.testing.assert_array_equal(straight, result.labels)
+    assert (straight.selection is None) == (result.selection is None)
+    if result.selection is not None:
+        np.testing.assert_array_equal(straight.selection, result.selection)
     source, target = folder / "image.tif", folder / "labels.tif"
     tifffile.imwrite(source, image, photometric="rgb")
     target.unlink(missing_ok=True)
@@ -291,6 +296,17 @@ class TestFiles:
         assert main(["replay", str(second), str(source), "-o", str(third)]) == 0
         assert third.read_bytes() == second.read_bytes()
 
+    def test_names_in_any_language(self, tmp_path):
+        recipe = Recipe(steps=(Step.of("all"), Step.of("save", name='天空 "ä"')))
+        files.write_labels(
+            tmp_path / "l.tif",
+            STROKES,
+            metadata={"recipe": recipe.model_dump(mode="json")},
+        )
+        assert Recipe.load(tmp_path / "l.tif") == recipe
+        recipe.save(tmp_path / "r.json")
+        assert Recipe.load(tmp_path / "r.json") == recipe
+
     def test_labels_without_recipe(self, tmp_path):
         path = tmp_path / "labels.tif"
         files.write_labels(path, STROKES)
@@ -402,6 +418,36 @@ def test_no_labels():
         Recipe().to_python("a.png", "b.tif")
     with pytest.raises(ValueError, match="take the image"):
         Recipe(steps=(Step.of("blank", shape=(3, 3), dtype="uint8"),)).replay(IMAGE)
+
+
+def test_without_detours():
+    """A selection that was tried and not used is left out, and no other one."""
+    one, two = (Step.of("wand", point=(0, x)) for x in (0, 1))
+    more = Step.of("wand", point=(5, 5), mode="add")
+    fill, save, clear = (
+        Step.of("fill", label=1),
+        Step.of("save", name="a"),
+        Step.of("none"),
+    )
+    elsewhere = Step.of("wand", at=(1, None, None), point=(0, 0))
+    for steps, expected in [
+        ([one, two, fill], [two, fill]),
+        ([one, more, fill], [one, more, fill]),
+        ([one, fill, two, clear], [one, fill, clear]),
+        ([one, save, two], [one, save, two]),
+        ([one, elsewhere, two], [elsewhere, two]),
+        (
+            [one, Step.of("merge", members=(1, 2)), two],
+            [Step.of("merge", members=(1, 2)), two],
+        ),
+        (
+            [one, Step.of("merge", members=(1, 2), inside=True), two],
+            [one, Step.of("merge", members=(1, 2), inside=True), two],
+        ),
+        ([one, Step.of("blur"), two], [one, Step.of("blur"), two]),
+    ]:
+        found = Recipe(steps=(START, *steps)).without_detours().steps
+        assert found == (START, *expected)
 
 
 class TestEndingIn:

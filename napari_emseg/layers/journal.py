@@ -10,11 +10,13 @@ from napari.layers import Labels
 
 from napari_emseg.layers.record import append, exchange, remove
 from napari_emseg.layers.results import KEY
+from napari_emseg.layers.selection import add_quietly
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from napari.components import ViewerModel
+    from napari.layers import Layer
 
     from napari_emseg.layers.record import Note
 
@@ -32,16 +34,34 @@ class Action:
     entry : dict or None
         Of an action without notes: our entry in the metadata of its layer, as it is
         on the other side of it. A new segmentation brings another one.
+    made : napari.layers.Layer or None
+        The layer that it added.
+    place : int
+        Where that lay in the list of layers when it was taken out.
     """
 
     layers: list[Labels] = field(default_factory=list)
     notes: Sequence[Note] = ()
     entry: dict[str, Any] | None = None
+    made: Layer | None = None
+    place: int = 0
 
     def turn(self) -> None:
         """Change the recipe of its layer, if the action did."""
         if self.entry is not None:
             self.entry = exchange(self.layers[0], self.entry)
+
+    def take_out(self, viewer: ViewerModel) -> None:
+        """Remove the layer that it added."""
+        if self.made is not None:
+            self.place = viewer.layers.index(self.made)
+            viewer.layers.remove(self.made)
+
+    def put_in(self, viewer: ViewerModel) -> None:
+        """Add its layer again."""
+        if self.made is not None:
+            add_quietly(viewer, self.made)
+            viewer.layers.move(len(viewer.layers) - 1, self.place)
 
 
 class Journal:
@@ -109,11 +129,26 @@ class Journal:
                 if failed:
                     self.undo()
 
+    def added(self, layer: Layer, notes: Sequence[Note] = ()) -> None:
+        """Take an added layer for an action: undone it goes, and redone it is back.
+
+        Parameters
+        ----------
+        layer : napari.layers.Layer
+            A layer of the viewer.
+        notes : sequence of Note, optional
+            What it adds to recipes.
+        """
+        self._undone.clear()
+        self._done.append(Action(notes=notes, made=layer))
+        append(notes)
+
     def undo(self) -> list[Labels]:
         """Undo the last action; return the layers that it touched."""
         action = self._pop(self._done, "_undo_history")
         for layer in reversed(action.layers):
             layer.undo()
+        action.take_out(self._viewer)
         remove(action.notes)
         action.turn()
         return self._moved(action, self._undone)
@@ -123,6 +158,7 @@ class Journal:
         action = self._pop(self._undone, "_redo_history")
         for layer in action.layers:
             layer.redo()
+        action.put_in(self._viewer)
         append(action.notes)
         action.turn()
         return self._moved(action, self._done)
@@ -146,12 +182,16 @@ class Journal:
                 for layer in action.layers
                 if layer in self._viewer.layers and len(getattr(layer, queue, (0,)))
             ]
+            # What is to be taken out is there, and what is to be put in is not.
+            there = action.made in self._viewer.layers
+            if action.made is not None and there == (queue == "_undo_history"):
+                return action
             if action.layers:
                 return action
         return Action()
 
     def _moved(self, action: Action, to: list[Action]) -> list[Labels]:
-        if action.layers:
+        if action.layers or action.made is not None:
             self.revision += 1
             to.append(action)
         return list(action.layers)

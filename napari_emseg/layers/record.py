@@ -15,7 +15,7 @@ from napari_emseg.layers.results import KEY, image_data, spatial_shape
 from napari_emseg.layers.selection import find_selection
 from napari_emseg.operations import OPERATIONS
 from napari_emseg.recipe import Recipe
-from napari_emseg.steps import Step
+from napari_emseg.steps import SELECTING, Step
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -29,8 +29,9 @@ if TYPE_CHECKING:
 RECIPE = "recipe"
 # Steps after which something else may be selected.
 _SELECTS = {
-    name for name, row in OPERATIONS.items() if row.group in ("select", "modify")
-} | {"all", "none", "load"}
+    *(name for name, row in OPERATIONS.items() if row.group in ("select", "modify")),
+    *SELECTING,
+}
 # Steps that do not matter to labels.
 _ASIDE = (
     _SELECTS
@@ -105,7 +106,8 @@ def recipe_of(viewer: ViewerModel, layer: Labels) -> Recipe:
 
     All steps are done anew, to find what they do not explain, such as strokes of
     napari's brush: that becomes one last step, "patch". So this takes as long as the
-    steps took; call it beside the window.
+    steps took; call it beside the window. Selections that nothing was done with are
+    left out.
 
     Parameters
     ----------
@@ -139,7 +141,7 @@ def recipe_of(viewer: ViewerModel, layer: Labels) -> Recipe:
     image = image_of(viewer, layer)
     if image is None or RECIPE not in note:
         return Recipe(steps=_all_by_hand(wanted))
-    recorded = Recipe.model_validate(note[RECIPE])
+    recorded = Recipe.model_validate(note[RECIPE]).without_detours()
     return recorded.ending_in(wanted, image_data(image))
 
 
@@ -272,18 +274,14 @@ def _steps(deed: Deed, one: Followed) -> Iterator[Noted]:
             yield _stored(deed.after, at)
         return
     before = deed.before
-    if before is not None and _depends(step) and not _explained(before, steps, at):
+    if (
+        before is not None
+        and step.looks_at_selection
+        and not _explained(before, steps, at)
+    ):
         yield _stored(before, at)
     shown = before if deed.after is None else deed.after
     yield _noted(step.model_copy(update={"at": at}), shown)
-
-
-def _depends(step: Step) -> bool:
-    """Whether it matters to a step what is selected."""
-    takes = {"selection", "area"} & {*step.row.takes}
-    mode = getattr(step.args, "mode", "new")
-    inside = getattr(step.args, "inside", False)
-    return bool(takes) or mode != "new" or inside or step.op in ("invert", "save")
 
 
 def _explained(before: NDArray[np.uint8], steps: list[Any], at: At | None) -> bool:

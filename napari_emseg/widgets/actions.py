@@ -246,7 +246,7 @@ class Actions:
             )
             add_quietly(viewer, image)
             viewer.layers.move(len(viewer.layers) - 1, viewer.layers.index(layer) + 1)
-            append(notes)
+            self.session.journal.added(image, notes)
 
         self.session.background.run(make, then)
 
