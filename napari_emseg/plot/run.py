@@ -48,10 +48,11 @@ class RunFigure:
         *,
         likelihood: bool,
     ) -> None:
-        figure = Figure((_WIDE, _HIGH), dpi=100, facecolor=theme.page)
+        figure = Figure(
+            (_WIDE, _HIGH), dpi=100, facecolor=theme.page, layout="constrained"
+        )
         # Matplotlib's canvases are untyped.
         self._canvas: Any = FigureCanvasAgg(figure)
-        figure.set_layout_engine("constrained")
         grid = figure.add_gridspec(2, 2, height_ratios=(2, 1))
         ax = figure.add_subplot(grid[0, 0])
         self._cloud: CloudView | LineView
@@ -94,4 +95,6 @@ class RunFigure:
         height, width = labels.shape
         self._image.set_extent((-0.5, width - 0.5, height - 0.5, -0.5))
         self._canvas.draw()
+        # From now on axes keep their places: nothing jumps, and frames take half.
+        self._canvas.figure.set_layout_engine("none")
         return np.asarray(self._canvas.buffer_rgba())[..., :3].copy()
