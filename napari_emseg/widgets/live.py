@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from qtpy.QtCore import QTimer
+from qtpy.QtCore import QObject, QTimer
 
 from napari_emseg.layers import class_colormap, image_data
 from napari_emseg.live import LivePicture
@@ -74,19 +74,22 @@ class Live:
         Takes a `Request`, its `Glimpse`, and the colormap for it.
     on_rest : callable
         Takes the latest `Request` when there was no other for a moment.
+    parent : QObject
+        Keeps the timer for as long as itself.
     """
 
     def __init__(
         self,
         on_preview: Callable[[Request, Glimpse, DirectLabelColormap], None],
         on_rest: Callable[[Request], None],
+        parent: QObject,
     ) -> None:
         self._on_preview = on_preview
         self._on_rest = on_rest
         self._request: Request | None = None
         self._counted: _Counted | None = None
         self._background = Background(log.warning, lambda busy: None)
-        self._timer = QTimer()
+        self._timer = QTimer(parent)
         self._timer.setSingleShot(True)
         self._timer.setInterval(REST)
         self._timer.timeout.connect(self._rest)

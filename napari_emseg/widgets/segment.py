@@ -25,6 +25,7 @@ from napari_emseg.widgets.feed import feed_of
 from napari_emseg.widgets.form import ParamsForm
 from napari_emseg.widgets.live import Live, Request
 from napari_emseg.widgets.preferences import preferred
+from napari_emseg.widgets.result_menu import result_button
 from napari_emseg.widgets.runner import Failure, Job, Runner, Success
 from napari_emseg.widgets.scroll import ScrollArea
 from napari_emseg.widgets.target import Target
@@ -80,7 +81,6 @@ class SegmentWidget(Container[Widget]):
             on_warning=show_warning,
             feed=feed_of(viewer),
         )
-        self.live = Live(self._on_preview, self._on_rest)
         self.current = CurrentResult(viewer)
         self._image = ComboBox(
             name="image",
@@ -120,8 +120,9 @@ class SegmentWidget(Container[Widget]):
             widgets=[self.form, self.controls.buttons, self.controls.news],
         )
         self._dress()
+        self.live = Live(self._on_preview, self._on_rest, self.native)
         # Several rows may change at once; they are read when all have.
-        self._changes = QTimer()
+        self._changes = QTimer(self.native)
         self._changes.setSingleShot(True)
         self._changes.timeout.connect(self._on_params)
         for row in self.form.rows.values():
@@ -311,6 +312,7 @@ class SegmentWidget(Container[Widget]):
             box.native.setMinimumContentsLength(14)
         # On a small screen the rows scroll, and "Segment" stays in sight.
         self.native.layout().insertWidget(0, ScrollArea(self.form.native))
+        self.native.layout().addWidget(result_button(self._viewer))
         self.native.layout().addStretch()
         self._on_theme()
 

@@ -387,3 +387,14 @@ def test_closing_the_viewer_during_a_preview(qtbot, viewer, panel, stripes):
     viewer.close()
     QApplication.processEvents()
     assert not panel.live.waiting
+
+
+def test_closing_the_viewer_takes_a_preview_back(qtbot, viewer, panel, stripes, gate):
+    viewer.add_image(stripes)
+    change(qtbot, panel, n_classes=3)
+    viewer.close()
+    QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    QApplication.processEvents()
+    gate.set()
+    assert not panel.live.waiting
+    assert not panel.current.previewing
