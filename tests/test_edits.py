@@ -387,6 +387,29 @@ class TestJournal:
         viewer.layers.remove(two)
         assert [journal.undo() for _ in range(3)] == [[late], [one], []]
 
+    def test_added_layers_go_and_come_back(self, journal, viewer, pair):
+        one, two = pair
+        viewer.layers.selection.active = one
+        one.paint((1, 1), 3)
+        picture = viewer.add_image(np.ones((6, 6)))
+        viewer.layers.move(2, 1)
+        viewer.layers.selection.active = one
+        journal.added(picture)
+        two.paint((1, 1), 3)
+        assert [journal.undo() for _ in range(2)] == [[two], []]
+        assert list(viewer.layers) == [one, two]
+        journal.undo()
+        assert not one.data.any()
+        for _ in range(3):
+            journal.redo()
+        assert list(viewer.layers) == [one, picture, two]
+        assert viewer.layers.selection.active is one
+        assert two.data.any()
+        viewer.layers.remove(picture)
+        journal.undo()
+        assert journal.undo() == [one]
+        assert list(viewer.layers) == [one, two]
+
     def test_closed_it_notes_nothing(self, viewer, pair):
         journal = Journal(viewer)
         journal.close()

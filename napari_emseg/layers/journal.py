@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari.layers import Labels
 
-from napari_emseg.layers.record import append, exchange, remove
-from napari_emseg.layers.results import KEY
+from napari_emseg.layers.entries import append, entry_of, exchange, remove
 from napari_emseg.layers.selection import add_quietly
 
 if TYPE_CHECKING:
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Layer
 
-    from napari_emseg.layers.record import Note
+    from napari_emseg.layers.entries import Note
 
 
 @dataclass(slots=True, eq=False)
@@ -200,7 +199,7 @@ class Journal:
         self.revision += 1
         self._undone.clear()
         if self._group is None:
-            self._done.append(Action([layer], entry=layer.metadata.get(KEY)))
+            self._done.append(Action([layer], entry=entry_of(layer)))
         else:
             self._group.layers.append(layer)
 

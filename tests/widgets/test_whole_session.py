@@ -75,6 +75,7 @@ class Desk:
             self.layer.data.tobytes(),
             chosen.tobytes(),
             strokes or [nothing.tobytes()],
+            [x.name for x in self.viewer.layers if x.name.startswith("p ")],
         )
 
     def done(self):
@@ -182,7 +183,7 @@ def test_everything(desk, hand, viewer, told, monkeypatch):
     desk.done()
     monkeypatch.setattr(commands, "ask", lambda *_: {"amount": 1.0})
     desk.menu("Adjust", "Desaturate…")
-    desk.wait()
+    desk.done()
     assert viewer.layers["p desaturate"].rgb
     same(viewer.layers["p desaturate"].scale, desk.layer.scale)
     desk.press("Refit")
