@@ -25,7 +25,23 @@ def test_the_file_at_the_top_is_the_one_in_the_package():
     ).read_text()
 
 
-def test_the_panel_is_in_the_menus(manifest):
+def test_the_panels_are_in_the_menus(manifest):
     menus = manifest.contributions.menus
-    for menu in ("napari/layers/segment", "napari/layers/classify"):
-        assert [item.command for item in menus[menu]] == ["napari-emseg.segment"]
+    for menu, panel in (
+        ("segment", "segment"),
+        ("classify", "segment"),
+        ("annotate", "edit"),
+    ):
+        first = menus[f"napari/layers/{menu}"][0]
+        assert first.command == f"napari-emseg.{panel}"
+
+
+def test_every_command_is_in_a_menu(manifest):
+    found = manifest.contributions
+    samples = {sample.command for sample in found.sample_data}
+    offered = {item.command for menu in found.menus.values() for item in menu}
+    assert {command.id for command in found.commands} - samples == offered
+    assert {menu for menu in found.menus} == {
+        f"napari/layers/{name}"
+        for name in ("segment", "classify", "annotate", "measure")
+    }

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from napari.components import ViewerModel
     from napari.layers import Labels
+    from numpy.typing import NDArray
 
 
 def jump_to(viewer: ViewerModel, layer: Labels, label: int) -> None:
@@ -33,7 +36,28 @@ def jump_to(viewer: ViewerModel, layer: Labels, label: int) -> None:
     if len(found) == 0:
         raise ValueError(f"class {label} has no pixels in {layer.name!r}")
     middle = found[np.abs(found - found.mean(axis=0)).sum(axis=1).argmin()]
-    world = np.asarray(layer.data_to_world(middle))
+    show_point(viewer, layer, middle)
+
+
+def show_point(
+    viewer: ViewerModel,
+    layer: Labels,
+    point: Sequence[float] | NDArray[Any],
+    size: float | None = None,
+) -> None:
+    """Move sliders and camera to a point of a layer.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer or napari.components.ViewerModel
+    layer : napari.layers.Labels
+    point : sequence of float
+        In the pixels of the layer.
+    size : float, optional
+        Pixels around it that shall fill the canvas at most; by default the zoom stays.
+        A closer zoom stays in any case.
+    """
+    world = np.asarray(layer.data_to_world(point))
     ahead = viewer.dims.ndim - len(world)
     for axis, value in enumerate(world):
         if axis + ahead not in viewer.dims.displayed:
@@ -41,3 +65,7 @@ def jump_to(viewer: ViewerModel, layer: Labels, label: int) -> None:
     camera = getattr(viewer, "scene", viewer).camera
     shown = [world[axis - ahead] for axis in viewer.dims.displayed]
     camera.center = (*camera.center[: 3 - len(shown)], *map(float, shown))
+    canvas = getattr(viewer, "canvas", None)
+    if size is not None and canvas is not None:
+        side = max(abs(float(layer.scale[-1])), abs(float(layer.scale[-2])))
+        camera.zoom = max(camera.zoom, min(canvas.size) / (size * side))

@@ -1,0 +1,313 @@
+"""The commands of the manifest: what napari's menus and its palette offer.
+
+Napari hands each of them the viewer; they work on `chosen_result`.
+"""
+
+from __future__ import annotations
+
+from functools import partial, wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari.layers import Image, Labels
+from napari.utils.notifications import show_error, show_info
+from qtpy.QtWidgets import QApplication, QMainWindow
+
+from napari_emseg import regions
+from napari_emseg.files import write_text
+from napari_emseg.layers import carry_out, is_result, is_selection, plan_edit
+from napari_emseg.layers.classes import class_name
+from napari_emseg.layers.record import Deed, append, followed, notes_of
+from napari_emseg.layers.results import KEY
+from napari_emseg.layers.runs import run_of
+from napari_emseg.layers.table import pixel_size
+from napari_emseg.steps import Step
+from napari_emseg.table import columns, csv_text, labels_of
+from napari_emseg.widgets.compare import open_compare
+from napari_emseg.widgets.dialogs import (
+    ClassesDialog,
+    ThresholdDialog,
+    ask_path,
+    count_uncertain,
+)
+from napari_emseg.widgets.docks import find_panel
+from napari_emseg.widgets.edit import EditWidget
+from napari_emseg.widgets.inspector import inspector_of
+from napari_emseg.widgets.model import ModelWidget
+from napari_emseg.widgets.preferences import preferred
+from napari_emseg.widgets.result_menu import NO_IMAGE, NO_RESULT
+from napari_emseg.widgets.segment import SegmentWidget
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import napari
+    import numpy as np
+    from napari.components import ViewerModel
+    from numpy.typing import NDArray
+    from qtpy.QtWidgets import QWidget
+
+    from napari_emseg.edit import Edit
+    from napari_emseg.layers.edits import Plan
+    from napari_emseg.layers.record import Note
+    from napari_emseg.recipe import Recipe
+    from napari_emseg.table import Table
+
+TABLE_WIDGET = "Features table widget"
+
+
+def command(call: Callable[[Any], None]) -> Callable[[Any], None]:
+    """Make a function take napari's proxy of a viewer, and tell what is wrong."""
+
+    @wraps(call)
+    def run(viewer: napari.Viewer) -> None:
+        try:
+            call(getattr(viewer, "__wrapped__", viewer))
+        except (ValueError, TypeError, OSError) as error:
+            show_error(str(error))
+
+    return run
+
+
+def chosen_result(viewer: ViewerModel) -> Labels:
+    """Return the result that is meant: the active layer, or the uppermost result.
+
+    Raises
+    ------
+    ValueError
+        If there is none.
+    """
+    active = viewer.layers.selection.active
+    if isinstance(active, Labels) and not is_selection(active):
+        return active
+    for layer in reversed(viewer.layers):
+        if is_result(layer):
+            return layer
+    raise ValueError(NO_RESULT)
+
+
+@command
+def segment_active(viewer: napari.Viewer) -> None:
+    """Segment the active image as the preferences say, through the panel."""
+    images = [layer for layer in viewer.layers if isinstance(layer, Image)]
+    if not images:
+        raise ValueError(NO_IMAGE)
+    if viewer.layers.selection.active not in images:
+        viewer.layers.selection.active = images[-1]
+    panel = _opened(viewer, SegmentWidget, "Segment")
+    panel.adopt(preferred().params)
+    panel.run()
+
+
+@command
+def compare(viewer: napari.Viewer) -> None:
+    """Open the panel that compares settings on an image."""
+    if not any(isinstance(layer, Image) for layer in viewer.layers):
+        raise ValueError(NO_IMAGE)
+    open_compare(viewer)
+
+
+@command
+def open_model(viewer: napari.Viewer) -> None:
+    """Open the panel that shows how the classes were found."""
+    _opened(viewer, ModelWidget, "Model")
+
+
+@command
+def show_uncertainty(viewer: napari.Viewer) -> None:
+    """Show how uncertain the classes are, as a layer."""
+    inspector_of(viewer).show_uncertainty(chosen_result(viewer))
+
+
+@command
+def next_uncertain_place(viewer: napari.Viewer) -> None:
+    """Center the canvas on the next most uncertain place."""
+    inspector_of(viewer).show_next_place(chosen_result(viewer))
+
+
+@command
+def probability_maps(viewer: napari.Viewer) -> None:
+    """Ask for classes, and show their probabilities as layers."""
+    layer = chosen_result(viewer)
+    if not is_result(layer):
+        raise ValueError(
+            f"{layer.name!r} was not made by this plugin, so there are no "
+            "probabilities behind it; choose a result"
+        )
+    inspector = inspector_of(viewer)
+    classes = [(label, class_name(layer, label)) for label in labels_of_fit(layer)]
+    dialog = ClassesDialog(classes, layer.data.size, _window())
+    dialog.chosen.connect(partial(inspector.show_probabilities, layer))
+    dialog.open()
+
+
+@command
+def drop_uncertain(viewer: napari.Viewer) -> None:
+    """Ask for a threshold, and take the label from pixels of more uncertainty."""
+    layer = chosen_result(viewer)
+    inspector = inspector_of(viewer)
+
+    def ask(values: NDArray[np.float32], counts: NDArray[np.int64]) -> None:
+        dialog = ThresholdDialog(counts, 0.5, _window())
+        dialog.chosen.connect(partial(_drop, viewer, layer, values))
+        dialog.open()
+
+    def count(values: NDArray[np.float32]) -> None:
+        work = partial(count_uncertain, values, layer.data)
+        inspector.background.run(work, partial(ask, values))
+
+    inspector.with_uncertainty(layer, count)
+
+
+@command
+def class_table(viewer: napari.Viewer) -> None:
+    """Show the table of the classes in napari's table of features."""
+    viewer.layers.selection.active = chosen_result(viewer)
+    docked = viewer.window.dock_widgets
+    if not any(TABLE_WIDGET in name for name in docked):
+        viewer.window.add_plugin_dock_widget("napari", TABLE_WIDGET)
+        return
+    found = next(found for name, found in docked.items() if TABLE_WIDGET in name)
+    found.parent().show()
+    found.parent().raise_()
+
+
+@command
+def export_class_table(viewer: napari.Viewer) -> None:
+    """Write the table of the classes as CSV."""
+    layer = chosen_result(viewer)
+    target = ask_path(
+        _window(),
+        "Export class table",
+        f"{layer.name}.csv",
+        "Table (*.csv)",
+        ".csv",
+    )
+    if target is None:
+        return
+    path, force = target
+
+    def write(table: Table, rgb: bool) -> None:
+        write_text(path, table_text(layer, table, rgb=rgb), (".csv",), force=force)
+        show_info(f"The table of {len(table['label'])} classes is in {path.name}.")
+
+    inspector_of(viewer).with_table(layer, write)
+
+
+@command
+def copy_as_python(viewer: napari.Viewer) -> None:
+    """Copy a script that makes the labels again to the clipboard."""
+    layer = chosen_result(viewer)
+    inspector = inspector_of(viewer)
+    image = inspector.image_of(layer)
+    source = None if image is None else image.source.path
+    path = Path(source or f"{'image' if image is None else image.name}.png")
+
+    def copy(recipe: Recipe) -> None:
+        text = recipe.to_python(path, path.with_name(f"{path.stem}_classes.tif"))
+        QApplication.clipboard().setText(text)
+        show_info(f"{text.count(chr(10))} lines of Python are in the clipboard.")
+
+    inspector.with_recipe(layer, copy)
+
+
+@command
+def save_recipe(viewer: napari.Viewer) -> None:
+    """Write what was done to a result as a recipe."""
+    layer = chosen_result(viewer)
+    target = ask_path(
+        _window(),
+        "Save recipe",
+        f"{layer.name}.json",
+        "Recipe (*.json)",
+        ".json",
+    )
+    if target is None:
+        return
+    path, force = target
+
+    def write(recipe: Recipe) -> None:
+        recipe.save(path, force=force)
+        show_info(f"The recipe of {len(recipe.steps)} steps is in {path.name}.")
+
+    inspector_of(viewer).with_recipe(layer, write)
+
+
+@command
+def undo_last_action(viewer: napari.Viewer) -> None:
+    """Undo the last action on any layer; without the panel, that on the result."""
+    panel = find_panel(viewer, EditWidget)
+    if panel is not None:
+        panel.session.undo()
+        return
+    chosen_result(viewer).undo()
+
+
+def labels_of_fit(layer: Labels) -> list[int]:
+    """Labels of the classes that were fitted; more may have been made by hand."""
+    run = run_of(layer)
+    if run is not None:
+        return list(range(1, run.posteriors.n_classes + 1))
+    return labels_of(layer.data)
+
+
+def table_text(layer: Labels, table: Table, *, rgb: bool) -> str:
+    """Write the table of a layer as CSV, with the names of the classes."""
+    size, heading = pixel_size(layer.scale, layer.units, layer.data.shape)
+    found = columns(table, rgb=rgb, area=heading)
+    found[heading] = [size * pixels for pixels in found["pixels"]]
+    labels = found.pop("label")
+    names = [class_name(layer, label) for label in labels]
+    return csv_text({"label": labels, "name": names, **found})
+
+
+def _opened(viewer: Any, kind: type[Any], name: str) -> Any:
+    """Return a docked panel, in front; it is made if there is none."""
+    panel = find_panel(viewer, kind)
+    if panel is None:
+        panel = kind(viewer)
+        # As napari's own menus name it, which show and hide it.
+        title = f"{name} (EM color segmentation)"
+        viewer.window.add_dock_widget(panel, name=title, tabify=True)
+    widget = getattr(panel, "native", panel)
+    widget.parent().show()
+    widget.parent().raise_()
+    return panel
+
+
+def _drop(
+    viewer: ViewerModel, layer: Labels, values: NDArray[np.float32], threshold: float
+) -> None:
+    """Take labels away, as one action that can be undone, and a step of the recipe."""
+    panel = find_panel(viewer, EditWidget)
+    session = None if panel is None else panel.session
+    locked = session.locked if session is not None and session.labels is layer else ()
+    inspector = inspector_of(viewer)
+    step = Step.of("drop_uncertain", threshold=threshold, locked=sorted(locked))
+    frame = layer.metadata.get(KEY, {}).get("at") or ()
+    sliced = any(index is not None for index in frame)
+    at = tuple(None if index is None else 0 for index in frame) if sliced else None
+    deed = Deed(step, at=at, labels=layer, image=inspector.image_of(layer))
+    others = [one for one in followed(viewer) if one.layer is layer]
+
+    def work() -> tuple[Edit, Plan | None, list[Note]]:
+        edit = regions.drop_uncertain(layer.data, values, threshold, locked=locked)
+        return edit, plan_edit(layer, edit), notes_of(deed, others)
+
+    def then(made: tuple[Edit, Plan | None, list[Note]]) -> None:
+        edit, plan, notes = made
+        if plan is None or layer not in viewer.layers:
+            return
+        if session is not None:
+            session.apply([(layer, edit)], [plan], notes)
+            return
+        carry_out(layer, plan, max_bytes=preferred().history_bytes)
+        append(notes)
+
+    inspector.background.run(work, then)
+
+
+def _window() -> QWidget | None:
+    """Return the window over which dialogs open."""
+    windows = (w for w in QApplication.topLevelWidgets() if isinstance(w, QMainWindow))
+    return QApplication.activeWindow() or next(windows, None)
