@@ -8,6 +8,7 @@ from napari.layers import Labels
 from qtpy.QtCore import QPoint, Qt, QTimer
 from qtpy.QtGui import QColor
 from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QLineEdit
 
 from napari_emseg.layers.classes import class_color, class_name, class_shown
 from napari_emseg.widgets import classes
@@ -176,3 +177,46 @@ class TestDrag:
         qtbot.waitUntil(lambda: panel.background.idle)
         np.testing.assert_array_equal(layer.data, start)
         assert "locked" in told[-1][1]
+
+
+class TestMouse:
+    """What the list is for, with mouse and keyboard alone."""
+
+    @pytest.fixture
+    def spot(self, rows):
+        def find(row, column):
+            return rows.visualItemRect(rows.item(row, column))
+
+        return find
+
+    def test_boxes(self, rows, spot, panel, layer):
+        for column in (classes.SHOWN, classes.LOCKED):
+            area = spot(1, column)
+            box = QPoint(area.left() + 10, area.center().y())
+            QTest.mouseClick(rows.viewport(), LEFT, pos=box)
+        assert panel.session.locked == {4}
+        assert not class_shown(layer, 4)
+        assert class_shown(layer, 1)
+
+    def test_double_click_on_the_name_renames(self, qtbot, rows, spot, layer):
+        at = spot(1, classes.NAME).center()
+        QTest.mouseClick(rows.viewport(), LEFT, pos=at)
+        QTest.mouseDClick(rows.viewport(), LEFT, pos=at)
+        (editor,) = rows.viewport().findChildren(QLineEdit)
+        QTest.keyClicks(editor, "cell")
+        QTest.keyClick(editor, Qt.Key.Key_Return)
+        qtbot.waitUntil(lambda: class_name(layer, 4) == "cell")
+
+    def test_double_click_on_the_pixels_recolors(self, rows, spot, layer, monkeypatch):
+        green = QColor(0, 255, 0)
+        monkeypatch.setattr(classes.QColorDialog, "getColor", lambda *_: green)
+        at = spot(2, classes.PIXELS).center()
+        QTest.mouseClick(rows.viewport(), LEFT, pos=at)
+        QTest.mouseDClick(rows.viewport(), LEFT, pos=at)
+        np.testing.assert_allclose(class_color(layer, 300), (0, 1, 0))
+
+    def test_control_click_chooses_several(self, rows, spot):
+        control = Qt.KeyboardModifier.ControlModifier
+        QTest.mouseClick(rows.viewport(), LEFT, pos=spot(0, classes.NAME).center())
+        QTest.mouseClick(rows.viewport(), LEFT, control, spot(2, classes.NAME).center())
+        assert rows.labels == [300, 1]
