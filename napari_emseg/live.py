@@ -162,10 +162,10 @@ class LivePicture:
         table = np.zeros(2**bits, np.uint8)
         table[self._boxes.codes] = labels
         out = Coding(bits, 0, self._codes.dtype).lookup(self._codes, table)
-        if params.smoothing >= _FIRM:
-            out = _smooth(out)
         if self._usable is not None:
             out[~self._usable] = 0
+        if params.smoothing >= _FIRM:
+            out = _smooth(out)
         return Glimpse(out, self._class_colors(labels, model.n_classes), model)
 
     def _fit(self, params: Params) -> tuple[Model, NDArray[np.uint8]]:
@@ -338,5 +338,7 @@ def _smooth(labels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     out = np.empty_like(labels)
     for at in np.ndindex(labels.shape[:-2]):
         out[at] = cv2.medianBlur(labels[at], _WIDTH)
-    # Pixels without a label do not take those of others away.
-    return np.where(out == 0, labels, out) if not labels.all() else out
+    if labels.all():
+        return out
+    # Pixels without a label neither get one nor take those of others away.
+    return np.where((labels == 0) | (out == 0), labels, out)

@@ -133,6 +133,8 @@ def test_fewer_colors_than_classes(stripes):
 def test_pixels_that_do_not_count(stripes, smoothing):
     clear = np.full(stripes.shape[:2], 255, np.uint8)
     clear[10:40:2, ::3] = 0
+    clear[42:48] = 0
+    clear[45, ::7] = 255
     clear[50:] = 0
     image = np.dstack([stripes, clear])
     image[50:, :, :3] = 255

@@ -312,7 +312,7 @@ class SegmentWidget(Container[Widget]):
             box.native.setMinimumContentsLength(14)
         # On a small screen the rows scroll, and "Segment" stays in sight.
         self.native.layout().insertWidget(0, ScrollArea(self.form.native))
-        self.native.layout().addWidget(result_button(self._viewer))
+        self.controls.news.native.layout().addWidget(result_button(self._viewer))
         self.native.layout().addStretch()
         self._on_theme()
 
