@@ -143,6 +143,10 @@ _Labels = Annotated[tuple[Whole, ...], Field(min_length=1)]
 _Color: Any = Point | Number
 _params: Any = (Params, Params())
 _packed: Any = (Packed | None, None)
+_ways: dict[str, Any] = {
+    "rgb": (Switch | None, None),
+    "channel_axis": (Whole | None, None),
+}
 
 ROWS = (
     # What begins a recipe.
@@ -152,10 +156,9 @@ ROWS = (
         params=_params,
         mask=_packed,
         seed_labels=_packed,
-        rgb=(Switch | None, None),
-        channel_axis=(Whole | None, None),
+        **_ways,
     ),
-    _row("own", "blank", shape=tuple[Side, ...], dtype=Kind),
+    _row("own", "blank", shape=tuple[Side, ...], dtype=Kind, **_ways),
     # Selections.
     _pick(
         "wand",

@@ -87,6 +87,7 @@ class Writer:
         if step.op == "segment":
             yield from self._segment(step)
         elif step.op == "blank":
+            yield from self._understand(step)
             yield f"labels = np.zeros({args.shape}, {_text(args.dtype)})"
             self._begin(step)
         elif step.op == "none":
@@ -126,7 +127,8 @@ class Writer:
         self._frame = step.at or ()
         self._known -= {name for name in self._known if name.startswith("selection")}
 
-    def _segment(self, step: Step) -> Iterator[str]:
+    def _understand(self, step: Step) -> Iterator[str]:
+        """Learn how to read the image; yield what puts its channels last."""
         args: Any = step.args
         if args.channel_axis is not None:
             if args.channel_axis != -1:
@@ -134,6 +136,9 @@ class Writer:
             self._ways = ["channel_axis=-1"]
         elif args.rgb is not None:
             self._ways = [f"rgb={args.rgb}"]
+
+    def _segment(self, step: Step) -> Iterator[str]:
+        yield from self._understand(step)
         yield from self._prepare(step)
         given = [f"image{_index(step.at)}", *self._keywords(step), *self._ways]
         yield f"seg = {_joined('emseg.segment', given)}"

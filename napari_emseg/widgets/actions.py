@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from napari.layers import Labels
     from numpy.typing import NDArray
 
+    from napari_emseg.layers.deeds import Followed
     from napari_emseg.layers.record import Note
     from napari_emseg.layers.seeds import Fits
     from napari_emseg.widgets.session import Session, Steps
@@ -110,7 +111,7 @@ class Actions:
         layer.visible = False
         layer.data[plane.where] = plane.edit(as_labels(selected)).labels
         deed = self.session.here(plane).deed(Step.of("save", name=layer.name))
-        append(notes_of(deed, followed(self.session.viewer)))
+        append(notes_of(deed, self._followed))
 
     def load(self, name: str) -> None:
         """Select what was kept."""
@@ -227,7 +228,7 @@ class Actions:
         """Make a picture in the background, and add it over the one it was made of."""
         plane, viewer = self.session.plane(), self.session.viewer
         picture, here = self.session.picture(plane), self.session.here(plane)
-        layer, layers = picture.layer, followed(viewer)
+        layer, layers = picture.layer, self._followed
 
         def make() -> tuple[NDArray[Any], list[Note]]:
             return np.asarray(call(step, here)), notes_of(here.deed(step), layers)
@@ -279,6 +280,11 @@ class Actions:
             return Made([(labels, changed)], here.deed(step))
 
         self.session.change(make)
+
+    @property
+    def _followed(self) -> list[Followed]:
+        session = self.session
+        return followed(session.viewer, session.labels, session.image)
 
     @property
     def _locked(self) -> tuple[int, ...]:

@@ -16,10 +16,10 @@ from napari_emseg.steps import Step
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from napari.layers import Labels
     from numpy.typing import NDArray
 
     from napari_emseg.layers import Plane
-    from napari_emseg.widgets.session import Session
 
 
 class Found(NamedTuple):
@@ -36,24 +36,27 @@ Find: TypeAlias = "Callable[[], Answer]"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Here:
-    """A plane of the viewer, as a `napari_emseg.replay.Scene`.
+    """A plane of the viewer, as a `napari_emseg.calls.Scene`.
 
     Attributes
     ----------
-    session : Session
-        Image, labels and selection.
     plane : Plane
         Where.
-    picture : Plane or None
-        The same plane of the image, if there is one.
+    picture : Plane or str
+        The same plane of the image, or why there is none.
     target : Plane or None
         The same plane of the selection, if there is one.
+    edited : napari.layers.Labels or None
+        The labels that are edited.
+    prepare : callable
+        Makes an image ready for color tools.
     """
 
-    session: Session
     plane: Plane
-    picture: Plane | None
+    picture: Plane | str
     target: Plane | None
+    edited: Labels | None
+    prepare: Callable[[Plane], select.Prepared]
 
     @property
     def image(self) -> NDArray[Any]:
@@ -63,7 +66,7 @@ class Here:
     @property
     def colors(self) -> select.Prepared:
         """The image prepared for color tools."""
-        return self.session.prepared(self._need())
+        return self.prepare(self._need())
 
     @property
     def ways(self) -> dict[str, Any]:
@@ -90,7 +93,8 @@ class Here:
     @property
     def area(self) -> NDArray[Any] | None:
         """What is selected; None if nothing is."""
-        return self.session.selected(self.plane)
+        found = self.selection
+        return found if found.any() else None
 
     def look(self, answer: Answer) -> tuple[NDArray[Any], Step | None]:
         """Return the mask that a tool's answer stands for, and its step."""
@@ -118,13 +122,15 @@ class Here:
         return Deed(
             step,
             at=self.plane.at,
-            labels=self.session.labels,
+            labels=self.edited,
             selection=None if self.target is None else self.target.layer,
-            image=None if self.picture is None else self.picture.layer,
+            image=None if isinstance(self.picture, str) else self.picture.layer,
             before=select.to_bytes(self.selection),
             after=after,
             kept=kept,
         )
 
     def _need(self) -> Plane:
-        return self.picture or self.session.picture(self.plane)
+        if isinstance(self.picture, str):
+            raise ValueError(self.picture)
+        return self.picture

@@ -165,13 +165,14 @@ class Session:
 
     def here(self, plane: Plane) -> Here:
         """Return what tools look at in a plane, as far as it is there."""
+        picture: Plane | str
         try:
             picture = self.picture(plane)
-        except ValueError:
-            picture = None
+        except ValueError as error:
+            picture = str(error)
         layer = find_selection(self.viewer, plane.layer)
         target = None if layer is None else Plane(layer, plane.at)
-        return Here(self, plane, picture, target)
+        return Here(plane, picture, target, self.labels, self.prepared)
 
     def prepared(self, picture: Plane) -> select.Prepared:
         """Make an image plane ready for color tools; call it in the background."""
@@ -255,7 +256,7 @@ class Session:
         after : callable, optional
             Called when they are applied.
         """
-        layers = followed(self.viewer)
+        layers = followed(self.viewer, self.labels, self.image)
 
         def work() -> Generator[Any, None, tuple[int, Made, Any, Any]]:
             revision = self.journal.revision

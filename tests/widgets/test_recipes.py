@@ -18,6 +18,7 @@ from napari_emseg.layers import (
     KEY,
     apply_edit,
     find_selection,
+    is_result,
     note_step,
     recipe_of,
 )
@@ -362,6 +363,39 @@ def test_an_edit_from_elsewhere(work):
         assert work.check() == expected
     work.hand.redo()
     assert work.check() == ["segment", "swap"]
+
+
+@pytest.mark.parametrize("drawn", [False, True])
+def test_labels_from_elsewhere(work, drawn):
+    """Labels that were not made here are what their recipe begins with."""
+    viewer, first = work.viewer, work.labels
+    data = np.zeros(first.data.shape, np.uint16)
+    if drawn:
+        data[30:40, 30:50] = 300
+    work.labels = work.hand.layer = viewer.add_labels(data.copy(), name="mine")
+    viewer.layers.remove(first)
+    work.panel.labels.setCurrentIndex(work.panel.labels.findData(work.labels))
+    assert work.check() == ["blank", "patch"][: 1 + drawn]
+    before = dict(work.labels.metadata)
+    work.take("wand")
+    work.hand.click((20, 10))
+    work.wait()
+    work.press("New class")
+    ops = ["blank", "patch", "wand", "new_class"]
+    if not drawn:
+        ops.remove("patch")
+    assert work.check() == ops
+    for _ in range(2):
+        work.hand.undo()
+    assert work.labels.metadata == before
+    np.testing.assert_array_equal(work.labels.data, data)
+    for _ in range(2):
+        work.hand.redo()
+    assert work.check() == ops
+    work.hand.undo()
+    work.paint((40, 5), (45, 60))
+    assert work.check() == [*ops[:-1], "patch"]
+    assert not is_result(work.labels)
 
 
 def test_image_has_another_name(work):

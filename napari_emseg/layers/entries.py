@@ -1,0 +1,133 @@
+"""Our entry in a layer's metadata, and the steps of a recipe that it holds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from napari_emseg.layers.results import KEY
+from napari_emseg.operations import OPERATIONS
+from napari_emseg.recipe import Recipe
+from napari_emseg.steps import SELECTING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from napari.layers import Labels
+
+# Where a recipe is kept in an entry, as what JSON can hold.
+RECIPE = "recipe"
+# Key of the entry of a layer that was not segmented here.
+EDITED = "emseg edits"
+# Steps after which something else may be selected.
+SELECTS = {
+    *(name for name, row in OPERATIONS.items() if row.group in ("select", "modify")),
+    *SELECTING,
+}
+# Steps that do not matter to labels.
+_ASIDE = (
+    SELECTS
+    | {"save"}
+    | {name for name, row in OPERATIONS.items() if row.group == "picture"}
+)
+
+
+class Noted(dict[str, Any]):
+    """A step as JSON has it, that knows what is selected after it.
+
+    Attributes
+    ----------
+    mark : int
+        `mark_of` the selection in its plane.
+    """
+
+    mark = 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Note:
+    """Steps that an action adds to the recipe of a layer.
+
+    Attributes
+    ----------
+    layer : napari.layers.Labels
+    steps : tuple of Noted
+    image : str
+        Name of the image of a layer that has no recipe yet.
+    """
+
+    layer: Labels
+    steps: tuple[Noted, ...]
+    image: str = ""
+
+
+def entry_of(layer: Labels) -> dict[str, Any]:
+    """Return our entry of a layer's metadata; an empty one if there is none."""
+    found: dict[str, Any] = layer.metadata.get(_key(layer), {})
+    return found
+
+
+def steps_of(layer: Labels) -> list[Any] | None:
+    """Return the steps of a layer, a list of its own; None if it has no recipe."""
+    recipe = entry_of(layer).get(RECIPE)
+    return None if recipe is None else [*recipe["steps"]]
+
+
+def append(notes: Iterable[Note]) -> None:
+    """Add steps to the recipes of layers."""
+    for note in notes:
+        steps = steps_of(note.layer)
+        if steps is None:
+            empty = Recipe().model_dump(mode="json")
+            note.layer.metadata = note.layer.metadata | {
+                EDITED: {RECIPE: empty, "image": note.image}
+            }
+        _write(note.layer, [*(steps or ()), *note.steps])
+
+
+def remove(notes: Iterable[Note]) -> None:
+    """Take steps out of the recipes of layers, the latest ones like these."""
+    for note in notes:
+        steps = steps_of(note.layer)
+        if steps is None:
+            continue
+        for gone in reversed(note.steps):
+            if gone in steps:
+                del steps[len(steps) - 1 - steps[::-1].index(gone)]
+        _write(note.layer, steps)
+
+
+def exchange(layer: Labels, entry: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Give a layer our entry of its metadata back, if its labels have other steps now.
+
+    Returns
+    -------
+    dict or None
+        The entry that it had, or the given one if nothing was exchanged.
+    """
+    now = entry_of(layer)
+    if not now or not entry or _edits(now) == _edits(entry):
+        return entry
+    layer.metadata = layer.metadata | {_key(layer): entry}
+    return now
+
+
+def _edits(entry: dict[str, Any]) -> list[int]:
+    """Return which steps made the labels."""
+    steps = entry.get(RECIPE, {}).get("steps", ())
+    return [id(step) for step in steps if step["op"] not in _ASIDE]
+
+
+def _key(layer: Labels) -> str:
+    return KEY if KEY in layer.metadata else EDITED
+
+
+def _write(layer: Labels, steps: list[Any]) -> None:
+    """Change the steps; without any, an entry of `EDITED` goes."""
+    key, entry = _key(layer), entry_of(layer)
+    if key == EDITED and not steps:
+        others = {name: value for name, value in layer.metadata.items() if name != key}
+        layer.metadata = others
+        return
+    recipe = entry[RECIPE] | {"steps": steps}
+    layer.metadata = layer.metadata | {key: entry | {RECIPE: recipe}}
