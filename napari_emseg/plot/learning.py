@@ -88,7 +88,7 @@ class LearningView:
             x = np.arange(part.start, part.stop) + 1
             line.set_data(x, y[part])
             rule.set_xdata([x[0] - 0.5] * 2)
-            text.set_x((x[0] + x[-1]) / 2)
+            text.set(x=(x[0] + x[-1]) / 2, visible=len(runs) > 1)
         self._frame(y)
         self._legend({kind_of(name) for name in names})
 

@@ -96,6 +96,7 @@ class ModelWidget(QWidget):  # type: ignore[misc]
         self._redraw.timeout.connect(self._on_redraw)
         self.subject.changed.connect(self._on_subject)
         self.subject.grown.connect(self._on_grown)
+        self.subject.edited.connect(self._leave_canvas)
         for event, react in self._reactions():
             event.connect(react)
         self.destroyed.connect(partial(_leave, self))
@@ -163,6 +164,9 @@ class ModelWidget(QWidget):  # type: ignore[misc]
         self.axes = Axes()
         self.axes.changed.connect(self._on_axes)
         self.figures = Figures()
+        policy = self.figures.sizePolicy()
+        policy.setRetainSizeWhenHidden(True)
+        self.figures.setSizePolicy(policy)
         self.transport = Transport(lambda: not self._waiting)
         self.transport.moved.connect(self._on_moved)
         self._status = QLabel()
@@ -189,9 +193,7 @@ class ModelWidget(QWidget):  # type: ignore[misc]
 
     def _on_subject(self) -> None:
         """Turn to another run: count its colors, and draw them when that is done."""
-        self.transport.pause()
-        self.iteration.hide()
-        self._waiting = False
+        self._leave_canvas()
         self.background.drop(DRAWING)
         self.drawing = None
         find = self.subject.find
@@ -315,10 +317,15 @@ class ModelWidget(QWidget):  # type: ignore[misc]
         self.again.setEnabled(not busy)
         self.saver.show_busy(busy)
 
-    def hideEvent(self, event: Any) -> None:
-        """Leave the canvas when the panel is closed."""
+    def _leave_canvas(self) -> None:
+        """Show the result again: it is edited, or nobody watches any more."""
         self.transport.pause()
         self.iteration.hide()
+        self._waiting = False
+
+    def hideEvent(self, event: Any) -> None:
+        """Leave the canvas when the panel is closed."""
+        self._leave_canvas()
         super().hideEvent(event)
 
     def _reactions(self) -> list[tuple[Any, Callable[..., None]]]:

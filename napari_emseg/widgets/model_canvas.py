@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from matplotlib.artist import Artist
 
+# Inches around axes; there is a bottom between two of them too.
+LEFT, RIGHT, TOP, BOTTOM = 0.72, 0.1, 0.26, 0.5
 # Untyped in matplotlib.
 _Base: Any = FigureCanvasQTAgg
 
@@ -25,7 +27,7 @@ class MovingCanvas(_Base):  # type: ignore[misc]
     """
 
     def __init__(self) -> None:
-        super().__init__(Figure(layout="constrained"))
+        super().__init__(Figure())
         self.setMinimumSize(QSize(200, 160))
         policy = QSizePolicy.Policy.Expanding
         self.setSizePolicy(policy, policy)
@@ -40,11 +42,26 @@ class MovingCanvas(_Base):  # type: ignore[misc]
         for artist in self._moving:
             artist.set_animated(True)
         self._still = None
+        self.lay_out()
         self.draw_idle()
 
     def lay_out(self) -> None:
-        """Find the places of axes anew at the next drawing."""
-        self.figure.set_layout_engine("constrained")
+        """Put the axes where there is room for their numbers and names.
+
+        Matplotlib's own layouts draw everything to find that out.
+        """
+        width, height = self.figure.get_size_inches()
+        count = len(self.figure.axes)
+        if count == 0 or width <= LEFT + RIGHT or height <= TOP + count * BOTTOM:
+            return
+        free = height - TOP - count * BOTTOM
+        self.figure.subplots_adjust(
+            left=LEFT / width,
+            right=1 - RIGHT / width,
+            bottom=BOTTOM / height,
+            top=1 - TOP / height,
+            hspace=BOTTOM * count / free,
+        )
 
     def move(self) -> None:
         """Show where the artists are now."""
@@ -63,8 +80,6 @@ class MovingCanvas(_Base):  # type: ignore[misc]
     def _on_draw(self, event: object) -> None:
         self._still = self.copy_from_bbox(self.figure.bbox)
         self._draw_moving()
-        # The places are found; to find them again would take as long as the drawing.
-        self.figure.set_layout_engine("none")
 
     def _on_resize(self, event: object) -> None:
         self._still = None

@@ -186,6 +186,7 @@ class Figures(QTabWidget):  # type: ignore[misc]
             self.canvases[title] = MovingCanvas()
             self.setTabToolTip(self.addTab(self.canvases[title], title), tip)
         self._pages: dict[str, Page] = {}
+        self._given: tuple[Drawing, Theme, bool] | None = None
         self._shown: tuple[Sequence[FitState], int, Any] | None = None
         self.currentChanged.connect(self._show)
 
@@ -197,7 +198,33 @@ class Figures(QTabWidget):  # type: ignore[misc]
     @property
     def loaded(self) -> bool:
         """Whether there is something to be seen."""
-        return bool(self._pages)
+        return self._given is not None
+
+    @property
+    def page(self) -> Page:
+        """What the tab in sight holds; it is drawn when it is first seen.
+
+        Raises
+        ------
+        ValueError
+            If there is no data.
+        """
+        if self._given is None:
+            raise ValueError("there is nothing to draw; load data first")
+        if self.title not in self._pages:
+            drawing, theme, likelihood = self._given
+            self._pages[self.title] = draw_page(
+                self.canvases[self.title].figure,
+                self.title,
+                drawing,
+                theme,
+                likelihood=likelihood,
+                strip=self.title == CLOUD,
+            )
+            for ax in self.canvases[self.title].figure.axes:
+                # Numbers are what takes longest to draw.
+                ax.locator_params(nbins=5)
+        return self._pages[self.title]
 
     def sizeHint(self) -> QSize:
         """Ask for as much as is well readable."""
@@ -206,19 +233,10 @@ class Figures(QTabWidget):  # type: ignore[misc]
     def load(self, drawing: Drawing | None, theme: Theme, *, likelihood: bool) -> None:
         """Draw other data, without classes as yet; None leaves the pages empty."""
         self._pages, self._shown = {}, None
-        for title, canvas in self.canvases.items():
+        self._given = None if drawing is None else (drawing, theme, likelihood)
+        for canvas in self.canvases.values():
             canvas.figure.clear()
             canvas.figure.set_facecolor(theme.page)
-            canvas.lay_out()
-            if drawing is not None:
-                self._pages[title] = draw_page(
-                    canvas.figure,
-                    title,
-                    drawing,
-                    theme,
-                    likelihood=likelihood,
-                    strip=title == CLOUD,
-                )
             canvas.hold([])
 
     def show_state(self, states: Sequence[FitState], index: int, colors: Any) -> None:
@@ -227,9 +245,9 @@ class Figures(QTabWidget):  # type: ignore[misc]
         self._show()
 
     def _show(self, place: int = 0) -> None:
-        page, canvas = self._pages.get(self.title), self.canvases[self.title]
-        if page is None or self._shown is None:
+        if self._shown is None or self._given is None:
             return
+        page, canvas = self.page, self.canvases[self.title]
         if page.show(*self._shown):
             canvas.hold(page.moving)
         else:

@@ -44,6 +44,8 @@ class Subject(QObject):  # type: ignore[misc]
         Another run is to be shown, or none.
     grown : Signal
         The run that is under way has another state.
+    edited : Signal
+        The labels of the result were changed by hand or by an action.
     layer : napari.layers.Labels or None
         The result.
     run : Run or None
@@ -58,6 +60,7 @@ class Subject(QObject):  # type: ignore[misc]
 
     changed = Signal()
     grown = Signal()
+    edited = Signal()
 
     def __init__(self, viewer: ViewerModel, background: Background) -> None:
         super().__init__()
@@ -137,11 +140,18 @@ class Subject(QObject):  # type: ignore[misc]
         self.changed.emit()
 
     def _listen(self, new: Labels | None) -> None:
-        """Notice when a result is updated, which gives it other features."""
-        if self.layer is not None and self.layer is not new:
+        """Notice when a result is edited, or updated, which gives it features."""
+        if self.layer is new:
+            return
+        if self.layer is not None:
             self.layer.events.features.disconnect(self.follow)
-        if new is not None and self.layer is not new:
+            self.layer.events.paint.disconnect(self._on_paint)
+        if new is not None:
             new.events.features.connect(self.follow)
+            new.events.paint.connect(self._on_paint)
+
+    def _on_paint(self, event: object = None) -> None:
+        self.edited.emit()
 
     def _on_started(self, find: Callable[[], Source]) -> None:
         self.live, self.run, self.states, self.find = True, None, [], find

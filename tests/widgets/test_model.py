@@ -104,7 +104,7 @@ def test_figures_follow_the_slider(qtbot, viewer, image, panel):
     for tab in range(3):
         panel.figures.setCurrentIndex(tab)
         go(qtbot, panel, tab + 1)
-        page = panel.figures._pages[panel.figures.title]
+        page = panel.figures.page
         state = seg.states[tab + 1]
         for view in page.views:
             places = view._badges._discs.get_offsets()
@@ -113,7 +113,7 @@ def test_figures_follow_the_slider(qtbot, viewer, image, panel):
             x, y = page.learning._dot.get_data()
             assert (x[0], y[0]) == (tab + 2, state.objective)
     panel.figures.setCurrentIndex(0)
-    cloud = panel.figures._pages["Cloud"].views[0]
+    cloud = panel.figures.page.views[0]
     matrix = panel.drawing.density.projection.matrix
     np.testing.assert_allclose(
         [ellipse.get_center() for ellipse in cloud.ellipses],
@@ -148,7 +148,7 @@ def test_axes_can_be_chosen(qtbot, viewer, image, panel):
     panel.axes.up.activated.emit(0)
     settle(qtbot, panel)
     assert panel.drawing.density.projection.names == ("L*", "b*")
-    cloud = panel.figures._pages["Cloud"].views[0]
+    cloud = panel.figures.page.views[0]
     centers = [ellipse.get_center() for ellipse in cloud.ellipses]
     np.testing.assert_allclose(centers, seg.states[2].model.means[:, [0, 2]])
     assert panel.transport.index == 2
@@ -159,7 +159,7 @@ def test_grey_has_intervals(qtbot, viewer, stripes, panel):
     seg, _ = segment(viewer, image)
     settle(qtbot, panel)
     go(qtbot, panel, 0)
-    view = panel.figures._pages["Cloud"].views[0]
+    view = panel.figures.page.views[0]
     for line, mean in zip(view.intervals, seg.states[0].model.means, strict=True):
         assert np.mean(line.get_xdata()) == pytest.approx(mean[0])
     assert not panel.axes.isVisible()
@@ -225,11 +225,16 @@ def test_the_canvas_is_left_alone(qtbot, viewer, image, panel, told):
     viewer.layers.remove(panel.iteration.layer)
     go(qtbot, panel, 2)
     assert viewer.layers[-1].name == model_preview.NAME
+    # Who paints wants to see the result.
+    layer.paint((3, 3), 2)
+    assert list(viewer.layers) == [image, layer]
+    go(qtbot, panel, 1)
+    assert viewer.layers[-1].name == model_preview.NAME
     panel.parent().hide()
     assert list(viewer.layers) == [image, layer]
     panel.parent().show()
     viewer.dims.ndisplay = 3
-    go(qtbot, panel, 1)
+    go(qtbot, panel, 2)
     assert not panel.on_canvas.isChecked()
     assert "2D view" in told[-1][1]
     viewer.layers.clear()
