@@ -27,6 +27,10 @@ for command in manifest.contributions.commands:
 """
 
 
+# Of the README, which nobody needs who installs.
+PICTURES = ("panel*.png", "model*.png", "sheet.jpg")
+
+
 def build(folder, *what):
     subprocess.run(
         [sys.executable, "-m", "build", "--no-isolation", *what, "-o", folder, ROOT],
@@ -53,7 +57,7 @@ def test_wheel_holds_all_of_the_package(wheel):
         for path in folder.rglob("*")
         if path.is_file()
         and "__pycache__" not in path.parts
-        and not (path.match("panel*.png") or path.name == "sheet.jpg")
+        and not any(path.match(name) for name in PICTURES)
     }
     assert held == files
     assert {"napari_emseg/napari.yaml", "napari_emseg/sample_data/scene.png"} <= held

@@ -140,6 +140,7 @@ def histogram(
     down = -(-len(chosen) // across)
     if figure is None and len(chosen) > 1:
         _root(page).set_size_inches(3.2 * across, 0.4 + 2.6 * down)
+        _root(page).set_layout_engine("constrained", w_pad=0.1)
     for place, feature in enumerate(chosen):
         ax = page.add_subplot(down, across, place + 1)
         view = HistogramView(ax, feature, bars(cloud, feature), look)
