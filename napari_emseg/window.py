@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from napari_emseg.samples import LayerData
 
@@ -73,11 +73,37 @@ def show(layers: Sequence[LayerData]) -> bool:
     if not target:
         napari.run()
         return True
-    return _photograph(viewer, panel, Path(target))
+    return _photograph(viewer, panel.run, lambda: panel.running, Path(target))
 
 
-def _photograph(viewer: Any, panel: Any, target: Path) -> bool:
-    """Press Run, wait for the labels, write a picture of the window, and leave."""
+def show_points() -> bool:
+    """Open napari with the panels "Points" and "Model", and wait until it is closed.
+
+    Returns
+    -------
+    bool
+        False if the environment asks for a screenshot and it could not be taken.
+    """
+    import napari
+
+    from napari_emseg.widgets.points import open_points
+
+    viewer = napari.Viewer()
+    panel = open_points(viewer)
+    target = os.environ.get(SCREENSHOT)
+    if not target:
+        napari.run()
+        return True
+    return _photograph(viewer, panel.renew, lambda: panel.running, Path(target))
+
+
+def _photograph(
+    viewer: Any,
+    begin: Callable[[], None],
+    running: Callable[[], bool],
+    target: Path,
+) -> bool:
+    """Begin, wait for the labels, write a picture of the window, and leave."""
     import time
 
     from napari.layers import Labels
@@ -92,9 +118,9 @@ def _photograph(viewer: Any, panel: Any, target: Path) -> bool:
     viewer.window.resize(*SCREENSHOT_SIZE)
     wait(1)
     viewer.reset_view()
-    panel.run()
+    begin()
     end = time.monotonic() + PATIENCE
-    while panel.running and time.monotonic() < end:
+    while running() and time.monotonic() < end:
         wait(0.05)
     done = any(isinstance(layer, Labels) for layer in viewer.layers)
     wait(1)  # for the canvas to draw

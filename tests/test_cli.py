@@ -412,6 +412,23 @@ class TestWindow:
                 assert str(path) in said.out
                 assert path.stat().st_size > 1000
 
+    def test_demo_with_points(self, tmp_path, capsys, monkeypatch):
+        shown = []
+        monkeypatch.setattr(window, "show_points", lambda: shown.append(1) or True)
+        monkeypatch.setattr(window, "why_no_window", lambda: "")
+        assert run("demo", "--points", "-o", tmp_path) == 0
+        assert shown == [1]
+        assert not (tmp_path / "points_ellipses.png").exists()
+        monkeypatch.setattr(window, "why_no_window", lambda: "there is no display")
+        for _ in range(2):
+            assert run("demo", "--points", "-o", tmp_path / "new") == 0
+        said = capsys.readouterr()
+        assert "there is no display" in said.err
+        assert "1000 points: 4 classes" in said.out
+        assert names(tmp_path / "new") == ["points_ellipses.png", "points_learning.png"]
+        for path in (tmp_path / "new").iterdir():
+            assert read_image(path)[0].std() > 10  # something is drawn
+
     @pytest.mark.skipif(
         not sys.platform.startswith("linux"), reason="for X11 and Wayland"
     )

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import App, CycloptsError, Parameter
 
 from napari_emseg import files, samples, window
-from napari_emseg.cli.jobs import Job, check_job, plan_jobs, run_job
+from napari_emseg.cli.demos import draw_points, segment_sample
+from napari_emseg.cli.jobs import check_job, plan_jobs, run_job
 from napari_emseg.cli.replays import run_replay
 from napari_emseg.cli.sweeps import find_places, read_settings, run_sweep
 from napari_emseg.cli.terminal import tell
 from napari_emseg.options import options_of_params, params_of_options
-from napari_emseg.params import Params
 from napari_emseg.recipe import Recipe
 from napari_emseg.settings import COMPARED
 
@@ -176,20 +176,18 @@ def open_images(images: Images, /) -> int:
 
 
 @app.command
-def demo(*, output: Folder = Path("demo-output")) -> int:
-    """Show a sample picture in napari; without a display, segment it into files."""
-    layers = samples.coffee()
-    reason = window.why_no_window()
-    if not reason:
-        return DONE if window.show(layers) else NO_WINDOW
-    tell(f"no window ({reason}): the sample is segmented into files instead")
-    [(pixels, attributes, _)] = layers
-    name = attributes["name"]
-    job = Job(
-        name,
-        labels=output / f"{name}_labels.tif",
-        overlay=output / f"{name}_overlay.png",
-        folders=(output,),
-    )
-    run_job(pixels, None, Params(), job, force=True)
-    return DONE
+def demo(
+    *,
+    points: Annotated[
+        bool,
+        Parameter(negative="", help="Blobs of points in a plane instead of a picture."),
+    ] = False,
+    output: Folder = Path("demo-output"),
+) -> int:
+    """Show a sample in napari; without a display, segment it into files."""
+    if reason := window.why_no_window():
+        tell(f"no window ({reason}): the sample is segmented into files instead")
+        (draw_points if points else segment_sample)(output)
+        return DONE
+    shown = window.show_points() if points else window.show(samples.coffee())
+    return DONE if shown else NO_WINDOW
