@@ -128,7 +128,7 @@ class TestLayers:
     def test_probability_is_named_after_the_class(self, viewer, layer, seg):
         rename_class(layer, 2, "red")
         shown = add_probability(viewer, layer, 2, seg.probabilities()[1])
-        assert shown.name == "stripes classes: red"
+        assert shown.name == "stripes classes: probability of red"
         np.testing.assert_allclose(corner(shown), corner(layer))
 
 

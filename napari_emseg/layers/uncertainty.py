@@ -139,7 +139,7 @@ def add_probability(
     values : (…) ndarray of float32
         Its probability in [0, 1].
     """
-    name = f"{layer.name}: {class_name(layer, label)}"
+    name = f"{layer.name}: probability of {class_name(layer, label)}"
     return _add(viewer, layer, name, values.reshape(_shape(layer)), "viridis")
 
 
@@ -155,7 +155,9 @@ def _add(
         **placement(layer, (None,) * values.ndim),
     )
     image.contrast_limits_range = (0, 1)
-    add_quietly(viewer, image)
+    # It is active for a moment, in which panels shall not take it for a new picture.
+    with viewer.layers.selection.events.active.blocker():
+        add_quietly(viewer, image)
     return image
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image, Labels
 from napari.utils.notifications import show_error, show_info
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication, QMainWindow
 
 from napari_emseg import regions
@@ -164,10 +165,12 @@ def class_table(viewer: napari.Viewer) -> None:
     """Show the table of the classes in napari's table of features."""
     viewer.layers.selection.active = chosen_result(viewer)
     docked = viewer.window.dock_widgets
-    if not any(TABLE_WIDGET in name for name in docked):
-        viewer.window.add_plugin_dock_widget("napari", TABLE_WIDGET)
+    found = next((docked[name] for name in docked if TABLE_WIDGET in name), None)
+    if found is None:
+        dock, _ = viewer.window.add_plugin_dock_widget("napari", TABLE_WIDGET)
+        # It is wide rather than high.
+        dock.parent().addDockWidget(Qt.DockWidgetArea.BottomDockWidgetArea, dock)
         return
-    found = next(found for name, found in docked.items() if TABLE_WIDGET in name)
     found.parent().show()
     found.parent().raise_()
 

@@ -155,7 +155,9 @@ def test_probabilities_of_chosen_classes_only(qtbot, viewer, layer, seg):
     dialog.list.item(1).setCheckState(Qt.CheckState.Checked)
     QTest.mouseClick(ok, Qt.MouseButton.LeftButton)
     wait(qtbot, viewer)
-    assert [shown.name for shown in viewer.layers][2:] == ["coffee classes: cup"]
+    assert [shown.name for shown in viewer.layers][2:] == [
+        "coffee classes: probability of cup"
+    ]
     np.testing.assert_array_equal(viewer.layers[-1].data, seg.probabilities()[1])
 
 
@@ -370,9 +372,16 @@ def test_menu_of_the_panel_does_what_it_says(qtbot, viewer, layer):
         row.title for group in ROWS for row in group
     ]
     assert all(one.isEnabled() for one in shown)
+    editor = EditWidget(viewer)
+    viewer.window.add_dock_widget(editor)
+    chosen = panel.form.image.value
+    assert editor.session.image is chosen
     shown[0].trigger()
     wait(qtbot, viewer)
     assert uncertainty_layer(viewer, layer) is not None
+    # The new layer is no image that the panel would take.
+    assert panel.form.image.value is chosen
+    assert editor.session.image is chosen
 
 
 def test_commands_are_in_the_palette(viewer):
