@@ -39,6 +39,7 @@ def test_the_panels_are_in_the_menus(manifest):
 def test_every_command_is_in_a_menu(manifest):
     found = manifest.contributions
     samples = {sample.command for sample in found.sample_data}
+    samples |= {writer.command for writer in found.writers}
     offered = {item.command for menu in found.menus.values() for item in menu}
     assert {command.id for command in found.commands} - samples == offered
     assert {menu for menu in found.menus} == {

@@ -23,6 +23,7 @@ from napari_emseg.layers import (
     recipe_of,
 )
 from napari_emseg.layers.record import RECIPE
+from napari_emseg.layers.writer import write_labels
 
 LEFT = Qt.MouseButton.LeftButton
 
@@ -401,3 +402,31 @@ def test_labels_from_elsewhere(work, drawn):
 def test_image_has_another_name(work):
     work.image.name = "something else"
     assert work.check() == ["segment"]
+
+
+def test_saved_by_napari(work, tmp_path):
+    """A file that napari writes carries the recipe, hand painting included."""
+    work.take("rectangle")
+    work.drag((5, 5), (20, 30))
+    work.press("New class")
+    work.paint((40, 5), (45, 60))
+    path = tmp_path / "mine.emseg.tif"
+    assert work.labels.save(str(path)) == [str(path)]
+    np.testing.assert_array_equal(files.read_labels(path), work.labels.data)
+    recipe = emseg.Recipe.load(path)
+    assert [step.op for step in recipe.steps] == work.check()
+    plain = tmp_path / "plain.tif"
+    assert work.labels.save(str(plain)) == [str(plain)]
+    with pytest.raises(ValueError, match="holds no recipe"):
+        emseg.Recipe.load(plain)
+
+
+def test_written_without_a_viewer(work, tmp_path):
+    """Without the image, what the steps leave open is known all the same."""
+    data, attributes, _ = work.labels.as_layer_data_tuple()
+    changed = data.copy()
+    changed[3:5] = 0
+    path = tmp_path / "mine.emseg.tif"
+    assert write_labels(str(path), changed, attributes) == [str(path)]
+    recipe = emseg.Recipe.load(path)
+    np.testing.assert_array_equal(recipe.replay(work.image.data), changed)
