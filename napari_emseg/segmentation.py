@@ -116,8 +116,8 @@ class Segmentation:
         Parameters
         ----------
         min_size : int, optional
-            Pieces of fewer pixels join the neighbor whose mean feature is nearest,
-            smallest first; those without a neighbor stay.
+            Pieces of fewer pixels join the neighbor of similar mean feature and long
+            common border, smallest first; those without a neighbor stay.
 
         Returns
         -------

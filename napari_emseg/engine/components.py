@@ -31,27 +31,56 @@ def components(labels: NDArray[np.integer[Any]]) -> NDArray[np.int32]:
     return out
 
 
-def neighbor_pairs(regions: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
-    """List the pairs (P, 2) of regions that share a side, each once, lower first.
+def borders(
+    regions: NDArray[np.integer[Any]],
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """List the pairs of regions that share a side, and how many they share.
 
     Region 0 is nobody's neighbor. Sides are those of `components`.
+
+    Parameters
+    ----------
+    regions : (…) ndarray of int
+        Regions 1..R; 0 is no region.
+
+    Returns
+    -------
+    pairs : (P, 2) ndarray of int64
+        Each pair once, lower number first.
+    lengths : (P,) ndarray of int64
+        Number of sides of pixels between the two.
+
+    Examples
+    --------
+    >>> pairs, lengths = borders(np.array([[1, 1, 2], [3, 3, 3]]))
+    >>> pairs.tolist(), lengths.tolist()
+    ([[1, 2], [1, 3], [2, 3]], [1, 2, 1])
     """
     count = int(regions.max()) + 1
-    keys = []
+    keys, counts = [], []
     for axis in range(max(regions.ndim - 3, 0), regions.ndim):
         a = np.moveaxis(regions, axis, 0)
         first, second = a[:-1], a[1:]
         differ = (first != second) & (first > 0) & (second > 0)
         one, two = first[differ].astype(np.int64), second[differ].astype(np.int64)
-        keys.append(np.unique(np.minimum(one, two) * count + np.maximum(one, two)))
-    pairs = np.unique(np.concatenate(keys))
-    return np.stack([pairs // count, pairs % count], axis=1)
+        key = np.minimum(one, two) * count + np.maximum(one, two)
+        key, sides = np.unique(key, return_counts=True)
+        keys.append(key)
+        counts.append(sides)
+    pairs, group = np.unique(np.concatenate(keys), return_inverse=True)
+    lengths = np.zeros(len(pairs), np.int64)
+    np.add.at(lengths, group, np.concatenate(counts))
+    return np.stack([pairs // count, pairs % count], axis=1), lengths
 
 
 def absorb_small(
     regions: NDArray[np.int32], sums: Float64Array, min_size: int
 ) -> tuple[NDArray[np.int32], NDArray[np.intp]]:
-    """Let regions below a size join the neighbor of nearest mean, smallest first.
+    """Let regions below a size join the most similar neighbor, smallest first.
+
+    Most similar is the least |m_a − m_b|² / s: m are mean features, and s is the share
+    of the border that runs along this neighbor, so that what an object surrounds
+    joins it rather than a thing of its color that it touches at a corner.
 
     Parameters
     ----------
@@ -72,10 +101,10 @@ def absorb_small(
     size = np.bincount(regions.ravel(), minlength=len(sums)).astype(np.float64)
     size[0] = 0
     sums = sums.copy()
-    near: list[set[int]] = [set() for _ in range(len(sums))]
-    for one, two in neighbor_pairs(regions).tolist():
-        near[one].add(two)
-        near[two].add(one)
+    near: list[dict[int, int]] = [{} for _ in range(len(sums))]
+    pairs, lengths = borders(regions)
+    for (one, two), length in zip(pairs.tolist(), lengths.tolist(), strict=True):
+        near[one][two] = near[two][one] = length
     keeper = np.arange(len(sums))
     heap = [(int(n), r) for r, n in enumerate(size) if 0 < n < min_size]
     heapq.heapify(heap)
@@ -86,15 +115,16 @@ def absorb_small(
             continue
         around = np.fromiter(sorted(near[region]), np.intp)
         gap = sums[around] / size[around, np.newaxis] - sums[region] / size[region]
-        host = int(around[np.einsum("nd,nd->n", gap, gap).argmin()])
+        sides = [near[region][other] for other in around.tolist()]
+        host = int(around[(np.einsum("nd,nd->n", gap, gap) / sides).argmin()])
         keeper[region] = host
         size[host] += size[region]
         sums[host] += sums[region]
-        for other in near[region]:
-            near[other].discard(region)
+        for other, length in near[region].items():
+            del near[other][region]
             if other != host:
-                near[other].add(host)
-                near[host].add(other)
+                near[host][other] = near[host].get(other, 0) + length
+                near[other][host] = near[host][other]
         near[region].clear()
         if size[host] < min_size:
             heapq.heappush(heap, (int(size[host]), host))

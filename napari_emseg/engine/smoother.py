@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_emseg.engine.hmrf import CONSENSUS, HiddenField
+from napari_emseg.engine.softening import REACH, soften
 from napari_emseg.engine.spatial import halo, mean_field
 
 if TYPE_CHECKING:
@@ -43,6 +44,9 @@ class Smoother:
         Whether impulses are no edges.
     even : bool
         Whether the field alone is the prior, and the shares of the classes are not.
+    softening : float or None
+        Squared contrast below which texture fades before classes are compared; None
+        keeps all of it.
     """
 
     strength: float
@@ -51,10 +55,12 @@ class Smoother:
     consensus: float = 0.0
     speckled: bool = False
     even: bool = False
+    softening: float | None = None
 
     def halo(self, n_axes: int) -> int:
-        """Pixels around a tile of 2 or 3 axes that its posteriors depend on."""
-        return halo(self.sweeps, n_axes)
+        """Pixels around a tile of 2 or 3 axes that its posteriors depend on, even."""
+        soft = 0 if self.softening is None else REACH + REACH % 2
+        return halo(self.sweeps, n_axes) + soft
 
     def posteriors(
         self,
@@ -84,7 +90,8 @@ class Smoother:
         out = np.empty((model.n_classes, *shape), np.float32)
         prior = np.log(np.maximum(model.weights, 1e-300)) if self.even else None
         for at in np.ndindex(lead):
-            log = model.log_joint(features[at])
+            mask = None if usable is None else usable[at]
+            log = model.log_joint(self._soft(features[at], mask))
             if prior is not None:
                 log -= prior.reshape(-1, *(1,) * (log.ndim - 1))
             out[:, *at] = mean_field(
@@ -93,11 +100,18 @@ class Smoother:
                 scale=self.scale,
                 strength=self.strength,
                 sweeps=self.sweeps,
-                valid=None if usable is None else usable[at],
+                valid=mask,
                 consensus=self.consensus,
                 speckled=self.speckled,
             )
         return out
+
+    def _soft(self, features: Planes, mask: NDArray[np.bool_] | None) -> Planes:
+        """Give the features (*S, D) that classes are compared by."""
+        if self.softening is None:
+            return features
+        planes = np.ascontiguousarray(np.moveaxis(features, -1, 0))
+        return np.moveaxis(soften(planes, self.softening, mask), 0, -1)
 
 
 def hidden_smoother(field: HiddenField, smoothing: float) -> Smoother:

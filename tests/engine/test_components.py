@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy import ndimage
 
-from napari_emseg.engine.components import absorb_small, components, neighbor_pairs
+from napari_emseg.engine.components import absorb_small, borders, components
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -55,15 +56,18 @@ def test_corners_do_not_touch() -> None:
 @given(labels=LABELS)
 def test_neighbors_share_a_side(labels: NDArray[np.uint8]) -> None:
     regions = components(labels)
-    expected = set()
+    expected: Counter[tuple[int, int]] = Counter()
     for at in np.ndindex(regions.shape):
         for axis in range(regions.ndim):
             if at[axis] + 1 < regions.shape[axis]:
                 to = (*at[:axis], at[axis] + 1, *at[axis + 1 :])
                 one, two = sorted((int(regions[at]), int(regions[to])))
                 if one != two and one > 0:
-                    expected.add((one, two))
-    assert {*map(tuple, neighbor_pairs(regions).tolist())} == expected
+                    expected[one, two] += 1
+    pairs, lengths = borders(regions)
+    found = [(a, b) for a, b in pairs.tolist()]
+    assert found == sorted(expected)
+    assert dict(zip(found, lengths.tolist(), strict=True)) == expected
 
 
 @given(labels=LABELS, min_size=st.integers(0, 30))
@@ -76,7 +80,7 @@ def test_no_small_region_is_left_next_to_another(
     size = np.bincount(found.ravel())
     assert len(keeper) == len(size)
     assert (size[1:] > 0).all()
-    pairs = neighbor_pairs(found)
+    pairs = borders(found)[0]
     assert not (size[pairs] < min_size).any()
     # Every new region is a union of old ones, its keeper among them.
     owner = np.zeros(regions.max() + 1, int)
@@ -105,6 +109,21 @@ def test_small_region_joins_the_most_similar_neighbor() -> None:
         assert found.max() == 2
         assert found[0, 3] == found[0, 0 if host == 1 else 6]
         np.testing.assert_array_equal(keeper, [0, 1, 3])
+
+
+def test_long_borders_count() -> None:
+    labels = np.ones((9, 9), np.uint8)
+    labels[:, 5:] = 3
+    labels[3:6, 2:5] = 2
+    regions = components(labels)
+    numbers = regions[0, 0], regions[4, 4], regions[0, 8]
+    size = np.bincount(regions.ravel())
+    # Nine sides on the left and three on the right: a gap of 1.7 there is as good as 1.
+    for gap, host in ((1.6, numbers[0]), (1.8, numbers[2])):
+        means = np.zeros(4)
+        means[[*numbers]] = 3 - gap, 3, 4
+        found, keeper = absorb_small(regions, (means * size)[:, None], 10)
+        assert keeper[found[4, 4]] == host
 
 
 def test_smallest_join_first() -> None:
