@@ -103,6 +103,12 @@ class Step(BaseModel):
             )
         return op
 
+    @field_validator("at")
+    @classmethod
+    def _check_at(cls, at: Place) -> Place:
+        """Know everything by one name."""
+        return None if at is None or set(at) <= {None} else at
+
     @field_validator("args", mode="before")
     @classmethod
     def _check_args(cls, args: Any, info: ValidationInfo) -> Any:

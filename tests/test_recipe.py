@@ -237,6 +237,28 @@ def test_result_is_its_labels():
     np.testing.assert_array_equal(result.labels, expected)
 
 
+def test_whole_planes_have_one_name(tmp_path):
+    """Nulls alone are everything, as is nothing at all."""
+    step = Step.of("wand", at=(None, None), point=(8, 8))
+    assert step == Step.of("wand", point=(8, 8))
+    check(Recipe(steps=(START, step, Step.of("new_class"))), IMAGE, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "name", ["a b.tif", 'q"u""o"""te\'s.tif', "back\\n.tif", "é天.tif"]
+)
+def test_scripts_quote_names(name, tmp_path):
+    tifffile.imwrite(tmp_path / name, IMAGE, photometric="rgb")
+    keep = Step.of("save", name=name)
+    recipe = Recipe(
+        steps=(START, Step.of("all"), keep, Step.of("none"), Step.of("load", name=name))
+    )
+    names: dict = {}
+    exec(recipe.to_python(tmp_path / name, tmp_path / f"of {name}"), names)
+    assert names["selection"].all()
+    assert (tmp_path / f"of {name}").exists()
+
+
 def test_seeds_mask_and_channels(tmp_path):
     """A segmentation of channels, with mask and seeds, is one step."""
     image = np.moveaxis(IMAGE, -1, 0).astype(np.uint16)
