@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import textwrap
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
@@ -169,24 +170,25 @@ class Writer:
         """Yield what makes `found` the selection: softened, combined, rounded."""
         args: Any = step.args
         feather, mode = getattr(args, "feather", 0.0), getattr(args, "mode", "new")
+        labels = self._labels(step)
         hard = step.op in ("harden", "all")
         soft = feather > 0 or step.op in ("feather", "selection")
         soft |= getattr(args, "soft", False) or getattr(args, "threshold", 0) is None
         soft |= step.op == "load" and _kept(step) in self._soft
         soft |= not hard and step.row.group == "modify" and name in self._soft
+        target = name if mode == "new" else "found"
+        yield f"{target} = {found}"
         if feather > 0:
-            found = _joined("emseg.select.feather", [found, repr(feather)])
+            yield f"{target} = emseg.select.feather({target}, {feather!r})"
         if mode != "new":
             soft |= name in self._soft
-            old = (
-                name if name in self._known else f"np.zeros({self._labels(step)}.shape)"
-            )
-            found = _joined("emseg.select.combine", [old, found, _text(mode)])
+            old = name if name in self._known else f"np.zeros({labels}.shape, bool)"
+            combined = _joined("emseg.select.combine", [old, target, _text(mode)])
+            yield f"{name} = {combined}"
         if soft:
-            found = _joined("emseg.select.rounded", [found])
+            yield f"{name} = emseg.select.rounded({name})"
         self._known.add(name)
         (self._soft.add if soft else self._soft.discard)(name)
-        yield f"{name} = {found}"
 
     def _call(self, step: Step) -> str:
         """Return the call of a step's function."""
@@ -281,19 +283,24 @@ def _joined(function: str, given: list[str]) -> str:
     if len(line) <= _WIDTH - 16 and "\n" not in line:
         return line
     wrapped = [
-        textwrap.indent(part, "    ")
-        if "\n" in part
-        else textwrap.fill(
-            part,
-            _WIDTH - 1,
-            initial_indent="    ",
-            subsequent_indent="        ",
-            break_long_words=False,
-            break_on_hyphens=False,
-        )
+        textwrap.indent(part, "    ") if "\n" in part else _filled(part)
         for part in given
     ]
     return "\n".join([f"{function}(", *(f"{part}," for part in wrapped), ")"])
+
+
+def _filled(part: str) -> str:
+    """Break an argument into lines, but not within a pair of numbers."""
+    whole = re.sub(r"\([^()]*\)", lambda pair: pair[0].replace(" ", "\0"), part)
+    lines = textwrap.fill(
+        whole,
+        _WIDTH - 1,
+        initial_indent="    ",
+        subsequent_indent="        ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return lines.replace("\0", " ")
 
 
 def _value(value: Any) -> str:
