@@ -39,12 +39,8 @@ def test_the_panels_are_in_the_menus(manifest):
 def test_every_command_is_in_a_menu(manifest):
     found = manifest.contributions
     # Samples and ways to write files have places of their own in napari.
-    elsewhere = [*found.sample_data, *(found.writers or ())]
-    samples |= {writer.command for writer in found.writers}
+    apart = {one.command for one in [*found.sample_data, *(found.writers or ())]}
     offered = {item.command for menu in found.menus.values() for item in menu}
-    apart = {one.command for one in elsewhere}
     assert {command.id for command in found.commands} - apart == offered
-    assert {menu for menu in found.menus} == {
-        f"napari/layers/{name}"
-        for name in ("segment", "classify", "annotate", "measure")
-    }
+    names = ("segment", "classify", "annotate", "measure")
+    assert set(found.menus) == {f"napari/layers/{name}" for name in names}

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from napari.layers import Labels
     from numpy.typing import NDArray
 
+    from napari_emseg.layers.runs import Run
     from napari_emseg.posteriors import Posteriors
 
     Steps = Generator[Any, None, Posteriors]
@@ -35,7 +36,8 @@ DOUBT = Colormap(
 )
 # Key of our entry in the metadata of these layers.
 MARK = "emseg uncertainty"
-_SHOWN: WeakKeyDictionary[Labels, ref[Image]] = WeakKeyDictionary()
+# The layers, and the runs whose uncertainty they show.
+_SHOWN: WeakKeyDictionary[Labels, tuple[ref[Image], Run | None]] = WeakKeyDictionary()
 
 
 def iter_posteriors(viewer: ViewerModel, layer: Labels) -> Steps:
@@ -110,19 +112,29 @@ def add_uncertainty(
     if shown is not None:
         shown.data = values
         shown.visible = True
+        _SHOWN[layer] = ref(shown), run_of(layer)
         return shown
     image = _add(viewer, layer, f"{layer.name} uncertainty", values, DOUBT)
     image.blending = "additive"
     # Most pixels are nearly certain: their square roots tell more.
     image.gamma = 0.5
-    _SHOWN[layer] = ref(image)
+    _SHOWN[layer] = ref(image), run_of(layer)
     return image
 
 
 def uncertainty_layer(viewer: ViewerModel, layer: Labels) -> Image | None:
     """Return the layer that shows a result's uncertainty; None if there is none."""
-    found = _SHOWN.get(layer, lambda: None)()
+    found = _SHOWN[layer][0]() if layer in _SHOWN else None
     return found if found is not None and found in viewer.layers else None
+
+
+def shown_uncertainty(viewer: ViewerModel, layer: Labels) -> NDArray[np.float32] | None:
+    """Return the uncertainty that a layer shows, if it is that of the latest fit."""
+    shown = uncertainty_layer(viewer, layer)
+    if shown is None or _SHOWN[layer][1] is not run_of(layer):
+        return None
+    values: NDArray[np.float32] = shown.data
+    return values
 
 
 def add_probability(

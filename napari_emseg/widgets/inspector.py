@@ -21,7 +21,7 @@ from napari_emseg.layers.uncertainty import (
     add_probability,
     add_uncertainty,
     iter_posteriors,
-    uncertainty_layer,
+    shown_uncertainty,
 )
 from napari_emseg.uncertainty import uncertain_places
 from napari_emseg.widgets.background import Background
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from numpy.typing import NDArray
 
+    from napari_emseg.layers.runs import Run
     from napari_emseg.recipe import Recipe
     from napari_emseg.table import Table
     from napari_emseg.uncertainty import Place
@@ -79,6 +80,8 @@ class Inspector(QObject):  # type: ignore[misc]
         self._rest.setInterval(REST)
         self._rest.timeout.connect(told(self._on_rest))
         self._edited: list[Labels] = []
+        # The latest one alone, which is often asked for more than once.
+        self._doubt: tuple[Run | None, Any] = (None, None)
         self._followed: WeakKeyDictionary[Labels, tuple[Any, ...]] = WeakKeyDictionary()
         self._places: WeakKeyDictionary[Labels, _Tour] = WeakKeyDictionary()
         for event in (viewer.layers.events.inserted, viewer.layers.events.removed):
@@ -112,9 +115,13 @@ class Inspector(QObject):  # type: ignore[misc]
         ValueError
             If the layer is no result.
         """
-        shown = uncertainty_layer(self.viewer, layer)
+        shown = shown_uncertainty(self.viewer, layer)
         if shown is not None:
-            then(shown.data.reshape(layer.data.shape))
+            then(shown)
+            return
+        run = run_of(layer)
+        if run is not None and run is self._doubt[0]:
+            then(self._doubt[1])
             return
         origin = iter_posteriors(self.viewer, layer)
 
@@ -123,8 +130,12 @@ class Inspector(QObject):  # type: ignore[misc]
             found = yield from posteriors.iter_uncertainty()
             return found.reshape(layer.data.shape)
 
+        def keep(values: Values) -> None:
+            self._doubt = run, values
+            then(values)
+
         title = f"Uncertainty of {layer.name}"
-        self.background.run(partial(self._watched, title, steps()), then)
+        self.background.run(partial(self._watched, title, steps()), keep)
 
     def show_uncertainty(self, layer: Labels) -> None:
         """Show the uncertainty of a result as a layer."""

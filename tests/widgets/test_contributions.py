@@ -144,6 +144,27 @@ def test_without_doubt_there_is_no_place(qtbot, viewer, told):
     assert "no uncertain place" in told[-1][1]
 
 
+def test_uncertainty_is_worked_out_once(qtbot, viewer, layer, image, monkeypatch):
+    asked = []
+    work = module.iter_posteriors
+    monkeypatch.setattr(
+        module, "iter_posteriors", lambda *a: asked.append(a) or work(*a)
+    )
+    for name in ("next_uncertain_place", "show_uncertainty", "next_uncertain_place"):
+        run(name)
+        wait(qtbot, viewer)
+    assert len(asked) == 1
+    # A new segmentation has another one.
+    seg = emseg.segment(PHOTO, n_classes=4)
+    add_to(viewer, seg, image, replace=layer)
+    for name in ("next_uncertain_place", "show_uncertainty"):
+        run(name)
+        wait(qtbot, viewer)
+    assert len(asked) == 2
+    shown = uncertainty_layer(viewer, layer).data
+    np.testing.assert_array_equal(shown, seg.uncertainty())
+
+
 def test_probabilities_of_chosen_classes_only(qtbot, viewer, layer, seg):
     rename_class(layer, 2, "cup")
     run("probability_maps")
