@@ -160,7 +160,9 @@ def _groups(rows: Sequence[Row]) -> list[tuple[str, list[int]]]:
     found: dict[str, list[int]] = {}
     for place, row in enumerate(rows):
         method = "EM" if isinstance(row.seg.model, MixtureModel) else "K-means"
-        found.setdefault(f"{method}, {space_name(row)}", []).append(place)
+        plain = row.seg.source.space.color == "none"
+        name = method if plain else f"{method}, {space_name(row)}"
+        found.setdefault(name, []).append(place)
     return list(found.items())
 
 

@@ -104,7 +104,7 @@ def _with_count(
 
 def _winners(rows: tuple[Row, ...]) -> str:
     """Name the best setting of each color space."""
-    found = [
-        f"in {space}: {rows[place].title}" for space, place in best(rows, "icl").items()
-    ]
-    return f", best by ICL {', '.join(found)}" if found else ""
+    found = {space: rows[place].title for space, place in best(rows, "icl").items()}
+    several = len(found) > 1
+    told = [f" in {space}: {x}" if several else f": {x}" for space, x in found.items()]
+    return f", best by ICL{','.join(told)}" if told else ""

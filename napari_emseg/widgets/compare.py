@@ -224,7 +224,7 @@ class CompareWidget(QWidget):  # type: ignore[misc]
             self.gallery.add(trial.seg, title, look)
             self.page.results.add(title)
         self.page.bar.setValue(trial.done)
-        stage = STAGES[trial.progress.stage] if trial.progress else "Reading colors"
+        stage = STAGES[trial.progress.stage if trial.progress else "colors"]
         self.page.status.setText(f"{trial.done} of {trial.total}. {title}: {stage} …")
 
     def _on_rows(self, rows: tuple[Row, ...] | None) -> None:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 STAGES = {
     "colors": "Reading colors",
+    "order": "Choosing how many classes",
     "fit": "Fitting classes",
     "label": "Labeling pixels",
     "smooth": "Smoothing",

@@ -119,6 +119,12 @@ class TestResults:
         compare_all(panel, qtbot, "2")  # and again
         assert len(viewer.layers) == len(before) + 1
 
+    def test_automatic_number_of_classes(self, panel, qtbot, told):
+        compare_all(panel, qtbot, "auto")
+        [shown] = panel.gallery.layers
+        assert shown.data.max() == panel.rows[0].seg.n_classes == 3
+        assert told == []
+
     def test_displayed_slice_of_a_stack(self, viewer, qtbot):
         rng = np.random.default_rng(0)
         stack = rng.integers(0, 4000, (5, 16, 20)).astype(np.uint16)
