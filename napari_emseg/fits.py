@@ -42,7 +42,7 @@ _GLANCE, _ENOUGH = 2**18, 2**20
 # Pixels of the softened image that a mixture is fitted to.
 _SOFT = 2**14
 # Each class keeps this share of the pixels that it had, of so many, or the fit stops.
-_SURVIVES, _JURY = 0.25, 2**12
+_SURVIVES, _JURY = 0.1, 2**12
 _MAX_ITER = 15
 
 

@@ -146,7 +146,7 @@ def test_no_class_dies_of_softening() -> None:
     volume = np.moveaxis(data.coffee()[::6, ::6], -1, 0)
     plain = emseg.segment(volume, n_classes=4, smoothing=0)
     seg = emseg.segment(volume, n_classes=4)
-    assert (seg.table()["fraction"] > 0.25 * plain.table()["fraction"]).all()
+    assert (seg.table()["fraction"] > 0.1 * plain.table()["fraction"]).all()
 
 
 def test_classes_are_fitted_to_the_softened_image() -> None:
