@@ -141,7 +141,8 @@ class LivePicture:
         ----------
         params : Params
             Of which `shows` is true. Instead of a random field a median filter
-            smooths, as wide for all strengths; small regions stay.
+            smooths, as wide for all strengths, and a mixture is not fitted again to
+            what is smooth; small regions stay.
 
         Returns
         -------

@@ -46,13 +46,16 @@ def test_agrees_with_the_exact_result(name, n_classes, method):
 
 
 @pytest.mark.parametrize("strength", [1.0, 3.0])
-def test_smoothing_is_nearly_that_of_the_random_field(strength):
+@pytest.mark.parametrize(("method", "least"), [("kmeans", 0.93), ("em", 0.85)])
+def test_smoothing_is_nearly_that_of_the_random_field(method, least, strength):
+    # The exact result fits a mixture again, to the softened picture.
+    params = Params(method=method, smoothing=strength)
     image = pictures.coffee()
-    exact = emseg.segment(image, smoothing=strength).labels
+    exact = emseg.segment(image, **params.model_dump()).labels
     picture = LivePicture(image)
-    smooth = picture.look(Params(smoothing=strength)).labels
-    rough = picture.look(Params(smoothing=0)).labels
-    assert np.mean(smooth == exact) > 0.95
+    smooth = picture.look(params).labels
+    rough = picture.look(params.replace(smoothing=0)).labels
+    assert np.mean(smooth == exact) > least
     assert pieces(smooth) < 0.5 * pieces(rough)
 
 
