@@ -29,15 +29,22 @@ _MARKS = {
     "exact": ("o", True),
     "bound": ("o", False),
     "sample": ("s", False),
-    "field": ("D", True),
+    "smooth": ("D", True),
 }
 
 
 def kind_of(level: str) -> str:
-    """Tell what objectives of a level are: bounds on bins, estimates, or exact."""
+    """Tell what objectives of a level are.
+
+    Returns
+    -------
+    {"exact", "bound", "sample", "smooth"}
+        Of all pixels; bounds, computed on bins; estimates, computed on a sample; or of
+        another model, that of a smoothed image or of a random field.
+    """
     if level.endswith("bit"):
         return "bound"
-    return level if level in _MARKS else "exact"
+    return level if level in ("exact", "sample") else "smooth"
 
 
 class LearningView:
@@ -150,7 +157,7 @@ class LearningView:
             "bound": f"{'lower' if self._likelihood else 'upper'} bound",
             "sample": "estimate",
             "exact": "exact",
-            "field": "random field",
+            "smooth": "with smoothing",
         }
         self._ax.legend(
             handles=[

@@ -6,17 +6,20 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_error
-from napari.utils.theme import get_theme
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QCheckBox, QLabel, QVBoxLayout, QWidget
 
 from napari_emseg.cloud import take_cloud
 from napari_emseg.layers import displayed_plane
 from napari_emseg.plot.learning import kind_of
-from napari_emseg.plot.theme import DARK, LIGHT, Theme
 from napari_emseg.widgets.background import Background
 from napari_emseg.widgets.model_axes import Axes
-from napari_emseg.widgets.model_figures import Drawing, Figures, prepare_drawing
+from napari_emseg.widgets.model_figures import (
+    Drawing,
+    Figures,
+    find_colors,
+    prepare_drawing,
+)
 from napari_emseg.widgets.model_preview import IterationLayer, find_in_source
 from napari_emseg.widgets.model_save import Saver, Shot
 from napari_emseg.widgets.model_subject import Subject
@@ -29,7 +32,9 @@ if TYPE_CHECKING:
     import napari.components
 
     from napari_emseg.engine.labeling import Model
+    from napari_emseg.engine.state import FitState
     from napari_emseg.layers import Run
+    from napari_emseg.plot.theme import Theme
 
 DRAWING = "drawing"
 # Milliseconds between two drawings of a run that is under way, at least.
@@ -44,7 +49,7 @@ _KINDS = {
     "exact": "exact",
     "bound": "bound",
     "sample": "estimate",
-    "field": "random field",
+    "smooth": "with smoothing",
 }
 
 
@@ -88,6 +93,7 @@ class ModelWidget(QWidget):  # type: ignore[misc]
         self.subject = Subject(viewer, self.background)
         self.drawing: Drawing | None = None
         self._waiting = False  # for labels
+        self._watched: list[FitState] = []  # while the run was under way
         self._make()
         self._lay_out()
         self._redraw = QTimer(self)
@@ -105,15 +111,8 @@ class ModelWidget(QWidget):  # type: ignore[misc]
 
     @property
     def theme(self) -> Theme:
-        """Colors of figures, as napari's theme has them."""
-        found = get_theme(self._viewer.theme)
-        like = LIGHT if found.type == "light" else DARK
-        return Theme(
-            page=found.background.as_hex(),
-            ink=found.text.as_hex(),
-            faint=like.faint if found.type == "light" else found.primary.as_hex(),
-            series=like.series,
-        )
+        """Colors of figures."""
+        return find_colors(self._viewer.theme)
 
     def colors_of(self, model: Model) -> Any:
         """Colors (K, 3) in [0, 1] of the classes of a state's model."""
@@ -164,9 +163,6 @@ class ModelWidget(QWidget):  # type: ignore[misc]
         self.axes = Axes()
         self.axes.changed.connect(self._on_axes)
         self.figures = Figures()
-        policy = self.figures.sizePolicy()
-        policy.setRetainSizeWhenHidden(True)
-        self.figures.setSizePolicy(policy)
         self.transport = Transport(lambda: not self._waiting)
         self.transport.moved.connect(self._on_moved)
         self._status = QLabel()
@@ -194,6 +190,12 @@ class ModelWidget(QWidget):  # type: ignore[misc]
     def _on_subject(self) -> None:
         """Turn to another run: count its colors, and draw them when that is done."""
         self._leave_canvas()
+        states, watched = self.subject.states, self._watched
+        self._watched = states if self.subject.live else []
+        if self.drawing is not None and states and states == watched:
+            # The run that was watched is over: its image is the same.
+            self._load()
+            return
         self.background.drop(DRAWING)
         self.drawing = None
         find = self.subject.find

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from matplotlib.backends.backend_qtagg import FigureCanvasQTAgg
 from matplotlib.figure import Figure
 from qtpy.QtCore import QSize
@@ -13,9 +14,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from matplotlib.artist import Artist
+    from matplotlib.axes import Axes
 
 # Inches around axes; there is a bottom between two of them too.
 LEFT, RIGHT, TOP, BOTTOM = 0.72, 0.1, 0.26, 0.5
+# Inches of height for axes, below which they stand side by side; and of any axes.
+FLAT, LEAST = 1.3, 0.2
 # Untyped in matplotlib.
 _Base: Any = FigureCanvasQTAgg
 
@@ -32,12 +36,23 @@ class MovingCanvas(_Base):  # type: ignore[misc]
         policy = QSizePolicy.Policy.Expanding
         self.setSizePolicy(policy, policy)
         self._moving: list[Artist] = []
+        self._shares: tuple[float, ...] = ()
         self._still: Any = None
         self.mpl_connect("draw_event", self._on_draw)
         self.mpl_connect("resize_event", self._on_resize)
 
-    def hold(self, moving: Sequence[Artist]) -> None:
-        """Draw the figure anew, of which these artists will move."""
+    def hold(self, moving: Sequence[Artist], shares: Sequence[float] = ()) -> None:
+        """Draw the figure anew, of which these artists will move.
+
+        Parameters
+        ----------
+        moving : sequence of Artist
+            Of the figure.
+        shares : sequence of float, optional
+            Of the room, for each of the axes; equal by default.
+        """
+        self._shares = tuple(shares) or (1.0,) * len(self.figure.axes)
+        self.lay_out()
         self._moving = sorted(moving, key=lambda artist: artist.get_zorder())
         for artist in self._moving:
             artist.set_animated(True)
@@ -48,20 +63,36 @@ class MovingCanvas(_Base):  # type: ignore[misc]
     def lay_out(self) -> None:
         """Put the axes where there is room for their numbers and names.
 
+        One under the other, or side by side where that would be too flat.
         Matplotlib's own layouts draw everything to find that out.
         """
         width, height = self.figure.get_size_inches()
-        count = len(self.figure.axes)
-        if count == 0 or width <= LEFT + RIGHT or height <= TOP + count * BOTTOM:
+        axes = self.figure.axes
+        if not axes:
             return
-        free = height - TOP - count * BOTTOM
-        self.figure.subplots_adjust(
-            left=LEFT / width,
-            right=1 - RIGHT / width,
-            bottom=BOTTOM / height,
-            top=1 - TOP / height,
-            hspace=BOTTOM * count / free,
-        )
+        shares = np.array(self._shares[: len(axes)]) / sum(self._shares[: len(axes)])
+        side = LEFT + RIGHT
+        if height >= FLAT * len(axes):
+            sizes = (height - TOP - len(axes) * BOTTOM) * shares
+            top = height - TOP
+            for ax, size in zip(axes, sizes, strict=True):
+                box = (LEFT, top - size, width - side, size)
+                self._place(ax, box)
+                top -= size + BOTTOM
+            return
+        sizes = (width - len(axes) * side) * shares
+        left = LEFT
+        for ax, size in zip(axes, sizes, strict=True):
+            self._place(ax, (left, BOTTOM, size, height - TOP - BOTTOM))
+            left += size + side
+
+    def _place(self, ax: Axes, box: tuple[float, float, float, float]) -> None:
+        """Put axes into a box of inches; hide them if there is none left."""
+        width, height = self.figure.get_size_inches()
+        ax.set_visible(min(box[2:]) > LEAST)
+        if ax.get_visible():
+            x, y, across, up = box
+            ax.set_position((x / width, y / height, across / width, up / height))
 
     def move(self) -> None:
         """Show where the artists are now."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from napari.utils.theme import get_theme
 from qtpy.QtCore import QSize
 from qtpy.QtWidgets import QTabWidget
 
@@ -12,6 +13,7 @@ from napari_emseg.plot.bars import Bars, HistogramView, bars
 from napari_emseg.plot.cloudview import CloudView, LineView
 from napari_emseg.plot.learning import LearningView
 from napari_emseg.plot.projection import Density, density_of, find_projection
+from napari_emseg.plot.theme import DARK, LIGHT, Theme
 from napari_emseg.widgets.model_canvas import MovingCanvas
 
 if TYPE_CHECKING:
@@ -23,7 +25,6 @@ if TYPE_CHECKING:
     from napari_emseg.cloud import Cloud
     from napari_emseg.engine.state import FitState
     from napari_emseg.plot.cloudview import View
-    from napari_emseg.plot.theme import Theme
 
 SD = 2.0
 CLOUD, HISTOGRAM, LEARNING = "Cloud", "Histogram", "Learning"
@@ -71,6 +72,19 @@ def prepare_drawing(cloud: Cloud, pair: tuple[int, int] | None) -> Drawing:
     return Drawing(cloud, density, found)
 
 
+def find_colors(name: str) -> Theme:
+    """Return the colors of figures that go with a theme of napari."""
+    found = get_theme(name)
+    light = found.type == "light"
+    like = LIGHT if light else DARK
+    return Theme(
+        page=found.background.as_hex(),
+        ink=found.text.as_hex(),
+        faint=like.faint if light else found.primary.as_hex(),
+        series=like.series,
+    )
+
+
 @dataclass(slots=True, eq=False)
 class Page:
     """What a figure holds.
@@ -81,12 +95,15 @@ class Page:
         What shows the classes.
     learning : LearningView or None
         What shows the objectives.
+    shares : tuple of float
+        Of the room, for each of the axes; without any, equal.
     count : int
-        How many of these it shows.
+        How many objectives it shows.
     """
 
     views: list[View]
     learning: LearningView | None = None
+    shares: tuple[float, ...] = ()
     count: int = 0
 
     @property
@@ -150,17 +167,21 @@ def draw_page(
                 for place, (feature, found) in enumerate(drawing.bars.items(), start=1)
             ]
         )
-    grid = figure.add_gridspec(2, 1, height_ratios=(2, 1))
-    learning = None
-    if title == LEARNING or strip:
-        ax = figure.add_subplot(grid[:] if title == LEARNING else grid[1])
-        learning = LearningView(ax, theme, likelihood=likelihood, brief=title == CLOUD)
     if title == LEARNING:
-        return Page([], learning)
-    ax = figure.add_subplot(grid[0] if strip else grid[:])
+        view = LearningView(figure.add_subplot(), theme, likelihood=likelihood)
+        return Page([], view)
+    ax = figure.add_subplot(2 if strip else 1, 1, 1)
+    cloud: View
     if drawing.density is None:
-        return Page([LineView(ax, drawing.bars[0], theme, SD)], learning)
-    return Page([CloudView(ax, drawing.density, theme, SD)], learning)
+        cloud = LineView(ax, drawing.bars[0], theme, SD)
+    else:
+        cloud = CloudView(ax, drawing.density, theme, SD)
+    if not strip:
+        return Page([cloud])
+    below = figure.add_subplot(2, 1, 2)
+    return Page(
+        [cloud], LearningView(below, theme, likelihood=likelihood, brief=True), (2, 1)
+    )
 
 
 # Qt is untyped here, so a class of it is Any to mypy.
@@ -177,6 +198,9 @@ class Figures(QTabWidget):  # type: ignore[misc]
         super().__init__()
         self.setDocumentMode(True)
         self.tabBar().setDrawBase(False)
+        policy = self.sizePolicy()
+        policy.setRetainSizeWhenHidden(True)
+        self.setSizePolicy(policy)
         self.canvases: dict[str, MovingCanvas] = {}
         for title, tip in (
             (CLOUD, "Density of the colors, and each class at 2 standard deviations."),
@@ -249,6 +273,6 @@ class Figures(QTabWidget):  # type: ignore[misc]
             return
         page, canvas = self.page, self.canvases[self.title]
         if page.show(*self._shown):
-            canvas.hold(page.moving)
+            canvas.hold(page.moving, page.shares)
         else:
             canvas.move()

@@ -13,7 +13,7 @@ from qtpy.QtWidgets import QApplication
 import napari_emseg as emseg
 from napari_emseg.layers import run_of
 from napari_emseg.layers.runs import _RUNS
-from napari_emseg.widgets import model_preview, model_transport
+from napari_emseg.widgets import model, model_preview, model_transport
 from napari_emseg.widgets.model import EMPTY
 
 LEFT = Qt.MouseButton.LeftButton
@@ -287,12 +287,17 @@ def test_without_its_image_it_cannot_be_fitted_again(qtbot, viewer, image, panel
     assert "image that 'stripes classes' was made from" in told[-1][1]
 
 
-def test_a_run_is_watched_while_it_is_under_way(qtbot, viewer, image, panel):
+def test_a_run_is_watched_while_it_is_under_way(
+    qtbot, viewer, image, panel, monkeypatch
+):
     """States of the panel "Segment" arrive one by one; at the end there is a result."""
     _, other = viewer.window.add_plugin_dock_widget("napari-emseg", "Segment")
     counts, live = [], []
     panel.subject.grown.connect(lambda: counts.append(len(panel.subject.states)))
     panel.subject.grown.connect(lambda: live.append(panel.subject.live))
+    taken = []
+    take = model.take_cloud
+    monkeypatch.setattr(model, "take_cloud", lambda s: taken.append(s) or take(s))
     other.form.update(n_classes=3, smoothing=0)
     other.run()
     qtbot.waitUntil(lambda: bool(panel.subject.run), timeout=60_000)
@@ -303,6 +308,8 @@ def test_a_run_is_watched_while_it_is_under_way(qtbot, viewer, image, panel):
     ]
     assert live[0]
     assert not panel.subject.live
+    assert len(taken) == 1, "the image is counted once"
+    assert panel._title.text() == "stripes classes"
     assert panel.transport.slider.maximum() == len(panel.subject.states) - 1
     layer = viewer.layers[-1]
     assert panel.subject.run is run_of(layer)
@@ -341,17 +348,19 @@ def test_a_movie_that_is_canceled_leaves_no_file(qtbot, viewer, image, panel, tm
     assert not panel.saver.cancel.isVisible()
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_figures_have_the_colors_of_the_theme(qtbot, viewer, image, panel, theme):
+def test_figures_have_the_colors_of_the_theme(qtbot, viewer, image, panel):
     from matplotlib.colors import to_hex
     from napari.utils.theme import get_theme
 
     segment(viewer, image)
     settle(qtbot, panel)
-    viewer.theme = theme
-    wanted = get_theme(theme)
-    for canvas in panel.figures.canvases.values():
-        page = to_hex(canvas.figure.get_facecolor())
-        assert page == to_hex(wanted.background.as_hex())
-        for ax in canvas.figure.axes:
+    for theme in ("light", "dark"):
+        viewer.theme = theme
+        wanted = get_theme(theme)
+        for canvas in panel.figures.canvases.values():
+            page = to_hex(canvas.figure.get_facecolor())
+            assert page == to_hex(wanted.background.as_hex())
+        axes = panel.figures.canvases["Cloud"].figure.axes
+        assert len(axes) == 2
+        for ax in axes:
             assert to_hex(ax.xaxis.label.get_color()) == to_hex(wanted.text.as_hex())
