@@ -15,7 +15,7 @@ UNKNOWN = "magenta"
 # A layer with napari's random colors gets that many of them as its own.
 OWN_COLORS = 255
 # What other columns than numbers say of a class that they do not know.
-_EMPTY = {"name": "", "mean color": ""}
+_EMPTY = {"name": ""}
 
 
 def class_name(layer: Labels, label: int) -> str:

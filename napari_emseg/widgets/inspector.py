@@ -227,18 +227,20 @@ class Inspector(QObject):  # type: ignore[misc]
         viewer = self._viewer()
         for layer in [] if viewer is None else viewer.layers:
             if isinstance(layer, Labels) and layer not in self._followed:
-                self._followed[layer] = _state(layer)
+                self._followed[layer] = _state(layer), run_of(layer)
                 notice = _Notice(self, layer)
                 for emitter in (layer.events.paint, layer.events.set_data):
                     emitter.connect(notice)
 
     def on_change(self, layer: Labels, *, painted: bool) -> None:
         """Make the table anew when edits rest, if this was one."""
-        state = _state(layer)
-        if not painted and self._followed.get(layer) == state:
+        state, run = _state(layer), run_of(layer)
+        before = self._followed.get(layer)
+        self._followed[layer] = state, run
+        if before is not None and (before[1] is not run or not layer.editable):
+            # A new fit brings its own table, and previews have none.
             return
-        self._followed[layer] = state
-        if is_result(layer):
+        if (painted or before != (state, run)) and is_result(layer):
             if layer not in self._edited:
                 self._edited.append(layer)
             self._rest.start()

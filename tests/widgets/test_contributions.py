@@ -272,7 +272,9 @@ class TestTable:
         assert threads
         assert threading.main_thread() not in threads
 
-    def test_is_made_once_for_many_edits(self, qtbot, viewer, layer, monkeypatch):
+    def test_is_made_once_for_many_edits(
+        self, qtbot, viewer, layer, image, monkeypatch
+    ):
         made = []
         write = module.write_features
         monkeypatch.setattr(
@@ -282,6 +284,15 @@ class TestTable:
             layer.paint((10 + place, 40), 2)
         wait(qtbot, viewer)
         assert len(made) == 1
+        # A new fit brings its own; that of the old one comes back by undo.
+        add_to(viewer, emseg.segment(PHOTO, n_classes=5), image, replace=layer)
+        wait(qtbot, viewer)
+        assert len(made) == 1
+        assert self.rows(layer).keys() == {0, 1, 2, 3, 4, 5}
+        layer.undo()
+        wait(qtbot, viewer)
+        assert len(made) == 2
+        assert self.rows(layer).keys() == {0, 1, 2, 3}
 
     def test_is_seen_in_napari(self, qtbot, viewer, layer, image):
         viewer.layers.selection.active = image
