@@ -66,6 +66,7 @@ def run_of(layer: Labels) -> Run | None:
     >>> import numpy as np
     >>> from napari.components import ViewerModel
     >>> import napari_emseg as emseg
+    >>> from napari_emseg.layers import run_of
     >>> seg = emseg.segment(np.arange(16, dtype=np.uint8).reshape(4, 4), n_classes=2)
     >>> layer = emseg.add_to(ViewerModel(), seg)
     >>> run_of(layer).states == seg.states
