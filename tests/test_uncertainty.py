@@ -33,6 +33,13 @@ def test_pixels_in_doubt_lose_their_label(seg: Any, threshold: float) -> None:
     np.testing.assert_array_equal(same, after)
 
 
+def test_what_is_just_as_uncertain_keeps_its_label() -> None:
+    labels, doubt = np.array([[1, 2, 3]]), np.float32([[0, 0.5, 0.75]])
+    for threshold, expected in ((0.5, [1, 2, 0]), (0, [1, 0, 0]), (0.75, [1, 2, 3])):
+        found = drop_uncertain(labels, doubt, threshold).apply(labels)
+        assert found.tolist() == [expected]
+
+
 def test_locked_labels_and_what_is_not_selected_stay(seg: Any) -> None:
     doubt = seg.uncertainty()
     left = np.zeros(seg.labels.shape, bool)
