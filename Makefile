@@ -1,5 +1,5 @@
 # make run    the sample picture in napari, or as files where there is no display
-# make test   all tests, in a virtual display
+# make test   all tests, in virtual displays
 # make lint   ruff and mypy
 # make bench  the engine against its peers, one thread
 # make clean  remove what these have made, the environment included
@@ -22,9 +22,8 @@ INSTALL_dev := .[test,dev]
 
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
 PINNED := $(if $(shell command -v taskset),taskset -c 0)
-# One file is one job: tests that share a window stay together.
+# One file is one job, and each process has a display of its own (pytest-xvfb).
 PARALLEL := -n auto --maxprocesses=4 --dist loadfile
-IN_XVFB := $(if $(filter Linux,$(SYSTEM)),xvfb-run -a -s "-screen 0 1920x1080x24")
 
 .PHONY: run test lint bench clean
 
@@ -34,7 +33,7 @@ run: $(VENV)/.$(RUN)
 
 test: $(VENV)/.test
 	@sh .ci/libraries window xvfb
-	$(IN_XVFB) $(BIN)/python -m pytest $(PARALLEL) $(PYTEST_ARGS)
+	$(BIN)/python -m pytest $(PARALLEL) $(PYTEST_ARGS)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

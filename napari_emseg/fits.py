@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_emseg.engine.cells import Cells
 from napari_emseg.engine.census import find_coding, take_census
 from napari_emseg.engine.em import Rules
 from napari_emseg.engine.features import black
@@ -23,13 +21,11 @@ from napari_emseg.engine.smoother import (
     hidden_smoother,
     noise_smoother,
 )
-from napari_emseg.engine.softening import Softness, soften, softness
+from napari_emseg.engine.softening import Softness, softness
 from napari_emseg.progress import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
-
-    from numpy.typing import NDArray
 
     from napari_emseg.engine.census import Census
     from napari_emseg.engine.labeling import Model
@@ -39,10 +35,6 @@ if TYPE_CHECKING:
 
 # Pixels that tell whether noise dominates, and those that a hidden field is fitted to.
 _GLANCE, _ENOUGH = 2**18, 2**20
-# Pixels of the softened image that a mixture is fitted to.
-_SOFT = 2**14
-# Each class keeps this share of the pixels that it had, of so many, or the fit stops.
-_SURVIVES, _JURY = 0.1, 2**12
 _MAX_ITER = 15
 
 
@@ -139,10 +131,7 @@ def choose_order(
 def fit_hidden(
     source: Source, model: Model, params: Params, rules: Rules
 ) -> Generator[FitState, None, HiddenField | None]:
-    """Fit again with the eyes of the smoothing, after a fit of pixels one by one.
-
-    A hidden Markov random field if noise demands it, or the user; otherwise a mixture
-    of the softened image, whose classes are no narrower than what people tell apart.
+    """Fit a hidden Markov random field, if noise demands it, or the user.
 
     Parameters
     ----------
@@ -164,7 +153,6 @@ def fit_hidden(
         return None
     asked = source.space.plain and (params.outliers > 0 or params.bias)
     if not asked and _noise_scale(source, model) is None:
-        yield from _fit_soft(source, model, params, rules)
         return None
     # Uneven light has to be seen as a whole.
     limit = source.picture.size if params.bias else _ENOUGH
@@ -191,49 +179,9 @@ def fit_hidden(
     )
 
 
-def _fit_soft(
-    source: Source, model: MixtureModel, params: Params, rules: Rules
-) -> Iterator[FitState]:
-    """Go on with a fit on the softened image, until it ends or a class would die."""
-    soft = _softness(source, model, params)
-    if soft is None:
-        return
-    features, valid, fixed = source.excerpt(_GLANCE)
-    planes = np.ascontiguousarray(np.moveaxis(features, -1, 0))
-    points = soften(planes, soft.scale, valid)[:, valid]
-    if points.size == 0:
-        return
-    given = None if fixed is None else fixed[valid].astype(np.int64)
-    cells = Cells(np.ones(points.shape[1]), points, fixed=given)
-    cells = cells.sample(_SOFT)
-    some = cells.sample(_JURY).points.T
-
-    def won(by: MixtureModel) -> NDArray[np.intp]:
-        return np.bincount(by.predict(some), minlength=by.n_classes + 1)[1:]
-
-    least = _SURVIVES * won(model)
-    floor = np.maximum(rules.floor, soft.floor)
-    for state in iter_fit_mixture(
-        cells,
-        n_classes=model.n_classes,
-        rules=replace(rules, floor=floor, shrinkage=soft.shrinkage),
-        student=params.distribution == "student",
-        outliers=params.outliers,
-        init=params.init,
-        n_init=1,
-        tol=params.tol,
-        max_iter=params.max_iter,
-        rng=np.random.default_rng(params.seed),
-        start=model,
-    ):
-        if (won(state.model) < least).any():
-            return
-        yield replace(state, level="soft")
-
-
 def _softness(source: Source, model: Model, params: Params) -> Softness | None:
     """Tell how softly to look at an image that noise does not dominate."""
-    if not params.edges:
+    if not params.edges or params.smoothing == 0:
         return None
     percent = source.space.color != "none"
     return softness(model, min(params.smoothing, 1.0), percent=percent)
@@ -254,8 +202,7 @@ def choose_smoother(
         return noise_smoother(edge, NOISE_BOND * params.smoothing)
     edge = source.edge_scale() if params.edges else None
     soft = _softness(source, model, params)
-    scale = None if soft is None else soft.scale
-    return Smoother(BOND * params.smoothing, edge, softening=scale)
+    return Smoother(BOND * params.smoothing, edge, softness=soft)
 
 
 def _noise_scale(source: Source, model: Model) -> float | None:

@@ -145,6 +145,14 @@ class Segmentation:
         return tabulate(self._measures, self._classes, self._pieces.copy(), spacing)
 
     @property
+    def fractions(self) -> NDArray[np.float64]:
+        """Share (K,) of each class in the labeled pixels; 0 if there are none."""
+        pixels = np.zeros(self.n_classes + 1)
+        for part in self.labels.reshape(-1, self.labels.shape[-1]):
+            pixels += np.bincount(part, minlength=len(pixels))
+        return pixels[1:] / max(pixels[1:].sum(), 1)
+
+    @property
     def _classes(self) -> range:
         return range(1, self.n_classes + 1)
 

@@ -48,7 +48,7 @@ def test_agrees_with_the_exact_result(name, n_classes, method):
 @pytest.mark.parametrize("strength", [1.0, 3.0])
 @pytest.mark.parametrize(("method", "least"), [("kmeans", 0.93), ("em", 0.85)])
 def test_smoothing_is_nearly_that_of_the_random_field(method, least, strength):
-    # The exact result fits a mixture again, to the softened picture.
+    # The exact result looks at the softened picture.
     params = Params(method=method, smoothing=strength)
     image = pictures.coffee()
     exact = emseg.segment(image, **params.model_dump()).labels

@@ -218,3 +218,12 @@ def test_labeler_travels_to_other_processes() -> None:
         labeler = pickle.loads(pickle.dumps(seg.labeler))
         data = emseg.features(PHOTO) if labeler.table is None else PHOTO
         np.testing.assert_array_equal(labeler.labels(data, None), seg.labels)
+
+
+def test_fractions_are_those_of_the_table() -> None:
+    image = np.random.default_rng(0).integers(0, 256, (40, 30, 3), np.uint8)
+    mask = np.ones((40, 30), bool)
+    mask[:9] = False
+    seg = emseg.segment(image, n_classes=4, mask=mask)
+    np.testing.assert_allclose(seg.fractions, seg.table()["fraction"])
+    assert seg.fractions.sum() == pytest.approx(1)

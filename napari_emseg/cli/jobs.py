@@ -8,6 +8,7 @@ from collections import Counter
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
 from rich.console import Console
 from rich.text import Text
 
@@ -101,7 +102,9 @@ def run_job(
         tell(f"{job.name}: {warning.message}")
     recipe = Recipe(steps=(segment_step(result),)).model_dump(mode="json")
     about = {"params": params.model_dump(), "recipe": recipe}
-    job = write_job(job, result.labels, result.class_colors, about, force=force)
+    # Colors cost a pass over the image.
+    colors = result.class_colors if job.overlay else ()
+    job = write_job(job, result.labels, colors, about, force=force)
     console = Console(soft_wrap=True, highlight=False)
     console.print(_summary(result, job, seconds, swatches=console.is_terminal))
 
@@ -150,13 +153,13 @@ def write_job(
 
 def _summary(result: Segmentation, job: Job, seconds: float, *, swatches: bool) -> Text:
     """Return what came out, in one line."""
-    shares = Text()
-    for fraction, color in zip(
-        result.table()["fraction"], result.class_colors, strict=True
-    ):
-        red, green, blue = (round(255 * float(part)) for part in color)
-        shares += Text(" ■" if swatches else "", style=f"rgb({red},{green},{blue})")
-        shares += Text(f" {100 * fraction:.1f}")
+    shares = [Text(f" {100 * fraction:.1f}") for fraction in result.fractions]
+    if swatches:
+        rgb = np.rint(255 * result.class_colors).astype(int).tolist()
+        shares = [
+            Text(" ■", style=f"rgb({red},{green},{blue})") + share
+            for (red, green, blue), share in zip(rgb, shares, strict=True)
+        ]
     if isinstance(result.model, MixtureModel):
         quality = f"log-likelihood {result.objective[-1]:.4f} nats per pixel"
     else:
@@ -166,6 +169,6 @@ def _summary(result: Segmentation, job: Job, seconds: float, *, swatches: bool) 
         places += f", overlay {job.overlay}"
     return (
         Text(f"{job.name}: {result.n_classes} classes (")
-        + shares[1:]
+        + Text().join(shares)[1:]
         + Text(f" %), {quality}, {seconds:.2f} s; {places}")
     )

@@ -187,7 +187,7 @@ def quadratics(
 ) -> Quadratics:
     """Lay a model out for products with φ, centered at `center`."""
     k, dims = model.means.shape
-    precision: Float64Array = np.linalg.inv(model.covariances)
+    precision = np.asarray(np.linalg.inv(model.covariances), np.float64)
     means = model.means - center
     linear = (precision @ means[:, :, np.newaxis])[:, :, 0]
     matrix = np.empty((k, feature_rows(dims, order)))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_emseg.engine.hmrf import CONSENSUS, HiddenField
-from napari_emseg.engine.softening import REACH, soften
+from napari_emseg.engine.softening import REACH, Softness, soften
 from napari_emseg.engine.spatial import halo, mean_field
 
 if TYPE_CHECKING:
@@ -44,9 +44,8 @@ class Smoother:
         Whether impulses are no edges.
     even : bool
         Whether the field alone is the prior, and the shares of the classes are not.
-    softening : float or None
-        Squared contrast below which texture fades before classes are compared; None
-        keeps all of it.
+    softness : Softness or None
+        How softly the image and the classes are looked at; None is as they are.
     """
 
     strength: float
@@ -55,11 +54,11 @@ class Smoother:
     consensus: float = 0.0
     speckled: bool = False
     even: bool = False
-    softening: float | None = None
+    softness: Softness | None = None
 
     def halo(self, n_axes: int) -> int:
         """Pixels around a tile of 2 or 3 axes that its posteriors depend on, even."""
-        soft = 0 if self.softening is None else REACH + REACH % 2
+        soft = 0 if self.softness is None else REACH + REACH % 2
         return halo(self.sweeps, n_axes) + soft
 
     def posteriors(
@@ -88,6 +87,8 @@ class Smoother:
         shape = features.shape[:-1]
         lead = shape[: max(0, len(shape) - 3)]
         out = np.empty((model.n_classes, *shape), np.float32)
+        if self.softness is not None:
+            model = self.softness.widen(model)
         prior = np.log(np.maximum(model.weights, 1e-300)) if self.even else None
         for at in np.ndindex(lead):
             mask = None if usable is None else usable[at]
@@ -108,10 +109,10 @@ class Smoother:
 
     def _soft(self, features: Planes, mask: NDArray[np.bool_] | None) -> Planes:
         """Give the features (*S, D) that classes are compared by."""
-        if self.softening is None:
+        if self.softness is None:
             return features
         planes = np.ascontiguousarray(np.moveaxis(features, -1, 0))
-        return np.moveaxis(soften(planes, self.softening, mask), 0, -1)
+        return np.moveaxis(soften(planes, self.softness.scale, mask), 0, -1)
 
 
 def hidden_smoother(field: HiddenField, smoothing: float) -> Smoother:

@@ -219,7 +219,7 @@ def scissors(
     path = scissors_path(image, points, closed=True, channel_axis=channel_axis, rgb=rgb)
     picture = as_picture(image, channel_axis=channel_axis, rgb=rgb)
     found = lasso(picture.shape, path, soft=soft)
-    return found if soft else settle(picture, found, path)
+    return found if soft else settle(picture, found.astype(bool), path)
 
 
 def scissors_path(

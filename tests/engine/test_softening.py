@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
@@ -10,9 +11,16 @@ import pytest
 from skimage import data
 
 import napari_emseg as emseg
+from napari_emseg.engine.components import components
 from napari_emseg.engine.kmeans import KMeansModel
 from napari_emseg.engine.mixture import MixtureModel
-from napari_emseg.engine.softening import REACH, STEPS, soften, softness
+from napari_emseg.engine.softening import (
+    REACH,
+    STEPS,
+    Softness,
+    soften,
+    softness,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -141,26 +149,38 @@ def test_many_levels_without_noise_stay_apart() -> None:
     np.testing.assert_array_equal(seg.labels, levels // 10 + 1)
 
 
-def test_no_class_dies_of_softening() -> None:
-    """Of this skewed volume, shared covariances alone would lose the darkest class."""
-    volume = np.moveaxis(data.coffee()[::6, ::6], -1, 0)
-    plain = emseg.segment(volume, n_classes=4, smoothing=0)
-    seg = emseg.segment(volume, n_classes=4)
-    assert (seg.table()["fraction"] > 0.1 * plain.table()["fraction"]).all()
+def test_classes_widen_and_grow_alike() -> None:
+    model = MixtureModel(
+        np.array([0.25, 0.75]),
+        np.array([[20.0, 0.0], [80.0, 0.0]]),
+        np.array([np.diag([1.0, 9.0]), np.diag([100.0, 25.0])]),
+    )
+    wide = Softness(30.0, 6.0, 0.5).widen(model)
+    assert isinstance(wide, MixtureModel)
+    pooled = 0.25 * model.covariances[0] + 0.75 * model.covariances[1]
+    wanted = (model.covariances + pooled) / 2
+    np.testing.assert_allclose(wide.covariances, wanted)
+    np.testing.assert_array_equal(wide.means, model.means)
+    floor = Softness(30.0, 36.0, 0.0).widen(model)
+    assert isinstance(floor, MixtureModel)
+    np.testing.assert_allclose(np.linalg.eigvalsh(floor.covariances).min(), 36.0)
+    centers = KMeansModel(model.means, model.weights, 4.0)
+    assert Softness(30.0, 6.0, 0.5).widen(centers) is centers
 
 
-def test_classes_are_fitted_to_the_softened_image() -> None:
+def test_smoothing_looks_softly_and_leaves_the_model_alone() -> None:
     photo = data.coffee()[::4, ::4]
-    soft = emseg.segment(photo, n_classes=4)
-    assert soft.levels[-1] == "soft"
     plain = emseg.segment(photo, n_classes=4, smoothing=0)
+    soft = emseg.segment(photo, n_classes=4)
     rough = emseg.segment(photo, n_classes=4, edges=False)
-    for other in (plain, rough):
-        assert "soft" not in other.levels
-        np.testing.assert_array_equal(other.model.means, plain.model.means)
-    # No class is narrower than colors that people tell apart.
-    assert isinstance(soft.model, MixtureModel)
-    assert isinstance(plain.model, MixtureModel)
-    width = np.linalg.eigvalsh(soft.model.covariances).min()
-    assert width > np.linalg.eigvalsh(plain.model.covariances).min()
-    assert width >= 6 * (1 - 1e-6)
+    for seg in (soft, rough):
+        np.testing.assert_array_equal(seg.model.covariances, plain.model.covariances)
+        assert seg.objective == plain.objective
+    assert soft.labeler.smoother is not None
+    assert rough.labeler.smoother is not None
+    assert soft.labeler.smoother.softness is not None
+    assert rough.labeler.smoother.softness is None
+    # Fewer pieces than with edges and the same bonds, but with sharp eyes.
+    sharp = replace(soft.labeler.smoother, softness=None)
+    labels = replace(soft.labeler, smoother=sharp).labels(emseg.features(photo), None)
+    assert soft.regions().max() < components(labels).max()
