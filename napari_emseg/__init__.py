@@ -19,14 +19,13 @@ from napari_emseg.segment import (
 )
 
 if TYPE_CHECKING:
-    from napari_emseg import adjust, demo, files, hand, plot, regions, select, sweep
+    from napari_emseg import adjust, demo, files, plot, regions, select, sweep
     from napari_emseg.layers import add_to
-    from napari_emseg.recipe import Recipe
-    from napari_emseg.refits import refit
-    from napari_emseg.steps import Step
+    from napari_emseg.recipe import Recipe, Step, hand
+    from napari_emseg.recipe.refits import refit
+    from napari_emseg.regions.uncertainty import uncertain_places
     from napari_emseg.table import class_table
     from napari_emseg.trees import hierarchy
-    from napari_emseg.uncertainty import uncertain_places
 
 __version__ = version("napari-emseg")
 
@@ -57,20 +56,20 @@ __all__ = [
 # What is brought only when it is asked for (PEP 562): napari, and what takes long.
 _LATER = {
     "Recipe": ("napari_emseg.recipe", "Recipe"),
-    "Step": ("napari_emseg.steps", "Step"),
+    "Step": ("napari_emseg.recipe", "Step"),
     "add_to": ("napari_emseg.layers", "add_to"),
     "adjust": ("napari_emseg.adjust", None),
     "class_table": ("napari_emseg.table", "class_table"),
     "demo": ("napari_emseg.demo", None),
     "files": ("napari_emseg.files", None),
-    "hand": ("napari_emseg.hand", None),
+    "hand": ("napari_emseg.recipe.hand", None),
     "hierarchy": ("napari_emseg.trees", "hierarchy"),
     "plot": ("napari_emseg.plot", None),
-    "refit": ("napari_emseg.refits", "refit"),
+    "refit": ("napari_emseg.recipe.refits", "refit"),
     "regions": ("napari_emseg.regions", None),
     "select": ("napari_emseg.select", None),
     "sweep": ("napari_emseg.sweep", None),
-    "uncertain_places": ("napari_emseg.uncertainty", "uncertain_places"),
+    "uncertain_places": ("napari_emseg.regions.uncertainty", "uncertain_places"),
 }
 
 

@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import napari_emseg as emseg
-from napari_emseg import files, hand, refits
+from napari_emseg import files
 from napari_emseg.cli import main
-from napari_emseg.hand import pack
-from napari_emseg.operations import OPERATIONS
-from napari_emseg.recipe import segment_step
+from napari_emseg.recipe import hand, refits, segment_step
+from napari_emseg.recipe.hand import pack
+from napari_emseg.recipe.operations import OPERATIONS
 
 Step, Recipe = emseg.Step, emseg.Recipe
 SHAPE = (24, 32)

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_emseg.calls import needs_image
-from napari_emseg.hand import pack
 from napari_emseg.layers.entries import SELECTS, Note, Noted, entry_of, steps_of
-from napari_emseg.steps import Step
+from napari_emseg.recipe.calls import needs_image
+from napari_emseg.recipe.hand import pack
+from napari_emseg.recipe.steps import Step
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from napari_emseg.layers.results import KEY
-from napari_emseg.operations import OPERATIONS
 from napari_emseg.recipe import Recipe
-from napari_emseg.steps import SELECTING
+from napari_emseg.recipe.operations import OPERATIONS
+from napari_emseg.recipe.steps import SELECTING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -21,7 +21,7 @@ from napari_emseg.recipe import Recipe
 if TYPE_CHECKING:
     from napari.components import ViewerModel
 
-    from napari_emseg.steps import Step
+    from napari_emseg.recipe.steps import Step
 
 # Labels from elsewhere are taken down up to as many pixels when they are first edited.
 MOST = 2**25

@@ -10,12 +10,12 @@ from napari import current_viewer
 from napari.layers import Labels
 
 from napari_emseg import files
-from napari_emseg.hand import pack
 from napari_emseg.layers.entries import EDITED, RECIPE
 from napari_emseg.layers.record import recipe_of
 from napari_emseg.layers.results import KEY
 from napari_emseg.recipe import Recipe
-from napari_emseg.steps import Step
+from napari_emseg.recipe.hand import pack
+from napari_emseg.recipe.steps import Step
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel

@@ -9,8 +9,6 @@ import numpy as np
 from napari.layers import Image
 
 from napari_emseg import regions
-from napari_emseg.calls import call
-from napari_emseg.hand import pack
 from napari_emseg.layers import (
     Whole,
     add_quietly,
@@ -25,8 +23,10 @@ from napari_emseg.layers.plane import Plane
 from napari_emseg.layers.record import Deed, append, followed, notes_of
 from napari_emseg.layers.results import KEY, image_data
 from napari_emseg.params import Params
-from napari_emseg.refits import iter_refit
-from napari_emseg.steps import Step
+from napari_emseg.recipe.calls import call
+from napari_emseg.recipe.hand import pack
+from napari_emseg.recipe.refits import iter_refit
+from napari_emseg.recipe.steps import Step
 from napari_emseg.widgets.adjustments import ADJUSTMENTS
 from napari_emseg.widgets.scene import Found
 from napari_emseg.widgets.session import Made

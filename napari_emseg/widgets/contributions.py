@@ -22,7 +22,7 @@ from napari_emseg.layers.record import Deed, append, followed, notes_of
 from napari_emseg.layers.results import KEY
 from napari_emseg.layers.runs import run_of
 from napari_emseg.layers.table import pixel_size
-from napari_emseg.steps import Step
+from napari_emseg.recipe.steps import Step
 from napari_emseg.table import columns, csv_text, labels_of
 from napari_emseg.widgets.compare import open_compare
 from napari_emseg.widgets.dialogs import (
@@ -48,10 +48,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from qtpy.QtWidgets import QWidget
 
-    from napari_emseg.edit import Edit
     from napari_emseg.layers.edits import Plan
     from napari_emseg.layers.record import Note
     from napari_emseg.recipe import Recipe
+    from napari_emseg.regions.edit import Edit
     from napari_emseg.table import Table
 
 TABLE_WIDGET = "Features table widget"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from napari_emseg.steps import Step
+from napari_emseg.recipe.steps import Step
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -23,7 +23,7 @@ from napari_emseg.layers.uncertainty import (
     iter_posteriors,
     shown_uncertainty,
 )
-from napari_emseg.uncertainty import uncertain_places
+from napari_emseg.regions.uncertainty import uncertain_places
 from napari_emseg.widgets.background import Background
 from napari_emseg.widgets.look import show_point
 from napari_emseg.widgets.parts import told
@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 
     from napari_emseg.layers.runs import Run
     from napari_emseg.recipe import Recipe
+    from napari_emseg.regions.uncertainty import Place
     from napari_emseg.table import Table
-    from napari_emseg.uncertainty import Place
 
     Values = NDArray[np.float32]
 

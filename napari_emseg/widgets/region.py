@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from napari_emseg import select
-from napari_emseg.steps import Step
+from napari_emseg.recipe.steps import Step
 from napari_emseg.trees import hierarchy
 from napari_emseg.widgets.gestures import CLICK, Picking, Point
 from napari_emseg.widgets.scene import Found

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 import numpy as np
 
 from napari_emseg import select
-from napari_emseg.calls import find
 from napari_emseg.layers import coverage
 from napari_emseg.layers.record import Deed
-from napari_emseg.steps import Step
+from napari_emseg.recipe.calls import find
+from napari_emseg.recipe.steps import Step
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,7 +36,7 @@ Find: TypeAlias = "Callable[[], Answer]"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Here:
-    """A plane of the viewer, as a `napari_emseg.calls.Scene`.
+    """A plane of the viewer, as a `napari_emseg.recipe.calls.Scene`.
 
     Attributes
     ----------

@@ -9,7 +9,6 @@ import numpy as np
 from psygnal import Signal
 
 from napari_emseg import select
-from napari_emseg.calls import settle
 from napari_emseg.layers import (
     Journal,
     add_selection,
@@ -24,6 +23,7 @@ from napari_emseg.layers import (
 )
 from napari_emseg.layers.plane import Plane
 from napari_emseg.layers.record import followed, notes_of
+from napari_emseg.recipe.calls import settle
 from napari_emseg.widgets.preferences import preferred
 from napari_emseg.widgets.preview import Preview
 from napari_emseg.widgets.scene import Here

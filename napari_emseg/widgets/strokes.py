@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from napari_emseg.calls import call
-from napari_emseg.hand import pack
 from napari_emseg.layers import add_selection, as_labels
 from napari_emseg.layers.plane import Plane
-from napari_emseg.steps import Step
+from napari_emseg.recipe.calls import call
+from napari_emseg.recipe.hand import pack
+from napari_emseg.recipe.steps import Step
 from napari_emseg.widgets.gestures import Gesture, Point
 from napari_emseg.widgets.session import Made
 

@@ -9,7 +9,7 @@ import numpy as np
 from napari.layers import Labels
 
 from napari_emseg import select
-from napari_emseg.steps import Step
+from napari_emseg.recipe.steps import Step
 from napari_emseg.widgets.gestures import Clicking, Dragging, Gesture, Picking, Point
 from napari_emseg.widgets.region import Regions
 from napari_emseg.widgets.strokes import Scribbling

@@ -1,4 +1,4 @@
-"""Recipes: what was done to an image, as data that does it again."""
+"""A recipe: its steps, its file, its replay."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ import numpy as np
 import tifffile
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
-from napari_emseg import files, script
-from napari_emseg.hand import pack
+from napari_emseg import files
 from napari_emseg.progress import Progress
-from napari_emseg.replay import Result, State, begin, do
-from napari_emseg.steps import Step, told
+from napari_emseg.recipe import script
+from napari_emseg.recipe.hand import pack
+from napari_emseg.recipe.replay import Result, State, begin, do
+from napari_emseg.recipe.steps import Step, told
 
 if TYPE_CHECKING:
     import os

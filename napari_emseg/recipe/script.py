@@ -8,14 +8,14 @@ import textwrap
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from napari_emseg.calls import needs_image
-from napari_emseg.hand import Packed
-from napari_emseg.replay import NOTHING
+from napari_emseg.recipe.calls import needs_image
+from napari_emseg.recipe.hand import Packed
+from napari_emseg.recipe.replay import NOTHING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from napari_emseg.steps import Step
+    from napari_emseg.recipe.steps import Step
 
 _WIDTH = 88
 _HEAD = '''"""Labels of {image}, made again; written by napari-emseg {version}."""

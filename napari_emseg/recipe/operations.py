@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, create_model
 
-from napari_emseg import adjust, hand, refits, regions, select
-from napari_emseg.arguments import (
+from napari_emseg import adjust, regions, select
+from napari_emseg.params import Params
+from napari_emseg.recipe import hand, refits
+from napari_emseg.recipe.arguments import (
     Amount,
     Args,
     Count,
@@ -24,8 +26,7 @@ from napari_emseg.arguments import (
     Switch,
     Whole,
 )
-from napari_emseg.hand import Kind, Packed, Side
-from napari_emseg.params import Params
+from napari_emseg.recipe.hand import Kind, Packed, Side
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from napari_emseg.edit import Target, as_labels
+from napari_emseg.regions.edit import Target, as_labels
 from napari_emseg.select import scribbles
 from napari_emseg.select.pieces import bounding_box
 

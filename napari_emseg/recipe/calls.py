@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from napari_emseg import select
-from napari_emseg.hand import Packed
+from napari_emseg.recipe.hand import Packed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_emseg.steps import Step
+    from napari_emseg.recipe.steps import Step
 
 
 class Scene(Protocol):

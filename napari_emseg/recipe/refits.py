@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from napari_emseg.edit import as_labels, present
 from napari_emseg.params import Params
+from napari_emseg.regions.edit import as_labels, present
 from napari_emseg.segment import iter_segment
 
 if TYPE_CHECKING:

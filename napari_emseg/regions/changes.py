@@ -1,8 +1,4 @@
-"""Edits of labels as values: what would change, and to what.
-
-Each function looks at labels and gives an `Edit`; nothing is written. Labels that are
-``locked`` neither lose nor gain a pixel, and pixels outside ``selection`` stay.
-"""
+"""Edits that fill, merge, split and renumber labels."""
 
 from __future__ import annotations
 
@@ -10,12 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_emseg.edit import Edit as Edit
-from napari_emseg.edit import Target, present
-from napari_emseg.edit import free_labels as free_labels
-from napari_emseg.parts import PARTS, absorb, majority
+from napari_emseg.regions.edit import Edit, Target, free_labels, present
+from napari_emseg.regions.parts import PARTS, absorb, majority
 from napari_emseg.select.pieces import bounding_box
-from napari_emseg.uncertainty import drop_uncertain as drop_uncertain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

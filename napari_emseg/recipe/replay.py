@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from napari_emseg import select
-from napari_emseg.calls import call, find, settle, ways_of
 from napari_emseg.engine.features import as_picture
+from napari_emseg.recipe.calls import call, find, settle, ways_of
 from napari_emseg.segment import segment
 from napari_emseg.trees import hierarchy
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
+    from napari_emseg.recipe.steps import Step
     from napari_emseg.segmentation import Segmentation
-    from napari_emseg.steps import Step
 
     At: TypeAlias = tuple[int | None, ...] | None
 

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from scipy.ndimage import gaussian_filter, maximum_filter
 
-from napari_emseg.edit import Edit, Target
+from napari_emseg.regions.edit import Edit, Target
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from napari_emseg.blend import Canvas, check_range
+from napari_emseg.adjust.blend import Canvas, check_range
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from napari_emseg.blend import Canvas
+from napari_emseg.adjust.blend import Canvas
 from napari_emseg.select.pieces import hard_mask
 from napari_emseg.select.surroundings import distance_to
 from napari_emseg.tiles import tiles

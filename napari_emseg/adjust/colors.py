@@ -1,16 +1,4 @@
-"""Changes of a picture inside a selection; the picture itself stays as it is.
-
-Each function gives a new image of the same shape and type.
-
-* ``image``: (…, Y, X), (…, Y, X, 3|4) RGB(A), or with channels at ``channel_axis``;
-  bool, integer or float, as for `napari_emseg.segment`. Alpha stays.
-* ``selection``: (…, Y, X), bool or coverage 0..1, by which old and new are blended;
-  None selects everything.
-
-The full range of values is that of the type for RGB and 8 bit, otherwise from the
-smallest to the largest of the image. Integers are rounded and clipped to their type,
-float RGB to [0, 1].
-"""
+"""Changes of hue, saturation and color."""
 
 from __future__ import annotations
 
@@ -19,18 +7,10 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from napari_emseg.blend import Canvas, check_range
-from napari_emseg.cutout import cut_out as cut_out
+from napari_emseg.adjust.blend import Canvas, check_range
 from napari_emseg.engine.features import convert
-from napari_emseg.filters import blur as blur
-from napari_emseg.filters import inpaint as inpaint
-from napari_emseg.filters import sharpen as sharpen
 from napari_emseg.select import color_range
 from napari_emseg.select.pointing import check_colors
-from napari_emseg.tones import brightness_contrast as brightness_contrast
-from napari_emseg.tones import curves as curves
-from napari_emseg.tones import fill as fill
-from napari_emseg.tones import levels as levels
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray

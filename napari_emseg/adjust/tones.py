@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.interpolate import PchipInterpolator
 
-from napari_emseg.blend import Canvas, check_range
+from napari_emseg.adjust.blend import Canvas, check_range
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray

@@ -16,8 +16,8 @@ from pydantic import (
     model_serializer,
 )
 
-from napari_emseg.arguments import Args, Place
-from napari_emseg.operations import OPERATIONS, Operation
+from napari_emseg.recipe.arguments import Args, Place
+from napari_emseg.recipe.operations import OPERATIONS, Operation
 
 # Steps without a function after which something else may be selected.
 SELECTING = ("all", "none", "load")
