@@ -21,11 +21,13 @@ from napari_emseg.engine.smoother import (
     hidden_smoother,
     noise_smoother,
 )
-from napari_emseg.engine.softening import Softness, softness
+from napari_emseg.engine.softening import Softness, soften, softness
 from napari_emseg.progress import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
+
+    from numpy.typing import NDArray
 
     from napari_emseg.engine.census import Census
     from napari_emseg.engine.labeling import Model
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
 
 # Pixels that tell whether noise dominates, and those that a hidden field is fitted to.
 _GLANCE, _ENOUGH = 2**18, 2**20
+# Each class keeps this share of the pixels that it had, of so many, or nothing softens.
+_SURVIVES, _JURY = 0.1, 2**14
 _MAX_ITER = 15
 
 
@@ -181,10 +185,25 @@ def fit_hidden(
 
 def _softness(source: Source, model: Model, params: Params) -> Softness | None:
     """Tell how softly to look at an image that noise does not dominate."""
-    if not params.edges or params.smoothing == 0:
+    if not params.edges:
         return None
     percent = source.space.color != "none"
-    return softness(model, min(params.smoothing, 1.0), percent=percent)
+    found = softness(model, min(params.smoothing, 1.0), percent=percent)
+    if found is None:
+        return None
+    features, valid, _ = source.excerpt(_GLANCE)
+    planes = np.ascontiguousarray(np.moveaxis(features, -1, 0))
+    step = max(1, valid.sum() // _JURY)
+    sharp = planes[:, valid][:, ::step].T
+    soft = soften(planes, found.scale, valid)[:, valid][:, ::step].T
+    before = _won(model, sharp)
+    survives = _won(found.widen(model), soft) >= _SURVIVES * before
+    return found if survives.all() else None
+
+
+def _won(model: Model, points: NDArray[np.floating]) -> NDArray[np.intp]:
+    """Count the points (N, D) of each class (K,)."""
+    return np.bincount(model.predict(points).ravel(), minlength=model.n_classes + 1)[1:]
 
 
 def choose_smoother(

@@ -184,3 +184,8 @@ def test_smoothing_looks_softly_and_leaves_the_model_alone() -> None:
     sharp = replace(soft.labeler.smoother, softness=None)
     labels = replace(soft.labeler, smoother=sharp).labels(emseg.features(photo), None)
     assert soft.regions().max() < components(labels).max()
+
+
+def test_no_class_dies_of_softening() -> None:
+    seg = emseg.segment(data.retina()[::3, ::3], n_classes=8)
+    assert (seg.fractions > 0).all()
