@@ -19,6 +19,39 @@ if TYPE_CHECKING:
 
     from napari_emseg.layers.entries import Note
 
+# Where napari keeps what can be undone and redone.
+UNDO, REDO = "_undo_history", "_redo_history"
+
+
+def follow_undo(layer: Labels, notes: Sequence[Note]) -> None:
+    """Let notes come and go with the latest edit of a layer, where no journal does it.
+
+    Parameters
+    ----------
+    layer : napari.layers.Labels
+        Whose own undo and redo are followed.
+    notes : sequence of Note
+        What the edit added to recipes.
+    """
+    # Napari turns a step around when it undoes it; what is in it stays the same.
+    edit = getattr(layer, UNDO)[-1][0]
+    added = True
+
+    def holds(queue: str) -> bool:
+        steps = getattr(layer, queue, ())
+        return any(edit is end for step in steps for end in (step[0], step[-1]))
+
+    def follow(event: object) -> None:
+        nonlocal added
+        if added and holds(REDO):
+            added = False
+            remove(notes)
+        elif not added and holds(UNDO):
+            added = True
+            append(notes)
+
+    layer.events.set_data.connect(follow)
+
 
 @dataclass(slots=True, eq=False)
 class Action:
@@ -144,7 +177,7 @@ class Journal:
 
     def undo(self) -> list[Labels]:
         """Undo the last action; return the layers that it touched."""
-        action = self._pop(self._done, "_undo_history")
+        action = self._pop(self._done, UNDO)
         for layer in reversed(action.layers):
             layer.undo()
         action.take_out(self._viewer)
@@ -154,7 +187,7 @@ class Journal:
 
     def redo(self) -> list[Labels]:
         """Redo the action that was undone last; return the layers that it touched."""
-        action = self._pop(self._undone, "_redo_history")
+        action = self._pop(self._undone, REDO)
         for layer in action.layers:
             layer.redo()
         action.put_in(self._viewer)
@@ -183,7 +216,7 @@ class Journal:
             ]
             # What is to be taken out is there, and what is to be put in is not.
             there = action.made in self._viewer.layers
-            if action.made is not None and there == (queue == "_undo_history"):
+            if action.made is not None and there == (queue == UNDO):
                 return action
             if action.layers:
                 return action

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary, ref
 
-from napari.layers import Image
+from napari.layers import Image, Labels
 from napari.utils.colormaps import Colormap
 
 from napari_emseg.layers.classes import class_name
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     import numpy as np
     from napari.components import ViewerModel
-    from napari.layers import Labels
     from numpy.typing import NDArray
 
     from napari_emseg.layers.runs import Run
@@ -126,6 +125,21 @@ def uncertainty_layer(viewer: ViewerModel, layer: Labels) -> Image | None:
     """Return the layer that shows a result's uncertainty; None if there is none."""
     found = _SHOWN[layer][0]() if layer in _SHOWN else None
     return found if found is not None and found in viewer.layers else None
+
+
+def meant_image(viewer: ViewerModel) -> Image | None:
+    """Return the image that is meant, None if there is none.
+
+    It is the active layer, or what the active result was made from, or the uppermost
+    image that is no map of a result.
+    """
+    active = viewer.layers.selection.active
+    if isinstance(active, Image):
+        return active
+    of_result = image_of(viewer, active) if isinstance(active, Labels) else None
+    images = [layer for layer in viewer.layers if isinstance(layer, Image)]
+    pictures = [layer for layer in images if MARK not in layer.metadata]
+    return of_result or next(iter([*reversed(pictures), *reversed(images)]), None)
 
 
 def shown_uncertainty(viewer: ViewerModel, layer: Labels) -> NDArray[np.float32] | None:

@@ -18,6 +18,8 @@ from napari_emseg.recipe.hand import pack
 from napari_emseg.recipe.steps import Step
 
 if TYPE_CHECKING:
+    import os
+
     from napari.components import ViewerModel
 
 
@@ -44,11 +46,29 @@ def write_labels(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
         If they are no labels; there is no file then.
     """
     recipe = _recipe(current_viewer(), data, attributes.get("metadata", {}))
+    write_with_recipe(path, data, recipe, force=True)
+    return [path]
+
+
+def write_with_recipe(
+    path: str | os.PathLike[str], data: Any, recipe: Recipe | None, *, force: bool
+) -> None:
+    """Write labels as TIFF, with their recipe if there is one.
+
+    Parameters
+    ----------
+    path : path
+    data : (…, Y, X) array_like of int
+        The labels.
+    recipe : Recipe or None
+        What gives them.
+    force : bool
+        Replace a file that exists.
+    """
     about: dict[str, Any] = {"napari-emseg": version("napari-emseg")}
     if recipe is not None:
         about[RECIPE] = recipe.model_dump(mode="json")
-    files.write_labels(path, data, force=True, metadata=about)
-    return [path]
+    files.write_labels(path, data, force=force, metadata=about)
 
 
 def _recipe(

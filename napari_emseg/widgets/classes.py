@@ -203,7 +203,9 @@ class ClassList(QTableWidget):  # type: ignore[misc]
         name = QTableWidgetItem(_swatch(layer, label), class_name(layer, label))
         name.setFlags(enabled | Qt.ItemFlag.ItemIsEditable)
         name.setData(Qt.ItemDataRole.UserRole, label)
-        name.setToolTip(f"Label {label}. Double click to rename.")
+        name.setToolTip(
+            f"Label {label}. Double click to rename; drag onto another to merge."
+        )
         self.setItem(row, NAME, name)
         number = QTableWidgetItem(f"{pixels:,}")
         number.setFlags(enabled)

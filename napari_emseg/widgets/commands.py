@@ -215,6 +215,9 @@ class Commands(QWidget):  # type: ignore[misc]
                 "unlock it in the list of classes to merge it"
             )
         self._actions.merge(members)
+        # The others are no more when the list is shown again.
+        if self._actions.session.labels is not None:
+            self._actions.session.labels.selected_label = members[0]
 
     def _modify(self, name: str) -> None:
         self._actions.modify(name, self.pixels.value())

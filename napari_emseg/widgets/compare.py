@@ -12,6 +12,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_emseg.layers import displayed, image_data, prepare
+from napari_emseg.layers.uncertainty import meant_image
 from napari_emseg.settings import titles
 from napari_emseg.sweep import iter_sweep
 from napari_emseg.widgets.background import Background
@@ -106,14 +107,12 @@ class CompareWidget(QWidget):  # type: ignore[misc]
         Parameters
         ----------
         image : napari.layers.Image, optional
-            By default the active layer, or the uppermost image.
+            By default the one that `meant_image` finds.
         params : Params, optional
             What the settings have in common; by default what "Segment" says.
         """
         if image is None:
-            images = [x for x in self._viewer.layers if isinstance(x, Image)]
-            active = self._viewer.layers.selection.active
-            image = active if active in images else images[-1] if images else None
+            image = meant_image(self._viewer)
         if params is None:
             panel = find_panel(self._viewer, SegmentWidget)
             params = preferred().params if panel is None else panel.form.params

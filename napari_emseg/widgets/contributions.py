@@ -1,6 +1,6 @@
-"""The commands of the manifest: what napari's menus and its palette offer.
+"""Commands of napari's menus, of its palette and of the menu of a result.
 
-Napari hands each of them the viewer; they work on `chosen_result`.
+Each gets the viewer, and works on `chosen_result`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from functools import partial, wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari.layers import Image, Labels
+from napari.layers import Labels
 from napari.utils.notifications import show_error, show_info
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication, QMainWindow
@@ -18,10 +18,13 @@ from napari_emseg import regions
 from napari_emseg.files import write_text
 from napari_emseg.layers import carry_out, is_result, is_selection, plan_edit
 from napari_emseg.layers.classes import class_name
+from napari_emseg.layers.journal import follow_undo
 from napari_emseg.layers.record import Deed, append, followed, notes_of
 from napari_emseg.layers.results import KEY
 from napari_emseg.layers.runs import run_of
 from napari_emseg.layers.table import pixel_size
+from napari_emseg.layers.uncertainty import meant_image
+from napari_emseg.layers.writer import write_with_recipe
 from napari_emseg.recipe.steps import Step
 from napari_emseg.table import columns, csv_text, labels_of
 from napari_emseg.widgets.compare import open_compare
@@ -90,11 +93,10 @@ def chosen_result(viewer: ViewerModel) -> Labels:
 @command
 def segment_active(viewer: napari.Viewer) -> None:
     """Segment the active image as the preferences say, through the panel."""
-    images = [layer for layer in viewer.layers if isinstance(layer, Image)]
-    if not images:
+    image = meant_image(viewer)
+    if image is None:
         raise ValueError(NO_IMAGE)
-    if viewer.layers.selection.active not in images:
-        viewer.layers.selection.active = images[-1]
+    viewer.layers.selection.active = image
     panel = _opened(viewer, SegmentWidget, "Segment")
     panel.adopt(preferred().params)
     panel.run()
@@ -103,9 +105,16 @@ def segment_active(viewer: napari.Viewer) -> None:
 @command
 def compare(viewer: napari.Viewer) -> None:
     """Open the panel that compares settings on an image."""
-    if not any(isinstance(layer, Image) for layer in viewer.layers):
+    if meant_image(viewer) is None:
         raise ValueError(NO_IMAGE)
     open_compare(viewer)
+
+
+@command
+def open_edit(viewer: napari.Viewer) -> None:
+    """Open the panel in which the result is edited."""
+    viewer.layers.selection.active = chosen_result(viewer)
+    _opened(viewer, EditWidget, "Select and edit")
 
 
 @command
@@ -205,13 +214,36 @@ def copy_as_python(viewer: napari.Viewer) -> None:
     image = inspector.image_of(layer)
     source = None if image is None else image.source.path
     path = Path(source or f"{'image' if image is None else image.name}.png")
+    first = "" if source else f"The image has no file yet: save it as {path.name} first"
 
     def copy(recipe: Recipe) -> None:
         text = recipe.to_python(path, path.with_name(f"{path.stem}_classes.tif"))
+        text = f"# {first}.\n{text}" if first else text
         QApplication.clipboard().setText(text)
-        show_info(f"{text.count(chr(10))} lines of Python are in the clipboard.")
+        news = f"{text.count(chr(10))} lines of Python are in the clipboard."
+        show_info(f"{news} {first}." if first else news)
 
     inspector.with_recipe(layer, copy)
+
+
+@command
+def save_labels(viewer: napari.Viewer) -> None:
+    """Write the labels of a result as TIFF, with their recipe inside."""
+    layer = chosen_result(viewer)
+    end = ".emseg.tif"
+    kind = f"Labels with their recipe (*{end})"
+    target = ask_path(_window(), "Save labels", f"{layer.name}{end}", kind, end)
+    if target is None:
+        return
+    path, force = target
+    inspector, labels = inspector_of(viewer), layer.data
+    news = f"The labels are in {path.name}, with the recipe."
+
+    def write(recipe: Recipe) -> None:
+        work = partial(write_with_recipe, path, labels, recipe, force=force)
+        inspector.background.run(work, lambda _: show_info(news))
+
+    inspector.with_recipe(layer, write)
 
 
 @command
@@ -306,6 +338,7 @@ def _drop(
             return
         carry_out(layer, plan, max_bytes=preferred().history_bytes)
         append(notes)
+        follow_undo(layer, notes)
 
     inspector.background.run(work, then)
 

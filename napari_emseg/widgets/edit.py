@@ -33,7 +33,9 @@ if TYPE_CHECKING:
     import napari.components
 
 UNDO = KeyMod.CtrlCmd | KeyCode.KeyZ
-BUSY, READY = "Working …", "Ctrl+Z undoes the last action, on any layer."
+BUSY = "Working …"
+READY = "Drag a class onto another to merge; Ctrl+Z undoes."
+SELECTED = "Fill gives it the chosen class; Ctrl+Z undoes."
 
 
 # Qt is untyped here, so a class of it is Any to mypy.
@@ -73,6 +75,7 @@ class EditWidget(QWidget):  # type: ignore[misc]
         self.image, self.labels = _layer_box(), _layer_box()
         self.image.setToolTip("Where tools look at colors.")
         self.labels.setToolTip("The labels that are edited.")
+        self._ready = READY
         self._status = QLabel(READY)
         self._status.setIndent(4)
         self._lay_out()
@@ -87,6 +90,7 @@ class EditWidget(QWidget):  # type: ignore[misc]
         for box in (self.image, self.labels):
             box.currentIndexChanged.connect(self._on_choice)
         session.labels_changed.connect(self.classes.reload)
+        session.selection_changed.connect(self._on_selection)
         self.palette_of_tools.tinted.connect(self._on_tint)
         self.palette_of_tools.keys_wanted.connect(self.show_keys)
         for event, react in self._reactions():
@@ -127,7 +131,13 @@ class EditWidget(QWidget):  # type: ignore[misc]
         outer.addWidget(self._status)
 
     def _on_busy(self, busy: bool) -> None:
-        self._status.setText(BUSY if busy else READY)
+        self._status.setText(BUSY if busy else self._ready)
+
+    def _on_selection(self) -> None:
+        """Say what can be done next."""
+        some = self.session.selected(self.session.plane()) is not None
+        self._ready = SELECTED if some else READY
+        self._on_busy(self.background.busy)
 
     def _on_tint(self, on: bool) -> None:
         self.session.tinted = on

@@ -45,6 +45,13 @@ class Row(NamedTuple):
 ROWS: tuple[tuple[Row, ...], ...] = (
     (
         Row(
+            "Select and edit…",
+            "Merge, split, fill and paint classes.",
+            "open_edit",
+        ),
+    ),
+    (
+        Row(
             "Show uncertainty",
             "A layer that glows where classes are in doubt.",
             "show_uncertainty",
@@ -95,6 +102,11 @@ ROWS: tuple[tuple[Row, ...], ...] = (
             "Copy as Python",
             "A script that makes these labels again.",
             "copy_as_python",
+        ),
+        Row(
+            "Save labels…",
+            "Write them as TIFF, with the recipe inside.",
+            "save_labels",
         ),
         Row(
             "Save recipe…",

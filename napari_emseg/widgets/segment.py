@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 NEW = "new layer"
 WHOLE, SLICE = "whole volume", "displayed slice"
 HINT = "Open an image, or a sample from the File menu."
+READY = "Press Segment to find the classes."
 
 
 class SegmentWidget(Container[Widget]):
@@ -98,7 +99,7 @@ class SegmentWidget(Container[Widget]):
         )
         self._result = ComboBox(
             name="result",
-            label="Result",
+            label="Output",
             tooltip="Where “Segment” puts the labels: into a new layer, or into an "
             "earlier result, which can be undone.",
             choices=lambda _: [
@@ -135,7 +136,7 @@ class SegmentWidget(Container[Widget]):
         self.native.destroyed.connect(self._leave)
         self.reset_choices()
         self._on_active()
-        self._show_idle(HINT if self._image.value is None else "")
+        self._show_idle(HINT if self._image.value is None else READY)
         # Now rather than at the end of the first run, which would have to wait.
         Thread(target=warm_up, name="napari-emseg warm-up").start()
 
@@ -290,6 +291,8 @@ class SegmentWidget(Container[Widget]):
         self._extent.visible = layer is not None and layer.ndim > 2
         if not self.running:
             self.controls.segment.enabled = layer is not None
+            if layer is not None and self.controls.status.value == HINT:
+                self.controls.status.value = READY
 
     def _on_removed(self, *_: Any) -> None:
         """Let go of pictures and previews whose layers are gone."""

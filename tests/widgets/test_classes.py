@@ -152,6 +152,7 @@ class TestDrag:
         qtbot.waitUntil(lambda: panel.background.idle)
         np.testing.assert_array_equal(layer.data, np.where(start == 1, 300, start))
         qtbot.waitUntil(lambda: texts(rows, classes.NAME) == ["class 4", "class 300"])
+        assert rows.labels == [300]
         hand.undo()
         np.testing.assert_array_equal(layer.data, start)
 

@@ -15,7 +15,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QFileDialog, QMenu, QPushButton
 from skimage import data
-from tifffile import imwrite
+from tifffile import TiffFile, imwrite
 
 import napari_emseg as emseg
 from napari_emseg.layers import add_to, recipe_of
@@ -41,6 +41,16 @@ def camera(viewer):
 def run(name):
     """Run a command as napari's menus and its palette do."""
     get_app_model().commands.execute_command(f"napari-emseg.{name}")
+
+
+def choose(panel, title):
+    """Take a row of the menu of a panel."""
+    buttons = panel.native.findChildren(QPushButton)
+    [button] = [one for one in buttons if one.text() == "Result ▾"]
+    menu = button.menu()
+    menu.aboutToShow.emit()
+    [action] = [one for one in menu.actions() if one.text() == title]
+    action.trigger()
 
 
 def wait(qtbot, viewer):
@@ -202,8 +212,14 @@ def test_uncertain_pixels_lose_their_label(qtbot, viewer, layer, seg, panel):
     np.testing.assert_array_equal(recipe.replay(PHOTO).labels, expected)
     run("undo_last_action")
     np.testing.assert_array_equal(layer.data, seg.labels)
-    if panel:
-        assert [step.op for step in recipe_of(viewer, layer).steps] == ["segment"]
+    assert [step.op for step in recipe_of(viewer, layer).steps] == ["segment"]
+    if not panel:
+        layer.redo()
+        assert recipe_of(viewer, layer) == recipe
+        layer.undo()
+        layer.paint((10, 10), 7)
+        steps = recipe_of(viewer, layer).steps
+        assert [step.op for step in steps] == ["segment", "patch"]
 
 
 def test_locked_classes_keep_uncertain_pixels(qtbot, viewer, layer, seg):
@@ -352,6 +368,38 @@ def test_python_in_the_clipboard_makes_the_labels(qtbot, viewer, tmp_path, seg):
     np.testing.assert_array_equal(found, layer.data)
 
 
+def test_python_of_an_image_without_a_file_says_so(qtbot, viewer, layer, told):
+    run("copy_as_python")
+    wait(qtbot, viewer)
+    first = QApplication.clipboard().text().splitlines()[0]
+    assert first == "# The image has no file yet: save it as coffee.png first."
+    assert first[2:] in told[-1][1]
+
+
+def test_labels_are_written_with_their_recipe(qtbot, viewer, layer, saving, told):
+    layer.paint((10, 10), 7)
+    path = saving("labels.emseg.tif")
+    panel = SegmentWidget(viewer)
+    viewer.window.add_dock_widget(panel)
+    choose(panel, "Save labels…")
+    wait(qtbot, viewer)
+    qtbot.waitUntil(lambda: path.name in told[-1][1], timeout=20_000)
+    with TiffFile(path) as file:
+        np.testing.assert_array_equal(file.asarray(), layer.data)
+        about = file.shaped_metadata[0]
+    recipe = emseg.Recipe.model_validate(about["recipe"])
+    np.testing.assert_array_equal(recipe.replay(PHOTO).labels, layer.data)
+
+
+def test_menu_leads_to_the_panel_that_edits(qtbot, viewer, layer):
+    panel = SegmentWidget(viewer)
+    viewer.window.add_dock_widget(panel)
+    choose(panel, "Select and edit…")
+    editor = find_panel(viewer, EditWidget)
+    assert editor.session.labels is layer
+    qtbot.waitUntil(lambda: editor.background.idle, timeout=20_000)
+
+
 def test_recipe_is_written(qtbot, viewer, layer, saving, told):
     path = saving("recipe.json")
     run("save_recipe")
@@ -408,12 +456,15 @@ def test_menu_of_the_panel_does_what_it_says(qtbot, viewer, layer):
     viewer.window.add_dock_widget(editor)
     chosen = panel.form.image.value
     assert editor.session.image is chosen
-    shown[0].trigger()
+    [action] = [one for one in shown if one.text() == "Show uncertainty"]
+    action.trigger()
     wait(qtbot, viewer)
     assert uncertainty_layer(viewer, layer) is not None
     # The new layer is no image that the panel would take.
     assert panel.form.image.value is chosen
     assert editor.session.image is chosen
+    run("compare")
+    assert find_panel(viewer, CompareWidget).image is chosen
 
 
 def test_commands_are_in_the_palette(viewer):

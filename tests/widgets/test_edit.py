@@ -80,6 +80,15 @@ def same(found, expected):
     np.testing.assert_array_equal(found, expected)
 
 
+def test_line_below_says_what_comes_next(qtbot, panel, layer, do):
+    line = panel._status
+    assert line.text().startswith("Drag a class")
+    do("All")
+    assert line.text().startswith("Fill")
+    do("None")
+    assert line.text().startswith("Drag a class")
+
+
 def test_a_session(qtbot, viewer, hand, panel, layer, do, monkeypatch):
     """Select, fill, merge, split, adjust, refit; undo all of it, and redo all of it."""
     layer.data[45:55, 5:20] = 3  # wrong, and not by hand

@@ -43,6 +43,13 @@ def told():
     notification_manager.notification_ready.disconnect(collect)
 
 
+def test_line_below_says_what_to_do_first(viewer, panel):
+    status = panel.controls.status
+    assert "sample" in status.value
+    viewer.add_image(np.eye(8), name="eye")
+    assert status.value == "Press Segment to find the classes."
+
+
 class Gate:
     """Holds runs at their first iteration until it is opened."""
 
