@@ -37,8 +37,10 @@ if TYPE_CHECKING:
 
 # Pixels that tell whether noise dominates, and those that a hidden field is fitted to.
 _GLANCE, _ENOUGH = 2**18, 2**20
-# Each class keeps this share of the pixels that it had, of so many, or nothing softens.
+# Each class keeps this share of the pixels that it had, of so many, or an image is
+# softened less: by these shares of what was asked for.
 _SURVIVES, _JURY = 0.1, 2**14
+_SHARES = (1.0, 0.5, 0.25)
 _MAX_ITER = 15
 
 
@@ -188,17 +190,19 @@ def _softness(source: Source, model: Model, params: Params) -> Softness | None:
     if not params.edges:
         return None
     percent = source.space.color != "none"
-    found = softness(model, min(params.smoothing, 1.0), percent=percent)
-    if found is None:
-        return None
     features, valid, _ = source.excerpt(_GLANCE)
     planes = np.ascontiguousarray(np.moveaxis(features, -1, 0))
-    step = max(1, valid.sum() // _JURY)
-    sharp = planes[:, valid][:, ::step].T
-    soft = soften(planes, found.scale, valid)[:, valid][:, ::step].T
-    before = _won(model, sharp)
-    survives = _won(found.widen(model), soft) >= _SURVIVES * before
-    return found if survives.all() else None
+    some = np.s_[:, :: max(1, valid.sum() // _JURY)]
+    least = _SURVIVES * _won(model, planes[:, valid][some].T)
+    for share in _SHARES:
+        amount = share * min(params.smoothing, 1.0)
+        found = softness(model, amount, percent=percent)
+        if found is None:
+            break
+        soft = soften(planes, found.scale, valid)[:, valid][some].T
+        if (_won(found.widen(model), soft) >= least).all():
+            return found
+    return None
 
 
 def _won(model: Model, points: NDArray[np.floating]) -> NDArray[np.intp]:
