@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import time
 import warnings
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -96,7 +98,11 @@ def run_job(
     start = time.perf_counter()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        result = follow(iter_segment(pixels, params, channel_axis=channel_axis))
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            steps = iter_segment(
+                pixels, params, channel_axis=channel_axis, executor=pool
+            )
+            result = follow(steps)
     seconds = time.perf_counter() - start
     for warning in caught:
         tell(f"{job.name}: {warning.message}")
