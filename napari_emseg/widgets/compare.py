@@ -233,7 +233,7 @@ class CompareWidget(QWidget):  # type: ignore[misc]
         self.page.results.judge(rows)
         seconds = sum(row.seconds for row in rows)
         self.page.status.setText(
-            f"{len(rows)} settings, {seconds:.2g} s. Click a line to see its layer."
+            f"{len(rows)} settings, {seconds:.2g} s. Click a line to see and to use it."
         )
         self._show_state()
 

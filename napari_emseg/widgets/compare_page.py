@@ -72,6 +72,7 @@ class ComparePage(QWidget):  # type: ignore[misc]
         policy = self.bar.sizePolicy()
         policy.setRetainSizeWhenHidden(True)
         self.bar.setSizePolicy(policy)
+        self.bar.hide()
         self.status = QLabel(HINT)
         self.status.setWordWrap(True)
         self.results = ResultsList()
@@ -82,7 +83,7 @@ class ComparePage(QWidget):  # type: ignore[misc]
             None,
         )
         self.save = push_button(
-            "Save sheet …",
+            "Save sheet…",
             "All pictures with learning curves and criteria on one page, or the table "
             "alone.",
             None,

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 # Milliseconds between two iterations that are played, at least.
 BEAT = 150
-PLAY, PAUSE = "▶", "⏸"
+PLAY, PAUSE = "▶", "❚❚"
 
 
 # Qt is untyped here, so a class of it is Any to mypy.

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from napari_emseg.widgets.session import Session
     from napari_emseg.widgets.toolbox import Toolbox
 
-IDLE = "Take a tool, or use napari's own brush on the layer “selection”."
+IDLE = "Take a tool and select something in the picture, to fill or change it."
 PER_ROW = 6
 ICON = 20  # pixels
 PAN, TINT, KEYS = "pan", "tint", "keys"
