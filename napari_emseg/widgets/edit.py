@@ -5,10 +5,11 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from app_model.types import KeyCode, KeyMod
 from napari.layers import Image, Labels
 from napari.utils.notifications import show_error
-from qtpy.QtWidgets import QComboBox, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QComboBox, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_emseg.layers import is_selection, line_width, warm_up_selection
 from napari_emseg.layers.seeds import Fits
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 UNDO = KeyMod.CtrlCmd | KeyCode.KeyZ
 BUSY = "Working …"
 READY = "Drag a class onto another to merge; Ctrl+Z undoes."
-SELECTED = "Fill gives it the chosen class; Ctrl+Z undoes."
+SELECTED = "{:,} px selected; Fill gives them the chosen class."
 
 
 # Qt is untyped here, so a class of it is Any to mypy.
@@ -78,6 +79,8 @@ class EditWidget(QWidget):  # type: ignore[misc]
         self._ready = READY
         self._status = QLabel(READY)
         self._status.setIndent(4)
+        # However long its text is, the panel keeps its width.
+        self._status.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self._lay_out()
         self.keys = Keys(
             viewer,
@@ -135,8 +138,9 @@ class EditWidget(QWidget):  # type: ignore[misc]
 
     def _on_selection(self) -> None:
         """Say what can be done next."""
-        some = self.session.selected(self.session.plane()) is not None
-        self._ready = SELECTED if some else READY
+        found = self.session.selected(self.session.plane())
+        count = 0 if found is None else np.count_nonzero(found)
+        self._ready = SELECTED.format(count) if count else READY
         self._on_busy(self.background.busy)
 
     def _on_tint(self, on: bool) -> None:

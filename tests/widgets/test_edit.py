@@ -84,7 +84,7 @@ def test_line_below_says_what_comes_next(qtbot, panel, layer, do):
     line = panel._status
     assert line.text().startswith("Drag a class")
     do("All")
-    assert line.text().startswith("Fill")
+    assert line.text().startswith(f"{layer.data.size:,} px selected; Fill")
     do("None")
     assert line.text().startswith("Drag a class")
 
