@@ -139,8 +139,8 @@ class Actions:
         """Join classes to the first of them, in the whole layer."""
         if len(members) < 2:
             raise ValueError(
-                "merging joins two classes or more; choose them in the list, with "
-                "Ctrl or Shift"
+                "choose two classes or more to merge, with Ctrl or Shift in the list, "
+                "or drag one onto another"
             )
         labels = self._labels()
         step = Step.of("merge", members=members, locked=self._locked)

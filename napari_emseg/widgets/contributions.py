@@ -201,7 +201,7 @@ def export_class_table(viewer: napari.Viewer) -> None:
 
     def write(table: Table, rgb: bool) -> None:
         write_text(path, table_text(layer, table, rgb=rgb), (".csv",), force=force)
-        show_info(f"The table of {len(table['label'])} classes is in {path.name}.")
+        show_info(f"Saved {path.name}, {len(table['label'])} classes.")
 
     inspector_of(viewer).with_table(layer, write)
 
@@ -214,14 +214,15 @@ def copy_as_python(viewer: napari.Viewer) -> None:
     image = inspector.image_of(layer)
     source = None if image is None else image.source.path
     path = Path(source or f"{'image' if image is None else image.name}.png")
-    first = "" if source else f"The image has no file yet: save it as {path.name} first"
+    first = "" if source else f"Save the image as {path.name} first"
 
     def copy(recipe: Recipe) -> None:
         text = recipe.to_python(path, path.with_name(f"{path.stem}_classes.tif"))
-        text = f"# {first}.\n{text}" if first else text
+        text = f"# {first}: it has no file yet.\n{text}" if first else text
         QApplication.clipboard().setText(text)
-        news = f"{text.count(chr(10))} lines of Python are in the clipboard."
-        show_info(f"{news} {first}." if first else news)
+        # Napari shows the first words alone, until it is asked for more.
+        news = f"Copied {text.count(chr(10))} lines."
+        show_info(f"Copied. {first}." if first else news)
 
     inspector.with_recipe(layer, copy)
 
@@ -237,7 +238,7 @@ def save_labels(viewer: napari.Viewer) -> None:
         return
     path, force = target
     inspector, labels = inspector_of(viewer), layer.data
-    news = f"The labels are in {path.name}, with the recipe."
+    news = f"Saved {path.name} with the recipe."
 
     def write(recipe: Recipe) -> None:
         work = partial(write_with_recipe, path, labels, recipe, force=force)
@@ -263,7 +264,7 @@ def save_recipe(viewer: napari.Viewer) -> None:
 
     def write(recipe: Recipe) -> None:
         recipe.save(path, force=force)
-        show_info(f"The recipe of {len(recipe.steps)} steps is in {path.name}.")
+        show_info(f"Saved {path.name}, {len(recipe.steps)} steps.")
 
     inspector_of(viewer).with_recipe(layer, write)
 

@@ -372,8 +372,8 @@ def test_python_of_an_image_without_a_file_says_so(qtbot, viewer, layer, told):
     run("copy_as_python")
     wait(qtbot, viewer)
     first = QApplication.clipboard().text().splitlines()[0]
-    assert first == "# The image has no file yet: save it as coffee.png first."
-    assert first[2:] in told[-1][1]
+    assert first == "# Save the image as coffee.png first: it has no file yet."
+    assert told[-1][1] == "Copied. Save the image as coffee.png first."
 
 
 def test_labels_are_written_with_their_recipe(qtbot, viewer, layer, saving, told):
