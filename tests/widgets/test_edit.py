@@ -362,7 +362,8 @@ class TestPanel:
         viewer.add_image(stripes, name="stripes")
         labels = viewer.add_labels(np.ones(stripes.shape[:2], np.uint8))
         hand.layer = labels
-        (sub,) = (x for x in viewer.window.plugins_menu.actions() if x.menu())
+        entries = viewer.window.plugins_menu.actions()
+        (sub,) = (x for x in entries if x.text() == "EM color segmentation")
         sub.menu().aboutToShow.emit()
         (entry,) = (x for x in sub.menu().actions() if "Select and edit" in x.text())
         entry.trigger()
