@@ -36,10 +36,10 @@ def photograph(
     for data, attributes, _ in coffee():
         viewer.add_image(data, **attributes)
     dock, panel = viewer.window.add_plugin_dock_widget("napari-emseg", "Segment")
-    panel.form.update(n_classes=5)
     panel.form.expand(more)
     QTest.qWait(5000)  # as long as a person looks around, and napari compiles colors
-    panel.run()
+    panel.form.update(n_classes=5)  # which Live follows
+    QTest.qWait(1000)
     while panel.running:
         QTest.qWait(20)
     if edit:
