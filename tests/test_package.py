@@ -28,7 +28,7 @@ for command in manifest.contributions.commands:
 
 
 # Of the README, which nobody needs who installs.
-PICTURES = ("panel*.png", "model*.png", "sheet.jpg")
+PICTURES = ("panel*.png", "model*.png", "sheet*.jpg")
 
 
 def build(folder, *what):
