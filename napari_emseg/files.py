@@ -1,14 +1,10 @@
 """Pictures and label images on disk: what the command line and the panel share.
 
-Files are recognized by their first bytes, not by their names. A file is written
-under a temporary name in its own folder and renamed when it is complete, so that
-nobody ever sees half of one.
+Files are recognized by their first bytes, not by their names.
 """
 
 from __future__ import annotations
 
-import secrets
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,25 +13,30 @@ import numpy as np
 import tifffile
 
 from napari_emseg import formats
+from napari_emseg.targets import TIFF, check_target, new_file
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from numpy.typing import ArrayLike, NDArray
 
-TIFF = (".tif", ".tiff")
 LABEL_SUFFIXES = (*TIFF, ".png")
 PICTURE_SUFFIXES = (*TIFF, ".png", ".jpg", ".jpeg")
 
 
-def read_image(path: str | os.PathLike[str]) -> tuple[NDArray[Any], int | None]:
+def read_image(
+    path: str | os.PathLike[str], *, upright: bool = True
+) -> tuple[NDArray[Any], int | None]:
     """Read a PNG, JPEG or TIFF file.
 
     Parameters
     ----------
     path : path
         Where the file is. Its contents decide how it is read.
+    upright : bool, optional
+        Turn a picture that lies on its side, by the tag "Orientation" of EXIF or TIFF,
+        as it is meant to be seen; if not, it is read as it is stored.
 
     Returns
     -------
@@ -51,11 +52,19 @@ def read_image(path: str | os.PathLike[str]) -> tuple[NDArray[Any], int | None]:
         There is no file of this name.
     ValueError
         It is no PNG, JPEG or TIFF, or is damaged, or uses something rare.
+
+    Notes
+    -----
+    Labels of an upright picture are upright, too, and `write_labels` notes no
+    orientation: every program shows them as they fit the picture as it is seen. In a
+    program that shows the picture as it is stored, as napari's own reader does
+    ("File > Open"), they do not fit; ``napari-emseg open`` reads it as here.
     """
     path = Path(path)
     kind = _kind(path)
     try:
-        pixels, channel_axis = formats.READERS[kind](path)
+        orientation = formats.orientation_of(path, kind) if upright else 1
+        pixels, channel_axis = formats.READERS[kind](path, orientation)
     except MemoryError:
         raise
     except Exception as error:  # decoders of damaged files raise whatever comes
@@ -65,6 +74,26 @@ def read_image(path: str | os.PathLike[str]) -> tuple[NDArray[Any], int | None]:
         ) from error
     native = pixels.dtype.newbyteorder("=")
     return np.ascontiguousarray(pixels, dtype=native), channel_axis
+
+
+def is_upright(path: str | os.PathLike[str]) -> bool:
+    """Tell whether a picture is stored as it is meant to be seen.
+
+    Parameters
+    ----------
+    path : path
+        A PNG, JPEG or TIFF file.
+
+    Returns
+    -------
+    bool
+        True, too, if there is no such file, or one that cannot be read.
+    """
+    path = Path(path)
+    try:
+        return formats.orientation_of(path, _kind(path)) not in range(2, 9)
+    except Exception:  # decoders of damaged files raise whatever comes
+        return True
 
 
 def read_labels(path: str | os.PathLike[str]) -> NDArray[Any]:
@@ -95,7 +124,8 @@ def read_labels(path: str | os.PathLike[str]) -> NDArray[Any]:
             "give labels as TIFF or PNG"
         )
     try:
-        labels = formats.NUMBER_READERS[kind](path)
+        orientation = formats.orientation_of(path, kind)
+        labels = formats.NUMBER_READERS[kind](path, orientation)
     except MemoryError:
         raise
     except Exception as error:  # as in read_image
@@ -266,62 +296,6 @@ def paint(labels: NDArray[Any], colors: ArrayLike) -> NDArray[np.uint8]:
     rgba = np.take(table.view(np.uint32)[:, 0], labels)[..., None].view(np.uint8)
     opaque = labels.size and labels.min() > 0
     return np.ascontiguousarray(rgba[..., :3]) if opaque else rgba
-
-
-def check_target(
-    path: Path, suffixes: tuple[str, ...], *, force: bool, ndim: int = 2
-) -> None:
-    """Refuse, before any work is done, a place that cannot be written to.
-
-    Parameters
-    ----------
-    path : Path
-        File to be written.
-    suffixes : tuple of str
-        The endings that there is a format for.
-    force : bool
-        Whether a file that exists may be replaced.
-    ndim : int
-        Number of axes in space: only TIFF takes more than 2.
-
-    Raises
-    ------
-    FileExistsError, FileNotFoundError, IsADirectoryError, ValueError
-        With the reason and what to do.
-    """
-    if path.is_dir():
-        raise IsADirectoryError(f"{path} is a folder; give the name of a file in it")
-    suffix = path.suffix.lower()
-    if suffix not in suffixes:
-        known = ", ".join(suffixes)
-        raise ValueError(
-            f"{path} has no ending that can be written; use one of {known}"
-        )
-    if ndim > 2 and suffix not in TIFF:
-        raise ValueError(f"{path} cannot hold a stack of {ndim} axes; use .tif")
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"there is no folder {path.parent}; make it first")
-    if path.exists() and not force:
-        raise FileExistsError(
-            f"{path} exists already; choose another name or allow it to be replaced "
-            "(--force, force=True)"
-        )
-
-
-@contextmanager
-def new_file(path: Path, *, force: bool) -> Iterator[Path]:
-    """Give a name next to `path` to write to, and rename it when all went well."""
-    target = path.resolve()  # a link stays one; the file that it names is replaced
-    temporary = target.with_name(
-        f".{target.stem}.{secrets.token_hex(4)}{target.suffix}"
-    )
-    try:
-        yield temporary
-        if target.exists() and not force:
-            raise FileExistsError(f"{path} was made by someone else in the meantime")
-        temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _kind(path: Path) -> str:

@@ -1,7 +1,7 @@
 """Decoders of the image formats: from the bytes of a file to honest pixels.
 
-Palettes, inks, inverted greys, samples that stand first: what the format says is
-undone here, so that nothing behind it has to know.
+Palettes, inks, inverted greys, samples that stand first, pictures that lie on their
+side: what the format says is undone here, so that nothing behind it has to know.
 """
 
 from __future__ import annotations
@@ -26,11 +26,64 @@ MAGIC = {
     "tiff": (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),
 }
 _PNG_COLOR, _PNG_ALPHA = 2, 4  # bits of the color type in a PNG's header
+# Tag of EXIF and TIFF; its values that exchange axes, and that turn rows or columns.
+_ORIENTATION = 274
+_SWAPPED, _FROM_BELOW, _FROM_RIGHT = (5, 6, 7, 8), (3, 4, 7, 8), (2, 3, 6, 7)
 
 
-def read_png(path: Path) -> tuple[NDArray[Any], None]:
+def turned(
+    pixels: NDArray[Any], orientation: int, *, y: int = 0, x: int = 1
+) -> NDArray[Any]:
+    """Turn a stored picture as it is meant to be seen.
+
+    Parameters
+    ----------
+    pixels : ndarray
+        As stored, with any number of axes.
+    orientation : int
+        Value of the tag of this name in EXIF [1]_ or TIFF; of any but 2 to 8 nothing
+        changes.
+    y, x : int, optional
+        Its axes of rows and columns.
+
+    Returns
+    -------
+    ndarray
+        A view.
+
+    Notes
+    -----
+    imageio turns palettes and grey with alpha along the wrong axis, tifffile does not
+    turn at all, and OpenCV not where it keeps alpha: hence one function for all.
+
+    References
+    ----------
+    .. [1] "Exchangeable image file format for digital still cameras: Exif Version
+       2.32", CIPA DC-008, 2019, section 4.6.4.
+
+    Examples
+    --------
+    >>> turned(np.array([[1, 2, 3]]), 6).tolist()
+    [[1], [2], [3]]
+    """
+    if orientation in _SWAPPED:
+        pixels = np.swapaxes(pixels, y, x)
+    found = ((y, _FROM_BELOW), (x, _FROM_RIGHT))
+    return np.flip(pixels, tuple(axis for axis, those in found if orientation in those))
+
+
+def orientation_of(path: Path, kind: str) -> int:
+    """Return how a picture lies in its file: 1 is upright, 2 to 8 are not."""
+    if kind == "tiff":
+        with tifffile.TiffFile(path) as tiff:
+            return int(tiff.series[0].keyframe.tags.valueof(_ORIENTATION, default=1))
+    with iio.imopen(path, "r", plugin="pillow") as file:
+        return int(file.metadata(index=0, exclude_applied=False).get("Orientation", 1))
+
+
+def read_png(path: Path, orientation: int) -> tuple[NDArray[Any], None]:
     """Read a PNG file as bool, grey, RGB or RGBA, 8 or 16 bits deep."""
-    pixels, _ = read_picture(path)
+    pixels = _decode(path)
     with path.open("rb") as file:
         depth, kind = file.read(26)[24:]
     # Pillow, which has now proved the file whole, makes 8 bits of deep colors.
@@ -39,41 +92,48 @@ def read_png(path: Path) -> tuple[NDArray[Any], None]:
         if deep is None:
             raise ValueError("OpenCV cannot decode its 16-bit colors")
         has_alpha = deep.shape[-1] == 4
-        return cv2.cvtColor(
+        pixels = cv2.cvtColor(
             deep, cv2.COLOR_BGRA2RGBA if has_alpha else cv2.COLOR_BGR2RGB
-        ), None
-    return pixels, None
+        )
+    return turned(pixels, orientation), None
 
 
-def read_picture(path: Path) -> tuple[NDArray[Any], None]:
+def read_picture(path: Path, orientation: int) -> tuple[NDArray[Any], None]:
     """Read any file that Pillow knows as bool, grey, RGB or RGBA."""
+    return turned(_decode(path), orientation), None
+
+
+def read_png_numbers(path: Path, orientation: int) -> NDArray[Any]:
+    """Read a PNG file without looking up its palette."""
+    return turned(_decode(path, colors=False), orientation)
+
+
+def _decode(path: Path, *, colors: bool = True) -> NDArray[Any]:
+    """Let Pillow read a file."""
     with iio.imopen(path, "r", plugin="pillow") as file:
         about = file.metadata(index=0, exclude_applied=False)
-        mode = about["mode"]
-        if mode in ("LA", "PA") or (mode != "I;16" and "transparency" in about):
-            return np.asarray(file.read(index=0, mode="RGBA")), None
-        wanted = "RGB" if mode in ("P", "CMYK") else None
-        return np.asarray(file.read(index=0, mode=wanted)), None
+        mode, wanted = about["mode"], None
+        if not colors:
+            wanted = "P" if mode == "P" else None
+        elif mode in ("LA", "PA") or (mode != "I;16" and "transparency" in about):
+            wanted = "RGBA"
+        elif mode in ("P", "CMYK"):
+            wanted = "RGB"
+        return np.asarray(file.read(index=0, mode=wanted))
 
 
-def read_png_numbers(path: Path) -> NDArray[Any]:
-    """Read a PNG file without looking up its palette."""
-    with iio.imopen(path, "r", plugin="pillow") as file:
-        mode = file.metadata(index=0, exclude_applied=False)["mode"]
-        return np.asarray(file.read(index=0, mode="P" if mode == "P" else None))
+def read_tiff_numbers(path: Path, orientation: int) -> NDArray[Any]:
+    """Read the first series of a TIFF file without looking up its palette."""
+    with tifffile.TiffFile(path) as file:
+        return _asarray(file.series[0], orientation)
 
 
-def read_tiff_numbers(path: Path) -> NDArray[Any]:
-    """Read the first series of a TIFF file as it is stored."""
-    return np.asarray(tifffile.imread(path))
-
-
-def read_tiff(path: Path) -> tuple[NDArray[Any], int | None]:
+def read_tiff(path: Path, orientation: int) -> tuple[NDArray[Any], int | None]:
     """Read the first series of a TIFF file, channels last."""
     with tifffile.TiffFile(path) as file:
         series = file.series[0]
         page = series.keyframe
-        pixels, axes = series.asarray(), series.axes
+        pixels, axes = _asarray(series, orientation), series.axes
         kind = tifffile.PHOTOMETRIC(page.photometric)
         if kind is tifffile.PHOTOMETRIC.PALETTE and page.colormap is not None:
             colors = (page.colormap.T >> 8).astype(np.uint8)
@@ -88,6 +148,14 @@ def read_tiff(path: Path) -> tuple[NDArray[Any], int | None]:
         pixels = np.moveaxis(pixels, axes.index("C"), -1)
         return pixels, pixels.ndim - 1
     return pixels, None
+
+
+def _asarray(series: tifffile.TiffPageSeries, orientation: int) -> NDArray[Any]:
+    """Read a series of a TIFF file upright, its axes in their order."""
+    pixels, axes = np.asarray(series.asarray()), series.axes
+    if not {"Y", "X"} <= {*axes}:
+        return pixels
+    return turned(pixels, orientation, y=axes.index("Y"), x=axes.index("X"))
 
 
 def _colors(
@@ -111,13 +179,13 @@ def _colors(
     return pixels, pixels.ndim - 1
 
 
-READERS: dict[str, Callable[[Path], tuple[NDArray[Any], int | None]]] = {
+READERS: dict[str, Callable[[Path, int], tuple[NDArray[Any], int | None]]] = {
     "png": read_png,
     "jpeg": read_picture,
     "tiff": read_tiff,
 }
 # JPEG is missing because it changes the numbers that it stores.
-NUMBER_READERS: dict[str, Callable[[Path], NDArray[Any]]] = {
+NUMBER_READERS: dict[str, Callable[[Path, int], NDArray[Any]]] = {
     "png": read_png_numbers,
     "tiff": read_tiff_numbers,
 }

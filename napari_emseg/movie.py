@@ -12,12 +12,12 @@ import numpy as np
 
 from napari_emseg.cloud import take_cloud
 from napari_emseg.engine.mixture import MixtureModel
-from napari_emseg.files import check_target, new_file
 from napari_emseg.frames import take_frame
 from napari_emseg.plot.bars import bars
 from napari_emseg.plot.projection import density_of, find_projection
 from napari_emseg.plot.run import RunFigure
 from napari_emseg.plot.theme import find_theme
+from napari_emseg.targets import check_target, new_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence

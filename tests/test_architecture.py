@@ -41,6 +41,7 @@ ORDER = [
     "adjust",
     "plot",
     "formats",
+    "targets",
     "files",
     "movie",
     "sheet",

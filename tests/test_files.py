@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 import stat
+import zlib
 
 import cv2
 import imageio.v3 as iio
 import numpy as np
 import pytest
 import tifffile
-from PIL import Image
+from PIL import Image, ImageOps
 
 from napari_emseg.files import (
+    is_upright,
     paint,
     read_image,
     read_labels,
@@ -99,6 +101,109 @@ class TestJpeg:
         pixels, _ = read_image(path)
         assert pixels.shape == red.shape
         assert np.abs(pixels.astype(int) - red).max() < 12
+
+
+class TestOrientation:
+    """Phones store what their sensor sees, and note how they were held."""
+
+    @staticmethod
+    def meant(image, orientation):
+        """Let Pillow turn an array, whose channels are few."""
+        exif = Image.Exif()
+        exif[274] = orientation
+
+        def turned(plane):
+            picture = Image.fromarray(plane)
+            picture.info["exif"] = exif.tobytes()
+            return np.asarray(ImageOps.exif_transpose(picture))
+
+        if image.ndim == 2:
+            return turned(image)
+        return np.stack([turned(c) for c in np.moveaxis(image, -1, 0)], axis=-1)
+
+    @pytest.mark.parametrize("orientation", range(10))
+    @pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "LA", "P", "I;16"])
+    def test_png(self, tmp_path, rgb, mode, orientation):
+        path = tmp_path / "a.png"
+        if mode == "I;16":
+            image = Image.fromarray(rgb[..., 0].astype(np.uint16) * 200)
+        elif mode == "P":
+            image = Image.fromarray(rgb).quantize(16)
+        else:
+            image = Image.fromarray(rgb).convert(mode)
+        exif = Image.Exif()
+        exif[274] = orientation
+        image.save(path)
+        stored = read_image(path)[0]
+        image.save(path, exif=exif)
+        check(path, self.meant(stored, orientation))
+        np.testing.assert_array_equal(read_image(path, upright=False)[0], stored)
+        assert is_upright(path) == (orientation in (0, 1, 9))
+        if mode in ("L", "P", "I;16"):
+            numbers = self.meant(np.asarray(image), orientation)
+            np.testing.assert_array_equal(read_labels(path), numbers)
+
+    def test_png_of_sixteen_bits_and_colors(self, tmp_path, rgb):
+        path = tmp_path / "a.png"
+        deep = np.dstack([rgb, rgb[..., 0]]).astype(np.uint16) * 250
+        cv2.imwrite(str(path), cv2.cvtColor(deep, cv2.COLOR_RGBA2BGRA))
+        raw = path.read_bytes()
+        exif = (
+            b"eXIf" + b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0"
+        )
+        length, check_sum = len(exif) - 4, zlib.crc32(exif)
+        chunk = length.to_bytes(4) + exif + check_sum.to_bytes(4)
+        path.write_bytes(raw[:33] + chunk + raw[33:])  # behind the header
+        check(path, np.rot90(deep, -1))
+
+    @pytest.mark.parametrize("orientation", range(1, 9))
+    def test_jpeg(self, tmp_path, rgb, orientation):
+        path = tmp_path / "a.jpg"
+        image = Image.fromarray(cv2.GaussianBlur(rgb, (0, 0), 5))
+        image.save(path, quality=98)
+        stored = read_image(path)[0]
+        exif = Image.Exif()
+        exif[274] = orientation
+        image.save(path, quality=98, exif=exif)
+        check(path, self.meant(stored, orientation))
+
+    @pytest.mark.parametrize("orientation", range(1, 9))
+    def test_tiff(self, tmp_path, rgb, orientation):
+        path = tmp_path / "a.tif"
+        tag = [(274, "H", 1, orientation, True)]
+        for image in (rgb, rgb[..., 0]):
+            tifffile.imwrite(path, image, extratags=tag)
+            check(path, self.meant(image, orientation))
+        np.testing.assert_array_equal(
+            read_labels(path), self.meant(rgb[..., 0], orientation)
+        )
+        np.testing.assert_array_equal(read_image(path, upright=False)[0], rgb[..., 0])
+        assert is_upright(path) == (orientation == 1)
+        stack = np.stack([rgb[..., c] for c in range(3)])
+        tifffile.imwrite(path, stack, photometric="minisblack", extratags=tag)
+        each = [self.meant(plane, orientation) for plane in stack]
+        check(path, np.stack(each))
+        planar = np.ascontiguousarray(np.moveaxis(rgb, -1, 0))
+        tifffile.imwrite(
+            path, planar, photometric="rgb", planarconfig="separate", extratags=tag
+        )
+        check(path, self.meant(rgb, orientation))
+
+    def test_labels_fit_the_picture_as_it_is_seen(self, tmp_path, rgb):
+        """Written labels are upright themselves: no program turns them again."""
+        exif = Image.Exif()
+        exif[274] = 6
+        Image.fromarray(rgb).save(tmp_path / "phone.jpg", exif=exif)
+        pixels, _ = read_image(tmp_path / "phone.jpg")
+        assert pixels.shape == (30, 20, 3)
+        bright = (pixels[..., 1] > 99).astype(np.uint8)
+        for ending in (".tif", ".png"):
+            path = tmp_path / f"labels{ending}"
+            write_labels(path, bright)
+            np.testing.assert_array_equal(read_labels(path), bright)
+            with Image.open(path) as shown:
+                assert shown.getexif().get(274, 1) == 1
+                np.testing.assert_array_equal(np.asarray(shown), bright)
 
 
 class TestTiff:

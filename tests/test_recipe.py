@@ -259,6 +259,23 @@ def test_scripts_quote_names(name, tmp_path):
     assert (tmp_path / f"of {name}").exists()
 
 
+def test_scripts_read_what_napari_showed(tmp_path):
+    """Napari's own reader does not turn a photograph that lies on its side."""
+    path, target = tmp_path / "phone.tif", tmp_path / "labels.tif"
+    recipe = Recipe(steps=(START, Step.of("wand", point=(8, 8)), Step.of("new_class")))
+    assert "upright" not in recipe.to_python(path, target, as_stored=True)
+    tifffile.imwrite(path, IMAGE, photometric="rgb")
+    assert "upright" not in recipe.to_python(path, target, as_stored=True)
+    tag = [(274, "H", 1, 6, True)]
+    tifffile.imwrite(path, IMAGE, photometric="rgb", extratags=tag)
+    for as_stored, seen in ((True, IMAGE), (False, np.rot90(IMAGE, -1))):
+        names: dict = {}
+        target.unlink(missing_ok=True)
+        exec(recipe.to_python(path, target, as_stored=as_stored), names)
+        np.testing.assert_array_equal(names["image"], seen)
+        np.testing.assert_array_equal(names["labels"], recipe.replay(seen))
+
+
 def test_seeds_mask_and_channels(tmp_path):
     """A segmentation of channels, with mask and seeds, is one step."""
     image = np.moveaxis(IMAGE, -1, 0).astype(np.uint16)

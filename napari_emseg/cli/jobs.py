@@ -19,6 +19,7 @@ from napari_emseg.cli.terminal import follow, tell
 from napari_emseg.engine.mixture import MixtureModel
 from napari_emseg.recipe import Recipe, segment_step
 from napari_emseg.segment import iter_segment
+from napari_emseg.targets import check_target
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -83,7 +84,7 @@ def check_job(job: Job, source: Path, *, force: bool) -> None:
         if target.exists() and source.exists() and target.samefile(source):
             raise ValueError(f"{target} is the image itself; choose another name")
         if target.parent.exists() or target.parent not in job.folders:
-            files.check_target(target, suffixes, force=force)
+            check_target(target, suffixes, force=force)
 
 
 def run_job(
@@ -149,7 +150,7 @@ def write_job(
     if ndim > 2 and job.overlay and job.folders:
         job = job._replace(overlay=job.overlay.with_suffix(".tif"))
     for target, suffixes in job.targets():
-        files.check_target(target, suffixes, force=force, ndim=ndim)
+        check_target(target, suffixes, force=force, ndim=ndim)
     metadata = {"napari-emseg": version("napari-emseg"), **about}
     files.write_labels(job.labels, labels, force=force, metadata=metadata)
     if job.overlay:

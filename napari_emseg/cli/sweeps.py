@@ -14,6 +14,7 @@ from napari_emseg.options import params_of_options
 from napari_emseg.progress import Progress
 from napari_emseg.settings import COMPARED, settings
 from napari_emseg.sweep import as_csv, best, iter_sweep
+from napari_emseg.targets import check_target
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
@@ -56,8 +57,8 @@ def find_places(image: Path, output: Path, *, force: bool) -> Places:
     for place in places:
         if place.exists() and image.exists() and place.samefile(image):
             raise ValueError(f"{place} is the image itself; choose another name")
-    files.check_target(places.sheet, files.PICTURE_SUFFIXES, force=force)
-    files.check_target(places.table, (TABLE,), force=force)
+    check_target(places.sheet, files.PICTURE_SUFFIXES, force=force)
+    check_target(places.table, (TABLE,), force=force)
     return places
 
 

@@ -173,7 +173,11 @@ class Recipe(BaseModel):
         return state.result()
 
     def to_python(
-        self, image_path: str | os.PathLike[str], output_path: str | os.PathLike[str]
+        self,
+        image_path: str | os.PathLike[str],
+        output_path: str | os.PathLike[str],
+        *,
+        as_stored: bool = False,
     ) -> str:
         """Write a script that does the steps, and writes the labels.
 
@@ -182,13 +186,18 @@ class Recipe(BaseModel):
         image_path, output_path : path
             The image, and the file for the labels; the script keeps a file that
             exists.
+        as_stored : bool, optional
+            The image was read as its file has it, as napari's own reader does: if it
+            lies on its side there, the script does not turn it.
 
         Returns
         -------
         str
             Python, which needs this package alone.
         """
-        return script.write(self.steps, str(image_path), str(output_path))
+        upright = not as_stored or files.is_upright(image_path)
+        places = str(image_path), str(output_path)
+        return script.write(self.steps, *places, upright=upright)
 
     def ending_in(self, labels: ArrayLike, image: ArrayLike) -> Self:
         """Return a recipe that gives these labels on this image, whatever came before.

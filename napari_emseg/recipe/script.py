@@ -24,11 +24,13 @@ import numpy as np
 
 import napari_emseg as emseg
 
-image = emseg.files.read_image({image})[0]
+image = emseg.files.read_image({image}{stored})[0]
 '''
 
 
-def write(steps: Iterable[Step], image_path: str, output_path: str) -> str:
+def write(
+    steps: Iterable[Step], image_path: str, output_path: str, *, upright: bool = True
+) -> str:
     """Write a script that does steps, and writes the labels.
 
     Parameters
@@ -37,6 +39,8 @@ def write(steps: Iterable[Step], image_path: str, output_path: str) -> str:
         The first makes labels.
     image_path, output_path : str
         As the script shall name them.
+    upright : bool, optional
+        How the script reads the image; as for `napari_emseg.files.read_image`.
 
     Returns
     -------
@@ -55,7 +59,11 @@ def write(steps: Iterable[Step], image_path: str, output_path: str) -> str:
             "the recipe makes no labels, so a script would write none; begin it with a "
             "step 'segment' or 'blank'"
         )
-    head = _HEAD.format(image=_text(image_path), version=version("napari-emseg"))
+    head = _HEAD.format(
+        image=_text(image_path),
+        stored="" if upright else ", upright=False",
+        version=version("napari-emseg"),
+    )
     body = "\n".join(
         [*lines, f"emseg.files.write_labels({_text(output_path)}, labels)"]
     )

@@ -217,12 +217,12 @@ def copy_as_python(viewer: napari.Viewer) -> None:
     first = "" if source else f"Save the image as {path.name} first"
 
     def copy(recipe: Recipe) -> None:
-        text = recipe.to_python(path, path.with_name(f"{path.stem}_classes.tif"))
+        target = path.with_name(f"{path.stem}_classes.tif")
+        text = recipe.to_python(path, target, as_stored=bool(source))
         text = f"# {first}: it has no file yet.\n{text}" if first else text
         QApplication.clipboard().setText(text)
         # Napari shows the first words alone, until it is asked for more.
-        news = f"Copied {text.count(chr(10))} lines."
-        show_info(f"Copied. {first}." if first else news)
+        show_info(f"Copied. {first or f'{text.count(chr(10))} lines'}.")
 
     inspector.with_recipe(layer, copy)
 

@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout
 
-from napari_emseg.files import new_file
 from napari_emseg.movie import Reel, check_movie, write_movie
+from napari_emseg.targets import new_file
 from napari_emseg.widgets.model_figures import draw_page
 from napari_emseg.widgets.parts import push_button
 
