@@ -118,8 +118,9 @@ def _near(
 
     weight = side.astype(np.float32)[..., np.newaxis]
     count = total(weight)
-    mean = total(features * weight) / np.maximum(count, 1)
-    square = total(features**2 * weight) / np.maximum(count, 1)
+    least: NDArray[np.float32] = np.maximum(count, np.float32(1))
+    mean: NDArray[np.float32] = total(features * weight) / least
+    square = total(features**2 * weight) / least
     return mean, (square - mean**2).sum(axis=-1), count[..., 0] > 0.5
 
 
