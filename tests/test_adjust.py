@@ -3,6 +3,7 @@
 import colorsys
 
 import cv2
+import hypothesis
 import numpy as np
 import pytest
 from hypothesis import given
@@ -11,7 +12,7 @@ from hypothesis.extra import numpy as hnp
 from scipy import ndimage as ndi
 from skimage.color import rgb2lab
 
-from napari_emseg import adjust
+from napari_emseg import adjust, select
 
 
 @pytest.fixture
@@ -102,17 +103,74 @@ def test_alpha_stays(name, photo):
     assert (found[..., :3] == {**CALLS, **COLORED}[name](photo, None)).all()
 
 
-def test_nothing_asked_changes_nothing(photo):
-    for found in (
-        adjust.brightness_contrast(photo),
-        adjust.levels(photo),
-        adjust.curves(photo, points=[(0, 0), (255, 255)]),
-        adjust.desaturate(photo, amount=0),
-        adjust.sharpen(photo, amount=0),
-        adjust.sharpen(photo, threshold=1),
-        adjust.hue_saturation(photo),
-    ):
-        assert abs(found.astype(int) - photo).max() <= 1
+NEUTRAL = {
+    "brightness": lambda im, s, **k: adjust.brightness_contrast(im, s, **k),
+    "levels": lambda im, s, **k: adjust.levels(im, s, **k),
+    "curves": lambda im, s, **k: adjust.curves(im, s, points=straight(im), **k),
+    "sharpen": lambda im, s, **k: adjust.sharpen(im, s, amount=0, **k),
+    "hue": lambda im, s, **k: adjust.hue_saturation(im, s, **k),
+    "whole turn": lambda im, s, **k: adjust.hue_saturation(im, s, hue=-360, **k),
+    "grey": lambda im, s, **k: adjust.desaturate(im, s, amount=0, **k),
+    "replace": lambda im, s, **k: adjust.replace_color(
+        im, s, color=im[0, 0, :3], by=im[0, 0, :3], **k
+    ),
+    "blur nothing": lambda im, s, **k: adjust.blur(im, np.zeros(s.shape), **k),
+    "inpaint nothing": lambda im, s, **k: adjust.inpaint(im, np.zeros(s.shape), **k),
+    "fill nothing": lambda im, s, **k: adjust.fill(im, np.zeros(s.shape), color=1, **k),
+}
+
+
+NEED_RGB = {"hue", "whole turn", "grey", "replace"}
+
+
+def straight(image):
+    """Points of the curve that changes nothing."""
+    rgb = image.ndim == 3
+    if image.dtype.kind == "f":
+        ends = (0, 1) if rgb else (np.nanmin(image), np.nanmax(image))
+        return [(end, end) for end in ends]
+    top = np.iinfo(image.dtype).max
+    ends = (0, top // 3, top) if rgb or top == 255 else (image.min(), image.max())
+    return [(float(end), float(end)) for end in ends]
+
+
+@st.composite
+def pictures(draw, rgb):
+    """Any picture, and a selection of it."""
+    kind = draw(st.sampled_from(["uint8", "uint16", "float32"]))
+    limits = {"min_value": 0, "max_value": 1} if rgb else {"allow_infinity": False}
+    values = st.floats(width=32, **limits) if kind == "float32" else None
+    shape = (3, 4, draw(st.sampled_from([3, 4]))) if rgb else (3, 4)
+    image = draw(hnp.arrays(kind, shape, elements=values))
+    finite = image[np.isfinite(image)]
+    hypothesis.assume(finite.size > 0 and finite.min() < finite.max())
+    hypothesis.assume(np.isfinite(float(finite.max()) - float(finite.min())))
+    shares = draw(hnp.arrays("float32", (3, 4), elements=st.floats(0, 1, width=32)))
+    return image, draw(st.sampled_from([shares, shares > 0.5, shares >= 0]))
+
+
+@pytest.mark.parametrize(
+    ("name", "rgb"),
+    [
+        *((name, True) for name in NEUTRAL),
+        *((n, False) for n in NEUTRAL if n not in NEED_RGB),
+    ],
+)
+@given(st.data())
+def test_nothing_asked_changes_no_byte(name, rgb, data):
+    image, selection = data.draw(pictures(rgb))
+    found = NEUTRAL[name](image, selection, rgb=rgb)
+    assert found.dtype == image.dtype
+    assert found.tobytes() == image.tobytes()
+    if "nothing" not in name:
+        assert NEUTRAL[name](image, None, rgb=rgb).tobytes() == image.tobytes()
+
+
+def test_pixels_of_other_colors_keep_their_bytes(photo):
+    found = adjust.replace_color(photo, color=photo[3, 3], by=(0, 0, 255), tolerance=5)
+    weight = select.color_range(photo, colors=photo[3, 3], tolerance=5, soft=True)
+    assert 0 < (weight > 0).mean() < 0.5
+    np.testing.assert_array_equal(found[weight == 0], photo[weight == 0])
 
 
 @given(

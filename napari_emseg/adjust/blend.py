@@ -116,7 +116,7 @@ class Canvas:
         ----------
         how : callable
             Takes (…, C) values 0..1 without alpha and the window that they fill, and
-            gives the changed ones.
+            gives the changed ones, in an array of their own.
         margin : int, optional
             How many pixels around each, along Y and X, it looks at. Without any, it
             is called for parts of the image, otherwise for whole planes.
@@ -127,20 +127,22 @@ class Canvas:
             out = out.copy()
         for window in self._windows(margin):
             old = out[window][..., : picture.channels]
-            new = how(self.unit(old), window)
-            out[window][..., : picture.channels] = self.mix(old, new, window)
+            unit = self.unit(old)
+            new = self.mix(unit, how(unit, window), window)
+            # What is as before keeps its bytes, which float32 cannot hold all.
+            changed = (new != unit) & ~(np.isnan(new) & np.isnan(unit))
+            np.copyto(old, self.restore(new), where=changed)
         return self.layout(out)
 
-    def mix(self, old: NDArray[Any], new: FloatArray, window: Window) -> NDArray[Any]:
-        """Blend values of the image with new ones in 0..1 by the coverage."""
+    def mix(self, unit: FloatArray, new: FloatArray, window: Window) -> FloatArray:
+        """Blend old and new values in 0..1 by the coverage."""
         share = self.coverage[window][..., np.newaxis]
         if share.dtype == bool:
-            return np.where(share, self.restore(new), old)
+            return np.where(share, new, unit)
         if self.picture.rgb or self.picture.dtype == np.uint8:
             # Half of what is brighter than white is not white.
             new = np.clip(new, 0, 1)
-        unit = self.unit(old)
-        return np.where(share > 0, self.restore(unit + share * (new - unit)), old)
+        return np.where(share > 0, unit + share * (new - unit), unit)
 
     def layout(self, values: NDArray[Any]) -> NDArray[Any]:
         """Bring (…, C) values into the axes of the image."""

@@ -61,6 +61,8 @@ def hue_saturation(
     canvas.need_rgb("hue_saturation")
 
     def change(x: FloatArray, _: Any) -> FloatArray:
+        if hue % 360 == saturation == lightness == 0:
+            return x
         hls = _recode(x, cv2.COLOR_RGB2HLS)
         hls[..., 0] = (hls[..., 0] + hue) % 360
         toward = np.float32(lightness > 0)
@@ -108,6 +110,8 @@ def desaturate(
     canvas.need_rgb("desaturate")
 
     def change(x: FloatArray, _: Any) -> FloatArray:
+        if amount == 0:
+            return x
         lab = _recode(x, cv2.COLOR_RGB2LAB)
         lab[..., 1:] *= np.float32(1 - amount)
         return _recode(lab, cv2.COLOR_LAB2RGB)
@@ -160,10 +164,9 @@ def replace_color(
     shift = lab[1] - lab[0]
 
     def change(x: FloatArray, window: Any) -> FloatArray:
-        found = _recode(x, cv2.COLOR_RGB2LAB)
-        return _recode(
-            found + weight[window][..., np.newaxis] * shift, cv2.COLOR_LAB2RGB
-        )
+        shifts = weight[window][..., np.newaxis] * shift
+        found = _recode(_recode(x, cv2.COLOR_RGB2LAB) + shifts, cv2.COLOR_LAB2RGB)
+        return np.where(shifts.any(axis=-1, keepdims=True), found, x)
 
     return canvas.change(change)
 

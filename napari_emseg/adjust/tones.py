@@ -52,9 +52,10 @@ def brightness_contrast(
     """
     check_range("brightness", brightness, -1, 1)
     check_range("contrast", contrast, -1, 1)
-    slope = np.tan((min(contrast, 1 - 1e-6) + 1) * np.pi / 4)
+    slope = np.float32(np.tan((min(contrast, 1 - 1e-6) + 1) * np.pi / 4))
+    offset = np.float32(brightness + 0.5 - 0.5 * float(slope))
     canvas = Canvas.of(image, selection, channel_axis=channel_axis, rgb=rgb)
-    return canvas.change(lambda x, _: (x - 0.5) * np.float32(slope) + 0.5 + brightness)
+    return canvas.change(lambda x, _: x * slope + offset)
 
 
 def levels(
