@@ -18,7 +18,7 @@ from napari_emseg.sweep import iter_sweep
 from napari_emseg.widgets.background import Background
 from napari_emseg.widgets.compare_page import NO_IMAGE, ComparePage
 from napari_emseg.widgets.controls import STAGES
-from napari_emseg.widgets.docks import find_panel
+from napari_emseg.widgets.docks import find_panel, share_dock
 from napari_emseg.widgets.gallery import Gallery
 from napari_emseg.widgets.parts import told
 from napari_emseg.widgets.preferences import preferred
@@ -78,6 +78,7 @@ class CompareWidget(QWidget):  # type: ignore[misc]
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.page)
+        share_dock(self, NAME)
         for button, call in (
             (self.page.start, self.compare),
             (self.page.stop, self.cancel),
@@ -332,7 +333,7 @@ def open_compare(
     panel = find_panel(viewer, CompareWidget)
     if panel is None:
         panel = CompareWidget(viewer)
-        viewer.window.add_dock_widget(panel, name=NAME, area="right", tabify=True)
+        viewer.window.add_dock_widget(panel, name=NAME, area="right")
     else:
         panel.parent().show()
     panel.parent().raise_()

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from qtpy.QtCore import QEvent, QObject, QTimer
+from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
+
 if TYPE_CHECKING:
     import napari.components
+
+# The property of a widget that tells our panels from others: the title of their tab.
+TITLE = "emsegPanel"
 
 
 def find_panel(viewer: napari.components.ViewerModel, kind: type[Any]) -> Any:
@@ -13,3 +19,81 @@ def find_panel(viewer: napari.components.ViewerModel, kind: type[Any]) -> Any:
     window = getattr(viewer, "window", None)
     docked = {} if window is None else window.dock_widgets
     return next((found for found in docked.values() if isinstance(found, kind)), None)
+
+
+def share_dock(panel: QWidget, title: str) -> None:
+    """Let a panel open as a tab beside our others, whichever way it is opened.
+
+    Napari puts the panels of its menus below each other, where none has enough room.
+    It also leaves a panel behind others that is opened again, and closes one that lies
+    behind them when its menu is asked for it; both come to the front instead.
+
+    Parameters
+    ----------
+    panel : QWidget
+        Before it is docked.
+    title : str
+        Of its tab.
+    """
+    panel.setProperty(TITLE, title)
+    panel.installEventFilter(_Tab(panel))
+
+
+# Qt is untyped here, so a class of it is Any to mypy.
+class _Tab(QObject):  # type: ignore[misc]
+    """Notices when a panel is shown or hidden."""
+
+    def __init__(self, panel: QWidget) -> None:
+        super().__init__(panel)
+        self._panel = panel
+        self._dock: QDockWidget | None = None
+        self._behind = False
+        # Qt is still at work on the dock when it tells.
+        self._later = QTimer(self)
+        self._later.setSingleShot(True)
+        self._later.timeout.connect(self._settle)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Come to the front when shown, or hidden while behind others."""
+        shown = event.type() == QEvent.Type.Show and not event.spontaneous()
+        if shown or (event.type() == QEvent.Type.Hide and self._behind):
+            self._later.start(0)
+        return False
+
+    def _settle(self) -> None:
+        dock = self._panel.parent()
+        if not isinstance(dock, QDockWidget) or not dock.window().isVisible():
+            return
+        if dock is not self._dock:
+            self._dock = dock
+            dock.setWindowTitle(self._panel.property(TITLE))
+            dock.visibilityChanged.connect(self._on_visibility)
+            _join(dock)
+        dock.show()
+        dock.raise_()
+
+    def _on_visibility(self, visible: bool) -> None:
+        assert self._dock is not None
+        # To Qt, a tab behind others is not hidden. That it is hidden then comes here
+        # before the panel is told.
+        if visible or not self._dock.isHidden():
+            self._behind = not visible
+
+
+def _join(dock: QDockWidget) -> None:
+    """Make a dock a tab of the first of our docks that lies on the same side."""
+    window = dock.parent()
+    if not isinstance(window, QMainWindow) or dock.isFloating():
+        return
+    side = window.dockWidgetArea(dock)
+    for other in window.findChildren(QDockWidget):
+        ours = other.widget() is not None and other.widget().property(TITLE)
+        placed = not (other.isFloating() or other.isHidden())
+        if (
+            ours
+            and placed
+            and other is not dock
+            and window.dockWidgetArea(other) == side
+        ):
+            window.tabifyDockWidget(other, dock)
+            return

@@ -17,6 +17,7 @@ from napari_emseg.widgets.actions import Actions
 from napari_emseg.widgets.background import Background
 from napari_emseg.widgets.classes import ClassList
 from napari_emseg.widgets.commands import Commands
+from napari_emseg.widgets.docks import share_dock
 from napari_emseg.widgets.key_table import KeyTable, shown
 from napari_emseg.widgets.keys import Key, Keys
 from napari_emseg.widgets.palette import MODE_KEYS, MODE_TIPS, Palette
@@ -82,6 +83,7 @@ class EditWidget(QWidget):  # type: ignore[misc]
         # However long its text is, the panel keeps its width.
         self._status.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self._lay_out()
+        share_dock(self, "Select and edit")
         self.keys = Keys(
             viewer,
             [

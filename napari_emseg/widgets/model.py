@@ -10,9 +10,9 @@ from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QCheckBox, QLabel, QVBoxLayout, QWidget
 
 from napari_emseg.cloud import take_cloud
-from napari_emseg.layers import displayed_plane
 from napari_emseg.plot.learning import kind_of
 from napari_emseg.widgets.background import Background
+from napari_emseg.widgets.docks import share_dock
 from napari_emseg.widgets.model_axes import Axes
 from napari_emseg.widgets.model_figures import (
     Drawing,
@@ -20,7 +20,7 @@ from napari_emseg.widgets.model_figures import (
     find_colors,
     prepare_drawing,
 )
-from napari_emseg.widgets.model_preview import IterationLayer, find_in_source
+from napari_emseg.widgets.model_preview import IterationLayer, place_in_source
 from napari_emseg.widgets.model_save import Saver, Shot
 from napari_emseg.widgets.model_subject import Subject
 from napari_emseg.widgets.model_transport import Transport
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
     from napari_emseg.engine.labeling import Model
     from napari_emseg.engine.state import FitState
-    from napari_emseg.layers import Run
     from napari_emseg.plot.theme import Theme
 
 DRAWING = "drawing"
@@ -96,6 +95,7 @@ class ModelWidget(QWidget):  # type: ignore[misc]
         self._watched: list[FitState] = []  # while the run was under way
         self._make()
         self._lay_out()
+        share_dock(self, "Model")
         self._redraw = QTimer(self)
         self._redraw.setInterval(FRAME)
         self._redraw.setSingleShot(True)
@@ -139,18 +139,9 @@ class ModelWidget(QWidget):  # type: ignore[misc]
             self.colors_of,
             self.theme,
             self.subject.likelihood,
-            self._where(run),
+            place_in_source(self._viewer, self.subject.layer, run),
             self.axes.pair or "auto",
         )
-
-    def _where(self, run: Run) -> tuple[slice, ...]:
-        """Where the displayed plane, or else the middle, lies in the run's image."""
-        try:
-            plane = displayed_plane(self._viewer, self.subject.layer)
-            return find_in_source(plane, run, (1, 1))[0]
-        except ValueError:
-            shape = run.source.picture.shape
-            return tuple(slice(n // 2, n // 2 + 1) for n in shape[:-2])
 
     def _make(self) -> None:
         self._title = QLabel()

@@ -160,6 +160,20 @@ def find_in_source(
     )
 
 
+def place_in_source(
+    viewer: ViewerModel, result: Labels | None, run: Run
+) -> tuple[slice, ...]:
+    """Find the displayed plane of a result, or else the middle, in the run's image."""
+    shape = run.source.picture.shape
+    middle = tuple(slice(n // 2, n // 2 + 1) for n in shape[:-2])
+    if result is None:
+        return middle
+    try:
+        return find_in_source(displayed_plane(viewer, result), run, (1, 1))[0]
+    except ValueError:
+        return middle
+
+
 def _place(plane: Plane, steps: tuple[int, int]) -> dict[str, Any]:
     """Return the attributes of a layer whose pixels stand for several each."""
     layer = plane.layer

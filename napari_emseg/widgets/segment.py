@@ -7,22 +7,20 @@ from threading import Thread
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from magicgui.widgets import ComboBox, Container, Widget
-from napari.layers import Image
+from magicgui.widgets import Container, Widget
 from napari.utils.notifications import show_error, show_warning
 from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QComboBox
 
 from napari_emseg.layers import (
     CurrentResult,
-    displayed,
     image_data,
-    is_result,
     warm_up,
 )
 from napari_emseg.widgets.controls import Controls
+from napari_emseg.widgets.docks import share_dock
 from napari_emseg.widgets.feed import feed_of
 from napari_emseg.widgets.form import ParamsForm
+from napari_emseg.widgets.layer_boxes import LayerBoxes
 from napari_emseg.widgets.live import Live, Request
 from napari_emseg.widgets.preferences import preferred
 from napari_emseg.widgets.result_menu import result_button
@@ -40,8 +38,6 @@ if TYPE_CHECKING:
     from napari_emseg.live import Glimpse
     from napari_emseg.params import Params
 
-NEW = "new layer"
-WHOLE, SLICE = "whole volume", "displayed slice"
 HINT = "Open an image, or a sample from the File menu."
 READY = "Press Segment to find the classes."
 
@@ -83,44 +79,18 @@ class SegmentWidget(Container[Widget]):
             feed=feed_of(viewer),
         )
         self.current = CurrentResult(viewer)
-        self._image = ComboBox(
-            name="image",
-            label="Image",
-            tooltip="The image layer to segment.",
-            choices=lambda _: [
-                (layer.name, layer) for layer in viewer.layers if _is_image(layer)
-            ],
-        )
-        self._extent = ComboBox(
-            name="extent",
-            label="Extent",
-            tooltip="Segment all slices together, or only what is displayed now.",
-            choices=[("Whole volume", WHOLE), ("Displayed slice", SLICE)],
-        )
-        self._result = ComboBox(
-            name="result",
-            label="Output",
-            tooltip="Where “Segment” puts the labels: into a new layer, or into an "
-            "earlier result, which can be undone.",
-            choices=lambda _: [
-                ("New layer", NEW),
-                *(
-                    (f"Update {layer.name}", layer)
-                    for layer in viewer.layers
-                    if is_result(layer)
-                ),
-            ],
-        )
+        self._boxes = LayerBoxes(viewer)
         self.form = ParamsForm()
         self.form.update(preferred().params)
-        self.form.insert(0, self._image)
-        self.form.insert(1, self._extent)
-        self.form.append(self._result)
+        self.form.insert(0, self._boxes.image)
+        self.form.insert(1, self._boxes.extent)
+        self.form.append(self._boxes.output)
         super().__init__(
             labels=False,
             widgets=[self.form, self.controls.buttons, self.controls.news],
         )
         self._dress()
+        share_dock(self.native, "Segment")
         self.live = Live(self._on_preview, self._on_rest, self.native)
         # Several rows may change at once; they are read when all have.
         self._changes = QTimer(self.native)
@@ -130,13 +100,13 @@ class SegmentWidget(Container[Widget]):
             row.changed.connect(lambda: self._changes.start(0))
         self.controls.segment.changed.connect(self.run)
         self.controls.cancel.changed.connect(self.cancel)
-        self._image.changed.connect(self._on_image)
+        self._boxes.image.changed.connect(self._on_image)
         for event, react in self._reactions():
             event.connect(react)
         self.native.destroyed.connect(self._leave)
         self.reset_choices()
         self._on_active()
-        self._show_idle(HINT if self._image.value is None else READY)
+        self._show_idle(HINT if self._boxes.image.value is None else READY)
         # Now rather than at the end of the first run, which would have to wait.
         Thread(target=warm_up, name="napari-emseg warm-up").start()
 
@@ -155,8 +125,7 @@ class SegmentWidget(Container[Widget]):
             self._show_idle("")
             show_error(str(error))
             return
-        chosen = self._result.value
-        replace = None if chosen == NEW else chosen
+        replace = self._boxes.replace
         unfinished = self.current.fitting(request.image, request.at) is not None
         if replace is not None or not (unfinished and self.current.previewing):
             self.current.settle()
@@ -178,11 +147,7 @@ class SegmentWidget(Container[Widget]):
 
     def reset_choices(self, *_: Any) -> None:
         """Follow the layer list; a chosen layer stays chosen if it is renamed."""
-        for box in (self._image, self._result):
-            chosen = box.value
-            box.reset_choices()
-            if chosen in box.choices:
-                box.value = chosen
+        self._boxes.reset()
         self._on_image()
 
     def _read(self) -> Request:
@@ -193,12 +158,10 @@ class SegmentWidget(Container[Widget]):
         ValueError
             If there is no image, or the choices do not go together.
         """
-        layer = self._image.value
+        layer = self._boxes.image.value
         if layer is None:
             raise ValueError(f"there is no image layer to segment. {HINT}")
-        sliced = layer.ndim > 2 and self._extent.value == SLICE
-        at = displayed(self._viewer, layer) if sliced else None
-        return Request(layer, at, self.form.params)
+        return Request(layer, self._boxes.part, self.form.params)
 
     def _start(self, request: Request, replace: Labels | None) -> None:
         target = Target(request, replace, perf_counter())
@@ -222,7 +185,7 @@ class SegmentWidget(Container[Widget]):
 
     def _on_params(self) -> None:
         """Show at once what a change of the parameters does."""
-        if not self.controls.live.value or self._image.value is None:
+        if not self.controls.live.value or self._boxes.image.value is None:
             return
         self.runner.cancel()
         try:
@@ -282,13 +245,11 @@ class SegmentWidget(Container[Widget]):
         return f"{layer.name}: {result.seg.n_classes} classes, {seconds:.2g} s."
 
     def _on_active(self) -> None:
-        active = self._viewer.layers.selection.active
-        if _is_image(active):
-            self._image.value = active
+        self._boxes.turn_to(self._viewer.layers.selection.active)
 
     def _on_image(self) -> None:
-        layer = self._image.value
-        self._extent.visible = layer is not None and layer.ndim > 2
+        layer = self._boxes.image.value
+        self._boxes.show_extent()
         if not self.running:
             self.controls.segment.enabled = layer is not None
             if layer is not None and self.controls.status.value == HINT:
@@ -303,16 +264,10 @@ class SegmentWidget(Container[Widget]):
         self.reset_choices()
 
     def _show_idle(self, status: str) -> None:
-        self.controls.show_idle(status, ready=self._image.value is not None)
+        self.controls.show_idle(status, ready=self._boxes.image.value is not None)
 
     def _dress(self) -> None:
-        """Let long names be cut, and long panels scroll."""
-        for box in (self._image, self._result):
-            # A long name is cut in the closed box rather than widening the panel.
-            box.native.setSizeAdjustPolicy(
-                QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
-            )
-            box.native.setMinimumContentsLength(14)
+        """Let a long panel scroll, and follow the theme."""
         # On a small screen the rows scroll, and "Segment" stays in sight.
         self.native.layout().insertWidget(0, ScrollArea(self.form.native))
         self.controls.news.native.layout().addWidget(result_button(self._viewer))
@@ -343,7 +298,3 @@ class SegmentWidget(Container[Widget]):
             (layers.selection.events.active, self._on_active),
             (self._viewer.events.theme, self._on_theme),
         ]
-
-
-def _is_image(layer: object) -> bool:
-    return isinstance(layer, Image)

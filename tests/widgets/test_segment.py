@@ -15,7 +15,7 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
 import napari_emseg as emseg
-from napari_emseg.widgets import runner, segment
+from napari_emseg.widgets import layer_boxes, runner
 
 NO_BUTTON, LEFT = Qt.MouseButton.NoButton, Qt.MouseButton.LeftButton
 
@@ -299,7 +299,7 @@ class TestStack:
         np.testing.assert_array_equal(layer.scale, stack.scale)
 
     def test_displayed_slice(self, qtbot, viewer, stack, panel):
-        panel.form["extent"].value = segment.SLICE
+        panel.form["extent"].value = layer_boxes.SLICE
         panel.form.update(n_classes=2)
         viewer.dims.set_current_step(0, 3)
         press(panel["buttons"]["run"])
@@ -320,7 +320,7 @@ class TestStack:
 
     def test_slice_outside_the_image(self, viewer, stack, panel, told):
         viewer.add_labels(np.zeros((9, 4, 4), np.uint8), scale=(4, 2, 1))
-        panel.form["extent"].value = segment.SLICE
+        panel.form["extent"].value = layer_boxes.SLICE
         viewer.dims.set_current_step(0, 8)
         press(panel["buttons"]["run"])
         assert not panel.running
@@ -371,9 +371,9 @@ class TestChoices:
 
     def test_results_can_be_updated_and_other_labels_not(self, viewer, stripes, panel):
         viewer.add_labels(np.zeros((4, 4), np.uint8))
-        assert panel.form["result"].choices == (segment.NEW,)
+        assert panel.form["result"].choices == (layer_boxes.NEW,)
         layer = emseg.add_to(viewer, emseg.segment(stripes, n_classes=2))
-        assert panel.form["result"].choices == (segment.NEW, layer)
+        assert panel.form["result"].choices == (layer_boxes.NEW, layer)
 
     def test_run_waits_for_an_image(self, viewer, stripes, panel):
         button = panel["buttons"]["run"]
