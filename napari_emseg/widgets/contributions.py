@@ -304,7 +304,7 @@ def _opened(viewer: Any, kind: type[Any], name: str) -> Any:
         panel = kind(viewer)
         # As napari's own menus name it, which show and hide it.
         title = f"{name} (EM color segmentation)"
-        viewer.window.add_dock_widget(panel, name=title, tabify=True)
+        viewer.window.add_dock_widget(panel, name=title)
     widget = getattr(panel, "native", panel)
     widget.parent().show()
     widget.parent().raise_()
