@@ -19,6 +19,8 @@ _SORT_LIMIT = 1_500_000
 _EXACT_COUNTS = 2**24
 # Pixels looked up at once, and the width that cv2.remap sees (it takes < 32768).
 _LOOKUP, _WIDTH = 2**17, 1024
+# Pixels whose channels are parted at once.
+_PART = 2**18
 _NO_CODES = np.empty(0, np.uint32)
 
 
@@ -227,30 +229,46 @@ def _count_by_table(
 ) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
     """Count (1, n, C) pixels; `order` tells which channels are red, green and blue."""
     found = _NO_CODES, np.empty(0, np.int64)
-    table = np.zeros((256, 256, 256), np.float32)
+    table = np.empty((256, 256, 256), np.float32)
     filled = 0
     for piece in pieces:
         if filled + piece.shape[1] > _EXACT_COUNTS:
             found = _merge(*found, *_occupied(table))
-            table[:] = 0
             filled = 0
         # Each call converts the whole table: pieces had better be large.
         cv2.calcHist(
-            [piece], order, None, [256] * 3, [0, 256] * 3, table, accumulate=True
+            _planes(piece, order),
+            [0, 1, 2],
+            None,
+            [256] * 3,
+            [0, 256] * 3,
+            table,
+            accumulate=filled > 0,
         )
         filled += piece.shape[1]
-    return _merge(*found, *_occupied(table))
+    return _merge(*found, *_occupied(table)) if filled > 0 else found
+
+
+def _planes(piece: NDArray[np.uint8], order: list[int]) -> list[NDArray[np.uint8]]:
+    """Part (1, n, C) pixels into channels (1, n), which OpenCV counts much faster."""
+    planes = np.empty((len(order), 1, piece.shape[1]), np.uint8)
+    for start in range(0, piece.shape[1], _PART):
+        part = slice(start, start + _PART)
+        channels = cv2.split(piece[:, part])
+        for plane, channel in zip(planes, order, strict=True):
+            plane[:, part] = channels[channel]
+    return list(planes)
 
 
 def _occupied(
     table: NDArray[np.float32],
 ) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
-    """List the codes with a count; rows of 256 without any are skipped at once."""
-    rows = table.reshape(-1, 256)
-    used = np.flatnonzero(rows @ np.ones(256, np.float32))
+    """List the codes with a count; rows of 32 without any are skipped at once."""
+    rows = table.reshape(-1, 32)
+    used = np.flatnonzero(rows @ np.ones(32, np.float32) != 0)
     counts = rows[used].ravel()
     found = np.flatnonzero(counts != 0)
-    codes = (used[found >> 8] << 8 | found & 255).astype(np.uint32)
+    codes = (used[found >> 5] << 5 | found & 31).astype(np.uint32)
     return codes, counts[found].astype(np.int64)
 
 
