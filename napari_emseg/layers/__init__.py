@@ -32,7 +32,6 @@ from napari_emseg.layers.runs import Run, note_run, run_of
 from napari_emseg.layers.selection import (
     add_quietly,
     add_selection,
-    as_labels,
     coverage,
     dress,
     find_selection,
@@ -57,7 +56,6 @@ __all__ = [
     "add_to",
     "alike",
     "apply_edit",
-    "as_labels",
     "carry_out",
     "class_colormap",
     "coverage",

@@ -10,6 +10,8 @@ from napari.utils.colormaps import DirectLabelColormap
 
 from napari_emseg.layers.outline import SelectionLayer
 from napari_emseg.layers.results import placement, spatial_shape
+from napari_emseg.select import from_bytes
+from napari_emseg.select.labels import FULL
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -22,7 +24,6 @@ NAME = "selection"
 # Key of our entry in the metadata of the selection and of saved ones.
 MARK = "emseg selection"
 CURRENT, SAVED = "current", "saved"
-FULL = 255  # the label of a pixel that is all selected
 COLOR = (0.0, 0.9, 1.0)
 
 
@@ -110,25 +111,7 @@ def coverage(plane: Plane) -> NDArray[Any]:
     (Y, X) ndarray of bool, or of float32 if some of it is soft
         An own copy.
     """
-    values = np.asarray(plane.data())
-    if bool(((values == 0) | (values == FULL)).all()):
-        return values == FULL
-    return values * np.float32(1 / FULL)
-
-
-def as_labels(selection: NDArray[Any]) -> NDArray[np.uint8]:
-    """Write a mask or a coverage in the labels of a selection layer.
-
-    Examples
-    --------
-    >>> as_labels(np.array([True, False])).tolist()
-    [255, 0]
-    >>> as_labels(np.array([0.5, 1.0])).tolist()
-    [128, 255]
-    """
-    if selection.dtype == bool:
-        return selection.view(np.uint8) * np.uint8(FULL)
-    return np.rint(selection * FULL).astype(np.uint8)
+    return from_bytes(np.asarray(plane.data()))
 
 
 def dress(layer: Labels, *, soft: bool, tinted: bool = False, width: int = 1) -> None:

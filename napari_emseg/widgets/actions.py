@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from napari.layers import Image
 
-from napari_emseg import regions
+from napari_emseg import regions, select
 from napari_emseg.layers import (
     Whole,
     add_quietly,
     add_selection,
-    as_labels,
     coverage,
     placement,
     saved_selections,
@@ -109,7 +108,7 @@ class Actions:
         selected = self._need(plane)
         layer = add_selection(self.session.viewer, plane.layer, name=name, kind="saved")
         layer.visible = False
-        layer.data[plane.where] = plane.edit(as_labels(selected)).labels
+        layer.data[plane.where] = plane.edit(select.to_bytes(selected)).labels
         deed = self.session.here(plane).deed(Step.of("save", name=layer.name))
         append(notes_of(deed, self._followed))
 

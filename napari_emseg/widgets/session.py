@@ -12,7 +12,6 @@ from napari_emseg import select
 from napari_emseg.layers import (
     Journal,
     add_selection,
-    as_labels,
     carry_out,
     coverage,
     displayed_plane,
@@ -231,7 +230,7 @@ class Session:
 
         def make() -> Made:
             found, step = here.look(find())
-            after = as_labels(settle(found, here.selection, **ways))
+            after = select.to_bytes(settle(found, here.selection, **ways))
             changes: Changes = [(target.layer, target.edit(after))]
             if step is None:
                 return Made(changes)

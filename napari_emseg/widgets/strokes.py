@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from napari_emseg.layers import add_selection, as_labels
+from napari_emseg import select
+from napari_emseg.layers import add_selection
 from napari_emseg.layers.plane import Plane
 from napari_emseg.recipe.calls import call
 from napari_emseg.recipe.hand import pack
@@ -80,7 +81,7 @@ class Scribbling(Gesture):
             if labels is None:
                 step = Step.of("scribbles", strokes=pack(marks))
                 found = np.asarray(call(step, here))
-                after = as_labels(found)
+                after = select.to_bytes(found)
                 changes.append((chosen.layer, chosen.edit(after)))
                 return Made(changes, here.deed(step, found, after))
             step = Step.of(
