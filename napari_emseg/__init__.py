@@ -9,6 +9,8 @@ from importlib import import_module
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
+from napari_emseg.engine.kmeans import KMeansModel
+from napari_emseg.engine.mixture import MixtureModel
 from napari_emseg.params import Params
 from napari_emseg.segment import (
     Progress,
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
 __version__ = version("napari-emseg")
 
 __all__ = [
+    "KMeansModel",
+    "MixtureModel",
     "Params",
     "Progress",
     "Recipe",

@@ -322,6 +322,7 @@ def iter_source(
         labeler,
         bias,
         bounded(states),
+        start,
     )
 
 

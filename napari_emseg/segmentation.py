@@ -60,7 +60,9 @@ class Segmentation:
         What uneven illumination multiplies the pixels by, of mean 1; if asked for.
     states : tuple of FitState
         The parameters at each iteration; the model is None in some of them if it is
-        very large.
+        very large. Without any, a model was applied that was fitted before.
+    start : MixtureModel or KMeansModel or None
+        The model that the fit started from, if one was given.
     """
 
     labels: LabelArray
@@ -73,6 +75,7 @@ class Segmentation:
     labeler: Labeler
     bias: FloatArray | None = None
     states: tuple[FitState, ...] = ()
+    start: Model | None = None
 
     def __repr__(self) -> str:
         """Say what a reader wants to know first."""

@@ -14,6 +14,7 @@ import napari_emseg as emseg
 from napari_emseg import files
 from napari_emseg.cli import main
 from napari_emseg.recipe import hand, refits, segment_step
+from napari_emseg.recipe.fitted import Fitted
 from napari_emseg.recipe.hand import pack
 from napari_emseg.recipe.operations import OPERATIONS
 
@@ -40,6 +41,7 @@ START = Step.of(
 )
 STROKES = np.zeros(SHAPE, np.uint8)
 STROKES[2, 2:30], STROKES[8, 6:11] = 1, 2
+FITTED = emseg.segment(IMAGE, n_classes=2, smoothing=0, seed=3).model
 CORNER = st.tuples(st.integers(0, SHAPE[0] - 1), st.integers(0, SHAPE[1] - 1))
 PIXELS = st.floats(0, 4).map(lambda value: round(value, 1))
 WAYS = {
@@ -50,7 +52,11 @@ LOCKED = {"locked": st.sampled_from([(), (2,)])}
 INSIDE = LOCKED | {"inside": st.booleans()}
 # What arguments an operation is tried with; the table must be complete.
 TRIED = {
-    "segment": {"params": st.sampled_from([{"n_classes": 2, "smoothing": 0}])},
+    "segment": {
+        "params": st.sampled_from([{"n_classes": 2, "smoothing": 0}]),
+        "model": st.sampled_from([None, Fitted.of(FITTED)]),
+        "start": st.sampled_from([None, Fitted.of(FITTED)]),
+    },
     "blank": {"shape": st.just(SHAPE), "dtype": st.just("uint8")},
     "wand": WAYS
     | {
@@ -274,6 +280,72 @@ def test_scripts_read_what_napari_showed(tmp_path):
         exec(recipe.to_python(path, target, as_stored=as_stored), names)
         np.testing.assert_array_equal(names["image"], seen)
         np.testing.assert_array_equal(names["labels"], recipe.replay(seen))
+
+
+WAYS_TO_FIT = [
+    {"n_classes": 3},
+    {"n_classes": 3, "method": "kmeans", "smoothing": 0},
+    {"n_classes": 2, "distribution": "student", "outliers": 0.05},
+    {"n_classes": 3, "covariance": "diag", "texture": 1.0, "position": 0.5},
+    {"n_classes": 4, "color": "rgb", "covariance": "tied", "min_size": 9},
+]
+
+
+@pytest.mark.parametrize("params", WAYS_TO_FIT)
+def test_models_come_back_bit_for_bit(params):
+    model = emseg.segment(IMAGE, **params).model
+    text = json.dumps(Fitted.of(model).model_dump(mode="json"))
+    again = Fitted.model_validate_json(text).model()
+    assert type(again) is type(model)
+    for name in type(model).__dataclass_fields__:
+        old, new = getattr(model, name), getattr(again, name)
+        if old is None:
+            assert new is None
+            continue
+        assert np.asarray(new).dtype == np.float64
+        assert np.asarray(old).tobytes() == np.asarray(new).tobytes()
+    points = emseg.features(IMAGE, color="lab")
+    points = np.resize(points, (*SHAPE, model.means.shape[1]))
+    np.testing.assert_array_equal(
+        again.predict_proba(points), model.predict_proba(points)
+    )
+
+
+@pytest.mark.parametrize("how", ["model", "start"])
+@pytest.mark.parametrize("params", WAYS_TO_FIT)
+def test_results_of_given_models(params, how, tmp_path):
+    """They are one step, which another picture's fit cannot be confused with."""
+    given = emseg.segment(IMAGE[:, :20], **params).model
+    if given.n_classes < params["n_classes"]:
+        pytest.skip("part of the picture has fewer classes")
+    seg = emseg.segment(IMAGE, **params, **{how: given})
+    step = segment_step(seg)
+    assert getattr(step.args, how) is not None
+    recipe = Recipe(steps=(step,))
+    check(recipe, IMAGE, tmp_path)
+    np.testing.assert_array_equal(recipe.replay(IMAGE), seg.labels)
+    assert recipe.ending_in(seg.labels, IMAGE) == recipe
+    plain = segment_step(emseg.segment(IMAGE, **params)).model_dump()
+    assert not {"model", "start"} & {*plain["args"]}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"variance": 1.0}, "leave one of them out"),
+        ({"covariances": None}, "leave one of them out"),
+        ({"means": [[1.0], [2.0, 3.0]]}, r"means.*not the shape \(2, 1\)"),
+        ({"weights": [1.0]}, r"not the shape \(1, 3\)"),
+        ({"df": [4.0]}, r"df.*not the shape \(2,\)"),
+        ({"outliers": 1.5}, "outliers=1.5.*less than or equal to 1"),
+        ({"weights": [-1.0, 2.0]}, "weights.0=-1.0"),
+        ({"covariances": [np.zeros((3, 3)).tolist()] * 2}, "not positive definite"),
+    ],
+)
+def test_wrong_models_are_named(change, message):
+    found = Fitted.of(FITTED).model_dump(mode="json") | change
+    with pytest.raises(ValueError, match=message):
+        Step.of("segment", model=found)
 
 
 def test_seeds_mask_and_channels(tmp_path):

@@ -13,8 +13,10 @@ from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 from napari_emseg import files
 from napari_emseg.progress import Progress
 from napari_emseg.recipe import script
+from napari_emseg.recipe.fitted import Fitted
 from napari_emseg.recipe.hand import pack
-from napari_emseg.recipe.replay import Result, State, begin, do
+from napari_emseg.recipe.replay import do
+from napari_emseg.recipe.state import Result, State, begin
 from napari_emseg.recipe.steps import Step, told
 
 if TYPE_CHECKING:
@@ -294,6 +296,8 @@ def segment_step(seg: Segmentation, at: tuple[int | None, ...] | None = None) ->
         params=seg.params,
         mask=None if source.mask is None else pack(source.mask),
         seed_labels=None if source.seeds is None else pack(source.seeds),
+        model=None if seg.states else Fitted.of(seg.model),
+        start=None if seg.start is None or not seg.states else Fitted.of(seg.start),
         rgb=picture.rgb if channels is None else None,
         channel_axis=channels,
     )

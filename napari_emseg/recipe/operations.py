@@ -26,6 +26,7 @@ from napari_emseg.recipe.arguments import (
     Switch,
     Whole,
 )
+from napari_emseg.recipe.fitted import Fitted
 from napari_emseg.recipe.hand import Kind, Packed, Side
 
 if TYPE_CHECKING:
@@ -144,6 +145,7 @@ _Labels = Annotated[tuple[Whole, ...], Field(min_length=1)]
 _Color: Any = Point | Number
 _params: Any = (Params, Params())
 _packed: Any = (Packed | None, None)
+_fitted: Any = (Fitted | None, None)
 _ways: dict[str, Any] = {
     "rgb": (Switch | None, None),
     "channel_axis": (Whole | None, None),
@@ -157,6 +159,8 @@ ROWS = (
         params=_params,
         mask=_packed,
         seed_labels=_packed,
+        model=_fitted,
+        start=_fitted,
         **_ways,
     ),
     _row("own", "blank", shape=tuple[Side, ...], dtype=Kind, **_ways),

@@ -9,8 +9,9 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from napari_emseg.recipe.calls import needs_image
+from napari_emseg.recipe.fitted import Fitted
 from napari_emseg.recipe.hand import Packed
-from napari_emseg.recipe.replay import NOTHING
+from napari_emseg.recipe.state import NOTHING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -173,6 +174,8 @@ class Writer:
         for name, value in step.row.options(step.args).items():
             if isinstance(value, Packed):
                 yield _array(name, value)
+            elif isinstance(value, Fitted):
+                yield f"{name} = {value.code()}"
 
     def _select(self, step: Step, name: str, found: str) -> Iterator[str]:
         """Yield what makes `found` the selection: softened, combined, rounded."""
@@ -230,7 +233,7 @@ class Writer:
 
     def _keywords(self, step: Step) -> list[str]:
         return [
-            f"{name}={name if isinstance(value, Packed) else _value(value)}"
+            f"{name}={name if isinstance(value, Packed | Fitted) else _value(value)}"
             for name, value in step.row.options(step.args).items()
         ]
 

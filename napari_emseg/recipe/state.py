@@ -1,0 +1,249 @@
+"""What the steps of a recipe have made so far: labels, selections, picture."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+
+from napari_emseg import select
+from napari_emseg.engine.features import as_picture
+from napari_emseg.trees import hierarchy
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+    from napari_emseg.segmentation import Segmentation
+
+    At: TypeAlias = tuple[int | None, ...] | None
+
+NOTHING = "nothing is selected here; put a step that selects something before it"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Result:
+    """What a recipe gave; NumPy takes it for its labels.
+
+    Attributes
+    ----------
+    labels : (…) ndarray of int
+        One pixel long along the axes of a stack of which only a slice was segmented.
+    selection : (…) ndarray of bool or float32, or None
+        What is selected in the end; None if nothing is.
+    picture : ndarray or None
+        The picture that was adjusted last, in its plane; None if none was.
+    """
+
+    labels: NDArray[Any]
+    selection: NDArray[Any] | None
+    picture: NDArray[Any] | None
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        """Return the labels."""
+        found = self.labels if dtype is None else self.labels.astype(dtype)
+        return found.copy() if copy else found
+
+
+@dataclass(slots=True, eq=False)
+class State:
+    """What steps have made so far; only `do` changes it.
+
+    Attributes
+    ----------
+    image : array_like
+        Its channels, if there are any, come last.
+    ways : dict
+        How to read it: ``rgb`` or ``channel_axis``.
+    shape : tuple of int
+        Its spatial shape.
+    labels : (…) ndarray of int or None
+        None until they are made.
+    frame : tuple of int or None
+        The slice that the labels are of; only None if they are of everything.
+    seg : Segmentation or None
+        What the labels come from.
+    selected, saved : dict
+        Selections by plane, and by name and plane.
+    picture : ndarray or None
+        Adjusted last.
+    prepared : dict
+        What tools need of the image, by kind and plane.
+    """
+
+    image: Any
+    ways: dict[str, Any]
+    shape: tuple[int, ...]
+    labels: NDArray[Any] | None = None
+    frame: tuple[int | None, ...] = ()
+    seg: Segmentation | None = None
+    selected: dict[At, NDArray[Any]] = field(default_factory=dict)
+    saved: dict[tuple[str, At], NDArray[Any]] = field(default_factory=dict)
+    picture: NDArray[Any] | None = None
+    prepared: dict[tuple[str, At], Any] = field(default_factory=dict)
+
+    def result(self) -> Result:
+        """Return what there is now.
+
+        Raises
+        ------
+        ValueError
+            If no step made labels.
+        """
+        whole = View(self, None)
+        selection = self.selected.get(None)
+        if selection is None and self.selected:
+            kind = np.result_type(*self.selected.values())
+            selection = np.zeros(whole.shape, kind)
+            for at, found in self.selected.items():
+                selection[View(self, at).where] = found
+        return Result(*map(_fixed, (whole.labels, selection, self.picture)))
+
+
+def _fixed(array: Any) -> Any:
+    """Return a view that cannot be written to."""
+    if array is None:
+        return None
+    found = array.view()
+    found.flags.writeable = False
+    return found
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class View:
+    """A plane of a `State`, or all of it; a `Scene`.
+
+    Raises
+    ------
+    ValueError
+        If the image, or what was segmented of it, has no such plane.
+    """
+
+    state: State
+    at: At
+
+    def __post_init__(self) -> None:
+        """Check the plane."""
+        shape = self.state.shape
+        if self.at is not None and (
+            len(self.at) != len(shape)
+            or any(
+                i is not None and i >= n for i, n in zip(self.at, shape, strict=True)
+            )
+        ):
+            raise ValueError(
+                f"at={list(self.at)} is no plane of an image of shape {shape}; give an "
+                "index or null for each of its axes"
+            )
+
+    @property
+    def image(self) -> Any:
+        """The image in this plane."""
+        if self.at is None:
+            return self.state.image
+        index = tuple(slice(None) if i is None else i for i in self.at)
+        return np.asarray(self.state.image[index])
+
+    @property
+    def ways(self) -> dict[str, Any]:
+        """How to read it."""
+        return self.state.ways
+
+    @property
+    def colors(self) -> Any:
+        """The image prepared for color tools, once for all steps."""
+        key = "colors", self.at
+        if key not in self.state.prepared:
+            self.state.prepared[key] = select.prepare(self.image, **self.ways)
+        return self.state.prepared[key]
+
+    @property
+    def tree(self) -> Any:
+        """The hierarchy of the image's regions."""
+        key = "tree", self.at
+        if key not in self.state.prepared:
+            self.state.prepared[key] = hierarchy(self.image, **self.ways)
+        return self.state.prepared[key]
+
+    @property
+    def seg(self) -> Segmentation:
+        """The segmentation; that of all that was segmented."""
+        if self.state.seg is None or self.state.frame != whole_of(self.at, self.state):
+            raise ValueError(
+                "probabilities of classes belong to all that was segmented, which this "
+                "plane is not; select by_label instead"
+            )
+        return self.state.seg
+
+    @property
+    def where(self) -> tuple[Any, ...]:
+        """The index of this plane in the labels."""
+        place: list[Any] = []
+        for index, fixed in zip(self.at or (), self.state.frame, strict=False):
+            if index is None or fixed is None:
+                place.append(slice(None) if index is None else index)
+            elif index == fixed:
+                place.append(0)
+            else:
+                raise ValueError(
+                    f"at={list(self.at or ())} is not in the labels, which are of "
+                    f"{list(self.state.frame)} alone; segment the whole stack"
+                )
+        return tuple(place)
+
+    @property
+    def labels(self) -> NDArray[Any]:
+        """The labels in this plane."""
+        if self.state.labels is None:
+            raise ValueError(
+                "there are no labels yet; a recipe begins with a step 'segment' or "
+                "'blank'"
+            )
+        return self.state.labels[self.where]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Their shape."""
+        return self.labels.shape
+
+    @property
+    def selection(self) -> NDArray[Any]:
+        """The selection in this plane; an error if there is none."""
+        if self.at not in self.state.selected:
+            raise ValueError(NOTHING)
+        return self.state.selected[self.at]
+
+    @property
+    def area(self) -> NDArray[Any] | None:
+        """The selection in this plane; None if it is empty or there is none."""
+        found = self.state.selected.get(self.at)
+        return found if found is not None and found.any() else None
+
+    def put(self, labels: NDArray[Any]) -> None:
+        """Take other labels."""
+        if self.at is None:
+            self.state.labels = labels
+            return
+        part = self.labels
+        if labels.dtype != part.dtype:
+            raise ValueError(
+                f"the labels are {part.dtype}, but a plane of {labels.dtype} shall go "
+                "into them; make both of one type"
+            )
+        part[...] = labels
+
+
+def whole_of(at: At, state: State) -> tuple[int | None, ...]:
+    """Return a place with an entry for each axis, None for everything too."""
+    return (None,) * len(state.shape) if at is None else at
+
+
+def begin(
+    image: ArrayLike, *, rgb: bool | None = None, channel_axis: int | None = None
+) -> State:
+    """Understand the axes of an image, as `napari_emseg.segment` does."""
+    picture = as_picture(image, rgb=rgb, channel_axis=channel_axis)
+    if picture.channel_axis is None or picture.rgb:
+        return State(image, {"rgb": picture.rgb}, picture.shape)
+    last = np.moveaxis(np.asarray(image), picture.channel_axis, -1)
+    return State(last, {"channel_axis": -1}, picture.shape)
