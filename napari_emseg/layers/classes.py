@@ -98,6 +98,37 @@ def paint_class(
     layer.colormap = DirectLabelColormap(color_dict=colors)
 
 
+def recolored(layer: Labels, before: Any) -> bool:
+    """Whether a class has another color than in a colormap of before.
+
+    Those that are hidden, and a layer that is shown in napari's random colors for the
+    moment, have not.
+
+    Examples
+    --------
+    >>> from napari.layers import Labels
+    >>> layer = Labels(np.array([[0, 3]]))
+    >>> paint_class(layer, 3, (1, 0, 0))
+    >>> before = layer.colormap
+    >>> paint_class(layer, 3, shown=False)
+    >>> recolored(layer, before)
+    False
+    >>> paint_class(layer, 3, (0, 1, 0))
+    >>> recolored(layer, before)
+    True
+    """
+    after = layer.colormap
+    kinds = (before, after)
+    if after is before or not all(isinstance(c, DirectLabelColormap) for c in kinds):
+        return False
+    old = before.color_dict
+    return any(
+        label is not None
+        and not np.array_equal(color[:3], old.get(label, old[None])[:3])
+        for label, color in after.color_dict.items()
+    )
+
+
 def _own_colors(layer: Labels) -> dict[int | None, Any]:
     colormap = layer.colormap
     if isinstance(colormap, DirectLabelColormap):

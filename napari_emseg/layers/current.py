@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Labels
 
+from napari_emseg.layers.classes import recolored
+from napari_emseg.layers.edits import UNDO
 from napari_emseg.layers.renewal import alike
 from napari_emseg.layers.results import add_to, placement
+from napari_emseg.layers.table import columns_of, named
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -31,12 +35,20 @@ class _Before:
     mode: str
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Written:
+    """What a run wrote into the layer: a checksum of its labels, and its colors."""
+
+    mark: int
+    colormap: Any
+
+
 class CurrentResult:
     """The latest result of one panel, which previews and runs are drawn into.
 
-    A stroke of a brush or any other edit makes the layer the user's own: it is left
-    alone from then on, and the next result is another layer. While it shows a preview
-    it cannot be edited.
+    While it has edits, a stroke of a brush or a name or color of a class, it is left
+    alone, and the next result is another layer. While it shows a preview it cannot be
+    edited.
 
     Parameters
     ----------
@@ -61,11 +73,13 @@ class CurrentResult:
         self._layer: Labels | None = None
         self._of: tuple[Image, At | None] | None = None
         self._before: _Before | None = None
+        self._written: _Written | None = None
+        self._touched = False
         self._busy = False
 
     @property
     def layer(self) -> Labels | None:
-        """The layer; None if there is none that may be written into."""
+        """The layer; None if there is none."""
         if self._layer is not None and self._layer not in self._viewer.layers:
             self.release()
         return self._layer
@@ -83,6 +97,18 @@ class CurrentResult:
     def previewing(self) -> bool:
         """Whether the layer shows a preview."""
         return self.layer is not None and self._before is not None
+
+    @property
+    def edited(self) -> bool:
+        """Whether the layer has edits, of which not all were undone."""
+        layer, written = self.layer, self._written
+        if layer is None or written is None or self._before is not None:
+            return False
+        if self._touched and not getattr(layer, UNDO, ()):
+            # All was undone, unless the history was too short for that.
+            self._touched = _checksum(layer) != written.mark
+        shown = recolored(layer, written.colormap)
+        return self._touched or shown or bool(named(columns_of(layer)))
 
     def draw(
         self,
@@ -153,6 +179,7 @@ class CurrentResult:
         finally:
             self._busy = False
         self.follow(layer, image, at)
+        self._written, self._touched = _Written(_checksum(layer), layer.colormap), False
         return layer
 
     def cancel(self) -> None:
@@ -169,14 +196,15 @@ class CurrentResult:
         layer.colormap = before.colormap
 
     def fitting(self, image: Image, at: At | None) -> Labels | None:
-        """Return the layer if it belongs to this part of this image."""
-        layer = self.layer
-        if layer is None or self._of is None:
-            return None
-        return layer if self._of[0] is image and self._of[1] == at else None
+        """Return the layer if it is of this part of this image, and has no edits."""
+        return None if self.edited else self._at(image, at)
+
+    def edits(self, image: Image, at: At | None) -> Labels | None:
+        """Return the layer if it is of this part of this image, and has edits."""
+        return self._at(image, at) if self.edited else None
 
     def follow(self, layer: Labels, image: Image, at: At | None) -> None:
-        """Take a layer as the current result until it is edited."""
+        """Take a layer as the current result."""
         if layer is not self._layer:
             self.release()
             self._layer = layer
@@ -196,6 +224,13 @@ class CurrentResult:
             layer.events.paint.disconnect(self._on_edit)
             layer.events.data.disconnect(self._on_edit)
             self._before = None
+        self._written, self._touched = None, False
+
+    def _at(self, image: Image, at: At | None) -> Labels | None:
+        layer = self.layer
+        if layer is None or self._of is None:
+            return None
+        return layer if self._of[0] is image and self._of[1] == at else None
 
     def _unlock(self) -> None:
         layer, before = self.layer, self._before
@@ -205,4 +240,8 @@ class CurrentResult:
 
     def _on_edit(self, event: object) -> None:
         if not self._busy:
-            self.release()
+            self._touched = True
+
+
+def _checksum(layer: Labels) -> int:
+    return zlib.crc32(np.ascontiguousarray(layer.data).data)

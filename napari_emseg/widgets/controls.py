@@ -49,8 +49,8 @@ class Controls:
             name="live",
             text="Live",
             value=live,
-            tooltip="Segment again at every change of the parameters. The latest "
-            "result changes, until you edit it: then it is yours, and stays.",
+            tooltip="Segment again at every change of the parameters. While the "
+            "latest result has edits, Live is paused, and they stay.",
         )
         self.cancel = PushButton(
             name="cancel", text="Cancel", tooltip="Stop; no layer is changed."

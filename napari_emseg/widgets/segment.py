@@ -40,14 +40,15 @@ if TYPE_CHECKING:
 
 HINT = "Open an image, or a sample from the File menu."
 READY = "Press Segment to find the classes."
+PAUSED = "Live is paused: {name} has edits, which stay. Press Segment for a new result."
 
 
 class SegmentWidget(Container[Widget]):
     """Panel that segments an image layer by color.
 
     With "Live", any change of the parameters draws a preview at once, and the exact
-    result when they rest. Both go into the latest result of the panel, until the user
-    edits that; "Segment" begins a new one.
+    result when they rest. Both go into the latest result of the panel. While that has
+    edits, Live is paused; "Segment" begins a new result.
 
     Parameters
     ----------
@@ -195,20 +196,35 @@ class SegmentWidget(Container[Widget]):
             self.current.cancel()
             self._show_idle(f"No preview: {error}")
             return
+        if self._paused(request):
+            return
         if self.current.fitting(request.image, request.at) is None:
             self.current.settle()
         self.controls.show_preview(None)
         self.live.follow(request)
 
+    def _paused(self, request: Request) -> bool:
+        """Leave a result with edits as it is, and say so."""
+        layer = self.current.edits(request.image, request.at)
+        if layer is None:
+            return False
+        self._drop()
+        self._show_idle(PAUSED.format(name=layer.name))
+        return True
+
     def _on_preview(
         self, request: Request, glimpse: Glimpse, colormap: DirectLabelColormap
     ) -> None:
+        # It may have been edited since the preview was asked for.
+        if self._paused(request):
+            return
         self.current.draw(request.image, request.at, glimpse.labels, colormap)
         if not self.runner.running:
             self.controls.show_preview(glimpse.model.n_classes)
 
     def _on_rest(self, request: Request) -> None:
-        self._start(request, None)
+        if not self._paused(request):
+            self._start(request, None)
 
     def _on_end(self, target: Target, result: Success | Failure | None) -> None:
         self.live.stop()

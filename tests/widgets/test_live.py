@@ -20,6 +20,13 @@ from qtpy.QtWidgets import QApplication, QSlider, QStyle, QStyleOptionSlider
 from skimage import data as pictures
 
 import napari_emseg as emseg
+from napari_emseg.layers.classes import (
+    class_color,
+    class_name,
+    paint_class,
+    rename_class,
+)
+from napari_emseg.layers.edits import UNDO
 from napari_emseg.widgets import runner
 
 LEFT = Qt.MouseButton.LeftButton
@@ -279,27 +286,143 @@ class TestCancel:
         np.testing.assert_array_equal(layer.data, labels)
 
 
-def test_a_layer_that_was_edited_is_left_alone(qtbot, viewer, panel, stripes):
-    viewer.add_image(stripes)
-    panel.form.update(n_classes=3)
-    rest(qtbot, panel)
-    (mine,) = results(viewer)
-    mine.paint((5, 5), 3)
-    painted = mine.data.copy()
-    panel.form.update(n_classes=4)
-    rest(qtbot, panel)
-    first, second = results(viewer)
-    assert first is mine
-    np.testing.assert_array_equal(mine.data, painted)
-    np.testing.assert_array_equal(
-        second.data, emseg.segment(stripes, n_classes=4).labels
+class TestPause:
+    """A result with edits is not touched, and the panel says so."""
+
+    @pytest.fixture
+    def mine(self, qtbot, viewer, panel, stripes, hand):
+        """Return the result that Live follows."""
+        viewer.add_image(stripes, name="stripes")
+        panel.form.update(n_classes=3)
+        rest(qtbot, panel)
+        (layer,) = results(viewer)
+        hand.layer = layer
+        return layer
+
+    def step_up(self, panel):
+        """Drag "Classes" one step up."""
+        slider = panel.form["n_classes"][0]["slider"].native.findChild(QSlider)
+        value = slider.value()
+        QTest.mousePress(slider, LEFT, pos=handle(slider, value))
+        send_move(slider, handle(slider, value + 1))
+        QTest.mouseRelease(slider, LEFT, pos=handle(slider, value + 1))
+        assert panel.form.params.n_classes == value + 1
+
+    def assert_paused(self, panel):
+        status = panel.controls.status.value
+        assert status == (
+            "Live is paused: stripes classes has edits, which stay. Press Segment for "
+            "a new result."
+        )
+        assert panel.controls.live.value
+        assert panel.controls.segment.enabled
+
+    def test_strokes_stay(self, qtbot, viewer, panel, stripes, hand, mine):
+        mine.selected_label, mine.mode = 3, "paint"
+        hand.drag([(5, 5), (20, 10)])
+        painted = mine.data.copy()
+        assert painted[5, 5] == 3
+        self.step_up(panel)
+        rest(qtbot, panel)
+        self.assert_paused(panel)
+        assert results(viewer) == [mine]
+        np.testing.assert_array_equal(mine.data, painted)
+
+        QTest.mouseClick(panel["buttons"]["run"].native, LEFT)
+        rest(qtbot, panel)
+        old, new = results(viewer)
+        assert old is mine
+        np.testing.assert_array_equal(mine.data, painted)
+        expected = emseg.segment(stripes, n_classes=4).labels
+        np.testing.assert_array_equal(new.data, expected)
+        self.step_up(panel)
+        rest(qtbot, panel)
+        assert results(viewer) == [mine, new]
+        assert new.metadata["emseg"]["params"]["n_classes"] == 5
+        np.testing.assert_array_equal(mine.data, painted)
+        viewer.layers.selection.active = mine
+        hand.undo()
+        assert mine.data[5, 5] == 1
+
+    def test_it_goes_on_when_all_is_undone(self, qtbot, viewer, panel, hand, mine):
+        mine.selected_label, mine.mode = 3, "paint"
+        hand.drag([(5, 5), (20, 10)])
+        hand.drag([(40, 5), (40, 10)])
+        hand.undo()
+        self.step_up(panel)
+        rest(qtbot, panel)
+        self.assert_paused(panel)
+        hand.undo()
+        self.step_up(panel)
+        rest(qtbot, panel)
+        assert results(viewer) == [mine]
+        assert mine.metadata["emseg"]["params"]["n_classes"] == 5
+        assert "paused" not in panel.controls.status.value
+
+    def test_edits_that_can_no_longer_be_undone_stay_too(
+        self, qtbot, viewer, panel, mine
+    ):
+        mine.paint((5, 5), 3)
+        getattr(mine, UNDO).clear()  # as a limit does
+        self.step_up(panel)
+        rest(qtbot, panel)
+        self.assert_paused(panel)
+        assert mine.data[5, 5] == 3
+
+    @pytest.mark.parametrize(
+        "edit",
+        [
+            lambda layer: rename_class(layer, 2, "sky"),
+            lambda layer: paint_class(layer, 2, (0, 1, 0)),
+        ],
+        ids=["name", "color"],
     )
-    panel.form.update(n_classes=2)
-    rest(qtbot, panel)
-    assert results(viewer) == [mine, second]
-    assert second.data.max() == 2
-    mine.undo()
-    assert mine.data[5, 5] == 1
+    def test_names_and_colors_are_edits(self, qtbot, viewer, panel, mine, edit):
+        edit(mine)
+        look = class_name(mine, 2), class_color(mine, 2).tolist()
+        self.step_up(panel)
+        rest(qtbot, panel)
+        self.assert_paused(panel)
+        assert results(viewer) == [mine]
+        assert (class_name(mine, 2), class_color(mine, 2).tolist()) == look
+
+    def test_a_hidden_class_is_none(self, qtbot, viewer, panel, mine):
+        paint_class(mine, 2, shown=False)
+        self.step_up(panel)
+        rest(qtbot, panel)
+        assert results(viewer) == [mine]
+        assert mine.metadata["emseg"]["params"]["n_classes"] == 4
+
+    def test_another_image_is_followed(self, qtbot, viewer, panel, stripes, mine):
+        mine.paint((5, 5), 3)
+        panel.form["image"].value = viewer.add_image(stripes[::-1], name="other")
+        self.step_up(panel)
+        rest(qtbot, panel)
+        old, new = results(viewer)
+        assert (old, new.name) == (mine, "other classes")
+        assert mine.data[5, 5] == 3
+
+    def test_it_goes_on_without_the_layer(self, qtbot, viewer, panel, mine):
+        mine.paint((5, 5), 3)
+        viewer.layers.remove(mine)
+        self.step_up(panel)
+        rest(qtbot, panel)
+        (new,) = results(viewer)
+        assert new is not mine
+
+    def test_a_stroke_while_the_first_preview_is_made(
+        self, qtbot, viewer, panel, mine, gate
+    ):
+        panel.live.forget()  # so that the preview takes a moment
+        panel.form.update(n_classes=4)
+        qtbot.waitUntil(lambda: panel.live.waiting, timeout=30_000)
+        mine.paint((5, 5), 3)
+        painted = mine.data.copy()
+        gate.set()
+        rest(qtbot, panel)
+        self.assert_paused(panel)
+        assert results(viewer) == [mine]
+        np.testing.assert_array_equal(mine.data, painted)
 
 
 class TestSegment:
