@@ -10,7 +10,13 @@ from napari.components import ViewerModel
 from napari.layers import Labels
 
 import napari_emseg as emseg
-from napari_emseg.layers import add_to, displayed, image_data, is_result
+from napari_emseg.layers import (
+    add_to,
+    displayed,
+    image_data,
+    is_result,
+    recipe_of,
+)
 
 PLACE = {
     "scale": (2.0, 0.5),
@@ -308,3 +314,69 @@ class TestReplace:
     def test_layer_of_another_viewer(self, layer, seg):
         with pytest.raises(ValueError, match="'stripes classes' is not in this viewer"):
             add_to(ViewerModel(), seg, replace=layer)
+
+
+class TestRecipe:
+    """What is known of the fit saves another one; what is not known does not."""
+
+    @pytest.fixture
+    def fits(self, monkeypatch):
+        """Count the fits of replays."""
+        done = []
+
+        def count(*args, **kwargs):
+            done.append(kwargs)
+            return emseg.segment(*args, **kwargs)
+
+        monkeypatch.setattr("napari_emseg.recipe.replay.segment", count)
+        return done
+
+    def check(self, viewer, layer, image):
+        recipe = recipe_of(viewer, layer)
+        found = recipe.replay(image_data(image))
+        np.testing.assert_array_equal(found, layer.data)
+        return [step.op for step in recipe.steps]
+
+    def test_a_fit_that_is_known(self, viewer, layer, stripes, fits):
+        layer.paint((3, 4), 3)
+        recipe = recipe_of(viewer, layer)
+        assert not fits
+        assert [step.op for step in recipe.steps] == ["segment", "patch"]
+        np.testing.assert_array_equal(recipe.replay(stripes), layer.data)
+
+    def test_a_slice(self, viewer, rng, fits):
+        stack = rng.integers(0, 256, (4, 9, 9), np.uint8)
+        image = viewer.add_image(stack)
+        seg = emseg.segment(stack[2], n_classes=2)
+        layer = add_to(viewer, seg, image, at=(2, None, None))
+        layer.paint((0, 3, 4), 2)
+        assert self.check(viewer, layer, image) == ["segment", "patch"]
+        assert len(fits) == 1  # which is the check's
+
+    def test_a_fit_of_another_session(self, viewer, layer, stripes, fits):
+        data = layer.data.copy()
+        data[0, 0] = 3
+        again = viewer.add_labels(data, metadata=dict(layer.metadata))
+        assert self.check(viewer, again, viewer.layers["stripes"])[0] == "segment"
+        assert len(fits) == 2
+
+    def test_another_image(self, viewer, layer, stripes, fits):
+        viewer.layers["stripes"].data = stripes[:, ::-1].copy()
+        image = viewer.layers["stripes"]
+        assert self.check(viewer, layer, image) == ["segment", "patch"]
+        assert len(fits) == 2
+
+    def test_a_fit_that_was_undone(self, viewer, layer, stripes, fits):
+        """The run is that of the later fit, the recipe that of the earlier one."""
+        old = dict(layer.metadata)
+        before = layer.data.copy()
+        other = emseg.segment(stripes, n_classes=2, smoothing=0)
+        image = viewer.layers["stripes"]
+        add_to(viewer, other, image, replace=layer)
+        assert self.check(viewer, layer, image) == ["segment"]
+        assert len(fits) == 1
+        layer.undo()
+        layer.metadata = old
+        np.testing.assert_array_equal(layer.data, before)
+        assert self.check(viewer, layer, image) == ["segment"]
+        assert len(fits) == 3

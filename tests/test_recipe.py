@@ -156,6 +156,8 @@ def check(recipe, image, folder):
     again = Recipe.model_validate_json(recipe.model_dump_json())
     assert again == recipe
     np.testing.assert_array_equal(again.replay(image), result.labels)
+    least = recipe.without_detours(keep_selection=False)
+    np.testing.assert_array_equal(least.replay(image), result.labels)
     straight = recipe.without_detours().replay(image)
     np.testing.assert_array_equal(straight, result.labels)
     assert (straight.selection is None) == (result.selection is None)
@@ -556,9 +558,34 @@ def test_without_detours():
             [one, Step.of("merge", members=(1, 2), inside=True), two],
         ),
         ([one, Step.of("blur"), two], [one, Step.of("blur"), two]),
+        ([one, elsewhere, START, two], [START, two]),
     ]:
-        found = Recipe(steps=(START, *steps)).without_detours().steps
-        assert found == (START, *expected)
+        recipe = Recipe(steps=(START, *steps))
+        assert recipe.without_detours().steps == (START, *expected)
+        while expected and expected[-1].selects:
+            expected.pop()
+        if elsewhere not in expected:
+            least = recipe.without_detours(keep_selection=False)
+            assert least.steps == (START, *expected)
+
+
+@given(wanted=st.lists(steps(), max_size=12))
+@settings(max_examples=25, deadline=None)
+def test_no_selection_is_left_that_nothing_was_done_with(wanted):
+    """Each that stays matters: without it labels, kept selections or errors differ."""
+    recipe = possible(IMAGE, wanted).without_detours(keep_selection=False)
+    users = {"save"} | {
+        name
+        for name, row in OPERATIONS.items()
+        if row.group in ("edit", "labels", "picture")
+    }
+    waiting = False
+    for step in recipe.steps:
+        if step.selects:
+            waiting = True
+        elif step.op in users and step.looks_at_selection:
+            waiting = False
+    assert not waiting
 
 
 class TestEndingIn:
@@ -577,6 +604,25 @@ class TestEndingIn:
         assert found.dtype == wanted.dtype
         np.testing.assert_array_equal(found, wanted)
         assert [step.op for step in made.steps[:2]] == ["segment", "wand"]
+
+    def test_a_fit_that_is_known_is_not_done_again(self, monkeypatch):
+        recipe = Recipe(
+            steps=(START, Step.of("wand", point=(8, 8)), Step.of("fill", label=9))
+        )
+        known, wanted = Recipe(steps=(START,)).replay(IMAGE), recipe.replay(IMAGE)
+        before, wanted = np.array(known), np.array(wanted)
+        wanted[0, 0] = 7
+        expected = recipe.ending_in(wanted, IMAGE)
+        asking = Recipe(steps=(*recipe.steps, Step.of("by_class", k=1)))
+        explained = asking.ending_in(wanted, IMAGE, first=known)
+        assert explained == asking.ending_in(wanted, IMAGE)
+
+        def refuse(*args, **kwargs):
+            raise AssertionError("a fit")
+
+        monkeypatch.setattr("napari_emseg.recipe.replay.segment", refuse)
+        assert recipe.ending_in(wanted, IMAGE, first=known) == expected
+        np.testing.assert_array_equal(known, before)
 
     def test_nothing_to_add(self):
         recipe = Recipe(steps=(START,))

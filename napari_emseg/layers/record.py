@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Image, Labels
@@ -15,11 +15,13 @@ from napari_emseg.layers.entries import Note as Note
 from napari_emseg.layers.entries import append as append
 from napari_emseg.layers.entries import entry_of, steps_of
 from napari_emseg.layers.results import image_data, spatial_shape
+from napari_emseg.layers.runs import run_of
 from napari_emseg.layers.selection import find_selection, is_selection
 from napari_emseg.recipe import Recipe
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
+    from numpy.typing import NDArray
 
     from napari_emseg.recipe.steps import Step
 
@@ -30,10 +32,11 @@ MOST = 2**25
 def recipe_of(viewer: ViewerModel, layer: Labels) -> Recipe:
     """Return the recipe that gives the labels of a layer as they are now.
 
-    All steps are done anew, to find what they do not explain, such as strokes of
-    napari's brush: that becomes one last step, "patch". So this takes as long as the
-    steps took; call it beside the window. Selections that nothing was done with are
-    left out.
+    Edits are done anew, to find what they do not explain, such as strokes of napari's
+    brush: that becomes one last step, "patch". The fit is done anew only if it was in
+    another session, or if an edit asks for probabilities. So this takes its time; call
+    it beside the window. Selections that nothing was done with, and that were not
+    saved under a name, are left out.
 
     Parameters
     ----------
@@ -67,8 +70,27 @@ def recipe_of(viewer: ViewerModel, layer: Labels) -> Recipe:
     entry, image = entry_of(layer), image_of(viewer, layer)
     if image is None or RECIPE not in entry:
         return Recipe(steps=all_by_hand(wanted))
-    recorded = Recipe.model_validate(entry[RECIPE]).without_detours()
-    return recorded.ending_in(wanted, image_data(image))
+    recorded = Recipe.model_validate(entry[RECIPE])
+    recorded = recorded.without_detours(keep_selection=False)
+    first = _fitted(layer, image)
+    return recorded.ending_in(wanted, image_data(image), first=first)
+
+
+def _fitted(layer: Labels, image: Image) -> NDArray[Any] | None:
+    """Return the labels that the first step of a layer's recipe gave, if known."""
+    run, steps = run_of(layer), steps_of(layer)
+    if run is None or run.labels is None or not steps or steps[0] != run.step:
+        return None
+    # The image may have got other data since.
+    seen, now = run.source.picture.source, image_data(image)
+    if isinstance(seen, np.ndarray) != isinstance(now, np.ndarray) or (
+        isinstance(seen, np.ndarray) and not np.may_share_memory(seen, now)
+    ):
+        return None
+    at = steps[0].get("at") or ()
+    return np.expand_dims(
+        run.labels, [axis for axis, index in enumerate(at) if index is not None]
+    )
 
 
 def followed(

@@ -148,20 +148,22 @@ def add_to(
     look = look or prepare(seg)
     features = _features(look, seg, labels.shape, place)
     attributes = place | {"colormap": look.colormap, "features": features}
+    recipe = Recipe(steps=(segment_step(seg, at),)).model_dump(mode="json")
+    run = Run.of(seg, recipe["steps"][0])
     note = {
         "version": version("napari-emseg"),
         "params": seg.params.model_dump(),
         "image": None if image_layer is None else image_layer.name,
         "at": at,
-        "recipe": Recipe(steps=(segment_step(seg, at),)).model_dump(mode="json"),
+        "recipe": recipe,
     }
     if replace is None:
         name = "classes" if image_layer is None else f"{image_layer.name} classes"
         layer = Labels(labels, name=name, metadata={KEY: note}, **attributes)
-        note_run(layer, Run.of(seg))
+        note_run(layer, run)
         viewer.add_layer(layer)
         return layer
-    note_run(replace, Run.of(seg))
+    note_run(replace, run)
     renew(replace, labels, attributes, undo=undo)
     replace.metadata = replace.metadata | {KEY: note}
     return replace

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 if TYPE_CHECKING:
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 # Not in the layers' metadata, which are copied and written to files. Nothing is lost
 # with an entry: a fit is done again from the parameters.
+# Bytes of labels that are kept to save a fit.
+MOST = 2**26
 _RUNS: WeakKeyDictionary[Labels, Run] = WeakKeyDictionary()
 
 
@@ -38,6 +40,10 @@ class Run:
         Of the classes, in [0, 1].
     posteriors : Posteriors
         What the probabilities of the classes come from.
+    step : dict or None
+        The step of a recipe that makes the labels, as JSON has it; if it is known.
+    labels : (…) ndarray of unsigned int or None
+        What it makes, if that is not very large: no edit has changed it.
     """
 
     states: tuple[FitState, ...]
@@ -45,12 +51,16 @@ class Run:
     params: Params
     colors: NDArray[np.float64]
     posteriors: Posteriors
+    step: dict[str, Any] | None = None
+    labels: NDArray[np.unsignedinteger] | None = None
 
     @classmethod
-    def of(cls, seg: Segmentation) -> Run:
+    def of(cls, seg: Segmentation, step: dict[str, Any] | None = None) -> Run:
         """Take what is remembered from a result."""
         posteriors = seg.posteriors.slim()
-        return cls(seg.states, seg.source, seg.params, seg.class_colors, posteriors)
+        labels = seg.labels if step is not None and seg.labels.nbytes <= MOST else None
+        about = (seg.states, seg.source, seg.params, seg.class_colors, posteriors)
+        return cls(*about, step, labels)
 
 
 def note_run(layer: Labels, run: Run) -> None:

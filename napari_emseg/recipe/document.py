@@ -2,33 +2,30 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-import tifffile
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from napari_emseg import files
 from napari_emseg.progress import Progress
-from napari_emseg.recipe import script
+from napari_emseg.recipe import script, store
 from napari_emseg.recipe.fitted import Fitted
 from napari_emseg.recipe.hand import pack
-from napari_emseg.recipe.replay import do
-from napari_emseg.recipe.state import Result, State, begin
+from napari_emseg.recipe.replay import do, start
+from napari_emseg.recipe.state import Result, State, View, begin
 from napari_emseg.recipe.steps import Step, told
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Generator, Iterable, Iterator
+    from collections.abc import Generator, Iterator
 
     from numpy.typing import ArrayLike, NDArray
 
     from napari_emseg.segmentation import Segmentation
 
 VERSION = 1
-SUFFIXES = (".json",)
 
 
 class Recipe(BaseModel):
@@ -78,15 +75,8 @@ class Recipe(BaseModel):
         ValueError
             It holds no recipe, or one that is wrong.
         """
-        path = Path(path)
-        if path.is_dir():
-            raise IsADirectoryError(f"{path} is a folder; give the file of a recipe")
-        if not path.exists():
-            raise FileNotFoundError(f"{path} does not exist; check the name")
-        with path.open("rb") as file:
-            tiff = file.read(4) in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
         try:
-            return cls.model_validate(_of_tiff(path) if tiff else _of_json(path))
+            return cls.model_validate(store.read(Path(path)))
         except ValidationError as error:
             raise ValueError(f"{path}: {told(error, 'the recipe')}") from None
 
@@ -107,8 +97,7 @@ class Recipe(BaseModel):
         ValueError
             The ending does not suit.
         """
-        text = json.dumps(self.model_dump(mode="json"), indent=1, ensure_ascii=False)
-        files.write_text(path, f"{text}\n", SUFFIXES, force=force)
+        store.write(Path(path), self.model_dump(mode="json"), force=force)
 
     def replay(
         self,
@@ -201,7 +190,9 @@ class Recipe(BaseModel):
         places = str(image_path), str(output_path)
         return script.write(self.steps, *places, upright=upright)
 
-    def ending_in(self, labels: ArrayLike, image: ArrayLike) -> Self:
+    def ending_in(
+        self, labels: ArrayLike, image: ArrayLike, *, first: ArrayLike | None = None
+    ) -> Self:
         """Return a recipe that gives these labels on this image, whatever came before.
 
         Steps that cannot be done on it are left out; what the others do not explain
@@ -213,6 +204,8 @@ class Recipe(BaseModel):
             What the recipe shall give.
         image : array_like
             As for `replay`.
+        first : (…) array_like of int, optional
+            The labels that the first step gives, if they are known: a fit takes long.
 
         Returns
         -------
@@ -220,20 +213,30 @@ class Recipe(BaseModel):
         """
         wanted = np.asarray(labels)
         state = self._begin(image)
-        steps = [step for step in self.steps if _done(step, state)]
+        steps: list[Step] = []
+        if first is not None and not any("seg" in s.row.takes for s in self.steps):
+            steps.append(self.steps[0])
+            start(View(state, steps[0].at), np.asarray(first))
+        steps += [step for step in self.steps[len(steps) :] if _done(step, state)]
         found = state.labels
         if found is None or found.shape != wanted.shape:
             steps = [Step.of("blank", shape=wanted.shape, dtype=wanted.dtype.name)]
             found = np.zeros_like(wanted)
         return type(self)(steps=(*steps, *_patch(found, wanted)))
 
-    def without_detours(self) -> Self:
-        """Return a recipe without selections that others took the place of, unused.
+    def without_detours(self, *, keep_selection: bool = True) -> Self:
+        """Return a recipe without selections that nothing was done with.
+
+        Parameters
+        ----------
+        keep_selection : bool, optional
+            Whether what is selected in the end counts as used. Selections that were
+            saved under a name always do.
 
         Returns
         -------
         Recipe
-            Of the same labels, the same selection and the same picture.
+            Of the same labels, the same saved selections and the same picture.
 
         Examples
         --------
@@ -241,17 +244,23 @@ class Recipe(BaseModel):
         >>> recipe = Recipe(steps=(*wands, Step.of("grow", pixels=2)))
         >>> [step.op for step in recipe.without_detours().steps]
         ['wand', 'grow']
+        >>> recipe.without_detours(keep_selection=False).steps
+        ()
         """
+        # From the end on: the planes in which it matters what is selected, or
+        # does not; in all others it is as in the end.
         needed: dict[Any, bool] = {}
-        kept = []
+        kept, otherwise = [], keep_selection
         for step in reversed(self.steps):
-            wanted = not step.selects or needed.get(step.at, True)
-            if wanted:
-                kept.append(step)
-                if step.selects:
-                    needed[step.at] = False
-                if step.looks_at_selection:
-                    needed[step.at] = True
+            if step.selects and not needed.get(step.at, otherwise):
+                continue
+            kept.append(step)
+            if step.row.begins:  # which leaves nothing selected anywhere
+                needed, otherwise = {}, False
+            elif step.selects:
+                needed[step.at] = False
+            if step.looks_at_selection:
+                needed[step.at] = True
         return type(self)(version=self.version, steps=tuple(reversed(kept)))
 
     @field_validator("version")
@@ -318,26 +327,3 @@ def _patch(found: NDArray[Any], wanted: NDArray[Any]) -> Iterator[Step]:
     if where.any() or found.dtype != wanted.dtype:
         values = np.where(where, wanted, 0).astype(wanted.dtype)
         yield Step.of("patch", where=pack(where), values=pack(values))
-
-
-def _of_json(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text("utf-8"))
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise ValueError(
-            f"{path} is no JSON ({error}); give a recipe as napari-emseg writes it"
-        ) from None
-
-
-def _of_tiff(path: Path) -> Any:
-    try:
-        with tifffile.TiffFile(path) as file:
-            notes: Iterable[Any] = file.shaped_metadata or ()
-    except tifffile.TiffFileError as error:
-        raise ValueError(f"{path} cannot be read: {error}; write it again") from None
-    for note in notes:
-        if "recipe" in note:
-            return note["recipe"]
-    raise ValueError(
-        f"{path} holds no recipe; give a file that napari-emseg wrote, or the recipe"
-    )

@@ -77,6 +77,11 @@ class Operation:
     rgb_only: bool = False
 
     @property
+    def begins(self) -> bool:
+        """Whether it makes labels out of nothing."""
+        return self.name in ("segment", "blank")
+
+    @property
     def looks(self) -> bool:
         """Whether the image matters."""
         return not {"image", "colors", "tree", "seg"}.isdisjoint(self.takes)

@@ -48,6 +48,15 @@ def do(step: Step, state: State) -> None:
         state.picture = np.asarray(call(step, view))
 
 
+def start(view: View, labels: NDArray[Any]) -> None:
+    """Begin with a copy of labels; nothing is selected then."""
+    state = view.state
+    state.labels = np.array(labels)
+    state.frame = view.at or (None,) * labels.ndim
+    state.seg = None
+    state.selected.clear()
+
+
 def _segment(step: Step, view: View) -> None:
     args: Any = step.args
     found = segment(
@@ -60,7 +69,7 @@ def _segment(step: Step, view: View) -> None:
         **args.params.model_dump(),
     )
     across = [axis for axis, at in enumerate(step.at or ()) if at is not None]
-    _start(view, np.expand_dims(found.labels, across))
+    start(view, np.expand_dims(found.labels, across))
     view.state.seg = found
 
 
@@ -75,15 +84,7 @@ def _blank(step: Step, view: View) -> None:
             f"the labels have shape {args.shape}, but the image {shape}; take the "
             "image that they were made on"
         )
-    _start(view, np.zeros(args.shape, args.dtype))
-
-
-def _start(view: View, labels: NDArray[Any]) -> None:
-    state = view.state
-    state.labels = np.array(labels)
-    state.frame = view.at or (None,) * labels.ndim
-    state.seg = None
-    state.selected.clear()
+    start(view, np.zeros(args.shape, args.dtype))
 
 
 def _none(step: Step, view: View) -> None:
