@@ -19,7 +19,7 @@ from napari_emseg.engine.features import (
 from napari_emseg.engine.order import effective_size
 from napari_emseg.engine.space import Space
 from napari_emseg.engine.spatial import edge_sums
-from napari_emseg.tiles import Slices, Tile, tiles
+from napari_emseg.tiles import Slices, Tile, pieces, slab, tiles
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,8 +36,6 @@ _SLAB, _COUNT = 2**20, 2**24
 _THUMBNAIL = 256
 # Pixels of one tile along each of its axes; a volume's tile holds as many.
 _TILE = {2: 1024, 3: 192}
-# The same of a piece of an excerpt.
-_PIECE = {2: 256, 3: 64}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -163,20 +161,13 @@ class Source:
         shape = self.picture.shape
         values, inside = self.read(tuple(slice(n // 2, n // 2 + 1) for n in shape[:-2]))
         plane = values.reshape(*shape[-2:], -1)
-        if inside is not None:
-            # Pixels that do not count are made average: they correlate with nothing.
-            within = inside.reshape(shape[-2:])
-            if not within.any():
-                return 2.0
-            plane = np.where(within[..., np.newaxis], plane, plane[within].mean(axis=0))
+        within = None if inside is None else inside.reshape(shape[-2:])
+        if within is not None and not within.any():
+            return 2.0
         shrink = max(1.0, max(shape[-2:]) / _THUMBNAIL)
         # The other axes shrink with it, so that places keep their proportions.
         small = tuple(max(1, round(n / shrink)) for n in shape)
-        channels = [
-            cv2.resize(c, small[:-3:-1], interpolation=cv2.INTER_AREA)
-            for c in np.moveaxis(plane, -1, 0).astype(np.float64)
-        ]
-        thumbnail = np.stack(channels, axis=-1).astype(self.picture.dtype)
+        thumbnail = shrunk(plane, small[-2:], within)
         small_picture = replace(self.picture, source=thumbnail, shape=small)
         origin = (*(n // 2 for n in small[:-2]), 0, 0)
         part = thumbnail.reshape(*(1,) * (len(shape) - 2), *thumbnail.shape)
@@ -219,52 +210,39 @@ class Source:
         return found, inside
 
 
-def slab(shape: tuple[int, ...], pixels: int) -> tuple[int, ...]:
-    """Choose the size of slabs of at most `pixels`, whole along the last axes."""
-    size, left = [], pixels
-    for length in reversed(shape):
-        size.append(max(1, min(length, left)))
-        left //= length
-    return tuple(reversed(size))
+def shrunk(
+    plane: NDArray[Any], shape: tuple[int, ...], within: BoolArray | None = None
+) -> NDArray[Any]:
+    """Shrink a plane, each pixel to the mean of those that it stands for.
 
-
-def pieces(shape: tuple[int, ...], limit: int) -> list[Slices]:
-    """Choose pieces of an array that have about `limit` pixels together.
+    Parameters
+    ----------
+    plane : (Y, X, C) ndarray
+        Finite where it counts.
+    shape : (int, int)
+        Pixels along both axes.
+    within : (Y, X) ndarray of bool, optional
+        Pixels that count. The others become average, and correlate with nothing.
 
     Returns
     -------
-    list of tuple of slice
-        The whole if it is small enough, cut along the axes before the last three.
-        Otherwise different pieces of the last two or three axes, of equal shape,
-        spread evenly by an additive recurrence with irrational steps.
+    (*shape, C) ndarray
+        Of the type of the plane; integers are rounded.
 
     Examples
     --------
-    >>> pieces((50, 60), 4000)
-    [(slice(0, 50, None), slice(0, 60, None))]
-    >>> len(pieces((5000, 6000), 2**18))
-    4
+    >>> shrunk(np.array([[[1], [2]], [[4], [4]]]), (1, 1)).tolist()
+    [[[3]]]
     """
-    n_axes = min(len(shape), 3)
-    lead = len(shape) - n_axes
-    if np.prod(shape) <= limit:
-        whole = tuple(slice(0, n) for n in shape[lead:])
-        return [
-            (*(slice(i, i + 1) for i in index), *whole)
-            for index in np.ndindex(shape[:lead])
-        ]
-    side = _PIECE[n_axes]
-    size = (1,) * lead + tuple(min(side, n) for n in shape[lead:])
-    count = max(1, limit // int(np.prod(size)))
-    steps = np.sqrt([2, 3, 5, 7, 11, 13, 17, 19])[: len(shape)] % 1
-    room = np.array(shape) - size + 1
-    starts = {
-        tuple(((turn + 0.5) * steps % 1 * room).astype(int).tolist()): None
-        for turn in range(count)
-    }
-    return [
-        tuple(slice(a, a + n) for a, n in zip(at, size, strict=True)) for at in starts
-    ]
+    channels = []
+    # One after another: large planes of floats take room.
+    for values in np.moveaxis(plane, -1, 0):
+        channel = values.astype(np.result_type(values, np.float32))
+        if within is not None:
+            channel[~within] = channel[within].mean(dtype=np.float64)
+        found = cv2.resize(channel, shape[::-1], interpolation=cv2.INTER_AREA)
+        channels.append(found if values.dtype.kind == "f" else np.rint(found))
+    return np.stack(channels, axis=-1).astype(plane.dtype)
 
 
 def as_source(

@@ -10,8 +10,7 @@ import numpy as np
 
 from napari_emseg.engine.features import as_picture
 from napari_emseg.engine.measures import Measures, count_pieces
-from napari_emseg.source import slab
-from napari_emseg.tiles import tiles
+from napari_emseg.tiles import slab, tiles
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

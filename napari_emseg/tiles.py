@@ -1,4 +1,4 @@
-"""One fixed grid of overlapping tiles over anything that slices."""
+"""Parts of anything that slices: a fixed grid of overlapping tiles, and pieces."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections import deque
 from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -17,6 +19,8 @@ Slices = tuple[slice, ...]
 # Tasks that wait in an executor at once: enough to keep it busy, few enough that
 # their tiles do not fill the memory.
 _IN_FLIGHT = 8
+# Pixels of a piece of an excerpt along each of its axes; a volume's holds as many.
+_PIECE = {2: 256, 3: 64}
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +79,54 @@ def tiles(shape: tuple[int, ...], size: tuple[int, ...], halo: int = 0) -> list[
 def _cut(start: int, stop: int, length: int, margin: int) -> tuple[slice, slice, slice]:
     low, high = max(start - margin, 0), min(stop + margin, length)
     return slice(start, stop), slice(low, high), slice(start - low, stop - low)
+
+
+def slab(shape: tuple[int, ...], pixels: int) -> tuple[int, ...]:
+    """Choose the size of slabs of at most `pixels`, whole along the last axes."""
+    size, left = [], pixels
+    for length in reversed(shape):
+        size.append(max(1, min(length, left)))
+        left //= length
+    return tuple(reversed(size))
+
+
+def pieces(shape: tuple[int, ...], limit: int) -> list[Slices]:
+    """Choose pieces of an array that have about `limit` pixels together.
+
+    Returns
+    -------
+    list of tuple of slice
+        The whole if it is small enough, cut along the axes before the last three.
+        Otherwise different pieces of the last two or three axes, of equal shape,
+        spread evenly by an additive recurrence with irrational steps.
+
+    Examples
+    --------
+    >>> pieces((50, 60), 4000)
+    [(slice(0, 50, None), slice(0, 60, None))]
+    >>> len(pieces((5000, 6000), 2**18))
+    4
+    """
+    n_axes = min(len(shape), 3)
+    lead = len(shape) - n_axes
+    if np.prod(shape) <= limit:
+        whole = tuple(slice(0, n) for n in shape[lead:])
+        return [
+            (*(slice(i, i + 1) for i in index), *whole)
+            for index in np.ndindex(shape[:lead])
+        ]
+    side = _PIECE[n_axes]
+    size = (1,) * lead + tuple(min(side, n) for n in shape[lead:])
+    count = max(1, limit // int(np.prod(size)))
+    steps = np.sqrt([2, 3, 5, 7, 11, 13, 17, 19])[: len(shape)] % 1
+    room = np.array(shape) - size + 1
+    starts = {
+        tuple(((turn + 0.5) * steps % 1 * room).astype(int).tolist()): None
+        for turn in range(count)
+    }
+    return [
+        tuple(slice(a, a + n) for a, n in zip(at, size, strict=True)) for at in starts
+    ]
 
 
 def in_order(
