@@ -44,8 +44,6 @@ if TYPE_CHECKING:
 
 REST = 400  # ms without an edit until the table is made anew
 PATIENCE = 0.3  # s until work is shown in napari's activity dock
-# Places fill the canvas at least by so many pixels, and this often their size.
-LEAST_SIZE, AROUND = 64.0, 3.0
 
 
 # Qt is untyped here, so a class of it is Any to mypy.
@@ -212,8 +210,7 @@ class Inspector(QObject):  # type: ignore[misc]
 
     def _visit(self, layer: Labels, tour: _Tour) -> None:
         number, place = tour.next(layer)
-        size = max(LEAST_SIZE, AROUND * place.size)
-        show_point(self.viewer, layer, place.point, size)
+        show_point(self.viewer, layer, place.point, place.size)
         # Napari's own line, which the next move of the mouse overwrites.
         self.viewer.status = (
             f"Uncertain place {number} of {len(tour.places)}: "

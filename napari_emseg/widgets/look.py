@@ -6,12 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_emseg.widgets.marker import marker_of
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from napari.components import ViewerModel
     from napari.layers import Labels
     from numpy.typing import NDArray
+
+# Places fill the canvas at least by so many pixels, and this often their size.
+LEAST_SIZE, AROUND = 64.0, 3.0
 
 
 def jump_to(viewer: ViewerModel, layer: Labels, label: int) -> None:
@@ -45,7 +50,7 @@ def show_point(
     point: Sequence[float] | NDArray[Any],
     size: float | None = None,
 ) -> None:
-    """Move sliders and camera to a point of a layer.
+    """Move sliders and camera to a point of a layer, and mark it for a moment.
 
     Parameters
     ----------
@@ -54,8 +59,8 @@ def show_point(
     point : sequence of float
         In the pixels of the layer.
     size : float, optional
-        Pixels around it that shall fill the canvas at most; by default the zoom stays.
-        A closer zoom stays in any case.
+        Of what is there, in pixels; it becomes visible with its surroundings. By
+        default, and if it is seen larger already, the zoom stays.
     """
     world = np.asarray(layer.data_to_world(point))
     ahead = viewer.dims.ndim - len(world)
@@ -66,6 +71,10 @@ def show_point(
     shown = [world[axis - ahead] for axis in viewer.dims.displayed]
     camera.center = (*camera.center[: 3 - len(shown)], *map(float, shown))
     canvas = getattr(viewer, "canvas", None)
+    side = max(abs(float(layer.scale[-1])), abs(float(layer.scale[-2])))
     if size is not None and canvas is not None:
-        side = max(abs(float(layer.scale[-1])), abs(float(layer.scale[-2])))
-        camera.zoom = max(camera.zoom, min(canvas.size) / (size * side))
+        extent = max(LEAST_SIZE, AROUND * size) * side
+        camera.zoom = max(camera.zoom, min(canvas.size) / extent)
+    marker = marker_of(viewer)
+    if marker is not None:
+        marker.flash((size or 0.0) * side * camera.zoom)
