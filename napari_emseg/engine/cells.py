@@ -18,6 +18,8 @@ Block = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64] | None
 # Columns of one block: long enough to hide Python, short enough for the cache.
 _BLOCK_BYTES = 2**20
 _BLOCK_MIN, _BLOCK_MAX = 256, 8192
+# Cells that are joined at once.
+_PART = 2**16
 # φ of fewer bytes than this is kept between passes.
 _KEEP_BYTES = 2**26
 
@@ -38,8 +40,8 @@ class Cells:
     points : (D, M) ndarray of float32 or float64
         Mean of the features over the cell.
     spread : (D (D + 1) / 2, M) ndarray of float64 or None
-        Covariance of the features inside each cell, upper triangle by rows; None if
-        all cells are points.
+        Covariance of the features inside each cell, upper triangle by rows; or (1, M)
+        its trace, which is enough for K-means; None if all cells are points.
     fixed : (M,) ndarray of int64 or None
         Class 1..K that the user fixed for the cell, 0 for free ones.
 
@@ -82,7 +84,11 @@ class Cells:
 
     def mean(self) -> Float64Array:
         """Mean feature of all pixels, (D,)."""
-        return (self.points @ self.weights) / self.total
+        found = np.zeros(self.dims)
+        for start in range(0, self.count, _PART):
+            part = slice(start, start + _PART)
+            found += self.points[:, part] @ self.weights[part]
+        return found / self.total
 
     def covariance(self) -> Float64Array:
         """Covariance of all pixels, (D, D)."""
@@ -232,7 +238,7 @@ def unpack(rows: Float64Array, dims: int) -> Float64Array:
     return out
 
 
-def coarsen(cells: Cells, bits: int) -> Cells:
+def coarsen(cells: Cells, bits: int, *, order: str = "full") -> Cells:
     """Join cells in the same box of a grid over feature space, moments exact.
 
     Parameters
@@ -241,6 +247,8 @@ def coarsen(cells: Cells, bits: int) -> Cells:
         Of few features: the grid has 2^(bits·D) boxes.
     bits : int
         Each feature's range is cut into 2^bits parts.
+    order : {"full", "linear"}
+        Second moments to be kept, as `Blocks` names them; of linear ones the trace.
 
     Returns
     -------
@@ -252,26 +260,33 @@ def coarsen(cells: Cells, bits: int) -> Cells:
     if cells.fixed is not None:
         key = key + (cells.fixed << (bits * cells.dims))
     boxes, group = _group(key)
-    total = np.bincount(group, cells.weights, boxes).astype(np.float64)
-    center = cells.mean()[:, np.newaxis]
-    first = np.stack(
-        [
-            np.bincount(group, cells.weights * row, boxes)
-            for row in cells.points - center
-        ]
-    )
-    mean = first / total
-    i, j = upper(cells.dims)
-    spread = np.empty((len(i), boxes))
-    x = cells.points - center
-    for row, (a, b) in enumerate(zip(i, j, strict=True)):
-        second = x[a] * x[b]
+    dims, center = cells.dims, cells.mean()[:, np.newaxis]
+    i, j = upper(dims)
+    sums = np.zeros((1 + dims + (len(i) if order == "full" else 1), boxes))
+    # Fresh memory costs more than arithmetic: a part at a time stays in the cache.
+    for start in range(0, cells.count, _PART):
+        part = slice(start, start + _PART)
+        weights = cells.weights[part]
+        x = cells.points[:, part] - center
+        heavy = weights * x
+        if order == "full":
+            second = [heavy[a] * x[b] for a, b in zip(i, j, strict=True)]
+        else:
+            second = [np.einsum("dm,dm->m", heavy, x)]
         if cells.spread is not None:
-            second += cells.spread[row]
-        spread[row] = np.bincount(group, cells.weights * second, boxes) / total
-    spread -= mean[i] * mean[j]
-    # Rounding may leave a variance of -1e-17 in a box of one color.
-    np.maximum(spread, 0, where=(i == j)[:, np.newaxis], out=spread)
+            for row, inside in zip(second, cells.spread[:, part], strict=True):
+                row += weights * inside
+        for into, row in zip(sums, [weights, *heavy, *second], strict=True):
+            into += np.bincount(group[part], row, boxes)
+    total = sums[0]
+    mean, spread = np.split(sums[1:] / total, [dims])
+    if order == "full":
+        spread -= mean[i] * mean[j]
+        # Rounding may leave a variance of -1e-17 in a box of one color.
+        np.maximum(spread, 0, where=(i == j)[:, np.newaxis], out=spread)
+    else:
+        spread -= np.einsum("dm,dm->m", mean, mean)
+        np.maximum(spread, 0, out=spread)
     fixed = None
     if cells.fixed is not None:
         fixed = np.zeros(boxes, np.int64)
@@ -285,7 +300,7 @@ def _boxes(points: NDArray[np.floating], bits: int) -> NDArray[np.int64]:
         low, high = float(x.min()), float(x.max())
         scale = 2**bits * (1 - 1e-6) / (high - low) if high > low else 0.0
         key <<= bits
-        key |= ((x - low) * scale).astype(np.int64)
+        key |= ((x - low) * scale).astype(np.int32)
     return key
 
 

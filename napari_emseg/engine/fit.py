@@ -45,8 +45,11 @@ _FINALISTS = 2
 _FINAL_ITERATIONS = 10
 
 
-def levels(cells: Cells) -> list[tuple[str, Cells]]:
-    """Make coarser versions of cells, coarsest first, the cells themselves last."""
+def levels(cells: Cells, *, order: str = "full") -> list[tuple[str, Cells]]:
+    """Make coarser versions of cells, coarsest first, the cells themselves last.
+
+    K-means needs them in linear order only, as `coarsen` names it.
+    """
     out = [("exact", cells)]
     if cells.count > 2 * _SAMPLE and (cells.weights == 1).all():
         cells = cells.sample(_SAMPLE)
@@ -56,7 +59,7 @@ def levels(cells: Cells) -> list[tuple[str, Cells]]:
             bits = min(total // cells.dims, 10)
             if cells.count < _SHRINK * 2**10:
                 break
-            coarse = coarsen(cells, bits)
+            coarse = coarsen(cells, bits, order=order)
             if coarse.count * _SHRINK <= cells.count:
                 out.append((f"{bits} bit", coarse))
                 cells = coarse
@@ -92,7 +95,7 @@ def iter_fit_kmeans(
     FitState
         Of the best start; levels from coarse to "exact".
     """
-    steps = levels(cells)
+    steps = levels(cells, order="linear")
     n_classes = max(n_classes, cells.last_fixed)
     if start is not None:
         centers = start.centers

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_emseg.engine.cells import Cells
+from napari_emseg.engine.cells import upper
+from napari_emseg.engine.settling import Settling
 from napari_emseg.engine.state import FitState
 
 if TYPE_CHECKING:
@@ -15,14 +16,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
-    from napari_emseg.engine.cells import Blocks, Float64Array
+    from napari_emseg.engine.cells import Blocks, Cells, Float64Array
 
 _CHUNK = 16_384
-# Data of more cells than this are worth being settled.
-_MANY = 2**14
-# How far centers may move, in units of the root mean squared distance, before cells
-# are settled anew.
-_SLACK = 0.1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -122,7 +118,12 @@ def nearest(
 
 
 def iter_kmeans(
-    cells: Cells, centers: Float64Array, *, tol: float, max_iter: int, level: str = ""
+    cells: Cells,
+    centers: Float64Array,
+    *,
+    tol: float,
+    max_iter: int,
+    level: str = "",
 ) -> Iterator[FitState]:
     """Run Lloyd's algorithm [1]_ on weighted cells, one state an iteration.
 
@@ -155,17 +156,14 @@ def iter_kmeans(
        Theory 28(2), 129-137, 1982.
     .. [2] R. C. Gonzalez, R. E. Woods, "Digital Image Processing", 4th ed., 10.5.
     """
-    middle, inertia_of_all = cells.mean(), _inertia(cells)
+    middle, total = cells.mean(), cells.total
     data = cells.blocks(middle, order="linear")
-    anchor, slack, inertia = centers, 0.0, inertia_of_all / cells.total
+    whole = _inertia(data)
+    settling = Settling(data, centers - middle)
     for iteration in range(max_iter + 1):
-        drift = float(np.linalg.norm(centers - anchor, axis=1).max())
-        if cells.count > _MANY and iteration > 0 and drift >= slack:
-            anchor, slack = centers, _SLACK * float(np.sqrt(inertia))
-            data = _settle(cells, anchor, slack).blocks(middle, order="linear")
-        sums, gain = _assign(data, centers - middle)
+        sums, gain = settling.layer(centers - middle).assign(centers - middle)
         counts = sums[:, 0]
-        inertia = max(inertia_of_all - gain, 0) / cells.total
+        inertia = max(whole - gain, 0) / total
         moved = centers.copy()
         full = counts > 0
         moved[full] = sums[full, 1:] / counts[full, np.newaxis] + middle
@@ -176,7 +174,7 @@ def iter_kmeans(
         yield FitState(
             iteration=iteration,
             objective=inertia,
-            model=KMeansModel(centers, counts / cells.total, inertia / cells.dims),
+            model=KMeansModel(centers, counts / total, inertia / cells.dims),
             converged=done,
             level=level,
             exact=cells.exact,
@@ -186,79 +184,17 @@ def iter_kmeans(
         centers = moved
 
 
-def _settle(cells: Cells, centers: Float64Array, slack: float) -> Cells:
-    """Join the cells which cannot change their class soon into one cell a class.
-
-    While no center moves by `slack`, a cell changes its class only if its distances
-    to the nearest two centers differ by less than twice that (the triangle inequality,
-    as Hamerly uses it [1]_ for each point). All others act like their sum.
-
-    References
-    ----------
-    .. [1] G. Hamerly, "Making k-means even faster", SIAM Data Mining 2010, 130-140.
-    """
-    k = len(centers)
-    weights, sums = np.zeros(k), np.zeros((cells.dims, k))
-    moving = []
-    for start in range(0, cells.count, _CHUNK):
-        points = cells.points[:, start : start + _CHUNK]
-        distance = np.sqrt(squared_distances(centers, points))
-        label = distance.argmin(axis=0)
-        first = distance.min(axis=0)
-        distance[label, np.arange(label.size)] = np.inf
-        settled = distance.min(axis=0) - first > 2 * slack
-        if cells.fixed is not None:
-            fixed = cells.fixed[start : start + _CHUNK]
-            label = np.where(fixed > 0, fixed - 1, label)
-            settled |= fixed > 0
-        moving.append(start + np.flatnonzero(~settled))
-        own = np.where(settled, cells.weights[start : start + _CHUNK], 0)
-        weights += np.bincount(label, own, k)
-        for axis, row in enumerate(points):
-            sums[axis] += np.bincount(label, own * row, k)
-    rest = cells.take(np.concatenate(moving))
-    some = np.flatnonzero(weights > 0)
-    return Cells(
-        np.concatenate([weights[some], rest.weights]),
-        np.concatenate([sums[:, some] / weights[some], rest.points], axis=1),
-        fixed=np.concatenate([some + 1, np.zeros(rest.count, np.int64)]),
-    )
-
-
-def _inertia(cells: Cells) -> float:
-    """Sum of the squared distances of all pixels to their common mean."""
-    return float(np.trace(cells.covariance())) * cells.total
-
-
-def _assign(data: Blocks, centers: Float64Array) -> tuple[Float64Array, float]:
-    """Give each cell to its nearest center, in centered coordinates.
-
-    Returns
-    -------
-    sums : (K, 1 + D) ndarray of float64
-        Pixels of each center, and the sum of their features.
-    gain : float
-        How much less the inertia is than with a single center at the origin.
-    """
-    square = np.einsum("kd,kd->k", centers, centers)
-    weigh = np.column_stack([-square, 2 * centers])
-    sums, gain = np.zeros(weigh.shape), 0.0
-    for weights, phi, fixed in data:
-        score = weigh @ phi
-        top = score.max(axis=0)
-        own = (score == top).astype(np.float64)
-        if fixed is not None:
-            columns = np.flatnonzero(fixed)
-            top[columns] = score[fixed[columns] - 1, columns]
-            own[:, columns] = 0
-            own[fixed[columns] - 1, columns] = 1
-        if own.sum() > own.shape[1]:
-            # Ties go to the lower number.
-            own *= own.cumsum(axis=0) == 1
-        own *= weights
-        sums += own @ phi.T
-        gain += float(weights @ top)
-    return sums, gain
+def _inertia(data: Blocks) -> float:
+    """Sum of the squared distances of all pixels to the middle of the data."""
+    found = 0.0
+    for weights, phi, _ in data:
+        found += float(np.einsum("dm,dm->m", phi[1:], phi[1:]) @ weights)
+    spread = data.cells.spread
+    if spread is not None:
+        i, j = upper(data.cells.dims)
+        variances = spread if len(spread) == 1 else spread[i == j]
+        found += float((variances @ data.cells.weights).sum())
+    return found
 
 
 def _own(
