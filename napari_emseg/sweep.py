@@ -60,8 +60,14 @@ class Row:
 
     @property
     def objective(self) -> float:
-        """Log-likelihood per pixel in nats, or inertia per pixel for K-means."""
-        return self.seg.objective[-1]
+        """Log-likelihood per pixel in nats, or inertia per pixel for K-means.
+
+        The likelihood is that of the mixture, as in the criteria, also where the fit
+        ended with that of a random field, which no other setting compares with.
+        """
+        if self.order is None:
+            return self.seg.objective[-1]
+        return self.order.log_likelihood
 
     @property
     def bic(self) -> float | None:

@@ -235,12 +235,36 @@ def test_convergence_shows_every_iteration(rng, method):
 
 
 def test_convergence_of_several_runs(stripes):
-    runs = {f"{k} classes": emseg.segment(stripes, n_classes=k) for k in (2, 3)}
+    runs = {
+        f"{k} classes": emseg.segment(stripes, n_classes=k, smoothing=0) for k in (2, 3)
+    }
     ax = emseg.plot.convergence(runs).axes[0]
     labels = [text.get_text() for text in ax.get_legend().get_texts()]
     assert labels == ["2 classes", "3 classes"]
     for line, seg in zip(ax.lines[::2], runs.values(), strict=True):
         np.testing.assert_array_equal(line.get_ydata(), seg.objective)
+
+
+def test_objectives_of_another_kind_make_no_step(rng):
+    """Where noise dominates, a random field is fitted; its likelihood is another."""
+    truth = np.indices((80, 90))[1] // 30
+    image = (60 + 45 * truth + rng.normal(0, 45, truth.shape)).clip(0, 255)
+    runs = {
+        "smooth": emseg.segment(image.astype(np.uint8), n_classes=3),
+        "plain": emseg.segment(image.astype(np.uint8), n_classes=3, smoothing=0),
+    }
+    assert {*runs["smooth"].levels} == {"exact", "field"}
+    ax = emseg.plot.convergence(runs).axes[0]
+    first, end, field, diamond, plain, other, _ = ax.lines
+    change = runs["smooth"].levels.index("field")
+    for line, part in ((first, slice(change)), (field, slice(change, None))):
+        np.testing.assert_array_equal(line.get_ydata(), runs["smooth"].objective[part])
+    assert field.get_xdata()[0] == change + 1
+    assert field.get_color() == first.get_color() != plain.get_color()
+    np.testing.assert_array_equal(plain.get_ydata(), runs["plain"].objective)
+    assert [end.get_marker(), diamond.get_marker(), other.get_marker()] == [*"oDo"]
+    texts = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert texts == ["smooth", "plain", "with smoothing"]
 
 
 def test_a_curve_that_starts_again_is_drawn_afresh():

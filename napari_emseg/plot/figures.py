@@ -15,7 +15,14 @@ from napari_emseg.cloud import Cloud, as_cloud, take_cloud
 from napari_emseg.engine.mixture import MixtureModel
 from napari_emseg.plot.bars import HistogramView, bars
 from napari_emseg.plot.cloudview import CloudView, LineView, View
-from napari_emseg.plot.learning import INERTIA, LIKELIHOOD, LearningView
+from napari_emseg.plot.learning import (
+    INERTIA,
+    LIKELIHOOD,
+    SMOOTH,
+    LearningView,
+    kind_of,
+    runs_of,
+)
 from napari_emseg.plot.projection import density_of, find_projection
 from napari_emseg.plot.theme import FONT, Theme, dress, find_theme, make_figure
 from napari_emseg.segmentation import Segmentation
@@ -178,7 +185,9 @@ def convergence(
     ----------
     data : Segmentation or mapping of str to Segmentation
         One run, level by level: filled dots are exact, hollow ones bounds. Or several
-        runs by name, to compare, with one line each.
+        runs by name, to compare, with one line each; where noise demands another
+        model, that of a random field, a second one that ends in a diamond, since its
+        likelihood is not to be compared with the first.
     ax, theme
         As for `ellipses`.
 
@@ -228,9 +237,16 @@ def _compare(
 ) -> None:
     styles = product(("-", "--", ":", "-."), theme.series)
     for (name, seg), (style, color) in zip(runs.items(), styles, strict=False):
-        x = np.arange(len(seg.objective)) + 1
-        ax.plot(x, seg.objective, style, color=color, lw=1.6, label=name)
-        ax.plot(x[-1:], seg.objective[-1:], "o", ms=5, color=color)
+        y = np.asarray(seg.objective)
+        for smooth, part in runs_of([kind_of(at) == SMOOTH for at in seg.levels]):
+            # Objectives of another kind make a curve of their own, and no step.
+            x = np.arange(part.start, part.stop) + 1
+            label = None if part.start else name
+            ax.plot(x, y[part], style, color=color, lw=1.6, label=label)
+            mark = "D" if smooth else "o"
+            ax.plot(x[-1:], y[part][-1:], mark, ms=5, color=color)
+    if any(kind_of(at) == SMOOTH for seg in runs.values() for at in seg.levels):
+        ax.plot([], [], "D", ms=5, color=theme.ink, label="with smoothing")
     ax.set_xlabel("iteration")
     ax.set_ylabel(LIKELIHOOD if likelihood else INERTIA)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))

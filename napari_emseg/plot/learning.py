@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from matplotlib.lines import Line2D
@@ -21,15 +21,17 @@ if TYPE_CHECKING:
     from napari_emseg.engine.cells import Float64Array
     from napari_emseg.plot.theme import Theme
 
-LIKELIHOOD, INERTIA = "log-likelihood per pixel (nats)", "inertia per pixel"
+T = TypeVar("T")
 
+LIKELIHOOD, INERTIA = "log-likelihood per pixel (nats)", "inertia per pixel"
+SMOOTH = "smooth"
 
 # How objectives of a kind are marked: symbol, and whether it is filled.
 _MARKS = {
     "exact": ("o", True),
     "bound": ("o", False),
     "sample": ("s", False),
-    "smooth": ("D", True),
+    SMOOTH: ("D", True),
 }
 
 
@@ -44,7 +46,7 @@ def kind_of(level: str) -> str:
     """
     if level.endswith("bit"):
         return "bound"
-    return level if level in ("exact", "sample") else "smooth"
+    return level if level in ("exact", "sample") else SMOOTH
 
 
 class LearningView:
@@ -82,7 +84,7 @@ class LearningView:
 
     def show(self, objective: Sequence[float], levels: Sequence[str]) -> None:
         """Draw objectives, one for each iteration, and the level of each."""
-        runs = _runs(levels)
+        runs = runs_of(levels)
         names = [name for name, _ in runs]
         if names != [run[0] for run in self._runs[: len(names)]] or len(names) < len(
             self._runs
@@ -157,7 +159,7 @@ class LearningView:
             "bound": f"{'lower' if self._likelihood else 'upper'} bound",
             "sample": "estimate",
             "exact": "exact",
-            "smooth": "with smoothing",
+            SMOOTH: "with smoothing",
         }
         self._ax.legend(
             handles=[
@@ -178,9 +180,10 @@ class LearningView:
         )
 
 
-def _runs(levels: Sequence[str]) -> list[tuple[str, slice]]:
+def runs_of(levels: Sequence[T]) -> list[tuple[T, slice]]:
     """Group successive iterations of the same level."""
-    out, start = [], 0
+    out: list[tuple[T, slice]] = []
+    start = 0
     for name, group in groupby(levels):
         stop = start + len(list(group))
         out.append((name, slice(start, stop)))
