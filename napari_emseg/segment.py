@@ -301,7 +301,7 @@ def iter_source(
         smoother = choose_smoother(source, model, params, hidden)
         labeler = replace(labeler, smoother=smoother)
     elif coding is not None:
-        table = label_table(model, coding, census.codes, color)
+        table = label_table(model, census, color)
         labeler = replace(labeler, table=table)
     objective = tuple(state.objective for state in states)
     levels = tuple(state.level for state in states)

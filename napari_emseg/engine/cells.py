@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -218,6 +219,12 @@ def products(x: NDArray[np.floating], order: str = "full") -> Float64Array:
             np.multiply(x[i], x[i:], out=phi[row : row + dims - i])
             row += dims - i
     return phi
+
+
+def largest(rows: Float64Array) -> NDArray[np.intp]:
+    """Index of the largest entry of each column (K, M), the first of equal ones."""
+    # Down the columns OpenCV is two to three times as fast as numpy.
+    return np.asarray(cv2.reduceArgMax(rows, 0), np.intp).ravel()
 
 
 def pack(matrices: Float64Array) -> Float64Array:

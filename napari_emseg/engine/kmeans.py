@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_emseg.engine.cells import upper
-from napari_emseg.engine.settling import Settling
+from napari_emseg.engine.cells import largest, products, upper
+from napari_emseg.engine.settling import Settling, score_matrix
 from napari_emseg.engine.state import FitState
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from napari_emseg.engine.cells import Blocks, Cells, Float64Array
 
-_CHUNK = 16_384
+_CHUNK = 8192
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,11 +68,14 @@ class KMeansModel:
         """Label (…, D) features 1..K by the nearest center, (…)."""
         x = np.asarray(features)
         flat = x.reshape(-1, x.shape[-1])
+        middle = self.centers.mean(axis=0)
+        weigh = score_matrix(self.centers - middle)
         labels = np.empty(len(flat), np.uint8)
         for start in range(0, len(flat), _CHUNK):
-            part = flat[start : start + _CHUNK].T
-            labels[start : start + _CHUNK] = nearest(self.centers, part)[0]
-        return (labels + np.uint8(1)).reshape(x.shape[:-1])
+            part = slice(start, start + _CHUNK)
+            phi = products(flat[part].T - middle[:, np.newaxis], "linear")
+            labels[part] = largest(weigh @ phi) + 1
+        return labels.reshape(x.shape[:-1])
 
     def predict_proba(self, features: ArrayLike) -> Float64Array:
         """Give soft memberships (…, K): those of round classes of equal size."""

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_emseg.engine.cells import Float64Array
+    from napari_emseg.engine.census import Census
     from napari_emseg.engine.palette import Coding
     from napari_emseg.engine.space import Space
 
@@ -108,11 +109,16 @@ class Labeler:
         return smoother.posteriors(self.model, features, usable)
 
 
-def label_table(
-    model: Model, coding: Coding, codes: NDArray[Any], color: str
-) -> NDArray[np.uint8]:
+def label_table(model: Model, census: Census, color: str) -> NDArray[np.uint8]:
     """Make the look-up table of labels for the codes of a palette."""
-    return coding.table(codes, model.predict(convert(coding.decode(codes), color)))
+    coding, codes, cells = census.coding, census.codes, census.cells
+    assert coding is not None
+    if cells.fixed is None:
+        features = cells.points.T
+    else:
+        # Colors with pixels of a fixed class have several cells.
+        features = convert(coding.decode(codes), color)
+    return coding.table(codes, model.predict(features))
 
 
 def check_model(

@@ -13,6 +13,7 @@ from scipy.special import gammaln
 from napari_emseg.engine.cells import (
     Float64Array,
     feature_rows,
+    largest,
     pack,
     products,
     upper,
@@ -100,7 +101,7 @@ class MixtureModel:
         flat = x.reshape(-1, x.shape[-1])
         out = np.empty(len(flat), np.uint8)
         for part, log in self._chunks(flat):
-            out[part] = log.argmax(axis=0) + 1
+            out[part] = largest(log) + 1
         return out.reshape(x.shape[:-1])
 
     def predict_proba(self, features: ArrayLike) -> Float64Array:

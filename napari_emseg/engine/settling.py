@@ -62,7 +62,7 @@ class Layer:
         gain : float
             How much less the inertia is than with a single center at the origin.
         """
-        weigh = _score_matrix(centers)
+        weigh = score_matrix(centers)
         sums, gain = self.settled.copy(), float((weigh * self.settled).sum())
         for weights, phi, fixed in self.data:
             score = weigh @ phi
@@ -91,7 +91,7 @@ class Layer:
         .. [1] G. Hamerly, "Making k-means even faster", SIAM Data Mining 2010,
            130-140.
         """
-        weigh = _score_matrix(centers)
+        weigh = score_matrix(centers)
         settled, start = self.settled.copy(), 0
         moving = [np.empty(0, np.intp)]
         for weights, phi, fixed in self.data:
@@ -154,7 +154,7 @@ class Settling:
         return layers[-1]
 
 
-def _score_matrix(centers: Float64Array) -> Float64Array:
+def score_matrix(centers: Float64Array) -> Float64Array:
     """Rows whose products with φ are largest for the nearest center."""
     square = np.einsum("kd,kd->k", centers, centers)
     return np.column_stack([-square, 2 * centers])
