@@ -21,8 +21,9 @@ _BLOCK_BYTES = 2**20
 _BLOCK_MIN, _BLOCK_MAX = 256, 8192
 # Cells that are joined at once.
 _PART = 2**16
-# φ of fewer bytes than this is kept between passes.
-_KEEP_BYTES = 2**26
+# φ of fewer bytes than this is kept between passes; more memory takes longer to get
+# than φ to be made some ten times.
+_KEEP_BYTES = 2**23
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 # Sorting packed colors wins below this many pixels, a table of 2^24 counts above.
-_SORT_LIMIT = 1_500_000
+_SORT_LIMIT = 750_000
 # OpenCV counts in float32, which is exact up to this many pixels.
 _EXACT_COUNTS = 2**24
 # Pixels looked up at once, and the width that cv2.remap sees (it takes < 32768).
