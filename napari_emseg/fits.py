@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -183,6 +185,55 @@ def fit_hidden(
             black=np.broadcast_to(black(source.space.color), features.shape[-1:]),
         )
     )
+
+
+def iter_fits(
+    source: Source,
+    census: Census,
+    params: Params,
+    start: Model | None,
+    states: list[FitState],
+) -> Generator[Progress, None, tuple[Model, HiddenField | None]]:
+    """Fit the classes, then a hidden field if noise demands it; append all states."""
+
+    def note(state: FitState) -> Progress:
+        states.append(darkest_first(state, pinned=source.seeds is not None))
+        return Progress("fit", len(states), 0, states[-1])
+
+    n_classes = yield from choose_order(source, census, params, start)
+    for state in METHODS[params.method](census, n_classes, params, start):
+        yield note(state)
+    rules = Rules(params.covariance, census.floor)
+    steps = fit_hidden(source, states[-1].model, params, rules)
+    hidden: HiddenField | None = None
+    while True:
+        try:
+            yield note(next(steps))
+        except StopIteration as stop:
+            hidden = stop.value
+            break
+    model = states[-1].model
+    if source.seeds is None:
+        model = model.reorder(np.flatnonzero(model.weights > 0))
+    _report_classes(model, n_classes)
+    return model, hidden
+
+
+def darkest_first(state: FitState, *, pinned: bool = False) -> FitState:
+    """Number the classes from dark to bright, unless the user's seeds number them."""
+    if pinned:
+        return state
+    order = np.lexsort(state.model.means.T[::-1])
+    return replace(state, model=state.model.reorder(order))
+
+
+def _report_classes(model: Model, n_classes: int) -> None:
+    if model.n_classes < n_classes:
+        warnings.warn(
+            f"{model.n_classes} class(es) found where {n_classes} were asked "
+            "for: the image has no more different values",
+            stacklevel=4,
+        )
 
 
 def _softness(source: Source, model: Model, params: Params) -> Softness | None:

@@ -24,8 +24,7 @@ from napari_emseg.engine.fit import levels
 from napari_emseg.engine.kmeans import KMeansModel, iter_kmeans
 from napari_emseg.engine.palette import Coding, count_codes, count_values
 from napari_emseg.engine.squarem import iter_em
-from napari_emseg.fits import METHODS
-from napari_emseg.segment import darkest_first
+from napari_emseg.fits import METHODS, darkest_first
 from napari_emseg.segmentation import colors_of
 
 if TYPE_CHECKING:

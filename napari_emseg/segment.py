@@ -2,28 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from napari_emseg.engine.em import Rules
-from napari_emseg.engine.features import (
-    FloatArray,
-    as_picture,
-    black,
-)
+from napari_emseg.engine.features import FloatArray, as_picture, black
 from napari_emseg.engine.labeling import Labeler, Model, check_model, label_table
 from napari_emseg.engine.state import bounded
-from napari_emseg.fits import (
-    METHODS,
-    check_start,
-    choose_order,
-    choose_smoother,
-    count_source,
-    fit_hidden,
-)
+from napari_emseg.fits import check_start, choose_smoother, count_source, iter_fits
 from napari_emseg.params import Params
 from napari_emseg.progress import Progress as Progress
 from napari_emseg.segmentation import Segmentation as Segmentation
@@ -274,70 +259,45 @@ def iter_source(
     if census is None:
         yield Progress("colors", 0, 0)
         census = count_source(source)
-    color, coding = source.space.color, census.coding
     states: list[FitState] = []
     hidden: HiddenField | None = None
     if model is None:
-        n_classes = yield from choose_order(source, census, params, start)
-        for state in METHODS[params.method](census, n_classes, params, start):
-            states.append(darkest_first(state, pinned=source.seeds is not None))
-            yield Progress("fit", len(states), 0, states[-1])
-        rules = Rules(params.covariance, census.floor)
-        fit = fit_hidden(source, states[-1].model, params, rules)
-        while True:
-            try:
-                state = next(fit)
-            except StopIteration as stop:
-                hidden = stop.value
-                break
-            states.append(darkest_first(state, pinned=source.seeds is not None))
-            yield Progress("fit", len(states), 0, states[-1])
-        model = states[-1].model
-        if source.seeds is None:
-            model = model.reorder(np.flatnonzero(model.weights > 0))
-        _report_classes(model, n_classes)
-    labeler = Labeler(model, black(color), coding)
-    if params.smoothing > 0:
-        smoother = choose_smoother(source, model, params, hidden)
-        labeler = replace(labeler, smoother=smoother)
-    elif coding is not None:
-        table = label_table(model, census, color)
-        labeler = replace(labeler, table=table)
-    objective = tuple(state.objective for state in states)
-    levels = tuple(state.level for state in states)
-    converged = states[-1].converged if states else True
+        model, hidden = yield from iter_fits(source, census, params, start, states)
+    labeler = _labeler(source, census, params, model, hidden)
     del census
     bias = None if hidden is None else hidden.bias
     labels = yield from iter_labels(source, labeler, executor, bias)
     if params.min_size > 1:
         labels = join_small(source, labels, params.min_size)[1]
     return Segmentation(
-        labels,
-        model,
-        params,
-        objective,
-        levels,
-        converged,
-        source,
-        labeler,
-        bias,
-        bounded(states),
-        start,
+        labels=labels,
+        model=model,
+        params=params,
+        objective=tuple(state.objective for state in states),
+        levels=tuple(state.level for state in states),
+        converged=states[-1].converged if states else True,
+        source=source,
+        labeler=labeler,
+        bias=bias,
+        states=bounded(states),
+        start=start,
     )
 
 
-def darkest_first(state: FitState, *, pinned: bool = False) -> FitState:
-    """Number the classes from dark to bright, unless the user's seeds number them."""
-    if pinned:
-        return state
-    order = np.lexsort(state.model.means.T[::-1])
-    return replace(state, model=state.model.reorder(order))
-
-
-def _report_classes(model: Model, n_classes: int) -> None:
-    if model.n_classes < n_classes:
-        warnings.warn(
-            f"{model.n_classes} class(es) found where {n_classes} were asked "
-            "for: the image has no more different values",
-            stacklevel=3,
-        )
+def _labeler(
+    source: Source,
+    census: Census,
+    params: Params,
+    model: Model,
+    hidden: HiddenField | None,
+) -> Labeler:
+    """Make what labels any part of the image: smoothly, or by a table of colors."""
+    color, coding = source.space.color, census.coding
+    labeler = Labeler(model, black(color), coding)
+    if params.smoothing > 0:
+        smoother = choose_smoother(source, model, params, hidden)
+        return replace(labeler, smoother=smoother)
+    if coding is not None:
+        table = label_table(model, census, color)
+        return replace(labeler, table=table)
+    return labeler
