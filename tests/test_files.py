@@ -11,6 +11,9 @@ import imageio.v3 as iio
 import numpy as np
 import pytest
 import tifffile
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 from PIL import Image, ImageOps
 
 from napari_emseg.files import (
@@ -437,6 +440,37 @@ class TestWriting:
         write_labels(link, labels + 1, force=True)
         assert link.is_symlink()
         np.testing.assert_array_equal(read_labels(real), labels + 1)
+
+
+KINDS = [f"{sign}int{bits}" for sign in ("u", "") for bits in (8, 16, 32, 64)]
+
+
+@given(data=st.data())
+@settings(deadline=None)
+def test_labels_of_every_kind_come_back(data, tmp_path_factory):
+    """In every format that takes them: the same numbers, in the fewest bits."""
+    kind = np.dtype(data.draw(st.sampled_from(KINDS)))
+    top = data.draw(st.sampled_from([1, 255, 256, 65535, 2**31 - 1, 2**63 - 1]))
+    values = st.integers(0, min(top, np.iinfo(kind).max))
+    sides = hnp.array_shapes(min_dims=2, max_dims=4, min_side=1, max_side=6)
+    shape = data.draw(sides.filter(lambda sides: len(sides) == 2 or sides[-1] > 4))
+    labels = data.draw(hnp.arrays(kind, shape, elements=values))
+    if data.draw(st.booleans()):
+        labels = labels.astype(kind.newbyteorder())
+    name = data.draw(st.sampled_from(["a.tif", "a.TIFF", "a.png"]))
+    path = tmp_path_factory.mktemp("labels") / name
+    if name == "a.png" and (labels.ndim > 2 or labels.max() > 65535):
+        with pytest.raises(ValueError, match=r"\.tif"):
+            write_labels(path, labels)
+        assert not path.exists()
+        return
+    write_labels(path, labels, metadata={"about": "é"})
+    found = read_labels(path)
+    np.testing.assert_array_equal(found, labels)
+    assert found.shape == labels.shape
+    assert found.dtype.isnative
+    least = np.min_scalar_type(int(labels.max()))
+    assert found.dtype == least
 
 
 class TestPictures:

@@ -213,6 +213,22 @@ def test_random_sequences_in_a_stack(wanted, tmp_path_factory):
     check(recipe, STACK, tmp_path_factory.mktemp("stack"))
 
 
+@given(wanted=st.lists(steps(at=PLANES), max_size=12))
+@settings(deadline=None)
+def test_files_give_back_any_recipe(wanted, tmp_path_factory):
+    """Also one that no image fits, and at what a number has of digits."""
+    more = Step.of("wand", point=(1 / 3, 2**0.5), tolerance=1e-17)
+    recipe = Recipe(steps=(*wanted, more))
+    folder = tmp_path_factory.mktemp("files")
+    recipe.save(folder / "a.json")
+    about = {"recipe": recipe.model_dump(mode="json")}
+    files.write_labels(folder / "a.tif", STROKES, metadata=about)
+    for name in ("a.json", "a.tif"):
+        found = Recipe.load(folder / name)
+        assert found == recipe
+        assert found.model_dump_json() == recipe.model_dump_json()
+
+
 def test_labels_of_one_slice(tmp_path):
     at = (2, None, None)
     recipe = Recipe(

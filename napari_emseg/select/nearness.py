@@ -105,10 +105,11 @@ class Cloud:
 def _grade(distance: FloatArray, tolerance: float, soft: bool) -> NDArray[np.uint8]:
     """Turn distances into 0..255: half of it at the tolerance."""
     near = distance <= np.float32(tolerance)
-    if not soft:
-        return near.astype(np.uint8) * np.uint8(255)
     # A tolerance of 0 has no ramp.
-    share = distance / max(tolerance, float(np.finfo(np.float32).tiny))
+    if not soft or np.float32(tolerance) == 0:
+        return near.astype(np.uint8) * np.uint8(255)
+    # What is far away is as far as matters: its share could be too large for a float.
+    share = np.minimum(distance, REACH * tolerance) / tolerance
     ramp = np.rint(np.clip(REACH - share, 0, 1) * 255)
     ramp = np.where(near, np.maximum(ramp, SELECTED), np.minimum(ramp, SELECTED - 1))
     return ramp.astype(np.uint8)

@@ -6,6 +6,8 @@ import time
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy.cluster.hierarchy import is_valid_linkage
 from scipy.linalg import eigh
 from scipy.ndimage import gaussian_filter
@@ -34,6 +36,7 @@ from napari_emseg.engine.graph import (
 )
 from napari_emseg.engine.hierarchy import comparable, enlarge, hierarchy, merge_order
 from napari_emseg.engine.tree import RegionTree, grow
+from napari_emseg.select import region_at
 
 
 @pytest.fixture(scope="module")
@@ -94,6 +97,41 @@ def test_cuts_are_nested(tree: RegionTree) -> None:
     for finer in (tree.cut(n_regions=9), tree.cut(level=0), tree.cut(n_regions=5)):
         pairs = np.unique(np.stack([finer.ravel(), coarse.ravel()]), axis=1)
         assert pairs.shape[1] == finer.max()
+
+
+@st.composite
+def trees(draw: st.DrawFn) -> RegionTree:
+    """Any tree, also of regions that do not all touch, and pixels without one."""
+    n = draw(st.integers(1, 12))
+    free, merges = [*range(n)], []
+    for _ in range(draw(st.integers(0, n - 1))):
+        one, two = draw(st.permutations(free))[:2]
+        free = [node for node in free if node not in (one, two)] + [n + len(merges)]
+        merges.append((one, two, draw(st.floats(-30, 30))))
+    order = draw(st.permutations([*range(n + 1), *range(n + 1)]))
+    return RegionTree(np.array([order], np.int32), *grow(n, merges))
+
+
+@given(trees(), st.tuples(st.floats(0, 1), st.floats(0, 1)), st.integers(1, 14))
+def test_cuts_of_any_tree_are_nested(
+    tree: RegionTree, levels: tuple[float, float], n_regions: int
+) -> None:
+    fine, coarse = (tree.cut(level=level) for level in sorted(levels))
+    some = tree.cut(n_regions=n_regions)
+    assert some.max() == min(n_regions, tree.n_fine)
+    for labels in (fine, coarse, some):
+        # 1, 2, … without a gap, and 0 where there is no region.
+        assert (np.unique(labels[labels > 0]) == np.arange(labels.max()) + 1).all()
+        assert ((labels == 0) == (tree.labels == 0)).all()
+    for one, other in ((fine, coarse), (tree.cut(level=0), some), (some, fine)):
+        finer, coarser = (one, other) if one.max() >= other.max() else (other, one)
+        pairs = {*zip(finer.ravel().tolist(), coarser.ravel().tolist(), strict=True)}
+        assert len(pairs) == finer.max() + 1
+    point = (0, int(np.flatnonzero(tree.labels)[0]))
+    small, large = (region_at(tree, point, level) for level in sorted(levels))
+    assert (small <= large).all()
+    assert (small == (fine == fine[point])).all()
+    assert (large == (coarse == coarse[point])).all()
 
 
 def test_more_than_all_gives_the_fine_regions(tree: RegionTree) -> None:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 from scipy import ndimage as ndi
 from skimage.color import rgb2lab
 from skimage.segmentation import flood
@@ -202,6 +203,73 @@ def test_more_tolerance_selects_more(value, one, two):
     assert small[point]
     assert (small <= large).all()
     assert large.sum() == min(value + more, 255) - max(value - more, 0) + 1
+
+
+@st.composite
+def images(draw):
+    """Pictures of every kind that has few colors, so that many are close."""
+    kind = draw(st.sampled_from(["uint8", "uint16", "float32"]))
+    shape = draw(st.sampled_from([(6, 7), (6, 7, 3), (3, 6, 7)]))
+    steps = draw(hnp.arrays(np.uint8, shape, elements=st.integers(0, 12)))
+    top = {"uint8": 20, "uint16": 5000, "float32": 0.08}[kind]
+    channels = {2: {"rgb": False}, 3: {"rgb": True}}[len(shape)]
+    if shape == (3, 6, 7):
+        channels = {"channel_axis": 0}
+    return (steps * float(top)).astype(kind), channels
+
+
+@given(
+    images(),
+    st.tuples(st.integers(0, 5), st.integers(0, 6)),
+    st.tuples(st.floats(0, 60), st.floats(0, 60)),
+    st.booleans(),
+    st.sampled_from([4, 8]),
+    st.sampled_from([1, 3]),
+    st.booleans(),
+)
+def test_more_tolerance_never_selects_less(
+    image, point, tolerances, contiguous, connectivity, sample_size, soft
+):
+    picture, ways = image
+    less, more = sorted(tolerances)
+    options = {"soft": soft, **ways}
+    wands, ranges = [], []
+    for tolerance in (less, more):
+        wands.append(
+            select.wand(
+                picture,
+                point,
+                tolerance,
+                contiguous=contiguous,
+                connectivity=connectivity,
+                sample_size=sample_size,
+                **options,
+            )
+        )
+        ranges.append(select.color_range(picture, [point], tolerance, **options))
+    for small, large in (wands, ranges):
+        assert small.shape == (6, 7)
+        assert (small <= large).all()
+    if not soft and sample_size == 1:
+        assert wands[0][point]
+        assert (wands[0] <= ranges[0]).all()
+        if not contiguous:
+            assert (wands[1] == ranges[1]).all()
+    seeds = select.color_range(picture, [point], less, **ways)
+    grown = [
+        select.grow_similar(picture, seeds, at, connectivity=connectivity, **ways)
+        for at in (less, more)
+    ]
+    assert (seeds <= grown[0]).all()
+    assert (grown[0] <= grown[1]).all()
+
+
+def test_no_tolerance_has_no_ramp():
+    image = np.arange(16, dtype=np.uint8).reshape(4, 4)
+    for tolerance in (0, 1e-300, 1e-42):
+        soft = select.wand(image, (1, 1), tolerance, soft=True)
+        assert soft.dtype == np.float32
+        assert (soft == (image == 5)).all()
 
 
 def test_prepared_does_not_follow_the_image():

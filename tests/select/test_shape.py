@@ -58,6 +58,35 @@ def test_soft_combinations_stay_coverage_and_keep_de_morgan(x, y):
     assert (union == both).all()
 
 
+@given(data=st.data())
+def test_combinations_are_an_algebra(data):
+    """Hard and soft: order does not matter, nothing and everything are neutral."""
+    kind = data.draw(st.sampled_from(["bool", "float32"]))
+    values = st.floats(0, 1, width=32) if kind == "float32" else None
+    shape = data.draw(hnp.array_shapes(min_dims=2, max_dims=3, max_side=6))
+    a, b = (data.draw(hnp.arrays(kind, shape, elements=values)) for _ in range(2))
+    before = a.copy(), b.copy()
+    none, every = np.zeros(shape, kind), np.ones(shape, kind)
+    combine = select.combine
+    for mode in ("add", "intersect", "xor"):
+        assert (combine(a, b, mode) == combine(b, a, mode)).all()
+    for mode in ("add", "intersect"):
+        assert (combine(a, a, mode) == a).all()
+    assert (combine(a, none, "add") == a).all()
+    assert (combine(a, every, "intersect") == a).all()
+    assert (combine(a, none, "subtract") == a).all()
+    np.testing.assert_allclose(combine(a, none, "xor"), a)
+    np.testing.assert_allclose(combine(a, every, "xor"), select.invert(a))
+    outside = combine(a, select.invert(b), "intersect")
+    np.testing.assert_allclose(combine(a, b, "subtract"), outside)
+    np.testing.assert_allclose(select.invert(select.invert(a)), a, atol=1e-7)
+    if kind == "bool":
+        either = combine(combine(a, b, "add"), combine(a, b, "intersect"), "subtract")
+        assert (combine(a, b, "xor") == either).all()
+    assert (a == before[0]).all()
+    assert (b == before[1]).all()
+
+
 @pytest.mark.parametrize("pixels", [1, 1.5, 2, 5, 13])
 @pytest.mark.parametrize("size", [(80, 110), (20, 24, 28)])
 def test_grow_and_shrink_are_distances(pixels, size):
@@ -103,6 +132,22 @@ def test_laws_of_growing(mask, pixels):
     assert (select.shrink(select.invert(mask), pixels) == ~grown).all()
     if mask.all():
         assert shrunk.all()
+
+
+@given(data=st.data(), one=st.floats(0, 5), two=st.floats(0, 5))
+def test_growing_is_dual_to_shrinking_and_monotone(data, one, two):
+    """Of coverage too, whose largest around a pixel is one less the smallest."""
+    kind = data.draw(st.sampled_from(["bool", "float32"]))
+    values = st.floats(0, 1, width=32) if kind == "float32" else None
+    mask = data.draw(hnp.arrays(kind, (7, 9), elements=values))
+    less, more = sorted([one, two])
+    assert (select.grow(mask, less) <= select.grow(mask, more)).all()
+    assert (select.shrink(mask, less) >= select.shrink(mask, more)).all()
+    other = select.invert(select.grow(select.invert(mask), one))
+    np.testing.assert_allclose(select.shrink(mask, one), other, atol=1e-7)
+    # What both have around them is around both.
+    part = select.combine(mask, np.roll(mask, 3), "intersect")
+    assert (select.grow(part, one) <= select.grow(mask, one)).all()
 
 
 @pytest.mark.parametrize("width", [1, 2, 3, 8])
