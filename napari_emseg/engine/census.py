@@ -128,13 +128,19 @@ def find_coding(picture: Picture) -> Coding | None:
 def _pixels(parts: Iterator[Part]) -> Cells:
     features, fixed = [], []
     for values, classes in parts:
-        features.append(values.T)
+        features.append(values)
         if classes is not None:
             fixed.append(classes.astype(np.int64))
-    points = np.ascontiguousarray(np.concatenate(features, axis=1))
-    return Cells(
-        np.ones(points.shape[1]), points, fixed=np.concatenate(fixed) if fixed else None
-    )
+    stop = sum(map(len, features))
+    points = np.empty((features[0].shape[1], stop), features[0].dtype)
+    # The last part first, and none is kept: memory is given back from its end.
+    while features:
+        values = features.pop()
+        points[:, stop - len(values) : stop] = values.T
+        stop -= len(values)
+    # All weigh the same: one number is enough for millions of them.
+    weights = np.broadcast_to(np.ones(1), points.shape[1])
+    return Cells(weights, points, fixed=np.concatenate(fixed) if fixed else None)
 
 
 def _palette(

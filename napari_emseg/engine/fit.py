@@ -34,8 +34,9 @@ _BOX_BITS = (18, 15, 12)
 _BOX_DIMS = 4
 # A level must be this much smaller than the next to be worth its making.
 _SHRINK = 3
-# Cells of which pixels, if there are more of them, are drawn to converge on.
-_SAMPLE = 2**17
+# Cells of which pixels, if there are twice as many of them, are drawn to converge on,
+# fine to coarse: of a million, likelihood is known as well as it is fitted to.
+_SAMPLES = (2**20, 2**17)
 # A start gets so many iterations of K-means, then of EM; the best of them, with so many
 # evaluations of accelerated EM, go on to the final. Fewer lose likelihood with eight
 # classes and more, more gain none.
@@ -51,9 +52,11 @@ def levels(cells: Cells, *, order: str = "full") -> list[tuple[str, Cells]]:
     K-means needs them in linear order only, as `coarsen` names it.
     """
     out = [("exact", cells)]
-    if cells.count > 2 * _SAMPLE and (cells.weights == 1).all():
-        cells = cells.sample(_SAMPLE)
-        out.append(("sample", cells))
+    if (cells.weights == 1).all():
+        for size in _SAMPLES:
+            if cells.count > 2 * size:
+                cells = cells.sample(size)
+                out.append(("sample", cells))
     if cells.dims <= _BOX_DIMS:
         for total in _BOX_BITS:
             bits = min(total // cells.dims, 10)

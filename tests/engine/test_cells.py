@@ -8,7 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_emseg.engine import cells as module
-from napari_emseg.engine.cells import Cells, coarsen, pack, products, unpack
+from napari_emseg.engine.cells import (
+    Cells,
+    coarsen,
+    largest,
+    pack,
+    products,
+    unpack,
+    upper,
+)
 
 
 def random_cells(
@@ -176,3 +184,23 @@ def test_take_keeps_everything_of_a_cell() -> None:
         np.testing.assert_array_equal(
             getattr(part, name), getattr(cells, name)[..., index]
         )
+
+
+@given(seed=st.integers(0, 999), fixed=st.booleans())
+def test_linear_bins_keep_the_trace(seed: int, fixed: bool) -> None:
+    fine = random_cells(seed, fixed=fixed)
+    full, linear = (
+        coarsen(coarsen(fine, 4, order=o), 2, order=o) for o in ("full", "linear")
+    )
+    assert full.spread is not None
+    assert linear.spread is not None
+    np.testing.assert_allclose(linear.points, full.points)
+    np.testing.assert_array_equal(linear.weights, full.weights)
+    i, j = upper(fine.dims)
+    trace = full.spread[i == j].sum(axis=0)
+    np.testing.assert_allclose(linear.spread, trace[np.newaxis], atol=1e-9)
+
+
+def test_largest_is_the_first_of_equals(rng: np.random.Generator) -> None:
+    rows = rng.integers(0, 3, (5, 1000)).astype(float)
+    np.testing.assert_array_equal(largest(rows), rows.argmax(axis=0))

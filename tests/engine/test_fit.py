@@ -93,16 +93,16 @@ def test_levels_grow_to_all_cells(dims: int, weighted: bool) -> None:
 
 
 def test_many_pixels_are_sampled_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_SAMPLE", 2000)
+    monkeypatch.setattr(module, "_SAMPLES", (2000, 500))
     cells = clouds(dims=6, weighted=False, fixed=True)
     names, found = zip(*levels(cells), strict=True)
-    assert names == ("sample", "exact")
-    sample = found[0]
-    assert sample.count <= 2100
-    assert sample.total == pytest.approx(cells.total, rel=0.01)
-    np.testing.assert_allclose(sample.mean(), cells.mean(), atol=2)
-    # What the user fixed is rare, and must not get lost.
-    assert set(np.unique(sample.fixed)) == {0, 1, 2, 3, 4}
+    assert names == ("sample", "sample", "exact")
+    for sample, size in zip(found, (500, 2000), strict=False):
+        assert 0.9 * size < sample.count <= 1.05 * size
+        assert sample.total == pytest.approx(cells.total, rel=0.02)
+        np.testing.assert_allclose(sample.mean(), cells.mean(), atol=4)
+        # What the user fixed is rare, and must not get lost.
+        assert set(np.unique(sample.fixed)) == {0, 1, 2, 3, 4}
 
 
 @settings(max_examples=15)
