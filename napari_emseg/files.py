@@ -61,7 +61,7 @@ def read_image(
     ("File > Open"), they do not fit; ``napari-emseg open`` reads it as here.
     """
     path = Path(path)
-    kind = _kind(path)
+    kind = kind_of(path)
     try:
         orientation = formats.orientation_of(path, kind) if upright else 1
         pixels, channel_axis = formats.READERS[kind](path, orientation)
@@ -74,6 +74,49 @@ def read_image(
         ) from error
     native = pixels.dtype.newbyteorder("=")
     return np.ascontiguousarray(pixels, dtype=native), channel_axis
+
+
+def kind_of(path: Path) -> str:
+    """Tell the format of an image file from its first bytes.
+
+    Parameters
+    ----------
+    path : Path
+        A file that can be read again and again, so no pipe.
+
+    Returns
+    -------
+    {"png", "jpeg", "tiff"}
+
+    Raises
+    ------
+    FileNotFoundError, IsADirectoryError
+        There is no file of this name.
+    ValueError
+        It is none that is read here.
+    """
+    if path.is_dir():
+        raise IsADirectoryError(
+            f"{path} is a folder; give the files in it, such as {path / '*.png'}"
+        )
+    if not path.exists():
+        raise FileNotFoundError(f"{path} does not exist; check the name")
+    if not path.is_file():
+        raise ValueError(
+            f"{path} is a pipe or a device, which cannot be read twice; write what "
+            "comes out of it to a file, and give that"
+        )
+    with path.open("rb") as file:
+        start = file.read(16)
+    for kind, magics in formats.MAGIC.items():
+        if start.startswith(magics):
+            return kind
+    what = "does not begin like an image" if start else "is empty"
+    for name, (at, magic) in formats.OTHERS.items():
+        if start[at:].startswith(magic):
+            what = f"is a {name} file, which is not read here"
+            raise ValueError(f"{path} {what}; convert it to PNG, JPEG or TIFF")
+    raise ValueError(f"{path} {what}; give a PNG, JPEG or TIFF file")
 
 
 def is_upright(path: str | os.PathLike[str]) -> bool:
@@ -91,7 +134,7 @@ def is_upright(path: str | os.PathLike[str]) -> bool:
     """
     path = Path(path)
     try:
-        return formats.orientation_of(path, _kind(path)) not in range(2, 9)
+        return formats.orientation_of(path, kind_of(path)) not in range(2, 9)
     except Exception:  # decoders of damaged files raise whatever comes
         return True
 
@@ -117,7 +160,7 @@ def read_labels(path: str | os.PathLike[str]) -> NDArray[Any]:
         It cannot be read or does not hold labels.
     """
     path = Path(path)
-    kind = _kind(path)
+    kind = kind_of(path)
     if kind not in formats.NUMBER_READERS:
         raise ValueError(
             f"{path} is a {kind.upper()} file, which does not keep numbers exactly; "
@@ -296,21 +339,6 @@ def paint(labels: NDArray[Any], colors: ArrayLike) -> NDArray[np.uint8]:
     rgba = np.take(table.view(np.uint32)[:, 0], labels)[..., None].view(np.uint8)
     opaque = labels.size and labels.min() > 0
     return np.ascontiguousarray(rgba[..., :3]) if opaque else rgba
-
-
-def _kind(path: Path) -> str:
-    """Tell the format of an image file from its first bytes."""
-    if path.is_dir():
-        raise IsADirectoryError(f"{path} is a folder; give the files in it")
-    if not path.exists():
-        raise FileNotFoundError(f"{path} does not exist; check the name")
-    with path.open("rb") as file:
-        start = file.read(16)
-    for kind, magics in formats.MAGIC.items():
-        if start.startswith(magics):
-            return kind
-    what = "does not begin like an image" if start else "is empty"
-    raise ValueError(f"{path} {what}; give a PNG, JPEG or TIFF file")
 
 
 def _one_line(error: Exception) -> str:

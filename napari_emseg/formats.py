@@ -25,6 +25,18 @@ MAGIC = {
     "jpeg": (b"\xff\xd8\xff",),
     "tiff": (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),
 }
+# What others begin with, and where: to tell people what they gave.
+OTHERS = {
+    "BMP": (0, b"BM"),
+    "GIF": (0, b"GIF8"),
+    "WebP": (8, b"WEBP"),
+    "HEIC or AVIF": (4, b"ftyp"),
+    "JPEG 2000": (4, b"jP  "),
+    "PDF": (0, b"%PDF"),
+    "HDF5": (0, b"\x89HDF"),
+    "NumPy": (0, b"\x93NUMPY"),
+    "Zip": (0, b"PK"),
+}
 _PNG_COLOR, _PNG_ALPHA = 2, 4  # bits of the color type in a PNG's header
 # Tag of EXIF and TIFF; its values that exchange axes, and that turn rows or columns.
 _ORIENTATION = 274

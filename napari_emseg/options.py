@@ -47,6 +47,7 @@ def options_of_params(
             help=f"{text} One or more values." if listed else text,
             group="Compared" if listed else "Segmentation",
             consume_multiple=listed,
+            show_default=_spaced if listed else None,
             negative=() if listed else None,
         )
         default = field.get_default()
@@ -95,6 +96,11 @@ def params_of_options(options: dict[str, Any], *, command: str = "segment") -> P
         raise ValueError(
             f"{_in_words(error)}; see napari-emseg {command} --help"
         ) from error
+
+
+def _spaced(values: list[Any]) -> str:
+    """Write a list as the command line takes it."""
+    return " ".join(map(str, values))
 
 
 def _in_words(error: pydantic.ValidationError) -> str:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import secrets
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 TIFF = (".tif", ".tiff")
 
@@ -66,6 +66,14 @@ def new_file(path: Path, *, force: bool) -> Iterator[Path]:
     )
     try:
         yield temporary
+    except OSError as error:
+        if error.filename is None or Path(error.filename) != temporary:
+            raise
+        raise type(error)(
+            f"{path} cannot be written ({error.strerror}); choose another place, or "
+            "ask for access to this one"
+        ) from error
+    else:
         if target.exists() and not force:
             raise FileExistsError(f"{path} was made by someone else in the meantime")
         temporary.replace(target)

@@ -17,7 +17,7 @@ from pydantic import Field
 import napari_emseg as emseg
 from napari_emseg import cli, options, window
 from napari_emseg.cli import jobs
-from napari_emseg.files import paint, read_image, read_labels
+from napari_emseg.files import paint, read_image, read_labels, write_labels
 
 SCHEMA = emseg.Params.model_json_schema()["properties"]
 RED, BLUE = (200, 40, 30), (30, 60, 190)
@@ -136,7 +136,7 @@ class TestSegment:
         iio.imwrite(tmp_path / "a.png", np.full((9, 9, 3), 70, np.uint8))
         assert run("segment", tmp_path / "a.png", "-o", tmp_path / "b.tif") == 0
         said = capsys.readouterr()
-        assert "a.png: 1 classes" in said.out
+        assert "a.png: 1 class (100.0 %)" in said.out
         assert said.err.count("\n") == 1
 
 
@@ -238,6 +238,75 @@ class TestRefusals:
         }
         refused(capsys, reason[kind], "" if kind == "five" else str(source))
         assert names(tmp_path) == before
+
+    @pytest.mark.parametrize("ending", ["bmp", "gif", "webp", "npy"])
+    def test_other_formats_are_known_by_name(self, tmp_path, capsys, ending):
+        source = tmp_path / "named.png"
+        pixels = np.zeros((9, 9, 3), np.uint8)
+        if ending == "npy":
+            np.save(tmp_path / "a.npy", pixels)
+            (tmp_path / "a.npy").rename(source)
+        else:
+            iio.imwrite(source, pixels, extension=f".{ending}")
+        assert run("segment", source, "-o", tmp_path / "a.tif") == cli.WRONG_INPUT
+        name = {"webp": "WebP", "npy": "NumPy"}.get(ending, ending.upper())
+        refused(capsys, f"{source} is a {name} file", "convert it to PNG, JPEG or TIFF")
+
+    @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes of POSIX")
+    @pytest.mark.parametrize("command", ["segment", "sweep"])
+    def test_pipes_are_named(self, tmp_path, capsys, command):
+        os.mkfifo(tmp_path / "pipe.png")
+        done = run(command, tmp_path / "pipe.png", "-o", tmp_path / "a.png")
+        assert done == cli.WRONG_INPUT
+        refused(capsys, "pipe.png is a pipe", "to a file, and give that")
+
+    def test_what_cannot_be_read_comes_before_what_cannot_be_written(
+        self, tmp_path, capsys
+    ):
+        (tmp_path / "a.tif").write_text("precious")
+        assert run("segment", tmp_path, "-o", tmp_path / "a.tif") == cli.WRONG_INPUT
+        refused(capsys, "is a folder; give the files in it, such as", "*.png")
+
+    def test_each_message_names_its_image(self, tmp_path, picture, capsys):
+        nothing = tmp_path / "nothing.tif"
+        tifffile.imwrite(nothing, np.full((9, 9), np.nan, np.float32))
+        out = tmp_path / "out"
+        assert run("segment", nothing, picture, "-o", out) == cli.WRONG_INPUT
+        said = capsys.readouterr().err
+        assert said.startswith(
+            f"napari-emseg: {nothing}: the image has no usable pixel"
+        )
+        assert names(out) == [f"{picture.stem}_labels.tif"]
+
+    @pytest.mark.parametrize(
+        ("arguments", "words"),
+        [
+            (("-n", "abc"), "-n abc should be a whole number or 'auto'"),
+            (("--smoothing", "much"), "--smoothing much should be a number"),
+            (("--seed", "one"), "--seed one should be a whole number"),
+            (("--color", "cmyk"), 'Choose from: "auto", "lab"'),
+            (("--smothing", "1"), "Did you mean --smoothing?"),
+        ],
+    )
+    def test_wrong_options_are_told_in_words(
+        self, tmp_path, picture, capsys, arguments, words
+    ):
+        done = run("segment", picture, "-o", tmp_path / "a.tif", *arguments)
+        assert done == cli.WRONG_INPUT
+        refused(capsys, words, "ee napari-emseg segment --help")
+
+    def test_places_without_access_are_named(self, tmp_path, monkeypatch):
+        """The message tells nothing of temporary files."""
+        target = tmp_path / "a.tif"
+
+        def refuse(temporary, *args, **options):
+            raise PermissionError(13, "Permission denied", str(temporary))
+
+        monkeypatch.setattr(tifffile, "imwrite", refuse)
+        with pytest.raises(PermissionError) as caught:
+            write_labels(target, np.ones((3, 3), np.uint8))
+        start = f"{target} cannot be written (Permission denied); choose another place"
+        assert str(caught.value).startswith(start)
 
     @pytest.mark.parametrize("target", ["labels", "overlay"])
     def test_files_are_kept_unless_forced(self, picture, tmp_path, capsys, target):

@@ -18,7 +18,7 @@ from napari_emseg.cli.demos import draw_points, segment_sample
 from napari_emseg.cli.jobs import check_job, plan_jobs, run_job
 from napari_emseg.cli.replays import run_replay
 from napari_emseg.cli.sweeps import find_places, read_settings, run_sweep
-from napari_emseg.cli.terminal import tell
+from napari_emseg.cli.terminal import tell, tell_of, told
 from napari_emseg.options import options_of_params, params_of_options
 from napari_emseg.recipe import Recipe
 from napari_emseg.settings import COMPARED
@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 DONE, NO_WINDOW, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
+
+EPILOGUE = """\
+Files that exist are kept unless --force is given. Exit status: 0 done, 1 no picture
+of the window could be taken, 2 wrong input, 130 interrupted."""
 
 Images = Annotated[list[Path], Parameter(help="PNG, JPEG or TIFF files.")]
 Output = Annotated[
@@ -52,7 +56,9 @@ Sheet = Annotated[
 Folder = Annotated[
     Path,
     Parameter(
-        name=["--output", "-o"], help="Folder for the results if there is no display."
+        name=["--output", "-o"],
+        help="Folder for the results if there is no display; those of an earlier demo "
+        "are replaced.",
     ),
 ]
 
@@ -60,6 +66,7 @@ app = App(
     name="napari-emseg",
     help="Color segmentation by K-means and EM, from the command line and in napari.",
     version=version("napari-emseg"),
+    help_epilogue=EPILOGUE,
     result_action="return_value",
     suppress_keyboard_interrupt=False,
 )
@@ -82,7 +89,7 @@ def main(tokens: Sequence[str] | None = None) -> int:
     try:
         status = app(tokens, exit_on_error=False, print_error=False, verbose=False)
     except CycloptsError as error:
-        tell(f"{error} See napari-emseg --help.")
+        tell(told(error))
         return WRONG_INPUT
     except (OSError, TypeError, ValueError) as error:
         tell(error)
@@ -113,7 +120,7 @@ def segment(
             pixels, channel_axis = files.read_image(source)
             run_job(pixels, channel_axis, params, job, force=force)
         except (OSError, TypeError, ValueError) as error:
-            tell(error)
+            tell_of(source, error)
             status = WRONG_INPUT
     return status
 
@@ -153,7 +160,7 @@ def replay(
             check_job(job, source, force=force)
             sys.stdout.write(f"{run_replay(found, source, job, force=force)}\n")
         except (OSError, TypeError, ValueError) as error:
-            tell(f"{source.name}: {error}")
+            tell_of(source, error)
             status = WRONG_INPUT
     return status
 

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.text import Text
 
 from napari_emseg import files
-from napari_emseg.cli.terminal import follow, tell
+from napari_emseg.cli.terminal import counted, follow, tell
 from napari_emseg.engine.mixture import MixtureModel
 from napari_emseg.recipe import Recipe, segment_step
 from napari_emseg.segment import iter_segment
@@ -77,7 +77,8 @@ def plan_jobs(images: list[Path], output: Path, overlay: Path | None) -> list[Jo
 
 
 def check_job(job: Job, source: Path, *, force: bool) -> None:
-    """Refuse places that cannot be written to, before any work is done."""
+    """Refuse what cannot be read or written to, before any work is done."""
+    files.kind_of(source)
     if job.labels == job.overlay:
         raise ValueError(f"{job.labels} cannot be labels and overlay; use two names")
     for target, suffixes in job.targets():
@@ -175,7 +176,7 @@ def _summary(result: Segmentation, job: Job, seconds: float, *, swatches: bool) 
     if job.overlay:
         places += f", overlay {job.overlay}"
     return (
-        Text(f"{job.name}: {result.n_classes} classes (")
+        Text(f"{job.name}: {counted(result.n_classes, 'class', 'es')} (")
         + Text().join(shares)[1:]
         + Text(f" %), {quality}, {seconds:.2f} s; {places}")
     )

@@ -10,7 +10,7 @@ import numpy as np
 
 from napari_emseg import files
 from napari_emseg.cli.jobs import write_job
-from napari_emseg.cli.terminal import follow, tell
+from napari_emseg.cli.terminal import counted, follow, tell
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,8 +37,9 @@ def run_replay(recipe: Recipe, image: Path, job: Job, *, force: bool) -> str:
         tell(f"{job.name}: {warning.message}")
     about = {"recipe": recipe.model_dump(mode="json")}
     job = write_job(job, result.labels, (), about, force=force)
-    classes = np.count_nonzero(np.unique(result.labels))
+    classes = int(np.count_nonzero(np.unique(result.labels)))
     return (
-        f"{job.name}: {classes} classes after {len(recipe.steps)} steps, "
+        f"{job.name}: {counted(classes, 'class', 'es')} after "
+        f"{counted(len(recipe.steps), 'step')}, "
         f"{seconds:.2f} s; labels {job.labels}"
     )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from rich.console import Console
 
 from napari_emseg import files
-from napari_emseg.cli.terminal import follow, tell
+from napari_emseg.cli.terminal import counted, follow, tell
 from napari_emseg.options import params_of_options
 from napari_emseg.progress import Progress
 from napari_emseg.settings import COMPARED, settings
@@ -52,6 +52,7 @@ def read_settings(options: Mapping[str, Any]) -> tuple[Params, ...]:
 
 def find_places(image: Path, output: Path, *, force: bool) -> Places:
     """Decide where the results go, and refuse what cannot be written to."""
+    files.kind_of(image)
     sheet = output / f"{image.stem}_sweep.png" if output.is_dir() else output
     places = Places(sheet, sheet.with_suffix(TABLE))
     for place in places:
@@ -82,7 +83,7 @@ def run_sweep(
     files.write_picture(places.sheet, picture, force=force)
     files.write_text(places.table, as_csv(rows), (TABLE,), force=force)
     Console(soft_wrap=True, highlight=False).print(
-        f"{image.name}: {len(rows)} setting{'s' * (len(rows) > 1)}{_winners(rows)}, "
+        f"{image.name}: {counted(len(rows), 'setting')}{_winners(rows)}, "
         f"{seconds:.2f} s; sheet {places.sheet}, table {places.table}",
         markup=False,
     )

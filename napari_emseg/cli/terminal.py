@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args, get_origin
 
+from cyclopts import CoercionError, CycloptsError
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 if TYPE_CHECKING:
     from collections.abc import Generator
+    from pathlib import Path
 
     from napari_emseg.progress import Progress as Step
 
@@ -19,6 +21,50 @@ T = TypeVar("T")
 def tell(message: Exception | str) -> None:
     """Write one line for the person at the terminal, not for a file or a pipe."""
     sys.stderr.write(f"napari-emseg: {' '.join(str(message).split())}\n")
+
+
+def tell_of(source: Path, error: Exception) -> None:
+    """Write what is wrong with one image of several; its name comes first."""
+    named = str(error).startswith(str(source))
+    tell(error if named else f"{source}: {error}")
+
+
+def told(error: CycloptsError) -> str:
+    """Say in our words what the command line cannot be understood for.
+
+    Returns
+    -------
+    str
+        Ends in where to read on.
+    """
+    text = str(error).removesuffix(".")
+    if isinstance(error, CoercionError) and error.token and error.msg is None:
+        kind, token = error.target_type, error.token
+        if get_origin(kind) is not Literal and token.keyword:
+            text = f"{token.keyword} {token.value} should be {_wanted(kind)}"
+    chain = " ".join(error.command_chain or ())
+    joint = " See" if text.endswith("?") else "; see"
+    return f"{text}{joint} napari-emseg {f'{chain} ' if chain else ''}--help"
+
+
+def _wanted(kind: Any) -> str:
+    """Name a type for people."""
+    parts = get_args(kind)
+    if parts:
+        words = map(repr, parts) if get_origin(kind) is Literal else map(_wanted, parts)
+        return " or ".join(words)
+    return {int: "a whole number", float: "a number"}.get(kind, kind.__name__)
+
+
+def counted(number: int, noun: str, ending: str = "s") -> str:
+    """Return a number with its noun.
+
+    Examples
+    --------
+    >>> counted(1, "class", "es"), counted(2, "class", "es")
+    ('1 class', '2 classes')
+    """
+    return f"{number} {noun}{ending if number != 1 else ''}"
 
 
 def follow(steps: Generator[Step, None, T]) -> T:

@@ -69,7 +69,12 @@ def write(path: Path, recipe: Mapping[str, Any], *, force: bool = False) -> None
 def _of_json(path: Path) -> Any:
     try:
         return json.loads(path.read_text("utf-8"))
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+    except UnicodeDecodeError:
+        raise ValueError(
+            f"{path} is no text, as recipes are; give a .json file or labels that "
+            "napari-emseg wrote"
+        ) from None
+    except json.JSONDecodeError as error:
         raise ValueError(
             f"{path} is no JSON ({error}); give a recipe as napari-emseg writes it"
         ) from None
