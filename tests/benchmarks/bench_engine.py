@@ -51,12 +51,15 @@ class Table:
 
 
 def clock(call: Callable[[], Any], repeats: int = 1) -> tuple[float, Any]:
-    """Median wall seconds of some calls, and the last result."""
+    """Median processor seconds of some calls, and the last result.
+
+    Of one thread these are the seconds on a clock, less what other programs took.
+    """
     times = []
     for _ in range(repeats):
-        start = time.perf_counter()
+        start = time.process_time()
         result = call()
-        times.append(time.perf_counter() - start)
+        times.append(time.process_time() - start)
     return float(np.median(times)), result
 
 
