@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
+from importlib import import_module
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -72,10 +74,15 @@ def prepare(seg: Segmentation) -> Look:
 
 
 def warm_up() -> None:
-    """Let napari compile its mapping of labels to colors, which can take seconds.
+    """Do beforehand what a first Labels layer would wait for; any thread may.
 
-    It does so when it is first used; any thread may do it beforehand.
+    Napari compiles its mapping of labels to colors, which can take seconds, loads what
+    it keeps features in, and works dashes out for outlines.
     """
+    import_module("pandas")
+    with suppress(ImportError, AttributeError):
+        # It is kept by a cache of that module's own.
+        import_module("vispy.visuals.line.dash_atlas").DashAtlas()
     class_colormap(np.zeros((1, 3))).map(np.zeros(1, np.uint8))
 
 

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Labels
 from napari.utils.colormaps import DirectLabelColormap
 
-from napari_emseg.layers.outline import SelectionLayer
+from napari_emseg.layers.outline import SelectionLayer, line_width
 from napari_emseg.layers.results import placement, spatial_shape
 from napari_emseg.select import from_bytes
 from napari_emseg.select.labels import FULL
 
 if TYPE_CHECKING:
-    from napari.components import ViewerModel
+    from collections.abc import Iterator
+
+    from napari.components import LayerList, ViewerModel
     from napari.layers import Image
     from numpy.typing import NDArray
 
@@ -25,6 +28,8 @@ NAME = "selection"
 MARK = "emseg selection"
 CURRENT, SAVED = "current", "saved"
 COLOR = (0.0, 0.9, 1.0)
+# Napari's switch for whether a layer that is added becomes active.
+_ACTIVATE = "_activate_on_insert"
 
 
 def warm_up_selection() -> None:
@@ -78,17 +83,22 @@ def add_selection(
         **placement(like, (None,) * len(shape)),
     )
     layer.selected_label = FULL
+    # As `dress` has it, which would draw all again otherwise.
+    layer.contour = line_width(viewer, layer)
     add_quietly(viewer, layer)
     return layer
 
 
 def add_quietly(viewer: ViewerModel, layer: Image | Labels) -> None:
     """Add a layer on top; what is active and selected stays so."""
-    chosen, active = set(viewer.layers.selection), viewer.layers.selection.active
-    viewer.add_layer(layer)
-    viewer.layers.selection.clear()
-    viewer.layers.selection.update(chosen)
-    viewer.layers.selection.active = active
+    layers = viewer.layers
+    chosen, active = set(layers.selection), layers.selection.active
+    with _left_selected(layers):
+        viewer.add_layer(layer)
+    if layers.selection.active is not active or set(layers.selection) != chosen:
+        layers.selection.clear()
+        layers.selection.update(chosen)
+        layers.selection.active = active
 
 
 def saved_selections(viewer: ViewerModel, like: Image | Labels) -> list[Labels]:
@@ -132,6 +142,23 @@ def dress(layer: Labels, *, soft: bool, tinted: bool = False, width: int = 1) ->
         layer.contour = contour
     if layer.opacity != opacity:
         layer.opacity = opacity
+
+
+@contextmanager
+def _left_selected(layers: LayerList) -> Iterator[None]:
+    """Add layers without making them active, which builds their controls.
+
+    That takes a third of the time, and is seen. The switch is private, so it is looked
+    for before it is used.
+    """
+    known = hasattr(layers, _ACTIVATE)
+    if known:
+        setattr(layers, _ACTIVATE, False)
+    try:
+        yield
+    finally:
+        if known:
+            setattr(layers, _ACTIVATE, True)
 
 
 def _kind(layer: object) -> str | None:

@@ -113,10 +113,9 @@ def add_uncertainty(
         shown.visible = True
         _SHOWN[layer] = ref(shown), run_of(layer)
         return shown
-    image = _add(viewer, layer, f"{layer.name} uncertainty", values, DOUBT)
-    image.blending = "additive"
     # Most pixels are nearly certain: their square roots tell more.
-    image.gamma = 0.5
+    look = {"colormap": DOUBT, "blending": "additive", "gamma": 0.5}
+    image = _add(viewer, layer, f"{layer.name} uncertainty", values, look)
     _SHOWN[layer] = ref(image), run_of(layer)
     return image
 
@@ -166,18 +165,23 @@ def add_probability(
         Its probability in [0, 1].
     """
     name = f"{layer.name}: probability of {class_name(layer, label)}"
-    return _add(viewer, layer, name, values.reshape(_shape(layer)), "viridis")
+    values = values.reshape(_shape(layer))
+    return _add(viewer, layer, name, values, {"colormap": "viridis"})
 
 
 def _add(
-    viewer: ViewerModel, layer: Labels, name: str, values: NDArray[Any], colormap: Any
+    viewer: ViewerModel,
+    layer: Labels,
+    name: str,
+    values: NDArray[Any],
+    look: dict[str, Any],
 ) -> Image:
     image = Image(
         values,
         name=name,
-        colormap=colormap,
         contrast_limits=(0, 1),
         metadata={MARK: layer.name},
+        **look,
         **placement(layer, (None,) * values.ndim),
     )
     image.contrast_limits_range = (0, 1)

@@ -11,7 +11,6 @@ from napari.layers import Image
 from napari_emseg import regions, select
 from napari_emseg.layers import (
     Whole,
-    add_quietly,
     add_selection,
     coverage,
     placement,
@@ -244,7 +243,10 @@ class Actions:
                 **look,
                 **placement(layer, picture.at),
             )
-            add_quietly(viewer, image)
+            active = viewer.layers.selection.active
+            # It becomes active, so that panels turn to it and go on from there.
+            viewer.add_layer(image)
+            viewer.layers.selection.active = active
             viewer.layers.move(len(viewer.layers) - 1, viewer.layers.index(layer) + 1)
             self.session.journal.added(image, notes)
 
