@@ -111,7 +111,7 @@ def e_step(model: MixtureModel, data: Blocks, runs: int = 1) -> Statistics:
     for weights, phi, fixed in data:
         # The mixtures lie side by side, as if each had cells of its own.
         log = evaluate(phi).reshape(k // runs, -1)
-        own = np.tile(weights, runs)
+        own = weights if runs == 1 else np.tile(weights, runs)
         given = None
         if fixed is not None:
             fixed = np.tile(fixed, runs)
