@@ -59,9 +59,17 @@ def read_image(
     orientation: every program shows them as they fit the picture as it is seen. In a
     program that shows the picture as it is stored, as napari's own reader does
     ("File > Open"), they do not fit; ``napari-emseg open`` reads it as here.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     write_labels(path := f"{folder}/a.png", np.array([[1, 2], [3, 3]]))
+    ...     read_image(path)[0].tolist()
+    [[1, 2], [3, 3]]
     """
     path = Path(path)
-    kind = kind_of(path)
+    kind = formats.kind_of(path)
     try:
         orientation = formats.orientation_of(path, kind) if upright else 1
         pixels, channel_axis = formats.READERS[kind](path, orientation)
@@ -76,49 +84,6 @@ def read_image(
     return np.ascontiguousarray(pixels, dtype=native), channel_axis
 
 
-def kind_of(path: Path) -> str:
-    """Tell the format of an image file from its first bytes.
-
-    Parameters
-    ----------
-    path : Path
-        A file that can be read again and again, so no pipe.
-
-    Returns
-    -------
-    {"png", "jpeg", "tiff"}
-
-    Raises
-    ------
-    FileNotFoundError, IsADirectoryError
-        There is no file of this name.
-    ValueError
-        It is none that is read here.
-    """
-    if path.is_dir():
-        raise IsADirectoryError(
-            f"{path} is a folder; give the files in it, such as {path / '*.png'}"
-        )
-    if not path.exists():
-        raise FileNotFoundError(f"{path} does not exist; check the name")
-    if not path.is_file():
-        raise ValueError(
-            f"{path} is a pipe or a device, which cannot be read twice; write what "
-            "comes out of it to a file, and give that"
-        )
-    with path.open("rb") as file:
-        start = file.read(16)
-    for kind, magics in formats.MAGIC.items():
-        if start.startswith(magics):
-            return kind
-    what = "does not begin like an image" if start else "is empty"
-    for name, (at, magic) in formats.OTHERS.items():
-        if start[at:].startswith(magic):
-            what = f"is a {name} file, which is not read here"
-            raise ValueError(f"{path} {what}; convert it to PNG, JPEG or TIFF")
-    raise ValueError(f"{path} {what}; give a PNG, JPEG or TIFF file")
-
-
 def is_upright(path: str | os.PathLike[str]) -> bool:
     """Tell whether a picture is stored as it is meant to be seen.
 
@@ -131,10 +96,18 @@ def is_upright(path: str | os.PathLike[str]) -> bool:
     -------
     bool
         True, too, if there is no such file, or one that cannot be read.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     write_labels(path := f"{folder}/a.png", np.array([[1, 2], [3, 3]]))
+    ...     is_upright(path)
+    True
     """
     path = Path(path)
     try:
-        return formats.orientation_of(path, kind_of(path)) not in range(2, 9)
+        return formats.orientation_of(path, formats.kind_of(path)) not in range(2, 9)
     except Exception:  # decoders of damaged files raise whatever comes
         return True
 
@@ -158,9 +131,17 @@ def read_labels(path: str | os.PathLike[str]) -> NDArray[Any]:
         There is no file of this name.
     ValueError
         It cannot be read or does not hold labels.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     write_labels(path := f"{folder}/a.png", np.array([[1, 2], [3, 3]]))
+    ...     read_labels(path).dtype.name
+    'uint8'
     """
     path = Path(path)
-    kind = kind_of(path)
+    kind = formats.kind_of(path)
     if kind not in formats.NUMBER_READERS:
         raise ValueError(
             f"{path} is a {kind.upper()} file, which does not keep numbers exactly; "

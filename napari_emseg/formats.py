@@ -43,6 +43,49 @@ _ORIENTATION = 274
 _SWAPPED, _FROM_BELOW, _FROM_RIGHT = (5, 6, 7, 8), (3, 4, 7, 8), (2, 3, 6, 7)
 
 
+def kind_of(path: Path) -> str:
+    """Tell the format of an image file from its first bytes.
+
+    Parameters
+    ----------
+    path : Path
+        A file that can be read again and again, so no pipe.
+
+    Returns
+    -------
+    {"png", "jpeg", "tiff"}
+
+    Raises
+    ------
+    FileNotFoundError, IsADirectoryError
+        There is no file of this name.
+    ValueError
+        It is none that is read here.
+    """
+    if path.is_dir():
+        raise IsADirectoryError(
+            f"{path} is a folder; give the files in it, such as {path / '*.png'}"
+        )
+    if not path.exists():
+        raise FileNotFoundError(f"{path} does not exist; check the name")
+    if not path.is_file():
+        raise ValueError(
+            f"{path} is a pipe or a device, which cannot be read twice; write what "
+            "comes out of it to a file, and give that"
+        )
+    with path.open("rb") as file:
+        start = file.read(16)
+    for kind, magics in MAGIC.items():
+        if start.startswith(magics):
+            return kind
+    what = "does not begin like an image" if start else "is empty"
+    for name, (at, magic) in OTHERS.items():
+        if start[at:].startswith(magic):
+            what = f"is a {name} file, which is not read here"
+            raise ValueError(f"{path} {what}; convert it to PNG, JPEG or TIFF")
+    raise ValueError(f"{path} {what}; give a PNG, JPEG or TIFF file")
+
+
 def turned(
     pixels: NDArray[Any], orientation: int, *, y: int = 0, x: int = 1
 ) -> NDArray[Any]:

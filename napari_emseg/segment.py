@@ -199,6 +199,11 @@ def iter_segment(
     -------
     Segmentation
 
+    Raises
+    ------
+    TypeError, ValueError
+        As `segment`.
+
     Examples
     --------
     >>> import numpy as np, napari_emseg as emseg

@@ -175,6 +175,13 @@ def sweep(
     -------
     tuple of Row
         In the order of the settings.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> image = np.arange(64, dtype=np.uint8).reshape(8, 8)
+    >>> [row.title for row in sweep(image, settings(n_classes=[2, 3]))]
+    ['EM · 2 classes', 'EM · 3 classes']
     """
     steps = iter_sweep(image, chosen, **options)
     while True:
@@ -186,7 +193,26 @@ def sweep(
 
 
 def space_name(row: Row) -> str:
-    """Name the color space of a setting, and what else its features are, for people."""
+    """Name the color space of a setting, and what else its features are, for people.
+
+    Parameters
+    ----------
+    row : Row
+        Of `sweep`.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> image = np.zeros((8, 8, 3), np.uint8)
+    >>> image[:4] = 200
+    >>> chosen = settings(n_classes=[2], color=["rgb", "lab"])
+    >>> [space_name(row) for row in sweep(image, chosen)]
+    ['RGB', 'Lab']
+    """
     fields = Params.model_json_schema()["properties"]
     extra = [name for name in ("texture", "position") if getattr(row.params, name) > 0]
     space = row.seg.source.space.color
@@ -207,6 +233,13 @@ def best(rows: Sequence[Row], criterion: str) -> dict[str, int]:
     -------
     dict of str to int
         Place in `rows`, by `space_name`; only spaces with several mixtures.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> image = np.repeat(np.array([[10, 90], [12, 91]], np.uint8), 8, axis=1)
+    >>> best(sweep(image, settings(n_classes=[1, 2])), "bic")
+    {'as it is': 1}
     """
     groups: dict[str, list[int]] = {}
     for place, row in enumerate(rows):

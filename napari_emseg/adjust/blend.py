@@ -74,7 +74,9 @@ class Canvas:
         if values.size == 0:
             raise ValueError("image has no finite value; pass one that has")
         low, high = float(values.min()), float(values.max())
-        return cls(picture, coverage, low, high if high > low else low + 1)
+        # What float32 cannot tell apart has no range.
+        same = high - low < np.finfo(np.float32).tiny
+        return cls(picture, coverage, low, low + 1 if same else high)
 
     def need_rgb(self, what: str) -> None:
         """Reject images without color."""

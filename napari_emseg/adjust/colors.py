@@ -40,7 +40,7 @@ def hue_saturation(
 
     Returns
     -------
-    ndarray
+    (…) ndarray
         Of the image's shape and type.
 
     Raises
@@ -91,7 +91,7 @@ def desaturate(
 
     Returns
     -------
-    ndarray
+    (…) ndarray
         Of the image's shape and type.
 
     Raises
@@ -142,7 +142,7 @@ def replace_color(
 
     Returns
     -------
-    ndarray
+    (…) ndarray
         Of the image's shape and type.
 
     Raises

@@ -40,7 +40,7 @@ def blur(
 
     Returns
     -------
-    ndarray
+    (…) ndarray
         Of the image's shape and type.
 
     Raises
@@ -83,7 +83,7 @@ def sharpen(
 
     Returns
     -------
-    ndarray
+    (…) ndarray
         Of the image's shape and type.
 
     Raises
@@ -130,7 +130,7 @@ def inpaint(
 
     Returns
     -------
-    ndarray
+    (…) ndarray
         Of the image's shape and type.
 
     Raises

@@ -37,7 +37,7 @@ def brightness_contrast(
 
     Returns
     -------
-    ndarray
+    (…) ndarray
         Of the image's shape and type.
 
     Raises
@@ -86,7 +86,7 @@ def levels(
 
     Returns
     -------
-    ndarray
+    (…) ndarray
         Of the image's shape and type.
 
     Raises
@@ -138,7 +138,7 @@ def curves(
 
     Returns
     -------
-    ndarray
+    (…) ndarray
         Of the image's shape and type.
 
     Raises
@@ -200,7 +200,7 @@ def fill(
 
     Returns
     -------
-    ndarray
+    (…) ndarray
         Of the image's shape and type.
 
     Raises

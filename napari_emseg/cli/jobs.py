@@ -14,7 +14,7 @@ import numpy as np
 from rich.console import Console
 from rich.text import Text
 
-from napari_emseg import files
+from napari_emseg import files, formats
 from napari_emseg.cli.terminal import counted, follow, tell
 from napari_emseg.engine.mixture import MixtureModel
 from napari_emseg.recipe import Recipe, segment_step
@@ -78,7 +78,7 @@ def plan_jobs(images: list[Path], output: Path, overlay: Path | None) -> list[Jo
 
 def check_job(job: Job, source: Path, *, force: bool) -> None:
     """Refuse what cannot be read or written to, before any work is done."""
-    files.kind_of(source)
+    formats.kind_of(source)
     if job.labels == job.overlay:
         raise ValueError(f"{job.labels} cannot be labels and overlay; use two names")
     for target, suffixes in job.targets():

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rich.console import Console
 
-from napari_emseg import files
+from napari_emseg import files, formats
 from napari_emseg.cli.terminal import counted, follow, tell
 from napari_emseg.options import params_of_options
 from napari_emseg.progress import Progress
@@ -52,7 +52,7 @@ def read_settings(options: Mapping[str, Any]) -> tuple[Params, ...]:
 
 def find_places(image: Path, output: Path, *, force: bool) -> Places:
     """Decide where the results go, and refuse what cannot be written to."""
-    files.kind_of(image)
+    formats.kind_of(image)
     sheet = output / f"{image.stem}_sweep.png" if output.is_dir() else output
     places = Places(sheet, sheet.with_suffix(TABLE))
     for place in places:

@@ -154,6 +154,15 @@ def unpack(
 ) -> NDArray[Any]:
     """Read an array that `pack` wrote; the arguments are the fields of `Packed`.
 
+    Parameters
+    ----------
+    shape, dtype, box, data
+        As of `Packed`.
+
+    Returns
+    -------
+    (…) ndarray of bool or int
+
     Raises
     ------
     ValueError
@@ -292,6 +301,15 @@ def scribbled(
     ------
     TypeError, ValueError
         As `napari_emseg.select.scribbles`.
+
+    Examples
+    --------
+    >>> image = np.zeros((20, 20), np.uint8)
+    >>> image[5:15, 5:15] = 200
+    >>> strokes = np.zeros((20, 20), np.uint8)
+    >>> strokes[1, 2:18], strokes[10, 8:12] = 1, 2
+    >>> bool((scribbled(image, strokes) == (image == 200)).all())
+    True
     """
     found = scribbles(
         image,

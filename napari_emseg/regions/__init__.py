@@ -9,12 +9,11 @@ from napari_emseg.regions.changes import (
     fill,
     merge,
     new_class,
-    renumber,
     smooth_boundaries,
     split,
-    swap,
 )
 from napari_emseg.regions.edit import Edit, free_labels
+from napari_emseg.regions.numbers import renumber, swap
 from napari_emseg.regions.uncertainty import drop_uncertain
 
 __all__ = [

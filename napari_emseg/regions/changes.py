@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_emseg.regions.edit import Edit, Target, free_labels, present
+from napari_emseg.regions.edit import Edit, Target, free_labels
 from napari_emseg.regions.parts import PARTS, absorb, majority
 from napari_emseg.select.pieces import bounding_box
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from numpy.typing import ArrayLike, NDArray
 
@@ -57,6 +57,20 @@ def new_class(
     labels: ArrayLike, selection: ArrayLike, *, locked: Iterable[int] = ()
 ) -> Edit:
     """Make the selected pixels a class of their own, numbered by `free_labels`.
+
+    Parameters
+    ----------
+    labels, selection, locked
+        As for `fill`.
+
+    Returns
+    -------
+    Edit
+
+    Raises
+    ------
+    ValueError
+        If the labels' type has no number left.
 
     Examples
     --------
@@ -261,83 +275,3 @@ def smooth_boundaries(
         raise ValueError(f"radius={radius}, but a positive number of pixels is needed")
     target = Target.of(labels, selection, locked, reach=int(np.ceil(4 * radius)))
     return target.edit(majority(target.labels, radius, target.locked))
-
-
-def renumber(
-    labels: ArrayLike,
-    numbers: Mapping[int, int] | None = None,
-    *,
-    locked: Iterable[int] = (),
-) -> Edit:
-    """Give labels other numbers.
-
-    Parameters
-    ----------
-    labels, locked
-        As for `fill`.
-    numbers : mapping of int to int, optional
-        New number of each label; labels that it does not name keep theirs. By default
-        1, 2, 3… in the old order, without gaps; locked numbers are left out, and 0
-        stays.
-
-    Returns
-    -------
-    Edit
-
-    Raises
-    ------
-    ValueError
-        If two labels would get one number, or one is locked.
-
-    Examples
-    --------
-    >>> labels = np.array([[5, 0, 9, 3]])
-    >>> renumber(labels).apply(labels)
-    array([[2, 0, 3, 1]])
-    >>> renumber(labels, {5: 9, 9: 5}).apply(labels)
-    array([[9, 0, 5, 3]])
-    """
-    target = Target.of(labels, None, locked)
-    old = present(target.labels)
-    if numbers is None:
-        moved = [n for n in old if n != 0 and n not in target.locked]
-        kept = set(target.locked)
-        room = (n for n in range(1, len(moved) + len(kept) + 1) if n not in kept)
-        numbers = dict(zip(moved, room, strict=False))
-    new = [int(numbers.get(n, n)) for n in old]
-    for before, after in zip(old, new, strict=True):
-        if before != after:
-            target.check(before)
-            target.check(after)
-    if len(set(new)) < len(new):
-        twice = sorted({n for n in new if new.count(n) > 1})
-        raise ValueError(
-            f"numbers would give {twice} to several labels at once; use merge for this"
-        )
-    table = np.array(new, target.labels.dtype)
-    return target.edit(table[np.searchsorted(old, target.labels)])
-
-
-def swap(
-    labels: ArrayLike,
-    a: int,
-    b: int,
-    *,
-    selection: ArrayLike | None = None,
-    locked: Iterable[int] = (),
-) -> Edit:
-    """Exchange two labels.
-
-    Examples
-    --------
-    >>> labels = np.array([[1, 2, 3]])
-    >>> swap(labels, 1, 3).apply(labels)
-    array([[3, 2, 1]])
-    """
-    target = Target.of(labels, selection, locked)
-    target.check(a)
-    target.check(b)
-    new = target.labels.copy()
-    new[target.labels == a] = b
-    new[target.labels == b] = a
-    return target.edit(new)

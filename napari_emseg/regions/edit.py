@@ -73,6 +73,19 @@ def free_labels(
 
     Locked numbers are not free, used or not.
 
+    Parameters
+    ----------
+    labels : (…) array_like of int
+    count : int, optional
+        How many are wanted.
+    locked : iterable of int, optional
+        Labels that are not free.
+
+    Returns
+    -------
+    list of int
+        Ascending.
+
     Raises
     ------
     ValueError

@@ -12,18 +12,16 @@ from napari_emseg.select.outline import (
     scissors,
     scissors_path,
 )
+from napari_emseg.select.pieces import fill_holes, largest, remove_small
 from napari_emseg.select.prepared import Prepared, prepare
 from napari_emseg.select.scribble import scribbles
 from napari_emseg.select.shape import (
     border,
     combine,
     feather,
-    fill_holes,
     grow,
     harden,
     invert,
-    largest,
-    remove_small,
     shrink,
     smooth,
 )

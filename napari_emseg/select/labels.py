@@ -57,6 +57,14 @@ def by_label(
 def to_bytes(selection: ArrayLike) -> NDArray[np.uint8]:
     """Write a mask or a coverage in 255ths, as the labels of a selection layer.
 
+    Parameters
+    ----------
+    selection : (…) array_like of bool or float
+
+    Returns
+    -------
+    (…) ndarray of uint8
+
     Examples
     --------
     >>> to_bytes([[True, False]]).tolist(), to_bytes([[0.5, 1.0]]).tolist()
@@ -70,6 +78,11 @@ def to_bytes(selection: ArrayLike) -> NDArray[np.uint8]:
 
 def from_bytes(values: NDArray[np.uint8]) -> BoolArray | FloatArray:
     """Read a selection that is stored in 255ths.
+
+    Parameters
+    ----------
+    values : (…) ndarray of uint8
+        What `to_bytes` gave.
 
     Returns
     -------
@@ -90,6 +103,14 @@ def rounded(selection: ArrayLike) -> BoolArray | FloatArray:
     """Round coverage to 255ths, as a selection layer stores it.
 
     Recipes do so after each step, so that they give what was seen.
+
+    Parameters
+    ----------
+    selection : (…) array_like of bool or float
+
+    Returns
+    -------
+    (…) ndarray of bool or float32
 
     Examples
     --------

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     from napari_emseg.engine.features import BoolArray, FloatArray
 
+    Mask = BoolArray | FloatArray
+
 
 def check_connectivity(connectivity: int) -> None:
     """Reject what is neither 4 nor 8."""
@@ -23,9 +25,7 @@ def check_connectivity(connectivity: int) -> None:
         )
 
 
-def as_selection(
-    selection: ArrayLike, shape: tuple[int, ...] | None = None
-) -> BoolArray | FloatArray:
+def as_selection(selection: ArrayLike, shape: tuple[int, ...] | None = None) -> Mask:
     """Check a selection, and give it as bool or as float32 coverage.
 
     Parameters
@@ -148,3 +148,91 @@ def bounding_box(mask: NDArray[Any], margin: int = 0) -> tuple[slice, ...]:
         slice(max(part.start - margin, 0), min(part.stop + margin, length))
         for part, length in zip(found, mask.shape, strict=True)
     )
+
+
+def fill_holes(
+    selection: ArrayLike, max_size: int | None = None, *, connectivity: int = 4
+) -> Mask:
+    """Select what is enclosed.
+
+    Parameters
+    ----------
+    selection : (…) array_like of bool or float
+    max_size : int, optional
+        Larger holes stay, in pixels.
+    connectivity : {4, 8}, optional
+        How pixels of holes are joined. The last three axes count.
+
+    Returns
+    -------
+    (…) ndarray of bool or float32
+
+    Examples
+    --------
+    >>> fill_holes([[1, 1, 1], [1, 0, 1], [1, 1, 1]]).all()
+    np.True_
+    """
+    mask = as_selection(selection)
+    found, count = pieces(~hard_mask(mask), connectivity)
+    fills = np.ones(count + 1, bool)
+    for axis in range(max(mask.ndim - 3, 0), mask.ndim):
+        fills[found.take(0, axis)] = False
+        fills[found.take(-1, axis)] = False
+    if max_size is not None:
+        fills &= np.bincount(found.ravel(), minlength=count + 1) <= max_size
+    fills[0] = False
+    return np.where(fills[found], mask.dtype.type(1), mask)
+
+
+def remove_small(selection: ArrayLike, min_size: int, *, connectivity: int = 4) -> Mask:
+    """Drop the connected pieces of fewer pixels; any coverage counts as a pixel.
+
+    Parameters
+    ----------
+    selection : (…) array_like of bool or float
+    min_size : int
+        Pixels of the smallest piece that stays.
+    connectivity : {4, 8}, optional
+        How pixels are joined. The last three axes count.
+
+    Returns
+    -------
+    (…) ndarray of bool or float32
+
+    Examples
+    --------
+    >>> remove_small([[1, 0, 1, 1]], 2).astype(int)
+    array([[0, 0, 1, 1]])
+    """
+    mask = as_selection(selection)
+    found, size = _sizes(mask, connectivity)
+    return np.where((size >= min_size)[found], mask, mask.dtype.type(0))
+
+
+def largest(selection: ArrayLike, *, connectivity: int = 4) -> Mask:
+    """Keep the largest connected piece; of equal ones the first.
+
+    Parameters
+    ----------
+    selection : (…) array_like of bool or float
+    connectivity : {4, 8}, optional
+        How pixels are joined. The last three axes count.
+
+    Returns
+    -------
+    (…) ndarray of bool or float32
+
+    Examples
+    --------
+    >>> largest([[1, 0, 1, 1]]).astype(int)
+    array([[0, 0, 1, 1]])
+    """
+    mask = as_selection(selection)
+    found, size = _sizes(mask, connectivity)
+    size[0] = 0
+    return np.where(found == size.argmax(), mask, mask.dtype.type(0))
+
+
+def _sizes(mask: Mask, connectivity: int) -> tuple[NDArray[np.int32], NDArray[np.intp]]:
+    found, count = pieces(mask > 0, connectivity)
+    return found, np.bincount(found.ravel(), minlength=count + 1)

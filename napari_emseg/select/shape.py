@@ -1,4 +1,4 @@
-"""The shape of selections: combine, grow, shrink, smooth, feather, clean.
+"""The shape of selections: combine, grow, shrink, smooth, feather.
 
 All work on planes and volumes of any number of axes, and on bool masks as well as on
 float32 coverage. What lies outside the image never counts: a selection that ends at
@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_emseg.select.pieces import as_selection, bounding_box, hard_mask, pieces
+from napari_emseg.select.pieces import as_selection, bounding_box, hard_mask
 from napari_emseg.select.surroundings import TRUNCATE, blurred, dilate, distance_to
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike, NDArray
+    from numpy.typing import ArrayLike
 
     from napari_emseg.engine.features import BoolArray, FloatArray
 
@@ -71,6 +71,15 @@ def combine(a: ArrayLike, b: ArrayLike, mode: str = "new") -> Mask:
 
 def invert(selection: ArrayLike) -> Mask:
     """Select what is not selected.
+
+    Parameters
+    ----------
+    selection : (…) array_like of bool or float
+
+    Returns
+    -------
+    (…) ndarray of bool or float32
+        Of coverage, what is missing to 1.
 
     Examples
     --------
@@ -253,6 +262,16 @@ def feather(selection: ArrayLike, radius: float) -> FloatArray:
 def harden(selection: ArrayLike, threshold: float = 0.5) -> BoolArray:
     """Make a soft selection hard: where its coverage is at least the threshold.
 
+    Parameters
+    ----------
+    selection : (…) array_like of bool or float
+    threshold : float, optional
+        Coverage 0..1.
+
+    Returns
+    -------
+    (…) ndarray of bool
+
     Raises
     ------
     ValueError
@@ -266,72 +285,6 @@ def harden(selection: ArrayLike, threshold: float = 0.5) -> BoolArray:
     if not 0 <= threshold <= 1:
         raise ValueError(f"threshold={threshold}, but coverage is 0 to 1")
     return hard_mask(selection, threshold=threshold).copy()
-
-
-def fill_holes(
-    selection: ArrayLike, max_size: int | None = None, *, connectivity: int = 4
-) -> Mask:
-    """Select what is enclosed.
-
-    Parameters
-    ----------
-    selection : (…) array_like of bool or float
-    max_size : int, optional
-        Larger holes stay, in pixels.
-    connectivity : {4, 8}, optional
-        How pixels of holes are joined. The last three axes count.
-
-    Returns
-    -------
-    (…) ndarray of bool or float32
-
-    Examples
-    --------
-    >>> fill_holes([[1, 1, 1], [1, 0, 1], [1, 1, 1]]).all()
-    np.True_
-    """
-    mask = as_selection(selection)
-    found, count = pieces(~hard_mask(mask), connectivity)
-    fills = np.ones(count + 1, bool)
-    for axis in range(max(mask.ndim - 3, 0), mask.ndim):
-        fills[found.take(0, axis)] = False
-        fills[found.take(-1, axis)] = False
-    if max_size is not None:
-        fills &= np.bincount(found.ravel(), minlength=count + 1) <= max_size
-    fills[0] = False
-    return np.where(fills[found], mask.dtype.type(1), mask)
-
-
-def remove_small(selection: ArrayLike, min_size: int, *, connectivity: int = 4) -> Mask:
-    """Drop the connected pieces of fewer pixels; any coverage counts as a pixel.
-
-    Examples
-    --------
-    >>> remove_small([[1, 0, 1, 1]], 2).astype(int)
-    array([[0, 0, 1, 1]])
-    """
-    mask = as_selection(selection)
-    found, size = _sizes(mask, connectivity)
-    return np.where((size >= min_size)[found], mask, mask.dtype.type(0))
-
-
-def largest(selection: ArrayLike, *, connectivity: int = 4) -> Mask:
-    """Keep the largest connected piece; of equal ones the first.
-
-    Examples
-    --------
-    >>> largest([[1, 0, 1, 1]]).astype(int)
-    array([[0, 0, 1, 1]])
-    """
-    mask = as_selection(selection)
-    found, size = _sizes(mask, connectivity)
-    size[0] = 0
-    return np.where(found == size.argmax(), mask, mask.dtype.type(0))
-
-
-def _sizes(mask: Mask, connectivity: int) -> tuple[NDArray[np.int32], NDArray[np.intp]]:
-    found, count = pieces(mask > 0, connectivity)
-    return found, np.bincount(found.ravel(), minlength=count + 1)
 
 
 def _check_pixels(name: str, value: float) -> None:
