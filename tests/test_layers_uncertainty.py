@@ -82,6 +82,12 @@ class TestPosteriors:
         copy = Labels(seg.labels, metadata=add_to(viewer, seg, image).metadata)
         np.testing.assert_array_equal(doubt(viewer, copy), seg.uncertainty())
 
+    def test_come_from_the_model_that_was_given(self, viewer, image, stripes):
+        other = emseg.segment(stripes[:, ::-1] // 2 + 60, n_classes=3).model
+        seg = emseg.segment(stripes, model=other)
+        copy = Labels(seg.labels, metadata=add_to(viewer, seg, image).metadata)
+        np.testing.assert_array_equal(doubt(viewer, copy), seg.uncertainty())
+
     def test_die_with_the_layer(self, stripes):
         # Not in a viewer, since napari holds on to layers that were removed.
         seg = emseg.segment(stripes, n_classes=3, smoothing=0)

@@ -8,13 +8,12 @@ from weakref import WeakKeyDictionary, ref
 from napari.layers import Image, Labels
 from napari.utils.colormaps import Colormap
 
+from napari_emseg.layers.again import fit_of
 from napari_emseg.layers.classes import class_name
-from napari_emseg.layers.record import RECIPE, image_of
-from napari_emseg.layers.results import KEY, image_data, placement
+from napari_emseg.layers.record import image_of
+from napari_emseg.layers.results import placement
 from napari_emseg.layers.runs import run_of
 from napari_emseg.layers.selection import add_quietly
-from napari_emseg.recipe import Recipe
-from napari_emseg.segment import iter_segment
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from numpy.typing import NDArray
 
+    from napari_emseg.layers.again import Fit
     from napari_emseg.layers.runs import Run
     from napari_emseg.posteriors import Posteriors
 
@@ -43,7 +43,7 @@ def iter_posteriors(viewer: ViewerModel, layer: Labels) -> Steps:
     """Return the probabilities of a result's classes, which are not yet worked out.
 
     They are kept with the layer. Of one that was copied or read from a file, the fit is
-    done again from the parameters, which gives the same one.
+    done again from its recipe, which gives the same one.
 
     Parameters
     ----------
@@ -69,23 +69,7 @@ def iter_posteriors(viewer: ViewerModel, layer: Labels) -> Steps:
     run = run_of(layer)
     if run is not None:
         return _given(run.posteriors)
-    note = layer.metadata.get(KEY, {})
-    steps = Recipe.model_validate(note[RECIPE]).steps if RECIPE in note else ()
-    first: Any = next((step.args for step in steps if step.op == "segment"), None)
-    if first is None:
-        raise ValueError(
-            f"{layer.name!r} was not made by this plugin, so there are no "
-            "probabilities behind it; segment an image, and take what comes of it"
-        )
-    image = image_of(viewer, layer)
-    if image is None:
-        raise ValueError(
-            f"the image {note.get('image')!r} that {layer.name!r} was made from is not "
-            "in the viewer; open it, and give it this name"
-        )
-    at = note.get("at")
-    source = image_data(image, None if at is None else tuple(at))
-    return _fitted(source, first)
+    return _fitted(fit_of(viewer, layer))
 
 
 def add_uncertainty(
@@ -202,14 +186,6 @@ def _given(kept: Posteriors) -> Steps:
     return kept
 
 
-def _fitted(source: Any, args: Any) -> Steps:
-    """Fit again what a step of a recipe says."""
-    seg = yield from iter_segment(
-        source,
-        args.params,
-        mask=None if args.mask is None else args.mask.array(),
-        seed_labels=None if args.seed_labels is None else args.seed_labels.array(),
-        rgb=args.rgb if args.channel_axis is None else None,
-        channel_axis=args.channel_axis,
-    )
+def _fitted(fit: Fit) -> Steps:
+    seg = yield from fit.iterate(fit.read())
     return seg.posteriors.slim()

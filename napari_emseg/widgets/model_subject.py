@@ -8,10 +8,8 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_emseg.engine.mixture import MixtureModel
-from napari_emseg.layers import KEY, Run, image_data, is_result, note_run, run_of
-from napari_emseg.layers.record import image_of
-from napari_emseg.params import Params
-from napari_emseg.segment import iter_source, read_source
+from napari_emseg.layers import Run, is_result, note_run, run_of
+from napari_emseg.layers.again import fit_of
 from napari_emseg.widgets.feed import feed_of
 
 if TYPE_CHECKING:
@@ -21,6 +19,7 @@ if TYPE_CHECKING:
     from napari.layers import Labels
 
     from napari_emseg.engine.state import FitState
+    from napari_emseg.layers.again import Fit
     from napari_emseg.segment import Progress, Segmentation
     from napari_emseg.source import Source
     from napari_emseg.widgets.background import Background
@@ -98,27 +97,25 @@ class Subject(QObject):  # type: ignore[misc]
             self._show(layer, run)
 
     def fit_again(self) -> None:
-        """Fit the image of the result with its parameters, to see the iterations.
+        """Fit the image of the result as it was, to see the iterations.
 
         Raises
         ------
         ValueError
-            If there is no image, or the parameters are none that there are.
+            If there is no image, or no fit.
         """
         layer = self.layer
-        image = None if layer is None else image_of(self._viewer, layer)
-        if layer is None or image is None:
-            name = "a result" if layer is None else repr(layer.name)
+        if layer is None:
+            raise ValueError("there is no result; choose one in the layer list")
+        fit = fit_of(self._viewer, layer)
+        if fit.args.model is not None:
             raise ValueError(
-                f"the image that {name} was made from is not among the layers; open it "
-                "again under its name"
+                f"{layer.name!r} was labeled by a model that was given, so nothing was "
+                "fitted; look at the result of the fit that the model is from"
             )
-        note = layer.metadata[KEY]
-        params, data = Params(**note["params"]), image_data(image, note.get("at"))
-        find = partial(read_source, data, params, rgb=image.rgb)
-        self._feed.started.emit(find)
+        self._feed.started.emit(fit.read)
         self._background.run(
-            partial(_fit, find, params, self._feed), partial(self._on_fitted, layer)
+            partial(_watched, fit, self._feed), partial(self._on_fitted, layer, fit)
         )
 
     def end(self) -> None:
@@ -162,8 +159,8 @@ class Subject(QObject):  # type: ignore[misc]
             self.states.append(state)
             self.grown.emit()
 
-    def _on_fitted(self, layer: Labels, seg: Segmentation) -> None:
-        note_run(layer, Run.of(seg))
+    def _on_fitted(self, layer: Labels, fit: Fit, seg: Segmentation) -> None:
+        note_run(layer, Run.of(seg, fit.step))
         self.end()
 
     def _reactions(self) -> list[tuple[Any, Callable[..., None]]]:
@@ -178,11 +175,9 @@ def _source_of(run: Run) -> Source:
     return run.source
 
 
-def _fit(
-    find: Callable[[], Source], params: Params, feed: Feed
-) -> Generator[Progress, None, Segmentation]:
+def _watched(fit: Fit, feed: Feed) -> Generator[Progress, None, Segmentation]:
     """Fit once more, and tell each state."""
-    steps = iter_source(find(), params)
+    steps = fit.iterate(fit.read())
     while True:
         try:
             progress = next(steps)

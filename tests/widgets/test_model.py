@@ -278,13 +278,45 @@ def test_a_result_of_another_session_is_fitted_again(qtbot, viewer, image, panel
     assert not panel.again.isVisible()
 
 
+def test_a_fit_with_seed_labels_and_mask_is_the_same_again(
+    qtbot, viewer, image, panel, stripes
+):
+    mask = np.ones(stripes.shape[:2], bool)
+    mask[:, 60:] = False
+    seeds = np.zeros(mask.shape, np.uint8)
+    seeds[5:9, 5:9], seeds[5:9, 40:44] = 2, 1
+    seg = emseg.segment(stripes, n_classes=3, mask=mask, seed_labels=seeds)
+    plain = emseg.segment(stripes, n_classes=3)
+    assert list(seg.objective) != list(plain.objective)
+    layer = emseg.add_to(viewer, seg, image)
+    del _RUNS[layer]
+    panel.subject.follow()
+    settle(qtbot, panel)
+    QTest.mouseClick(panel.again, LEFT)
+    qtbot.waitUntil(lambda: bool(panel.subject.run), timeout=60_000)
+    settle(qtbot, panel)
+    assert [s.objective for s in panel.subject.states] == list(seg.objective)
+    np.testing.assert_array_equal(
+        panel.subject.states[-1].model.means, seg.states[-1].model.means
+    )
+
+
+def test_a_result_of_a_given_model_has_no_fit(qtbot, viewer, image, panel, told):
+    model = emseg.segment(image.data, n_classes=3).model
+    layer = emseg.add_to(viewer, emseg.segment(image.data, model=model), image)
+    viewer.layers.selection.active = layer
+    settle(qtbot, panel)
+    QTest.mouseClick(panel.again, LEFT)
+    assert "by a model that was given" in told[-1][1]
+
+
 def test_without_its_image_it_cannot_be_fitted_again(qtbot, viewer, image, panel, told):
     _, layer = segment(viewer, image)
     del _RUNS[layer]
     viewer.layers.remove(image)
     panel.subject.follow()
     QTest.mouseClick(panel.again, LEFT)
-    assert "image that 'stripes classes' was made from" in told[-1][1]
+    assert "'stripes' that 'stripes classes' was made from" in told[-1][1]
 
 
 def test_a_run_is_watched_while_it_is_under_way(
