@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import inspect
 from types import GenericAlias
-from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+from typing import (
+    TYPE_CHECKING,
+    Annotated,
+    Any,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 import pydantic
-from cyclopts import Parameter
+from cyclopts import CoercionError, Parameter, Token, convert
 
 from napari_emseg.params import Params
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Sequence
 
 # Names of the options that have a short one, too.
 _NAMES = {"n_classes": ("--n-classes", "-n")}
@@ -48,6 +55,7 @@ def options_of_params(
             group="Compared" if listed else "Segmentation",
             consume_multiple=listed,
             show_default=_spaced if listed else None,
+            converter=_whole if int in (types[name], *get_args(types[name])) else None,
             negative=() if listed else None,
         )
         default = field.get_default()
@@ -96,6 +104,15 @@ def params_of_options(options: dict[str, Any], *, command: str = "segment") -> P
         raise ValueError(
             f"{_in_words(error)}; see napari-emseg {command} --help"
         ) from error
+
+
+def _whole(kind: Any, tokens: Sequence[Token]) -> Any:
+    """Convert whole numbers; cyclopts by itself would round others."""
+    for token in tokens:
+        if set(token.value) & set(".eE") and token.value.strip("+-.eE0123456789") == "":
+            wanted = get_args(kind)[0] if get_origin(kind) is list else kind
+            raise CoercionError(token=token, target_type=wanted)
+    return convert(kind, tokens)
 
 
 def _spaced(values: list[Any]) -> str:

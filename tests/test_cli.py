@@ -284,6 +284,8 @@ class TestRefusals:
             (("-n", "abc"), "-n abc should be a whole number or 'auto'"),
             (("--smoothing", "much"), "--smoothing much should be a number"),
             (("--seed", "one"), "--seed one should be a whole number"),
+            (("--seed", "1.5"), "--seed 1.5 should be a whole number"),
+            (("-n", "2.6"), "-n 2.6 should be a whole number or 'auto'"),
             (("--color", "cmyk"), 'Choose from: "auto", "lab"'),
             (("--smothing", "1"), "Did you mean --smoothing?"),
         ],
