@@ -66,6 +66,7 @@ class ClassList(QTableWidget):  # type: ignore[misc]
         self._dragged: list[int] = []
         self.setHorizontalHeaderLabels(HEADER)
         self.verticalHeader().hide()
+        self.setTabKeyNavigation(False)
         self.setShowGrid(False)
         self.setIconSize(QSize(SWATCH, SWATCH))
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)

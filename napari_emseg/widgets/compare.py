@@ -20,7 +20,7 @@ from napari_emseg.widgets.compare_page import NO_IMAGE, ComparePage
 from napari_emseg.widgets.controls import STAGES
 from napari_emseg.widgets.docks import find_panel, share_dock
 from napari_emseg.widgets.gallery import Gallery
-from napari_emseg.widgets.parts import told
+from napari_emseg.widgets.parts import order_tabs, told
 from napari_emseg.widgets.preferences import preferred
 from napari_emseg.widgets.segment import SegmentWidget
 from napari_emseg.widgets.sheet_file import ask_path, write_sheet
@@ -78,7 +78,7 @@ class CompareWidget(QWidget):  # type: ignore[misc]
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.page)
-        share_dock(self, NAME)
+        order_tabs(layout)
         for button, call in (
             (self.page.start, self.compare),
             (self.page.stop, self.cancel),
@@ -94,6 +94,7 @@ class CompareWidget(QWidget):  # type: ignore[misc]
         for event, react in reactions:
             event.connect(react)
         self.destroyed.connect(partial(_leave, self.background, reactions))
+        share_dock(self, NAME)
         self._on_theme()
         self.choose(None, None)
 
@@ -334,8 +335,7 @@ def open_compare(
     if panel is None:
         panel = CompareWidget(viewer)
         viewer.window.add_dock_widget(panel, name=NAME, area="right")
-    else:
-        panel.parent().show()
+    panel.parent().show()
     panel.parent().raise_()
     panel.choose(image, params)
     return panel

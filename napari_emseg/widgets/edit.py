@@ -21,7 +21,7 @@ from napari_emseg.widgets.docks import share_dock
 from napari_emseg.widgets.key_table import KeyTable, shown
 from napari_emseg.widgets.keys import Key, Keys
 from napari_emseg.widgets.palette import MODE_KEYS, MODE_TIPS, Palette
-from napari_emseg.widgets.parts import form_rows, told
+from napari_emseg.widgets.parts import form_rows, order_tabs, told
 from napari_emseg.widgets.preview import NAME as PREVIEW
 from napari_emseg.widgets.scroll import ScrollArea
 from napari_emseg.widgets.session import Session
@@ -134,6 +134,7 @@ class EditWidget(QWidget):  # type: ignore[misc]
         outer.addWidget(self.classes, 1)
         outer.addWidget(self.commands.of_classes)
         outer.addWidget(self._status)
+        order_tabs(outer)
 
     def _on_busy(self, busy: bool) -> None:
         self._status.setText(BUSY if busy else self._ready)

@@ -57,7 +57,9 @@ class ParamsForm(Container[Widget]):
         rest = [name for name in fields if name not in main]
         self._rows = {name: _row(name, fields[name]) for name in main + rest}
         self._rest = [self._rows[name] for name in rest]
-        self._more = PushButton(name="more", text=MORE)
+        self._more = PushButton(
+            name="more", text=MORE, tooltip="Show or hide the other parameters."
+        )
         super().__init__(
             widgets=[*(self._rows[name] for name in main), self._more, *self._rest]
         )

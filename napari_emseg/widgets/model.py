@@ -24,7 +24,7 @@ from napari_emseg.widgets.model_preview import IterationLayer, place_in_source
 from napari_emseg.widgets.model_save import Saver, Shot
 from napari_emseg.widgets.model_subject import Subject
 from napari_emseg.widgets.model_transport import Transport
-from napari_emseg.widgets.parts import push_button
+from napari_emseg.widgets.parts import order_tabs, push_button
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -177,6 +177,7 @@ class ModelWidget(QWidget):  # type: ignore[misc]
         for widget in (self.axes, self.transport, self._status, self.on_canvas):
             page.addWidget(widget)
         page.addLayout(self.saver.row)
+        order_tabs(page)
 
     def _on_subject(self) -> None:
         """Turn to another run: count its colors, and draw them when that is done."""

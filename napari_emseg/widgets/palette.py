@@ -126,7 +126,7 @@ class Palette(QWidget):  # type: ignore[misc]
         button.setIconSize(QSize(ICON, ICON))
         button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         # The canvas keeps the keys.
-        button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.buttons[name] = button
         return button
 

@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 from functools import wraps
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_error
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QGridLayout, QLabel, QPushButton, QWidget
+from qtpy.QtWidgets import (
+    QGridLayout,
+    QLabel,
+    QLayout,
+    QPushButton,
+    QScrollArea,
+    QTabWidget,
+    QWidget,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 
 def push_button(title: str, tip: str, call: Callable[[], Any] | None) -> QPushButton:
-    """Make a button that leaves the keys to the canvas."""
+    """Make a button that, when it is clicked, leaves the keys to the canvas."""
     button = QPushButton(title)
     button.setToolTip(tip)
-    button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+    button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
     if call is not None:
         button.clicked.connect(told(call))
     return button
@@ -69,3 +78,28 @@ def even_rows(rows: Sequence[Sequence[QWidget]]) -> QGridLayout:
         for place, widget in enumerate(widgets):
             grid.addWidget(widget, row, place * span, 1, span)
     return grid
+
+
+def order_tabs(layout: QLayout) -> None:
+    """Let the Tab key go through a panel as it is read, and not as it was made."""
+    for one, other in pairwise(_stops(layout)):
+        QWidget.setTabOrder(one, other)
+
+
+def _stops(part: QWidget | QLayout | None) -> Iterator[QWidget]:
+    """Yield the widgets in a layout where the Tab key stops."""
+    if isinstance(part, QLayout):
+        for item in map(part.itemAt, range(part.count())):
+            # An empty box of choices is there too, though it is false.
+            widget = item.widget()
+            yield from _stops(item.layout() if widget is None else widget)
+    elif isinstance(part, QScrollArea):
+        yield from _stops(part.widget())
+    elif isinstance(part, QTabWidget):
+        yield part.tabBar()
+    elif part is not None:
+        stop = Qt.FocusPolicy.TabFocus
+        if part.focusPolicy() & stop == stop:
+            yield part
+        else:
+            yield from _stops(part.layout())

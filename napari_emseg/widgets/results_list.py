@@ -32,7 +32,7 @@ class ResultsList(QTreeWidget):  # type: ignore[misc]
             "QTreeWidget, QHeaderView { font-size: 12px }"
             "QTreeWidget::item { padding: 3px 0px }"
         )
-        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.setToolTip(
             "Larger BIC and ICL are better, the best of each color space is bold. They "
             "do not compare different color spaces, and K-means has none."

@@ -22,6 +22,7 @@ from napari_emseg.widgets.feed import feed_of
 from napari_emseg.widgets.form import ParamsForm
 from napari_emseg.widgets.layer_boxes import LayerBoxes
 from napari_emseg.widgets.live import Live, Request
+from napari_emseg.widgets.parts import order_tabs
 from napari_emseg.widgets.preferences import preferred
 from napari_emseg.widgets.result_menu import result_button
 from napari_emseg.widgets.runner import Failure, Job, Runner, Success
@@ -288,6 +289,7 @@ class SegmentWidget(Container[Widget]):
         self.native.layout().insertWidget(0, ScrollArea(self.form.native))
         self.controls.news.native.layout().addWidget(result_button(self._viewer))
         self.native.layout().addStretch()
+        order_tabs(self.native.layout())
         self._on_theme()
 
     def _on_theme(self) -> None:
