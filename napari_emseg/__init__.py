@@ -1,4 +1,4 @@
-"""Colour segmentation for napari: K-means and EM on all pixels, edited by hand.
+"""Color segmentation for napari: K-means and EM on all pixels, edited by hand.
 
 Importing this package loads neither napari nor Qt nor matplotlib.
 """

@@ -41,7 +41,7 @@ def read_image(
     Returns
     -------
     pixels : (Y, X), (Z, Y, X), (..., Y, X, 3 or 4) or (..., Y, X, C) ndarray
-        In native byte order. Palettes, CMYK and grey with alpha become RGB or RGBA;
+        In native byte order. Palettes, CMYK and gray with alpha become RGB or RGBA;
         samples or channels that stand first are moved to the end.
     channel_axis : int or None
         The last axis if it holds channels that are not RGB; otherwise None.

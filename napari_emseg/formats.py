@@ -1,6 +1,6 @@
 """Decoders of the image formats: from the bytes of a file to honest pixels.
 
-Palettes, inks, inverted greys, samples that stand first, pictures that lie on their
+Palettes, inks, inverted grays, samples that stand first, pictures that lie on their
 side: what the format says is undone here, so that nothing behind it has to know.
 """
 
@@ -108,7 +108,7 @@ def turned(
 
     Notes
     -----
-    imageio turns palettes and grey with alpha along the wrong axis, tifffile does not
+    imageio turns palettes and gray with alpha along the wrong axis, tifffile does not
     turn at all, and OpenCV not where it keeps alpha: hence one function for all.
 
     References
@@ -137,7 +137,7 @@ def orientation_of(path: Path, kind: str) -> int:
 
 
 def read_png(path: Path, orientation: int) -> tuple[NDArray[Any], None]:
-    """Read a PNG file as bool, grey, RGB or RGBA, 8 or 16 bits deep."""
+    """Read a PNG file as bool, gray, RGB or RGBA, 8 or 16 bits deep."""
     pixels = _decode(path)
     with path.open("rb") as file:
         depth, kind = file.read(26)[24:]
@@ -154,7 +154,7 @@ def read_png(path: Path, orientation: int) -> tuple[NDArray[Any], None]:
 
 
 def read_picture(path: Path, orientation: int) -> tuple[NDArray[Any], None]:
-    """Read any file that Pillow knows as bool, grey, RGB or RGBA."""
+    """Read any file that Pillow knows as bool, gray, RGB or RGBA."""
     return turned(_decode(path), orientation), None
 
 

@@ -73,7 +73,7 @@ class Glimpse:
 class LivePicture:
     """A picture whose colors are counted once, to be segmented many times.
 
-    Its pixels are kept as codes of at most 16 bits: grey levels as they are, colors
+    Its pixels are kept as codes of at most 16 bits: gray levels as they are, colors
     as the boxes of the finest grid with no more than 65,536 occupied boxes, which for
     a small photograph are its very colors. Fits start where those of `iter_segment`
     start and stop on the coarse levels; a look-up labels the codes.

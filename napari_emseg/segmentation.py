@@ -171,7 +171,7 @@ class Segmentation:
     def class_colors(self) -> NDArray[np.float64]:
         """Colors (K, 3) in [0, 1] to show the classes in.
 
-        The mean color of RGB images; greys in the order of the means for one
+        The mean color of RGB images; grays in the order of the means for one
         channel, a color scale for several.
         """
         return colors_of(self.source.picture, self._measures.mean())

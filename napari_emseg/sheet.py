@@ -200,8 +200,8 @@ def _original(row: Row) -> NDArray[Any]:
         return _shrink(unit_rgb(values))
     light = _shrink(np.nan_to_num(values.astype(np.float64).mean(axis=-1)))
     low, high = np.percentile(light, (0.5, 99.5))
-    grey = np.clip((light - low) / max(high - low, 1e-300), 0, 1)
-    return np.repeat(grey[..., np.newaxis], 3, axis=-1)
+    gray = np.clip((light - low) / max(high - low, 1e-300), 0, 1)
+    return np.repeat(gray[..., np.newaxis], 3, axis=-1)
 
 
 def _painted(row: Row) -> NDArray[np.uint8]:

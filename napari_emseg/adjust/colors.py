@@ -36,7 +36,7 @@ def hue_saturation(
     hue : float, optional
         Degrees; 120 turns red into green.
     saturation, lightness : float, optional
-        -1..1: -1 is grey, or black; 1 is twice as saturated, or white.
+        -1..1: -1 is gray, or black; 1 is twice as saturated, or white.
 
     Returns
     -------
@@ -87,7 +87,7 @@ def desaturate(
     image, selection, rgb
         As for all functions of `napari_emseg.adjust`.
     amount : float, optional
-        0..1; 1 leaves grey.
+        0..1; 1 leaves gray.
 
     Returns
     -------

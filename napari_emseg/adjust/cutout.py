@@ -42,7 +42,7 @@ def cut_out(
     Parameters
     ----------
     image : (Y, X) or (Y, X, 3|4) array_like
-        One plane, grey or RGB. Alpha counts as full coverage times alpha.
+        One plane, gray or RGB. Alpha counts as full coverage times alpha.
     selection : (Y, X) array_like of bool or float
         The thing, roughly; coverage counts from a half.
     radius : int, optional
@@ -67,7 +67,7 @@ def cut_out(
     ImportError
         If pymatting is needed and missing.
     ValueError
-        If the image is not one plane of grey or RGB, or an option is out of bounds.
+        If the image is not one plane of gray or RGB, or an option is out of bounds.
 
     References
     ----------
@@ -90,7 +90,7 @@ def cut_out(
     if len(picture.shape) != 2 or picture.channels not in (1, 3):
         raise ValueError(
             f"image has {len(picture.shape)} spatial axes and {picture.channels} "
-            "channel(s); pass one plane of grey or RGB"
+            "channel(s); pass one plane of gray or RGB"
         )
     if method not in METHODS:
         raise ValueError(f"method={method!r} is unknown; pass one of {METHODS}")

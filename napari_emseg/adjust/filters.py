@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 # A Gaussian is cut off at this multiple of its standard deviation.
 _TRUNCATE = 4
 _INPAINT = {"telea": cv2.INPAINT_TELEA, "navier-stokes": cv2.INPAINT_NS}
-# OpenCV's marching adds about one grey level to what it finds, floats or not.
+# OpenCV's marching adds about one gray level to what it finds, floats or not.
 _STEPS = np.float32(65535)
 
 

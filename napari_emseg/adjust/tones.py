@@ -33,7 +33,7 @@ def brightness_contrast(
     brightness : float, optional
         -1..1, added as a share of the full range of values.
     contrast : float, optional
-        -1..1: -1 leaves a plain grey, 0 changes nothing, 1 leaves two values.
+        -1..1: -1 leaves a plain gray, 0 changes nothing, 1 leaves two values.
 
     Returns
     -------

@@ -91,7 +91,7 @@ def least_variances(
     cells : Cells
         All its usable pixels.
     codes : (M,) ndarray of uint32
-        Distinct grey levels or colors; empty if they are not known.
+        Distinct gray levels or colors; empty if they are not known.
     color : str
         Color space of the features.
     """
@@ -113,7 +113,7 @@ def least_variances(
 
 
 def find_coding(picture: Picture) -> Coding | None:
-    """Tell how an image's values can be coded as a palette or grey levels."""
+    """Tell how an image's values can be coded as a palette or gray levels."""
     dtype = picture.dtype
     span = None
     if picture.channels == 1 and dtype.kind in "iu" and dtype.itemsize > 2:

@@ -285,6 +285,7 @@ class PottsField:
         strength: float,
         *,
         ballots: NDArray[np.float32] | None = None,
+        cold: float = 1.0,
     ) -> None:
         """Update all pixels once, lattice after lattice, in place.
 
@@ -298,6 +299,8 @@ class PottsField:
             β, the bond between side neighbors of equal color, in nats.
         ballots : (K, 2ⁿ, size) ndarray of float32, optional
             What neighbors say; default `posteriors`.
+        cold : float
+            Power of the posteriors, below 1 to leave more open at first.
         """
         n_classes = len(unary)
         work = np.empty((2, n_classes * max(64, BLOCK // n_classes)), np.float32)
@@ -312,6 +315,8 @@ class PottsField:
                 total += unary[:, index, start:stop]
             else:
                 total[...] = unary[:, index, start:stop]
+            if cold != 1:
+                total *= np.float32(cold)
             softmax(total)
             total *= self.valid[index, start:stop]
             posteriors[:, index, start:stop] = total

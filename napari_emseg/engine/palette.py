@@ -1,4 +1,4 @@
-"""Palettes: the distinct colors or grey levels of an image, counted exactly."""
+"""Palettes: the distinct colors or gray levels of an image, counted exactly."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ class Coding:
     Attributes
     ----------
     bits : int
-        8 or 16 for grey levels, 24 for RGB of 8 bit, red in the high bits.
+        8 or 16 for gray levels, 24 for RGB of 8 bit, red in the high bits.
     offset : int
-        Added to grey levels to make them start at 0 or above.
+        Added to gray levels to make them start at 0 or above.
     dtype : numpy.dtype
         Type of the image's values.
     """

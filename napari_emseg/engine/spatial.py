@@ -15,6 +15,8 @@ from napari_emseg.engine.noise import despeckle
 
 # Evidence of one pixel that counts in its neighbors' start, in nats.
 _LOUDEST = np.float32(-30)
+# Power of the posteriors in the first sweep of a ramp.
+_WARM = 0.2
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -127,6 +129,7 @@ def mean_field(
     valid: ArrayLike | None = None,
     consensus: float = 0.0,
     speckled: bool = False,
+    ramp: int = 0,
 ) -> NDArray[np.float32]:
     """Posterior class probabilities of pixels that listen to their neighbors.
 
@@ -159,6 +162,9 @@ def mean_field(
         pixels by themselves would begin, and stay, as specks; 0 otherwise.
     speckled : bool
         Whether impulses in the guide are no edges: it is despeckled first.
+    ramp : int
+        Sweeps at the beginning in which posteriors grow from Q^.2 to Q: what is left
+        open at first finds a lower energy [2]_. 0 never raises it.
 
     Returns
     -------
@@ -173,9 +179,11 @@ def mean_field(
 
     References
     ----------
-    G. Celeux, F. Forbes, N. Peyrard (2003). EM procedures using mean field-like
-    approximations for Markov model-based image segmentation. Pattern Recognition
-    36(1), 131-144.
+    .. [1] G. Celeux, F. Forbes, N. Peyrard (2003). EM procedures using mean
+       field-like approximations for Markov model-based image segmentation. Pattern
+       Recognition 36(1), 131-144.
+    .. [2] T. Hofmann, J. M. Buhmann (1997). Pairwise data clustering by deterministic
+       annealing. IEEE Trans. PAMI 19(1), 1-14.
 
     Examples
     --------
@@ -215,8 +223,9 @@ def mean_field(
     posteriors = np.zeros_like(split)
     if strength:
         start(field, split, posteriors, consensus)
-        for _ in range(sweeps):
-            field.sweep(split, posteriors, strength)
+        for turn in range(sweeps):
+            cold = 1.0 if turn >= ramp else _WARM + (1 - _WARM) * turn / max(ramp - 1, 1)
+            field.sweep(split, posteriors, strength, cold=cold)
     else:
         field.sweep(split, posteriors, 0)
     return field.lattices.join(posteriors)
@@ -269,8 +278,8 @@ def free_energy(
     Returns
     -------
     float
-        In nats, over all pixels. `mean_field` never raises it from one sweep to the
-        next.
+        In nats, over all pixels. `mean_field` without a ramp never raises it from one
+        sweep to the next.
     """
     u, q = np.asarray(log_prob, np.float64), np.asarray(posteriors, np.float64)
     energy = float((q * np.log(np.maximum(q, 1e-300))).sum() - (q * u).sum())

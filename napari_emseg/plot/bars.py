@@ -57,7 +57,7 @@ class Bars:
 def bars(cloud: Cloud, feature: int) -> Bars:
     """Count all pixels of a cloud along one of its features.
 
-    Bars of levels, such as grey levels, hold equally many of them each, so that no
+    Bars of levels, such as gray levels, hold equally many of them each, so that no
     bar is higher than its neighbor for a reason that lies in the bars.
     """
     values, weights = cloud.cells.points[feature], cloud.cells.weights

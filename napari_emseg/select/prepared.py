@@ -126,7 +126,7 @@ class Prepared:
     Notes
     -----
     Memory: 4 bytes per pixel and 16 per distinct color for RGB of 8 bit; 1 or 2 bytes
-    per pixel for grey levels; 4 D bytes per pixel for others.
+    per pixel for gray levels; 4 D bytes per pixel for others.
     """
 
     picture: Picture
