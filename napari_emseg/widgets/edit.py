@@ -12,6 +12,7 @@ from napari.utils.notifications import show_error
 from qtpy.QtWidgets import QComboBox, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_emseg.layers import is_selection, line_width, warm_up_selection
+from napari_emseg.layers.classes import class_name
 from napari_emseg.layers.seeds import Fits
 from napari_emseg.widgets.actions import Actions
 from napari_emseg.widgets.background import Background
@@ -37,7 +38,8 @@ if TYPE_CHECKING:
 UNDO = KeyMod.CtrlCmd | KeyCode.KeyZ
 BUSY = "Working …"
 READY = "Drag a class onto another to merge; Ctrl+Z undoes."
-SELECTED = "{:,} px selected; Fill gives them the chosen class."
+SELECTED = "{:,} px selected"
+FILL = "{}; Fill makes them {}."
 
 
 # Qt is untyped here, so a class of it is Any to mypy.
@@ -77,6 +79,7 @@ class EditWidget(QWidget):  # type: ignore[misc]
         self.image, self.labels = _layer_box(), _layer_box()
         self.image.setToolTip("Where tools look at colors.")
         self.labels.setToolTip("The labels that are edited.")
+        self._selected = 0  # pixels
         self._ready = READY
         self._status = QLabel(READY)
         self._status.setIndent(4)
@@ -96,6 +99,7 @@ class EditWidget(QWidget):  # type: ignore[misc]
             box.currentIndexChanged.connect(self._on_choice)
         session.labels_changed.connect(self.classes.reload)
         session.selection_changed.connect(self._on_selection)
+        self.classes.itemSelectionChanged.connect(self._say)
         self.palette_of_tools.tinted.connect(self._on_tint)
         self.palette_of_tools.keys_wanted.connect(self.show_keys)
         for event, react in self._reactions():
@@ -140,10 +144,17 @@ class EditWidget(QWidget):  # type: ignore[misc]
         self._status.setText(BUSY if busy else self._ready)
 
     def _on_selection(self) -> None:
-        """Say what can be done next."""
+        """Count what is selected."""
         found = self.session.selected(self.session.plane())
-        count = 0 if found is None else np.count_nonzero(found)
-        self._ready = SELECTED.format(count) if count else READY
+        self._selected = 0 if found is None else int(np.count_nonzero(found))
+        self._say()
+
+    def _say(self) -> None:
+        """Say what can be done next."""
+        self._ready = SELECTED.format(self._selected) if self._selected else READY
+        chosen, layer = self.classes.labels, self.session.labels
+        if self._selected and chosen and layer is not None:
+            self._ready = FILL.format(self._ready, class_name(layer, chosen[0]))
         self._on_busy(self.background.busy)
 
     def _on_tint(self, on: bool) -> None:

@@ -41,7 +41,9 @@ if TYPE_CHECKING:
 
 HINT = "Open an image, or a sample from the File menu."
 READY = "Press Segment to find the classes."
-PAUSED = "Live is paused: {name} has edits, which stay. Press Segment for a new result."
+PAUSED = (
+    "Live is paused: “{name}” has edits, which stay. Press Segment for a new result."
+)
 
 
 class SegmentWidget(Container[Widget]):

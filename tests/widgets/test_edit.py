@@ -84,7 +84,10 @@ def test_line_below_says_what_comes_next(qtbot, panel, layer, do):
     line = panel._status
     assert line.text().startswith("Drag a class")
     do("All")
-    assert line.text().startswith(f"{layer.data.size:,} px selected; Fill")
+    choose(panel, [2])
+    assert line.text() == f"{layer.data.size:,} px selected; Fill makes them class 2."
+    choose(panel, [3])
+    assert line.text().endswith("Fill makes them class 3.")
     do("None")
     assert line.text().startswith("Drag a class")
 

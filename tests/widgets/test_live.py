@@ -311,8 +311,8 @@ class TestPause:
     def assert_paused(self, panel):
         status = panel.controls.status.value
         assert status == (
-            "Live is paused: stripes classes has edits, which stay. Press Segment for "
-            "a new result."
+            "Live is paused: “stripes classes” has edits, which stay. Press Segment "
+            "for a new result."
         )
         assert panel.controls.live.value
         assert panel.controls.segment.enabled
