@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from napari_emseg.engine.em import Rules
 from napari_emseg.engine.features import black
 from napari_emseg.engine.fit import iter_fit_kmeans, iter_fit_mixture
 from napari_emseg.engine.hmrf import HiddenField, iter_hmrf, noise_scale
+from napari_emseg.engine.impression import Impression, fit_impression, impress
 from napari_emseg.engine.kmeans import KMeansModel
 from napari_emseg.engine.mixture import MixtureModel
 from napari_emseg.engine.order import MOST, iter_orders
@@ -23,7 +24,7 @@ from napari_emseg.engine.smoother import (
     hidden_smoother,
     noise_smoother,
 )
-from napari_emseg.engine.softening import Softness, soften, softness
+from napari_emseg.engine.softening import softness
 from napari_emseg.progress import Progress
 
 if TYPE_CHECKING:
@@ -42,6 +43,8 @@ _GLANCE, _ENOUGH = 2**18, 2**20
 # Each class keeps this share of the pixels that it had, of so many, or an image is
 # softened less: by these shares of what was asked for.
 _SURVIVES, _JURY = 0.1, 2**14
+# And after smoothing, if it had to be helped to that, this share.
+_REMAINS = 0.01
 _SHARES = (1.0, 0.5, 0.25)
 _MAX_ITER = 15
 
@@ -236,29 +239,57 @@ def _report_classes(model: Model, n_classes: int) -> None:
         )
 
 
-def _softness(source: Source, model: Model, params: Params) -> Softness | None:
-    """Tell how softly to look at an image that noise does not dominate."""
-    if not params.edges:
-        return None
+def _impression(
+    source: Source, model: Model, params: Params, smoother: Smoother
+) -> Impression | None:
+    """Tell how to look at an image that noise does not dominate."""
     percent = source.space.color != "none"
-    features, valid, _ = source.excerpt(_GLANCE)
+    features, valid, fixed = source.excerpt(_GLANCE)
     planes = np.ascontiguousarray(np.moveaxis(features, -1, 0))
     some = np.s_[:, :: max(1, valid.sum() // _JURY)]
-    least = _SURVIVES * _won(model, planes[:, valid][some].T)
+    had = _won(model, planes[:, valid][some].T)
+    least = _SURVIVES * had
     for share in _SHARES:
         amount = share * min(params.smoothing, 1.0)
-        found = softness(model, amount, percent=percent)
-        if found is None:
+        soft = softness(model, amount, percent=percent)
+        if soft is None:
             break
-        soft = soften(planes, found.scale, valid)[:, valid][some].T
-        if (_won(found.widen(model), soft) >= least).all():
-            return found
+        seen = impress(planes, soft, valid)
+        jury = seen[:, valid][some].T
+        if source.space.plain and _can_be_refitted(model):
+            fitted = fit_impression(
+                model, seen, soft, valid, fixed=fixed, covariance=params.covariance
+            )
+            found = fitted.spare(jury, least)
+            if found is fitted:
+                return found
+            # Weight does not help a class whose pixels are scattered.
+            trial = replace(smoother, impression=found)
+            share_of = trial.posteriors(model, features, valid)[:, valid][some]
+            if (_count(share_of.argmax(axis=0), model) >= _REMAINS * had).all():
+                return found
+        if (_won(soft.widen(model), jury[:, :-1]) >= least).all():
+            return Impression(soft)
     return None
+
+
+def _can_be_refitted(model: Model) -> TypeGuard[MixtureModel]:
+    """Tell whether classes are Gaussians, and more than one."""
+    return (
+        isinstance(model, MixtureModel)
+        and model.n_classes > 1
+        and model.df is None
+        and model.outliers == 0
+    )
 
 
 def _won(model: Model, points: NDArray[np.floating]) -> NDArray[np.intp]:
     """Count the points (N, D) of each class (K,)."""
-    return np.bincount(model.predict(points).ravel(), minlength=model.n_classes + 1)[1:]
+    return _count(model.predict(points).ravel() - 1, model)
+
+
+def _count(numbers: NDArray[np.integer], model: Model) -> NDArray[np.intp]:
+    return np.bincount(numbers, minlength=model.n_classes)
 
 
 def choose_smoother(
@@ -274,9 +305,12 @@ def choose_smoother(
     if scale is not None:
         edge = scale if params.edges else None
         return noise_smoother(edge, NOISE_BOND * params.smoothing)
-    edge = source.edge_scale() if params.edges else None
-    soft = _softness(source, model, params)
-    return Smoother(BOND * params.smoothing, edge, softness=soft)
+    strength = BOND * params.smoothing
+    if not params.edges:
+        return Smoother(strength, None)
+    smoother = Smoother(strength, source.edge_scale())
+    found = _impression(source, model, params, smoother)
+    return replace(smoother, impression=found)
 
 
 def _noise_scale(source: Source, model: Model) -> float | None:

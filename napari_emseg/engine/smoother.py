@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_emseg.engine.hmrf import CONSENSUS, HiddenField
-from napari_emseg.engine.softening import REACH, Softness, soften
 from napari_emseg.engine.spatial import halo, mean_field
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from napari_emseg.engine.impression import Impression
     from napari_emseg.engine.kmeans import KMeansModel
     from napari_emseg.engine.mixture import MixtureModel
 
@@ -44,8 +44,8 @@ class Smoother:
         Whether impulses are no edges.
     even : bool
         Whether the field alone is the prior, and the shares of the classes are not.
-    softness : Softness or None
-        How softly the image and the classes are looked at; None is as they are.
+    impression : Impression or None
+        What the image and the classes look like softly; None is as they are.
     """
 
     strength: float
@@ -54,12 +54,12 @@ class Smoother:
     consensus: float = 0.0
     speckled: bool = False
     even: bool = False
-    softness: Softness | None = None
+    impression: Impression | None = None
 
     def halo(self, n_axes: int) -> int:
         """Pixels around a tile of 2 or 3 axes that its posteriors depend on, even."""
-        soft = 0 if self.softness is None else REACH + REACH % 2
-        return halo(self.sweeps, n_axes) + soft
+        reach = 0 if self.impression is None else self.impression.reach
+        return halo(self.sweeps, n_axes) + reach
 
     def posteriors(
         self,
@@ -87,12 +87,14 @@ class Smoother:
         shape = features.shape[:-1]
         lead = shape[: max(0, len(shape) - 3)]
         out = np.empty((model.n_classes, *shape), np.float32)
-        if self.softness is not None:
-            model = self.softness.widen(model)
         prior = np.log(np.maximum(model.weights, 1e-300)) if self.even else None
         for at in np.ndindex(lead):
             mask = None if usable is None else usable[at]
-            log = model.log_joint(self._soft(features[at], mask))
+            log = (
+                model.log_joint(features[at])
+                if self.impression is None
+                else self.impression.log_joint(model, features[at], mask)
+            )
             if prior is not None:
                 log -= prior.reshape(-1, *(1,) * (log.ndim - 1))
             out[:, *at] = mean_field(
@@ -106,13 +108,6 @@ class Smoother:
                 speckled=self.speckled,
             )
         return out
-
-    def _soft(self, features: Planes, mask: NDArray[np.bool_] | None) -> Planes:
-        """Give the features (*S, D) that classes are compared by."""
-        if self.softness is None:
-            return features
-        planes = np.ascontiguousarray(np.moveaxis(features, -1, 0))
-        return np.moveaxis(soften(planes, self.softness.scale, mask), 0, -1)
 
 
 def hidden_smoother(field: HiddenField, smoothing: float) -> Smoother:

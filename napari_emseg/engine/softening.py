@@ -49,11 +49,17 @@ class Softness:
         Least variance of a class along each feature.
     shrinkage : float
         Share of the pooled covariance in each class's.
+    unit : float
+        What one unit of lightness is among these features.
+    amount : float
+        What was asked for, above 0 and up to 1.
     """
 
     scale: float
     floor: float
     shrinkage: float
+    unit: float = 1.0
+    amount: float = 1.0
 
     def widen(self, model: Model) -> Model:
         """Give a mixture whose classes are so wide, and more alike; or centers."""
@@ -97,7 +103,8 @@ def softness(
     if scale <= 0:
         return None
     floor = amount * min(_VARIANCE * unit, within / dims)
-    return Softness(scale, floor, amount * SHRINKAGE)
+    seen = float(np.sqrt(scale / amount / _CONTRAST))
+    return Softness(scale, floor, amount * SHRINKAGE, seen, amount)
 
 
 def soften(

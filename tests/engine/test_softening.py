@@ -178,10 +178,10 @@ def test_smoothing_looks_softly_and_leaves_the_model_alone() -> None:
         assert seg.objective == plain.objective
     assert soft.labeler.smoother is not None
     assert rough.labeler.smoother is not None
-    assert soft.labeler.smoother.softness is not None
-    assert rough.labeler.smoother.softness is None
+    assert soft.labeler.smoother.impression is not None
+    assert rough.labeler.smoother.impression is None
     # Fewer pieces than with edges and the same bonds, but with sharp eyes.
-    sharp = replace(soft.labeler.smoother, softness=None)
+    sharp = replace(soft.labeler.smoother, impression=None)
     labels = replace(soft.labeler, smoother=sharp).labels(emseg.features(photo), None)
     assert soft.regions().max() < components(labels).max()
 
