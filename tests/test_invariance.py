@@ -212,4 +212,4 @@ def test_numbers_of_classes_do_not_depend_on_the_seed() -> None:
         for seg in results[1:]:
             # Lloyd's iteration ends a hair apart from different starts.
             assert seg.objective[-1] == pytest.approx(results[0].objective[-1], 1e-4)
-            assert (seg.labels == results[0].labels).mean() > 0.995
+            assert (seg.labels == results[0].labels).mean() > 0.99

@@ -22,8 +22,10 @@ if TYPE_CHECKING:
 # Bond between side neighbors at smoothing 1, in nats: best on photographs, and where
 # noise dominates but no bond is estimated.
 BOND, NOISE_BOND = 2.0, 1.5
-# Ten sweeps reach 95 % of what alpha-expansion gains in energy.
-SWEEPS = 10
+# Sweeps, and those of them that leave more open, on noise and elsewhere: both reach
+# 95 % of what alpha-expansion gains in energy.
+SWEEPS, RAMP = 12, 8
+NOISE_SWEEPS, NOISE_RAMP = 12, 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,8 @@ class Smoother:
         Squared contrast that counts as an edge; None smooths across edges too.
     sweeps : int
         Sweeps of mean field.
+    ramp : int
+        How many of these leave more open.
     consensus : float
         Weight of the neighbors' evidence in the start.
     speckled : bool
@@ -51,6 +55,7 @@ class Smoother:
     strength: float
     scale: float | None
     sweeps: int = SWEEPS
+    ramp: int = RAMP
     consensus: float = 0.0
     speckled: bool = False
     even: bool = False
@@ -106,6 +111,8 @@ class Smoother:
                 valid=mask,
                 consensus=self.consensus,
                 speckled=self.speckled,
+                # With 26 neighbors there is nothing to gain from that.
+                ramp=self.ramp if 1 in log.shape[1:] or log.ndim == 3 else 0,
             )
         return out
 
@@ -126,4 +133,6 @@ def noise_smoother(scale: float | None, strength: float) -> Smoother:
     strength : float
         Bond between side neighbors, in nats.
     """
-    return Smoother(strength, scale, consensus=CONSENSUS, even=True)
+    return Smoother(
+        strength, scale, NOISE_SWEEPS, NOISE_RAMP, consensus=CONSENSUS, even=True
+    )

@@ -224,7 +224,9 @@ def mean_field(
     if strength:
         start(field, split, posteriors, consensus)
         for turn in range(sweeps):
-            cold = 1.0 if turn >= ramp else _WARM + (1 - _WARM) * turn / max(ramp - 1, 1)
+            cold = (
+                1.0 if turn >= ramp else _WARM + (1 - _WARM) * turn / max(ramp - 1, 1)
+            )
             field.sweep(split, posteriors, strength, cold=cold)
     else:
         field.sweep(split, posteriors, 0)

@@ -114,6 +114,30 @@ def test_free_energy_never_rises(
     assert energies[-1] < energies[0]
 
 
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_a_ramp_finds_lower_energies_in_noise(seed: int) -> None:
+    image = np.repeat([0.0, 1.0, 2.0], 20) + np.random.default_rng(seed).normal(
+        0, 1.2, (60, 60)
+    )
+    log = np.stack([-((image - mean) ** 2) / 2.88 for mean in range(3)])
+
+    def energy(ramp: int) -> float:
+        found = mean_field(log, strength=1.5, sweeps=12, ramp=ramp)
+        assert found.sum(axis=0).min() == pytest.approx(1, abs=1e-5)
+        coded = (found == found.max(axis=0)).astype(float)
+        return free_energy(log, coded, strength=1.5)
+
+    assert energy(10) < energy(0)
+
+
+def test_a_ramp_that_is_longer_than_all_sweeps_is_cut() -> None:
+    log, _ = speckled((20, 30))
+    found = mean_field(log, strength=1.0, sweeps=1, ramp=8)
+    # The first step of the ramp: nearly open, with what neighbors say of that.
+    first = special.softmax(log, axis=0)
+    assert found.max() < first.max()
+
+
 def test_energy_of_labels_is_that_of_potts() -> None:
     log, _ = speckled((13, 18))
     labels = log.argmax(axis=0)
@@ -126,9 +150,9 @@ def test_energy_of_labels_is_that_of_potts() -> None:
 
 
 @pytest.mark.parametrize("shape", [(150, 133), (48, 50, 41)])
-@pytest.mark.parametrize("speckles", [False, True])
+@pytest.mark.parametrize(("speckles", "ramp"), [(False, 0), (True, 2)])
 def test_tiles_give_the_whole_bit_for_bit(
-    shape: tuple[int, ...], speckles: bool
+    shape: tuple[int, ...], speckles: bool, ramp: int
 ) -> None:
     log, image = speckled(shape)
     sweeps, scale = 3, edge_scale(image)
@@ -140,6 +164,7 @@ def test_tiles_give_the_whole_bit_for_bit(
         "sweeps": sweeps,
         "consensus": 0.7,
         "speckled": speckles,
+        "ramp": ramp,
     }
     whole = mean_field(log, guide=image, valid=valid, **options)
     step = 20 if len(shape) == 2 else 16
