@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 # Most classes that are tried.
 MOST = 12
 # Residuals of photographs keep shading and texture, which make neighbors look more
-# alike than they are: best covering of human regions on 60 photographs, flat from 2
-# to 4.
-_OPTIMISM = 3.0
+# alike than they are: best covering of human regions on 60 photographs, flat from 9
+# to 24.
+_OPTIMISM = 12.0
 # Lags with less correlation than this are left out: they are noise.
 _LEAST = 0.1
 # Fits are compared on this many cells at most: the differences between orders are
