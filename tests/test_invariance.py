@@ -206,10 +206,11 @@ def test_large_arrays_are_read_in_parts(
 def test_numbers_of_classes_do_not_depend_on_the_seed() -> None:
     for method in ("em", "kmeans"):
         results = [
-            emseg.segment(PHOTO, n_classes=3, method=method, seed=seed, tol=0)
+            emseg.segment(
+                PHOTO, n_classes=3, method=method, seed=seed, tol=0, n_init=20
+            )
             for seed in range(4)
         ]
         for seg in results[1:]:
-            # Lloyd's iteration ends a hair apart from different starts.
             assert seg.objective[-1] == pytest.approx(results[0].objective[-1], 1e-4)
-            assert (seg.labels == results[0].labels).mean() > 0.99
+            assert (seg.labels == results[0].labels).mean() > 0.999
