@@ -222,7 +222,7 @@ def products(x: NDArray[np.floating], order: str = "full") -> Float64Array:
     return phi
 
 
-def largest(rows: Float64Array) -> NDArray[np.intp]:
+def largest(rows: NDArray[np.floating]) -> NDArray[np.intp]:
     """Index of the largest entry of each column (K, M), the first of equal ones."""
     # Down the columns OpenCV is two to three times as fast as numpy.
     return np.asarray(cv2.reduceArgMax(rows, 0), np.intp).ravel()

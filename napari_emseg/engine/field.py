@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 FLOOR = -40.0
 # Elements of one block of K planes: longer ones leave the cache, shorter ones
 # spend their time between the operations.
-BLOCK = 1 << 17
+BLOCK = 1 << 18
 
 
 def neighbors(n_axes: int, *, full: bool = True) -> dict[Offset, float]:
@@ -93,14 +93,20 @@ def contrast(
         At the first pixels of `pairs`.
     """
     first, second = pairs(guide.shape[1:], offset)
-    total = np.zeros(guide[0][first].shape, np.float32)
-    for plane in guide:
-        difference = plane[second] - plane[first]
-        difference *= difference
-        total += difference
+    return closeness(guide[:, *second] - guide[:, *first], scale)
+
+
+def closeness(away: NDArray[np.float32], scale: float) -> NDArray[np.float32]:
+    """Return exp(−|d|² / (2 scale)) of differences d (D, *S)."""
+    total = away[0] * away[0]
+    square = np.empty_like(total)
+    for plane in away[1:]:
+        total += np.multiply(plane, plane, out=square)
     total *= np.float32(-0.5 / scale)
-    np.maximum(total, FLOOR / 2, out=total)
-    return np.exp(total, out=total)
+    # Two bounds take numpy a third of the time of one.
+    np.clip(total, FLOOR / 2, 0, out=total)
+    cv2.exp(flat := total.reshape(-1), flat)
+    return total
 
 
 @dataclass(frozen=True)
@@ -266,14 +272,12 @@ class PottsField:
                 away = tuple(sign * d for d in offset)
                 other, shift = self.lattices.step(index, away)
                 near = ballots[:, other, start + shift : stop + shift]
-                if plain or not self.contrast:
-                    np.multiply(near, np.float32(weight), out=buffer)
-                elif sign > 0:  # a bond is stored at the first pixel of its pair
-                    bonds = self.contrast[offset][index, start:stop]
-                    np.multiply(near, bonds, out=buffer)
-                else:
-                    bonds = self.contrast[offset][other, start + shift : stop + shift]
-                    np.multiply(near, bonds, out=buffer)
+                bonds = np.asarray(weight, np.float32)
+                if self.contrast and not plain:
+                    # A bond is stored at the first pixel of its pair.
+                    first = (index, start) if sign > 0 else (other, start + shift)
+                    bonds = self.contrast[offset][first[0], first[1] :][: stop - start]
+                np.multiply(near, bonds, out=buffer)
                 if buffer is scratch:
                     out += scratch
                 buffer = scratch
@@ -317,21 +321,20 @@ class PottsField:
                 total[...] = unary[:, index, start:stop]
             if cold != 1:
                 total *= np.float32(cold)
-            softmax(total)
-            total *= self.valid[index, start:stop]
-            posteriors[:, index, start:stop] = total
+            share = self.valid[index, start:stop] / exponentiate(total)
+            np.multiply(total, share, out=posteriors[:, index, start:stop])
 
 
-def softmax(logits: NDArray[np.float32]) -> None:
-    """Turn log-probabilities (K, n) into probabilities over K, in place.
+def exponentiate(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Turn log-probabilities (K, n) into multiples of probabilities; give sums (n,).
 
-    Class by class, so that the order of the sums does not depend on n.
+    In place; sums go class by class, so that their order does not depend on n.
 
     Examples
     --------
     >>> logits = np.log(np.array([[0.2], [0.6]], np.float32))
-    >>> softmax(logits)
-    >>> logits.round(4)
+    >>> total = exponentiate(logits)
+    >>> (logits / total).round(4)
     array([[0.25],
            [0.75]], dtype=float32)
     """
@@ -339,9 +342,9 @@ def softmax(logits: NDArray[np.float32]) -> None:
     for row in logits[1:]:
         np.maximum(top, row, out=top)
     logits -= top
-    np.maximum(logits, FLOOR, out=logits)
+    np.clip(logits, FLOOR, 0, out=logits)
     cv2.exp(logits, logits)
     top[:] = logits[0]
     for row in logits[1:]:
         top += row
-    logits /= top
+    return top

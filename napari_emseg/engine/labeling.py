@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_emseg.engine.cells import largest
 from napari_emseg.engine.features import (
     BoolArray,
     FloatArray,
@@ -83,7 +84,8 @@ class Labeler:
         """
         if self.smoother is not None:
             found = self.posteriors(data, usable, light)
-            labels = found.argmax(axis=0).astype(np.uint8)
+            best = largest(found.reshape(len(found), -1)).astype(np.uint8)
+            labels = best.reshape(found.shape[1:])
             labels += 1
         elif self.coding is not None and self.table is not None:
             labels = self.coding.lookup_values(data, self.table)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_emseg.engine.em import Rules, shape_covariances
-from napari_emseg.engine.field import contrast, pairs
+from napari_emseg.engine.field import closeness, pairs
 from napari_emseg.engine.mixture import MixtureModel
 
 if TYPE_CHECKING:
@@ -32,6 +32,8 @@ REACH = sum(STEPS)
 _CONTRAST, _VARIANCE, SHRINKAGE = 64.0, 6.0, 0.3
 # Variance of photographs, summed over L, a and b: the unit of other images.
 _OF_PHOTOS = 730.0
+# Pixels of a strip: its planes stay in the cache.
+_STRIP = 2**15
 # Softening keeps to differences within classes, so that gray levels of an image
 # without noise stay apart however many they are.
 _WITHIN = 4.0
@@ -146,26 +148,46 @@ def soften(
     >>> soften(image, 25.0)[0, 8, 5:11].round(1)
     array([ 0.5,  0.5,  0.6, 50.4, 50.5, 50.5], dtype=float32)
     """
-    shape = planes.shape[1:]
-    origin = (0,) * len(shape)
-    ahead = [d for d in product((-1, 0, 1), repeat=len(shape)) if d > origin]
     inside = None if valid is None else valid.astype(np.float32)
     for step in STEPS:
-        total, weight = planes.copy(), np.ones(shape, np.float32)
+        planes = _pass(planes, step, scale, inside)
+    return planes
+
+
+def _pass(planes: Planes, step: int, scale: float, inside: Planes | None) -> Planes:
+    """Average each pixel with those a step away, in strips that fit in the cache."""
+    shape = planes.shape[1:]
+    ahead = [d for d in product((-1, 0, 1), repeat=len(shape)) if d > (0,) * len(shape)]
+    out, rows = np.empty_like(planes), max(1, _STRIP * shape[0] // np.prod(shape))
+    for top in range(0, shape[0], rows):
+        bottom = min(top + rows, shape[0])
+        change = np.zeros((len(planes), bottom - top, *shape[1:]), np.float32)
+        weight = np.ones(change.shape[1:], np.float32)
         for direction in ahead:
             offset = tuple(step * d for d in direction)
             if any(abs(d) >= n for d, n in zip(offset, shape, strict=True)):
                 continue
-            first, second = pairs(shape, offset)
-            bond = contrast(planes, offset, scale)
+            # A pair counts in the strip by its first pixel, its second, or both.
+            low, high = max(top - offset[0], 0), min(bottom + offset[0], shape[0])
+            part = planes[:, low:high]
+            if part.shape[1] <= offset[0]:
+                continue
+            first, second = pairs(part.shape[1:], offset)
+            away = part[:, *second] - part[:, *first]
+            bond = closeness(away, scale)
             bond *= np.float32(0.5 ** np.count_nonzero(direction))
             if inside is not None:
-                bond *= inside[first] * inside[second]
-            weight[first] += bond
-            weight[second] += bond
-            for out, plane in zip(total, planes, strict=True):
-                out[first] += bond * plane[second]
-                out[second] += bond * plane[first]
-        total /= weight
-        planes = total
-    return planes
+                bond *= inside[low:high][first] * inside[low:high][second]
+            away *= bond
+            count, skip = bond.shape[0], top - low
+            here = slice(0, count - skip), *first[1:]
+            weight[here] += bond[skip:]
+            change[:, *here] += away[:, skip:]
+            start = low + offset[0] - top
+            fit = min(count, bottom - top - start)
+            there = slice(start, start + fit), *second[1:]
+            weight[there] += bond[:fit]
+            change[:, *there] -= away[:, :fit]
+        change /= weight
+        np.add(planes[:, top:bottom], change, out=out[:, top:bottom])
+    return out
