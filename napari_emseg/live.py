@@ -26,6 +26,7 @@ from napari_emseg.engine.palette import Coding, count_codes, count_values
 from napari_emseg.engine.squarem import iter_em
 from napari_emseg.fits import METHODS, darkest_first
 from napari_emseg.segmentation import colors_of
+from napari_emseg.threads import one_thread
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -175,11 +176,13 @@ class LivePicture:
             color = resolve_color(self._picture, params.color)
             if color not in self._spaces:
                 self._spaces[color] = _space(self._picture, self._colors, color)
-            model = self._spaces[color].fit(key)
             values = _features(self._picture, self._boxes.values, color)
+            with one_thread():
+                model = self._spaces[color].fit(key)
+                labels = model.predict(values)
             if len(self._fits) == _KEPT:
                 del self._fits[next(iter(self._fits))]
-            self._fits[key] = model, model.predict(values)
+            self._fits[key] = model, labels
         return self._fits[key]
 
     def _class_colors(self, labels: NDArray[np.uint8], k: int) -> Float64Array:

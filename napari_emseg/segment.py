@@ -14,6 +14,7 @@ from napari_emseg.progress import Progress as Progress
 from napari_emseg.segmentation import Segmentation as Segmentation
 from napari_emseg.segmentation import iter_labels, join_small
 from napari_emseg.source import Source, as_source, find_space
+from napari_emseg.threads import one_thread_a_step
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -252,6 +253,7 @@ def _check_bias(source: Source) -> None:
         )
 
 
+@one_thread_a_step
 def iter_source(
     source: Source,
     params: Params,

@@ -8,6 +8,7 @@ from napari_emseg.engine.features import as_picture
 from napari_emseg.engine.hierarchy import comparable
 from napari_emseg.engine.hierarchy import hierarchy as grow_tree
 from napari_emseg.source import as_source, find_space
+from napari_emseg.threads import one_thread
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -67,6 +68,7 @@ def hierarchy(
         )
     space = find_space(picture, "auto", 0, 0)
     found, inside = as_source(picture, mask, None, space).features(())
-    return grow_tree(
-        found if picture.rgb else comparable(found, valid=inside), valid=inside
-    )
+    with one_thread():
+        return grow_tree(
+            found if picture.rgb else comparable(found, valid=inside), valid=inside
+        )

@@ -24,6 +24,7 @@ ORDER = [
     "source",
     "table",
     "progress",
+    "threads",
     "posteriors",
     "fits",
     "segmentation",

@@ -9,6 +9,7 @@ import numpy as np
 from napari_emseg.engine.cut import STRENGTH, refine, solve
 from napari_emseg.engine.strokes import gather_evidence, resize, smooth
 from napari_emseg.select.plane import check_smoothing, read_plane, reduced
+from napari_emseg.threads import one_thread
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -118,7 +119,8 @@ def box(
     near = np.ascontiguousarray(features[view])
     frame = corners - np.array([view[0].start, view[1].start] * 2)
     selected = np.zeros(inside.shape, bool)
-    selected[view] = _find(near, frame, STRENGTH * smoothing)
+    with one_thread():
+        selected[view] = _find(near, frame, STRENGTH * smoothing)
     y0, x0, y1, x1 = corners
     held = np.zeros(inside.shape, bool)
     held[y0:y1, x0:x1] = inside[y0:y1, x0:x1]

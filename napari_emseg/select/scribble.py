@@ -15,6 +15,7 @@ from napari_emseg.engine.strokes import (
     smooth,
 )
 from napari_emseg.select.plane import check_smoothing, read_plane, reduced
+from napari_emseg.threads import one_thread
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -107,7 +108,8 @@ def scribbles(
     bias = np.zeros(len(classes), np.float32)
     if background is not None:
         bias[classes == background] = _BACKGROUND
-    found = _decide(features, strokes, bias, STRENGTH * smoothing)
+    with one_thread():
+        found = _decide(features, strokes, bias, STRENGTH * smoothing)
     labels = classes[found - 1]
     labels[~inside] = 0
     return labels
