@@ -375,6 +375,15 @@ def test_fewer_colors_than_classes_are_reported(
     assert len(seg.table()["label"]) == seg.n_classes
 
 
+@pytest.mark.parametrize("init", ["kmeans", "random"])
+def test_starts_have_as_many_classes_though_pixels_look_alike(init: str) -> None:
+    levels = np.random.default_rng(0).choice(
+        6, 900, p=[0.5, 0.4, 0.04, 0.03, 0.02, 0.01]
+    )
+    seg = emseg.segment(levels.reshape(30, 30) / 5, n_classes=4, init=init, smoothing=0)
+    assert seg.n_classes == 4
+
+
 def test_one_class_is_everything() -> None:
     seg = emseg.segment(PHOTO, n_classes=1)
     assert (seg.labels == 1).all()

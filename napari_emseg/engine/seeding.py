@@ -49,11 +49,7 @@ def seed_centers(
     """
     points = np.asarray(cells.points, np.float64)
     if init == "random":
-        size = min(n_classes, int(np.count_nonzero(cells.weights)))
-        pick = rng.choice(
-            cells.count, size, replace=False, p=cells.weights / cells.total
-        )
-        return np.unique(points[:, pick].T, axis=0)
+        return _draw(cells, points, n_classes, rng)
     centers: list[Float64Array] = []
     distance = np.full(cells.count, np.inf)
     for center in [] if given is None else given:
@@ -72,6 +68,26 @@ def seed_centers(
         centers.append(points[:, draws[best]])
         distance = closer[best]
     return np.array(centers).reshape(-1, cells.dims)
+
+
+def _draw(
+    cells: Cells, points: Float64Array, n_classes: int, rng: np.random.Generator
+) -> Float64Array:
+    """Draw distinct centers by weight; all there are if these are fewer."""
+    size = min(n_classes, int(np.count_nonzero(cells.weights)))
+    pick = rng.choice(cells.count, size, replace=False, p=cells.weights / cells.total)
+    centers = np.unique(points[:, pick].T, axis=0)
+    if len(centers) == size:
+        return centers
+    # Several cells may look alike: draw on from those that look like none so far.
+    odds = cells.weights.copy()
+    for center in centers:
+        odds[(center == points.T).all(axis=1)] = 0
+    while len(centers) < size and odds.any():
+        center = points[:, rng.choice(cells.count, p=odds / odds.sum())]
+        odds[(center == points.T).all(axis=1)] = 0
+        centers = np.concatenate([centers, center[np.newaxis]])
+    return np.unique(centers, axis=0)
 
 
 def _distance(points: Float64Array, centers: Float64Array) -> Float64Array:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -186,13 +187,13 @@ def test_fixed_cells_leave_no_class_empty() -> None:
 @pytest.mark.parametrize("init", ["kmeans", "random"])
 def test_starts_are_distinct_points(init: str, seed: int, k: int) -> None:
     cells = clouds(seed, count=20)
+    # Most colors of a picture that becomes gray look like another one.
+    cells = replace(cells, points=np.rint(cells.points / 4))
     centers = seed_centers(cells, k, init=init, rng=np.random.default_rng(seed))
     distinct = np.unique(cells.points.T, axis=0)
-    assert 1 <= len(centers) <= min(k, len(distinct))
+    assert len(centers) == min(k, len(distinct))
     assert len(np.unique(centers, axis=0)) == len(centers)
     assert {*map(tuple, centers)} <= {*map(tuple, distinct)}
-    if init == "kmeans":
-        assert len(centers) == min(k, len(distinct))
 
 
 def test_greedy_starts_beat_random_ones() -> None:
