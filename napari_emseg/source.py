@@ -296,14 +296,20 @@ def find_space(picture: Picture, color: str, texture: float, position: float) ->
     space = Space(resolve_color(picture, color), texture, position)
     if space.plain or picture.rgb:
         return space
-    count, total, square = 0, 0.0, 0.0
+    count, total, square, origin = 0, 0.0, 0.0, None
     for part in tiles(picture.shape, slab(picture.shape, _SLAB)):
         values = picture.read(part.write)
+        inside = usable(values, rgb=False)
         light = convert(values, space.color)[..., 0].astype(np.float64)
-        light = light[np.isfinite(light)]
+        light = light.ravel() if inside is None else light[inside]
+        if light.size == 0:
+            continue
+        # Squares of what is far from zero would lose the digits that differ.
+        origin = light.mean() if origin is None else origin
+        light -= origin
         count += light.size
         total += float(light.sum())
-        square += float((light**2).sum())
+        square += float(light @ light)
     if count == 0:
         return space
     variance = square / count - (total / count) ** 2

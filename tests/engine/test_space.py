@@ -73,6 +73,29 @@ def test_what_a_mask_hides_leaves_no_texture():
     assert (one == two)[:, 20:].mean() > 0.99
 
 
+@pytest.mark.parametrize("mark", [np.nan, np.inf, 3e38])
+def test_marks_for_missing_data_leave_the_units_alone(mark):
+    image = halves().astype(np.float32)
+    image[5:9, 20:30] = mark
+    how = {"n_classes": 2, "texture": 1.0, "position": 1.0}
+    seg = emseg.segment(image, **how)
+    missing = ~np.isfinite(image) | (image > 1e18)
+    np.testing.assert_array_equal(seg.labels == 0, missing)
+    found = emseg.features(image, texture=1.0, position=1.0)
+    without = emseg.features(halves().astype(np.float32), position=1.0)
+    # Position is in units of the contrast of what is there.
+    ratio = found[-1, -1, -1] / without[-1, -1, -1]
+    assert ratio == pytest.approx(1, abs=0.02)
+
+
+def test_units_are_found_far_from_zero():
+    image = halves().astype(np.float64)
+    near, far = (
+        emseg.features(image + away, position=1.0)[-1, -1, -1] for away in (0, 1e8)
+    )
+    assert far == pytest.approx(near, rel=0.05)
+
+
 def test_bias_with_texture_is_refused():
     with pytest.raises(ValueError, match="set both to 0"):
         emseg.segment(halves(), bias=True, texture=1)
