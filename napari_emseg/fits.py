@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import replace
-from typing import TYPE_CHECKING, TypeGuard
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,25 +12,15 @@ from napari_emseg.engine.census import find_coding, take_census
 from napari_emseg.engine.em import Rules
 from napari_emseg.engine.features import black
 from napari_emseg.engine.fit import iter_fit_kmeans, iter_fit_mixture
-from napari_emseg.engine.hmrf import HiddenField, iter_hmrf, noise_scale
-from napari_emseg.engine.impression import Impression, fit_impression, impress
+from napari_emseg.engine.hmrf import HiddenField, iter_hmrf
 from napari_emseg.engine.kmeans import KMeansModel
 from napari_emseg.engine.mixture import MixtureModel
 from napari_emseg.engine.order import MOST, iter_orders
-from napari_emseg.engine.smoother import (
-    BOND,
-    NOISE_BOND,
-    Smoother,
-    hidden_smoother,
-    noise_smoother,
-)
-from napari_emseg.engine.softening import softness
 from napari_emseg.progress import Progress
+from napari_emseg.smoothing import noise_in
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
-
-    from numpy.typing import NDArray
 
     from napari_emseg.engine.census import Census
     from napari_emseg.engine.labeling import Model
@@ -38,15 +28,8 @@ if TYPE_CHECKING:
     from napari_emseg.params import Params
     from napari_emseg.source import Source
 
-# Pixels that tell whether noise dominates, and those that a hidden field is fitted to.
-_GLANCE, _ENOUGH = 2**18, 2**20
-# Each class keeps this share of the pixels that it had, of so many, or an image is
-# softened less: by these shares of what was asked for. Covering of human regions is the
-# same from .1 to .5; stained nuclei, as a class, need the latter.
-_SURVIVES, _JURY = 0.5, 2**14
-# And after smoothing, if it had to be helped to that, this share.
-_REMAINS = 0.01
-_SHARES = (1.0, 0.5, 0.25)
+# Pixels that a hidden field is fitted to.
+_ENOUGH = 2**20
 _MAX_ITER = 15
 
 
@@ -164,7 +147,7 @@ def fit_hidden(
     if params.smoothing == 0 or not isinstance(model, MixtureModel):
         return None
     asked = source.space.plain and (params.outliers > 0 or params.bias)
-    if not asked and _noise_scale(source, model) is None:
+    if not asked and noise_in(source, model) is None:
         return None
     # Uneven light has to be seen as a whole.
     limit = source.picture.size if params.bias else _ENOUGH
@@ -238,89 +221,3 @@ def _report_classes(model: Model, n_classes: int) -> None:
             "for: the image has no more different values",
             stacklevel=4,
         )
-
-
-def _impression(
-    source: Source, model: Model, params: Params, smoother: Smoother
-) -> Impression | None:
-    """Tell how to look at an image that noise does not dominate."""
-    percent = source.space.color != "none"
-    features, valid, fixed = source.excerpt(_GLANCE)
-    planes = np.ascontiguousarray(np.moveaxis(features, -1, 0))
-    some = np.s_[:, :: max(1, valid.sum() // _JURY)]
-    had = _won(model, planes[:, valid][some].T)
-    least = _SURVIVES * had
-    for share in _SHARES:
-        amount = share * min(params.smoothing, 1.0)
-        soft = softness(model, amount, percent=percent)
-        if soft is None:
-            break
-        seen = impress(planes, soft, valid)
-        jury = seen[:, valid][some].T
-        if source.space.plain and _can_be_refitted(model):
-            fitted = fit_impression(
-                model, seen, soft, valid, fixed=fixed, covariance=params.covariance
-            )
-            found = fitted.spare(jury, least)
-            if found is fitted:
-                return found
-            # Weight does not help a class whose pixels are scattered.
-            trial = replace(smoother, impression=found)
-            share_of = trial.posteriors(model, features, valid)[:, valid][some]
-            if (_count(share_of.argmax(axis=0), model) >= _REMAINS * had).all():
-                return found
-        if (_won(soft.widen(model), jury[:, :-1]) >= least).all():
-            return Impression(soft)
-    return None
-
-
-def _can_be_refitted(model: Model) -> TypeGuard[MixtureModel]:
-    """Tell whether classes are Gaussians, and more than one."""
-    return (
-        isinstance(model, MixtureModel)
-        and model.n_classes > 1
-        and model.df is None
-        and model.outliers == 0
-    )
-
-
-def _won(model: Model, points: NDArray[np.floating]) -> NDArray[np.intp]:
-    """Count the points (N, D) of each class (K,)."""
-    return _count(model.predict(points).ravel() - 1, model)
-
-
-def _count(numbers: NDArray[np.integer], model: Model) -> NDArray[np.intp]:
-    return np.bincount(numbers, minlength=model.n_classes)
-
-
-def choose_smoother(
-    source: Source,
-    model: Model,
-    params: Params,
-    hidden: HiddenField | None,
-) -> Smoother:
-    """Choose how posteriors are smoothed: by a fitted field, for noise, or by edges."""
-    if hidden is not None:
-        return hidden_smoother(hidden, params.smoothing)
-    scale = _noise_scale(source, model)
-    if scale is not None:
-        edge = scale if params.edges else None
-        return noise_smoother(edge, NOISE_BOND * params.smoothing)
-    strength = BOND * params.smoothing
-    if not params.edges:
-        return Smoother(strength, None)
-    smoother = Smoother(strength, source.edge_scale())
-    found = _impression(source, model, params, smoother)
-    return replace(smoother, impression=found)
-
-
-def _noise_scale(source: Source, model: Model) -> float | None:
-    if not source.space.plain:
-        # Texture and position are smooth by their making, however noisy the image is.
-        return None
-    features, valid, _ = source.excerpt(_GLANCE)
-    if isinstance(model, MixtureModel):
-        within = model.weights @ np.einsum("kii->k", model.covariances)
-    else:
-        within = model.variance * features.shape[-1]
-    return noise_scale(features, float(within), valid=valid)

@@ -26,6 +26,7 @@ ORDER = [
     "progress",
     "threads",
     "posteriors",
+    "smoothing",
     "fits",
     "segmentation",
     "segment",
