@@ -250,6 +250,7 @@ def test_renumber_leaves_no_gaps(labels, locked):
         (lambda m: regions.split(m, 1, "classes", image=m[:3]), "spatial shape"),
         (lambda m: regions.split(m, 1, "watershed", depth=0), "depth=0"),
         (lambda m: regions.split(m, 1, n_parts=4), "as many as they are"),
+        (lambda m: regions.split(m, 1, "watershed", n_parts=-1), "one part at least"),
         (lambda m: regions.smooth_boundaries(m, 0), "radius=0"),
         (lambda m: regions.renumber(m, {1: 2}), "use merge"),
         (lambda m: regions.swap(m, 1, 2, locked=[2]), "locked"),
@@ -259,6 +260,56 @@ def test_wrong_input_is_named(call, message):
     labels = np.tile(np.array([[1, 2], [2, 1]], np.uint8), (3, 3))
     with pytest.raises(ValueError, match=message):
         call(labels)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda m: regions.fill(m, m == 1, 2.5),
+        lambda m: regions.fill(m, m == 1, "2"),
+        lambda m: regions.fill(m, m == 1, 3, locked=[2.5]),
+        lambda m: regions.merge(m, [1, 2], into=1.5),
+        lambda m: regions.merge(m, [1, 1.5]),
+        lambda m: regions.renumber(m, {1: 2.5}),
+        lambda m: regions.swap(m, 1, np.nan),
+        lambda m: regions.split(m, 1, "watershed", n_parts=1.5),
+        lambda m: regions.free_labels(m, locked=[0.5]),
+    ],
+)
+def test_fractions_are_no_labels(call):
+    with pytest.raises(TypeError, match="a whole number is needed"):
+        call(np.tile(np.array([[1, 2], [2, 1]], np.uint8), (3, 3)))
+
+
+def test_numbers_that_no_float_holds():
+    """Of these four numbers, three are one as floats of 64 bit."""
+    large, more = 2**63, 2**63 + 5
+    labels = np.array([[1, large - 1, large, more]] * 2, np.uint64)
+    every = np.ones(labels.shape, bool)
+
+    def after(edit):
+        return [int(number) for number in edit.apply(labels)[0]]
+
+    assert after(regions.fill(labels, every, 9, locked=[1, more])) == [1, 9, 9, more]
+    merged = [large, large, large, more]
+    assert after(regions.merge(labels, [1, large - 1], into=large)) == merged
+    assert after(regions.renumber(labels)) == [1, 2, 3, 4]
+    assert after(regions.renumber(labels, {more: 7})) == [1, large - 1, large, 7]
+    swapped = [1, more, large, large - 1]
+    assert after(regions.swap(labels, more, large - 1)) == swapped
+    joined = np.array([[more, 1, more]], np.uint64)
+    found = regions.split(joined, more).apply(joined)[0]
+    assert [int(number) for number in found] == [more, 1, more + 1]
+
+
+def test_edits_of_other_labels_are_refused():
+    labels = np.ones((6, 6), np.int64)
+    edit = regions.fill(labels, labels == 1, 300)
+    with pytest.raises(ValueError, match=r"shape \(3, 3\) do not have"):
+        edit.apply(labels[:3, :3])
+    with pytest.raises(ValueError, match="int64, some of which do not fit uint8"):
+        edit.apply(labels.astype(np.uint8))
+    assert (edit.apply(labels.astype(np.uint16)) == 300).all()
 
 
 def test_numbers_run_out():

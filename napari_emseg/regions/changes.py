@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_emseg.regions.edit import Edit, Target, free_labels
+from napari_emseg.regions.edit import Edit, Target, free_labels, one_of, whole_number
 from napari_emseg.regions.parts import PARTS, absorb, majority
 from napari_emseg.select.pieces import bounding_box
 
@@ -39,6 +39,8 @@ def fill(
 
     Raises
     ------
+    TypeError
+        If a label is no whole number.
     ValueError
         If the label is locked or does not fit the labels' type, or shapes differ.
 
@@ -49,8 +51,7 @@ def fill(
     array([[1, 9, 3]])
     """
     target = Target.of(labels, selection, locked)
-    target.check(label)
-    return target.edit(np.full_like(target.labels, label))
+    return target.edit(np.full_like(target.labels, target.check(label)))
 
 
 def new_class(
@@ -116,14 +117,13 @@ def merge(
     >>> merge(labels, [1, 3]).apply(labels)
     array([[1, 2, 1]])
     """
-    wanted = [*members]
+    wanted = [whole_number("a member", label) for label in members]
     if not wanted:
         raise ValueError("merge got no labels; pass two or more")
     target = Target.of(labels, selection, locked)
-    number = wanted[0] if into is None else into
-    target.check(number)
-    joined = np.isin(target.labels, wanted)
-    return target.edit(np.where(joined, number, target.labels))
+    new = target.labels.copy()
+    new[one_of(new, wanted)] = target.check(wanted[0] if into is None else into)
+    return target.edit(new)
 
 
 def split(
@@ -179,13 +179,15 @@ def split(
     array([[1, 1, 2, 3]])
     """
     target = Target.of(labels, selection, locked)
-    target.check(label)
-    inside = target.free & (target.labels == label)
+    number = target.check(label)
+    inside = target.free & (target.labels == number)
     box = bounding_box(inside)
     if method not in PARTS:
         raise ValueError(
             f"method={method!r} is unknown; pass one of {', '.join(PARTS)}"
         )
+    if n_parts is not None and whole_number("n_parts", n_parts) < 1:
+        raise ValueError(f"n_parts={n_parts}, but there is one part at least")
     if not inside.any():
         return target.edit(target.labels)
     within = inside[box]
@@ -197,8 +199,9 @@ def split(
     at, size = np.unique(found[within], return_inverse=True, return_counts=True)[1:]
     keeps = size < min_size
     keeps[size.argmax()] = True
-    names = np.full(len(size), label)
-    names[~keeps] = free_labels(target.whole, (~keeps).sum(), locked=target.locked)
+    names = np.full(len(size), number, target.whole.dtype)
+    more = int(np.count_nonzero(~keeps))
+    names[~keeps] = free_labels(target.whole, more, locked=target.locked)
     new = target.labels.copy()
     new[inside] = names[at]
     return target.edit(new)
@@ -234,7 +237,7 @@ def absorb_small(
            [3, 3, 3]])
     """
     target = Target.of(labels, selection, locked, reach=None)
-    fixed = np.isin(target.labels, [0, *target.locked])
+    fixed = one_of(target.labels, [0, *target.locked])
     return target.edit(absorb(target.labels, fixed, min_size))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from operator import index
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -54,8 +55,25 @@ class Edit:
         return self.labels.size == 0
 
     def apply(self, labels: ArrayLike) -> Labels:
-        """Give a copy of the labels with the edit made."""
+        """Give a copy of the labels with the edit made.
+
+        Raises
+        ------
+        ValueError
+            If the labels have another size or type than those it was made for.
+        """
         out = np.array(labels)
+        found = out[self.where]
+        if found.shape != self.labels.shape:
+            raise ValueError(
+                f"the edit changes a box that labels of shape {out.shape} do not have; "
+                "apply it to the labels that it was made for"
+            )
+        if not _holds(out.dtype, self.labels):
+            raise ValueError(
+                f"the edit has labels of type {self.labels.dtype}, some of which do "
+                f"not fit {out.dtype}; convert the labels to that type first"
+            )
         out[self.where] = self.labels
         return out
 
@@ -100,7 +118,7 @@ def free_labels(
     """
     given = as_labels(labels)
     most = int(np.iinfo(given.dtype).max)
-    taken = {int(label) for label in locked}
+    taken = {whole_number("a locked label", n) for n in locked}
     top = max(int(given.max(initial=0)), 0, *taken)
     if top + count <= most:
         return list(range(top + 1, top + 1 + count))
@@ -159,25 +177,27 @@ class Target:
                 box = bounding_box(mask, reach)
                 mask = mask[box]
         part = whole[box]
-        fixed = tuple(sorted({int(label) for label in locked}))
+        fixed = tuple(sorted({whole_number("a locked label", n) for n in locked}))
         free = np.ones(part.shape, bool) if mask is None else mask
         if fixed:
-            free = free & ~np.isin(part, fixed)
+            free = free & ~one_of(part, fixed)
         return cls(whole, box, part, free, fixed)
 
-    def check(self, label: int) -> None:
-        """Reject a label that cannot be given."""
+    def check(self, label: int) -> int:
+        """Give a label as int, or reject one that cannot be given."""
+        number = whole_number("label", label)
         bounds = np.iinfo(self.whole.dtype)
-        if label in self.locked:
+        if number in self.locked:
             raise ValueError(
-                f"label {label} is locked, so it can neither lose nor gain a pixel; "
+                f"label {number} is locked, so it can neither lose nor gain a pixel; "
                 "unlock it first"
             )
-        if not bounds.min <= label <= bounds.max:
+        if not bounds.min <= number <= bounds.max:
             raise ValueError(
-                f"label {label} does not fit labels of type {self.whole.dtype}, which "
+                f"label {number} does not fit labels of type {self.whole.dtype}, which "
                 f"hold {bounds.min} to {bounds.max}"
             )
+        return number
 
     def edit(self, new: NDArray[Any]) -> Edit:
         """Make the edit that brings `new` to where it is allowed."""
@@ -195,6 +215,25 @@ class Target:
         return Edit(box, made)
 
 
+def whole_number(name: str, value: Any) -> int:
+    """Give a whole number as int; what is none would be rounded silently.
+
+    Raises
+    ------
+    TypeError
+        If it is something else.
+
+    Examples
+    --------
+    >>> whole_number("label", np.uint8(3))
+    3
+    """
+    try:
+        return index(value)
+    except TypeError:
+        raise TypeError(f"{name} is {value!r}, but a whole number is needed") from None
+
+
 def as_labels(labels: ArrayLike) -> Labels:
     """Check labels: integers with at least Y and X."""
     given = np.asarray(labels)
@@ -204,6 +243,25 @@ def as_labels(labels: ArrayLike) -> Labels:
             "with at least Y and X are needed"
         )
     return given
+
+
+def one_of(labels: Labels, numbers: Iterable[int]) -> BoolArray:
+    """Tell which pixels have one of some labels.
+
+    Examples
+    --------
+    >>> one_of(np.array([[2**63 + 5, 2**63 + 6]], np.uint64), [-1, 2**63 + 5])
+    array([[ True, False]])
+    """
+    bounds = np.iinfo(labels.dtype)
+    # Python's integers of mixed size would become floats, which round.
+    known = [number for number in numbers if bounds.min <= number <= bounds.max]
+    return np.isin(labels, np.array(known, labels.dtype))
+
+
+def _holds(dtype: np.dtype[Any], labels: Labels) -> bool:
+    """Whether labels keep their values in another type."""
+    return dtype == labels.dtype or bool((labels.astype(dtype) == labels).all())
 
 
 def present(labels: Labels) -> list[int]:

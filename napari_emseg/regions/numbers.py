@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_emseg.regions.edit import Edit, Target, present
+from napari_emseg.regions.edit import Edit, Target, present, whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -49,13 +49,14 @@ def renumber(
     array([[9, 0, 5, 3]])
     """
     target = Target.of(labels, None, locked)
-    old = present(target.labels)
+    values = np.unique(target.labels)
+    old = present(values)
     if numbers is None:
         moved = [n for n in old if n != 0 and n not in target.locked]
         kept = set(target.locked)
         room = (n for n in range(1, len(moved) + len(kept) + 1) if n not in kept)
         numbers = dict(zip(moved, room, strict=False))
-    new = [int(numbers.get(n, n)) for n in old]
+    new = [whole_number("a new number", numbers.get(n, n)) for n in old]
     for before, after in zip(old, new, strict=True):
         if before != after:
             target.check(before)
@@ -66,7 +67,7 @@ def renumber(
             f"numbers would give {twice} to several labels at once; use merge for this"
         )
     table = np.array(new, target.labels.dtype)
-    return target.edit(table[np.searchsorted(old, target.labels)])
+    return target.edit(table[np.searchsorted(values, target.labels)])
 
 
 def swap(
@@ -102,9 +103,8 @@ def swap(
     array([[3, 2, 1]])
     """
     target = Target.of(labels, selection, locked)
-    target.check(a)
-    target.check(b)
+    one, two = target.check(a), target.check(b)
     new = target.labels.copy()
-    new[target.labels == a] = b
-    new[target.labels == b] = a
+    new[target.labels == one] = two
+    new[target.labels == two] = one
     return target.edit(new)
