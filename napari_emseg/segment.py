@@ -96,7 +96,8 @@ def segment(
         of 3 or 4 of uint8, uint16, or float in [0, 1] is RGB(A); alpha only
         tells which pixels are fully transparent, and these get 0.
     mask : (…, Y, X) array_like of bool, optional
-        Pixels to segment; the others get label 0.
+        Pixels to segment; the others get label 0. Of a soft selection, those of at
+        least half coverage.
     seed_labels : (…, Y, X) array_like of int, optional
         Labels 1..64 of pixels whose class is known, 0 elsewhere. They keep it, they
         steer the fit, and their numbers stay; classes without any stay free.

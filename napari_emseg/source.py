@@ -255,16 +255,23 @@ def as_source(
 
     Raises
     ------
+    TypeError
+        If the mask has values of another type than bool, integer or float.
     ValueError
         If a shape differs, or if seed labels are not integers from 0 to 64.
     """
     shape = picture.shape
     inside = None if mask is None else np.asarray(mask)
-    if inside is not None and inside.shape != shape:
-        raise ValueError(
-            f"mask has shape {inside.shape}, but the image has {shape}; give one value "
-            "for each pixel, without channels"
-        )
+    if inside is not None:
+        if inside.shape != shape:
+            raise ValueError(
+                f"mask has shape {inside.shape}, but the image has {shape}; give one "
+                "value for each pixel, without channels"
+            )
+        if inside.dtype.kind not in "buif":
+            raise TypeError(f"mask has values of type {inside.dtype}; pass bool")
+        # Of a soft selection, as everywhere, what is covered by half.
+        inside = inside >= 0.5 if inside.dtype.kind == "f" else inside.astype(bool)
     seeds = None if seed_labels is None else np.asarray(seed_labels)
     if seeds is not None:
         if seeds.shape != shape or seeds.dtype.kind not in "bui":
@@ -279,7 +286,7 @@ def as_source(
             )
     return Source(
         picture,
-        None if inside is None else inside.astype(bool),
+        inside,
         None if seeds is None or not seeds.any() else seeds.astype(np.uint8),
         space,
     )

@@ -147,3 +147,19 @@ def test_effective_size_needs_little_room(masked: bool) -> None:
     tracemalloc.stop()
     # A thumbnail of 192 x 256 pixels and its features take some room as well.
     assert peak < 12 * image[..., 0].size + 2**22
+
+
+def test_masks_are_selections():
+    """A soft one counts from half coverage, and what is no mask is refused."""
+    image = np.arange(48, dtype=np.uint8).reshape(6, 8)
+    hard = np.zeros(image.shape, bool)
+    hard[1:4, 2:6] = True
+    soft = emseg.select.feather(hard, 0.8)
+    soft[0, 0] = 0.4
+    wanted = emseg.segment(image, n_classes=2, mask=soft >= 0.5).labels
+    assert wanted[0, 0] == 0
+    for mask in (soft, np.where(soft >= 0.5, 1.0, np.nan), (soft >= 0.5) * 255):
+        found = emseg.segment(image, n_classes=2, mask=mask).labels
+        np.testing.assert_array_equal(found, wanted)
+    with pytest.raises(TypeError, match="mask has values of type <U1; pass bool"):
+        emseg.segment(image, mask=np.full(image.shape, "a"))

@@ -94,8 +94,11 @@ def cut_out(
         )
     if method not in METHODS:
         raise ValueError(f"method={method!r} is unknown; pass one of {METHODS}")
-    if not radius >= 1:
-        raise ValueError(f"radius={radius}, but an edge has at least one pixel")
+    if not (radius >= 1 and radius % 1 == 0):
+        raise ValueError(
+            f"radius={radius}, but a whole number of pixels is needed; pass 1 or more"
+        )
+    radius = int(radius)
     values = picture.read()
     unit = np.nan_to_num(canvas.unit(values[..., : picture.channels]))
     opaque = np.float32(1)

@@ -101,7 +101,8 @@ def sharpen(
     canvas = Canvas.of(image, selection, channel_axis=channel_axis, rgb=rgb)
 
     def change(x: FloatArray, _: Any) -> FloatArray:
-        detail = x - _blurred(x, radius)
+        with np.errstate(invalid="ignore"):  # what is not finite stays so
+            detail = x - _blurred(x, radius)
         detail[abs(detail) < threshold] = 0
         return x + np.float32(amount) * detail
 

@@ -103,6 +103,11 @@ def levels(
     ends = (canvas.low, canvas.high)
     first, last = _pair(black, white, ends)
     to_first, to_last = _pair(out_black, out_white, ends)
+    if not np.isfinite([first, last, to_first, to_last]).all():
+        raise ValueError(
+            f"black={black}, white={white}, out_black={out_black} and "
+            f"out_white={out_white} are not all finite; correct them, or leave them out"
+        )
     if not first < last:
         raise ValueError(f"black={first:g} is not below white={last:g}; exchange them")
     if not gamma > 0:
@@ -206,7 +211,8 @@ def fill(
     Raises
     ------
     ValueError
-        If the color has not one number, or one for each channel.
+        If the color has not one number, or one for each channel, or is not finite
+        where the image cannot hold that.
 
     Examples
     --------
@@ -219,6 +225,11 @@ def fill(
         raise ValueError(
             f"color has shape {paint.shape}, but the image has "
             f"{canvas.picture.channels} channel(s); pass one number for each"
+        )
+    if canvas.picture.dtype.kind != "f" and not np.isfinite(paint).all():
+        raise ValueError(
+            f"color={color!r} does not fit an image of type {canvas.picture.dtype}; "
+            "pass finite numbers"
         )
     unit = canvas.unit(paint)
     return canvas.change(lambda x, _: np.broadcast_to(unit, x.shape))

@@ -170,7 +170,8 @@ def _find(features: FloatArray, frame: NDArray[np.int64], strength: float) -> Bo
         odds = weights["constant"] + weights["outside"] * outside
         for kind, part in gather_evidence(small, smoothed, marks).items():
             odds += weights[kind] * (part[1] - part[0])
-        chance = np.where(held, 1 / (1 + np.exp(-odds)), 0)
+        with np.errstate(over="ignore"):  # a chance of 0 is right then
+            chance = np.where(held, 1 / (1 + np.exp(-odds)), 0)
         marks = _next_marks(chance, held, marks)
     least = best_threshold(chance[held])
     odds -= np.log(least / (1 - least))

@@ -88,14 +88,14 @@ def wand(
     np.int64(6)
     """
     scene = as_scene(image, channel_axis=channel_axis, rgb=rgb)
-    if sample_size < 1 or sample_size % 2 == 0:
+    if not (sample_size >= 1 and sample_size % 2 == 1):
         raise ValueError(
             f"sample_size={sample_size}, but the sample is a square around a pixel; "
             "pass 1, 3, 5, …"
         )
     check_connectivity(connectivity)
     at = check_points([point], scene.shape)[0]
-    width = sample_size // 2
+    width = int(sample_size) // 2
     sample = tuple(slice(int(p), int(p) + 1) for p in at[:-2]) + tuple(
         slice(max(int(p) - width, 0), int(p) + width + 1) for p in at[-2:]
     )
@@ -287,13 +287,13 @@ def by_class(
     >>> by_class(emseg.segment(image, n_classes=2), 2)[0]
     array([False, False,  True,  True])
     """
-    if not 1 <= k <= seg.n_classes:
+    if k not in range(1, seg.n_classes + 1):
         raise ValueError(
             f"class {k} was asked for, but there are classes 1 to {seg.n_classes}"
         )
     if threshold is not None and not 0 <= threshold <= 1:
         raise ValueError(f"threshold={threshold} is no probability; pass 0 to 1")
-    found = seg.probabilities()[k - 1]
+    found = seg.probabilities()[int(k) - 1]
     if threshold is None:
         return found
     # Of pixels without a label, all probabilities are 0.

@@ -106,6 +106,8 @@ def neighborhood(ndim: int, connectivity: int = 4) -> BoolArray:
 def pieces(mask: BoolArray, connectivity: int = 4) -> tuple[NDArray[np.int32], int]:
     """Number the connected pieces of a mask 1..N; also give N."""
     structure = neighborhood(mask.ndim, connectivity)
+    if mask.size == 0:  # which OpenCV does not survive
+        return np.zeros(mask.shape, np.int32), 0
     if mask.ndim == 2:
         image = np.ascontiguousarray(mask).view(np.uint8)
         count, found = cv2.connectedComponents(
@@ -176,8 +178,8 @@ def fill_holes(
     found, count = pieces(~hard_mask(mask), connectivity)
     fills = np.ones(count + 1, bool)
     for axis in range(max(mask.ndim - 3, 0), mask.ndim):
-        fills[found.take(0, axis)] = False
-        fills[found.take(-1, axis)] = False
+        fills[found[(slice(None),) * axis + (slice(1),)]] = False
+        fills[found[(slice(None),) * axis + (slice(-1, None),)]] = False
     if max_size is not None:
         fills &= np.bincount(found.ravel(), minlength=count + 1) <= max_size
     fills[0] = False

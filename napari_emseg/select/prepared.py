@@ -229,7 +229,8 @@ def prepare(
             features[~inside] = 0
     else:
         codes = coding.encode(values)
-        if np.may_share_memory(codes, image):
+        # Arrays of others (dask, zarr) cannot tell whose memory they gave.
+        if not isinstance(image, np.ndarray) or np.may_share_memory(codes, image):
             codes = codes.copy()
         palette = count_codes([codes], bits=coding.bits, size=codes.size)[0]
         features = convert(coding.decode(palette), color)

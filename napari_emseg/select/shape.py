@@ -104,7 +104,8 @@ def grow(selection: ArrayLike, pixels: float) -> Mask:
     Returns
     -------
     (…) ndarray of bool or float32
-        Coverage becomes the largest within the distance.
+        Coverage becomes the largest within the distance; of coverage, distances from
+        10 pixels on end up to 5 % early between the axes and the diagonals.
 
     Raises
     ------
@@ -187,8 +188,8 @@ def border(selection: ArrayLike, width: float) -> Mask:
     >>> border([[0, 0, 0, 1, 1, 1]], 2).astype(int)
     array([[0, 0, 1, 1, 0, 0]])
     """
-    if not width >= 1:
-        raise ValueError(f"width={width}, but a band has at least one pixel")
+    if not 1 <= width < np.inf:
+        raise ValueError(f"width={width}, but a band has one pixel or more; pass these")
     inside = np.ceil(width / 2)
     return combine(
         grow(selection, width - inside), shrink(selection, inside), "subtract"

@@ -1,5 +1,8 @@
 """Color tools agree with distances computed pixel by pixel, on any kind of image."""
 
+import warnings
+
+import dask.array as da
 import numpy as np
 import pytest
 from hypothesis import given
@@ -10,7 +13,7 @@ from skimage.color import rgb2lab
 from skimage.segmentation import flood
 
 import napari_emseg as emseg
-from napari_emseg import select
+from napari_emseg import adjust, select
 
 
 def make(kind, rng, shape=(40, 50)):
@@ -286,8 +289,9 @@ def test_by_class_is_the_posterior(rng):
     for k in (1, 2, 3):
         assert (select.by_class(seg, k, None) == p[k - 1]).all()
         assert (select.by_class(seg, k, 0.8) == (p[k - 1] >= 0.8)).all()
-    with pytest.raises(ValueError, match="classes 1 to 3"):
-        select.by_class(seg, 4)
+    for k in (0, 4, 1.5, "1"):
+        with pytest.raises(ValueError, match="classes 1 to 3"):
+            select.by_class(seg, k)
     with pytest.raises(ValueError, match="no probability"):
         select.by_class(seg, 1, 2)
 
@@ -300,6 +304,7 @@ def test_by_class_is_the_posterior(rng):
         (lambda im: select.wand(im, (1, 2, 3), 5), "one number for each axis"),
         (lambda im: select.wand(im, (1, 2), -1), "tolerance=-1"),
         (lambda im: select.wand(im, (1, 2), 5, connectivity=6), "connectivity=6"),
+        (lambda im: select.wand(im, (1, 2), 5, sample_size=2.5), "sample_size=2.5"),
         (lambda im: select.color_range(im), "neither points nor colors"),
         (lambda im: select.similar(im, np.zeros((2, 2), bool)), r"shape \(2, 2\)"),
         (lambda im: select.similar(im, np.full((40, 50), 7.0)), "0 to 1"),
@@ -308,6 +313,18 @@ def test_by_class_is_the_posterior(rng):
 def test_wrong_input_is_named(call, message, rng):
     with pytest.raises(ValueError, match=message):
         call(make("rgb8", rng))
+
+
+def test_other_arrays_are_prepared_without_a_warning(rng):
+    """Dask says that it will not be asked for its memory some day."""
+    image = make("rgb8", rng)
+    lazy = da.from_array(image, chunks=(16, 16, 3))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        ready = select.prepare(lazy)
+        assert ready.span == select.prepare(image).span
+        found = adjust.levels(lazy, gamma=2)
+        assert (found == adjust.levels(image, gamma=2)).all()
 
 
 def test_inputs_stay(rng):

@@ -1,5 +1,7 @@
 """Strokes and boxes become outlines, on any kind of image."""
 
+import warnings
+
 import numpy as np
 import pytest
 from scipy import ndimage as ndi
@@ -178,6 +180,9 @@ def test_box_finds_the_disk_and_stays_inside(scene):
     found = select.box(image, (12, 17, 68, 73))
     assert found.dtype == bool
     assert iou(found, truth) > 0.95
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert select.box(image, (40, 40, 41, 41)).sum() <= 1
     found = select.box(image, (30.2, 30, 55, 200))
     assert found.any()
     assert not found[:30].any()

@@ -270,6 +270,7 @@ def test_every_shape_works_and_no_input_changes(mask):
         (lambda m: select.grow(m, -1), "pixels=-1"),
         (lambda m: select.feather(m, np.nan), "radius=nan"),
         (lambda m: select.border(m, 0), "width=0"),
+        (lambda m: select.border(m, np.inf), "width=inf"),
         (lambda m: select.harden(m, 3), "threshold=3"),
         (lambda m: select.largest(m, connectivity=6), "connectivity=6"),
         (lambda m: select.invert(m[0]), "at least Y and X"),
@@ -278,6 +279,20 @@ def test_every_shape_works_and_no_input_changes(mask):
 def test_wrong_input_is_named(call, message):
     with pytest.raises(ValueError, match=message):
         call(np.ones((4, 5), bool))
+
+
+@pytest.mark.parametrize("size", [(0, 3), (3, 0), (0, 2, 3), (2, 3, 4, 0)])
+def test_selections_without_pixels_stay_empty(size):
+    mask = np.ones(size, bool)
+    for call in (
+        lambda m: select.grow(m, 2),
+        lambda m: select.shrink(m, 2),
+        lambda m: select.smooth(m, 1),
+        select.fill_holes,
+        select.largest,
+        lambda m: select.remove_small(m, 2),
+    ):
+        assert call(mask).shape == size
 
 
 def test_text_is_no_selection():
