@@ -187,3 +187,34 @@ def test_extreme_values_work(dtype: str, low: float, high: float, method: str) -
     seg = emseg.segment(image, n_classes=2, method=method)
     np.testing.assert_array_equal(seg.labels, np.where(image == high, 2, 1))
     assert np.isfinite(seg.objective).all()
+
+
+@pytest.mark.parametrize("unit", [1e-36, 1e-25, 1e-16, 1e-8, 1e8, 1e17])
+@pytest.mark.parametrize(
+    "options", [{}, {"distribution": "student"}, {"outliers": 0.1}]
+)
+def test_units_do_not_matter(unit: float, options: dict[str, Any]) -> None:
+    truth = np.arange(400).reshape(20, 20) % 20 // 10
+    noisy = truth + np.random.default_rng(0).normal(0, 0.05, truth.shape)
+    seg = emseg.segment(noisy * unit, n_classes=2, smoothing=0, **options)
+    np.testing.assert_array_equal(seg.labels, truth + 1)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "high"), [("u1", 255), ("u2", 65535), ("i4", 2e9), ("f4", 1e6)]
+)
+@pytest.mark.parametrize("covariance", ["full", "tied"])
+def test_channels_may_be_the_same(dtype: str, high: float, covariance: str) -> None:
+    """A gray picture stored in colors: classes are as narrow as they can be."""
+    ramp = np.linspace(0, high, 4096).reshape(64, 64).astype(dtype)
+    image = np.stack([ramp, ramp, ramp // 2])
+    seg = emseg.segment(
+        image, channel_axis=0, n_classes=3, smoothing=0, covariance=covariance
+    )
+    assert seg.n_classes == 3
+    levels = np.array(seg.levels)
+    for level in dict.fromkeys(seg.levels):
+        objective = np.array(seg.objective)[levels == level]
+        assert (np.diff(objective) >= -1e-3).all()
+    # Each class is one range of the ramp, and no smaller than a tenth of it.
+    assert np.bincount(seg.labels.ravel())[1:].min() > 400

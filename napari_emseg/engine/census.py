@@ -98,17 +98,19 @@ def least_variances(
     # A camera of 12 bit may leave gaps of 16 between its levels.
     step = float(np.gcd.reduce(np.diff(codes))) if codes.size > 1 else 1.0
     least = variance_floor(picture.dtype, color, step)
-    if least is not None:
+    if least is not None and (color != "none" or picture.dtype.itemsize <= 2):
         return np.full(cells.dims, least)
-    # Floats do not tell their step: a thousandth of the spread is narrow enough,
-    # but nothing is narrower than float32 can tell.
-    mean = cells.mean()[:, np.newaxis]
-    spread = ((cells.points - mean) ** 2 @ cells.weights) / cells.total
-    largest = np.abs(cells.points).max(axis=1).astype(np.float64)
-    resolution = np.finfo(np.float32).eps * largest
-    floor: NDArray[np.float64] = np.maximum(
-        1e-6 * spread, np.maximum(resolution**2, 1e-30)
-    )
+    floor = np.empty(cells.dims)
+    for d, (x, mean) in enumerate(zip(cells.points, cells.mean(), strict=True)):
+        away = np.asarray(x - mean, np.float64)
+        # Features are float32, which rounds them; and what squares of the farthest
+        # ones lose in float64 must stay little beside the narrowest class.
+        rounding = float(np.spacing(np.float32(np.abs(x).max()))) ** 2 / 12
+        lost = (float(np.finfo(np.float32).eps) * float(np.abs(away).max())) ** 2
+        # Neither floats nor integers of a wide range tell a step that matters: a
+        # thousandth of the spread is narrow enough.
+        spread = 0.0 if codes.size else float(away**2 @ cells.weights) / cells.total
+        floor[d] = max(least or 0.0, rounding, lost, 1e-6 * spread)
     return floor
 
 

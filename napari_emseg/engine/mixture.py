@@ -188,7 +188,10 @@ def quadratics(
 ) -> Quadratics:
     """Lay a model out for products with φ, centered at `center`."""
     k, dims = model.means.shape
-    precision = np.asarray(np.linalg.inv(model.covariances), np.float64)
+    # By its root: the inverse of a narrow covariance itself loses what is along it.
+    lower = np.linalg.cholesky(model.covariances)
+    root = np.linalg.inv(lower)
+    precision = np.asarray(root.transpose(0, 2, 1) @ root, np.float64)
     means = model.means - center
     linear = (precision @ means[:, :, np.newaxis])[:, :, 0]
     matrix = np.empty((k, feature_rows(dims, order)))
@@ -198,7 +201,8 @@ def quadratics(
         matrix[:, 1 + dims :] = pack(precision) * _times(dims)
     else:
         matrix[:, 1 + dims :] = np.einsum("kii->ki", precision)
-    return Quadratics(matrix, np.linalg.slogdet(model.covariances)[1])
+    log_det = 2 * np.log(np.einsum("kii->ki", lower)).sum(axis=1)
+    return Quadratics(matrix, log_det)
 
 
 @cache

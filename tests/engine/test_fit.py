@@ -202,7 +202,8 @@ def test_more_starts_are_no_worse() -> None:
                 rng=np.random.default_rng(3),
             )
             results.append(sign * states[-1].objective)
-        assert results == sorted(results)
+        # The same start is as good up to rounding, among however many others.
+        np.testing.assert_array_less(results[:-1], np.add(results[1:], 1e-12))
         assert results[0] < results[-1]
 
 

@@ -47,6 +47,20 @@ def reference_log_joint(model: MixtureModel, x: Float64Array) -> Float64Array:
     return np.array(rows)
 
 
+@pytest.mark.parametrize("ratio", [1e4, 1e8, 1e10])
+def test_narrow_classes_keep_their_digits(ratio: float) -> None:
+    """Channels that are nearly the same, as those of a gray picture stored as RGB."""
+    along, across = ratio / 12, 1 / 12
+    axes = np.array([[1.0, 2.0, 2.0], [2.0, 1.0, -2.0], [2.0, -2.0, 1.0]]) / 3
+    covariance = axes.T @ np.diag([along, across, across]) @ axes
+    model = MixtureModel(np.ones(1), np.zeros((1, 3)), covariance[np.newaxis])
+    steps = np.linspace(-3, 3, 41)
+    x = np.sqrt(along) * steps[:, np.newaxis] * axes[0] + 0.25 * axes[1]
+    expected = -0.5 * (steps**2 + 0.0625 / across)
+    expected -= 1.5 * np.log(2 * np.pi) + 0.5 * np.log(along * across**2)
+    np.testing.assert_allclose(model.score_samples(x), expected, atol=1e-3)
+
+
 @pytest.mark.parametrize("dims", [1, 3, 8])
 @pytest.mark.parametrize("student", [False, True])
 @pytest.mark.parametrize("outliers", [0.0, 0.1])
