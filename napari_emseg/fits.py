@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import replace
+from inspect import currentframe
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -218,6 +220,15 @@ def _report_classes(model: Model, n_classes: int) -> None:
     if model.n_classes < n_classes:
         warnings.warn(
             f"{model.n_classes} class(es) found where {n_classes} were asked "
-            "for: the image has no more different values",
-            stacklevel=4,
+            "for: too few values of the image differ in single precision, or too few "
+            "pixels have them",
+            stacklevel=_outside(),
         )
+
+
+def _outside() -> int:
+    """Tell how many calls away the line is that called this package."""
+    package, frame, level = str(Path(__file__).parent), currentframe(), 0
+    while frame is not None and frame.f_code.co_filename.startswith(package):
+        frame, level = frame.f_back, level + 1
+    return level

@@ -12,6 +12,8 @@ import napari_emseg as emseg
 from napari_emseg import Params
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
 PHOTO = np.ascontiguousarray(data.astronaut()[::6, ::6])
@@ -373,6 +375,20 @@ def test_fewer_colors_than_classes_are_reported(
         assert seg.n_classes == most
     assert 1 <= seg.labels.min() <= seg.labels.max() <= most
     assert len(seg.table()["label"]) == seg.n_classes
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda image: emseg.segment(image, n_classes=3),
+        lambda image: list(emseg.iter_segment(image, emseg.Params(n_classes=3))),
+    ],
+    ids=["segment", "iter_segment"],
+)
+def test_report_points_at_the_caller(call: Callable[[Any], Any]) -> None:
+    with pytest.warns(UserWarning, match="where 3 were asked") as told:
+        call(np.zeros((5, 5), np.uint8))
+    assert [one.filename for one in told] == [__file__]
 
 
 @pytest.mark.parametrize("init", ["kmeans", "random"])
