@@ -72,10 +72,10 @@ def class_table(
     [[10.0], [30.0]]
     """
     given = np.asarray(labels)
-    if given.dtype.kind not in "ui" or given.ndim < 2:
+    if given.dtype.kind not in "ui" or given.ndim < 2 or 0 in given.shape:
         raise ValueError(
             f"labels have shape {given.shape} and type {given.dtype}, but integers "
-            "with at least Y and X are needed"
+            "with at least Y and X, and one pixel, are needed"
         )
     picture = None
     if image is not None:

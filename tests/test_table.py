@@ -95,6 +95,19 @@ def test_without_an_image_there_are_no_colors() -> None:
     assert table["pixels"].tolist() == [1, 2]
 
 
+@pytest.mark.parametrize("kind", ["uint8", "float64"])
+def test_labels_may_be_negative_and_asked_for_twice(kind: str) -> None:
+    labels = np.array([[1, 2, -1], [0, 1, 2]])
+    image = np.array([[3, 5, 9], [9, 3, 7]], kind)
+    table = emseg.class_table(labels, image, classes=[1, 2, 1])
+    assert table["pixels"].tolist() == [2, 2, 2]
+    assert table["mean"].ravel().tolist() == [3, 6, 3]
+    assert table["n_regions"].tolist() == [2, 2, 2]
+    every = emseg.class_table(labels, image)
+    assert every["label"].tolist() == [-1, 1, 2]
+    assert every["mean"].ravel().tolist() == [9, 3, 6]
+
+
 def test_alpha_is_no_color(stripes: NDArray[np.uint8]) -> None:
     seg = emseg.segment(stripes, n_classes=3)
     seen = np.concatenate([stripes, np.full((60, 80, 1), 255, np.uint8)], axis=-1)
@@ -106,6 +119,7 @@ def test_alpha_is_no_color(stripes: NDArray[np.uint8]) -> None:
     ("labels", "options", "message"),
     [
         (np.zeros((4, 4)), {}, "integers"),
+        (np.zeros((0, 4), int), {}, "one pixel"),
         (np.zeros((4, 4), int), {"image": np.zeros((4, 5))}, r"\(4, 4\)"),
         (np.ones((4, 4), int), {"spacing": (1, 0)}, "positive"),
         (np.ones((4, 4), int), {"spacing": (1, np.nan)}, "positive"),

@@ -39,8 +39,9 @@ class Measures:
     """
 
     def __init__(self, labels: Sequence[int], channels: int) -> None:
-        self._labels = np.array(sorted(labels), np.int64)
-        self._order = np.argsort(np.argsort(labels))
+        self._labels, self._order = np.unique(
+            np.array(labels, np.int64), return_inverse=True
+        )
         k = len(self._labels)
         self._pixels = np.zeros(k + 1, np.int64)
         # Pixels that are not finite have a label at most, but no color.
@@ -105,7 +106,9 @@ class Measures:
         flat = labels.ravel()
         k = len(self._labels)
         if np.array_equal(self._labels, np.arange(1, k + 1)):
-            return np.where(flat <= k, flat, 0) if flat.max(initial=0) > k else flat
+            if flat.min(initial=0) >= 0 and flat.max(initial=0) <= k:
+                return flat
+            return np.where((flat >= 0) & (flat <= k), flat, 0)
         place = np.searchsorted(self._labels, flat)
         place = np.minimum(place, k - 1)
         return np.where(self._labels[place] == flat, place + 1, 0)
