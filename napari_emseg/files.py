@@ -26,7 +26,7 @@ PICTURE_SUFFIXES = (*TIFF, ".png", ".jpg", ".jpeg")
 
 
 def read_image(
-    path: str | os.PathLike[str], *, upright: bool = True
+    path: str | os.PathLike[str], *, upright: bool = True, stack: bool = False
 ) -> tuple[NDArray[Any], int | None]:
     """Read a PNG, JPEG or TIFF file.
 
@@ -37,6 +37,9 @@ def read_image(
     upright : bool, optional
         Turn a picture that lies on its side, by the tag "Orientation" of EXIF or TIFF,
         as it is meant to be seen; if not, it is read as it is stored.
+    stack : bool, optional
+        Leave channels that stand before Y and X in a TIFF file where they are, and
+        take them for slices of a stack, as napari's own reader does.
 
     Returns
     -------
@@ -52,6 +55,11 @@ def read_image(
         There is no file of this name.
     ValueError
         It is no PNG, JPEG or TIFF, or is damaged, or uses something rare.
+
+    Warns
+    -----
+    UserWarning
+        If a TIFF file holds several images, of which the first is read.
 
     Notes
     -----
@@ -72,9 +80,14 @@ def read_image(
     kind = formats.kind_of(path)
     try:
         orientation = formats.orientation_of(path, kind) if upright else 1
-        pixels, channel_axis = formats.READERS[kind](path, orientation)
+        if stack and kind == "tiff":
+            pixels, channel_axis = formats.read_tiff(path, orientation, stack=True)
+        else:
+            pixels, channel_axis = formats.READERS[kind](path, orientation)
     except MemoryError:
         raise
+    except formats.UnfitError as error:
+        raise ValueError(f"{path} cannot be read: {error}") from None
     except Exception as error:  # decoders of damaged files raise whatever comes
         raise ValueError(
             f"{path} cannot be read: {_one_line(error)}; the file may be damaged or "
@@ -84,8 +97,8 @@ def read_image(
     return np.ascontiguousarray(pixels, dtype=native), channel_axis
 
 
-def is_upright(path: str | os.PathLike[str]) -> bool:
-    """Tell whether a picture is stored as it is meant to be seen.
+def ways_as_stored(path: str | os.PathLike[str]) -> dict[str, bool]:
+    """Tell how `read_image` gives a picture as napari's own reader shows it.
 
     Parameters
     ----------
@@ -94,22 +107,27 @@ def is_upright(path: str | os.PathLike[str]) -> bool:
 
     Returns
     -------
-    bool
-        True, too, if there is no such file, or one that cannot be read.
+    dict of str to bool
+        Keywords that make a difference: ``upright=False`` if it lies on its side,
+        ``stack=True`` if channels stand before Y and X. Empty, too, if there is no
+        such file, or one that cannot be read.
 
     Examples
     --------
     >>> from tempfile import TemporaryDirectory
     >>> with TemporaryDirectory() as folder:
     ...     write_labels(path := f"{folder}/a.png", np.array([[1, 2], [3, 3]]))
-    ...     is_upright(path)
-    True
+    ...     ways_as_stored(path)
+    {}
     """
     path = Path(path)
     try:
-        return formats.orientation_of(path, formats.kind_of(path)) not in range(2, 9)
+        kind = formats.kind_of(path)
+        turned = formats.orientation_of(path, kind) in range(2, 9)
+        stacked = formats.has_leading_channels(path, kind)
     except Exception:  # decoders of damaged files raise whatever comes
-        return True
+        return {}
+    return ({"upright": False} if turned else {}) | ({"stack": True} if stacked else {})
 
 
 def read_labels(path: str | os.PathLike[str]) -> NDArray[Any]:
@@ -152,12 +170,14 @@ def read_labels(path: str | os.PathLike[str]) -> NDArray[Any]:
         labels = formats.NUMBER_READERS[kind](path, orientation)
     except MemoryError:
         raise
+    except formats.UnfitError as error:
+        raise ValueError(f"{path} cannot be read: {error}") from None
     except Exception as error:  # as in read_image
         raise ValueError(
             f"{path} cannot be read: {_one_line(error)}; the file may be damaged or "
             "incomplete, so write the labels again"
         ) from error
-    if labels.dtype.kind not in "bui" or (labels.ndim > 2 and labels.shape[-1] <= 4):
+    if labels.dtype.kind not in "bui" or (labels.ndim > 2 and kind == "png"):
         raise ValueError(
             f"{path} holds {labels.dtype} data of shape {labels.shape}, not labels; "
             "give a file of whole numbers without colors"

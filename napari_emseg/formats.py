@@ -6,15 +6,19 @@ side: what the format says is undone here, so that nothing behind it has to know
 
 from __future__ import annotations
 
+import threading
+import warnings
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import cv2
 import imageio.v3 as iio
 import numpy as np
 import tifffile
+from PIL import Image
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -41,6 +45,16 @@ _PNG_COLOR, _PNG_ALPHA = 2, 4  # bits of the color type in a PNG's header
 # Tag of EXIF and TIFF; its values that exchange axes, and that turn rows or columns.
 _ORIENTATION = 274
 _SWAPPED, _FROM_BELOW, _FROM_RIGHT = (5, 6, 7, 8), (3, 4, 7, 8), (2, 3, 6, 7)
+# Axes that tifffile gives to samples of a pixel, and to channels.
+_CHANNELS = "SC"
+# OpenCV can do no more pixels. Pillow by itself warns from 90 million on, and refuses
+# 180 million: a size that panoramas and slides have.
+_MOST = 2**30
+_LIMIT = threading.Lock()
+
+
+class UnfitError(ValueError):
+    """A file is whole, but holds what cannot be used here; the message says all."""
 
 
 def kind_of(path: Path) -> str:
@@ -132,8 +146,17 @@ def orientation_of(path: Path, kind: str) -> int:
     if kind == "tiff":
         with tifffile.TiffFile(path) as tiff:
             return int(tiff.series[0].keyframe.tags.valueof(_ORIENTATION, default=1))
-    with iio.imopen(path, "r", plugin="pillow") as file:
+    with _pillow(path) as file:
         return int(file.metadata(index=0, exclude_applied=False).get("Orientation", 1))
+
+
+def has_leading_channels(path: Path, kind: str) -> bool:
+    """Whether samples or channels stand before Y and X in a file, as a stack does."""
+    if kind != "tiff":
+        return False
+    with tifffile.TiffFile(path) as tiff:
+        axes = tiff.series[0].axes
+    return any(0 <= axes.find(name) < axes.find("X") for name in _CHANNELS)
 
 
 def read_png(path: Path, orientation: int) -> tuple[NDArray[Any], None]:
@@ -165,7 +188,7 @@ def read_png_numbers(path: Path, orientation: int) -> NDArray[Any]:
 
 def _decode(path: Path, *, colors: bool = True) -> NDArray[Any]:
     """Let Pillow read a file."""
-    with iio.imopen(path, "r", plugin="pillow") as file:
+    with _pillow(path) as file:
         about = file.metadata(index=0, exclude_applied=False)
         mode, wanted = about["mode"], None
         if not colors:
@@ -177,18 +200,50 @@ def _decode(path: Path, *, colors: bool = True) -> NDArray[Any]:
         return np.asarray(file.read(index=0, mode=wanted))
 
 
+@contextmanager
+def _pillow(path: Path) -> Iterator[Any]:
+    """Open a file with Pillow, as large as it may be."""
+    with _LIMIT:  # which is one for the whole process
+        usual, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, _MOST
+        try:
+            opened = iio.imopen(path, "r", plugin="pillow")
+        except OSError as error:  # imageio's words say nothing of the reason
+            raise error.__cause__ or error from None
+        finally:
+            Image.MAX_IMAGE_PIXELS = usual
+    with opened as file:
+        yield file
+
+
 def read_tiff_numbers(path: Path, orientation: int) -> NDArray[Any]:
     """Read the first series of a TIFF file without looking up its palette."""
     with tifffile.TiffFile(path) as file:
-        return _asarray(file.series[0], orientation)
-
-
-def read_tiff(path: Path, orientation: int) -> tuple[NDArray[Any], int | None]:
-    """Read the first series of a TIFF file, channels last."""
-    with tifffile.TiffFile(path) as file:
         series = file.series[0]
+        if "S" in series.axes:
+            raise UnfitError(
+                f"{series.dtype} data of shape {series.shape} are colors, not labels; "
+                "give a file of whole numbers without colors"
+            )
+        return _asarray(series, orientation)
+
+
+def read_tiff(
+    path: Path, orientation: int, *, stack: bool = False
+) -> tuple[NDArray[Any], int | None]:
+    """Read the first series of a TIFF file, channels last unless they are a stack."""
+    leading = stack and has_leading_channels(path, "tiff")
+    with tifffile.TiffFile(path) as file:
+        series, more = file.series[0], len(file.series) - 1
+        if more:
+            warnings.warn(
+                f"of {more + 1} images in {path.name} the first is read, which has the "
+                f"shape {series.shape}; save others as files of their own",
+                stacklevel=2,
+            )
         page = series.keyframe
         pixels, axes = _asarray(series, orientation), series.axes
+        if leading:
+            return pixels, None
         kind = tifffile.PHOTOMETRIC(page.photometric)
         if kind is tifffile.PHOTOMETRIC.PALETTE and page.colormap is not None:
             colors = (page.colormap.T >> 8).astype(np.uint8)
@@ -228,7 +283,7 @@ def _colors(
         light = (1 - inks[..., :3]) * (1 - inks[..., 3:])
         return np.rint(light * top).astype(pixels.dtype), None
     if kind in (tifffile.PHOTOMETRIC.CIELAB, tifffile.PHOTOMETRIC.ICCLAB):
-        raise ValueError("its colors are Lab; convert it to RGB")
+        raise UnfitError("its colors are Lab; convert it to RGB")
     if alpha and samples == 2:
         return pixels[..., (0, 0, 0, 1)], None
     return pixels, pixels.ndim - 1

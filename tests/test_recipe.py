@@ -386,6 +386,78 @@ def test_seeds_mask_and_channels(tmp_path):
     np.testing.assert_array_equal(names["labels"], seg.labels)
 
 
+def of_file(recipe, path, tmp_path):
+    """Return the labels that command and script make of a file."""
+    recipe.save(tmp_path / "r.json", force=True)
+    one, two = tmp_path / "by command.tif", tmp_path / "by script.tif"
+    command = ["replay", str(tmp_path / "r.json"), str(path), "-o", str(one), "--force"]
+    assert main(command) == 0
+    two.unlink(missing_ok=True)
+    exec(recipe.to_python(path, two, as_stored=True), {})
+    return files.read_labels(one), files.read_labels(two)
+
+
+def test_channels_that_the_file_has_first(tmp_path):
+    """The axis of a recipe counts on what the console read, not on what we read."""
+    path = tmp_path / "a.ome.tif"
+    image = np.stack([*np.moveaxis(IMAGE, -1, 0), IMAGE[..., 0] // 2]).astype(np.uint16)
+    tifffile.imwrite(path, image, metadata={"axes": "CYX"})
+    seg = emseg.segment(image, n_classes=3, channel_axis=0)
+    assert seg.labels.shape == SHAPE
+    for found in of_file(Recipe(steps=(segment_step(seg),)), path, tmp_path):
+        np.testing.assert_array_equal(found, seg.labels)
+
+
+@pytest.mark.parametrize("at", [None, (2, None, None)])
+def test_channels_that_were_slices_of_a_stack(at, tmp_path):
+    """As such, napari's own reader shows them."""
+    path = tmp_path / "a.ome.tif"
+    image = np.moveaxis(np.dstack([IMAGE, IMAGE[..., :2]]), -1, 0).astype(np.uint16)
+    tifffile.imwrite(path, image, metadata={"axes": "CYX"})
+    seg = emseg.segment(image if at is None else image[2], n_classes=3, rgb=False)
+    recipe = Recipe(
+        steps=(segment_step(seg, at), Step.of("wand", at=at, point=(8, 8)))
+        if at
+        else (segment_step(seg),)
+    )
+    for found in of_file(recipe, path, tmp_path):
+        np.testing.assert_array_equal(found.squeeze(), seg.labels)
+
+
+def test_colors_that_the_file_does_not_tell(tmp_path):
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, IMAGE, imagej=False, metadata={"axes": "YXC"})
+    seg = emseg.segment(IMAGE, n_classes=3)
+    for found in of_file(Recipe(steps=(segment_step(seg),)), path, tmp_path):
+        np.testing.assert_array_equal(found, seg.labels)
+
+
+def test_colors_and_gray_values_are_not_confused(tmp_path, capsys):
+    wide = np.tile(IMAGE, (2, 1, 1))
+    gray = Recipe(
+        steps=(segment_step(emseg.segment(IMAGE[..., 0], n_classes=2, smoothing=0)),)
+    )
+    with pytest.raises(ValueError, match=r"on gray values .* is RGB; give a gray one"):
+        gray.replay(wide)
+    assert gray.replay(wide[..., 0]).labels.shape == wide.shape[:2]
+    assert gray.replay(wide, rgb=False).labels.shape == wide.shape
+    assert gray.replay(wide.astype(int)).labels.shape == wide.shape
+    with pytest.raises(ValueError, match=r"in RGB, but this one has shape \(24, 32\)"):
+        Recipe(steps=(START,)).replay(IMAGE[..., 0])
+    tifffile.imwrite(tmp_path / "a.tif", wide, photometric="rgb")
+    gray.save(tmp_path / "r.json")
+    command = [
+        "replay",
+        tmp_path / "r.json",
+        tmp_path / "a.tif",
+        "-o",
+        tmp_path / "b.tif",
+    ]
+    assert main([*map(str, command)]) == 2
+    assert "made on gray values" in capsys.readouterr().err
+    assert not (tmp_path / "b.tif").exists()
+
+
 class TestFiles:
     def test_save_and_load(self, tmp_path):
         recipe = Recipe(steps=(START, Step.of("wand", point=(1, 2), tolerance=0.1)))

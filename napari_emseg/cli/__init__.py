@@ -18,7 +18,7 @@ from napari_emseg.cli.demos import draw_points, segment_sample
 from napari_emseg.cli.jobs import check_job, plan_jobs, run_job
 from napari_emseg.cli.replays import run_replay
 from napari_emseg.cli.sweeps import find_places, read_settings, run_sweep
-from napari_emseg.cli.terminal import tell, tell_of, told
+from napari_emseg.cli.terminal import tell, tell_of, told, warnings_told
 from napari_emseg.options import options_of_params, params_of_options
 from napari_emseg.recipe import Recipe
 from napari_emseg.settings import COMPARED
@@ -117,7 +117,8 @@ def segment(
     for source, job in zip(images, plan_jobs(images, output, overlay), strict=True):
         try:
             check_job(job, source, force=force)
-            pixels, channel_axis = files.read_image(source)
+            with warnings_told(job.name):
+                pixels, channel_axis = files.read_image(source)
             run_job(pixels, channel_axis, params, job, force=force)
         except (OSError, TypeError, ValueError) as error:
             tell_of(source, error)
@@ -170,7 +171,8 @@ def open_images(images: Images, /) -> int:
     """Open pictures in napari, with the panel docked."""
     layers: list[samples.LayerData] = []
     for path in images:
-        pixels, channel_axis = files.read_image(path)
+        with warnings_told(path.name):
+            pixels, channel_axis = files.read_image(path)
         attributes: dict[str, Any] = {"name": path.stem}
         if channel_axis is not None:
             attributes["channel_axis"] = channel_axis

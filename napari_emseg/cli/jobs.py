@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-import warnings
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
@@ -15,7 +14,7 @@ from rich.console import Console
 from rich.text import Text
 
 from napari_emseg import files, formats
-from napari_emseg.cli.terminal import counted, follow, tell
+from napari_emseg.cli.terminal import counted, follow, warnings_told
 from napari_emseg.engine.mixture import MixtureModel
 from napari_emseg.recipe import Recipe, segment_step
 from napari_emseg.segment import iter_segment
@@ -98,16 +97,10 @@ def run_job(
 ) -> None:
     """Segment one image, write the files of `job`, and say what came out."""
     start = time.perf_counter()
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            steps = iter_segment(
-                pixels, params, channel_axis=channel_axis, executor=pool
-            )
-            result = follow(steps)
+    with warnings_told(job.name), ThreadPoolExecutor(os.cpu_count()) as pool:
+        steps = iter_segment(pixels, params, channel_axis=channel_axis, executor=pool)
+        result = follow(steps)
     seconds = time.perf_counter() - start
-    for warning in caught:
-        tell(f"{job.name}: {warning.message}")
     recipe = Recipe(steps=(segment_step(result),)).model_dump(mode="json")
     about = {"params": params.model_dump(), "recipe": recipe}
     # Colors cost a pass over the image.

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import time
-import warnings
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from napari_emseg import files
 from napari_emseg.cli.jobs import write_job
-from napari_emseg.cli.terminal import counted, follow, tell
+from napari_emseg.cli.terminal import counted, follow, warnings_told
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,14 +26,13 @@ def run_replay(recipe: Recipe, image: Path, job: Job, *, force: bool) -> str:
     str
         What came out, in one line.
     """
-    pixels, channel_axis = files.read_image(image)
-    start = time.perf_counter()
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        result = follow(recipe.iter_replay(pixels, channel_axis=channel_axis))
-    seconds = time.perf_counter() - start
-    for warning in caught:
-        tell(f"{job.name}: {warning.message}")
+    with warnings_told(job.name):
+        # What the recipe knows of its image holds, whatever the file says.
+        pixels, channel_axis = files.read_image(image, stack=recipe.rgb is False)
+        start = time.perf_counter()
+        axis = channel_axis if recipe.rgb is None else None
+        result = follow(recipe.iter_replay(pixels, channel_axis=axis))
+        seconds = time.perf_counter() - start
     about = {"recipe": recipe.model_dump(mode="json")}
     job = write_job(job, result.labels, (), about, force=force)
     classes = int(np.count_nonzero(np.unique(result.labels)))

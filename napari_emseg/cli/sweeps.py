@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import time
-import warnings
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rich.console import Console
 
 from napari_emseg import files, formats
-from napari_emseg.cli.terminal import counted, follow, tell
+from napari_emseg.cli.terminal import counted, follow, warnings_told
 from napari_emseg.options import params_of_options
 from napari_emseg.progress import Progress
 from napari_emseg.settings import COMPARED, settings
@@ -67,15 +66,12 @@ def run_sweep(
     image: Path, chosen: tuple[Params, ...], places: Places, *, force: bool
 ) -> None:
     """Compare settings over one image, write sheet and table, and say so."""
-    pixels, channel_axis = files.read_image(image)
-    start = time.perf_counter()
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
+    with warnings_told(image.name):
+        pixels, channel_axis = files.read_image(image)
+        start = time.perf_counter()
         steps = iter_sweep(pixels, chosen, channel_axis=channel_axis)
         rows = follow(_with_count(steps))
-    seconds = time.perf_counter() - start
-    for message in dict.fromkeys(str(warning.message) for warning in caught):
-        tell(f"{image.name}: {message}")
+        seconds = time.perf_counter() - start
     # matplotlib takes a moment to import: only now is it needed.
     from napari_emseg.sheet import draw_sheet, render
 

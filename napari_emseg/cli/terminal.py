@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+import warnings
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args, get_origin
 
 from cyclopts import CoercionError, CycloptsError
@@ -10,7 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Iterator
     from pathlib import Path
 
     from napari_emseg.progress import Progress as Step
@@ -27,6 +29,16 @@ def tell_of(source: Path, error: Exception) -> None:
     """Write what is wrong with one image of several; its name comes first."""
     named = str(error).startswith(str(source))
     tell(error if named else f"{source}: {error}")
+
+
+@contextmanager
+def warnings_told(name: str) -> Iterator[None]:
+    """Write each warning once, in one line that begins with the name of an image."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield
+    for message in dict.fromkeys(str(warning.message) for warning in caught):
+        tell(f"{name}: {message}")
 
 
 def told(error: CycloptsError) -> str:

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
-from napari_emseg import files
 from napari_emseg.progress import Progress
 from napari_emseg.recipe import script, store
 from napari_emseg.recipe.fitted import Fitted
 from napari_emseg.recipe.hand import pack
 from napari_emseg.recipe.replay import do, start
-from napari_emseg.recipe.state import Result, State, View, begin
+from napari_emseg.recipe.state import Result, State, View, begin, check_colors
 from napari_emseg.recipe.steps import Step, told
 
 if TYPE_CHECKING:
@@ -63,6 +62,11 @@ class Recipe(BaseModel):
 
     version: int = VERSION
     steps: tuple[Step, ...] = ()
+
+    @property
+    def rgb(self) -> bool | None:
+        """Whether it was made on RGB; None if it does not tell, or on channels."""
+        return getattr(self.steps[0].args, "rgb", None) if self.steps else None
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:
@@ -153,6 +157,8 @@ class Recipe(BaseModel):
         -------
         Result
         """
+        if rgb is None and channel_axis is None and self.rgb is not None:
+            check_colors(image, rgb=self.rgb)
         state = self._begin(image, rgb=rgb, channel_axis=channel_axis)
         for number, step in enumerate(self.steps, start=1):
             yield Progress("replay", number - 1, len(self.steps))
@@ -186,9 +192,8 @@ class Recipe(BaseModel):
         str
             Python, which needs this package alone.
         """
-        upright = not as_stored or files.is_upright(image_path)
         places = str(image_path), str(output_path)
-        return script.write(self.steps, *places, upright=upright)
+        return script.write(self.steps, *places, as_stored=as_stored)
 
     def ending_in(
         self, labels: ArrayLike, image: ArrayLike, *, first: ArrayLike | None = None
@@ -280,10 +285,9 @@ class Recipe(BaseModel):
         rgb: bool | None = None,
         channel_axis: int | None = None,
     ) -> State:
-        first: Any = self.steps[0].args if self.steps else None
-        if rgb is None and channel_axis is None:
-            rgb = getattr(first, "rgb", None)
-            channel_axis = getattr(first, "channel_axis", None)
+        if rgb is None and channel_axis is None and self.steps:
+            rgb = self.rgb
+            channel_axis = getattr(self.steps[0].args, "channel_axis", None)
         return begin(image, rgb=rgb, channel_axis=channel_axis)
 
 

@@ -8,6 +8,7 @@ import textwrap
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
+from napari_emseg import files
 from napari_emseg.recipe.calls import needs_image
 from napari_emseg.recipe.fitted import Fitted
 from napari_emseg.recipe.hand import Packed
@@ -25,12 +26,12 @@ import numpy as np
 
 import napari_emseg as emseg
 
-image = emseg.files.read_image({image}{stored})[0]
+{read}
 '''
 
 
 def write(
-    steps: Iterable[Step], image_path: str, output_path: str, *, upright: bool = True
+    steps: Iterable[Step], image_path: str, output_path: str, *, as_stored: bool = False
 ) -> str:
     """Write a script that does steps, and writes the labels.
 
@@ -40,8 +41,8 @@ def write(
         The first makes labels.
     image_path, output_path : str
         As the script shall name them.
-    upright : bool, optional
-        How the script reads the image; as for `napari_emseg.files.read_image`.
+    as_stored : bool, optional
+        Whether the script leaves an image that lies on its side in its file.
 
     Returns
     -------
@@ -60,9 +61,17 @@ def write(
             "the recipe makes no labels, so a script would write none; begin it with a "
             "step 'segment' or 'blank'"
         )
+    # Where a recipe has no channels, those that stand first were slices of a stack.
+    minded = {"upright": as_stored, "stack": "rgb=False" in writer.ways}
+    ways = [
+        f", {way}={value}"
+        for way, value in files.ways_as_stored(image_path).items()
+        if minded[way]
+    ]
+    read = f"emseg.files.read_image({_text(image_path)}{''.join(ways)})"
     head = _HEAD.format(
         image=_text(image_path),
-        stored="" if upright else ", upright=False",
+        read=f"image, channels = {read}" if writer.moves else f"image = {read}[0]",
         version=version("napari-emseg"),
     )
     body = "\n".join(
@@ -80,11 +89,16 @@ class Writer:
     ----------
     begun : bool
         Whether there are labels.
+    ways : list of str
+        Keywords that say how the image is read: ``rgb`` or ``channel_axis``.
+    moves : bool
+        Whether the script asks if channels were moved to the end when it read them.
     """
 
     def __init__(self) -> None:
         self.begun = False
-        self._ways: list[str] = []
+        self.ways: list[str] = []
+        self.moves = False
         self._frame: tuple[int | None, ...] = ()
         # Names of variables, and of those that may hold soft selections.
         self._known: set[str] = set()
@@ -142,15 +156,17 @@ class Writer:
         args: Any = step.args
         if args.channel_axis is not None:
             if args.channel_axis != -1:
-                yield f"image = np.moveaxis(image, {args.channel_axis}, -1)"
-            self._ways = ["channel_axis=-1"]
+                self.moves = True
+                yield "if channels is None:  # the file does not tell which axis it is"
+                yield f"    image = np.moveaxis(image, {args.channel_axis}, -1)"
+            self.ways = ["channel_axis=-1"]
         elif args.rgb is not None:
-            self._ways = [f"rgb={args.rgb}"]
+            self.ways = [f"rgb={args.rgb}"]
 
     def _segment(self, step: Step) -> Iterator[str]:
         yield from self._understand(step)
         yield from self._prepare(step)
-        given = [f"image{_index(step.at)}", *self._keywords(step), *self._ways]
+        given = [f"image{_index(step.at)}", *self._keywords(step), *self.ways]
         yield f"seg = {_joined('emseg.segment', given)}"
         across = [axis for axis, index in enumerate(step.at or ()) if index is not None]
         found = (
@@ -163,8 +179,8 @@ class Writer:
         """Yield what must be there before a call: arrays, and what tools need."""
         image = f"image{_index(step.at)}"
         made = {
-            "colors": _joined("emseg.select.prepare", [image, *self._ways]),
-            "tree": _joined("emseg.hierarchy", [image, *self._ways]),
+            "colors": _joined("emseg.select.prepare", [image, *self.ways]),
+            "tree": _joined("emseg.hierarchy", [image, *self.ways]),
         }
         for kind, code in made.items():
             name = f"{kind}{_suffix(step.at)}"
@@ -228,7 +244,7 @@ class Writer:
         if needs_image(step):
             given.append(f"image={image}")
         if "image" in row.takes or needs_image(step):
-            given += [way for way in self._ways if "rgb" in way or not row.rgb_only]
+            given += [way for way in self.ways if "rgb" in way or not row.rgb_only]
         return _joined(f"emseg.{row.code}", given)
 
     def _keywords(self, step: Step) -> list[str]:

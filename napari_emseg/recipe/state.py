@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     At: TypeAlias = tuple[int | None, ...] | None
 
+# Stacks may be so narrow that they look like colors.
+_NARROW = 30
 NOTHING = "nothing is selected here; put a step that selects something before it"
 
 
@@ -236,6 +238,35 @@ class View:
 def whole_of(at: At, state: State) -> tuple[int | None, ...]:
     """Return a place with an entry for each axis, None for everything too."""
     return (None,) * len(state.shape) if at is None else at
+
+
+def check_colors(image: ArrayLike, *, rgb: bool) -> None:
+    """Refuse colors for a recipe of gray values or stacks, and the other way round.
+
+    Raises
+    ------
+    ValueError
+        The labels would have another meaning.
+    """
+    shape = np.shape(image)
+    colored = len(shape) > 2 and shape[-1] in (3, 4)
+    if rgb and not colored:
+        raise ValueError(
+            f"the recipe was made on a picture in RGB, but this one has shape {shape}; "
+            "give one with a last axis of 3 or 4"
+        )
+    if rgb or not colored or min(shape[-3:-1]) <= _NARROW:
+        return
+    try:
+        colored = as_picture(image).rgb
+    except (TypeError, ValueError):  # the recipe knows what it is
+        return
+    if colored:
+        raise ValueError(
+            f"the recipe was made on gray values or on a stack, but this picture of "
+            f"shape {shape} is RGB; give a gray one, or pass rgb=False if its last "
+            "axis is X"
+        )
 
 
 def begin(
