@@ -6,6 +6,7 @@ complete.
 
 from __future__ import annotations
 
+import os
 import secrets
 from contextlib import contextmanager
 from pathlib import Path
@@ -35,7 +36,7 @@ def check_target(
 
     Raises
     ------
-    FileExistsError, FileNotFoundError, IsADirectoryError, ValueError
+    FileExistsError, FileNotFoundError, IsADirectoryError, PermissionError, ValueError
         With the reason and what to do.
     """
     if path.is_dir():
@@ -55,6 +56,50 @@ def check_target(
             f"{path} exists already; choose another name or allow it to be replaced "
             "(--force, force=True)"
         )
+    check_access(path.parent)
+
+
+def check_access(folder: Path) -> None:
+    """Refuse a folder that nothing can be written to; if it is not there, its parent.
+
+    Parameters
+    ----------
+    folder : Path
+        Where a file shall be.
+
+    Raises
+    ------
+    PermissionError
+        With what to do.
+    """
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    if not os.access(folder, os.W_OK):
+        raise PermissionError(
+            f"nothing can be written to {folder.resolve()}; choose another place, or "
+            "ask for access to this one"
+        )
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder, and those around it, unless it is there.
+
+    Parameters
+    ----------
+    folder : Path
+
+    Raises
+    ------
+    OSError
+        With the reason and what to do.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise type(error)(
+            f"the folder {folder} cannot be made ({error.strerror}); choose another "
+            "place, or ask for access to this one"
+        ) from error
 
 
 @contextmanager

@@ -108,6 +108,27 @@ class TestSegment:
         assert run("segment", picture, "-o", tmp_path / "out") == 0
         assert names(tmp_path / "out") == ["halves_labels.tif"]
 
+    def test_a_folder_that_is_not_there_is_made(self, picture, tmp_path, capsys):
+        """However many pictures a pattern finds."""
+        new = f"{tmp_path}/new/"
+        assert run("segment", picture, "-o", new, "--overlay", new) == 0
+        assert names(Path(new)) == ["halves_labels.tif", "halves_overlay.png"]
+        (tmp_path / "file").write_text("precious")
+        capsys.readouterr()
+        assert run("segment", picture, "-o", tmp_path / "file") == cli.WRONG_INPUT
+        refused(capsys, "file is a file; give a file a name with an ending")
+
+    def test_results_never_replace_another_image(self, picture, tmp_path, capsys):
+        """The results of an earlier run are images that a pattern finds, too."""
+        assert run("segment", picture, "-o", tmp_path) == 0
+        labels = tmp_path / "halves_labels.tif"
+        before = labels.read_bytes()
+        capsys.readouterr()
+        status = run("segment", picture, labels, "-o", tmp_path, "--force")
+        assert status == cli.WRONG_INPUT
+        assert "halves_labels.tif is another of the images" in capsys.readouterr().err
+        assert labels.read_bytes() == before
+
     def test_a_bad_image_does_not_stop_the_others(self, picture, tmp_path, capsys):
         bad = tmp_path / "bad.png"
         bad.write_text("no image")
@@ -336,11 +357,54 @@ class TestRefusals:
                 "cannot be labels and overlay",
             ),
             ([picture, other, "-o", picture], "several images need a folder"),
+            ([picture, other, "-o", tmp_path / "a.tif"], "several images need a"),
+            (
+                [picture, "-o", picture / "new"],
+                "halves.png/new cannot be made (Not a directory); choose another place",
+            ),
             ([picture, picture, "-o", tmp_path / "d"], "2 images are named 'halves'"),
         ):
             assert run("segment", *arguments) == cli.WRONG_INPUT
             refused(capsys, reason)
             assert names(tmp_path) == before
+
+    @pytest.mark.parametrize("place", ["a.tif", "out", "new/out"])
+    def test_no_work_is_done_for_a_place_without_access(
+        self, picture, tmp_path, capsys, monkeypatch, place
+    ):
+        monkeypatch.setattr(os, "access", lambda path, mode: path != tmp_path)
+        monkeypatch.setattr(jobs, "iter_segment", None)
+        before = names(tmp_path)
+        assert run("segment", picture, "-o", tmp_path / place) == cli.WRONG_INPUT
+        refused(capsys, f"{picture}: nothing can be written to {tmp_path}")
+        assert names(tmp_path) == before
+
+    @pytest.mark.parametrize(
+        ("error", "words"),
+        [
+            (MemoryError("Unable to allocate 9 GiB"), "not enough memory; take a part"),
+            (ImportError("needs the package pymatting"), "needs the package pymatting"),
+        ],
+    )
+    def test_what_the_machine_lacks_is_told_of_its_image(
+        self, picture, tmp_path, capsys, monkeypatch, error, words
+    ):
+        def lacking(*_, **__):
+            raise error
+
+        monkeypatch.setattr(jobs, "iter_segment", lacking)
+        assert run("segment", picture, "-o", tmp_path / "a.tif") == cli.WRONG_INPUT
+        refused(capsys, f"{picture}: ", words)
+
+    def test_what_of_a_file_is_left_out_is_told(self, picture, tmp_path, capsys):
+        image = read_image(picture)[0]
+        with tifffile.TiffWriter(tmp_path / "two.tif") as file:
+            file.write(image, photometric="rgb")
+            file.write(image[:9], photometric="rgb")
+        assert run("segment", tmp_path / "two.tif", "-o", tmp_path / "out") == 0
+        said = capsys.readouterr().err
+        assert said.startswith("napari-emseg: two.tif: of 2 images")
+        assert said.count("\n") == 1
 
     def test_a_stack_needs_tiff(self, tmp_path, capsys):
         tifffile.imwrite(

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 DONE, NO_WINDOW, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
+# What is told in a line: wrong input, a package that is missing, too large an image.
+REFUSED = (ImportError, MemoryError, OSError, TypeError, ValueError)
 
 EPILOGUE = """\
 Files that exist are kept unless --force is given. Exit status: 0 done, 1 no picture
@@ -37,8 +39,8 @@ Output = Annotated[
     Path,
     Parameter(
         name=["--output", "-o"],
-        help="File for the labels (.tif or .png), or a folder, which several images "
-        "need.",
+        help="File for the labels (.tif or .png), or a folder, as several images "
+        "need; a name without an ending is one.",
     ),
 ]
 Overlay = Annotated[
@@ -91,7 +93,7 @@ def main(tokens: Sequence[str] | None = None) -> int:
     except CycloptsError as error:
         tell(told(error))
         return WRONG_INPUT
-    except (OSError, TypeError, ValueError) as error:
+    except REFUSED as error:
         tell(error)
         return WRONG_INPUT
     except KeyboardInterrupt:
@@ -116,11 +118,11 @@ def segment(
     status = DONE
     for source, job in zip(images, plan_jobs(images, output, overlay), strict=True):
         try:
-            check_job(job, source, force=force)
+            check_job(job, source, images, force=force)
             with warnings_told(job.name):
                 pixels, channel_axis = files.read_image(source)
             run_job(pixels, channel_axis, params, job, force=force)
-        except (OSError, TypeError, ValueError) as error:
+        except REFUSED as error:
             tell_of(source, error)
             status = WRONG_INPUT
     return status
@@ -158,9 +160,9 @@ def replay(
     status = DONE
     for source, job in zip(images, plan_jobs(images, output, None), strict=True):
         try:
-            check_job(job, source, force=force)
+            check_job(job, source, images, force=force)
             sys.stdout.write(f"{run_replay(found, source, job, force=force)}\n")
-        except (OSError, TypeError, ValueError) as error:
+        except REFUSED as error:
             tell_of(source, error)
             status = WRONG_INPUT
     return status

@@ -10,6 +10,7 @@ from napari_emseg import files, samples
 from napari_emseg.cli.jobs import Job, run_job
 from napari_emseg.demo import blobs
 from napari_emseg.params import Params
+from napari_emseg.targets import make_folder
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,7 +37,7 @@ def draw_points(folder: Path) -> None:
     from napari_emseg import plot
     from napari_emseg.sheet import render
 
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     places = []
     for name, figure in (
         ("ellipses", plot.ellipses(seg)),

@@ -18,7 +18,7 @@ from napari_emseg.cli.terminal import counted, follow, warnings_told
 from napari_emseg.engine.mixture import MixtureModel
 from napari_emseg.recipe import Recipe, segment_step
 from napari_emseg.segment import iter_segment
-from napari_emseg.targets import check_target
+from napari_emseg.targets import check_access, check_target, make_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -48,21 +48,28 @@ class Job(NamedTuple):
 def plan_jobs(images: list[Path], output: Path, overlay: Path | None) -> list[Job]:
     """Decide which files come of which image."""
     several = len(images) > 1
+
+    def is_folder(target: Path) -> bool:
+        return several or target.is_dir() or not target.suffix
+
     for name, count in Counter(path.stem for path in images).items():
         if count > 1:
             raise ValueError(
                 f"{count} images are named {name!r} and would share one result; "
                 "segment them separately"
             )
-    folders = tuple(filter(None, (output, overlay))) if several else ()
+    folders = tuple(place for place in (output, overlay) if place and is_folder(place))
     for folder in folders:
-        if folder.exists() and not folder.is_dir():
-            raise NotADirectoryError(
-                f"{folder} is a file; several images need a folder for their results"
-            )
+        if folder.is_dir():
+            continue
+        if folder.exists() or folder.suffix.lower() in files.PICTURE_SUFFIXES:
+            need = "several images need a folder for their results"
+            if not several:
+                need = "give a file a name with an ending, such as .tif"
+            raise NotADirectoryError(f"{folder} is a file; {need}")
 
     def place(target: Path, name: str) -> Path:
-        return target / name if several or target.is_dir() else target
+        return target / name if is_folder(target) else target
 
     return [
         Job(
@@ -75,16 +82,23 @@ def plan_jobs(images: list[Path], output: Path, overlay: Path | None) -> list[Jo
     ]
 
 
-def check_job(job: Job, source: Path, *, force: bool) -> None:
+def check_job(job: Job, source: Path, images: list[Path], *, force: bool) -> None:
     """Refuse what cannot be read or written to, before any work is done."""
     formats.kind_of(source)
     if job.labels == job.overlay:
         raise ValueError(f"{job.labels} cannot be labels and overlay; use two names")
     for target, suffixes in job.targets():
-        if target.exists() and source.exists() and target.samefile(source):
+        if target.exists() and target.samefile(source):
             raise ValueError(f"{target} is the image itself; choose another name")
+        if target.resolve() in {path.resolve() for path in images}:
+            raise ValueError(
+                f"{target} is another of the images; choose another folder, or leave "
+                "it out"
+            )
         if target.parent.exists() or target.parent not in job.folders:
             check_target(target, suffixes, force=force)
+        else:
+            check_access(target.parent)
 
 
 def run_job(
@@ -139,7 +153,7 @@ def write_job(
         Where they went: stacks whose name is ours to choose become TIFF files.
     """
     for folder in job.folders:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
     ndim = labels.ndim
     if ndim > 2 and job.overlay and job.folders:
         job = job._replace(overlay=job.overlay.with_suffix(".tif"))

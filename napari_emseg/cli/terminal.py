@@ -22,13 +22,19 @@ T = TypeVar("T")
 
 def tell(message: Exception | str) -> None:
     """Write one line for the person at the terminal, not for a file or a pipe."""
-    sys.stderr.write(f"napari-emseg: {' '.join(str(message).split())}\n")
+    sys.stderr.write(f"napari-emseg: {' '.join(_text(message).split())}\n")
 
 
 def tell_of(source: Path, error: Exception) -> None:
     """Write what is wrong with one image of several; its name comes first."""
-    named = str(error).startswith(str(source))
-    tell(error if named else f"{source}: {error}")
+    text = _text(error)
+    tell(text if text.startswith(str(source)) else f"{source}: {text}")
+
+
+def _text(message: Exception | str) -> str:
+    if isinstance(message, MemoryError):
+        return f"there is not enough memory; take a part or less of it ({message})"
+    return str(message)
 
 
 @contextmanager
