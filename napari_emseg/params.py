@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal, Self
+import textwrap
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -37,6 +38,8 @@ class Params(BaseModel):
     Frozen, equal by value, hashable. The form of the panel, the options of the
     command line, the range checks, the JSON keys and the help texts are all read
     from these fields.
+
+    {parameters}
 
     Raises
     ------
@@ -193,3 +196,33 @@ class Params(BaseModel):
         """Show only what differs from the defaults."""
         fields = type(self).model_fields
         return [(name, value) for name, value in self if value != fields[name].default]
+
+
+def _parameters(model: type[BaseModel]) -> str:
+    """Return what each field of a model is, as the numpy standard has it."""
+    lines = ["Parameters", "----------"]
+    for name, schema in model.model_json_schema()["properties"].items():
+        lines.append(f"{name} : {_kind(schema)}, default: {schema['default']!r}")
+        about = textwrap.fill(schema["description"], 76)
+        lines.append(textwrap.indent(about, "    "))
+    return "\n".join(lines)
+
+
+def _kind(schema: dict[str, Any]) -> str:
+    """Name the type and the bounds of a field, from its JSON schema."""
+    if "anyOf" in schema:
+        return " or ".join(map(_kind, schema["anyOf"]))
+    if "enum" in schema:
+        return f"{{{', '.join(map(repr, schema['enum']))}}}"
+    if "const" in schema:
+        return repr(schema["const"])
+    kind = {"integer": "int", "number": "float", "boolean": "bool"}[schema["type"]]
+    if "minimum" not in schema:
+        return kind
+    return f"{kind} from {schema['minimum']} to {schema['maximum']}"
+
+
+if Params.__doc__:  # which python -OO leaves out
+    Params.__doc__ = Params.__doc__.replace(
+        "{parameters}", textwrap.indent(_parameters(Params), "    ").lstrip()
+    )

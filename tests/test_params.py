@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import math
 from typing import Any, get_args
@@ -127,3 +128,19 @@ def test_every_parameter_explains_itself() -> None:
 
 def test_defaults_are_valid() -> None:
     assert Params(**Params().model_dump()) == Params()
+
+
+@pytest.mark.parametrize("name", Params.model_fields)
+def test_help_explains_each_parameter(name: str) -> None:
+    """What the README says of ``help(emseg.Params)``."""
+    field = Params.model_fields[name]
+    told = inspect.getdoc(Params)
+    assert told is not None
+    head, _, rest = told.partition(f"\n{name} : ")
+    assert "\nParameters\n----------" in head
+    first, *about = rest.split("\n    ")
+    assert f"default: {field.default!r}" in first
+    assert field.description is not None
+    assert " ".join(about).startswith(field.description.split("\n")[0])
+    for bound in NUMBERS.get(name, ([], []))[0]:
+        assert "'auto'" in first if bound == "auto" else f"{bound}" in first
