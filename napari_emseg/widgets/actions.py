@@ -88,10 +88,12 @@ class Actions:
 
     def reselect(self) -> None:
         """Bring the last selection back that became nothing."""
-        if self.session.previous is None:
-            raise ValueError("no selection was given up yet, so none can come back")
-        plane, labels = self.session.previous
-        self.session.apply([(plane.layer, plane.edit(labels))])
+        previous = self.session.previous
+        if previous is None or previous[0] not in self.session.viewer.layers:
+            raise ValueError(
+                "there is no selection that was given up, so none can come back"
+            )
+        self.session.apply([previous])
 
     def similar(self) -> None:
         """Select all pixels whose color is near to a selected one."""
@@ -262,13 +264,13 @@ class Actions:
 
     def _by_color(self, step: Step) -> None:
         plane = self.session.plane()
-        self._need(plane)
+        self._need_half(plane)
         self.session.picture(plane)
         self.session.choose(plane, lambda: step, "new")
 
     def _recolor(self, step: Step) -> None:
         plane = self._plane()
-        self._need(plane)
+        self._need_half(plane)
         self._edit(plane, step)
 
     def _edit(self, plane: Plane, step: Step) -> None:
@@ -311,3 +313,11 @@ class Actions:
                 "nothing is selected here; take a tool and select something first"
             )
         return selected
+
+    def _need_half(self, plane: Plane) -> None:
+        """Raise ValueError if no pixel is selected enough to be one or the other."""
+        if not (self._need(plane) >= 0.5).any():
+            raise ValueError(
+                "no pixel is selected by half or more, so none would change; the "
+                "selection is too soft for its size, so undo Feather, or grow it"
+            )

@@ -55,7 +55,6 @@ class ClassList(QTableWidget):  # type: ignore[misc]
         Whose labels are listed.
     """
 
-    chosen = Signal()
     # The class that was dropped on, and those that were dragged there.
     dropped = Signal(object)
 
@@ -63,6 +62,7 @@ class ClassList(QTableWidget):  # type: ignore[misc]
         super().__init__(0, len(HEADER))
         self._session = session
         self._filling = False
+        self._shown: Labels | None = None
         self._dragged: list[int] = []
         self.setHorizontalHeaderLabels(HEADER)
         self.verticalHeader().hide()
@@ -86,6 +86,8 @@ class ClassList(QTableWidget):  # type: ignore[misc]
         self.setDragDropOverwriteMode(True)
         self.itemChanged.connect(self._on_edit)
         self.itemSelectionChanged.connect(self._on_select)
+        # A click with Ctrl tells that a row is chosen before it is the current one.
+        self.currentItemChanged.connect(lambda *_: self._on_select())
         self.cellDoubleClicked.connect(self._on_double_click)
 
     def dress(self, theme_name: str) -> None:
@@ -113,6 +115,15 @@ class ClassList(QTableWidget):  # type: ignore[misc]
         self._session.background.preview(
             lambda: _count(layer), lambda counts: self._fill(layer, counts), COUNTS
         )
+
+    def follow_brush(self) -> None:
+        """Choose the class of napari's brush; none if it has no pixels yet."""
+        layer = self._session.labels
+        if layer is None or int(layer.selected_label) in self.labels[:1]:
+            return
+        with self._quietly():
+            self.clearSelection()
+            self._select(int(layer.selected_label), add=False)
 
     def recolor(self) -> None:
         """Ask for a color of the current class."""
@@ -179,7 +190,8 @@ class ClassList(QTableWidget):  # type: ignore[misc]
     def _fill(self, layer: Labels | None, counts: dict[int, int]) -> None:
         if layer is not self._session.labels:
             return
-        chosen = self.labels
+        chosen = self.labels if layer is self._shown else []
+        self._shown = layer
         with self._quietly():
             self.setRowCount(len(counts))
             for row, (label, pixels) in enumerate(counts.items()):
@@ -187,10 +199,8 @@ class ClassList(QTableWidget):  # type: ignore[misc]
             self.clearSelection()
             for label in reversed(chosen):
                 self._select(label, add=True)
-        if layer is not None and not self.labels:
-            with self._quietly():
+            if layer is not None and not self.labels:
                 self._select(int(layer.selected_label), add=False)
-        self.chosen.emit()
 
     def _fill_row(self, row: int, layer: Any, label: int, pixels: int) -> None:
         enabled = Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable
@@ -247,7 +257,6 @@ class ClassList(QTableWidget):  # type: ignore[misc]
             return
         if labels:
             layer.selected_label = labels[0]
-        self.chosen.emit()
 
     def _on_double_click(self, row: int, column: int) -> None:
         if column == PIXELS:

@@ -114,8 +114,9 @@ class Commands(QWidget):  # type: ignore[misc]
             [
                 add(
                     "Fill",
-                    "Give the selection the class that is chosen in the list.",
-                    partial(self._with_class, actions.fill),
+                    "Give the selection the class that is chosen in the list: that of "
+                    "the brush, which may be a new one.",
+                    self._fill,
                 ),
                 add(
                     "New class",
@@ -221,6 +222,11 @@ class Commands(QWidget):  # type: ignore[misc]
 
     def _modify(self, name: str) -> None:
         self._actions.modify(name, self.pixels.value())
+
+    def _fill(self) -> None:
+        labels = self._actions.session.labels
+        # Without labels there is a word about that.
+        self._actions.fill(0 if labels is None else int(labels.selected_label))
 
     def _with_class(self, call: Callable[[int], None]) -> None:
         if not self._classes.labels:

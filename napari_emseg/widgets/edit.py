@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from app_model.types import KeyCode, KeyMod
@@ -11,9 +12,16 @@ from napari.layers import Image, Labels
 from napari.utils.notifications import show_error
 from qtpy.QtWidgets import QComboBox, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
-from napari_emseg.layers import is_selection, line_width, warm_up_selection
+from napari_emseg.layers import (
+    Plane,
+    find_selection,
+    is_selection,
+    line_width,
+    warm_up_selection,
+)
 from napari_emseg.layers.classes import class_name
 from napari_emseg.layers.seeds import Fits
+from napari_emseg.select.labels import FULL
 from napari_emseg.widgets.actions import Actions
 from napari_emseg.widgets.background import Background
 from napari_emseg.widgets.classes import ClassList
@@ -22,7 +30,7 @@ from napari_emseg.widgets.docks import share_dock
 from napari_emseg.widgets.key_table import KeyTable, shown
 from napari_emseg.widgets.keys import Key, Keys
 from napari_emseg.widgets.palette import MODE_KEYS, MODE_TIPS, Palette
-from napari_emseg.widgets.parts import form_rows, order_tabs, told
+from napari_emseg.widgets.parts import form_rows, order_tabs
 from napari_emseg.widgets.preview import NAME as PREVIEW
 from napari_emseg.widgets.scroll import ScrollArea
 from napari_emseg.widgets.session import Session
@@ -80,6 +88,7 @@ class EditWidget(QWidget):  # type: ignore[misc]
         self.image.setToolTip("Where tools look at colors.")
         self.labels.setToolTip("The labels that are edited.")
         self._selected = 0  # pixels
+        self._locks: WeakKeyDictionary[Labels, set[int]] = WeakKeyDictionary()
         self._ready = READY
         self._status = QLabel(READY)
         self._status.setIndent(4)
@@ -143,24 +152,34 @@ class EditWidget(QWidget):  # type: ignore[misc]
     def _on_busy(self, busy: bool) -> None:
         self._status.setText(BUSY if busy else self._ready)
 
-    def _on_selection(self) -> None:
-        """Count what is selected."""
-        found = self.session.selected(self.session.plane())
-        self._selected = 0 if found is None else int(np.count_nonzero(found))
+    def _on_selection(self, event: object = None) -> None:
+        """Count what is selected in the displayed plane."""
+        plane = self.session.shown()
+        layer = None if plane is None else find_selection(self._viewer, plane.layer)
+        self._selected = 0
+        if plane is not None and layer is not None:
+            # As Fill has it, which leaves what is selected by less than half.
+            found = Plane(layer, plane.at).data() > FULL // 2
+            self._selected = int(np.count_nonzero(found))
         self._say()
 
     def _say(self) -> None:
         """Say what can be done next."""
         self._ready = SELECTED.format(self._selected) if self._selected else READY
-        chosen, layer = self.classes.labels, self.session.labels
-        if self._selected and chosen and layer is not None:
-            self._ready = FILL.format(self._ready, class_name(layer, chosen[0]))
+        layer = self.session.labels
+        if self._selected and layer is not None:
+            name = class_name(layer, int(layer.selected_label))
+            self._ready = FILL.format(self._ready, name)
         self._on_busy(self.background.busy)
 
     def _on_tint(self, on: bool) -> None:
         self.session.tinted = on
-        if self.session.image is not None or self.session.labels is not None:
-            told(self.session.redress)()
+        self.session.redress()
+
+    def _on_view(self, event: object = None) -> None:
+        """Draw and count the selection of the plane that is displayed now."""
+        self.session.redress()
+        self._on_selection()
 
     def _on_zoom(self, event: object = None) -> None:
         """Keep the selection's outline as wide as a pixel of the screen."""
@@ -175,6 +194,9 @@ class EditWidget(QWidget):  # type: ignore[misc]
         _offer(self.image, [layer for layer in layers if _is_picture(layer)])
         _offer(self.labels, [layer for layer in layers if _has_classes(layer)])
         self._on_choice()
+        for layer in filter(is_selection, layers):
+            layer.events.paint.connect(self._on_selection)
+        self._on_selection()
         if getattr(event, "type", "") == "inserted":
             self._on_active()
 
@@ -186,8 +208,11 @@ class EditWidget(QWidget):  # type: ignore[misc]
         if labels is not self.session.labels:
             self._listen(self.session.labels, labels)
             self.session.labels = labels
-            self.session.locked = set()
+            self.session.locked = (
+                set() if labels is None else self._locks.setdefault(labels, set())
+            )
             self.classes.reload()
+            self._on_selection()
 
     def stop_listening(self) -> None:
         """Leave the viewer's events alone."""
@@ -196,16 +221,22 @@ class EditWidget(QWidget):  # type: ignore[misc]
             event.disconnect(react)
 
     def _listen(self, old: Labels | None, new: Labels | None) -> None:
-        """Count again after strokes of napari's brush, and after a new fit."""
+        """Follow napari's brush: its strokes, its class; and count after a new fit."""
         if old is not None:
             old.events.paint.disconnect(self._on_paint)
             old.events.data.disconnect(self._on_paint)
+            old.events.selected_label.disconnect(self._on_brush)
         if new is not None:
             new.events.paint.connect(self._on_paint)
             new.events.data.connect(self._on_paint)
+            new.events.selected_label.connect(self._on_brush)
 
     def _on_paint(self, event: object = None) -> None:
         self.classes.reload()
+
+    def _on_brush(self, event: object = None) -> None:
+        self.classes.follow_brush()
+        self._say()
 
     def _on_active(self, event: object = None) -> None:
         active = self._viewer.layers.selection.active
@@ -231,6 +262,8 @@ class EditWidget(QWidget):  # type: ignore[misc]
             (layers.selection.events.active, self._on_active),
             (self._viewer.events.theme, self._on_theme),
             (camera.events.zoom, self._on_zoom),
+            (self._viewer.dims.events.current_step, self._on_view),
+            (self._viewer.dims.events.ndisplay, self._on_view),
         ]
 
 

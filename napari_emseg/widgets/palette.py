@@ -18,7 +18,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_emseg.widgets.icons import icon
-from napari_emseg.widgets.session import MODES
+from napari_emseg.widgets.options import MODES
 from napari_emseg.widgets.tools import TOOLS
 
 if TYPE_CHECKING:

@@ -27,6 +27,9 @@ _COLORS = {None: "transparent", 0: "transparent", AREA: "cyan", LINE: "yellow"}
 class Preview:
     """A layer over one plane that comes with the first drawing and goes with `hide`.
 
+    Until then it stays, empty at times: adding and removing layers takes napari so long
+    that it is felt.
+
     Parameters
     ----------
     viewer : napari.Viewer or napari.components.ViewerModel
@@ -89,8 +92,9 @@ class Preview:
         """Return the empty pixels of a plane."""
         same = (
             self._plane is not None
-            and self._plane.at == plane.at
             and self._plane.layer is plane.layer
+            and self._plane.axes == plane.axes
+            and self._plane.shape == plane.shape
             and self._layer in self._viewer.layers
         )
         if not same:
@@ -98,6 +102,10 @@ class Preview:
             self._add(plane)
         self._old = self._erase()
         assert self._layer is not None
+        assert self._plane is not None
+        if self._plane.at != plane.at:
+            self._plane = plane
+            self._layer.translate = placement(plane.layer, plane.at)["translate"]
         return self._layer.data.reshape(plane.shape)
 
     def _finish(self, box: tuple[slice, ...]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -20,9 +19,10 @@ from napari_emseg.layers import (
     line_width,
     plan_edit,
 )
-from napari_emseg.layers.plane import Plane
+from napari_emseg.layers.plane import Plane, PlaneEdit
 from napari_emseg.layers.record import followed, notes_of
 from napari_emseg.recipe.calls import settle
+from napari_emseg.widgets.options import Options
 from napari_emseg.widgets.preferences import preferred
 from napari_emseg.widgets.preview import Preview
 from napari_emseg.widgets.scene import Here
@@ -43,48 +43,12 @@ if TYPE_CHECKING:
     Changes = list[tuple[Labels, LabelEdit]]
     Steps = Generator[Any, None, "Made"]
 
-MODES = ("new", "add", "subtract", "intersect")
-
 
 class Made(NamedTuple):
     """Edits that were worked out, and what recipes shall say of them."""
 
     changes: Changes
     deed: Deed | None = None
-
-
-@dataclass
-class Options:
-    """How tools work, as the panel says.
-
-    Attributes
-    ----------
-    mode : {"new", "add", "subtract", "intersect"}
-        What becomes of the old selection, where no key says otherwise.
-    tolerance : float
-        ΔE for RGB images, for others percent of the range of their values.
-    contiguous : bool
-        Whether wand and class tool take only the piece that was pointed at.
-    level : float
-        How coarse regions are, 0 to 1.
-    sample_size : int
-        Side of the square of pixels whose mean color the wand takes.
-    feather : float
-        Softness of new selections in pixels; 0 is hard.
-    brush : int
-        Width of scribbles in pixels.
-    classes : bool
-        Whether scribbles draw classes into the labels, or select an object.
-    """
-
-    mode: str = "new"
-    tolerance: float = 12.0
-    contiguous: bool = True
-    level: float = 0.5
-    sample_size: int = 1
-    feather: float = 0.0
-    brush: int = 9
-    classes: bool = False
 
 
 class Session:
@@ -122,7 +86,7 @@ class Session:
         self.labels: Labels | None = None
         self.locked: set[int] = set()
         self.tinted = False
-        self.previous: tuple[Plane, NDArray[np.uint8]] | None = None
+        self.previous: tuple[Labels, LabelEdit] | None = None
         self._prepared: tuple[Any, Any, select.Prepared] | None = None
 
     def plane(self) -> Plane:
@@ -140,6 +104,13 @@ class Session:
                 "choose it in the panel"
             )
         return displayed_plane(self.viewer, layer)
+
+    def shown(self) -> Plane | None:
+        """Return the plane that the user sees; None if there is none."""
+        try:
+            return self.plane()
+        except ValueError:
+            return None
 
     def picture(self, plane: Plane) -> Plane:
         """Return the plane of the image that lies on a plane.
@@ -316,8 +287,10 @@ class Session:
         self._tell(self.journal.redo())
 
     def redress(self) -> None:
-        """Draw the selection as its softness asks."""
-        plane = self.plane()
+        """Draw the selection as its softness in the displayed plane asks."""
+        plane = self.shown()
+        if plane is None:
+            return
         layer = find_selection(self.viewer, plane.layer)
         if layer is not None:
             soft = coverage(Plane(layer, plane.at)).dtype != bool
@@ -331,10 +304,9 @@ class Session:
 
     def _remember(self, layer: Labels, edit: LabelEdit) -> None:
         """Keep a selection that is about to become empty, for Reselect."""
-        plane = Plane(layer, self.plane().at)
-        old = np.asarray(plane.data())
+        old = np.asarray(layer.data[edit.where])
         if old.any() and not edit.labels.any():
-            self.previous = plane, old.copy()
+            self.previous = layer, PlaneEdit(edit.where, old.copy())
 
     def _tell(self, layers: list[Labels]) -> None:
         if self.labels in layers:

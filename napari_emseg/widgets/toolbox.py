@@ -88,6 +88,8 @@ class Toolbox:
             self._put_away()
         if wanted is not None:
             self._take(wanted)
+        else:
+            self._session.preview.hide()
         self.changed.emit(self.name)
 
     def _take(self, tool: Tool) -> None:
@@ -121,7 +123,6 @@ class Toolbox:
             gesture.put_away()
         elif gesture is not None:
             gesture.drop()
-        self._session.preview.hide()
         active = viewer.layers.selection.active
         self._pan(active is None or active.mouse_pan)
         if active is not None:
@@ -200,7 +201,7 @@ class Toolbox:
     def _on_other_view(self, event: object = None) -> None:
         if self._gesture is not None and self._gesture.plane is not None:
             self._gesture.drop()
-        self._session.preview.hide()
+        self._session.preview.clear()
 
     @_told
     def _finish(self) -> None:

@@ -221,3 +221,37 @@ class TestMouse:
         QTest.mouseClick(rows.viewport(), LEFT, pos=spot(0, classes.NAME).center())
         QTest.mouseClick(rows.viewport(), LEFT, control, spot(2, classes.NAME).center())
         assert rows.labels == [300, 1]
+
+
+def test_chosen_row_follows_the_brush(qtbot, viewer, rows, panel, layer):
+    layer.selected_label = 300
+    assert rows.labels == [300]
+    layer.selected_label = 9  # has no pixels yet
+    assert rows.labels == []
+    QTest.mouseClick(panel.commands.buttons["All"], LEFT)
+    qtbot.waitUntil(lambda: panel.background.idle)
+    assert panel._status.text().endswith("Fill makes them class 9.")
+    QTest.mouseClick(panel.commands.buttons["Fill"], LEFT)
+    qtbot.waitUntil(lambda: 9 in rows.labels)
+    assert set(np.unique(layer.data[viewer.dims.current_step[0]])) == {9}
+
+
+def test_each_layer_has_its_own_chosen_row(qtbot, viewer, rows, panel, layer):
+    rows.selectRow(2)
+    other = viewer.add_labels(np.repeat([[1, 300]], 9, axis=0).repeat(9, axis=1))
+    qtbot.waitUntil(lambda: rows.rowCount() == 2)
+    assert (other.selected_label, rows.labels) == (1, [1])
+    viewer.layers.selection.active = layer
+    qtbot.waitUntil(lambda: rows.rowCount() == 3)
+    assert (layer.selected_label, rows.labels) == (300, [300])
+
+
+def test_row_clicked_with_ctrl_is_the_label_of_the_brush(rows, layer):
+    for row, keys in (
+        (2, Qt.KeyboardModifier.NoModifier),
+        (1, Qt.KeyboardModifier.ControlModifier),
+    ):
+        place = rows.visualItemRect(rows.item(row, classes.NAME)).center()
+        QTest.mouseClick(rows.viewport(), LEFT, keys, place)
+    assert rows.labels == [4, 300]
+    assert layer.selected_label == 4

@@ -12,7 +12,7 @@ from qtpy.QtWidgets import QAbstractButton, QLabel
 import napari_emseg as emseg
 from napari_emseg import adjust, select
 from napari_emseg.layers import coverage, find_selection
-from napari_emseg.widgets import commands
+from napari_emseg.widgets import classes, commands
 from napari_emseg.widgets.edit import EditWidget
 from napari_emseg.widgets.key_table import KeyTable
 from napari_emseg.widgets.scroll import ScrollArea
@@ -424,3 +424,96 @@ class TestPanel:
     def test_closing_the_viewer_at_work(self, viewer, panel, layer):
         panel.session.choose(panel.session.plane(), lambda: layer.data == 1)
         viewer.close()
+
+
+class TestStack:
+    """Several slices, of which one is displayed."""
+
+    @pytest.fixture
+    def slices(self, qtbot, viewer, panel, hand):
+        viewer.add_image(np.zeros((4, 20, 30), np.uint8), name="stack")
+        layer = viewer.add_labels(np.ones((4, 20, 30), np.uint8))
+        viewer.dims.set_current_step(0, 1)
+        viewer.reset_view()
+        wait(qtbot, panel)
+        hand.layer, hand.at = layer, (1,)
+        QTest.mouseClick(panel.commands.buttons["All"], LEFT)
+        wait(qtbot, panel)
+        return layer
+
+    def test_line_below_counts_in_the_displayed_slice(self, viewer, panel, slices):
+        assert panel._status.text().startswith("600 px")
+        viewer.dims.set_current_step(0, 2)
+        assert panel._status.text().startswith("Drag a class")
+        viewer.dims.set_current_step(0, 1)
+        assert panel._status.text().startswith("600 px")
+
+    def test_undo_in_the_three_dimensional_view(
+        self, qtbot, viewer, panel, hand, slices
+    ):
+        QTest.mouseClick(panel.commands.buttons["New class"], LEFT)
+        wait(qtbot, panel)
+        viewer.dims.ndisplay = 3
+        hand.undo()
+        assert (slices.data == 1).all()
+        hand.undo()
+        assert not find_selection(viewer, slices).data.any()
+        viewer.dims.ndisplay = 2
+        assert panel._status.text().startswith("Drag a class")
+
+    def test_selection_returns_where_it_was(self, qtbot, viewer, panel, slices):
+        panel.commands.buttons["None"].click()
+        # It is worked out by the time that another slice is displayed.
+        viewer.dims.set_current_step(0, 3)
+        wait(qtbot, panel)
+        panel.commands.buttons["Reselect"].click()
+        wait(qtbot, panel)
+        found = find_selection(viewer, slices).data
+        assert found[1].all()
+        assert not np.delete(found, 1, axis=0).any()
+
+
+def test_selection_that_went_with_its_layer(viewer, panel, layer, do, told):
+    do("All")
+    do("None")
+    viewer.layers.remove(find_selection(viewer, layer))
+    do("Reselect")
+    assert "none can come back" in told[0][1]
+
+
+def test_line_below_follows_the_selection_however_it_changes(
+    viewer, panel, layer, do, hand
+):
+    do("All")
+    selection = find_selection(viewer, layer)
+    with selection.block_history():  # as napari does for a stroke
+        selection.data_setitem((np.arange(5), np.arange(5)), 0)
+    assert panel._status.text().startswith(f"{layer.data.size - 5:,} px")
+    viewer.layers.remove(selection)
+    assert panel._status.text().startswith("Drag a class")
+
+
+def test_selection_that_is_too_soft_to_fill(viewer, panel, layer, do, hand, told):
+    QTest.mouseClick(panel.palette_of_tools.buttons["rectangle"], LEFT)
+    hand.drag([(9.5, 9.5), (11.5, 29.5)])
+    panel.commands.pixels.setValue(20)
+    do("Feather")
+    assert panel._status.text().startswith("Drag a class")
+    before = layer.data.copy()
+    for title in ("Fill", "New class", "Similar"):
+        do(title)
+        assert "too soft" in told[-1][1]
+    assert len(told) == 3
+    same(layer.data, before)
+
+
+def test_locks_belong_to_a_layer(qtbot, viewer, panel, layer, do):
+    panel.session.locked.add(2)
+    other = viewer.add_labels(layer.data.copy())
+    assert panel.session.labels is other
+    assert panel.session.locked == set()
+    viewer.layers.selection.active = layer
+    assert panel.session.locked == {2}
+    wait(qtbot, panel)
+    item = panel.classes.item(1, classes.LOCKED)
+    assert item.checkState() == Qt.CheckState.Checked

@@ -557,3 +557,33 @@ def test_feather_makes_it_soft_and_a_tint(bench, hand, classes):
     assert bench.layer.contour == 0
     hand.undo()
     assert bench.layer.contour == 1
+
+
+def test_tools_share_one_preview(make_bench, hand, viewer, classes):
+    """Napari takes a fifth of a second to remove a layer, and to add one."""
+    bench = make_bench("slice 7")
+    seen = []
+    for event in (viewer.layers.events.inserted, viewer.layers.events.removed):
+        event.connect(lambda event: seen.append((event.type, event.value.name)))
+    bench.toolbox.take("wand")
+    hand.move((12, 15))
+    bench.wait()
+    same(bench.previewed > 0, classes == 2)
+    bench.toolbox.take("class")
+    assert not bench.previewed.any()
+    hand.move((12, 15))
+    bench.wait()
+    same(bench.previewed > 0, classes == 2)
+    viewer.dims.set_current_step(0, 2)
+    assert not bench.previewed.any()
+    hand.at = (2,)
+    hand.move((12, 15))
+    bench.wait()
+    assert bench.previewed.all()
+    preview = viewer.layers["preview"]
+    np.testing.assert_allclose(
+        preview.data_to_world((0, 5, 6)), bench.labels.data_to_world((2, 5, 6))
+    )
+    assert seen == [("inserted", "preview")]
+    bench.toolbox.take("")
+    assert seen[1:] == [("removed", "preview")]
