@@ -10,8 +10,8 @@ import numpy as np
 from napari_emseg.engine.cells import Cells, Float64Array, coarsen
 from napari_emseg.engine.census import find_coding
 from napari_emseg.engine.features import Picture, convert, unit_rgb
-from napari_emseg.fits import count_source
 from napari_emseg.segmentation import colors_of
+from napari_emseg.source import count_source
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray

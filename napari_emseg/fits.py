@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_emseg.engine.census import find_coding, take_census
+from napari_emseg.choice import iter_choice
 from napari_emseg.engine.em import Rules
 from napari_emseg.engine.features import black
 from napari_emseg.engine.fit import iter_fit_kmeans, iter_fit_mixture
 from napari_emseg.engine.hmrf import HiddenField, iter_hmrf
 from napari_emseg.engine.kmeans import KMeansModel
 from napari_emseg.engine.mixture import MixtureModel
-from napari_emseg.engine.order import MOST, iter_orders
 from napari_emseg.progress import Progress
 from napari_emseg.smoothing import noise_in
 
@@ -33,19 +32,6 @@ if TYPE_CHECKING:
 # Pixels that a hidden field is fitted to.
 _ENOUGH = 2**20
 _MAX_ITER = 15
-
-
-def count_source(source: Source) -> Census:
-    """Count the pixels of an image into the cells that fits work on.
-
-    Raises
-    ------
-    ValueError
-        If no pixel is usable.
-    """
-    coding = find_coding(source.picture) if source.space.plain else None
-    parts = source.parts(raw=coding is not None)
-    return take_census(source.picture, parts, color=source.space.color, coding=coding)
 
 
 def fit_em(
@@ -110,19 +96,13 @@ def check_start(start: Model, params: Params) -> None:
 def choose_order(
     source: Source, census: Census, params: Params, start: Model | None
 ) -> Generator[Progress, None, int]:
-    """Find the number of classes that the integrated likelihood supports."""
+    """Find the number of classes, unless it is given."""
     if params.n_classes != "auto":
         return params.n_classes
     if start is not None:
         return start.n_classes
-    tried = []
-    for fit in iter_orders(
-        census.cells, rules=Rules("full", census.floor), seed=params.seed
-    ):
-        tried.append(fit)
-        yield Progress("order", len(tried), MOST)
-    n = source.effective_size(tried[-1][1])
-    return max((order for order, _ in tried), key=lambda o: o.icl(n)).n_classes
+    choice = yield from iter_choice(source, census, seed=params.seed)
+    return choice.best
 
 
 def fit_hidden(

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 from napari_emseg.engine.features import FloatArray, as_picture, black
 from napari_emseg.engine.labeling import Labeler, Model, check_model, label_table
 from napari_emseg.engine.state import bounded
-from napari_emseg.fits import check_start, count_source, iter_fits
+from napari_emseg.fits import check_start, iter_fits
 from napari_emseg.params import Params
 from napari_emseg.progress import Progress as Progress
 from napari_emseg.segmentation import Segmentation as Segmentation
 from napari_emseg.segmentation import iter_labels, join_small
 from napari_emseg.smoothing import choose_smoother
-from napari_emseg.source import Source, as_source, find_space
+from napari_emseg.source import Source, as_source, count_source, find_space
 from napari_emseg.threads import one_thread_a_step
 
 if TYPE_CHECKING:

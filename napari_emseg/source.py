@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
+from napari_emseg.engine.census import find_coding, take_census
 from napari_emseg.engine.features import (
     BoolArray,
     FloatArray,
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
-    from napari_emseg.engine.census import Part
+    from napari_emseg.engine.census import Census, Part
     from napari_emseg.engine.labeling import Model
 
 MAX_CLASSES = 64
@@ -321,3 +322,16 @@ def find_space(picture: Picture, color: str, texture: float, position: float) ->
         return space
     variance = square / count - (total / count) ** 2
     return replace(space, contrast=float(np.sqrt(max(variance, 0))))
+
+
+def count_source(source: Source) -> Census:
+    """Count the pixels of an image into the cells that fits work on.
+
+    Raises
+    ------
+    ValueError
+        If no pixel is usable.
+    """
+    coding = find_coding(source.picture) if source.space.plain else None
+    parts = source.parts(raw=coding is not None)
+    return take_census(source.picture, parts, color=source.space.color, coding=coding)

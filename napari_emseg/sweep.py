@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 from napari_emseg.engine.em import Rules
 from napari_emseg.engine.mixture import MixtureModel
 from napari_emseg.engine.order import judge
-from napari_emseg.fits import count_source
 from napari_emseg.params import Params
 from napari_emseg.segment import iter_source, read_source
 from napari_emseg.settings import settings as settings
 from napari_emseg.settings import titles as titles
+from napari_emseg.source import count_source
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence

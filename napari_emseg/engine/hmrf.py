@@ -12,7 +12,7 @@ from napari_emseg.engine.field import PottsField
 from napari_emseg.engine.fit import iter_fit_kmeans
 from napari_emseg.engine.kmeans import nearest
 from napari_emseg.engine.mixture import MixtureModel
-from napari_emseg.engine.noise import blur, despeckle, noise_level
+from napari_emseg.engine.noise import blur, blur_radius, despeckle, noise_level
 from napari_emseg.engine.scene import Scene, relight, update
 from napari_emseg.engine.spatial import start
 from napari_emseg.engine.state import FitState
@@ -46,8 +46,6 @@ _FIRST_CHECK = 4
 # and the bond by less than that many nats.
 _STILL, _STILL_BOND = 3e-3, 0.02
 _SAMPLE = 2**16
-# Blurring less than this changes nothing.
-_LEAST_RADIUS = 0.3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -171,8 +169,7 @@ def iter_hmrf(
         shrinkage=max(rules.shrinkage, _SHRINKAGE),
         floor=np.maximum(rules.floor, _NARROW * spread),
     )
-    radius = blur_radius(noise, spread, n_classes)
-    smooth = blur(clean, inside, radius) if radius > _LEAST_RADIUS else clean
+    smooth = blur(clean, inside, blur_radius(noise, spread, n_classes))
     centers, label = _first_labels(scene, smooth, n_classes, n_init, rng)
     k = len(centers)
     posteriors = np.full((k, label.size), 0.1 / k, np.float32)
@@ -279,38 +276,6 @@ def noise_scale(
     noise = noise_level(planes, inside)
     power = float(noise @ noise)
     return _EDGE * 2 * power if power > _DOMINANT * within else None
-
-
-def blur_radius(noise: Float64Array, spread: Float64Array, n_classes: int) -> float:
-    """Choose how far to blur, so that noise is small beside the gaps between classes.
-
-    Parameters
-    ----------
-    noise : (D,) ndarray
-        Standard deviation of the noise.
-    spread : (D,) ndarray
-        Variance of the image.
-    n_classes : int
-        Classes are taken to be spread evenly over what the noise does not explain.
-
-    Returns
-    -------
-    float
-        Pixels, at most 3: then a gap is 8 times the noise that is left.
-
-    Examples
-    --------
-    >>> blur_radius(np.zeros(1), np.ones(1), 4)
-    0.0
-    >>> 1 < blur_radius(np.array([0.7]), np.ones(1), 4) < 3
-    True
-    """
-    power = float(noise @ noise)
-    if n_classes < 2 or power <= 0:
-        return 0.0
-    signal = max(float(spread.sum()) - power, 1e-3 * power)
-    gap = np.sqrt(12 * signal) / (n_classes - 1)
-    return float(min(8 * np.sqrt(power) / gap / np.sqrt(4 * np.pi), 3.0))
 
 
 def _settled(

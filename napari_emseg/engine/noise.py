@@ -22,6 +22,8 @@ _KERNEL = np.outer([1, -2, 1], [1, -2, 1]).astype(np.float32)
 _GAIN, _MEDIAN = 6.0, 0.6745
 # Radius of what is around a pixel that medians look at.
 _AROUND = 2.0
+# Blurring less than this changes nothing.
+_LEAST_RADIUS = 0.3
 
 
 def noise_level(planes: Planes, valid: NDArray[np.bool_]) -> Float64Array:
@@ -110,11 +112,45 @@ def blur(planes: Planes, valid: NDArray[np.bool_], radius: float) -> Planes:
         Pixels that count; the others are filled from around as far as the window
         goes, and 0 beyond.
     radius : float
-        Standard deviation in pixels.
+        Standard deviation in pixels; below 0.3 the planes stay what they are.
     """
+    if radius < _LEAST_RADIUS:
+        return planes
     weights = valid.astype(np.float32)
     mass = np.stack([cv2.GaussianBlur(w, (0, 0), radius) for w in pictures(weights)])
     found = [cv2.GaussianBlur(p, (0, 0), radius) for p in pictures(planes * weights)]
     mass = np.maximum(mass.reshape(weights.shape), 1e-6)
     out: Planes = (np.stack(found).reshape(planes.shape) / mass).astype(np.float32)
     return out
+
+
+def blur_radius(noise: Float64Array, spread: Float64Array, n_classes: int) -> float:
+    """Choose how far to blur, so that noise is small beside the gaps between classes.
+
+    Parameters
+    ----------
+    noise : (D,) ndarray
+        Standard deviation of the noise.
+    spread : (D,) ndarray
+        Variance of the image.
+    n_classes : int
+        Classes are taken to be spread evenly over what the noise does not explain.
+
+    Returns
+    -------
+    float
+        Pixels, at most 3: then a gap is 8 times the noise that is left.
+
+    Examples
+    --------
+    >>> blur_radius(np.zeros(1), np.ones(1), 4)
+    0.0
+    >>> 1 < blur_radius(np.array([0.7]), np.ones(1), 4) < 3
+    True
+    """
+    power = float(noise @ noise)
+    if n_classes < 2 or power <= 0:
+        return 0.0
+    signal = max(float(spread.sum()) - power, 1e-3 * power)
+    gap = np.sqrt(12 * signal) / (n_classes - 1)
+    return float(min(8 * np.sqrt(power) / gap / np.sqrt(4 * np.pi), 3.0))

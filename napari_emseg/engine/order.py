@@ -14,7 +14,9 @@ from napari_emseg.engine.mixture import class_log_joint, normalize
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from napari_emseg.engine.cells import Cells
+    from numpy.typing import NDArray
+
+    from napari_emseg.engine.cells import Cells, Float64Array
     from napari_emseg.engine.em import Rules
     from napari_emseg.engine.features import FloatArray
     from napari_emseg.engine.mixture import MixtureModel
@@ -123,6 +125,53 @@ def _correlation_area(plane: FloatArray) -> float:
     fallen = np.flatnonzero(profile < _LEAST)
     radius = np.arange(fallen[0] if fallen.size else profile.size)
     return float(1 + 2 * np.pi * (profile[: radius.size] * radius).sum())
+
+
+def coherence(labels: NDArray[np.integer], n_classes: int) -> Float64Array:
+    """Tell how much each class keeps to itself: Moran's I of its indicator [1]_.
+
+    Parameters
+    ----------
+    labels : (…, Y, X) ndarray of int
+        1..K, 0 where there is none; neighbors are the four of the plane.
+    n_classes : int
+        K.
+
+    Returns
+    -------
+    (K,) ndarray of float64
+        1: its pixels have no other neighbors; .5: a line one pixel wide; 0: they lie
+        anywhere. 1 also where nothing can be told: no pixel, or all of them.
+
+    References
+    ----------
+    .. [1] P. A. P. Moran, "Notes on continuous stochastic phenomena", Biometrika
+       37(1/2), 17-23, 1950.
+
+    Examples
+    --------
+    >>> labels = np.ones((40, 40), int)
+    >>> labels[20] = 2
+    >>> labels[4:16:2, 4:36:2] = 3
+    >>> coherence(labels, 3).round(1)
+    array([ 0. ,  0.5, -0.1])
+    """
+    size = n_classes + 1
+    ends, same = np.zeros(size), np.zeros(size)
+    for first, second in (
+        (labels[..., :-1, :], labels[..., 1:, :]),
+        (labels[..., :-1], labels[..., 1:]),
+    ):
+        both = (first > 0) & (second > 0)
+        one, two = first[both], second[both]
+        ends += np.bincount(one, minlength=size) + np.bincount(two, minlength=size)
+        same += 2 * np.bincount(one[one == two], minlength=size)
+    pixels = np.bincount(labels.ravel(), minlength=size)[1:]
+    share = pixels / max(pixels.sum(), 1)
+    told = (ends[1:] > 0) & (share < 1)
+    found = np.ones(n_classes)
+    found[told] = (same[1:][told] / ends[1:][told] - share[told]) / (1 - share[told])
+    return found
 
 
 def iter_orders(

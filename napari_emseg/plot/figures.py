@@ -276,7 +276,9 @@ def criteria(
 
     Notes
     -----
-    Per independent pixel, in nats, so that the axis can be read; larger is better.
+    Per independent pixel, in nats, so that the axis can be read; larger is better. The
+    full square on the line of ICL is what "auto" takes: its maximum, unless that is
+    one class where BIC has several, or its classes are no more than outlines.
 
     Examples
     --------
@@ -302,10 +304,12 @@ def criteria(
     ):
         y = np.array(values) / (2 * choice.n)
         ax.plot(k, y, color=color, marker=mark, ms=5, lw=1.6, mfc=look.page, label=name)
-    for line, mark in zip(ax.lines[:2], "os", strict=True):
-        x, y = np.asarray(line.get_xdata()), np.asarray(line.get_ydata())
-        best = int(y.argmax())
-        ax.plot(x[best], y[best], mark, ms=10, color=line.get_color())
+    most = int(np.argmax(found["BIC"]))
+    for line, mark, best in zip(
+        ax.lines[:2], "os", (most, k.index(choice.best)), strict=True
+    ):
+        y = np.asarray(line.get_ydata())
+        ax.plot(k[best], y[best], mark, ms=10, color=line.get_color())
     ax.set_xlabel("number of classes")
     ax.set_ylabel("nats per independent pixel, larger is better")
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))

@@ -12,8 +12,8 @@ from scipy import ndimage
 from skimage import data
 
 from napari_emseg.engine.bias import bias_field
-from napari_emseg.engine.hmrf import blur_radius, noise_scale
-from napari_emseg.engine.noise import blur, despeckle, noise_level
+from napari_emseg.engine.hmrf import noise_scale
+from napari_emseg.engine.noise import blur, blur_radius, despeckle, noise_level
 
 Array = NDArray[Any]
 

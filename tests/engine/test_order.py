@@ -6,13 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 from scipy.ndimage import gaussian_filter
 from sklearn.mixture import GaussianMixture
 
 import napari_emseg as emseg
 from napari_emseg.engine.cells import Cells
 from napari_emseg.engine.em import Rules
-from napari_emseg.engine.order import effective_size, iter_orders, judge
+from napari_emseg.engine.order import coherence, effective_size, iter_orders, judge
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -89,6 +92,47 @@ def test_effective_size_falls_with_the_area_of_correlation(sigma: float) -> None
 
 def test_effective_size_of_nothing_left_is_small() -> None:
     assert effective_size(np.zeros((3, 20, 20), np.float32), 400) == 2
+
+
+@given(
+    hnp.arrays(
+        np.int64,
+        hnp.array_shapes(min_dims=2, max_dims=3, max_side=7),
+        elements=st.integers(0, 3),
+    )
+)
+def test_coherence_is_a_count_of_neighbors(labels: NDArray[np.int64]) -> None:
+    found = coherence(labels, 3)
+    same, ends = np.zeros(4), np.zeros(4)
+    for at in np.ndindex(labels.shape):
+        for axis, step in ((-2, 1), (-2, -1), (-1, 1), (-1, -1)):
+            there = np.array(at)
+            there[axis] += step
+            if not 0 <= there[axis] < labels.shape[axis]:
+                continue
+            own, other = labels[at], labels[tuple(there)]
+            if own and other:
+                ends[own] += 1
+                same[own] += own == other
+    for k in (1, 2, 3):
+        share = (labels == k).sum() / max((labels > 0).sum(), 1)
+        if ends[k] == 0 or share == 1:
+            assert found[k - 1] == 1
+        else:
+            by_hand = (same[k] / ends[k] - share) / (1 - share)
+            assert found[k - 1] == pytest.approx(by_hand)
+
+
+@pytest.mark.parametrize("width", [1, 2, 5])
+def test_coherence_tells_how_wide_a_line_is(width: int) -> None:
+    labels = np.ones((400, 400), int)
+    labels[200 : 200 + width] = 2
+    assert coherence(labels, 2)[1] == pytest.approx(1 - 0.5 / width, abs=0.01)
+
+
+def test_coherence_of_what_is_strewn_is_zero() -> None:
+    labels = np.random.default_rng(1).integers(1, 4, (500, 500))
+    assert np.abs(coherence(labels, 3)).max() < 0.01
 
 
 def scene(count: int, kind: str) -> NDArray[Any]:

@@ -1,0 +1,127 @@
+"""How many classes an image has, as people would count them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+import pytest
+import skimage.data
+
+import napari_emseg as emseg
+from napari_emseg.choice import try_orders
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Image = NDArray[Any]
+
+
+def chosen(image: Image, **how: Any) -> int:
+    seg = emseg.segment(image, n_classes="auto", smoothing=0, **how)
+    assert try_orders(seg.source).best == seg.n_classes
+    return seg.n_classes
+
+
+def drawing(low: float, high: float, noise: float, *, smooth: bool = False) -> Image:
+    """Write black on white and add noise, (300, 400) uint8."""
+    page = np.full((300, 400), 255, np.uint8)
+    kind = cv2.LINE_AA if smooth else cv2.LINE_8
+    cv2.putText(page, "Hello", (40, 180), cv2.FONT_HERSHEY_SIMPLEX, 4, 0, 12, kind)
+    cv2.circle(page, (300, 80), 50, 0, -1, kind)
+    values = low + (high - low) * (page / 255)
+    values += np.random.default_rng(0).normal(0, noise, page.shape)
+    return values.round().clip(0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("noise", [0, 0.5, 2, 8])
+@pytest.mark.parametrize("ends", [(40, 200), (0, 255)])
+@pytest.mark.parametrize("smooth", [False, True])
+def test_ink_and_paper(ends: tuple[int, int], noise: float, *, smooth: bool) -> None:
+    """Neither the gray of outlines nor single levels of the noise are classes."""
+    page = drawing(*ends, noise, smooth=smooth)
+    assert chosen(page) == 2
+    assert chosen(np.dstack([page] * 3)) == 2
+
+
+def test_outlines_that_are_wide_are_a_class() -> None:
+    page = cv2.GaussianBlur(drawing(40, 200, 0).astype(np.float64), (0, 0), 1.5)
+    page += np.random.default_rng(0).normal(0, 2, page.shape)
+    assert chosen(page.round().astype(np.uint8)) == 3
+
+
+def shapes(count: int) -> NDArray[np.float64]:
+    """Draw half planes, a disc and a ring in `count` levels from 0 to 1, (256, 256)."""
+    y, x = np.mgrid[:256, :256]
+    truth = (x > 128).astype(int)
+    truth[np.hypot(y - 90, x - 128) < 50] = 2
+    if count == 4:
+        ring = np.hypot(y - 190, x - 128)
+        truth[(ring > 20) & (ring < 45)] = 3
+    return truth / (count - 1)
+
+
+@pytest.mark.parametrize("count", [3, 4])
+@pytest.mark.parametrize("deviation", [0.05, 0.1, 0.2, 0.3])
+def test_noise_hides_no_classes(count: int, deviation: float) -> None:
+    rng = np.random.default_rng(count)
+    truth = shapes(count)
+    image = truth + rng.normal(0, deviation, truth.shape)
+    assert chosen(image) == count
+    eight_bit = (60 + 120 * image).round().clip(0, 255).astype(np.uint8)
+    assert chosen(eight_bit) == count
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda rng, shape: rng.normal(128, 2, shape).round().astype(np.uint8),
+        lambda rng, shape: rng.normal(128, 20, shape).round().astype(np.uint8),
+        lambda rng, shape: rng.poisson(3, shape).astype(np.uint16),
+        lambda rng, shape: rng.integers(0, 256, shape).astype(np.uint8),
+        lambda rng, shape: rng.normal(0, 1, shape),
+    ],
+    ids=["dim", "strong", "few photons", "uniform", "float"],
+)
+def test_noise_alone_is_one_class(draw: Any) -> None:
+    assert chosen(draw(np.random.default_rng(5), (200, 220))) == 1
+
+
+@pytest.mark.parametrize("radius", [2, 3, 5, 8])
+@pytest.mark.parametrize("noise", [5, 20])
+def test_spots_are_a_class(radius: int, noise: float) -> None:
+    rng = np.random.default_rng(radius)
+    image = np.full((300, 300), 60.0)
+    for y, x in rng.integers(10, 290, (30, 2)).tolist():
+        cv2.circle(image, (x, y), radius, 160, -1)
+    image += rng.normal(0, noise, image.shape)
+    assert chosen(image.clip(0, 255).astype(np.uint8)) == 2
+
+
+@pytest.mark.parametrize("levels", [(40, 210), (40, 120, 210)])
+@pytest.mark.parametrize("noise", [0, 6])
+def test_clear_colors_are_classes_wherever_they_are(
+    levels: tuple[int, ...], noise: float
+) -> None:
+    rng = np.random.default_rng(9)
+    strewn = np.array(levels)[rng.integers(0, len(levels), (100, 120))]
+    image = (strewn + rng.normal(0, noise, strewn.shape)).clip(0, 255).astype(np.uint8)
+    assert chosen(image) == len(levels)
+
+
+def test_who_asks_for_classes_wants_two_rather_than_one() -> None:
+    assert chosen(skimage.data.coins()) == 2
+
+
+def test_a_plane_of_a_stack_decides_as_the_plane_does() -> None:
+    page = drawing(40, 200, 2)[:128, :256]
+    assert chosen(np.stack([page] * 4)) == chosen(page) == 2
+
+
+def test_progress_tells_of_both_passes_over_noise() -> None:
+    image = shapes(3) + np.random.default_rng(0).normal(0, 0.3, (256, 256))
+    params = emseg.Params(n_classes="auto")
+    steps = [s for s in emseg.iter_segment(image, params) if s.stage == "order"]
+    assert [step.done for step in steps] == list(range(1, 25))
+    assert [step.total for step in steps] == [12] * 12 + [24] * 12
