@@ -88,7 +88,8 @@ def save_movie(
     Raises
     ------
     ValueError
-        If there are no iterations, or the format is none that can be written.
+        If there are no iterations, the format is none that can be written, or the
+        frames have no duration.
     FileExistsError
         If there is such a file, and `force` is not given.
     """
@@ -169,6 +170,8 @@ def write_movie(
         raise ValueError(
             "there are no iterations to show: the model was given, not fitted"
         )
+    if not 0 < fps < np.inf:
+        raise ValueError(f"fps={fps}, but each frame takes a time; pass 6, or another")
     check_movie(path, force=force)
     step = -(-len(shown) // _MOST)
     shown = shown[::-step][::-1]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from napari_emseg.params import Params
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
 # Settings that one comparison has room for, on a sheet and in the memory.
 MOST = 24
@@ -17,14 +18,14 @@ MOST = 24
 COMPARED = ("color", "method", "init", "n_classes")
 
 
-def settings(base: Params | None = None, **values: Iterable[Any]) -> tuple[Params, ...]:
+def settings(base: Params | None = None, **values: Any) -> tuple[Params, ...]:
     """Combine all values of some parameters.
 
     Parameters
     ----------
     base : Params, optional
         All other parameters.
-    **values : iterable
+    **values : iterable, or a single value
         Values of fields of `Params`; a field without any stays as in `base`.
 
     Returns
@@ -43,7 +44,12 @@ def settings(base: Params | None = None, **values: Iterable[Any]) -> tuple[Param
     Params(method='kmeans', n_classes=3)
     """
     base = Params() if base is None else base
-    lists = {name: list(found) for name, found in values.items()}
+    lists = {
+        name: list(found)
+        if isinstance(found, Iterable) and not isinstance(found, str)
+        else [found]
+        for name, found in values.items()
+    }
     lists = {name: found for name, found in lists.items() if found}
     found = [
         base.replace(**dict(zip(lists, chosen, strict=True)))

@@ -16,6 +16,7 @@ from napari_emseg.segment import iter_source, read_source
 from napari_emseg.settings import settings as settings
 from napari_emseg.settings import titles as titles
 from napari_emseg.source import count_source
+from napari_emseg.thumbnail import independent_pixels
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -234,6 +235,11 @@ def best(rows: Sequence[Row], criterion: str) -> dict[str, int]:
     dict of str to int
         Place in `rows`, by `space_name`; only spaces with several mixtures.
 
+    Raises
+    ------
+    ValueError
+        If the criterion is another one.
+
     Examples
     --------
     >>> import numpy as np
@@ -241,6 +247,8 @@ def best(rows: Sequence[Row], criterion: str) -> dict[str, int]:
     >>> best(sweep(image, settings(n_classes=[1, 2])), "bic")
     {'as it is': 1}
     """
+    if criterion not in ("bic", "icl"):
+        raise ValueError(f"criterion={criterion!r} is unknown; pass 'bic' or 'icl'")
     groups: dict[str, list[int]] = {}
     for place, row in enumerate(rows):
         if row.order is not None:
@@ -331,7 +339,11 @@ def _steps(
         # depend on each other.
         mixtures = [seg for seg, order, _ in found.values() if order is not None]
         most = max(mixtures, key=lambda seg: seg.n_classes, default=None)
-        n = float("nan") if most is None else source.effective_size(most.model)
+        n = (
+            float("nan")
+            if most is None
+            else independent_pixels(source, most.model, census.cells.total)
+        )
         for place, (seg, order, spent) in found.items():
             rows[place] = Row(names[place], chosen[place], seg, order, n, spent)
     return tuple(rows[place] for place in range(total))

@@ -177,6 +177,9 @@ def test_what_cannot_be_written_is_told_before_any_work(stripes, tmp_path, monke
         save_movie(tmp_path / "a.mp4", seg)
     with pytest.raises(ValueError, match="ending"):
         save_movie(tmp_path / "a.avi", seg)
+    for fps in (0, -1, np.nan):
+        with pytest.raises(ValueError, match=f"fps={fps}, but each frame"):
+            save_movie(tmp_path / "b.gif", seg, fps=fps)
     with pytest.raises(FileNotFoundError, match="no folder"):
         save_movie(tmp_path / "no" / "a.gif", seg)
     other = emseg.segment(stripes, model=seg.model)

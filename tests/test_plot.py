@@ -385,3 +385,10 @@ def test_figures_need_no_window():
         [sys.executable, "-c", code], capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stderr.strip()) == (0, "")
+
+
+@pytest.mark.parametrize("name", ["ellipses", "histogram", "convergence", "criteria"])
+@pytest.mark.parametrize("data", [np.ones((4, 4), int), None, (1, 2, 3)])
+def test_what_is_no_segmentation_is_named(name, data):
+    with pytest.raises(TypeError, match="but a Segmentation is needed"):
+        getattr(emseg.plot, name)(data)

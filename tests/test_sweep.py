@@ -60,6 +60,12 @@ class TestSettings:
             sweep.settings(n_classes=[3, 65])
         with pytest.raises(ValueError, match="no settings"):
             sweep.sweep(np.zeros((4, 4), np.uint8), [])
+        with pytest.raises(ValueError, match="criterion='aic'"):
+            sweep.best([], "aic")
+
+    def test_single_values_need_no_list(self):
+        found = sweep.settings(color="rgb", n_classes=3, method=["em", "kmeans"])
+        assert [(p.color, p.n_classes) for p in found] == [("rgb", 3)] * 2
 
     def test_titles_tell_settings_apart(self):
         chosen = sweep.settings(

@@ -14,6 +14,8 @@ from napari_emseg.plot.projection import find_range, spreads
 from napari_emseg.plot.theme import dress, halo
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.lines import Line2D
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 
 # Bars over the range of nearly all values, and in all.
 _BARS, _MOST = 80, 4096
+# Histograms that one figure has room for.
+_ROOM = 12
 # Points of a curve.
 _POINTS = 256
 # Values are levels if they lie on a grid as exact as this, in parts of its step.
@@ -52,6 +56,29 @@ class Bars:
     edges: Float64Array
     density: Float64Array
     shown: tuple[float, float]
+
+
+def choose_features(cloud: Cloud, features: Sequence[int] | None) -> list[int]:
+    """Return the features that histograms are drawn of; all, or the first, if None.
+
+    Raises
+    ------
+    ValueError
+        If there is no such feature, or no room for so many.
+    """
+    dims = cloud.cells.dims
+    chosen = list(range(min(dims, _ROOM))) if features is None else list(features)
+    for feature in chosen:
+        if not 0 <= feature < dims:
+            raise ValueError(
+                f"there is no feature {feature}; choose numbers from 0 to {dims - 1}"
+            )
+    if not 1 <= len(chosen) <= _ROOM:
+        raise ValueError(
+            f"{len(chosen)} features were chosen, but one figure has room for 1 to "
+            f"{_ROOM} histograms; choose fewer"
+        )
+    return chosen
 
 
 def bars(cloud: Cloud, feature: int) -> Bars:

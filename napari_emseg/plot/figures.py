@@ -7,13 +7,12 @@ from itertools import product
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from napari_emseg.choice import Choice, try_orders
 from napari_emseg.cloud import Cloud, as_cloud, take_cloud
 from napari_emseg.engine.mixture import MixtureModel
-from napari_emseg.plot.bars import HistogramView, bars
+from napari_emseg.plot.bars import HistogramView, bars, choose_features
 from napari_emseg.plot.cloudview import CloudView, LineView, View
 from napari_emseg.plot.learning import (
     INERTIA,
@@ -24,14 +23,22 @@ from napari_emseg.plot.learning import (
     runs_of,
 )
 from napari_emseg.plot.projection import density_of, find_projection
-from napari_emseg.plot.theme import FONT, Theme, dress, find_theme, make_figure
+from napari_emseg.plot.theme import (
+    FONT,
+    Theme,
+    canvas_of,
+    dress,
+    find_theme,
+    make_figure,
+    root_of,
+)
 from napari_emseg.segmentation import Segmentation
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from matplotlib.axes import Axes
-    from matplotlib.figure import FigureBase
+    from matplotlib.figure import Figure, FigureBase
     from numpy.typing import ArrayLike
 
     from napari_emseg.engine.cells import Cells
@@ -39,8 +46,8 @@ if TYPE_CHECKING:
 
 # A segmentation, or cells (or points (N, D)) and a model of their features.
 Data: TypeAlias = "Segmentation | tuple[Cells | Cloud | ArrayLike, Model]"
-# Histograms that one figure has room for, and those side by side.
-_MOST, _ACROSS = 12, 3
+# Histograms side by side.
+_ACROSS = 3
 
 
 def ellipses(
@@ -92,7 +99,7 @@ def ellipses(
     """
     look = find_theme(theme)
     cloud, model, rgb = _read(data, colors)
-    figure, ax = _canvas(look, ax)
+    figure, ax = canvas_of(look, ax)
     projection = find_projection(cloud, features)
     view: View
     if cloud.cells.dims == 1:
@@ -142,35 +149,19 @@ def histogram(
     look = find_theme(theme)
     cloud, model, rgb = _read(data, colors)
     page = make_figure(look, figure)
-    chosen = _some_features(cloud, features)
+    chosen = choose_features(cloud, features)
     across = min(_ACROSS, len(chosen))
     down = -(-len(chosen) // across)
     if figure is None and len(chosen) > 1:
-        _root(page).set_size_inches(3.2 * across, 0.4 + 2.6 * down)
-        _root(page).set_layout_engine("constrained", w_pad=0.1)
+        root_of(page).set_size_inches(3.2 * across, 0.4 + 2.6 * down)
+        root_of(page).set_layout_engine("constrained", w_pad=0.1)
     for place, feature in enumerate(chosen):
         ax = page.add_subplot(down, across, place + 1)
         view = HistogramView(ax, feature, bars(cloud, feature), look)
         view.show(model, rgb)
         if place % across:
             ax.set_ylabel("")
-    return _root(page)
-
-
-def _some_features(cloud: Cloud, features: Sequence[int] | None) -> list[int]:
-    dims = cloud.cells.dims
-    chosen = list(range(min(dims, _MOST))) if features is None else list(features)
-    for feature in chosen:
-        if not 0 <= feature < dims:
-            raise ValueError(
-                f"there is no feature {feature}; choose numbers from 0 to {dims - 1}"
-            )
-    if not 1 <= len(chosen) <= _MOST:
-        raise ValueError(
-            f"{len(chosen)} features were chosen, but one figure has room for 1 to "
-            f"{_MOST} histograms; choose fewer"
-        )
-    return chosen
+    return root_of(page)
 
 
 def convergence(
@@ -211,6 +202,9 @@ def convergence(
     """
     look = find_theme(theme)
     runs = data if isinstance(data, Mapping) else {"": data}
+    for run in runs.values():
+        if not isinstance(run, Segmentation):
+            raise _misfit(run)
     kinds = {isinstance(seg.model, MixtureModel) for seg in runs.values()}
     if not runs or not all(seg.objective for seg in runs.values()):
         raise ValueError(
@@ -222,7 +216,7 @@ def convergence(
             "these are runs of EM and of K-means, whose objectives cannot be compared; "
             "draw them apart"
         )
-    figure, ax = _canvas(look, ax)
+    figure, ax = canvas_of(look, ax)
     likelihood = kinds.pop()
     if isinstance(data, Segmentation):
         view = LearningView(ax, look, likelihood=likelihood)
@@ -292,8 +286,9 @@ def criteria(
     choice = data
     if isinstance(data, Segmentation):
         choice = try_orders(data.source, seed=data.params.seed)
-    assert isinstance(choice, Choice)
-    figure, ax = _canvas(look, ax)
+    if not isinstance(choice, Choice):
+        raise _misfit(choice)
+    figure, ax = canvas_of(look, ax)
     k = [order.n_classes for order in choice.orders]
     found: dict[str, list[float]] = {
         "BIC": [order.bic(choice.n) for order in choice.orders],
@@ -324,6 +319,8 @@ def _read(data: Data, colors: ArrayLike | None) -> tuple[Cloud, Model, Any]:
         cloud, model = take_cloud(data.source), data.model
         rgb = data.class_colors if colors is None else np.asarray(colors, float)
     else:
+        if not (isinstance(data, tuple) and len(data) == 2):
+            raise _misfit(data)
         points, model = data
         cloud = as_cloud(points, model.means.shape[1])
         rgb = cloud.class_colors(model) if colors is None else np.asarray(colors, float)
@@ -335,13 +332,9 @@ def _read(data: Data, colors: ArrayLike | None) -> tuple[Cloud, Model, Any]:
     return cloud, model, rgb
 
 
-def _canvas(theme: Theme, ax: Axes | None) -> tuple[Figure, Axes]:
-    if ax is None:
-        ax = make_figure(theme).add_subplot()
-    return _root(ax.figure), ax
-
-
-def _root(figure: FigureBase) -> Figure:
-    root = figure.figure
-    assert isinstance(root, Figure)
-    return root
+def _misfit(data: Any) -> TypeError:
+    """Say that nothing can be drawn of something."""
+    return TypeError(
+        f"data is of type {type(data).__name__}, but a Segmentation is needed, which "
+        "napari_emseg.segment gives"
+    )

@@ -85,6 +85,20 @@ def make_figure(theme: Theme, figure: FigureBase | None = None) -> FigureBase:
     return figure
 
 
+def canvas_of(theme: Theme, ax: Axes | None) -> tuple[Figure, Axes]:
+    """Return where to draw: the axes that are given, or those of a new figure."""
+    if ax is None:
+        ax = make_figure(theme).add_subplot()
+    return root_of(ax.figure), ax
+
+
+def root_of(figure: FigureBase) -> Figure:
+    """Return the figure that a part of it belongs to."""
+    root = figure.figure
+    assert isinstance(root, Figure)
+    return root
+
+
 def dress(ax: Axes, theme: Theme) -> None:
     """Give axes the theme: a frame of two lines, readable text."""
     ax.set_facecolor(theme.page)
