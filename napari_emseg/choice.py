@@ -15,6 +15,7 @@ from napari_emseg.engine.order import MOST, Order, coherence, iter_orders
 from napari_emseg.progress import Progress
 from napari_emseg.smoothing import noise_in
 from napari_emseg.source import count_source
+from napari_emseg.thumbnail import independent_pixels
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -93,7 +94,7 @@ def iter_choice(
         tried.append(fit)
         yield Progress("order", len(tried), most)
     orders = _orders(tried)
-    n = source.effective_size(tried[-1][1])
+    n = independent_pixels(source, tried[-1][1], census.cells.total)
     features, valid, fixed = source.excerpt(_GLANCE)
     models = _ranked(tried, Order.icl, n)
     wide = _widest(models, features, valid)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-import cv2
 import numpy as np
 
 from napari_emseg.engine.census import find_coding, take_census
@@ -17,7 +16,6 @@ from napari_emseg.engine.features import (
     resolve_color,
     usable,
 )
-from napari_emseg.engine.order import effective_size
 from napari_emseg.engine.space import Space
 from napari_emseg.engine.spatial import edge_sums
 from napari_emseg.tiles import Slices, Tile, pieces, slab, tiles
@@ -28,13 +26,10 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from napari_emseg.engine.census import Census, Part
-    from napari_emseg.engine.labeling import Model
 
 MAX_CLASSES = 64
 # Pixels of a part that needs no surroundings, and of one that is only counted.
 _SLAB, _COUNT = 2**20, 2**24
-# Pixels along the longer side of the picture whose correlation is measured.
-_THUMBNAIL = 256
 # Pixels of one tile along each of its axes; a volume's tile holds as many.
 _TILE = {2: 1024, 3: 192}
 
@@ -157,29 +152,6 @@ class Source:
                 )
         return float(sums[0] / sums[1]) if sums[1] else 0.0
 
-    def effective_size(self, model: Model) -> float:
-        """Count the independent pixels, from a thumbnail of the middle plane."""
-        shape = self.picture.shape
-        values, inside = self.read(tuple(slice(n // 2, n // 2 + 1) for n in shape[:-2]))
-        plane = values.reshape(*shape[-2:], -1)
-        within = None if inside is None else inside.reshape(shape[-2:])
-        if within is not None and not within.any():
-            return 2.0
-        shrink = max(1.0, max(shape[-2:]) / _THUMBNAIL)
-        # The other axes shrink with it, so that places keep their proportions.
-        small = tuple(max(1, round(n / shrink)) for n in shape)
-        thumbnail = shrunk(plane, small[-2:], within)
-        small_picture = replace(self.picture, source=thumbnail, shape=small)
-        origin = (*(n // 2 for n in small[:-2]), 0, 0)
-        part = thumbnail.reshape(*(1,) * (len(shape) - 2), *thumbnail.shape)
-        found = self.space.features(part, origin, small_picture)
-        found = found.reshape(*thumbnail.shape[:2], -1)
-        residual = found - model.predict_proba(found) @ model.means
-        planes = np.moveaxis(residual.astype(np.float32), -1, 0)
-        # An axis of one pixel cannot shrink.
-        kept = small[-2] * small[-1] / (shape[-2] * shape[-1])
-        return effective_size(planes, self.picture.size * kept)
-
     def features(self, where: Slices) -> tuple[FloatArray, BoolArray | None]:
         """Make the features (*S, D) of a part, and say which of its pixels count.
 
@@ -209,41 +181,6 @@ class Source:
             # A copy: without conversion the features may be the user's own array.
             found = np.where(inside[..., np.newaxis], found, np.float32(0))
         return found, inside
-
-
-def shrunk(
-    plane: NDArray[Any], shape: tuple[int, ...], within: BoolArray | None = None
-) -> NDArray[Any]:
-    """Shrink a plane, each pixel to the mean of those that it stands for.
-
-    Parameters
-    ----------
-    plane : (Y, X, C) ndarray
-        Finite where it counts.
-    shape : (int, int)
-        Pixels along both axes.
-    within : (Y, X) ndarray of bool, optional
-        Pixels that count. The others become average, and correlate with nothing.
-
-    Returns
-    -------
-    (*shape, C) ndarray
-        Of the type of the plane; integers are rounded.
-
-    Examples
-    --------
-    >>> shrunk(np.array([[[1], [2]], [[4], [4]]]), (1, 1)).tolist()
-    [[[3]]]
-    """
-    channels = []
-    # One after another: large planes of floats take room.
-    for values in np.moveaxis(plane, -1, 0):
-        channel = values.astype(np.result_type(values, np.float32))
-        if within is not None:
-            channel[~within] = channel[within].mean(dtype=np.float64)
-        found = cv2.resize(channel, shape[::-1], interpolation=cv2.INTER_AREA)
-        channels.append(found if values.dtype.kind == "f" else np.rint(found))
-    return np.stack(channels, axis=-1).astype(plane.dtype)
 
 
 def as_source(

@@ -22,6 +22,7 @@ ORDER = [
     "params",
     "tiles",
     "source",
+    "thumbnail",
     "table",
     "progress",
     "threads",

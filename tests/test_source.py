@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tracemalloc
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +13,7 @@ from hypothesis import strategies as st
 import napari_emseg as emseg
 from napari_emseg import source as module
 from napari_emseg.engine.features import as_picture
-from napari_emseg.source import Source, as_source, find_space, shrunk
+from napari_emseg.source import Source, as_source, find_space
 from napari_emseg.tiles import pieces
 
 if TYPE_CHECKING:
@@ -112,41 +111,6 @@ def test_auto_order_goes_with_all_features(
     # However many classes there are, none of them lies on both sides.
     sides = [np.unique(part) for part in np.split(seg.labels, [25], axis=-1)]
     assert not np.intersect1d(*sides).size
-
-
-@pytest.mark.parametrize("kind", ["bool", "uint8", "int32", "float32"])
-@pytest.mark.parametrize("masked", [False, True])
-def test_shrunk_planes_are_means(kind: str, masked: bool) -> None:
-    rng = np.random.default_rng(0)
-    plane = rng.integers(0, 200, (12, 20, 3)).astype(kind)
-    within = rng.random((12, 20)) > 0.3 if masked else None
-    exact = plane.astype(float)
-    if within is not None:
-        exact[~within] = exact[within].mean(axis=0)
-    exact = exact.reshape(3, 4, 5, 4, 3).mean(axis=(1, 3))
-    found = shrunk(plane, (3, 5), within)
-    assert found.dtype == plane.dtype
-    error = 1e-4 if kind == "float32" else 0.5 + 1e-4
-    np.testing.assert_allclose(found.astype(float), exact, atol=error)
-
-
-@pytest.mark.parametrize("masked", [False, True])
-def test_effective_size_needs_little_room(masked: bool) -> None:
-    """Of a photograph, one channel at a time becomes floats."""
-    rng = np.random.default_rng(0)
-    image = rng.integers(0, 256, (600, 800, 3), np.uint8)
-    mask = image[..., 0] > 40 if masked else None
-    model = emseg.segment(image[:50, :50], n_classes=2, smoothing=0).model
-    source = as_source(
-        as_picture(image), mask, None, find_space(as_picture(image), "lab", 0, 0)
-    )
-    source.effective_size(model)
-    tracemalloc.start()
-    source.effective_size(model)
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    # A thumbnail of 192 x 256 pixels and its features take some room as well.
-    assert peak < 12 * image[..., 0].size + 2**22
 
 
 def test_masks_are_selections():

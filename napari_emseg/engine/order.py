@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from napari_emseg.engine.cells import Cells, Float64Array
     from napari_emseg.engine.em import Rules
-    from napari_emseg.engine.features import FloatArray
+    from napari_emseg.engine.features import BoolArray, FloatArray
     from napari_emseg.engine.mixture import MixtureModel
 
 # Most classes that are tried.
@@ -72,7 +72,9 @@ class Order:
         return self.bic(n) - 2 * n * self.entropy
 
 
-def effective_size(planes: FloatArray, pixels: float) -> float:
+def effective_size(
+    planes: FloatArray, pixels: float, valid: BoolArray | None = None
+) -> float:
     """Count the independent pixels of an image from its spatial correlation.
 
     The variance of a mean over a correlated field is that of N / A independent
@@ -86,6 +88,8 @@ def effective_size(planes: FloatArray, pixels: float) -> float:
         thumbnail of it.
     pixels : float
         Number of pixels of the size of these, in the whole image.
+    valid : (Y, X) ndarray of bool, optional
+        Pixels that count.
 
     Returns
     -------
@@ -97,31 +101,52 @@ def effective_size(planes: FloatArray, pixels: float) -> float:
     G. V. Bayley, J. M. Hammersley, "The effective number of independent observations
     in an autocorrelated time series", J. R. Stat. Soc. Suppl. 8(2), 184-197, 1946.
     """
+    inside = np.ones(planes.shape[1:], bool) if valid is None else valid
+    overlap = np.rint(_lags(inside.astype(np.float64)))
     area, weight = 0.0, 0.0
     for plane in planes:
-        variance = float(plane.var(dtype=np.float64))
+        some = plane[inside].astype(np.float64)
+        variance = float(some.var())
         if variance > 0:
-            area += variance * _correlation_area(plane)
+            away = np.where(inside, plane - some.mean(), 0)
+            area += variance * _correlation_area(_lags(away), overlap)
             weight += variance
     if weight == 0:
         return 2.0
     return float(np.clip(_OPTIMISM * pixels * weight / area, 2, max(pixels, 2)))
 
 
-def _correlation_area(plane: FloatArray) -> float:
-    """Integrate the autocorrelation of a plane over lags up to its first fall."""
+def _lags(plane: Float64Array) -> Float64Array:
+    """Sum the products of a plane with itself, moved down-right and down-left.
+
+    Returns
+    -------
+    (2, Y, X) ndarray of float64
+        At each lag; along the axes both are the same.
+    """
     height, width = plane.shape
     shape = [fft.next_fast_len(2 * n, real=True) for n in plane.shape]
-    spectrum = fft.rfft2(plane - plane.mean(dtype=np.float64), shape)
-    overlap = np.outer(height - np.arange(height), width - np.arange(width))
-    raw = fft.irfft2(np.abs(spectrum) ** 2, shape)
-    # Lags down-right and down-left; along the axes both are the same.
-    quarters = raw[:height, :width], raw[:height, -np.arange(width)]
-    lag = np.hypot(*np.meshgrid(np.arange(height), np.arange(width), indexing="ij"))
-    near = lag <= max(height, width) / 2
-    total = (quarters[0][near] + quarters[1][near]) / overlap[near]
-    ring = lag[near].astype(int)
-    profile = np.bincount(ring, total / total[0]) / np.bincount(ring)
+    raw = fft.irfft2(np.abs(fft.rfft2(plane, shape)) ** 2, shape)
+    return np.stack([raw[:height, :width], raw[:height, -np.arange(width)]])
+
+
+def _correlation_area(lags: Float64Array, overlap: Float64Array) -> float:
+    """Integrate an autocorrelation up to its first fall.
+
+    Parameters
+    ----------
+    lags, overlap : (2, Y, X) ndarray of float64
+        Sums of products at each lag, and over how many pairs of pixels.
+    """
+    _, height, width = lags.shape
+    away = np.hypot(*np.meshgrid(np.arange(height), np.arange(width), indexing="ij"))
+    pairs = overlap.sum(axis=0)
+    near = (away <= max(height, width) / 2) & (pairs > 0)
+    mean = lags.sum(axis=0)[near] / pairs[near]
+    ring = away[near].astype(int)
+    count = np.bincount(ring)
+    # Lags that no two pixels have are as good as uncorrelated.
+    profile = np.bincount(ring, mean / mean[0]) / np.maximum(count, 1)
     fallen = np.flatnonzero(profile < _LEAST)
     radius = np.arange(fallen[0] if fallen.size else profile.size)
     return float(1 + 2 * np.pi * (profile[: radius.size] * radius).sum())

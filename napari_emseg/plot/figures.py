@@ -268,6 +268,11 @@ def criteria(
     -------
     matplotlib.figure.Figure
 
+    Raises
+    ------
+    TypeError
+        If it is neither of them.
+
     Notes
     -----
     Per independent pixel, in nats, so that the axis can be read; larger is better. The
