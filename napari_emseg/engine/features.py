@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import cv2
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from napari_emseg.engine.sliceable import as_sliceable
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from napari_emseg.engine.sliceable import Sliceable
 
 FloatArray: TypeAlias = NDArray[np.float32]
 BoolArray: TypeAlias = NDArray[np.bool_]
@@ -39,16 +43,6 @@ _CODES = {
 # Spaces which OpenCV gives in 0..1 are stretched to 0..100, as L of Lab is, so
 # that a tolerance, a variance floor or a K-means move means alike in all of them.
 PERCENT = np.float32(100)
-
-
-class Sliceable(Protocol):
-    """Anything with a shape that gives an array when sliced: numpy, dask, zarr."""
-
-    @property
-    def shape(self) -> tuple[int, ...]: ...  # noqa: D102
-    @property
-    def dtype(self) -> Any: ...  # noqa: D102
-    def __getitem__(self, key: Any, /) -> Any: ...  # noqa: D105
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -138,19 +132,13 @@ def as_picture(
     Raises
     ------
     TypeError
-        If the values are complex, text, objects or dates.
+        If the values are complex, text, objects or dates, or it is no array at all.
     ValueError
-        If the shape is empty or has fewer than two spatial axes, or if it looks
-        like RGB but its values do not fit.
+        If the shape is empty or has fewer than two spatial axes, if it looks like RGB
+        but its values do not fit, or if it is several arrays of different shapes.
     """
-    if not (hasattr(image, "shape") and hasattr(image, "dtype")):
-        image = np.asarray(image)
+    image = as_sliceable(image)
     dtype, shape = np.dtype(image.dtype), tuple(image.shape)
-    if dtype.kind not in "buif":
-        raise TypeError(
-            f"image has values of type {dtype}, which have no order in a space of "
-            "colors; pass bool, integers or floats (of complex values, the modulus)"
-        )
     if len(shape) < 2 or 0 in shape:
         raise ValueError(
             f"image has shape {shape}, but at least two axes (Y, X) with at least "

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import colorsys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+import zarr
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from napari.layers import Image
 from skimage import color as skcolor
 
 from napari_emseg.engine.features import (
@@ -166,8 +169,12 @@ def test_parts_are_read_with_channels_last(axis: int) -> None:
     ("image", "options", "error", "words"),
     [
         (np.zeros((4, 4), complex), {}, TypeError, "complex128"),
-        ("photo.png", {}, TypeError, "type <U9"),
-        (None, {}, TypeError, "object"),
+        ("photo.png", {}, TypeError, "name 'photo.png'; read the file first"),
+        (Path("photo.png"), {}, TypeError, "name 'photo.png'; read the file first"),
+        (None, {}, TypeError, "NoneType, which is no array"),
+        ({"0": np.zeros((4, 4))}, {}, TypeError, "dict, which is no array"),
+        ([np.zeros((4, 4)), np.zeros((2, 2))], {}, ValueError, r"pass .* image\[0\]"),
+        (np.zeros((4, 4), object), {}, TypeError, "values of type object"),
         (np.zeros((4, 4), "M8[s]"), {}, TypeError, "datetime"),
         (np.zeros(4), {}, ValueError, r"\(4,\)"),
         (np.zeros((0, 4)), {}, ValueError, r"\(0, 4\)"),
@@ -187,6 +194,23 @@ def test_impossible_images_are_refused(
 ) -> None:
     with pytest.raises(error, match=words):
         as_picture(image, **options)
+
+
+def test_what_holds_arrays_is_no_image_itself() -> None:
+    whole = np.zeros((40, 50), np.uint8)
+    levels = Image([whole, whole[::2, ::2]], multiscale=True)
+    with pytest.raises(
+        ValueError, match=r"MultiScaleData .* as a pyramid .*image\[0\]"
+    ):
+        as_picture(levels.data)
+    group = zarr.group()
+    group.create_array("0", data=whole)
+    for owner in (levels, Image(whole), group):
+        with pytest.raises(
+            TypeError, match=r"no array of numbers; pass one: of a napari"
+        ):
+            as_picture(owner)
+    assert as_picture([whole, whole]).shape == (2, 40, 50)
 
 
 def test_auto_color_is_lab_for_rgb_alone() -> None:
