@@ -46,6 +46,10 @@ class Blobs:
     means: NDArray[np.float64]
     covariances: NDArray[np.float64]
 
+    def __repr__(self) -> str:
+        """Say how many there are."""
+        return f"Blobs({len(self.points)} points, {self.n_classes} classes)"
+
     @property
     def image(self) -> NDArray[np.float32]:
         """The points as an image (1, N, 2): a row of pixels with two channels."""
@@ -130,6 +134,8 @@ def blobs(
     Examples
     --------
     >>> made = blobs(n_points=500, n_classes=3)
+    >>> made
+    Blobs(500 points, 3 classes)
     >>> made.points.shape, sorted(set(made.classes.tolist()))
     ((500, 2), [1, 2, 3])
     """

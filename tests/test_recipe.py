@@ -736,6 +736,14 @@ class TestPacked:
         assert found.dtype == values.dtype.newbyteorder("=")
         np.testing.assert_array_equal(found, values)
 
+    def test_a_recipe_is_shown_without_the_text_of_its_arrays(self):
+        """Which of a mask of a photograph fills the window of a console."""
+        rng = np.random.default_rng(0)
+        step = Step.of("selection", values=pack(rng.integers(0, 256, (200, 300))))
+        assert len(step.model_dump_json()) > 60_000
+        assert len(repr(Recipe(steps=(START, step)))) < 1000
+        assert "shape=(200, 300)" in repr(step)
+
     def test_refused(self):
         good = pack(STROKES).model_dump()
         for change, words in [

@@ -35,6 +35,8 @@ class RegionTree:
     --------
     >>> fine = np.array([[1, 2, 3], [1, 2, 3]], np.int32)
     >>> tree = RegionTree(fine, *grow(3, [(0, 1, -2.0), (2, 3, 1.0)]))
+    >>> tree
+    RegionTree(2 x 3, 3 fine regions)
     >>> tree.parent
     array([3, 3, 4, 4, 4])
     >>> tree.cut(n_regions=2)
@@ -45,6 +47,11 @@ class RegionTree:
     labels: NDArray[np.int32]
     parent: NDArray[np.intp]
     height: Float64Array
+
+    def __repr__(self) -> str:
+        """Say how many regions there are, not which."""
+        shape = " x ".join(map(str, self.labels.shape))
+        return f"RegionTree({shape}, {self.n_fine} fine regions)"
 
     @property
     def n_fine(self) -> int:

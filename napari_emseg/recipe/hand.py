@@ -64,7 +64,7 @@ class Packed(BaseModel):
     shape: tuple[Side, ...]
     dtype: Kind
     box: tuple[tuple[Side, Side], ...]
-    data: str
+    data: str = Field(repr=False)
 
     @model_validator(mode="after")
     def _check(self) -> Self:

@@ -137,6 +137,11 @@ class Prepared:
     inside: BoolArray | None
     span: float
 
+    def __repr__(self) -> str:
+        """Say what the tolerance of a tool is to be measured against."""
+        shape = " x ".join(map(str, self.shape))
+        return f"Prepared({shape}, span {self.span:.4g})"
+
     @property
     def shape(self) -> tuple[int, ...]:
         """Spatial shape."""
@@ -210,8 +215,8 @@ def prepare(
     >>> import numpy as np
     >>> from napari_emseg import select
     >>> ready = select.prepare(np.array([[0, 40], [40, 100]], np.uint8))
-    >>> ready.span
-    100.0
+    >>> ready
+    Prepared(2 x 2, span 100)
     >>> select.wand(ready, (0, 1), tolerance=50).sum()
     np.int64(3)
     """
