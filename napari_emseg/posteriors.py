@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_emseg.progress import Progress
+from napari_emseg.workers import iter_filling
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
+    from collections.abc import Callable, Generator, Sequence
 
-    from napari_emseg.engine.features import FloatArray
+    from numpy.typing import NDArray
+
+    from napari_emseg.engine.features import BoolArray, FloatArray
     from napari_emseg.engine.labeling import Labeler
+    from napari_emseg.progress import Progress
     from napari_emseg.source import Source
     from napari_emseg.tiles import Tile
 
@@ -81,11 +84,11 @@ class Posteriors:
                 )
         picked = np.array(wanted, int) - 1
         out = np.empty((len(wanted), *self.source.picture.shape), np.float32)
-        tiles = self._tiles()
-        for done, tile in enumerate(tiles, start=1):
-            out[:, *tile.write] = self._of_tile(tile)[picked]
-            yield Progress("posteriors", done, len(tiles))
-        return out
+
+        def pick(posteriors: FloatArray) -> FloatArray:
+            return posteriors[picked]
+
+        return (yield from self._fill(out, pick))
 
     def iter_uncertainty(self) -> Steps:
         """Work the uncertainty out, part by part.
@@ -103,25 +106,43 @@ class Posteriors:
         out = np.zeros(self.source.picture.shape, np.float32)
         if self.n_classes == 1:
             return out
-        tiles = self._tiles()
-        for done, tile in enumerate(tiles, start=1):
-            p = self._of_tile(tile)
-            entropy = -(p * np.log(np.maximum(p, 1e-30))).sum(axis=0)
-            out[tile.write] = entropy / np.log(self.n_classes)
-            yield Progress("posteriors", done, len(tiles))
-        return np.clip(out, 0, 1, out=out)
 
-    def _tiles(self) -> list[Tile]:
-        return self.source.tiles(self.labeler.halo(len(self.source.picture.shape)))
+        def entropy(posteriors: FloatArray) -> FloatArray:
+            each = posteriors * np.log(np.maximum(posteriors, 1e-30))
+            return np.clip(each.sum(axis=0) / -np.log(self.n_classes), 0, 1)
 
-    def _of_tile(self, tile: Tile) -> FloatArray:
-        """Posteriors of a tile; where the user fixed the class, it is certain."""
+        return (yield from self._fill(out, entropy))
+
+    def _fill(
+        self, out: FloatArray, reduce: Callable[[FloatArray], FloatArray]
+    ) -> Steps:
+        """Fill an array (…, *S) tile by tile with what becomes of the posteriors."""
+        yield from iter_filling(
+            out,
+            self.source.tiles(self.labeler.halo(len(self.source.picture.shape))),
+            self._read,
+            lambda *parts: reduce(self._of_tile(*parts)),
+            stage="posteriors",
+            planes=self.n_classes,
+        )
+        return out
+
+    def _read(self, tile: Tile) -> tuple[Any, ...]:
+        seeds = None if self.source.seeds is None else self.source.seeds[tile.read]
         light = None if self.bias is None else self.bias[tile.read]
-        found = self.labeler.posteriors(*self.source.features(tile.read), light)
-        found = found[:, *tile.inner]
-        if self.source.seeds is None:
+        return *self.source.features(tile.read), seeds, light
+
+    def _of_tile(
+        self,
+        features: FloatArray,
+        usable: BoolArray | None,
+        seeds: NDArray[np.integer[Any]] | None,
+        light: FloatArray | None,
+    ) -> FloatArray:
+        """Posteriors of a tile; where the user fixed the class, it is certain."""
+        found = self.labeler.posteriors(features, usable, light)
+        if seeds is None:
             return found
-        seeds = self.source.seeds[tile.write]
         fixed = (seeds > 0) & found.any(axis=0)
         certain = np.eye(self.n_classes, dtype=np.float32)
         found[:, fixed] = certain[:, seeds[fixed] - 1]

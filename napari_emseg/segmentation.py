@@ -17,12 +17,11 @@ from napari_emseg.engine.features import (
 )
 from napari_emseg.engine.measures import count_pieces
 from napari_emseg.posteriors import Posteriors, last
-from napari_emseg.progress import Progress
 from napari_emseg.table import measure, tabulate
-from napari_emseg.tiles import in_order
+from napari_emseg.workers import iter_filling
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator, Sequence
+    from collections.abc import Generator, Sequence
     from concurrent.futures import Executor
 
     from napari_emseg.engine.features import Picture
@@ -30,8 +29,10 @@ if TYPE_CHECKING:
     from napari_emseg.engine.measures import Measures
     from napari_emseg.engine.state import FitState
     from napari_emseg.params import Params
+    from napari_emseg.progress import Progress
     from napari_emseg.source import Source
     from napari_emseg.table import Table
+    from napari_emseg.tiles import Tile
 
 LabelArray = NDArray[np.unsignedinteger[Any]]
 
@@ -233,17 +234,20 @@ def iter_labels(
     shape = source.picture.shape
     grid = source.tiles(labeler.halo(len(shape)))
     labels = np.empty(shape, np.uint8)
-    stage = "label" if labeler.smoother is None else "smooth"
+    features = source.features if labeler.table is None else source.read
 
-    def work() -> Iterator[tuple[Any, ...]]:
-        for tile in grid:
-            seeds = None if source.seeds is None else source.seeds[tile.read]
-            light = None if bias is None else bias[tile.read]
-            read = source.features if labeler.table is None else source.read
-            yield (*read(tile.read), seeds, light)
+    def read(tile: Tile) -> tuple[Any, ...]:
+        seeds = None if source.seeds is None else source.seeds[tile.read]
+        light = None if bias is None else bias[tile.read]
+        return *features(tile.read), seeds, light
 
-    found = in_order(labeler.labels, work(), executor)
-    for done, (tile, part) in enumerate(zip(grid, found, strict=True), start=1):
-        labels[tile.write] = part[tile.inner]
-        yield Progress(stage, done, len(grid))
+    yield from iter_filling(
+        labels,
+        grid,
+        read,
+        labeler.labels,
+        stage="label" if labeler.smoother is None else "smooth",
+        planes=labeler.planes,
+        executor=executor,
+    )
     return labels

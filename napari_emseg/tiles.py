@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass
 from itertools import product
-from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-    from concurrent.futures import Executor, Future
-
-T = TypeVar("T")
 Slices = tuple[slice, ...]
 
-# Tasks that wait in an executor at once: enough to keep it busy, few enough that
-# their tiles do not fill the memory.
-_IN_FLIGHT = 8
 # Pixels of a piece of an excerpt along each of its axes; a volume's holds as many.
 _PIECE = {2: 256, 3: 64}
 
@@ -127,29 +117,3 @@ def pieces(shape: tuple[int, ...], limit: int) -> list[Slices]:
     return [
         tuple(slice(a, a + n) for a, n in zip(at, size, strict=True)) for at in starts
     ]
-
-
-def in_order(
-    function: Callable[..., T],
-    arguments: Iterable[tuple[Any, ...]],
-    executor: Executor | None,
-) -> Iterator[T]:
-    """Call a function on each tuple of arguments, results in the same order.
-
-    With an executor, some calls run ahead; without, each runs when it is asked for.
-    """
-    if executor is None:
-        for each in arguments:
-            yield function(*each)
-        return
-    waiting: deque[Future[T]] = deque()
-    try:
-        for each in arguments:
-            waiting.append(executor.submit(function, *each))
-            if len(waiting) >= _IN_FLIGHT:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-    finally:
-        for future in waiting:
-            future.cancel()

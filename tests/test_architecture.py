@@ -26,6 +26,7 @@ ORDER = [
     "table",
     "progress",
     "threads",
+    "workers",
     "posteriors",
     "smoothing",
     "choice",

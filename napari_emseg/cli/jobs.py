@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -111,9 +109,8 @@ def run_job(
 ) -> None:
     """Segment one image, write the files of `job`, and say what came out."""
     start = time.perf_counter()
-    with warnings_told(job.name), ThreadPoolExecutor(os.cpu_count()) as pool:
-        steps = iter_segment(pixels, params, channel_axis=channel_axis, executor=pool)
-        result = follow(steps)
+    with warnings_told(job.name):
+        result = follow(iter_segment(pixels, params, channel_axis=channel_axis))
     seconds = time.perf_counter() - start
     recipe = Recipe(steps=(segment_step(result),)).model_dump(mode="json")
     about = {"params": params.model_dump(), "recipe": recipe}

@@ -58,6 +58,12 @@ class Labeler:
         """Pixels around a tile of 2 or more axes that its labels depend on."""
         return 0 if self.smoother is None else self.smoother.halo(min(n_axes, 3))
 
+    @property
+    def planes(self) -> int:
+        """Numbers that each pixel of a tile needs while it is labeled."""
+        n_classes, dims = self.model.means.shape
+        return dims if self.smoother is None else n_classes
+
     def labels(
         self,
         data: NDArray[Any],

@@ -1,0 +1,158 @@
+"""Workers: tiles of one image, worked on at once."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from math import prod
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import cv2
+
+from napari_emseg.progress import Progress
+from napari_emseg.threads import one_thread_a_step
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+    from concurrent.futures import Executor, Future
+    from types import EllipsisType
+
+    from numpy.typing import NDArray
+
+    from napari_emseg.tiles import Slices, Tile
+
+T = TypeVar("T")
+
+# Numbers in all tiles that are worked on at once, and most of these tiles. What a tile
+# needs by the way is some five times as much as its results.
+_ROOM, _MOST = 2**26, 32
+
+
+def workers_for(tasks: int) -> Executor | None:
+    """Give the threads that all segmentations of this process share.
+
+    Parameters
+    ----------
+    tasks : int
+        How many there are to do.
+
+    Returns
+    -------
+    concurrent.futures.Executor or None
+        As many threads as OpenCV uses: by default one for each core that the process
+        may have, and none after ``cv2.setNumThreads(1)``. None where the caller does
+        as well alone.
+    """
+    threads = cv2.getNumThreads()
+    return None if min(threads, tasks) <= 1 else _threads(threads)
+
+
+@cache
+def _threads(count: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(count, thread_name_prefix="napari-emseg")
+
+
+if hasattr(os, "register_at_fork"):
+    # A forked process inherits the executor, but none of its threads.
+    os.register_at_fork(after_in_child=_threads.cache_clear)
+
+
+@one_thread_a_step
+def iter_filling(
+    out: NDArray[Any],
+    grid: Sequence[Tile],
+    read: Callable[[Tile], tuple[Any, ...]],
+    work: Callable[..., NDArray[Any]],
+    *,
+    stage: str,
+    planes: int,
+    executor: Executor | None = None,
+) -> Generator[Progress, None, None]:
+    """Fill an array with what is made of the tiles of an image.
+
+    Parameters
+    ----------
+    out : (…, *S) ndarray
+        The array.
+    grid : sequence of Tile
+        Tiles of S.
+    read : callable
+        Gives the arguments of `work` for a tile; called in this thread.
+    work : callable
+        Gives (…, *R) for the part R that a tile reads. While it is waited for, linear
+        algebra has one thread.
+    stage : str
+        What the progress is called.
+    planes : int
+        Numbers that each pixel of a tile needs, so that few enough tiles are worked
+        on at once.
+    executor : concurrent.futures.Executor, optional
+        Who works; default `workers_for`.
+
+    Yields
+    ------
+    Progress
+        After each tile; tiles that wait are dropped when the generator is closed.
+    """
+    pixels = max((_size(tile.read) for tile in grid), default=1)
+    found = in_order(
+        work,
+        map(read, grid),
+        executor or workers_for(len(grid)),
+        max(1, min(_ROOM // (pixels * planes), _MOST)),
+    )
+    for done, (tile, part) in enumerate(zip(grid, found, strict=True), start=1):
+        out[_last(tile.write)] = part[_last(tile.inner)]
+        yield Progress(stage, done, len(grid))
+
+
+def _last(part: Slices) -> tuple[EllipsisType | slice, ...]:
+    """Index a part of the last axes."""
+    return (..., *part)
+
+
+def _size(part: Slices) -> int:
+    return prod(along.stop - along.start for along in part)
+
+
+def in_order(
+    function: Callable[..., T],
+    arguments: Iterable[tuple[Any, ...]],
+    executor: Executor | None,
+    ahead: int,
+) -> Iterator[T]:
+    """Call a function on each tuple of arguments, results in the same order.
+
+    Parameters
+    ----------
+    function : callable
+        What to do.
+    arguments : iterable of tuple
+        Taken in this thread, one by one, when there is room for them.
+    executor : concurrent.futures.Executor or None
+        Who does it. None: this thread, each when its result is asked for.
+    ahead : int
+        Most calls that wait in the executor or run.
+
+    Yields
+    ------
+    object
+        Results; those who stop asking cancel what waits.
+    """
+    if executor is None:
+        for each in arguments:
+            yield function(*each)
+        return
+    waiting: deque[Future[T]] = deque()
+    try:
+        for each in arguments:
+            waiting.append(executor.submit(function, *each))
+            if len(waiting) >= ahead:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        for future in waiting:
+            future.cancel()

@@ -1,0 +1,239 @@
+"""Work on tiles: in order, at once, in little room, in threads that all share."""
+
+from __future__ import annotations
+
+import multiprocessing
+import subprocess
+import sys
+import time
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from threading import Barrier, Lock
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+import pytest
+from threadpoolctl import ThreadpoolController
+
+import napari_emseg as emseg
+from napari_emseg import source, workers
+from napari_emseg.tiles import tiles
+from napari_emseg.workers import in_order, iter_filling, workers_for
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from numpy.typing import NDArray
+
+    from napari_emseg.tiles import Tile
+
+
+@pytest.fixture
+def two_threads() -> Iterator[None]:
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(2)
+    yield
+    cv2.setNumThreads(before)
+
+
+def slow_first(number: int) -> int:
+    time.sleep(0.02 if number == 0 else 0)
+    return number
+
+
+@pytest.mark.parametrize("workers", [None, 1, 3])
+def test_results_keep_their_order(workers: int | None) -> None:
+    arguments = [(n,) for n in range(30)]
+    if workers is None:
+        assert list(in_order(slow_first, arguments, None, 8)) == list(range(30))
+        return
+    with ThreadPoolExecutor(workers) as executor:
+        assert list(in_order(slow_first, arguments, executor, 8)) == list(range(30))
+
+
+def fail_at_5(number: int) -> int:
+    if number == 5:
+        raise KeyError("five")
+    return number
+
+
+def test_errors_of_workers_come_through() -> None:
+    with ThreadPoolExecutor(2) as executor:
+        results = in_order(fail_at_5, [(n,) for n in range(20)], executor, 8)
+        assert [next(results) for _ in range(5)] == [0, 1, 2, 3, 4]
+        with pytest.raises(KeyError, match="five"):
+            next(results)
+
+
+class Idle(Executor):
+    """An executor that never starts a task but remembers it."""
+
+    def __init__(self) -> None:
+        self.futures: list[Future[Any]] = []
+
+    def submit(
+        self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any
+    ) -> Future[Any]:
+        self.futures.append(Future())
+        return self.futures[-1]
+
+
+def test_few_tasks_wait_and_leaving_cancels_them() -> None:
+    executor = Idle()
+    taken = 0
+
+    def arguments() -> Any:
+        nonlocal taken
+        for number in range(1000):
+            taken += 1
+            yield (number,)
+
+    results = in_order(slow_first, arguments(), executor, 8)
+    first = Future[int]()
+    first.set_result(0)
+    original = executor.submit
+    # Let the first task be done so that the generator stops at its result.
+    executor.submit = lambda *a, **k: (  # type: ignore[method-assign]
+        executor.futures.append(first) or first
+        if not executor.futures
+        else original(*a, **k)
+    )
+    assert next(results) == 0
+    assert taken <= 8
+    results.close()
+    assert all(future.cancelled() for future in executor.futures[1:])
+
+
+def test_without_executor_work_is_done_when_asked_for() -> None:
+    done: list[int] = []
+    results = in_order(done.append, [(n,) for n in range(9)], None, 8)
+    next(results)
+    next(results)
+    assert done == [0, 1]
+
+
+GRID = tiles((40, 60), (10, 10), 2)
+
+
+def fill(work: Callable[..., NDArray[Any]], planes: int = 1) -> NDArray[np.float64]:
+    """Fill with what `work` makes of the tiles of the numbers 0 to 2399."""
+    image = np.arange(2400.0).reshape(40, 60)
+
+    def read(tile: Tile) -> tuple[NDArray[Any]]:
+        return (image[tile.read],)
+
+    out = np.full(image.shape, np.nan)
+    steps = iter_filling(out, GRID, read, work, stage="label", planes=planes)
+    assert [(p.stage, p.done, p.total) for p in steps] == [
+        ("label", done, 24) for done in range(1, 25)
+    ]
+    return out
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_tiles_are_worked_on_at_once() -> None:
+    both = Barrier(2)
+    blas = ThreadpoolController().select(user_api="blas")
+    seen: list[set[int]] = []
+
+    def work(part: NDArray[Any]) -> NDArray[Any]:
+        # Breaks unless two are inside at once.
+        both.wait(timeout=30)
+        seen.append({found.num_threads for found in blas.lib_controllers})
+        return part
+
+    np.testing.assert_array_equal(fill(work).ravel(), np.arange(2400))
+    # Between the steps of the caller, linear algebra is as it was.
+    assert seen[0] == {1}
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_large_tiles_are_worked_on_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "_ROOM", 14 * 14 * 5)
+    inside, lock, most = 0, Lock(), []
+
+    def work(part: NDArray[Any]) -> NDArray[Any]:
+        nonlocal inside
+        with lock:
+            inside += 1
+            most.append(inside)
+        time.sleep(0.001)
+        with lock:
+            inside -= 1
+        return part
+
+    fill(work, planes=3)
+    assert max(most) == 1
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_who_leaves_early_drops_what_waits() -> None:
+    done = []
+
+    def work(part: NDArray[Any]) -> NDArray[Any]:
+        done.append(part)
+        return part
+
+    read = iter(range(24))
+    steps = iter_filling(
+        np.zeros((40, 60)),
+        GRID,
+        lambda tile: (np.full((14, 14), next(read)),),
+        work,
+        stage="label",
+        planes=workers._ROOM // (14 * 14 * 4),
+    )
+    next(steps)
+    steps.close()
+    pool = workers_for(2)
+    assert pool is not None
+    # Two behind those that ran: then these are over.
+    for future in [pool.submit(int), pool.submit(int)]:
+        future.result()
+    assert len(done) <= 4
+    assert next(read) <= 4
+
+
+def test_threads_are_as_many_as_opencv_has(two_threads: None) -> None:
+    assert workers_for(1) is None
+    assert workers_for(2) is workers_for(100)
+    cv2.setNumThreads(1)
+    assert workers_for(100) is None
+
+
+@pytest.mark.parametrize("smoothing", [0, 1])
+def test_own_threads_do_not_matter(
+    smoothing: float, monkeypatch: pytest.MonkeyPatch, two_threads: None
+) -> None:
+    image = np.random.default_rng(0).integers(0, 256, (150, 200, 3), np.uint8)
+    for name, value in {"_TILE": {2: 64, 3: 32}, "_SLAB": 4096}.items():
+        monkeypatch.setattr(source, name, value)
+    found = []
+    for threads in (2, 1):
+        cv2.setNumThreads(threads)
+        seg = emseg.segment(image, n_classes=4, smoothing=smoothing)
+        found.append((seg.labels, seg.probabilities(), seg.uncertainty()))
+    for one, two in zip(*found, strict=True):
+        np.testing.assert_array_equal(one, two)
+
+
+FORK = """
+import os, sys
+import cv2, numpy as np
+import napari_emseg as emseg
+cv2.setNumThreads(2)
+image = np.random.default_rng(0).integers(0, 256, (1100, 1100), np.uint8)
+labels = emseg.segment(image, n_classes=2, smoothing=0).labels
+child = os.fork()
+if child == 0:
+    again = emseg.segment(image, n_classes=2, smoothing=0).labels
+    os._exit(0 if (again == labels).all() else 3)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+@pytest.mark.skipif(
+    "fork" not in multiprocessing.get_all_start_methods(), reason="cannot fork"
+)
+def test_a_forked_process_has_threads_of_its_own() -> None:
+    subprocess.run([sys.executable, "-c", FORK], check=True, timeout=120)
