@@ -46,7 +46,7 @@ def warm_up_selection() -> None:
 def find_selection(viewer: ViewerModel, like: Image | Labels) -> Labels | None:
     """Return the selection that lies on a layer, None if there is none."""
     for layer in viewer.layers:
-        if _kind(layer) == CURRENT and _fits(layer, like):
+        if _kind(layer) == CURRENT and fits(layer, like):
             return layer
     return None
 
@@ -104,13 +104,25 @@ def add_quietly(viewer: ViewerModel, layer: Image | Labels) -> None:
 def saved_selections(viewer: ViewerModel, like: Image | Labels) -> list[Labels]:
     """Return the selections kept for later that lie on a layer."""
     return [
-        layer for layer in viewer.layers if _kind(layer) == SAVED and _fits(layer, like)
+        layer for layer in viewer.layers if _kind(layer) == SAVED and fits(layer, like)
     ]
 
 
 def is_selection(layer: object) -> bool:
     """Tell whether a layer is a selection, and not labels of classes."""
     return _kind(layer) is not None
+
+
+def fits(layer: Labels, like: Image | Labels) -> bool:
+    """Tell whether a layer has the shape and place of another, pixel by pixel."""
+    shape = spatial_shape(like)
+    if layer.data.shape != shape:
+        return False
+    corners = np.vstack([np.zeros(len(shape)), np.diag(np.array(shape, float))])
+    return all(
+        np.allclose(layer.data_to_world(corner), like.data_to_world(corner))
+        for corner in corners
+    )
 
 
 def coverage(plane: Plane) -> NDArray[Any]:
@@ -163,17 +175,6 @@ def _left_selected(layers: LayerList) -> Iterator[None]:
 
 def _kind(layer: object) -> str | None:
     return layer.metadata.get(MARK) if isinstance(layer, Labels) else None
-
-
-def _fits(layer: Labels, like: Image | Labels) -> bool:
-    shape = spatial_shape(like)
-    if layer.data.shape != shape:
-        return False
-    corners = np.vstack([np.zeros(len(shape)), np.diag(np.array(shape, float))])
-    return all(
-        np.allclose(layer.data_to_world(corner), like.data_to_world(corner))
-        for corner in corners
-    )
 
 
 def _colormap() -> DirectLabelColormap:

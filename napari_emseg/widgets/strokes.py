@@ -10,6 +10,7 @@ import numpy as np
 from napari_emseg import select
 from napari_emseg.layers import add_selection
 from napari_emseg.layers.plane import Plane
+from napari_emseg.layers.selection import fits
 from napari_emseg.recipe.calls import call
 from napari_emseg.recipe.hand import pack
 from napari_emseg.recipe.steps import Step
@@ -39,6 +40,8 @@ class Scribbling(Gesture):
         self._path: list[Point] = []
         self._class = OBJECT
         self._layer: Labels | None = None
+        # What the strokes of that layer draw into; None is a selection.
+        self._into: Labels | None = None
 
     def press(self, plane: Plane, point: Point, spot: Point, mode: str) -> None:
         """Start a stroke."""
@@ -61,10 +64,10 @@ class Scribbling(Gesture):
         self.drop()
         if plane is None:
             return
-        target = Plane(self._strokes(plane), plane.at)
         self.session.picture(plane)
-        chosen = self.session.on_selection(plane)
         labels = self.session.labels if self.session.options.classes else None
+        target = Plane(self._strokes(plane, labels), plane.at)
+        chosen = self.session.on_selection(plane)
         width = self.session.options.brush
 
         here = self.session.here(plane)
@@ -102,7 +105,9 @@ class Scribbling(Gesture):
         if painting or self._layer not in self.session.viewer.layers:
             return
         plane = self.session.plane()
-        target = Plane(self._strokes(plane), plane.at)
+        if self._layer is None or not fits(self._layer, plane.layer):
+            return
+        target = Plane(self._layer, plane.at)
         if np.asarray(target.data()).any():
             self.session.apply(
                 [(target.layer, target.edit(np.zeros(plane.shape, np.uint8)))]
@@ -132,15 +137,18 @@ class Scribbling(Gesture):
             raise ValueError(f"label {label} is locked; unlock it, or select another")
         return label
 
-    def _strokes(self, plane: Plane) -> Labels:
-        if self._layer is None or self._layer not in self.session.viewer.layers:
-            layer = add_selection(
-                self.session.viewer, plane.layer, name=NAME, kind=KIND
-            )
-            layer.colormap = _colors(self.session)
-            layer.opacity = 0.8
-            self._layer = layer
-        return self._layer
+    def _strokes(self, plane: Plane, into: Labels | None) -> Labels:
+        """Return the layer of the strokes; another one for another purpose."""
+        layer, viewer = self._layer, self.session.viewer
+        if layer is not None and layer in viewer.layers:
+            if fits(layer, plane.layer) and self._into is into:
+                return layer
+            self.put_away()
+        layer = add_selection(viewer, plane.layer, name=NAME, kind=KIND)
+        layer.colormap = _colors(self.session)
+        layer.opacity = 0.8
+        self._layer, self._into = layer, into
+        return layer
 
     def _show(self) -> None:
         if self.plane is not None:

@@ -416,6 +416,41 @@ class TestScribbles:
         bench.toolbox.take("")
         assert "strokes" not in viewer.layers
 
+    def test_another_picture_has_its_own(self, bench, hand, viewer):
+        bench.toolbox.take("scribbles")
+        hand.drag([(30, 42), (30, 50)])
+        bench.wait()
+        small = viewer.add_image(bench.picture[:30, :50], rgb=True)
+        labels = viewer.add_labels(np.ones((30, 50), np.uint8), name="small classes")
+        bench.session.image, bench.session.labels = small, labels
+        hand.layer = labels
+        hand.key("Escape")  # There are no strokes on this one to forget.
+        hand.drag([(12, 12), (15, 28)])
+        hand.drag([(3, 3), (3, 45)], ["alt"])
+        bench.wait()
+        assert bench.errors == []
+        assert [one.name for one in viewer.layers].count("strokes") == 1
+        assert viewer.layers["strokes"].data.shape == (30, 50)
+        assert find_selection(viewer, labels).data[14, 20] == 255
+
+    def test_strokes_for_an_object_are_none_of_a_class(self, bench, hand, classes):
+        bench.toolbox.take("scribbles")
+        hand.drag([(12, 12), (15, 28)])
+        bench.session.options.classes = True
+        bench.labels.selected_label = 3
+        hand.drag([(30, 42), (30, 50)])
+        bench.wait()
+        same(bench.labels.data, classes)
+        assert set(np.unique(bench.viewer.layers["strokes"].data)) == {0, 3}
+
+    def test_without_an_image_nothing_is_added(self, bench, hand, viewer, told):
+        bench.session.image = None
+        before = set(viewer.layers)
+        bench.toolbox.take("scribbles")
+        hand.drag([(12, 12), (15, 28)])
+        assert "no image is chosen" in told[0][1]
+        assert {one.name for one in set(viewer.layers) - before} == {"preview"}
+
 
 class TestToolbox:
     def test_own_tools_and_those_of_napari_take_turns(self, bench, hand, viewer):
