@@ -47,7 +47,8 @@ def read_image(
         In native byte order. Palettes, CMYK and gray with alpha become RGB or RGBA;
         samples or channels that stand first are moved to the end.
     channel_axis : int or None
-        The last axis if it holds channels that are not RGB; otherwise None.
+        The last axis if it holds channels that are not RGB, or RGB beyond what
+        `napari_emseg.segment` takes for it; otherwise None.
 
     Raises
     ------

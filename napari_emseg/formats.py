@@ -17,6 +17,8 @@ import numpy as np
 import tifffile
 from PIL import Image
 
+from napari_emseg.engine.features import fits_rgb
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
@@ -41,6 +43,7 @@ OTHERS = {
     "NumPy": (0, b"\x93NUMPY"),
     "Zip": (0, b"PK"),
 }
+_ZARR = ("zarr.json", ".zgroup", ".zarray")  # what a folder of arrays has in it
 _PNG_COLOR, _PNG_ALPHA = 2, 4  # bits of the color type in a PNG's header
 # Tag of EXIF and TIFF; its values that exchange axes, and that turn rows or columns.
 _ORIENTATION = 274
@@ -77,6 +80,11 @@ def kind_of(path: Path) -> str:
         It is none that is read here.
     """
     if path.is_dir():
+        if any((path / name).exists() for name in _ZARR):
+            raise IsADirectoryError(
+                f"{path} is a Zarr folder, which is not read here; open it in napari, "
+                "or with zarr in Python and give napari_emseg.segment one of its arrays"
+            )
         raise IsADirectoryError(
             f"{path} is a folder; give the files in it, such as {path / '*.png'}"
         )
@@ -276,7 +284,10 @@ def _colors(
     if kind in (tifffile.PHOTOMETRIC.RGB, tifffile.PHOTOMETRIC.YCBCR):
         if samples > 4:
             return pixels, pixels.ndim - 1
-        return pixels[..., : 4 if alpha else 3], None
+        if fits_rgb(pixels[..., :3]):
+            return pixels[..., : 4 if alpha else 3], None
+        # Light beyond white (HDR), and types that no color is made of here.
+        return pixels[..., :3], pixels.ndim - 1
     if kind is tifffile.PHOTOMETRIC.SEPARATED and samples == 4:
         top = np.iinfo(pixels.dtype).max
         inks = pixels.astype(np.float32) / top

@@ -12,12 +12,13 @@ import imageio.v3 as iio
 import numpy as np
 import pytest
 import tifffile
+import zarr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image, ImageOps
 
-from napari_emseg import formats
+from napari_emseg import formats, segment
 from napari_emseg.files import (
     paint,
     read_image,
@@ -271,6 +272,14 @@ class TestTiff:
         tifffile.imwrite(path, channels, imagej=True, metadata={"axes": "CYX"})
         check(path, np.moveaxis(channels, 0, -1), channel_axis=2)
 
+    @pytest.mark.parametrize("kind", ["float32", "int16", "uint32"])
+    def test_colors_beyond_white_are_channels(self, tmp_path, rgb, kind):
+        path = tmp_path / "a.tif"
+        light = (rgb * 20.0).astype(kind)
+        tifffile.imwrite(path, light, photometric="rgb")
+        check(path, light, channel_axis=2)
+        assert segment(light, channel_axis=2, n_classes=2).n_classes == 2
+
     def test_channels_can_stay_slices_of_a_stack(self, tmp_path, rgb):
         path = tmp_path / "a.ome.tif"
         channels = np.moveaxis(np.dstack([rgb, rgb]), -1, 0).astype(np.uint16)
@@ -326,6 +335,13 @@ class TestBadInput:
             read_image(tmp_path / "none.png")
         with pytest.raises(IsADirectoryError, match="is a folder; give the files"):
             read_image(tmp_path)
+
+    @pytest.mark.parametrize("version", [2, 3])
+    def test_zarr(self, tmp_path, rgb, version):
+        path = tmp_path / "a.zarr"
+        zarr.create_array(str(path), shape=(8, 8), dtype="u1", zarr_format=version)
+        with pytest.raises(IsADirectoryError, match="is a Zarr folder, which is not"):
+            read_image(path)
 
     @pytest.mark.parametrize("read", [read_image, read_labels])
     def test_not_an_image(self, tmp_path, read):

@@ -560,7 +560,11 @@ WAND = {"op": "wand", "args": {"point": [1, 2]}}
             {"steps": [{"op": "wand", "args": {"point": ["1", True]}}]},
             ["'1'", "True", "number"],
         ),
-        ({"steps": [{"op": "grow", "args": {"pixels": 1, "by": 2}}]}, ["no by"]),
+        (
+            {"steps": [{"op": "grow", "args": {"pixels": 1, "by": 2}}]},
+            ["no by; it takes pixels"],
+        ),
+        ({"steps": [{"op": "invert", "args": {"by": 2}}]}, ["no by; leave it out"]),
         ({"steps": [WAND | {"at": [-1, None, None]}]}, ["-1"]),
         (
             {"steps": [{"op": "segment", "args": {"params": {"n_classes": 99}}}]},

@@ -169,9 +169,7 @@ def as_picture(
 def _looks_rgb(image: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> bool:
     if len(shape) < 3 or shape[-1] not in (3, 4) or dtype.kind == "b":
         return False
-    if dtype.newbyteorder("=") in RGB_DTYPES:
-        return True
-    if dtype.kind == "f" and _in_unit_range(image):
+    if fits_rgb(image):
         return True
     if min(shape[-3:-1]) > _RGB_SIDE:
         raise ValueError(
@@ -180,6 +178,14 @@ def _looks_rgb(image: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> bool
             "rgb=False for a stack of slices, or channel_axis=-1 for plain channels"
         )
     return False
+
+
+def fits_rgb(image: Sliceable) -> bool:
+    """Whether values can be colors: uint8, uint16, or float in [0, 1]."""
+    dtype = np.dtype(image.dtype)
+    return dtype.newbyteorder("=") in RGB_DTYPES or (
+        dtype.kind == "f" and _in_unit_range(image)
+    )
 
 
 def slabs(source: Sliceable) -> Iterator[NDArray[Any]]:

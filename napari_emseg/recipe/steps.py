@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from difflib import get_close_matches
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import (
     BaseModel,
@@ -18,6 +18,9 @@ from pydantic import (
 
 from napari_emseg.recipe.arguments import Args, Place
 from napari_emseg.recipe.operations import OPERATIONS, Operation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 # Steps without a function after which something else may be selected.
 SELECTING = ("all", "none", "load")
@@ -125,7 +128,8 @@ class Step(BaseModel):
         try:
             return OPERATIONS[op].args.model_validate(args)
         except ValidationError as error:
-            raise ValueError(told(error, op)) from None
+            fields = OPERATIONS[op].args.model_fields
+            raise ValueError(told(error, op, fields)) from None
 
     @model_serializer
     def _write(self, info: Any) -> dict[str, Any]:
@@ -141,7 +145,7 @@ class Step(BaseModel):
         return {"op": self.op, **place, "args": args}
 
 
-def told(error: ValidationError, what: str) -> str:
+def told(error: ValidationError, what: str, names: Iterable[str] = ()) -> str:
     """Say in one line what pydantic found: the value, the reason, what to do.
 
     Parameters
@@ -149,11 +153,15 @@ def told(error: ValidationError, what: str) -> str:
     error : pydantic.ValidationError
     what : str
         What was read.
+    names : iterable of str, optional
+        What it takes.
     """
-    return "; ".join(_one(found, what) for found in error.errors())
+    known = ", ".join(names)
+    hint = f"it takes {known}" if known else "leave it out, or check its name"
+    return "; ".join(_one(found, what, hint) for found in error.errors())
 
 
-def _one(found: Any, what: str) -> str:
+def _one(found: Any, what: str, hint: str) -> str:
     """Say one thing that pydantic found."""
     place, reason = list(found["loc"]), found["msg"].removeprefix("Input ")
     head = ""
@@ -169,7 +177,7 @@ def _one(found: Any, what: str) -> str:
     if found["type"] == "missing":
         return f"{head}{what} needs {name}, which is missing; add it"
     if found["type"] == "extra_forbidden":
-        return f"{head}{what} takes no {name}; leave it out, or check its name"
+        return f"{head}{what} takes no {name}; {hint}"
     value = _short(found["input"])
     given = f"has {name}={value}" if name else f"is {value}"
     return f"{head}{what} {given}, which {reason}; correct it"
