@@ -136,7 +136,7 @@ class Segmentation:
         Parameters
         ----------
         spacing : sequence of float, optional
-            Length of a pixel along the axes of space; 1 by default.
+            Length of a pixel along each axis of space, two or more; 1 by default.
 
         Returns
         -------
@@ -146,7 +146,8 @@ class Segmentation:
             and "std" (K, C) float, per channel in the image's own units, NaN for a
             class without pixels; "n_regions" (K,) int, connected pieces.
         """
-        return tabulate(self._measures, self._classes, self._pieces.copy(), spacing)
+        pieces, n_axes = self._pieces.copy(), self.labels.ndim
+        return tabulate(self._measures, self._classes, pieces, n_axes, spacing)
 
     @property
     def fractions(self) -> NDArray[np.float64]:

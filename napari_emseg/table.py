@@ -45,7 +45,7 @@ def class_table(
     classes : sequence of int, optional
         The K labels to describe, pixels or not; by default all that occur.
     spacing : sequence of float, optional
-        Length of a pixel along the axes of space; 1 by default.
+        Length of a pixel along each axis of space, two or more; 1 by default.
     rgb, channel_axis
         As for `napari_emseg.segment`.
 
@@ -60,7 +60,7 @@ def class_table(
     Raises
     ------
     ValueError
-        If these are no labels, or they do not fit the image.
+        If these are no labels, or they do not fit the image or the spacing.
 
     Examples
     --------
@@ -87,7 +87,8 @@ def class_table(
             )
     wanted = labels_of(given) if classes is None else [int(c) for c in classes]
     measures = measure(given, picture, wanted)
-    return tabulate(measures, wanted, count_pieces(given, wanted), spacing)
+    pieces = count_pieces(given, wanted)
+    return tabulate(measures, wanted, pieces, given.ndim, spacing)
 
 
 def labels_of(labels: NDArray[Any]) -> list[int]:
@@ -120,6 +121,7 @@ def tabulate(
     measures: Measures,
     classes: Sequence[int],
     pieces: NDArray[np.int64],
+    n_axes: int,
     spacing: Sequence[float] | None = None,
 ) -> Table:
     """Make the table out of what was measured; its columns are those of `class_table`.
@@ -127,9 +129,15 @@ def tabulate(
     Raises
     ------
     ValueError
-        If a spacing is not a positive number.
+        If a spacing is not a positive number, or there is not one for each axis of
+        space; axes before those of space, such as time, have none.
     """
-    sides = np.array([1.0] if spacing is None else spacing, float)
+    sides = np.array((1.0,) * n_axes if spacing is None else spacing, float)
+    if sides.ndim != 1 or not 2 <= sides.size <= n_axes:
+        raise ValueError(
+            f"spacing={spacing!r}, but the labels have {n_axes} axes; pass a number "
+            "for each axis of space, such as (0.5, 0.5) for Y and X"
+        )
     if not (np.isfinite(sides).all() and (sides > 0).all()):
         raise ValueError(
             f"spacing={spacing!r}, but the length of a pixel is a positive number"

@@ -123,6 +123,9 @@ def test_alpha_is_no_color(stripes: NDArray[np.uint8]) -> None:
         (np.zeros((4, 4), int), {"image": np.zeros((4, 5))}, r"\(4, 4\)"),
         (np.ones((4, 4), int), {"spacing": (1, 0)}, "positive"),
         (np.ones((4, 4), int), {"spacing": (1, np.nan)}, "positive"),
+        (np.ones((4, 4), int), {"spacing": 0.5}, "number for each axis"),
+        (np.ones((4, 4), int), {"spacing": (0.5,)}, "number for each axis"),
+        (np.ones((4, 4), int), {"spacing": (2, 0.5, 0.5)}, "labels have 2 axes"),
     ],
 )
 def test_wrong_input_is_named(labels: Any, options: Any, message: str) -> None:
