@@ -191,12 +191,20 @@ def test_extreme_values_work(dtype: str, low: float, high: float, method: str) -
 
 @pytest.mark.parametrize("unit", [1e-36, 1e-25, 1e-16, 1e-8, 1e8, 1e17])
 @pytest.mark.parametrize(
-    "options", [{}, {"distribution": "student"}, {"outliers": 0.1}]
+    "options",
+    [
+        {"smoothing": 0},
+        {"smoothing": 0, "distribution": "student"},
+        {"outliers": 0.1},
+        {"texture": 0.1},
+        {"bias": True},
+        {"method": "kmeans"},
+    ],
 )
 def test_units_do_not_matter(unit: float, options: dict[str, Any]) -> None:
-    truth = np.arange(400).reshape(20, 20) % 20 // 10
+    truth = np.arange(64**2).reshape(64, 64) % 64 * 3 // 64
     noisy = truth + np.random.default_rng(0).normal(0, 0.05, truth.shape)
-    seg = emseg.segment(noisy * unit, n_classes=2, smoothing=0, **options)
+    seg = emseg.segment(noisy * unit, n_classes=3, **options)
     np.testing.assert_array_equal(seg.labels, truth + 1)
 
 

@@ -24,6 +24,7 @@ _PART = 2**16
 # φ of fewer bytes than this is kept between passes; more memory takes longer to get
 # than φ to be made some ten times.
 _KEEP_BYTES = 2**23
+_LARGE = float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -306,7 +307,8 @@ def _boxes(points: NDArray[np.floating], bits: int) -> NDArray[np.int64]:
     key = np.zeros(points.shape[1], np.int64)
     for x in points:
         low, high = float(x.min()), float(x.max())
-        scale = 2**bits * (1 - 1e-6) / (high - low) if high > low else 0.0
+        # Of values next to the smallest there are, float32 cannot hold the inverse.
+        scale = min(2**bits * (1 - 1e-6) / (high - low), _LARGE) if high > low else 0.0
         key <<= bits
         key |= ((x - low) * scale).astype(np.int32)
     return key

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_emseg.engine.bonds import closeness, pairs
 from napari_emseg.engine.em import Rules, shape_covariances
-from napari_emseg.engine.field import closeness, pairs
 from napari_emseg.engine.mixture import MixtureModel
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from napari_emseg.engine.field import PottsField, contrast, neighbors, pairs
+from napari_emseg.engine.bonds import contrast, neighbors, pairs
+from napari_emseg.engine.field import PottsField
 from napari_emseg.engine.noise import despeckle
 
 # Evidence of one pixel that counts in its neighbors' start, in nats.

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from skimage import data
 
 from napari_emseg import segment
-from napari_emseg.engine.field import contrast, neighbors, pairs
+from napari_emseg.engine.bonds import contrast, neighbors, pairs
 from napari_emseg.engine.hmrf import CONSENSUS
 from napari_emseg.engine.smoother import NOISE_RAMP, NOISE_SWEEPS, RAMP, SWEEPS
 from napari_emseg.engine.spatial import edge_scale, free_energy, mean_field

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from scipy import ndimage, special
 from skimage import measure
 
-from napari_emseg.engine.field import Lattices, PottsField, neighbors
+from napari_emseg.engine.bonds import neighbors
+from napari_emseg.engine.field import Lattices, PottsField
 from napari_emseg.engine.spatial import (
     edge_scale,
     edge_sums,
