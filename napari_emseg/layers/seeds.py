@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -63,10 +63,3 @@ def _mark(found: NDArray[np.bool_], atom: Atom) -> None:
         found[index] |= np.asarray(old != new)
     else:
         found[index] = True
-
-
-def known_labels(labels: NDArray[Any]) -> list[int]:
-    """Return the labels that an array has, 0 excepted, in rising order."""
-    if labels.dtype.kind == "u" and labels.dtype.itemsize <= 2:
-        return (np.flatnonzero(np.bincount(labels.ravel())[1:]) + 1).tolist()
-    return [int(label) for label in np.unique(labels) if label != 0]
