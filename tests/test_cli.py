@@ -476,6 +476,21 @@ class TestTerminal:
         )
         assert done.stderr == b""
 
+    def test_names_that_a_terminal_cannot_show(self, picture, tmp_path):
+        """Are shown as far as it can: a redirected Windows console is no UTF-8."""
+        named = picture.rename(tmp_path / "Öl 雪.png")
+        command = [sys.executable, "-m", "napari_emseg", "sweep", str(named), "-n", "2"]
+        done = subprocess.run(
+            [*command, "--smoothing", "0", "-o", str(tmp_path / "sheet.png")],
+            capture_output=True,
+            env=os.environ | {"PYTHONIOENCODING": "ascii"},
+            check=False,
+        )
+        assert done.returncode == 0
+        assert done.stdout.startswith(rb"\xd6l \u96ea.png: 1 setting")
+        [told] = done.stderr.splitlines()
+        assert told.startswith(rb"napari-emseg: \xd6l \u96ea.png: Glyph 38634")
+
     def test_napari_is_not_loaded(self, picture, tmp_path):
         code = (
             "import sys; from napari_emseg.cli import main\n"

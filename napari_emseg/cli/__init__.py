@@ -18,7 +18,13 @@ from napari_emseg.cli.demos import draw_points, segment_sample
 from napari_emseg.cli.jobs import check_job, plan_jobs, run_job
 from napari_emseg.cli.replays import run_replay
 from napari_emseg.cli.sweeps import find_places, read_settings, run_sweep
-from napari_emseg.cli.terminal import tell, tell_of, told, warnings_told
+from napari_emseg.cli.terminal import (
+    escape_unknown,
+    tell,
+    tell_of,
+    told,
+    warnings_told,
+)
 from napari_emseg.options import options_of_params, params_of_options
 from napari_emseg.recipe import Recipe
 from napari_emseg.settings import COMPARED
@@ -88,6 +94,7 @@ def main(tokens: Sequence[str] | None = None) -> int:
         Exit status: 0 done, 1 no picture of the window could be taken, 2 wrong
         input, 130 interrupted.
     """
+    escape_unknown(sys.stdout)
     try:
         status = app(tokens, exit_on_error=False, print_error=False, verbose=False)
     except CycloptsError as error:

@@ -75,7 +75,8 @@ def run_sweep(
     # matplotlib takes a moment to import: only now is it needed.
     from napari_emseg.sheet import draw_sheet, render
 
-    picture = render(draw_sheet(rows, name=image.name))
+    with warnings_told(image.name):  # of letters that its font does not have
+        picture = render(draw_sheet(rows, name=image.name))
     files.write_picture(places.sheet, picture, force=force)
     files.write_text(places.table, as_csv(rows), (TABLE,), force=force)
     Console(soft_wrap=True, highlight=False).print(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 import warnings
 from contextlib import contextmanager
@@ -18,6 +19,16 @@ if TYPE_CHECKING:
     from napari_emseg.progress import Progress as Step
 
 T = TypeVar("T")
+
+
+def escape_unknown(stream: Any) -> None:
+    """Write characters that a stream cannot hold by their numbers.
+
+    A name of a file, or the sign between two settings, is no reason to fail once the
+    work is done.
+    """
+    if isinstance(stream, io.TextIOWrapper):
+        stream.reconfigure(errors="backslashreplace")
 
 
 def tell(message: Exception | str) -> None:
