@@ -8,9 +8,8 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 from app_model.types import KeyCode, KeyMod
-from napari.layers import Image, Labels
 from napari.utils.notifications import show_error
-from qtpy.QtWidgets import QComboBox, QLabel, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_emseg.layers import (
     Plane,
@@ -29,19 +28,19 @@ from napari_emseg.widgets.commands import Commands
 from napari_emseg.widgets.docks import share_dock
 from napari_emseg.widgets.key_table import KeyTable, shown
 from napari_emseg.widgets.keys import Key, Keys
+from napari_emseg.widgets.pair import Pair
 from napari_emseg.widgets.palette import MODE_KEYS, MODE_TIPS, Palette
 from napari_emseg.widgets.parts import form_rows, order_tabs
-from napari_emseg.widgets.preview import NAME as PREVIEW
 from napari_emseg.widgets.scroll import ScrollArea
 from napari_emseg.widgets.session import Session
 from napari_emseg.widgets.settings import Settings
 from napari_emseg.widgets.toolbox import Toolbox
-from napari_emseg.widgets.trial import NAME as TRIAL
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     import napari.components
+    from napari.layers import Labels
 
 UNDO = KeyMod.CtrlCmd | KeyCode.KeyZ
 BUSY = "Working …"
@@ -84,9 +83,8 @@ class EditWidget(QWidget):  # type: ignore[misc]
         self.palette_of_tools = Palette(session, self.toolbox)
         self.settings = Settings(session)
         self.commands = Commands(Actions(session, Fits()), self.classes)
-        self.image, self.labels = _layer_box(), _layer_box()
-        self.image.setToolTip("Where tools look at colors.")
-        self.labels.setToolTip("The labels that are edited.")
+        self._pair = Pair(viewer)
+        self.image, self.labels = self._pair.image, self._pair.labels
         self._selected = 0  # pixels
         self._locks: WeakKeyDictionary[Labels, set[int]] = WeakKeyDictionary()
         self._ready = READY
@@ -104,8 +102,7 @@ class EditWidget(QWidget):  # type: ignore[misc]
             ],
         )
         self.keys.bind()
-        for box in (self.image, self.labels):
-            box.currentIndexChanged.connect(self._on_choice)
+        self._pair.changed.connect(self._on_choice)
         session.labels_changed.connect(self.classes.reload)
         session.selection_changed.connect(self._on_selection)
         self.classes.itemSelectionChanged.connect(self._say)
@@ -190,22 +187,21 @@ class EditWidget(QWidget):  # type: ignore[misc]
                     layer.contour = width
 
     def _on_layers(self, event: object = None) -> None:
-        layers = list(self._viewer.layers)
-        _offer(self.image, [layer for layer in layers if _is_picture(layer)])
-        _offer(self.labels, [layer for layer in layers if _has_classes(layer)])
-        self._on_choice()
-        for layer in filter(is_selection, layers):
+        self._pair.offer()
+        for layer in filter(is_selection, self._viewer.layers):
             layer.events.paint.connect(self._on_selection)
         self._on_selection()
         if getattr(event, "type", "") == "inserted":
             self._on_active()
 
-    def _on_choice(self, index: int = -1) -> None:
+    def _on_choice(self) -> None:
         image, labels = self.image.currentData(), self.labels.currentData()
         if image is not self.session.image:
             self.session.image = image
             self.session.forget()
+            self.toolbox.drop()
         if labels is not self.session.labels:
+            self.toolbox.drop()
             self._listen(self.session.labels, labels)
             self.session.labels = labels
             self.session.locked = (
@@ -239,11 +235,7 @@ class EditWidget(QWidget):  # type: ignore[misc]
         self._say()
 
     def _on_active(self, event: object = None) -> None:
-        active = self._viewer.layers.selection.active
-        for box in (self.image, self.labels):
-            place = _find(box, active)
-            if place >= 0:
-                box.setCurrentIndex(place)
+        self._pair.turn_to(self._viewer.layers.selection.active)
 
     def _on_theme(self, event: object = None) -> None:
         self.palette_of_tools.dress(self._viewer.theme)
@@ -274,40 +266,3 @@ def _leave(panel: EditWidget, *_: object) -> None:
     panel.keys.release()
     panel.stop_listening()
     panel.session.close()
-
-
-def _is_picture(layer: object) -> bool:
-    return isinstance(layer, Image) and layer.name != TRIAL
-
-
-def _has_classes(layer: object) -> bool:
-    return (
-        isinstance(layer, Labels) and not is_selection(layer) and layer.name != PREVIEW
-    )
-
-
-def _layer_box() -> QComboBox:
-    """Make a box in which a long name is cut rather than widening the panel."""
-    box = QComboBox()
-    policy = QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
-    box.setSizeAdjustPolicy(policy)
-    box.setMinimumContentsLength(12)
-    return box
-
-
-def _find(box: QComboBox, layer: object) -> int:
-    """Place of a layer in a box; -1 if it is not there."""
-    places = (place for place in range(box.count()) if box.itemData(place) is layer)
-    return next(places, -1)
-
-
-def _offer(box: QComboBox, layers: Sequence[Any]) -> None:
-    """Offer layers; the chosen one stays chosen if it is there."""
-    chosen = box.currentData()
-    box.blockSignals(True)
-    box.clear()
-    for layer in layers:
-        box.addItem(layer.name, layer)
-    place = _find(box, chosen)
-    box.setCurrentIndex(place if place >= 0 else len(layers) - 1)
-    box.blockSignals(False)

@@ -122,8 +122,9 @@ class Session:
         """
         if self.image is None or self.image not in self.viewer.layers:
             raise ValueError(
-                "this tool looks at colors, but no image is chosen; open one, and "
-                "choose it in the panel"
+                "this tool looks at colors, but no image is chosen that lies on "
+                f"{plane.layer.name!r} pixel by pixel; open one, and choose it in the "
+                "panel"
             )
         found = displayed_plane(self.viewer, self.image)
         if not found.lies_on(plane):

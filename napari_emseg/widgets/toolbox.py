@@ -92,6 +92,12 @@ class Toolbox:
             self._session.preview.hide()
         self.changed.emit(self.name)
 
+    def drop(self, event: object = None) -> None:
+        """End what is under way: something else is displayed, or worked on."""
+        if self._gesture is not None and self._gesture.plane is not None:
+            self._gesture.drop()
+        self._session.preview.clear()
+
     def _take(self, tool: Tool) -> None:
         viewer = self._viewer
         if tool.name not in self._gestures:
@@ -102,8 +108,8 @@ class Toolbox:
         viewer.mouse_drag_callbacks[:] = [self._on_press]
         viewer.mouse_move_callbacks.append(self._on_move)
         viewer.mouse_double_click_callbacks.append(self._on_double_click)
-        viewer.dims.events.current_step.connect(self._on_other_view)
-        viewer.dims.events.ndisplay.connect(self._on_other_view)
+        viewer.dims.events.current_step.connect(self.drop)
+        viewer.dims.events.ndisplay.connect(self.drop)
         selection = viewer.layers.selection
         selection.events.active.connect(self._on_active, position="last")
         self.keys.bind()
@@ -115,8 +121,8 @@ class Toolbox:
         viewer.mouse_drag_callbacks[:] = self._set_aside
         viewer.mouse_move_callbacks.remove(self._on_move)
         viewer.mouse_double_click_callbacks.remove(self._on_double_click)
-        viewer.dims.events.current_step.disconnect(self._on_other_view)
-        viewer.dims.events.ndisplay.disconnect(self._on_other_view)
+        viewer.dims.events.current_step.disconnect(self.drop)
+        viewer.dims.events.ndisplay.disconnect(self.drop)
         viewer.layers.selection.events.active.disconnect(self._on_active)
         self.keys.release()
         if isinstance(gesture, Scribbling):
@@ -197,11 +203,6 @@ class Toolbox:
 
     def _on_double_click(self, viewer: ViewerModel, event: Any) -> None:
         self._finish()
-
-    def _on_other_view(self, event: object = None) -> None:
-        if self._gesture is not None and self._gesture.plane is not None:
-            self._gesture.drop()
-        self._session.preview.clear()
 
     @_told
     def _finish(self) -> None:

@@ -300,7 +300,7 @@ class TestRefit:
 class TestPanel:
     def test_choices_follow_the_layers(self, viewer, panel, layer, do):
         do("All")
-        second = viewer.add_labels(np.zeros((4, 4), int), name="second")
+        second = viewer.add_labels(np.zeros_like(layer.data), name="second")
         assert panel.session.labels is second
         viewer.layers.selection.active = layer
         assert panel.session.labels is layer
@@ -308,6 +308,41 @@ class TestPanel:
         assert panel.session.labels is second
         names = [panel.labels.itemText(i) for i in range(panel.labels.count())]
         assert names == ["second"]
+
+    def test_choices_lie_on_each_other(
+        self, qtbot, viewer, panel, layer, image, hand, do
+    ):
+        other = viewer.add_image(np.zeros((20, 30), np.uint8), name="other")
+        assert (panel.session.image, panel.session.labels) == (other, None)
+        assert panel.labels.placeholderText() == "none yet"
+        panel.toolbox.take("wand")
+        hand.layer = other
+        hand.click((10, 10))
+        wait(qtbot, panel)
+        assert selected(viewer, other).all()
+        viewer.layers.selection.active = layer
+        assert (panel.session.image, panel.session.labels) == (image, layer)
+        panel.image.setCurrentText("other")
+        assert panel.session.labels is None
+        own = viewer.add_labels(np.ones((20, 30), np.uint8))
+        assert (panel.session.image, panel.session.labels) == (other, own)
+        viewer.layers.remove(own)
+        panel.labels.setCurrentText(layer.name)
+        assert panel.session.image is image
+        viewer.layers.remove(image)
+        other.name = "another"
+        assert (panel.session.image, panel.session.labels) == (None, layer)
+
+    def test_outline_that_is_drawn_ends_with_the_layer(
+        self, viewer, panel, layer, hand, do
+    ):
+        panel.toolbox.take("polygon")
+        for corner in [(5, 5), (5, 40), (40, 40)]:
+            hand.click(corner)
+        second = viewer.add_labels(np.zeros((60, 90), np.uint8), scale=(2, 2))
+        hand.key("Enter")
+        assert find_selection(viewer, layer) is None
+        assert find_selection(viewer, second) is None
 
     def test_tolerance_is_shown_while_it_is_dragged(self, panel, layer, hand):
         panel.toolbox.take("wand")
