@@ -15,7 +15,7 @@ from napari_emseg.segmentation import Segmentation as Segmentation
 from napari_emseg.segmentation import iter_labels, join_small
 from napari_emseg.smoothing import choose_smoother
 from napari_emseg.source import Source, as_source, count_source, find_space
-from napari_emseg.threads import one_thread_a_step
+from napari_emseg.threads import one_thread, one_thread_a_step
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -160,11 +160,13 @@ def segment(
         rgb=rgb,
         executor=executor,
     )
-    while True:
-        try:
-            next(steps)
-        except StopIteration as stop:
-            return _result(stop)
+    # Once for all steps: each takes some microseconds to limit its threads.
+    with one_thread():
+        while True:
+            try:
+                next(steps)
+            except StopIteration as stop:
+                return _result(stop)
 
 
 def _result(stop: StopIteration) -> Segmentation:
