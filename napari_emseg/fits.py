@@ -143,7 +143,6 @@ def fit_hidden(
             rules=rules,
             student=params.distribution == "student",
             outliers=params.outliers,
-            smoothing=params.smoothing,
             edges=params.edges,
             bias=params.bias,
             n_init=params.n_init,

@@ -438,6 +438,20 @@ def test_noise_is_smoothed_as_strongly_as_it_is(shape: tuple[int, int]) -> None:
     assert by_means.levels[-1] != "field"
 
 
+def test_classes_of_noise_do_not_depend_on_how_much_is_smoothed() -> None:
+    """Fitted with a weak bond, two of them shared the background."""
+    y, x = np.mgrid[:80, :80] / 40 - 1
+    radius = np.hypot(y, x)
+    truth = np.select([radius < 0.4, radius < 0.6, radius < 0.9], [3, 2, 1], 0)
+    image = truth / 3 + np.random.default_rng(0).normal(0, 0.12, truth.shape)
+    none, little, much = (
+        emseg.segment(image, n_classes=4, smoothing=s) for s in (0, 0.01, 1)
+    )
+    np.testing.assert_array_equal(little.model.means, much.model.means)
+    wrong = [np.count_nonzero(s.labels - 1 != truth) for s in (none, little, much)]
+    assert wrong[2] < wrong[1] < wrong[0]
+
+
 def test_photographs_and_no_smoothing_need_no_field() -> None:
     image, _ = noisy_discs((100, 120), 0.3)
     for found in (emseg.segment(PHOTO), emseg.segment(image, smoothing=0)):

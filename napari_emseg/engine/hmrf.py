@@ -80,7 +80,6 @@ def iter_hmrf(
     rules: Rules,
     student: bool,
     outliers: float,
-    smoothing: float,
     edges: bool,
     bias: bool,
     n_init: int,
@@ -100,7 +99,7 @@ def iter_hmrf(
     ----------
     features : (*S, D) array_like of float
         S is (Y, X) or (Z, Y, X).
-    n_classes, outliers, smoothing, edges, bias, n_init, max_iter
+    n_classes, outliers, edges, bias, n_init, max_iter
         As in `Params`.
     rules : Rules
         Kind of covariance and floor.
@@ -197,7 +196,7 @@ def iter_hmrf(
     start(field, unary, posteriors, CONSENSUS)
     for iteration in range(max_iter):
         for _ in range(_SWEEPS_INSIDE):
-            field.sweep(unary, posteriors, min(smoothing, 1.0) * bond)
+            field.sweep(unary, posteriors, bond)
         before = model, bond
         model = update(model, data, posteriors, rules)
         if bias and iteration > 0:
