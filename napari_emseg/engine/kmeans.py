@@ -50,6 +50,11 @@ class KMeansModel:
         """The centers, under the name that mixtures use."""
         return self.centers
 
+    @property
+    def log_prior(self) -> Float64Array:
+        """What `log_joint` knows of the classes before it sees a pixel: nothing."""
+        return np.zeros(self.n_classes)
+
     def reorder(self, order: NDArray[np.intp]) -> KMeansModel:
         """Renumber the classes: the new class k is the old class ``order[k - 1]``."""
         return KMeansModel(self.centers[order], self.weights[order], self.variance)

@@ -63,6 +63,11 @@ class MixtureModel:
         """Number of classes K."""
         return len(self.weights)
 
+    @property
+    def log_prior(self) -> Float64Array:
+        """Logs of the weights (K,), finite also for classes without any."""
+        return np.log(np.maximum(self.weights, _NO_WEIGHT))
+
     def reorder(self, order: NDArray[np.intp]) -> MixtureModel:
         """Renumber or drop classes: the new class k is the old ``order[k - 1] + 1``."""
         weights = self.weights[order]
@@ -215,9 +220,7 @@ def _times(dims: int) -> Float64Array:
 def log_norm(model: MixtureModel, log_det: Float64Array) -> Float64Array:
     """Log of the weighted class densities at their peaks, (K,)."""
     dims = model.means.shape[1]
-    # A class without weight gets a finite log, so that products stay finite.
-    out = np.log(np.maximum(model.weights, _NO_WEIGHT))
-    out += np.log1p(-model.outliers) - log_det / 2
+    out = model.log_prior + (np.log1p(-model.outliers) - log_det / 2)
     if model.df is None:
         return out - dims / 2 * np.log(2 * np.pi)
     return (
@@ -237,8 +240,7 @@ def class_log_joint(
     def with_outliers(phi: Float64Array) -> Float64Array:
         log = evaluate(phi)
         if model.outliers > 0:
-            log_share = np.log(model.outliers) + model.log_uniform
-            log_share = log_share + np.log(np.maximum(model.weights, _NO_WEIGHT))
+            log_share = np.log(model.outliers) + model.log_uniform + model.log_prior
             np.logaddexp(log, log_share[:, np.newaxis], out=log)
         return log
 

@@ -92,7 +92,7 @@ class Smoother:
         shape = features.shape[:-1]
         lead = shape[: max(0, len(shape) - 3)]
         out = np.empty((model.n_classes, *shape), np.float32)
-        prior = np.log(np.maximum(model.weights, 1e-300)) if self.even else None
+        prior = model.log_prior if self.even else None
         for at in np.ndindex(lead):
             mask = None if usable is None else usable[at]
             log = (

@@ -13,6 +13,7 @@ from skimage import measure
 
 from napari_emseg.engine.em import Rules
 from napari_emseg.engine.hmrf import HiddenField, iter_hmrf
+from napari_emseg.engine.kmeans import KMeansModel
 from napari_emseg.engine.scene import relight
 from napari_emseg.engine.smoother import Smoother, hidden_smoother, noise_smoother
 
@@ -316,6 +317,16 @@ def test_smoother_of_a_model_without_field() -> None:
     uneven = Smoother(0.0, None).posteriors(model, features, None)
     ratio = (uneven / np.maximum(even, 1e-9))[:, 60, 60] / model.weights
     np.testing.assert_allclose(ratio, ratio[0], rtol=1e-3)
+
+
+def test_nearest_centers_have_no_shares_to_leave_out() -> None:
+    """Small classes were favored, as if K-means had counted their pixels."""
+    centers = KMeansModel(np.array([[0.0], [1.0]]), np.array([0.99, 0.01]), 0.04)
+    features = np.linspace(0, 1, 12, dtype=np.float32).reshape(3, 4, 1)
+    even = Smoother(0.0, None, even=True).posteriors(centers, features, None)
+    np.testing.assert_allclose(
+        even, np.moveaxis(centers.predict_proba(features), -1, 0), rtol=1e-5
+    )
 
 
 def test_no_valid_pixel_is_told() -> None:
