@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
 import tarfile
@@ -10,6 +11,10 @@ import zipfile
 from pathlib import Path
 
 import pytest
+
+from napari_emseg import Recipe, Step
+from napari_emseg.cli import main
+from napari_emseg.files import read_image, write_picture
 
 ROOT = Path(__file__).parents[1]
 CHECK = """
@@ -95,12 +100,37 @@ def test_source_archive_makes_the_same_wheel(wheel, tmp_path):
         assert one.namelist() == two.namelist()
 
 
-def test_script_of_the_readme_runs():
-    script = (ROOT / "README.md").read_text().split("```python\n")[1].split("```")[0]
+def test_scripts_of_the_readme_run(tmp_path):
+    parts = (ROOT / "README.md").read_text().split("```python\n")[1:]
+    (tmp_path / "sample_data").symlink_to(ROOT / "sample_data")
+    Recipe(steps=(Step.of("segment"),)).save(tmp_path / "recipe.json")
+    script = "\n".join(part.split("```")[0] for part in parts)
     done = subprocess.run(
-        [sys.executable, "-c", script], check=True, cwd=ROOT, capture_output=True
-    )
+        [sys.executable, "-W", "error", "-c", script],
+        check=True, cwd=tmp_path, capture_output=True,
+    )  # fmt: skip
     assert done.stdout.startswith(b"6 [")
+    assert {"ellipses.png", "run.gif"} <= {path.name for path in tmp_path.iterdir()}
+
+
+def test_commands_of_the_readme_run(tmp_path, monkeypatch, capsys):
+    """One after the other, but for those that open a window."""
+    monkeypatch.chdir(tmp_path)
+    scene = read_image(ROOT / "sample_data" / "scene.png")[0]
+    for name in ("photo.jpg", "other.jpg", "another.png"):
+        write_picture(name, scene[::2, ::2])
+    lines = (ROOT / "README.md").read_text().split("```sh\nnapari-emseg ")[1]
+    for line in lines.split("```")[0].split("\nnapari-emseg "):
+        tokens = shlex.split(line, comments=True)
+        if tokens[0] not in ("open", "demo"):
+            found = [
+                sorted(map(str, Path().glob(token))) or [token] for token in tokens
+            ]
+            assert main([token for part in found for token in part]) == 0
+            assert capsys.readouterr().err == ""
+    names = {path.name for path in tmp_path.iterdir()}
+    assert {"labels.tif", "classes.png", "sheet.png", "sheet.csv", "other.tif"} <= names
+    assert "another_labels.tif" in {path.name for path in Path("results").iterdir()}
 
 
 def test_manifest_at_the_top_is_that_of_the_package():
