@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import textwrap
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 if TYPE_CHECKING:
     from pydantic.config import JsonDict
@@ -187,6 +188,20 @@ class Params(BaseModel):
         title="Seed",
         description="Same seed, same labels.",
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _check_names(cls, given: Any) -> Any:
+        """Refuse names that there are not; pydantic would not say which there are."""
+        for name in given if isinstance(given, dict) else ():
+            if name not in cls.model_fields:
+                near = get_close_matches(name, cls.model_fields, n=1)
+                raise ValueError(
+                    f"there is no parameter {name!r}; "
+                    + (f"did you mean {near[0]!r}? " if near else "")
+                    + f"the parameters are {', '.join(cls.model_fields)}"
+                )
+        return given
 
     def replace(self, **changes: object) -> Self:
         """Return a copy with some parameters changed, checked again."""

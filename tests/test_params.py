@@ -79,8 +79,14 @@ def test_numbers_that_are_none_are_refused() -> None:
 
 
 def test_unknown_names_are_refused() -> None:
-    with pytest.raises(ValidationError, match="n_clases"):
+    with pytest.raises(
+        ValidationError, match=r"'n_clases'; did you mean 'n_classes'\?"
+    ):
         Params(n_clases=3)
+    with pytest.raises(
+        ValidationError, match=r"'mask'; the parameters are method, n_cl"
+    ):
+        Params(mask=3)
 
 
 def test_numbers_of_numpy_are_welcome() -> None:

@@ -784,6 +784,18 @@ class TestRefit:
         with pytest.raises(ValueError, match="edit some pixels"):
             refits.refit(IMAGE, old, np.zeros_like(old), n_classes=3)
 
+    @pytest.mark.parametrize("n_classes", [2, "auto"])
+    def test_every_class_may_be_known(self, n_classes):
+        old = np.repeat([[1, 2]], 12, axis=1) * np.ones((24, 1), int)
+        image = (old * 90).astype(np.uint8)
+        seeds = np.where(np.arange(24) < 12, 2, 1) * (np.arange(24)[:, None] == 3)
+        new = refits.refit(image, old, seeds, n_classes=n_classes, smoothing=0)
+        np.testing.assert_array_equal(new, 3 - old)
+
+    def test_labels_beyond_all_classes(self):
+        with pytest.raises(ValueError, match=r"up to 65.*1 to 64; renumber them"):
+            refits.refit(IMAGE, np.full(SHAPE, 65), STROKES)
+
 
 def test_patch_of_another_type():
     with pytest.raises(ValueError, match="larger type"):

@@ -10,6 +10,7 @@ from scipy.optimize import linear_sum_assignment
 from napari_emseg.params import Params
 from napari_emseg.regions.edit import as_labels, present
 from napari_emseg.segment import iter_segment
+from napari_emseg.source import MAX_CLASSES
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable
@@ -56,7 +57,7 @@ def refit(
     Raises
     ------
     TypeError, ValueError
-        As `napari_emseg.segment`, and if there are no seeds.
+        As `napari_emseg.segment`, and if there are no seeds, or labels above 64.
 
     Examples
     --------
@@ -122,6 +123,11 @@ def iter_refit(
             "a refit keeps what was edited by hand, but nothing was; edit some pixels, "
             "or segment anew"
         )
+    if classes[-1] > MAX_CLASSES:
+        raise ValueError(
+            f"there are labels up to {classes[-1]}, but a fit has classes 1 to "
+            f"{MAX_CLASSES}; renumber them, or merge some"
+        )
     if params.n_classes != "auto":
         params = params.replace(n_classes=max(params.n_classes, classes[-1]))
     else:
@@ -158,7 +164,8 @@ def match(
     both = found.ravel().astype(np.int64) * count + old.ravel()
     shared = np.bincount(both, minlength=count**2).reshape(count, count)
     free = [label for label in range(1, count) if label not in set(seeded)]
-    rows, columns = linear_sum_assignment(-shared[np.ix_(free, free)])
     number = np.arange(count)
-    number[np.take(free, rows)] = np.take(free, columns)
+    if free:
+        rows, columns = linear_sum_assignment(-shared[np.ix_(free, free)])
+        number[np.take(free, rows)] = np.take(free, columns)
     return number[found]

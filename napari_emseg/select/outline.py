@@ -218,6 +218,8 @@ def scissors(
     """
     path = scissors_path(image, points, closed=True, channel_axis=channel_axis, rgb=rgb)
     picture = as_picture(image, channel_axis=channel_axis, rgb=rgb)
+    if len(path) < 3:  # of points next to each other, which enclose nothing
+        return np.zeros(picture.shape, np.float32 if soft else bool)
     found = lasso(picture.shape, path, soft=soft)
     return found if soft else settle(picture, found.astype(bool), path)
 

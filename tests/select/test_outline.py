@@ -131,6 +131,15 @@ def test_scissors_leave_what_cannot_be_told_apart():
     assert (select.scissors(noise, points) ^ drawn).mean() < 0.01
 
 
+@pytest.mark.parametrize("soft", [False, True])
+def test_scissors_at_one_place_select_nothing(soft):
+    for points in ([(5, 5), (5, 5)], [(5, 5), (5, 6)]):
+        found = select.scissors(np.ones((9, 9)), points, soft=soft)
+        assert found.dtype == (np.float32 if soft else bool)
+        assert found.shape == (9, 9)
+        assert not found.any()
+
+
 def test_path_of_scissors_is_connected():
     image = np.random.default_rng(1).integers(0, 255, (150, 150, 3), np.uint8)
     points = [(10, 12), (100, 120), (140, 20)]
