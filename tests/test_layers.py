@@ -12,10 +12,12 @@ from napari.layers import Labels
 import napari_emseg as emseg
 from napari_emseg.layers import (
     add_to,
+    class_colormap,
     displayed,
     image_data,
     is_result,
     recipe_of,
+    run_of,
 )
 
 PLACE = {
@@ -266,6 +268,33 @@ class TestReplace:
         layer.redo()
         np.testing.assert_array_equal(layer.data, seg.labels)
 
+    def test_undo_brings_back_all_that_it_changed(self, viewer, stripes, layer):
+        """Colors, table, place, recipe and fit belong to the labels."""
+        image = viewer.add_image(stripes, name="wide", scale=(1, 2))
+        seg = emseg.segment(stripes, n_classes=2)
+
+        def state():
+            colors = [layer.get_color(label) for label in (1, 2, 3)]
+            note = dict(layer.metadata)
+            return colors, layer.features, layer.scale, note, run_of(layer)
+
+        before = state()
+        add_to(viewer, seg, image, replace=layer)
+        after = state()
+        for turn, expected in [(layer.undo, before), (layer.redo, after)] * 2:
+            turn()
+            colors, features, scale, metadata, run = state()
+            np.testing.assert_array_equal(colors, expected[0])
+            assert features.equals(expected[1])
+            np.testing.assert_array_equal(scale, expected[2])
+            assert (metadata, run) == expected[3:]
+        layer.undo()
+        layer.paint((5, 5), 3)
+        layer.colormap = other = class_colormap(np.eye(3))
+        layer.undo()
+        layer.undo()
+        assert layer.colormap is other
+
     def test_without_undo(self, viewer, stripes, layer):
         layer.paint((5, 5), 3)
         array, told = layer.data, []
@@ -367,8 +396,6 @@ class TestRecipe:
         assert len(fits) == 2
 
     def test_a_fit_that_was_undone(self, viewer, layer, stripes, fits):
-        """The run is that of the later fit, the recipe that of the earlier one."""
-        old = dict(layer.metadata)
         before = layer.data.copy()
         other = emseg.segment(stripes, n_classes=2, smoothing=0)
         image = viewer.layers["stripes"]
@@ -376,7 +403,6 @@ class TestRecipe:
         assert self.check(viewer, layer, image) == ["segment"]
         assert len(fits) == 1
         layer.undo()
-        layer.metadata = old
         np.testing.assert_array_equal(layer.data, before)
         assert self.check(viewer, layer, image) == ["segment"]
-        assert len(fits) == 3
+        assert len(fits) == 2

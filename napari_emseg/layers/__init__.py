@@ -1,5 +1,6 @@
 """The one binding to napari layers, without Qt: results, edits, selections, undo."""
 
+from napari_emseg.layers.classes import class_colormap
 from napari_emseg.layers.current import CurrentResult
 from napari_emseg.layers.edits import (
     HISTORY_BYTES,
@@ -19,7 +20,6 @@ from napari_emseg.layers.results import (
     At,
     Look,
     add_to,
-    class_colormap,
     displayed,
     image_data,
     is_result,

@@ -5,17 +5,34 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from napari.utils.colormaps import DirectLabelColormap
+from napari.utils.colormaps import DirectLabelColormap, label_colormap
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from napari.layers import Labels
     from numpy.typing import NDArray
 
 UNKNOWN = "magenta"
+# Labels beyond the classes get napari's own colors, so that a class which is
+# painted by hand is seen; any label above all of these is magenta.
+SPARE_COLORS = 49
 # A layer with napari's random colors gets that many of them as its own.
 OWN_COLORS = 255
 # What other columns than numbers say of a class that they do not know.
 _EMPTY = {"name": ""}
+
+
+def class_colormap(class_colors: NDArray[np.floating]) -> DirectLabelColormap:
+    """Return the classes' colors for labels 1..K and napari's for those beyond."""
+    spare = label_colormap(SPARE_COLORS).map(np.arange(1, SPARE_COLORS + 1))
+    opaque = np.column_stack([class_colors, np.ones(len(class_colors))])
+    colors: Mapping[int | None, Any] = {
+        None: UNKNOWN,
+        0: "transparent",
+        **dict(enumerate(np.vstack([opaque, spare]).astype(np.float32), start=1)),
+    }
+    return DirectLabelColormap(color_dict=colors)
 
 
 def class_name(layer: Labels, label: int) -> str:

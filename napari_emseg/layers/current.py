@@ -58,7 +58,7 @@ class CurrentResult:
     Examples
     --------
     >>> from napari.components import ViewerModel
-    >>> from napari_emseg.layers.results import class_colormap
+    >>> from napari_emseg.layers import class_colormap
     >>> viewer = ViewerModel()
     >>> image = viewer.add_image(np.zeros((2, 3), np.uint8), name="night")
     >>> current = CurrentResult(viewer)

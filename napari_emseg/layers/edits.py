@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 # What the undo history of a layer may hold.
 HISTORY_BYTES = 2**28
 # Names of napari's that are private, so each is looked for before it is used.
-UNDO, _REDO, _STAGED = "_undo_history", "_redo_history", "_staged_history"
+UNDO, REDO, _STAGED = "_undo_history", "_redo_history", "_staged_history"
 _BLOCK, _SAVE = "_block_history", "_save_history"
 _DIRTY, _PARTIAL = "_accumulate_updated_slice", "_partial_labels_refresh"
 _SLICE = "_slice"
@@ -131,7 +131,7 @@ def carry_out(layer: Labels, plan: Plan, *, max_bytes: int = HISTORY_BYTES) -> b
 
     As for `apply_edit`, all is as before if anything fails.
     """
-    history = {name: _copied(layer, name) for name in (UNDO, _REDO, _STAGED, _BLOCK)}
+    history = {name: _copied(layer, name) for name in (UNDO, REDO, _STAGED, _BLOCK)}
     try:
         return _write(layer, plan, max_bytes)
     except BaseException:
@@ -143,7 +143,7 @@ def carry_out(layer: Labels, plan: Plan, *, max_bytes: int = HISTORY_BYTES) -> b
 
 def history_bytes(layer: Labels) -> int:
     """Bytes that the undo and redo steps of a layer hold."""
-    steps = [*getattr(layer, UNDO, ()), *getattr(layer, _REDO, ())]
+    steps = [*getattr(layer, UNDO, ()), *getattr(layer, REDO, ())]
     return sum(map(atoms_bytes, steps))
 
 
@@ -215,7 +215,7 @@ def _fit(layer: Labels, edit: LabelEdit) -> tuple[Box, Values]:
 
 def _write(layer: Labels, plan: Plan, max_bytes: int) -> bool:
     """Write a box and add one step to the history; True says that it is done."""
-    known = all(hasattr(layer, name) for name in (UNDO, _REDO, _SAVE))
+    known = all(hasattr(layer, name) for name in (UNDO, REDO, _SAVE))
     if not known or masked_atom() is None:
         changed = plan.old != plan.new
         index = tuple(

@@ -24,12 +24,6 @@ SELECTS = {
     *(name for name, row in OPERATIONS.items() if row.group in ("select", "modify")),
     *SELECTING,
 }
-# Steps that do not matter to labels.
-_ASIDE = (
-    SELECTS
-    | {"save"}
-    | {name for name, row in OPERATIONS.items() if row.group == "picture"}
-)
 
 
 class Noted(dict[str, Any]):
@@ -95,27 +89,6 @@ def remove(notes: Iterable[Note]) -> None:
             if gone in steps:
                 del steps[len(steps) - 1 - steps[::-1].index(gone)]
         _write(note.layer, steps)
-
-
-def exchange(layer: Labels, entry: dict[str, Any] | None) -> dict[str, Any] | None:
-    """Give a layer our entry of its metadata back, if its labels have other steps now.
-
-    Returns
-    -------
-    dict or None
-        The entry that it had, or the given one if nothing was exchanged.
-    """
-    now = entry_of(layer)
-    if not now or not entry or _edits(now) == _edits(entry):
-        return entry
-    layer.metadata = layer.metadata | {_key(layer): entry}
-    return now
-
-
-def _edits(entry: dict[str, Any]) -> list[int]:
-    """Return which steps made the labels."""
-    steps = entry.get(RECIPE, {}).get("steps", ())
-    return [id(step) for step in steps if step["op"] not in _ASIDE]
 
 
 def _key(layer: Labels) -> str:

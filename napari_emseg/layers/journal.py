@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from napari.layers import Labels
 
-from napari_emseg.layers.entries import append, entry_of, exchange, remove
+from napari_emseg.layers.edits import REDO, UNDO
+from napari_emseg.layers.entries import append, remove
 from napari_emseg.layers.selection import add_quietly
 
 if TYPE_CHECKING:
@@ -18,39 +19,6 @@ if TYPE_CHECKING:
     from napari.layers import Layer
 
     from napari_emseg.layers.entries import Note
-
-# Where napari keeps what can be undone and redone.
-UNDO, REDO = "_undo_history", "_redo_history"
-
-
-def follow_undo(layer: Labels, notes: Sequence[Note]) -> None:
-    """Let notes come and go with the latest edit of a layer, where no journal does it.
-
-    Parameters
-    ----------
-    layer : napari.layers.Labels
-        Whose own undo and redo are followed.
-    notes : sequence of Note
-        What the edit added to recipes.
-    """
-    # Napari turns a step around when it undoes it; what is in it stays the same.
-    edit = getattr(layer, UNDO)[-1][0]
-    added = True
-
-    def holds(queue: str) -> bool:
-        steps = getattr(layer, queue, ())
-        return any(edit is end for step in steps for end in (step[0], step[-1]))
-
-    def follow(event: object) -> None:
-        nonlocal added
-        if added and holds(REDO):
-            added = False
-            remove(notes)
-        elif not added and holds(UNDO):
-            added = True
-            append(notes)
-
-    layer.events.set_data.connect(follow)
 
 
 @dataclass(slots=True, eq=False)
@@ -63,9 +31,6 @@ class Action:
         A layer for each of its undo steps, in order.
     notes : list of Note
         What it adds to recipes.
-    entry : dict or None
-        Of an action without notes: our entry in the metadata of its layer, as it is
-        on the other side of it. A new segmentation brings another one.
     made : napari.layers.Layer or None
         The layer that it added.
     place : int
@@ -74,14 +39,8 @@ class Action:
 
     layers: list[Labels] = field(default_factory=list)
     notes: Sequence[Note] = ()
-    entry: dict[str, Any] | None = None
     made: Layer | None = None
     place: int = 0
-
-    def turn(self) -> None:
-        """Change the recipe of its layer, if the action did."""
-        if self.entry is not None:
-            self.entry = exchange(self.layers[0], self.entry)
 
     def take_out(self, viewer: ViewerModel) -> None:
         """Remove the layer that it added."""
@@ -182,7 +141,6 @@ class Journal:
             layer.undo()
         action.take_out(self._viewer)
         remove(action.notes)
-        action.turn()
         return self._moved(action, self._undone)
 
     def redo(self) -> list[Labels]:
@@ -192,7 +150,6 @@ class Journal:
             layer.redo()
         action.put_in(self._viewer)
         append(action.notes)
-        action.turn()
         return self._moved(action, self._done)
 
     def close(self) -> None:
@@ -232,7 +189,7 @@ class Journal:
         self.revision += 1
         self._undone.clear()
         if self._group is None:
-            self._done.append(Action([layer], entry=entry_of(layer)))
+            self._done.append(Action([layer]))
         else:
             self._group.layers.append(layer)
 

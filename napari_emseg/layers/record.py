@@ -13,13 +13,16 @@ from napari_emseg.layers.deeds import notes_of as notes_of
 from napari_emseg.layers.entries import RECIPE as RECIPE
 from napari_emseg.layers.entries import Note as Note
 from napari_emseg.layers.entries import append as append
-from napari_emseg.layers.entries import entry_of, steps_of
+from napari_emseg.layers.entries import entry_of, remove, steps_of
 from napari_emseg.layers.results import image_data, spatial_shape
 from napari_emseg.layers.runs import run_of
 from napari_emseg.layers.selection import find_selection, is_selection
+from napari_emseg.layers.undoing import follow_undo
 from napari_emseg.recipe import Recipe
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from napari.components import ViewerModel
     from numpy.typing import NDArray
 
@@ -151,4 +154,18 @@ def note_step(viewer: ViewerModel, layer: Labels, step: Step) -> None:
     Without this, what it changed becomes part of the patch. Undo takes it back.
     """
     deed = Deed(step, labels=layer, image=image_of(viewer, layer))
-    append(notes_of(deed, [one for one in followed(viewer) if one.layer is layer]))
+    layers = [one for one in followed(viewer) if one.layer is layer]
+    append_to_latest(layer, notes_of(deed, layers))
+
+
+def append_to_latest(layer: Labels, notes: Sequence[Note]) -> None:
+    """Add to recipes what the latest edit of a layer did; it goes and comes with it."""
+    append(notes)
+    added = True
+
+    def turn() -> None:
+        nonlocal added
+        added = not added
+        (append if added else remove)(notes)
+
+    follow_undo(layer, turn)

@@ -7,13 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_emseg.layers.edits import apply_edit
+from napari_emseg.layers.edits import HISTORY_BYTES, apply_edit, carry_out
+from napari_emseg.layers.runs import note_run, run_of
+from napari_emseg.layers.undoing import follow_undo
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from napari.layers import Labels
     from numpy.typing import NDArray
+
+    from napari_emseg.layers.edits import Plan
+    from napari_emseg.layers.runs import Run
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,8 +43,11 @@ def renew(
     layer: Labels,
     labels: NDArray[np.unsignedinteger],
     attributes: Mapping[str, Any],
+    run: Run,
     *,
     undo: bool,
+    plan: Plan | None = None,
+    max_bytes: int = HISTORY_BYTES,
 ) -> None:
     """Put other labels into a layer, and set some of its attributes.
 
@@ -51,18 +59,30 @@ def renew(
         Become the layer's own array if they cannot be written into that.
     attributes : mapping of str to Any
         Those that are different are assigned.
+    run : Run
+        That the labels come from.
     undo : bool
         Whether labels of the same shape and type are one step of the undo history,
-        if the layer is editable. Otherwise the history ends.
+        if the layer is editable; attributes and run go and come with it. Otherwise
+        the history ends.
+    plan : Plan, optional
+        What `plan_edit` gave for these labels, if that was called beforehand.
+    max_bytes : int, optional
+        As for `apply_edit`.
     """
+    before = _read(layer, attributes), run_of(layer)
+    note_run(layer, run)
+    done = False
     if undo and layer.editable and alike(layer, labels):
-        apply_edit(layer, Whole(labels))
+        # It may have been edited since the plan was made.
+        if plan is not None and np.array_equal(layer.data[plan.where], plan.old):
+            done = carry_out(layer, plan, max_bytes=max_bytes)
+        done |= apply_edit(layer, Whole(labels), max_bytes=max_bytes)
     else:
         _replace(layer, labels)
-    for name, value in attributes.items():
-        # Each assignment makes napari draw anew, or more than that.
-        if not _same(getattr(layer, name), value):
-            setattr(layer, name, value)
+    _assign(layer, attributes)
+    if done:
+        _turn_with_undo(layer, *before)
 
 
 def alike(layer: Labels, labels: NDArray[np.unsignedinteger]) -> bool:
@@ -95,6 +115,38 @@ def _replace(layer: Labels, labels: NDArray[np.unsignedinteger]) -> None:
         layer.data = labels
     # Otherwise the old steps would be written into the new labels.
     forget_history(layer)
+
+
+def _read(layer: Labels, names: Iterable[str]) -> dict[str, Any]:
+    values = {name: getattr(layer, name) for name in names}
+    # Metadata are assigned by changing the one dictionary of the layer.
+    return {
+        name: dict(value) if isinstance(value, dict) else value
+        for name, value in values.items()
+    }
+
+
+def _assign(layer: Labels, attributes: Mapping[str, Any]) -> None:
+    for name, value in attributes.items():
+        # Each assignment makes napari draw anew, or more than that.
+        if not _same(getattr(layer, name), value):
+            setattr(layer, name, value)
+
+
+def _turn_with_undo(
+    layer: Labels, attributes: Mapping[str, Any], run: Run | None
+) -> None:
+    """Give a layer these attributes and this run while its latest edit is undone."""
+    other = attributes, run
+
+    def turn() -> None:
+        nonlocal other
+        attributes, run = other
+        other = _read(layer, attributes), run_of(layer)
+        note_run(layer, run)
+        _assign(layer, attributes)
+
+    follow_undo(layer, turn)
 
 
 def _same(old: Any, new: Any) -> bool:

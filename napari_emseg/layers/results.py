@@ -10,20 +10,21 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from napari.layers import Image, Labels, Layer
-from napari.utils.colormaps import DirectLabelColormap, label_colormap
 from napari.utils.transforms import Affine
 
+from napari_emseg.layers.classes import class_colormap
+from napari_emseg.layers.edits import HISTORY_BYTES
 from napari_emseg.layers.renewal import renew
 from napari_emseg.layers.runs import Run, note_run
 from napari_emseg.layers.table import features_of, pixel_size
 from napari_emseg.recipe import Recipe, segment_step
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from napari.components import ViewerModel
+    from napari.utils.colormaps import DirectLabelColormap
     from numpy.typing import NDArray
 
+    from napari_emseg.layers.edits import Plan
     from napari_emseg.segment import Segmentation
     from napari_emseg.table import Table
 
@@ -32,10 +33,6 @@ At: TypeAlias = tuple[int | None, ...]
 
 # Key of our entry in a layer's metadata: it also tells our results from others.
 KEY = "emseg"
-# Labels beyond the classes get napari's own colors, so that a class which is
-# painted by hand is seen; any label above all of these is magenta.
-SPARE_COLORS = 49
-UNKNOWN = "magenta"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -95,6 +92,8 @@ def add_to(
     at: At | None = None,
     look: Look | None = None,
     undo: bool = True,
+    plan: Plan | None = None,
+    max_bytes: int = HISTORY_BYTES,
 ) -> Labels:
     """Show a segmentation as a Labels layer that lies exactly on its image.
 
@@ -109,8 +108,8 @@ def add_to(
         rotation, shear, affine, units and axis labels.
     replace : napari.layers.Labels, optional
         An earlier result in `viewer`. It takes the new labels, colors, features
-        and place; its name stays. The labels are one step of its undo history if
-        their shape and type are the same; if not, the history ends.
+        and place; its name stays. All this is one step of its undo history if shape
+        and type of the labels are the same; if not, the history ends.
     at : tuple of int or None, optional
         Which part of the image was segmented: for each of its axes the index of
         the slice, or None for the whole axis. A sliced axis is one pixel long in
@@ -120,6 +119,11 @@ def add_to(
         What `prepare` returned for `seg`, if that was done beforehand.
     undo : bool, optional
         False ends the undo history of `replace` in any case.
+    plan : Plan, optional
+        What `plan_edit` returned for the labels of `replace`, if that was done
+        beforehand.
+    max_bytes : int, optional
+        What the undo history of `replace` may hold, as for `apply_edit`.
 
     Returns
     -------
@@ -170,9 +174,8 @@ def add_to(
         note_run(layer, run)
         viewer.add_layer(layer)
         return layer
-    note_run(replace, run)
-    renew(replace, labels, attributes, undo=undo)
-    replace.metadata = replace.metadata | {KEY: note}
+    attributes["metadata"] = replace.metadata | {KEY: note}
+    renew(replace, labels, attributes, run, undo=undo, plan=plan, max_bytes=max_bytes)
     return replace
 
 
@@ -322,18 +325,6 @@ def _place(
             "image, and `at` if only a slice of it was segmented"
         )
     return np.expand_dims(labels, sliced).copy(), placement(image_layer, at)
-
-
-def class_colormap(class_colors: NDArray[np.floating]) -> DirectLabelColormap:
-    """Return the classes' colors for labels 1..K and napari's for those beyond."""
-    spare = label_colormap(SPARE_COLORS).map(np.arange(1, SPARE_COLORS + 1))
-    opaque = np.column_stack([class_colors, np.ones(len(class_colors))])
-    colors: Mapping[int | None, Any] = {
-        None: UNKNOWN,
-        0: "transparent",
-        **dict(enumerate(np.vstack([opaque, spare]).astype(np.float32), start=1)),
-    }
-    return DirectLabelColormap(color_dict=colors)
 
 
 def _features(

@@ -63,9 +63,12 @@ class Run:
         return cls(*about, step, labels)
 
 
-def note_run(layer: Labels, run: Run) -> None:
-    """Remember the run that a layer came from."""
-    _RUNS[layer] = run
+def note_run(layer: Labels, run: Run | None) -> None:
+    """Remember the run that a layer came from; None if that is not known."""
+    if run is None:
+        _RUNS.pop(layer, None)
+    else:
+        _RUNS[layer] = run
 
 
 def run_of(layer: Labels) -> Run | None:

@@ -18,8 +18,7 @@ from napari_emseg import regions
 from napari_emseg.files import write_text
 from napari_emseg.layers import carry_out, is_result, is_selection, plan_edit
 from napari_emseg.layers.classes import class_name
-from napari_emseg.layers.journal import follow_undo
-from napari_emseg.layers.record import Deed, append, followed, notes_of
+from napari_emseg.layers.record import Deed, append_to_latest, followed, notes_of
 from napari_emseg.layers.results import KEY
 from napari_emseg.layers.runs import run_of
 from napari_emseg.layers.table import pixel_size
@@ -338,8 +337,7 @@ def _drop(
             session.apply([(layer, edit)], [plan], notes)
             return
         carry_out(layer, plan, max_bytes=preferred().history_bytes)
-        append(notes)
-        follow_undo(layer, notes)
+        append_to_latest(layer, notes)
 
     inspector.background.run(work, then)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_emseg.layers import Whole, add_to, alike, carry_out, plan_edit
+from napari_emseg.layers import Whole, add_to, alike, plan_edit
 from napari_emseg.widgets.preferences import preferred
 
 if TYPE_CHECKING:
@@ -59,10 +59,6 @@ class Target:
             return None
         if not self._fits(layer, result.seg):
             return None
-        plan = result.plan
-        # It may have been edited since the plan was made.
-        if plan is not None and np.array_equal(layer.data[plan.where], plan.old):
-            carry_out(layer, plan, max_bytes=preferred().history_bytes)
         return add_to(
             viewer,
             result.seg,
@@ -70,6 +66,8 @@ class Target:
             replace=layer,
             at=self.request.at,
             look=result.look,
+            plan=result.plan,
+            max_bytes=preferred().history_bytes,
         )
 
     def _fits(self, layer: Labels, seg: Segmentation) -> bool:

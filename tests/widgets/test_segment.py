@@ -222,7 +222,7 @@ def test_update_of_a_result_is_one_undo_step(qtbot, viewer, stripes, panel):
     run(qtbot, panel)
     (layer,) = results(viewer)
     layer.paint((5, 5), 3)
-    painted = layer.data.copy()
+    painted, color = layer.data.copy(), layer.get_color(3)
     panel.form["result"].value = layer
     panel.form.update(n_classes=2)
     run(qtbot, panel)
@@ -232,6 +232,7 @@ def test_update_of_a_result_is_one_undo_step(qtbot, viewer, stripes, panel):
     viewer.layers.selection.active = layer
     key(viewer, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
     np.testing.assert_array_equal(layer.data, painted)
+    np.testing.assert_array_equal(layer.get_color(3), color)
     key(viewer, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
     assert layer.data[5, 5] == 1
 
