@@ -180,7 +180,7 @@ def _pass(planes: Planes, step: int, scale: float, inside: Planes | None) -> Pla
                 bond *= inside[low:high][first] * inside[low:high][second]
             away *= bond
             count, skip = bond.shape[0], top - low
-            here = slice(0, count - skip), *first[1:]
+            here = slice(0, max(count - skip, 0)), *first[1:]
             weight[here] += bond[skip:]
             change[:, *here] += away[:, skip:]
             start = low + offset[0] - top

@@ -94,6 +94,19 @@ def test_tiles_give_the_whole_bit_for_bit(monkeypatch: pytest.MonkeyPatch) -> No
         np.testing.assert_array_equal(part[inner], wanted)
 
 
+@pytest.mark.parametrize("rows", range(1, 20))
+@pytest.mark.parametrize("shape", [(19, 11), (13, 4, 5)])
+def test_strips_of_any_height_give_the_whole(
+    shape: tuple[int, ...], rows: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A last strip of three rows, as in 500 x 328 pixels, was refused."""
+    planes = textured(shape)
+    valid = np.random.default_rng(0).random(shape) > 0.2
+    whole = soften(planes, 20.0, valid)
+    monkeypatch.setattr(softening, "_STRIP", rows * np.prod(shape[1:]))
+    np.testing.assert_array_equal(soften(planes, 20.0, valid), whole)
+
+
 def test_flips_and_turns_commute() -> None:
     planes = textured((40, 33))
     found = soften(planes, 20.0)
