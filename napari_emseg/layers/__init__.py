@@ -10,6 +10,7 @@ from napari_emseg.layers.edits import (
     plan_edit,
     show,
 )
+from napari_emseg.layers.fingerprint import fingerprint
 from napari_emseg.layers.journal import Journal
 from napari_emseg.layers.outline import line_width
 from napari_emseg.layers.plane import Plane, PlaneEdit, displayed_plane
@@ -63,6 +64,7 @@ __all__ = [
     "displayed_plane",
     "dress",
     "find_selection",
+    "fingerprint",
     "history_bytes",
     "image_data",
     "image_of",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from qtpy.QtCore import QObject, QTimer
 
-from napari_emseg.layers import class_colormap, image_data
+from napari_emseg.layers import class_colormap, fingerprint, image_data
 from napari_emseg.live import LivePicture
 from napari_emseg.widgets.background import Background
 
@@ -53,13 +53,16 @@ class _Counted:
 
     image: Image
     data: object
+    mark: int
     at: At | None
     picture: LivePicture | None
 
     def serves(self, request: Request) -> bool:
         """Tell whether it is the picture of a request, and has not changed."""
         same = self.image is request.image and self.at == request.at
-        return same and self.data is request.image.data
+        if not same or self.data is not request.image.data:
+            return False
+        return self.mark == fingerprint(image_data(request.image, request.at))
 
 
 class Live:
@@ -162,9 +165,11 @@ class Live:
 
 def _count(request: Request) -> _Counted:
     image, at = request.image, request.at
+    data = image_data(image, at)
+    mark = fingerprint(data)
     try:
-        picture = LivePicture(image_data(image, at), rgb=image.rgb)
+        picture = LivePicture(data, rgb=image.rgb)
     except (TypeError, ValueError) as error:
         log.debug("no previews of %r: %s", image.name, error)
         picture = None
-    return _Counted(image, image.data, at, picture)
+    return _Counted(image, image.data, mark, at, picture)

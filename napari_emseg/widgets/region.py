@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from napari_emseg import select
+from napari_emseg.layers import fingerprint
 from napari_emseg.recipe.steps import Step
 from napari_emseg.trees import hierarchy
 from napari_emseg.widgets.gestures import CLICK, Picking, Point
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
     from napari_emseg.widgets.scene import Find
     from napari_emseg.widgets.session import Session
 
-    # Layer, slice and data of an image.
-    Key: TypeAlias = tuple[Any, Any, Any]
+    # Layer, slice and fingerprint of an image, and its data.
+    Key: TypeAlias = tuple[tuple[Any, Any, int], Any]
 
 PER_PIXEL = 0.002  # level per pixel that a region is dragged on the canvas
 
@@ -74,7 +75,8 @@ class Regions(Picking):
         picture = session.picture(plane)
         level = session.options.level
         pixel = round(point[0]), round(point[1])
-        key = picture.layer, picture.at, picture.layer.data
+        mark = fingerprint(picture.data())
+        key = (picture.layer, picture.at, mark), picture.layer.data
         if not _same(self._asked, key):
             # The panel shows that there is work as long as this takes.
             self._asked = key
@@ -96,4 +98,4 @@ class Regions(Picking):
 
 def _same(old: Key | None, new: Key) -> bool:
     """Whether two keys are of one image; its data are compared by identity."""
-    return old is not None and old[:2] == new[:2] and old[2] is new[2]
+    return old is not None and old[0] == new[0] and old[1] is new[1]

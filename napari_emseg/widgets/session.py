@@ -16,6 +16,7 @@ from napari_emseg.layers import (
     displayed_plane,
     dress,
     find_selection,
+    fingerprint,
     line_width,
     plan_edit,
 )
@@ -147,7 +148,8 @@ class Session:
 
     def prepared(self, picture: Plane) -> select.Prepared:
         """Make an image plane ready for color tools; call it in the background."""
-        key, data = (picture.layer, picture.at), picture.layer.data
+        data = picture.layer.data
+        key = picture.layer, picture.at, fingerprint(picture.data())
         if self._prepared and self._prepared[0] == key and self._prepared[1] is data:
             return self._prepared[2]
         ready = select.prepare(np.asarray(picture.data()), rgb=picture.layer.rgb)

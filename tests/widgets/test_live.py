@@ -507,13 +507,19 @@ def test_displayed_slice(qtbot, viewer, panel, rng, gate):
     np.testing.assert_array_equal(layer.data[0], expected)
 
 
-def test_other_pixels_in_the_same_layer_are_seen(qtbot, viewer, panel, stripes, gate):
-    image = viewer.add_image(stripes)
+@pytest.mark.parametrize("in_place", [False, True])
+def test_other_pixels_in_the_same_layer_are_seen(
+    qtbot, viewer, panel, stripes, gate, in_place
+):
+    image = viewer.add_image(stripes.copy())
     gate.set()
     panel.form.update(n_classes=3)
     rest(qtbot, panel)
     gate.clear()
-    image.data = stripes[:, ::-1].copy()
+    if in_place:
+        image.data[:] = stripes[:, ::-1]
+    else:
+        image.data = stripes[:, ::-1].copy()
     change(qtbot, panel, n_classes=2)
     (layer,) = results(viewer)
     assert layer.data[0, 0] == 2

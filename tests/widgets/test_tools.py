@@ -251,6 +251,15 @@ class TestWand:
         assert not bench.selected.any()
         assert bench.toolbox.name == "wand"
 
+    def test_other_pixels_in_the_same_array(self, bench, hand):
+        bench.toolbox.take("wand")
+        hand.click((30, 10))
+        bench.wait()
+        bench.image.data[:] = COLORS[0]
+        hand.click((30, 10))
+        bench.wait()
+        assert bench.selected.all()
+
     def test_outside_of_the_image(self, bench, hand):
         bench.toolbox.take("wand")
         hand.click((-3, 5))
@@ -325,6 +334,10 @@ class TestRegion:
         hand.move((12, 15))
         bench.wait()
         same(made[1], bench.image.data)
+        bench.image.data[:] = 255 - bench.image.data
+        hand.move((12, 16))
+        bench.wait()
+        same(made[2], bench.image.data)
         assert bench.errors == []
 
 
