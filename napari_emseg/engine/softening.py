@@ -184,7 +184,7 @@ def _pass(planes: Planes, step: int, scale: float, inside: Planes | None) -> Pla
             weight[here] += bond[skip:]
             change[:, *here] += away[:, skip:]
             start = low + offset[0] - top
-            fit = min(count, bottom - top - start)
+            fit = min(count, max(bottom - top - start, 0))
             there = slice(start, start + fit), *second[1:]
             weight[there] += bond[:fit]
             change[:, *there] -= away[:, :fit]
