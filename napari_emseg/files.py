@@ -5,6 +5,7 @@ Files are recognized by their first bytes, not by their names.
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,11 +14,12 @@ import numpy as np
 import tifffile
 
 from napari_emseg import formats
+from napari_emseg.engine.features import fits_rgb
 from napari_emseg.targets import TIFF, check_target, new_file
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from numpy.typing import ArrayLike, NDArray
 
@@ -64,10 +66,9 @@ def read_image(
 
     Notes
     -----
-    Labels of an upright picture are upright, too, and `write_labels` notes no
-    orientation: every program shows them as they fit the picture as it is seen. In a
-    program that shows the picture as it is stored, as napari's own reader does
-    ("File > Open"), they do not fit; ``napari-emseg open`` reads it as here.
+    Labels of an upright picture are upright, too. In a program that shows the picture
+    as it is stored, as napari's own reader does ("File > Open"), they do not fit;
+    ``napari-emseg open`` reads it as here.
 
     Examples
     --------
@@ -79,21 +80,12 @@ def read_image(
     """
     path = Path(path)
     kind = formats.kind_of(path)
-    try:
+    with _damage_told(path, "make or fetch it again"):
         orientation = formats.orientation_of(path, kind) if upright else 1
         if stack and kind == "tiff":
             pixels, channel_axis = formats.read_tiff(path, orientation, stack=True)
         else:
             pixels, channel_axis = formats.READERS[kind](path, orientation)
-    except MemoryError:
-        raise
-    except formats.UnfitError as error:
-        raise ValueError(f"{path} cannot be read: {error}") from None
-    except Exception as error:  # decoders of damaged files raise whatever comes
-        raise ValueError(
-            f"{path} cannot be read: {_one_line(error)}; the file may be damaged or "
-            "incomplete, so make or fetch it again"
-        ) from error
     native = pixels.dtype.newbyteorder("=")
     return np.ascontiguousarray(pixels, dtype=native), channel_axis
 
@@ -166,18 +158,9 @@ def read_labels(path: str | os.PathLike[str]) -> NDArray[Any]:
             f"{path} is a {kind.upper()} file, which does not keep numbers exactly; "
             "give labels as TIFF or PNG"
         )
-    try:
+    with _damage_told(path, "write the labels again"):
         orientation = formats.orientation_of(path, kind)
         labels = formats.NUMBER_READERS[kind](path, orientation)
-    except MemoryError:
-        raise
-    except formats.UnfitError as error:
-        raise ValueError(f"{path} cannot be read: {error}") from None
-    except Exception as error:  # as in read_image
-        raise ValueError(
-            f"{path} cannot be read: {_one_line(error)}; the file may be damaged or "
-            "incomplete, so write the labels again"
-        ) from error
     if labels.dtype.kind not in "bui" or (labels.ndim > 2 and kind == "png"):
         raise ValueError(
             f"{path} holds {labels.dtype} data of shape {labels.shape}, not labels; "
@@ -245,7 +228,7 @@ def write_labels(
 
 
 def write_picture(
-    path: str | os.PathLike[str], picture: NDArray[np.uint8], *, force: bool = False
+    path: str | os.PathLike[str], picture: ArrayLike, *, force: bool = False
 ) -> None:
     """Write a color picture to a PNG, JPEG or TIFF file.
 
@@ -253,28 +236,38 @@ def write_picture(
     ----------
     path : path
         Its ending decides the format.
-    picture : (..., Y, X, 3 or 4) ndarray of uint8
-        RGB or RGBA. JPEG leaves the alpha out; only TIFF takes stacks.
+    picture : (..., Y, X, 3 or 4) array_like of uint8
+        RGB or RGBA. JPEG leaves the alpha out; only TIFF takes stacks, uint16 and
+        float.
     force : bool
         Replace a file that exists.
 
     Raises
     ------
-    FileExistsError
-        The file exists and `force` is not given.
-    ValueError
-        The ending does not suit.
+    FileExistsError, ValueError
+        The file exists and `force` is not given, the ending does not suit, or this is
+        no picture.
     """
-    path = Path(path)
+    path, values = Path(path), np.asarray(picture)
     suffix = path.suffix.lower()
-    check_target(path, PICTURE_SUFFIXES, force=force, ndim=picture.ndim - 1)
+    if values.ndim < 3 or values.shape[-1] not in (3, 4):
+        raise ValueError(
+            f"a picture of shape {values.shape} has no colors; give it a last axis of "
+            "3 or 4, or write numbers with write_labels"
+        )
+    if values.dtype != np.uint8 and not (suffix in TIFF and fits_rgb(values)):
+        raise ValueError(
+            f"a picture of {values.dtype} is not what {path} can hold; convert it to "
+            "uint8, or write uint16, or float in [0, 1], to a .tif file"
+        )
+    check_target(path, PICTURE_SUFFIXES, force=force, ndim=values.ndim - 1)
     with new_file(path, force=force) as temporary:
         if suffix in TIFF:
-            tifffile.imwrite(temporary, picture, compression="zlib", photometric="rgb")
+            tifffile.imwrite(temporary, values, compression="zlib", photometric="rgb")
         elif suffix == ".png":
-            iio.imwrite(temporary, picture, plugin="pillow", extension=suffix)
+            iio.imwrite(temporary, values, plugin="pillow", extension=suffix)
         else:
-            opaque = np.ascontiguousarray(picture[..., :3])
+            opaque = np.ascontiguousarray(values[..., :3])
             iio.imwrite(
                 temporary, opaque, plugin="pillow", extension=suffix, quality=95
             )
@@ -294,7 +287,6 @@ def write_text(
     path : path
         Has one of the endings.
     text : str
-        All of it.
     suffixes : tuple of str
         The endings that suit.
     force : bool
@@ -302,10 +294,8 @@ def write_text(
 
     Raises
     ------
-    FileExistsError
-        The file exists and `force` is not given.
-    ValueError
-        The ending does not suit.
+    FileExistsError, ValueError
+        The file exists and `force` is not given, or the ending does not suit.
     """
     path = Path(path)
     check_target(path, suffixes, force=force)
@@ -343,6 +333,18 @@ def paint(labels: NDArray[Any], colors: ArrayLike) -> NDArray[np.uint8]:
     return np.ascontiguousarray(rgba[..., :3]) if opaque else rgba
 
 
-def _one_line(error: Exception) -> str:
-    """Return the message of `error` without line breaks."""
-    return " ".join(str(error).split()) or type(error).__name__
+@contextmanager
+def _damage_told(path: Path, remedy: str) -> Iterator[None]:
+    """Say in one line why a file cannot be read, and what to do."""
+    try:
+        yield
+    except MemoryError:
+        raise
+    except formats.UnfitError as error:
+        raise ValueError(f"{path} cannot be read: {error}") from None
+    except Exception as error:  # decoders of damaged files raise whatever comes
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise ValueError(
+            f"{path} cannot be read: {reason}; the file may be damaged or incomplete, "
+            f"so {remedy}"
+        ) from error

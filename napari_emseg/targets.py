@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import shutil
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -121,6 +122,8 @@ def new_file(path: Path, *, force: bool) -> Iterator[Path]:
     else:
         if target.exists() and not force:
             raise FileExistsError(f"{path} was made by someone else in the meantime")
+        if target.exists():
+            shutil.copymode(target, temporary)  # whoever may read it still may
         temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)

@@ -504,6 +504,9 @@ class TestWriting:
         link.symlink_to(real)
         write_labels(link, labels + 1, force=True)
         assert link.is_symlink()
+        real.chmod(0o640)
+        write_labels(link, labels + 1, force=True)
+        assert stat.S_IMODE(real.stat().st_mode) == 0o640
         np.testing.assert_array_equal(read_labels(real), labels + 1)
 
 
@@ -564,3 +567,20 @@ class TestPictures:
             write_picture(tmp_path / "a.png", np.stack([rgb, rgb]))
         write_picture(tmp_path / "a.tif", np.stack([rgb, rgb]))
         check(tmp_path / "a.tif", np.stack([rgb, rgb]))
+
+    def test_what_a_format_cannot_hold_is_refused(self, tmp_path, rgb):
+        """Pillow would take the rows of a gray picture for pixels."""
+        deep, light = rgb.astype(np.uint16) * 257, (rgb / 255).astype(np.float32)
+        for name in ("a.png", "a.jpg", "a.tif"):
+            path = tmp_path / name
+            for picture in (rgb[..., 0], rgb[..., :2], np.dstack([rgb, rgb])):
+                with pytest.raises(ValueError, match=r"no colors; .* write_labels"):
+                    write_picture(path, picture)
+            wrong = [rgb.astype(int), rgb > 9, 2 * light]
+            for picture in wrong if name == "a.tif" else [*wrong, deep, light]:
+                with pytest.raises(ValueError, match="convert it to uint8"):
+                    write_picture(path, picture)
+        assert not any(tmp_path.iterdir())
+        for picture in (deep, light):
+            write_picture(tmp_path / "a.tif", picture, force=True)
+            check(tmp_path / "a.tif", picture)
