@@ -238,6 +238,10 @@ class TestData:
         layer = Labels(np.memmap(tmp_path / "a", np.uint8, "r", shape=(4, 4)))
         with pytest.raises(ValueError, match="read-only; duplicate it"):
             apply_edit(layer, whole(np.ones((4, 4), int)))
+        layer = Labels(np.zeros((4, 4), np.uint8))
+        layer.editable = False
+        with pytest.raises(ValueError, match="if it shows a preview, wait"):
+            apply_edit(layer, whole(np.ones((4, 4), int)))
 
     def test_dask(self):
         dask = pytest.importorskip("dask.array")

@@ -169,7 +169,12 @@ def writable(layer: Labels) -> NDArray[Any]:
             "arrays and memory maps can be edited with undo; make a layer of "
             "np.asarray(layer.data), or of np.memmap if it does not fit into memory"
         )
-    if not (data.flags.writeable and layer.editable):
+    if not layer.editable:
+        raise ValueError(
+            f"layer {layer.name!r} cannot be edited now; if it shows a preview, wait "
+            "for the result, otherwise set layer.editable = True"
+        )
+    if not data.flags.writeable:
         raise ValueError(
             f"layer {layer.name!r} is read-only; duplicate it, or open its file for "
             'writing (np.memmap with mode="r+")'

@@ -10,8 +10,7 @@ from psygnal import Signal
 from qtpy.QtWidgets import QComboBox
 
 from napari_emseg.layers import displayed_plane, is_selection
-from napari_emseg.widgets.preview import NAME as PREVIEW
-from napari_emseg.widgets.trial import NAME as TRIAL
+from napari_emseg.layers.selection import MARK
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -95,13 +94,11 @@ class Pair:
 
 
 def _is_picture(layer: object) -> bool:
-    return isinstance(layer, Image) and layer.name != TRIAL
+    return isinstance(layer, Image) and MARK not in layer.metadata
 
 
 def _has_classes(layer: object) -> bool:
-    return (
-        isinstance(layer, Labels) and not is_selection(layer) and layer.name != PREVIEW
-    )
+    return isinstance(layer, Labels) and not is_selection(layer)
 
 
 def _layer_box(tip: str, empty: str) -> QComboBox:

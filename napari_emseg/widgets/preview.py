@@ -10,6 +10,7 @@ from napari.layers import Labels
 from napari.utils.colormaps import DirectLabelColormap
 
 from napari_emseg.layers import add_quietly, placement, show
+from napari_emseg.layers.selection import MARK
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -141,6 +142,7 @@ class Preview:
             name=NAME,
             opacity=0.5,
             colormap=DirectLabelColormap(color_dict=_COLORS),
+            metadata={MARK: NAME},
             **placement(plane.layer, plane.at),
         )
         self._plane = plane

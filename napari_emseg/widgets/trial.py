@@ -8,6 +8,7 @@ import numpy as np
 from napari.layers import Image
 
 from napari_emseg.layers import add_quietly, placement
+from napari_emseg.layers.selection import MARK
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -90,5 +91,6 @@ class Trial:
             look = {"contrast_limits": layer.contrast_limits, "gamma": layer.gamma}
             look["colormap"] = layer.colormap.name
         self._layer = Image(data, name=NAME, rgb=layer.rgb, **look, **place)
+        self._layer.metadata = {MARK: NAME}
         add_quietly(viewer, self._layer)
         viewer.layers.move(len(viewer.layers) - 1, viewer.layers.index(layer) + 1)

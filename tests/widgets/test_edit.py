@@ -308,6 +308,8 @@ class TestPanel:
         assert panel.session.labels is second
         names = [panel.labels.itemText(i) for i in range(panel.labels.count())]
         assert names == ["second"]
+        second.name = "preview"  # As a layer of ours is called.
+        assert panel.session.labels is second
 
     def test_choices_lie_on_each_other(
         self, qtbot, viewer, panel, layer, image, hand, do
