@@ -132,8 +132,7 @@ def fit_hidden(
     if not asked and noise_in(source, model) is None:
         return None
     # Uneven light has to be seen as a whole.
-    limit = source.picture.size if params.bias else _ENOUGH
-    features, valid, fixed = source.excerpt(limit)
+    features, valid, fixed = source.excerpt(None if params.bias else _ENOUGH)
     if not valid.any():
         return None
     return (

@@ -112,6 +112,8 @@ def _impression(
 ) -> Impression | None:
     """Look as softly at the image as all of its classes bear; None is not at all."""
     jury = _Jury(*source.excerpt(_GLANCE))
+    if not jury.valid.any():
+        return None
     planes = np.ascontiguousarray(np.moveaxis(jury.features, -1, 0))
     had = _won(model, jury.points(planes))
     for share in _SHARES:

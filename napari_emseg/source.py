@@ -18,7 +18,7 @@ from napari_emseg.engine.features import (
 )
 from napari_emseg.engine.space import Space
 from napari_emseg.engine.spatial import edge_sums
-from napari_emseg.tiles import Slices, Tile, pieces, slab, tiles
+from napari_emseg.tiles import Slices, Tile, bounding_box, pieces, slab, tiles
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -91,27 +91,27 @@ class Source:
                 yield flat, fixed
 
     def excerpt(
-        self, limit: int
+        self, limit: int | None
     ) -> tuple[FloatArray, BoolArray, NDArray[np.uint8] | None]:
-        """Read the image if it is small, and pieces of it, side by side, if not.
+        """Read pieces of the image, side by side, or what is inside the mask.
 
         Parameters
         ----------
-        limit : int
-            Pixels that are enough.
+        limit : int or None
+            Pixels that are enough; None reads all, outside of the mask too.
 
         Returns
         -------
         features : (*S, D) ndarray of float32
             S has 2 or 3 axes; 0 where not valid.
         valid : (*S) ndarray of bool
-            Pixels that count. Those between two pieces do not, so that no two pieces
-            are neighbors.
+            Pixels that count: some, if any piece that was tried has some. Those
+            between two pieces do not, so that no two pieces are neighbors.
         fixed : (*S) ndarray of uint8 or None
             Labels that the user fixed; 0 where free.
         """
         found = []
-        for where in pieces(self.picture.shape, limit):
+        for where in self._places(limit):
             features, inside = self.features(where)
             n = min(features.ndim - 1, 3)
             features = features.reshape(*features.shape[-1 - n : -1], -1)
@@ -131,6 +131,31 @@ class Source:
         )
         seeds = [np.pad(s, gap) for _, _, s in found if s is not None]
         return features, valid, np.concatenate(seeds) if seeds else None
+
+    def _places(self, limit: int | None) -> list[Slices]:
+        """Choose the pieces of an excerpt."""
+        shape = self.picture.shape
+        if limit is None:
+            return pieces(shape, self.picture.size)
+        box = tuple(slice(0, n) for n in shape)
+        if self.mask is not None:
+            box = bounding_box(self.mask)
+
+        def place(piece: Slices) -> Slices:
+            return tuple(
+                slice(part.start + a.start, part.stop + a.start)
+                for part, a in zip(piece, box, strict=True)
+            )
+
+        def useful(piece: Slices) -> bool:
+            where = place(piece)
+            if self.mask is not None and not self.mask[where].any():
+                return False
+            inside = self.read(where)[1]
+            return inside is None or bool(inside.any())
+
+        size = tuple(part.stop - part.start for part in box)
+        return [place(p) for p in pieces(size, limit, useful) or pieces(size, limit)]
 
     def edge_scale(self) -> float:
         """Mean squared contrast of neighbors, over the whole image."""

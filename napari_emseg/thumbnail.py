@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from napari_emseg.engine.order import effective_size
+from napari_emseg.tiles import bounding_box
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -42,10 +43,7 @@ def independent_pixels(source: Source, model: Model, total: float) -> float:
         As `effective_size`.
     """
     at, values, within = _plane(source)
-    box = tuple(
-        slice(int(some[0]), int(some[-1]) + 1)
-        for some in (np.flatnonzero(within.any(axis=axis)) for axis in (1, 0))
-    )
+    box = bounding_box(within)
     plane, within = values[box], within[box]
     shrink = max(1.0, max(within.shape) / _SIDE)
     # An axis of one pixel cannot shrink. The other axes shrink with these, so that

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import product
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
 
 Slices = tuple[slice, ...]
 
 # Pixels of a piece of an excerpt along each of its axes; a volume's holds as many.
 _PIECE = {2: 256, 3: 64}
+# Places that are tried for each piece that is wanted.
+_TRIES = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +88,46 @@ def slab(shape: tuple[int, ...], pixels: int) -> tuple[int, ...]:
     return tuple(reversed(size))
 
 
-def pieces(shape: tuple[int, ...], limit: int) -> list[Slices]:
+def bounding_box(mask: NDArray[Any], margin: int = 0) -> tuple[slice, ...]:
+    """Smallest box around the pixels that are not 0; empty slices if there are none.
+
+    Examples
+    --------
+    >>> bounding_box(np.array([[0, 0, 0], [0, 1, 1]]))
+    (slice(1, 2, None), slice(1, 3, None))
+    """
+    found = []
+    # One axis after another, on what is left: the first pass alone sees everything.
+    rest = mask
+    for axis in range(mask.ndim):
+        others = tuple(a for a in range(mask.ndim) if a != axis)
+        used = np.flatnonzero(rest.any(axis=others))
+        if used.size == 0:
+            return (slice(0, 0),) * mask.ndim
+        part = slice(int(used[0]), int(used[-1]) + 1)
+        found.append(part)
+        rest = rest[(slice(None),) * axis + (part,)]
+    return tuple(
+        slice(max(part.start - margin, 0), min(part.stop + margin, length))
+        for part, length in zip(found, mask.shape, strict=True)
+    )
+
+
+def pieces(
+    shape: tuple[int, ...],
+    limit: int,
+    useful: Callable[[Slices], bool] = lambda where: True,
+) -> list[Slices]:
     """Choose pieces of an array that have about `limit` pixels together.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Of the array.
+    limit : int
+        Pixels that are enough.
+    useful : callable, optional
+        Tells whether a piece is of use; others are passed over.
 
     Returns
     -------
@@ -96,24 +142,31 @@ def pieces(shape: tuple[int, ...], limit: int) -> list[Slices]:
     [(slice(0, 50, None), slice(0, 60, None))]
     >>> len(pieces((5000, 6000), 2**18))
     4
+    >>> right = pieces((5000, 6000), 2**18, lambda where: where[1].start > 4000)
+    >>> len(right), min(where[1].start for where in right) > 4000
+    (4, True)
     """
     n_axes = min(len(shape), 3)
     lead = len(shape) - n_axes
     if np.prod(shape) <= limit:
         whole = tuple(slice(0, n) for n in shape[lead:])
-        return [
+        every = [
             (*(slice(i, i + 1) for i in index), *whole)
             for index in np.ndindex(shape[:lead])
         ]
+        return [where for where in every if useful(where)]
     side = _PIECE[n_axes]
     size = (1,) * lead + tuple(min(side, n) for n in shape[lead:])
     count = max(1, limit // int(np.prod(size)))
     steps = np.sqrt([2, 3, 5, 7, 11, 13, 17, 19])[: len(shape)] % 1
     room = np.array(shape) - size + 1
-    starts = {
-        tuple(((turn + 0.5) * steps % 1 * room).astype(int).tolist()): None
-        for turn in range(count)
-    }
-    return [
-        tuple(slice(a, a + n) for a, n in zip(at, size, strict=True)) for at in starts
-    ]
+    found = {}
+    for turn in range(_TRIES * count):
+        at = tuple(((turn + 0.5) * steps % 1 * room).astype(int).tolist())
+        where = tuple(slice(a, a + n) for a, n in zip(at, size, strict=True))
+        if useful(where):
+            found[at] = where
+            count -= 1
+        if count == 0:
+            break
+    return list(found.values())

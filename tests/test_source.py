@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from skimage import data
 
 import napari_emseg as emseg
 from napari_emseg import source as module
@@ -61,6 +62,48 @@ def test_small_images_are_read_as_a_whole(shape: tuple[int, ...]) -> None:
     volumes = prod(shape[:-3])
     if volumes > 1:
         assert valid.size == volumes * (shape[-3] + 1) * shape[-2] * shape[-1]
+
+
+@pytest.mark.parametrize("shape", [(700, 900), (3, 40, 400, 500)])
+@pytest.mark.parametrize("hidden", ["mask", "nan"])
+def test_excerpts_look_where_pixels_count(shape: tuple[int, ...], hidden: str) -> None:
+    inside = np.zeros(shape, bool)
+    inside.reshape(-1, *shape[-2:])[-30:, 20:90, 380:450] = True
+    values = numbered(shape).astype(float)
+    if hidden == "nan":
+        values[~inside] = np.nan
+    source = source_of(values, inside if hidden == "mask" else None)
+    features, valid, _ = source.excerpt(2**16)
+    assert valid.any()
+    if hidden == "mask":
+        # Nothing but the box of the mask is read, apart from the gap behind pieces.
+        assert np.count_nonzero(valid) > 0.9 * valid.size
+        assert np.isin(features[valid], values[inside].astype(np.float32)).all()
+
+
+@pytest.mark.parametrize("method", ["em", "kmeans"])
+@pytest.mark.parametrize("hidden", ["mask", "nan"])
+def test_few_pixels_of_a_large_image(method: str, hidden: str) -> None:
+    """The pieces that tell how to smooth had missed them all."""
+    image = np.full((1400, 1500), 50.0)
+    inside = np.zeros(image.shape, bool)
+    inside[2:18, 1470:1490] = True
+    image[2:18, 1480:1490] = 90
+    if hidden == "nan":
+        image[~inside] = np.nan
+    mask = inside if hidden == "mask" else None
+    seg = emseg.segment(image, n_classes=2, mask=mask, method=method)
+    expected = np.where(inside, np.where(image == 90, 2, 1), 0)
+    np.testing.assert_array_equal(seg.labels, expected)
+
+
+def test_what_is_outside_of_the_mask_does_not_matter() -> None:
+    photo = data.coffee()[::2, ::2]
+    inside = np.zeros(photo.shape[:2], bool)
+    inside[50:150, 60:220] = True
+    whole = emseg.segment(photo, mask=inside)
+    part = emseg.segment(photo[50:150, 60:220])
+    np.testing.assert_array_equal(whole.labels[50:150, 60:220], part.labels)
 
 
 @given(shape=SHAPES, halo=st.integers(0, 8))

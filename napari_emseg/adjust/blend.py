@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_emseg.engine.features import as_picture
-from napari_emseg.select.pieces import as_selection, bounding_box
+from napari_emseg.select.pieces import as_selection
+from napari_emseg.tiles import bounding_box
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

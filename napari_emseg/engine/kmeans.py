@@ -64,7 +64,7 @@ class KMeansModel:
         x = np.asarray(features, np.float64)
         distance = squared_distances(
             self.centers, x.reshape(-1, x.shape[-1]).T
-        ).reshape(-1, *x.shape[:-1])
+        ).reshape(self.n_classes, *x.shape[:-1])
         # Where each class is a single color, the ratio is huge but must stay finite.
         least = max(1e-12 * float(np.abs(self.centers).max()) ** 2, 1e-300)
         return distance / (-2 * max(self.variance, least))

@@ -98,7 +98,7 @@ class MixtureModel:
         out = np.empty((self.n_classes, len(flat)))
         for part, log in self._chunks(flat):
             out[:, part] = log
-        return out.reshape(-1, *x.shape[:-1])
+        return out.reshape(self.n_classes, *x.shape[:-1])
 
     def predict(self, features: ArrayLike) -> NDArray[np.uint8]:
         """Label (…, D) features 1..K by the most probable class, (…)."""

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from napari_emseg.regions.edit import Target, as_labels
 from napari_emseg.select import scribbles
-from napari_emseg.select.pieces import bounding_box
+from napari_emseg.tiles import bounding_box
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

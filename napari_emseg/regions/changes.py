@@ -8,7 +8,7 @@ import numpy as np
 
 from napari_emseg.regions.edit import Edit, Target, free_labels, one_of, whole_number
 from napari_emseg.regions.parts import PARTS, absorb, majority
-from napari_emseg.select.pieces import bounding_box
+from napari_emseg.tiles import bounding_box
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_emseg.select.pieces import bounding_box, hard_mask
+from napari_emseg.select.pieces import hard_mask
+from napari_emseg.tiles import bounding_box
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

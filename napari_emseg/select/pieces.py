@@ -1,8 +1,8 @@
-"""Connected pieces of masks, and the boxes that they lie in."""
+"""Connected pieces of masks, and what they enclose."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -125,31 +125,6 @@ def connected_to(mask: BoolArray, seeds: BoolArray, connectivity: int = 4) -> Bo
     wanted[found[seeds]] = True
     wanted[0] = False
     return wanted[found]
-
-
-def bounding_box(mask: NDArray[Any], margin: int = 0) -> tuple[slice, ...]:
-    """Smallest box around the pixels that are not 0; empty slices if there are none.
-
-    Examples
-    --------
-    >>> bounding_box(np.array([[0, 0, 0], [0, 1, 1]]))
-    (slice(1, 2, None), slice(1, 3, None))
-    """
-    found = []
-    # One axis after another, on what is left: the first pass alone sees everything.
-    rest = mask
-    for axis in range(mask.ndim):
-        others = tuple(a for a in range(mask.ndim) if a != axis)
-        used = np.flatnonzero(rest.any(axis=others))
-        if used.size == 0:
-            return (slice(0, 0),) * mask.ndim
-        part = slice(int(used[0]), int(used[-1]) + 1)
-        found.append(part)
-        rest = rest[(slice(None),) * axis + (part,)]
-    return tuple(
-        slice(max(part.start - margin, 0), min(part.stop + margin, length))
-        for part, length in zip(found, mask.shape, strict=True)
-    )
 
 
 def fill_holes(

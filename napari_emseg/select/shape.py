@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_emseg.select.pieces import as_selection, bounding_box, hard_mask
+from napari_emseg.select.pieces import as_selection, hard_mask
 from napari_emseg.select.surroundings import TRUNCATE, blurred, dilate, distance_to
+from napari_emseg.tiles import bounding_box
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike

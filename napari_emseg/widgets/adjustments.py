@@ -16,7 +16,7 @@ from qtpy.QtWidgets import (
 
 from napari_emseg import adjust
 from napari_emseg.adjust.blend import Canvas
-from napari_emseg.select.pieces import bounding_box
+from napari_emseg.tiles import bounding_box
 from napari_emseg.widgets.fields import Color, Curve, Number, Subject
 from napari_emseg.widgets.parts import form_rows
 
