@@ -109,7 +109,8 @@ def _grade(distance: FloatArray, tolerance: float, soft: bool) -> NDArray[np.uin
     if not soft or np.float32(tolerance) == 0:
         return near.astype(np.uint8) * np.uint8(255)
     # What is far away is as far as matters: its share could be too large for a float.
-    share = np.minimum(distance, REACH * tolerance) / tolerance
+    # So is what is not finite.
+    share = np.fmin(distance, REACH * tolerance) / tolerance
     ramp = np.rint(np.clip(REACH - share, 0, 1) * 255)
     ramp = np.where(near, np.maximum(ramp, SELECTED), np.minimum(ramp, SELECTED - 1))
     return ramp.astype(np.uint8)

@@ -174,6 +174,20 @@ def test_pixels_without_color_are_never_selected():
         assert not select.wand(source, (1, 1), soft=True).any()
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_what_is_not_finite_is_not_near_and_brings_no_warning(value):
+    """As in a stack of microscopy that was registered: pytest raises warnings."""
+    image = np.linspace(0, 1, 64).reshape(8, 8)
+    image[5:] = value
+    for source in (image, select.prepare(image)):
+        soft = select.wand(source, (2, 2), 0.3, False, soft=True)
+        assert (soft[5:] == 0).all()
+        np.testing.assert_array_equal(
+            soft, select.color_range(source, [(2, 2)], 0.3, soft=True)
+        )
+        assert (soft[:5] > 0).any()
+
+
 def test_default_tolerance_is_a_share_of_the_span():
     image = np.linspace(0, 1, 101)[np.newaxis].repeat(3, axis=0)
     assert select.wand(image, (0, 0)).sum() == 3 * 13
