@@ -196,6 +196,11 @@ class TestOptions:
         bounded = [s for s in SCHEMA.values() if "maximum" in str(s)]
         assert text.count("[range: ") == len(bounded) > 5
 
+    def test_pictures_come_before_lists_of_values(self, capsys):
+        assert run("sweep", "--help") == 0
+        usage = capsys.readouterr().out.splitlines()[0]
+        assert usage == "Usage: napari-emseg sweep IMAGE --output PATH [OPTIONS]"
+
     def test_a_new_parameter_becomes_an_option(self, monkeypatch):
         class More(emseg.Params):
             grain: int = Field(3, ge=1, le=9, title="Grain", description="How coarse.")

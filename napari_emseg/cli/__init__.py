@@ -109,7 +109,7 @@ def main(tokens: Sequence[str] | None = None) -> int:
     return DONE if status is None else int(status)
 
 
-@app.command
+@app.command(usage="Usage: napari-emseg segment IMAGES --output PATH [OPTIONS]")
 @options_of_params
 def segment(
     images: Images,
@@ -135,7 +135,8 @@ def segment(
     return status
 
 
-@app.command
+# The picture comes first: behind a list it would be one more of its values.
+@app.command(usage="Usage: napari-emseg sweep IMAGE --output PATH [OPTIONS]")
 @partial(options_of_params, several=COMPARED)
 def sweep(
     image: Annotated[Path, Parameter(help="A PNG, JPEG or TIFF file.")],
@@ -151,7 +152,7 @@ def sweep(
     run_sweep(image, chosen, places, force=force)
 
 
-@app.command
+@app.command(usage="Usage: napari-emseg replay RECIPE IMAGES --output PATH [OPTIONS]")
 def replay(
     recipe: Annotated[
         Path, Parameter(help="A recipe (.json), or labels (.tif) that carry one.")
