@@ -110,8 +110,9 @@ def segment(
     rgb : bool, optional
         Whether the last axis is RGB(A); guessed by default.
     executor : concurrent.futures.Executor, optional
-        Labels tiles of the image in parallel; by default as many threads as OpenCV
-        uses, so that ``cv2.setNumThreads(1)`` leaves one. Labels do not depend on it.
+        Labels tiles of the image in parallel, such as ``Client.get_executor()`` of a
+        dask cluster; by default as many threads as OpenCV uses, so that
+        ``cv2.setNumThreads(1)`` leaves one. Labels do not depend on it.
     **params
         Fields of `Params`.
 

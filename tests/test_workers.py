@@ -11,8 +11,10 @@ from threading import Barrier, Lock
 from typing import TYPE_CHECKING, Any
 
 import cv2
+import dask.array as da
 import numpy as np
 import pytest
+from distributed import Client, LocalCluster
 from threadpoolctl import ThreadpoolController
 
 import napari_emseg as emseg
@@ -215,6 +217,39 @@ def test_own_threads_do_not_matter(
         found.append((seg.labels, seg.probabilities(), seg.uncertainty()))
     for one, two in zip(*found, strict=True):
         np.testing.assert_array_equal(one, two)
+
+
+@pytest.mark.parametrize("smoothing", [0, 1])
+def test_a_cluster_does_not_matter(
+    smoothing: float, cluster: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = np.random.default_rng(0).integers(0, 256, (150, 200), np.uint8)
+    alone = emseg.segment(image, n_classes=3, smoothing=smoothing).labels
+    for name, value in {"_TILE": {2: 64, 3: 32}, "_SLAB": 4096}.items():
+        monkeypatch.setattr(source, name, value)
+    lazy = da.from_array(image, chunks=50)
+    with cluster.get_executor() as executor:
+        found = emseg.segment(
+            lazy, n_classes=3, smoothing=smoothing, executor=executor
+        ).labels
+    np.testing.assert_array_equal(found, alone)
+    # Only who has worked has loaded what the work needs.
+    assert any(cluster.run(LOADED).values())
+
+
+# Sent by value, as functions of a module are not: these would load it.
+LOADED = lambda: "napari_emseg.engine.labeling" in sys.modules  # noqa: E731
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Client]:
+    """Two processes that share no memory with this one."""
+    with (
+        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as some,
+        Client(some) as client,
+    ):
+        assert not any(client.run(LOADED).values())
+        yield client
 
 
 FORK = """
