@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 
 import numpy as np
 import pytest
@@ -227,6 +228,19 @@ def test_files_give_back_any_recipe(wanted, tmp_path_factory):
         found = Recipe.load(folder / name)
         assert found == recipe
         assert found.model_dump_json() == recipe.model_dump_json()
+
+
+def test_recipes_travel_to_other_processes(tmp_path):
+    """As `Executor.map(recipe.replay, images)` sends them."""
+    steps = (
+        START,
+        Step.of("selection", values=pack(STROKES), feather=1 / 3),
+        Step.of("fill", at=(None, None), label=7),
+    )
+    recipe = Recipe(steps=steps)
+    replay = pickle.loads(pickle.dumps(recipe.replay))
+    assert replay.__self__ == recipe
+    np.testing.assert_array_equal(replay(IMAGE), recipe.replay(IMAGE))
 
 
 def test_labels_of_one_slice(tmp_path):

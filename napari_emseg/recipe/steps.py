@@ -66,6 +66,10 @@ class Step(BaseModel):
         """Make a step; its place and its arguments are keywords."""
         return cls.model_validate({"op": op, "at": at, "args": args})
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Travel to other processes as JSON: pickle does not find our `Args`."""
+        return type(self).model_validate_json, (self.model_dump_json(),)
+
     @property
     def row(self) -> Operation:
         """The operation."""
