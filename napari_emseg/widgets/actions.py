@@ -93,7 +93,7 @@ class Actions:
             raise ValueError(
                 "there is no selection that was given up, so none can come back"
             )
-        self.session.apply([previous])
+        self.session.change(lambda: Made([previous]))
 
     def similar(self) -> None:
         """Select all pixels whose color is near to a selected one."""

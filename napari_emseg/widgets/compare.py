@@ -20,7 +20,7 @@ from napari_emseg.widgets.compare_page import NO_IMAGE, ComparePage
 from napari_emseg.widgets.controls import STAGES
 from napari_emseg.widgets.docks import find_panel, share_dock
 from napari_emseg.widgets.gallery import Gallery
-from napari_emseg.widgets.parts import order_tabs, told
+from napari_emseg.widgets.parts import counted, order_tabs, told
 from napari_emseg.widgets.preferences import preferred
 from napari_emseg.widgets.segment import SegmentWidget
 from napari_emseg.widgets.sheet_file import ask_path, write_sheet
@@ -235,7 +235,7 @@ class CompareWidget(QWidget):  # type: ignore[misc]
         self.page.results.judge(rows)
         seconds = sum(row.seconds for row in rows)
         self.page.status.setText(
-            f"{len(rows)} settings, {seconds:.2g} s. Click a line to see and to use it."
+            f"{counted(len(rows), 'setting')}, {seconds:.2g} s. Click one to see it."
         )
         self._show_state()
 

@@ -37,6 +37,7 @@ from napari_emseg.widgets.docks import find_panel
 from napari_emseg.widgets.edit import EditWidget
 from napari_emseg.widgets.inspector import inspector_of
 from napari_emseg.widgets.model import ModelWidget
+from napari_emseg.widgets.parts import counted
 from napari_emseg.widgets.preferences import preferred
 from napari_emseg.widgets.result_menu import NO_IMAGE, NO_RESULT
 from napari_emseg.widgets.segment import SegmentWidget
@@ -200,7 +201,8 @@ def export_class_table(viewer: napari.Viewer) -> None:
 
     def write(table: Table, rgb: bool) -> None:
         write_text(path, table_text(layer, table, rgb=rgb), (".csv",), force=force)
-        show_info(f"Saved {path.name}, {len(table['label'])} classes.")
+        found = counted(len(table["label"]), "class", "es")
+        show_info(f"Saved {path.name}, {found}.")
 
     inspector_of(viewer).with_table(layer, write)
 

@@ -8,6 +8,8 @@ from magicgui.widgets import CheckBox, Container, Label, ProgressBar, PushButton
 from napari.utils.theme import get_theme
 from qtpy.QtWidgets import QSizePolicy
 
+from napari_emseg.widgets.parts import counted
+
 if TYPE_CHECKING:
     from napari_emseg.progress import Progress
 
@@ -84,7 +86,7 @@ class Controls:
 
     def show_preview(self, n_classes: int | None) -> None:
         """Say that a preview of so many classes is shown; None: it is being made."""
-        many = "" if n_classes is None else f": {n_classes} classes"
+        many = "" if n_classes is None else f": {counted(n_classes, 'class', 'es')}"
         self.segment.enabled = True
         self.cancel.enabled = True
         self.status.value = f"Preview{many} …"

@@ -18,7 +18,7 @@ from qtpy.QtWidgets import (
     QVBoxLayout,
 )
 
-from napari_emseg.widgets.parts import form_rows, number_box
+from napari_emseg.widgets.parts import counted, form_rows, number_box
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -89,7 +89,7 @@ class ClassesDialog(QDialog):  # type: ignore[misc]
         count = len(self.labels)
         size = count * self._bytes / 1e6
         self._news.setText(
-            f"{_counted(count, 'layer')}, {size:,.3g} MB of memory."
+            f"{counted(count, 'layer')}, {size:,.3g} MB of memory."
             if count
             else "Check the classes that you want to see."
         )
@@ -208,10 +208,6 @@ def ask_path(
         return path, True
     # The dialog asked about another name than this.
     return path.with_name(path.name + suffix), False
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
 def _buttons(dialog: QDialog, title: str) -> QDialogButtonBox:

@@ -45,6 +45,11 @@ def told(call: Callable[[], Any]) -> Callable[..., None]:
     return react
 
 
+def counted(number: int, noun: str, ending: str = "s") -> str:
+    """Say how many of something there are."""
+    return f"{number} {noun}{'' if number == 1 else ending}"
+
+
 def number_box(box: Any, limits: tuple[float, float], value: float, tip: str) -> Any:
     """Make a number box that waits until a number is complete."""
     box.setRange(*limits)

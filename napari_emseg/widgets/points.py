@@ -20,7 +20,7 @@ from napari_emseg.segmentation import colors_of
 from napari_emseg.widgets.background import Background
 from napari_emseg.widgets.docks import find_panel
 from napari_emseg.widgets.model import ModelWidget
-from napari_emseg.widgets.parts import form_rows
+from napari_emseg.widgets.parts import counted, form_rows
 
 if TYPE_CHECKING:
     import napari.components
@@ -256,8 +256,8 @@ def _summary(lesson: Lesson) -> str:
     # Each blob has the class that makes the most of all, whatever their numbers.
     shared = counts[linear_sum_assignment(counts, maximize=True)].sum() / counts.sum()
     return (
-        f"{seg.n_classes} classes, {kind} {seg.objective[-1]:.4f} per point. "
-        f"{100 * shared:.1f} % of the points are in the class of their blob."
+        f"{counted(seg.n_classes, 'class', 'es')}, {kind} {seg.objective[-1]:.4f} per "
+        f"point. {100 * shared:.1f} % of the points are in the class of their blob."
     )
 
 

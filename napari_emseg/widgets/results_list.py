@@ -8,6 +8,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QHeaderView, QTreeWidget, QTreeWidgetItem
 
 from napari_emseg.sweep import best, space_name
+from napari_emseg.widgets.parts import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -80,7 +81,7 @@ def _about(row: Row) -> str:
     """Say what the line has no room for."""
     kind = "inertia" if row.order is None else "log-likelihood"
     return (
-        f"{row.title}\n{row.seg.n_classes} classes in {space_name(row)}, "
-        f"{kind} {row.objective:.5g} per pixel, "
+        f"{row.title}\n{counted(row.seg.n_classes, 'class', 'es')} in "
+        f"{space_name(row)}, {kind} {row.objective:.5g} per pixel, "
         f"{len(row.seg.objective)} iterations, {row.seconds:.2g} s"
     )

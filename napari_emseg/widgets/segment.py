@@ -22,7 +22,7 @@ from napari_emseg.widgets.feed import feed_of
 from napari_emseg.widgets.form import ParamsForm
 from napari_emseg.widgets.layer_boxes import LayerBoxes
 from napari_emseg.widgets.live import Live, Request
-from napari_emseg.widgets.parts import order_tabs
+from napari_emseg.widgets.parts import counted, order_tabs
 from napari_emseg.widgets.preferences import preferred
 from napari_emseg.widgets.result_menu import result_button
 from napari_emseg.widgets.runner import Failure, Job, Runner, Success
@@ -261,7 +261,8 @@ class SegmentWidget(Container[Widget]):
             )
         # A preview becomes a result without any change of the layer list.
         self.reset_choices()
-        return f"{layer.name}: {result.seg.n_classes} classes, {seconds:.2g} s."
+        found = counted(result.seg.n_classes, "class", "es")
+        return f"{layer.name}: {found}, {seconds:.2g} s."
 
     def _on_active(self) -> None:
         self._boxes.turn_to(self._viewer.layers.selection.active)

@@ -482,6 +482,12 @@ class TestTold:
         assert "2 classes" in panel.controls.status.value
         assert len(results(viewer)) == 1
 
+    def test_one_class(self, qtbot, viewer, panel):
+        viewer.add_image(np.zeros((20, 20), np.uint8), name="dark")
+        panel.form.update(n_classes=1)
+        run(qtbot, panel)
+        assert panel.controls.status.value.startswith("dark classes: 1 class, ")
+
     def test_run_without_an_image(self, panel, told):
         panel.run()
         ((severity, message),) = told
