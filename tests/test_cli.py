@@ -103,6 +103,26 @@ class TestSegment:
             read_labels(results / "halves_labels.tif"),
         )
 
+    def test_patterns_that_a_shell_left(self, picture, tmp_path, monkeypatch, capsys):
+        """Those of Windows do; a star is a star where there is a file of that name."""
+        starred = picture.rename(tmp_path / "a[1].png")
+        (tmp_path / "a1.png").write_bytes(starred.read_bytes())
+        (tmp_path / "b.png").write_bytes(starred.read_bytes())
+        monkeypatch.chdir(tmp_path)
+        quick = ("--smoothing", 0, "-n", 2)
+        assert run("segment", "[ab]*.png", "-o", "some", *quick) == 0
+        every = ["a1_labels.tif", "a[1]_labels.tif", "b_labels.tif"]
+        assert names(tmp_path / "some") == every
+        assert run("segment", "a[1].png", "-o", "one", *quick) == 0
+        assert names(tmp_path / "one") == ["a[1]_labels.tif"]
+        assert run("replay", "one/*.tif", tmp_path / "*.png", "-o", "x") == 2
+        assert "one/*.tif does not exist; check the name" in capsys.readouterr().err
+        recipe = tmp_path / "one" / "a[1]_labels.tif"
+        assert run("replay", recipe, tmp_path / "*.png", "-o", "again") == 0
+        assert names(tmp_path / "again") == every
+        assert run("segment", "*.jpg", "-o", "x") == cli.WRONG_INPUT
+        assert "*.jpg does not exist; check the name" in capsys.readouterr().err
+
     def test_one_image_into_a_folder_that_exists(self, picture, tmp_path):
         (tmp_path / "out").mkdir()
         assert run("segment", picture, "-o", tmp_path / "out") == 0

@@ -15,7 +15,7 @@ from cyclopts import App, CycloptsError, Parameter
 
 from napari_emseg import files, samples, window
 from napari_emseg.cli.demos import draw_points, segment_sample
-from napari_emseg.cli.jobs import check_job, plan_jobs, run_job
+from napari_emseg.cli.jobs import check_job, find_images, plan_jobs, run_job
 from napari_emseg.cli.replays import run_replay
 from napari_emseg.cli.sweeps import find_places, read_settings, run_sweep
 from napari_emseg.cli.terminal import (
@@ -40,7 +40,10 @@ EPILOGUE = """\
 Files that exist are kept unless --force is given. Exit status: 0 done, 1 no picture
 of the window could be taken, 2 wrong input, 130 interrupted."""
 
-Images = Annotated[list[Path], Parameter(help="PNG, JPEG or TIFF files.")]
+# A name in brackets is no list in JSON.
+Images = Annotated[
+    list[Path], Parameter(help="PNG, JPEG or TIFF files.", json_list=False)
+]
 Output = Annotated[
     Path,
     Parameter(
@@ -122,6 +125,7 @@ def segment(
 ) -> int:
     """Segment pictures and write their labels."""
     params = params_of_options(options)
+    images = find_images(images)
     status = DONE
     for source, job in zip(images, plan_jobs(images, output, overlay), strict=True):
         try:
@@ -165,6 +169,7 @@ def replay(
 ) -> int:
     """Do what a recipe says again on other pictures, and write their labels."""
     found = Recipe.load(recipe)
+    images = find_images(images)
     status = DONE
     for source, job in zip(images, plan_jobs(images, output, None), strict=True):
         try:
@@ -180,7 +185,7 @@ def replay(
 def open_images(images: Images, /) -> int:
     """Open pictures in napari, with the panel docked."""
     layers: list[samples.LayerData] = []
-    for path in images:
+    for path in find_images(images):
         with warnings_told(path.name):
             pixels, channel_axis = files.read_image(path)
         attributes: dict[str, Any] = {"name": path.stem}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -20,7 +21,6 @@ from napari_emseg.targets import check_access, check_target, make_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
     from numpy.typing import ArrayLike, NDArray
 
@@ -41,6 +41,17 @@ class Job(NamedTuple):
         yield self.labels, files.LABEL_SUFFIXES
         if self.overlay:
             yield self.overlay, files.PICTURE_SUFFIXES
+
+
+def find_images(names: list[Path]) -> list[Path]:
+    """Find the files of patterns such as ``*.png``, which shells of Windows leave."""
+    found = []
+    for name in names:
+        root = Path(name.anchor)
+        # What exists is no pattern, whatever its name.
+        some = [] if name.exists() else sorted(root.glob(str(name.relative_to(root))))
+        found += some or [name]
+    return found
 
 
 def plan_jobs(images: list[Path], output: Path, overlay: Path | None) -> list[Job]:
