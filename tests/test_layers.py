@@ -11,6 +11,7 @@ from napari.layers import Labels
 
 import napari_emseg as emseg
 from napari_emseg.layers import (
+    add_selection,
     add_to,
     class_colormap,
     displayed,
@@ -59,6 +60,18 @@ def test_adds_labels_named_after_the_image(viewer, layer, seg):
     np.testing.assert_array_equal(layer.data, seg.labels)
     assert not np.shares_memory(layer.data, seg.labels)
     assert add_to(viewer, seg).name == "classes"
+
+
+def test_results_are_added_below_the_selection(viewer, layer, seg):
+    """An outline that a later result covers would be seen no more."""
+    image = viewer.layers["stripes"]
+    selection = add_selection(viewer, image)
+    second = add_to(viewer, seg, image)
+    assert list(viewer.layers) == [image, layer, second, selection]
+    assert viewer.layers.selection.active is second
+    other = viewer.add_image(np.zeros((4, 4)))
+    assert list(viewer.layers)[3:] == [selection, other]
+    assert add_to(viewer, seg, image) is viewer.layers[-1]
 
 
 def test_classes_have_their_mean_colors(layer, stripes, seg):

@@ -12,7 +12,7 @@ from napari.layers import Labels
 from napari_emseg.layers.classes import recolored
 from napari_emseg.layers.edits import UNDO
 from napari_emseg.layers.renewal import alike
-from napari_emseg.layers.results import add_to, placement
+from napari_emseg.layers.results import add_result, add_to, placement
 from napari_emseg.layers.table import columns_of, named
 
 if TYPE_CHECKING:
@@ -145,7 +145,7 @@ class CurrentResult:
                 labels, name=f"{image.name} classes", colormap=colormap, **place
             )
             self._before = _Before(None, None, layer.editable, str(layer.mode))
-            self._viewer.add_layer(layer)
+            add_result(self._viewer, layer)
             self.follow(layer, image, at)
             layer.editable = False
             return layer

@@ -33,6 +33,8 @@ At: TypeAlias = tuple[int | None, ...]
 
 # Key of our entry in a layer's metadata: it also tells our results from others.
 KEY = "emseg"
+# Key of our entry in the metadata of what is drawn over results: selections, previews.
+MARK = "emseg selection"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -172,11 +174,19 @@ def add_to(
         name = "classes" if image_layer is None else f"{image_layer.name} classes"
         layer = Labels(labels, name=name, metadata={KEY: note}, **attributes)
         note_run(layer, run)
-        viewer.add_layer(layer)
+        add_result(viewer, layer)
         return layer
     attributes["metadata"] = replace.metadata | {KEY: note}
     renew(replace, labels, attributes, run, undo=undo, plan=plan, max_bytes=max_bytes)
     return replace
+
+
+def add_result(viewer: ViewerModel, layer: Labels) -> None:
+    """Add a layer on top, but below the selection, which would be seen no more."""
+    place = len(viewer.layers)
+    while place > 0 and MARK in viewer.layers[place - 1].metadata:
+        place -= 1
+    viewer.layers.insert(place, layer)
 
 
 def displayed(viewer: ViewerModel, layer: Image | Labels) -> At:

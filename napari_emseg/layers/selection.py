@@ -10,7 +10,7 @@ from napari.layers import Labels
 from napari.utils.colormaps import DirectLabelColormap
 
 from napari_emseg.layers.outline import SelectionLayer, line_width
-from napari_emseg.layers.results import placement, spatial_shape
+from napari_emseg.layers.results import MARK, placement, spatial_shape
 from napari_emseg.select import from_bytes
 from napari_emseg.select.labels import FULL
 
@@ -24,8 +24,7 @@ if TYPE_CHECKING:
     from napari_emseg.layers.plane import Plane
 
 NAME = "selection"
-# Key of our entry in the metadata of the selection and of saved ones.
-MARK = "emseg selection"
+# What our entry in their metadata says of the selection and of saved ones.
 CURRENT, SAVED = "current", "saved"
 COLOR = (0.0, 0.9, 1.0)
 # Napari's switch for whether a layer that is added becomes active.

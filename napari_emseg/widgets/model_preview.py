@@ -10,7 +10,7 @@ from napari.utils.transforms import Affine
 
 from napari_emseg.frames import Frame, take_frame
 from napari_emseg.layers import KEY, add_quietly, displayed_plane, placement, show
-from napari_emseg.layers.selection import MARK
+from napari_emseg.layers.results import MARK
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,7 +10,7 @@ from psygnal import Signal
 from qtpy.QtWidgets import QComboBox
 
 from napari_emseg.layers import displayed_plane, is_selection
-from napari_emseg.layers.selection import MARK
+from napari_emseg.layers.results import MARK
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

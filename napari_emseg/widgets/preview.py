@@ -10,7 +10,7 @@ from napari.layers import Labels
 from napari.utils.colormaps import DirectLabelColormap
 
 from napari_emseg.layers import add_quietly, placement, show
-from napari_emseg.layers.selection import MARK
+from napari_emseg.layers.results import MARK
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

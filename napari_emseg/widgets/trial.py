@@ -8,7 +8,7 @@ import numpy as np
 from napari.layers import Image
 
 from napari_emseg.layers import add_quietly, placement
-from napari_emseg.layers.selection import MARK
+from napari_emseg.layers.results import MARK
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
