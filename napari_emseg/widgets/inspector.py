@@ -13,8 +13,8 @@ from napari.utils.notifications import show_error, show_info
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_emseg.layers import image_data, is_result, recipe_of
+from napari_emseg.layers.entries import entry_of
 from napari_emseg.layers.record import image_of
-from napari_emseg.layers.results import KEY
 from napari_emseg.layers.runs import run_of
 from napari_emseg.layers.table import reading, write_features
 from napari_emseg.layers.uncertainty import (
@@ -201,7 +201,7 @@ class Inspector(QObject):  # type: ignore[misc]
         image = image_of(self.viewer, layer)
         if image is None:
             return reading(layer), False
-        at = layer.metadata[KEY].get("at")
+        at = entry_of(layer).get("at")
         source = image_data(image, None if at is None else tuple(at))
         return reading(layer, source, rgb=image.rgb), bool(image.rgb)
 

@@ -342,6 +342,17 @@ class TestTable:
         np.testing.assert_allclose(areas, table["area"])
         assert [float(row["mean G"]) for row in rows] == table["mean"][:, 1].tolist()
 
+    def test_of_labels_from_elsewhere(self, qtbot, viewer, image, saving, told):
+        """They lie on the image, so the colors are measured there."""
+        labels = np.ones(PHOTO.shape[:2], np.uint8)
+        viewer.add_labels(labels, name="mine")
+        path = saving("mine.csv")
+        run("export_class_table")
+        wait(qtbot, viewer)
+        [row] = csv.DictReader(path.read_text(encoding="utf-8").splitlines())
+        assert float(row["mean G"]) == pytest.approx(PHOTO[..., 1].mean())
+        assert told[-1][1] == "Saved mine.csv, 1 class."
+
     def test_never_replaces_a_file_by_itself(self, qtbot, viewer, layer, saving, told):
         path = saving("classes")
         path.with_suffix(".csv").write_text("mine")
