@@ -18,7 +18,7 @@ from napari_emseg.engine.hmrf import HiddenField, iter_hmrf
 from napari_emseg.engine.kmeans import KMeansModel
 from napari_emseg.engine.mixture import MixtureModel
 from napari_emseg.progress import Progress
-from napari_emseg.smoothing import noise_in
+from napari_emseg.smoothing import impulses_in, noise_in
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -128,7 +128,8 @@ def fit_hidden(
     """
     if params.smoothing == 0 or not isinstance(model, MixtureModel):
         return None
-    asked = source.space.plain and (params.outliers > 0 or params.bias)
+    outliers = params.outliers or impulses_in(source)
+    asked = source.space.plain and (outliers > 0 or params.bias)
     if not asked and noise_in(source, model) is None:
         return None
     # Uneven light has to be seen as a whole.
@@ -141,7 +142,7 @@ def fit_hidden(
             n_classes=model.n_classes,
             rules=rules,
             student=params.distribution == "student",
-            outliers=params.outliers,
+            outliers=outliers,
             edges=params.edges,
             bias=params.bias,
             n_init=params.n_init,

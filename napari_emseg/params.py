@@ -121,7 +121,8 @@ class Params(BaseModel):
         ge=0,
         le=0.5,
         title="Outliers",
-        description="Share of pixels that no class explains (impulse noise), for EM.",
+        description="Share of pixels that no class explains (impulse noise), for EM; "
+        "with smoothing, salt and pepper are found at 0, too.",
     )
     init: Init = Field(
         "kmeans",

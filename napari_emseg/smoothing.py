@@ -10,6 +10,7 @@ import numpy as np
 from napari_emseg.engine.hmrf import noise_scale
 from napari_emseg.engine.impression import Impression, fit_impression, impress
 from napari_emseg.engine.mixture import MixtureModel
+from napari_emseg.engine.noise import salt_and_pepper
 from napari_emseg.engine.smoother import (
     BOND,
     NOISE_BOND,
@@ -81,6 +82,14 @@ def noise_in(source: Source, model: Model) -> float | None:
     else:
         within = model.variance * features.shape[-1]
     return noise_scale(features, float(within), valid=valid)
+
+
+def impulses_in(source: Source) -> float:
+    """Estimate the share of pixels that salt-and-pepper noise has changed."""
+    if not source.space.plain:
+        return 0.0
+    features, valid, _ = source.excerpt(_GLANCE)
+    return salt_and_pepper(np.moveaxis(features, -1, 0), valid)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

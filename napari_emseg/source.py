@@ -120,7 +120,12 @@ class Source:
             fixed = None if self.seeds is None else self.seeds[where].reshape(shape)
             found.append((features, valid, fixed))
         if len(found) == 1:
-            return found[0]
+            features, valid, fixed = found[0]
+            if limit is None or not valid.any():
+                return found[0]
+            # Transparent pixels are as much outside as those of a mask.
+            box = bounding_box(valid)
+            return features[box], valid[box], None if fixed is None else fixed[box]
         gap = [(0, 1)] + [(0, 0)] * (found[0][1].ndim - 1)
         features, valid = (
             np.concatenate([np.pad(part, gap + rest) for part in parts])

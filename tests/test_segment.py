@@ -474,13 +474,19 @@ def test_bias_is_found() -> None:
         emseg.segment(np.zeros((2, 3, 8, 8)), bias=True)
 
 
-def test_impulses_are_outliers() -> None:
+@pytest.mark.parametrize("outliers", [0, 0.05])
+def test_impulses_are_outliers_whether_they_are_named_or_not(outliers: float) -> None:
     image, truth = noisy_discs((150, 180), 0)
+    clean = emseg.segment(image, n_classes=3)
+    assert "field" not in clean.levels
+    assert clean.model.outliers == 0
     hit = np.random.default_rng(1).random(image.shape)
     image[hit < 0.05], image[hit > 0.95] = 0, 1
-    found = emseg.segment(image, n_classes=3, outliers=0.05)
+    found = emseg.segment(image, n_classes=3, outliers=outliers)
     assert (found.labels - 1 != truth).mean() < 0.003
     assert found.model.outliers == pytest.approx(0.1, abs=0.05)
+    texture = emseg.segment(image, n_classes=3, outliers=outliers, texture=0.5)
+    assert texture.labels.shape == image.shape
 
 
 def test_lighter_pixels_of_a_series_are_fitted_together() -> None:

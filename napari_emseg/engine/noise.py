@@ -22,6 +22,14 @@ _KERNEL = np.outer([1, -2, 1], [1, -2, 1]).astype(np.float32)
 _GAIN, _MEDIAN = 6.0, 0.6745
 # Radius of what is around a pixel that medians look at.
 _AROUND = 2.0
+# Salt and pepper: least share of the pixels of each of the two, and how many pixels
+# at least; most of the eight neighbors that are alike; how far it is from what is
+# around, in standard deviations of the image. Photographs have at most .05 % of both.
+_LEAST_SHARE, _LEAST_COUNT = 1e-3, 8
+_COMPANY = 2
+_FAR = 0.25
+# Share of the variance below which a feature is rounding.
+_ROUNDING = 1e-2
 # Blurring less than this changes nothing.
 _LEAST_RADIUS = 0.3
 
@@ -99,6 +107,61 @@ def despeckle(planes: Planes, valid: NDArray[np.bool_] | None = None) -> Planes:
     found = [cv2.medianBlur(cv2.medianBlur(p, 5), 3) for p in pictures(planes)]
     out: Planes = np.stack(found).reshape(planes.shape).astype(np.float32)
     return out
+
+
+def salt_and_pepper(planes: Planes, valid: NDArray[np.bool_]) -> float:
+    """Estimate the share of impulses at both ends of the range.
+
+    Parameters
+    ----------
+    planes : (D, *S) ndarray of float32
+        Features, plane by plane; S ends with Y and X.
+    valid : (*S) ndarray of bool
+        Pixels that count.
+
+    Returns
+    -------
+    float
+        Share of the pixels at the least or at the largest value of a feature that
+        stand out from what is around, almost alone: such noise has both, picked at
+        random. 0 where there are hardly any of either.
+
+    Examples
+    --------
+    >>> image = np.full((1, 100, 100), 0.5, np.float32)
+    >>> chance = np.random.default_rng(0).random(image.shape)
+    >>> image[chance < 0.02], image[chance > 0.98] = 0, 1
+    >>> round(salt_and_pepper(image, np.ones((100, 100), bool)), 2)
+    0.04
+    """
+    counted = int(np.count_nonzero(valid))
+    if counted == 0:
+        return 0.0
+    least = max(_LEAST_COUNT, _LEAST_SHARE * counted)
+    spread = [float(plane[valid].var(dtype=np.float64)) for plane in planes]
+    most = 0.0
+    for plane, variance in zip(planes, spread, strict=True):
+        if variance <= _ROUNDING * sum(spread):
+            continue
+        seen = plane[valid]
+        alone = [_alone((plane == end) & valid) for end in (seen.min(), seen.max())]
+        if min(np.count_nonzero(some) for some in alone) < least:
+            continue
+        # Medians take long: few images come so far.
+        far = np.abs(plane - despeckle(plane, valid)) > _FAR * np.sqrt(variance)
+        counts = [np.count_nonzero(some & far) for some in alone]
+        if min(counts) >= least:
+            most = max(most, float(sum(counts)) / counted)
+    return most
+
+
+def _alone(marked: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Keep the pixels of which few neighbors are marked as well."""
+    around = [
+        cv2.boxFilter(some, -1, (3, 3), normalize=False)
+        for some in pictures(marked.astype(np.uint8))
+    ]
+    return marked & (np.stack(around).reshape(marked.shape) <= _COMPANY + 1)
 
 
 def blur(planes: Planes, valid: NDArray[np.bool_], radius: float) -> Planes:

@@ -13,7 +13,13 @@ from skimage import data
 
 from napari_emseg.engine.bias import bias_field
 from napari_emseg.engine.hmrf import noise_scale
-from napari_emseg.engine.noise import blur, blur_radius, despeckle, noise_level
+from napari_emseg.engine.noise import (
+    blur,
+    blur_radius,
+    despeckle,
+    noise_level,
+    salt_and_pepper,
+)
 
 Array = NDArray[Any]
 
@@ -52,6 +58,42 @@ def test_photographs_are_not_noise() -> None:
         scale = noise_scale(noisy, within)
         assert scale is not None
         assert scale == pytest.approx(24 * 3 * 15**2, rel=0.1)
+
+
+@pytest.mark.parametrize("share", [0.01, 0.1, 0.3])
+@pytest.mark.parametrize("name", ["camera", "coffee", "chelsea", "coins", "page"])
+def test_salt_and_pepper_are_found_in_photographs(name: str, share: float) -> None:
+    photo = getattr(data, name)().astype(np.float32)
+    planes = np.atleast_3d(photo).transpose(2, 0, 1).copy()
+    every = np.ones(photo.shape[:2], bool)
+    assert salt_and_pepper(planes, every) == 0
+    hit = np.random.default_rng(0).random(every.shape)
+    planes[:, hit < share / 2], planes[:, hit > 1 - share / 2] = 0, 255
+    # Some lie on what is as dark or as bright, many lie next to others.
+    least = 0.9 * share if share < 0.2 else 0.3 * share
+    assert least < salt_and_pepper(planes, every) < 1.2 * share
+    assert salt_and_pepper(planes[:, np.newaxis], every[np.newaxis]) > least
+    assert salt_and_pepper(planes, np.broadcast_to(hit < 0, every.shape)) == 0
+    left = every.copy()
+    left[:, 100:] = False
+    assert salt_and_pepper(planes, left) > 0.6 * least
+
+
+def test_what_is_no_salt_and_pepper() -> None:
+    rng = np.random.default_rng(0)
+    every = np.ones((200, 200), bool)
+    gray = rng.normal(0, 1, (1, *every.shape)).astype(np.float32)
+    assert salt_and_pepper(gray, every) == 0
+    dots = np.zeros_like(gray)
+    dots[:, rng.random(every.shape) < 0.05] = 1
+    assert salt_and_pepper(dots, every) == 0
+    halves = (np.indices(every.shape)[:1] > 99).astype(np.float32)
+    assert salt_and_pepper(halves, every) == 0
+    # Rounding of a second feature, such as the color of a gray picture.
+    faint = np.concatenate([gray, np.sign(gray) * (np.abs(gray) > 2) * 1e-5])
+    assert salt_and_pepper(faint, every) == 0
+    assert salt_and_pepper(gray[:, :3, :3], every[:3, :3]) == 0
+    assert salt_and_pepper(0 * gray, every) == 0
 
 
 def test_despeckle_removes_impulses_and_keeps_edges() -> None:
