@@ -28,7 +28,7 @@ def as_sliceable(image: Any) -> Sliceable:
         If it is something else, such as a file name, a layer, a folder of arrays, or
         holds no numbers.
     ValueError
-        If it is several arrays of different sizes, as a pyramid is.
+        If it is several arrays of different sizes, as a pyramid is, or a masked array.
     """
     if isinstance(image, str | os.PathLike):
         raise TypeError(
@@ -44,6 +44,11 @@ def as_sliceable(image: Any) -> Sliceable:
     # napari's, which has a shape, and the levels as items.
     elif isinstance(image, Sequence):
         raise _pyramid(image)
+    if np.ma.is_masked(found):
+        raise ValueError(
+            "image has masked values, which would count as any other; pass image.data, "
+            "and where it is not masked as mask="
+        )
     dtype = np.dtype(found.dtype)
     if dtype.kind in "buif":
         return found

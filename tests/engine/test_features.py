@@ -175,6 +175,7 @@ def test_parts_are_read_with_channels_last(axis: int) -> None:
         ({"0": np.zeros((4, 4))}, {}, TypeError, "dict, which is no array"),
         ([np.zeros((4, 4)), np.zeros((2, 2))], {}, ValueError, r"pass .* image\[0\]"),
         (np.zeros((4, 4), object), {}, TypeError, "values of type object"),
+        (np.ma.masked_equal(np.eye(4), 1), {}, ValueError, "not masked as mask="),
         (np.zeros((4, 4), "M8[s]"), {}, TypeError, "datetime"),
         (np.zeros(4), {}, ValueError, r"\(4,\)"),
         (np.zeros((0, 4)), {}, ValueError, r"\(0, 4\)"),
@@ -211,6 +212,7 @@ def test_what_holds_arrays_is_no_image_itself() -> None:
         ):
             as_picture(owner)
     assert as_picture([whole, whole]).shape == (2, 40, 50)
+    assert as_picture(np.ma.masked_equal(whole, 1)).shape == (40, 50)
 
 
 def test_auto_color_is_lab_for_rgb_alone() -> None:
