@@ -17,8 +17,8 @@ RGB = np.stack([GREY, GREY.T, GREY[::-1]], axis=-1)
 
 # What is given, the error, and words for the value, the reason or the remedy.
 CASES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
-    "file name": (lambda: emseg.segment("cat.png"), TypeError, "<U7"),
-    "nothing": (lambda: emseg.segment(None), TypeError, "object"),
+    "file name": (lambda: emseg.segment("cat.png"), TypeError, "read the file first"),
+    "nothing": (lambda: emseg.segment(None), TypeError, "NoneType"),
     "complex": (lambda: emseg.segment(GREY * 1j), TypeError, "modulus"),
     "dates": (lambda: emseg.segment(GREY.astype("m8[s]")), TypeError, "timedelta"),
     "one axis": (lambda: emseg.segment(GREY[0]), ValueError, r"\(20,\)"),
