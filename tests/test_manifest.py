@@ -38,8 +38,9 @@ def test_the_panels_are_in_the_menus(manifest):
 
 def test_every_command_is_in_a_menu(manifest):
     found = manifest.contributions
-    # Samples and ways to write files have places of their own in napari.
-    apart = {one.command for one in [*found.sample_data, *(found.writers or ())]}
+    # Samples and ways to read and write files have places of their own in napari.
+    files = [*(found.readers or ()), *(found.writers or ())]
+    apart = {one.command for one in [*found.sample_data, *files]}
     offered = {item.command for menu in found.menus.values() for item in menu}
     assert {command.id for command in found.commands} - apart == offered
     names = ("segment", "classify", "annotate", "measure")

@@ -1,4 +1,4 @@
-"""Labels in files that tell how they were made."""
+"""Labels in files that tell how they were made, and how they are shown."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from napari import current_viewer
 from napari.layers import Labels
+from napari.utils.colormaps import DirectLabelColormap
 
 from napari_emseg import files
 from napari_emseg.layers.entries import EDITED, RECIPE
@@ -19,8 +20,14 @@ from napari_emseg.recipe.steps import Step
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Mapping
 
     from napari.components import ViewerModel
+
+# Where a file tells how its labels are shown, and of what.
+LOOK, COLORS, NAMES = "layer", "colors", "names"
+PLACE = ("scale", "translate", "rotate", "shear", "affine")
+WORDS = ("units", "axis_labels")
 
 
 def write_labels(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
@@ -46,29 +53,63 @@ def write_labels(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
         If they are no labels; there is no file then.
     """
     recipe = _recipe(current_viewer(), data, attributes.get("metadata", {}))
-    write_with_recipe(path, data, recipe, force=True)
+    write_with_recipe(path, data, attributes, recipe, force=True)
     return [path]
 
 
 def write_with_recipe(
-    path: str | os.PathLike[str], data: Any, recipe: Recipe | None, *, force: bool
+    path: str | os.PathLike[str],
+    data: Any,
+    attributes: Mapping[str, Any],
+    recipe: Recipe | None,
+    *,
+    force: bool,
 ) -> None:
-    """Write labels as TIFF, with their recipe if there is one.
+    """Write labels as TIFF, with their look, and their recipe if there is one.
 
     Parameters
     ----------
     path : path
     data : (…, Y, X) array_like of int
         The labels.
+    attributes : mapping
+        Of the layer, as ``layer.as_layer_data_tuple()`` has them.
     recipe : Recipe or None
-        What gives them.
+        What gives the labels.
     force : bool
         Replace a file that exists.
     """
-    about: dict[str, Any] = {"napari-emseg": version("napari-emseg")}
+    about: dict[str, Any] = {
+        "napari-emseg": version("napari-emseg"),
+        LOOK: _look(attributes),
+    }
     if recipe is not None:
         about[RECIPE] = recipe.model_dump(mode="json")
     files.write_labels(path, data, force=force, metadata=about)
+
+
+def _look(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return place, colors and names of the classes, as JSON has them."""
+    look: dict[str, Any] = {
+        name: np.asarray(attributes[name], float).tolist()
+        for name in PLACE
+        if name in attributes
+    }
+    for name in WORDS:
+        if name in attributes:
+            look[name] = [str(word) for word in attributes[name]]
+    colormap = attributes.get("colormap")
+    if isinstance(colormap, DirectLabelColormap):
+        look[COLORS] = {
+            str(label): np.round(np.asarray(color, float), 4).tolist()
+            for label, color in colormap.color_dict.items()
+            if label is not None
+        }
+    features = attributes.get("features", {})
+    if "index" in features and "name" in features:
+        pairs = zip(features["index"], features["name"], strict=True)
+        look[NAMES] = {str(label): str(name) for label, name in pairs}
+    return look
 
 
 def _recipe(

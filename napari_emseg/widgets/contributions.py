@@ -238,11 +238,11 @@ def save_labels(viewer: napari.Viewer) -> None:
     if target is None:
         return
     path, force = target
-    inspector, labels = inspector_of(viewer), layer.data
-    news = f"Saved {path.name} with the recipe."
+    inspector, news = inspector_of(viewer), f"Saved {path.name} with the recipe."
+    labels, look, _ = layer.as_layer_data_tuple()
 
     def write(recipe: Recipe) -> None:
-        work = partial(write_with_recipe, path, labels, recipe, force=force)
+        work = partial(write_with_recipe, path, labels, look, recipe, force=force)
         inspector.background.run(work, lambda _: show_info(news))
 
     inspector.with_recipe(layer, write)

@@ -19,7 +19,9 @@ from tifffile import TiffFile, imwrite
 
 import napari_emseg as emseg
 from napari_emseg.layers import add_to, recipe_of
-from napari_emseg.layers.classes import rename_class
+from napari_emseg.layers.again import fit_of
+from napari_emseg.layers.classes import class_name, paint_class, rename_class
+from napari_emseg.layers.reader import labels_reader
 from napari_emseg.layers.uncertainty import uncertainty_layer
 from napari_emseg.widgets import inspector as module
 from napari_emseg.widgets.compare import CompareWidget
@@ -400,6 +402,40 @@ def test_labels_are_written_with_their_recipe(qtbot, viewer, layer, saving, told
         about = file.shaped_metadata[0]
     recipe = emseg.Recipe.model_validate(about["recipe"])
     np.testing.assert_array_equal(recipe.replay(PHOTO).labels, layer.data)
+
+
+def test_written_labels_are_opened_as_they_were(qtbot, viewer, layer, saving):
+    """Numbers, place, colors, names, recipe, and the fit behind them."""
+    layer.paint((10, 10), 7)
+    rename_class(layer, 2, "cup")
+    paint_class(layer, 3, (1, 0, 0), shown=False)
+    path = saving("labels.emseg.tif")
+    panel = SegmentWidget(viewer)
+    viewer.window.add_dock_widget(panel)
+    choose(panel, "Save labels…")
+    qtbot.waitUntil(path.exists, timeout=20_000)
+    wait(qtbot, viewer)
+    viewer.layers.remove(layer)
+    [again] = viewer.open(path, plugin="napari-emseg")
+    assert (again.name, again._type_string) == ("labels", "labels")
+    np.testing.assert_array_equal(again.data, layer.data)
+    np.testing.assert_array_equal(again.scale, layer.scale)
+    assert again.units == layer.units
+    for label in (1, 2, 3, 7):
+        expected = layer.colormap.map(label)
+        np.testing.assert_allclose(again.colormap.map(label), expected, atol=1e-3)
+        assert class_name(again, label) == class_name(layer, label)
+    assert recipe_of(viewer, again) == recipe_of(viewer, layer)
+    assert fit_of(viewer, again).args.params == fit_of(viewer, layer).args.params
+
+
+def test_labels_without_anything_else_are_opened(viewer, tmp_path):
+    imwrite(tmp_path / "plain.emseg.tif", np.eye(4, dtype=np.uint8))
+    path = tmp_path / "plain.emseg.tif"
+    [layer] = viewer.open(path, plugin="napari-emseg")
+    np.testing.assert_array_equal(layer.data, np.eye(4))
+    assert layer._type_string == "labels"
+    assert labels_reader([str(path)] * 2) is None
 
 
 def test_menu_leads_to_the_panel_that_edits(qtbot, viewer, layer):
