@@ -12,6 +12,7 @@ from napari_emseg.engine.cells import Cells
 from napari_emseg.engine.em import Rules
 from napari_emseg.engine.noise import blur, blur_radius, noise_level
 from napari_emseg.engine.order import MOST, Order, coherence, iter_orders
+from napari_emseg.engine.softening import OF_PHOTOS
 from napari_emseg.progress import Progress
 from napari_emseg.smoothing import noise_in
 from napari_emseg.source import count_source
@@ -20,6 +21,7 @@ from napari_emseg.thumbnail import independent_pixels
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
+    from napari_emseg.engine.cells import Float64Array
     from napari_emseg.engine.census import Census
     from napari_emseg.engine.features import BoolArray, FloatArray
     from napari_emseg.engine.mixture import MixtureModel
@@ -31,10 +33,13 @@ if TYPE_CHECKING:
 _GLANCE = 2**18
 # Where noise is averaged away, as many classes are taken to be told apart.
 _APART = 4
-# Moran's I of an outline w pixels wide is 1 - .5 / w. Classes need a little more, else
-# they are outlines, or strewn. Covering of human regions on 100 photographs is the same
-# without, and with .4 to 1 in place of .45.
-_OUTLINE = 0.45
+# Outlines are up to so many pixels wide: colors mix there, and JPEG leaves its marks.
+# Moran's I of a line w pixels wide is 1 - .5 / w. Covering of human regions on 100
+# photographs is the same from 1.1 to 2, and less above.
+_OUTLINE = 1.8
+# Colors nearer to each other than this look the same, in Lab. Where all colors of an
+# image are, classes are told apart by its own contrast.
+_NOTICED = 2.3
 # Classes of pixels that are strewn at random are so many steps of values apart.
 _STEPS = 4
 
@@ -65,8 +70,9 @@ def iter_choice(
 
     The one with the largest integrated completed likelihood whose classes all are
     wider than outlines: pixels on the edges between two classes mix their colors, and
-    are no class. Where noise dominates, its overlap would hide the classes; so the
-    mixtures are fitted to pixels that are averaged as far as the noise demands.
+    are no class. Nor are shades of a color that nobody can tell apart [1]_. Where noise
+    dominates, its overlap would hide the classes; so the mixtures are fitted to pixels
+    that are averaged as far as the noise demands.
 
     Parameters
     ----------
@@ -87,8 +93,14 @@ def iter_choice(
     Returns
     -------
     Choice
+
+    References
+    ----------
+    .. [1] M. Mahy, L. Van Eycken, A. Oosterlinck, "Evaluation of uniform color spaces
+       developed after the adoption of CIELAB and CIELUV", Color Research and
+       Application 19(2), 105-121, 1994.
     """
-    rules = Rules("full", census.floor)
+    rules = Rules("full", _least_variances(source, census))
     tried: list[Fit] = []
     for fit in iter_orders(census.cells, rules=rules, seed=seed, most=most):
         tried.append(fit)
@@ -101,7 +113,8 @@ def iter_choice(
     if noise_in(source, tried[-1][1]) is None:
         # Who asks for classes wants two that overlap rather than one.
         single = _ranked(tried, Order.bic, n)[0].n_classes == 1
-        return Choice(orders, n, 1 if single else wide or _several(models))
+        best = 1 if single else wide or _thickest(models, features, valid)
+        return Choice(orders, n, best)
     radius, quiet = _quiet(features, valid)
     known = None if fixed is None else fixed[valid].astype(np.int64)
     points = np.ascontiguousarray(quiet[valid].T)
@@ -119,7 +132,7 @@ def iter_choice(
     if found is None and wide is not None:
         # What is small is no wider than an outline, once it is averaged.
         return Choice(orders, n, wide)
-    return Choice(_orders(tried), n, found or calm[0].n_classes)
+    return Choice(_orders(tried), n, found or _thickest(calm, quiet, valid))
 
 
 def try_orders(source: Source, *, seed: int = 0, most: int = MOST) -> Choice:
@@ -169,9 +182,12 @@ def _ranked(
     return [model for _, model in best_first]
 
 
-def _several(models: list[MixtureModel]) -> int:
-    """Give the first number of classes above 1; 1 if there is none."""
-    return next((m.n_classes for m in models if m.n_classes > 1), 1)
+def _least_variances(source: Source, census: Census) -> Float64Array:
+    """Tell how narrow a class can be that is told apart from others, (D,)."""
+    if source.space.color == "none":
+        return census.floor
+    contrast = float(np.trace(census.cells.covariance()))
+    return np.maximum(census.floor, _NOTICED**2 * min(1, contrast / OF_PHOTOS))
 
 
 def _widest(
@@ -182,14 +198,29 @@ def _widest(
 ) -> int | None:
     """Give the first number of classes, above 1, that are all wider than outlines.
 
-    Features that were averaged over a `radius` have outlines that are so much wider.
+    Features that were averaged over a `radius` have outlines twice that wider.
     """
-    least = 1 - _OUTLINE / (1 + 2 * radius)
+    least = 1 - 0.5 / (_OUTLINE + 2 * radius)
     for model in models:
-        labels = model.predict(features) * valid
-        if model.n_classes > 1 and coherence(labels, model.n_classes).min() >= least:
+        if model.n_classes > 1 and _width(model, features, valid) >= least:
             return model.n_classes
     return None
+
+
+def _thickest(
+    models: list[MixtureModel], features: FloatArray, valid: BoolArray
+) -> int:
+    """Give the number of classes, above 1, of which the thinnest is least thin."""
+    several = [model for model in models if model.n_classes > 1]
+    if not several:
+        return 1
+    return max(several, key=lambda m: _width(m, features, valid)).n_classes
+
+
+def _width(model: MixtureModel, features: FloatArray, valid: BoolArray) -> float:
+    """Tell how much the thinnest class keeps to itself, as `coherence` does."""
+    labels = model.predict(features) * valid
+    return float(coherence(labels, model.n_classes).min())
 
 
 def _quiet(features: FloatArray, valid: BoolArray) -> tuple[float, FloatArray]:

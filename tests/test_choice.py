@@ -51,6 +51,33 @@ def test_outlines_that_are_wide_are_a_class() -> None:
     assert chosen(page.round().astype(np.uint8)) == 3
 
 
+@pytest.mark.parametrize("kind", ["sharp", "soft", "JPEG 85", "JPEG 50"])
+@pytest.mark.parametrize("draw", range(3))
+def test_a_graphic_has_as_many_classes_as_colors(kind: str, draw: int) -> None:
+    """Mixed colors on outlines, and what JPEG leaves around them, were classes."""
+    rng = np.random.default_rng(draw)
+    image = np.full((240, 240, 3), (230, 225, 200), np.uint8)
+    colors = [(200, 40, 40), (40, 120, 60), (40, 60, 170), (250, 200, 30)]
+    for i, (y, x) in enumerate(rng.integers(20, 220, (12, 2)).tolist()):
+        cv2.circle(image, (x, y), int(rng.integers(12, 36)), colors[i % 4], -1)
+    if kind == "soft":
+        noisy = cv2.GaussianBlur(image.astype(np.float64), (0, 0), 1)
+        noisy += rng.normal(0, 2, image.shape)
+        image = noisy.round().clip(0, 255).astype(np.uint8)
+    elif kind != "sharp":
+        quality = [cv2.IMWRITE_JPEG_QUALITY, int(kind.split()[1])]
+        image = np.asarray(cv2.imdecode(cv2.imencode(".jpg", image, quality)[1], 1))
+    # Where colors mix over two pixels and more, one class of them is a matter of taste.
+    assert chosen(image) in ((5, 6) if kind == "JPEG 50" else (5,))
+
+
+@pytest.mark.parametrize("contrast", [0.05, 0.3])
+def test_dark_pictures_have_classes_too(contrast: float) -> None:
+    """What looks the same in a bright picture may be all that there is."""
+    gray = contrast * drawing(0, 255, 8).astype(np.float64)
+    assert chosen(np.dstack([gray] * 3).round().astype(np.uint8)) == 2
+
+
 def shapes(count: int) -> NDArray[np.float64]:
     """Draw half planes, a disc and a ring in `count` levels from 0 to 1, (256, 256)."""
     y, x = np.mgrid[:256, :256]

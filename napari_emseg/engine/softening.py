@@ -31,7 +31,7 @@ REACH = sum(STEPS)
 # that, so finer tuning means nothing.
 _CONTRAST, _VARIANCE, SHRINKAGE = 64.0, 6.0, 0.3
 # Variance of photographs, summed over L, a and b: the unit of other images.
-_OF_PHOTOS = 730.0
+OF_PHOTOS = 730.0
 # Pixels of a strip: its planes stay in the cache.
 _STRIP = 2**15
 # Softening keeps to differences within classes, so that gray levels of an image
@@ -100,7 +100,7 @@ def softness(
         within = model.variance * dims
     away = model.means - model.weights @ model.means
     total = within + float(model.weights @ np.einsum("kd,kd->k", away, away))
-    unit = 1.0 if percent else total / _OF_PHOTOS
+    unit = 1.0 if percent else total / OF_PHOTOS
     scale = amount * min(_CONTRAST * unit, _WITHIN * within)
     if scale <= 0:
         return None
