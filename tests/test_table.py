@@ -46,7 +46,8 @@ def test_columns_are_what_numpy_says(pair: tuple[NDArray[Any], NDArray[Any]]) ->
         assert table["area"][row] == len(own) / 2
         assert table["fraction"][row] == len(own) / np.count_nonzero(labels)
         np.testing.assert_allclose(table["mean"][row], own.mean(axis=0), atol=1e-12)
-        np.testing.assert_allclose(table["std"][row], own.std(axis=0), atol=1e-9)
+        # Half of the digits of squares are left in the root of their difference.
+        np.testing.assert_allclose(table["std"][row], own.std(axis=0), atol=1e-5)
         frames = labels.reshape(-1, *labels.shape[-3:])
         pieces = [connected(f == label, connectivity=1).max() for f in frames]
         assert table["n_regions"][row] == sum(pieces)
