@@ -37,11 +37,47 @@ def jump_to(viewer: ViewerModel, layer: Labels, label: int) -> None:
     >>> viewer.dims.current_step[0]
     3
     """
-    found = np.argwhere(np.asarray(layer.data) == label)
-    if len(found) == 0:
+    found = np.asarray(layer.data) == label
+    if not found.any():
         raise ValueError(f"class {label} has no pixels in {layer.name!r}")
-    middle = found[np.abs(found - found.mean(axis=0)).sum(axis=1).argmin()]
-    show_point(viewer, layer, middle)
+    show_point(viewer, layer, find_middle(found))
+
+
+def find_middle(mask: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """Return the pixel of a mask that is nearest to the mean of all its pixels.
+
+    Parameters
+    ----------
+    mask : (…) ndarray of bool
+        At least one pixel is True.
+
+    Returns
+    -------
+    (N,) ndarray of int
+        Its index along each axis; the distance is the sum of those along the axes.
+
+    Examples
+    --------
+    >>> find_middle(np.array([[1, 0, 0, 0, 1], [1, 0, 0, 1, 1]], bool)).tolist()
+    [1, 3]
+    """
+    axes = range(mask.ndim)
+    counts = [
+        np.count_nonzero(mask, axis=tuple(other for other in axes if other != axis))
+        for axis in axes
+    ]
+    mean = np.array([count @ np.arange(len(count)) / count.sum() for count in counts])
+    # Millions of pixels are not listed to find the one: it is sought around the mean.
+    reach = 1.0
+    while True:
+        low = np.maximum(np.ceil(mean - reach), 0).astype(int)
+        high = np.floor(mean + reach).astype(int) + 1
+        box = tuple(slice(*ends) for ends in zip(low, high, strict=True))
+        near = np.argwhere(mask[box]) + low
+        away = np.abs(near - mean).sum(axis=1)
+        if len(near) and away.min() <= reach:
+            return np.asarray(near[away.argmin()])
+        reach *= 2
 
 
 def show_point(

@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QLineEdit
 
 from napari_emseg.layers.classes import class_color, class_name, class_shown
 from napari_emseg.widgets import classes
+from napari_emseg.widgets.look import find_middle
 
 LEFT = Qt.MouseButton.LeftButton
 
@@ -98,6 +99,19 @@ def test_jump_to(viewer, rows, panel, layer):
     QTest.mouseClick(panel.commands.buttons["Jump to"], LEFT)
     assert viewer.dims.current_step[0] == 3
     np.testing.assert_allclose(viewer.scene.camera.center[-2:], (17, 14.5), atol=0.6)
+
+
+def test_middle_is_the_nearest_pixel_to_the_mean(rng):
+    for ndim in (2, 3):
+        for share in (0.02, 0.3, 1.0):
+            mask = rng.random(rng.integers(1, 20, ndim)) < share
+            mask.flat[rng.integers(mask.size)] = True
+            pixels = np.argwhere(mask)
+            away = np.abs(pixels - pixels.mean(axis=0)).sum(axis=1)
+            found = find_middle(mask)
+            assert mask[tuple(found)]
+            distance = np.abs(found - pixels.mean(axis=0)).sum()
+            np.testing.assert_allclose(distance, away.min())
 
 
 def test_merge_of_several_rows(qtbot, rows, panel, layer, hand):
