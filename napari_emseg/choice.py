@@ -37,6 +37,8 @@ _APART = 4
 # Moran's I of a line w pixels wide is 1 - .5 / w. Covering of human regions on 100
 # photographs is the same from 1.1 to 2, and less above.
 _OUTLINE = 1.8
+# Where classes are less than this, they are thinner than lines of one pixel.
+_LINE = 0.45
 # Colors nearer to each other than this look the same, in Lab. Where all colors of an
 # image are, classes are told apart by its own contrast.
 _NOTICED = 2.3
@@ -210,11 +212,16 @@ def _widest(
 def _thickest(
     models: list[MixtureModel], features: FloatArray, valid: BoolArray
 ) -> int:
-    """Give the number of classes, above 1, of which the thinnest is least thin."""
+    """Give the number of classes, above 1, of which the thinnest is least thin.
+
+    Where some are thinner than lines, pixels are strewn: then the first number will do.
+    """
     several = [model for model in models if model.n_classes > 1]
     if not several:
         return 1
-    return max(several, key=lambda m: _width(m, features, valid)).n_classes
+    widths = [_width(model, features, valid) for model in several]
+    best = int(np.argmax(widths))
+    return several[best if widths[best] >= _LINE else 0].n_classes
 
 
 def _width(model: MixtureModel, features: FloatArray, valid: BoolArray) -> float:
