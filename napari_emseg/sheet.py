@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 
 from napari_emseg.engine.features import unit_rgb
 from napari_emseg.engine.mixture import MixtureModel
 from napari_emseg.files import paint
 from napari_emseg.plot import convergence
-from napari_emseg.plot.theme import FONT, Theme, find_theme
+from napari_emseg.plot.theme import FONT, Drawing, Theme, find_theme
 from napari_emseg.settings import titles
 from napari_emseg.sweep import best, space_name
 
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
     from napari_emseg.sweep import Row
@@ -101,7 +101,7 @@ def draw_sheet(
     table = (len(rows) + 1) * _LINE + 0.2 + 2 * _LINE
     pictures = down * (tall + _LINE + _GAP)
     total = _MARGIN * 3 + pictures + curves * (_CURVE + 0.35) + table
-    figure = Figure(figsize=(WIDTH, total), dpi=DPI, facecolor=look.page)
+    figure = Drawing(figsize=(WIDTH, total), dpi=DPI, facecolor=look.page)
     FigureCanvasAgg(figure)
 
     def place(left: float, top: float, wide: float, high: float) -> Axes:

@@ -7,6 +7,7 @@ import sys
 import xml.etree.ElementTree as ET
 from dataclasses import replace
 
+import imageio.v3 as iio
 import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
@@ -22,6 +23,7 @@ from napari_emseg.plot import DARK, LIGHT
 from napari_emseg.plot.bars import bars, marginals
 from napari_emseg.plot.learning import LearningView, kind_of
 from napari_emseg.plot.projection import density_of, ellipse_axes, find_projection
+from napari_emseg.sheet import draw_sheet
 
 WEIGHTS = np.array([0.2, 0.5, 0.3])
 
@@ -319,6 +321,24 @@ def contrast(one, other):
 
     low, high = sorted((luminance(one), luminance(other)))
     return (high + 0.05) / (low + 0.05)
+
+
+def test_notebooks_show_figures(stripes):
+    """Which know those of pyplot alone; others tell what they look like."""
+    seg = emseg.segment(stripes, n_classes=3)
+    rows = emseg.sweep.sweep(stripes, emseg.sweep.settings(n_classes=[2, 3]))
+    for figure in (
+        emseg.plot.ellipses(seg, theme="dark"),
+        emseg.plot.histogram(seg),
+        emseg.plot.convergence(seg),
+        emseg.plot.criteria(seg),
+        draw_sheet(rows),
+    ):
+        shown = iio.imread(figure._repr_png_())
+        np.testing.assert_allclose(shown.shape[1::-1], figure.bbox.size, atol=1)
+        page = (255 * np.array(to_rgb(figure.get_facecolor()))).round()
+        np.testing.assert_array_equal(shown[0, 0, :3], page)
+        assert np.ptp(shown[..., :3]) > 99
 
 
 def test_given_axes_are_drawn_into(stripes):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -77,10 +78,19 @@ def find_theme(theme: str | Theme) -> Theme:
     return THEMES[theme]
 
 
+class Drawing(Figure):
+    """A figure that notebooks and napari's console show, without pyplot."""
+
+    def _repr_png_(self) -> bytes:
+        file = io.BytesIO()
+        self.savefig(file, format="png")
+        return file.getvalue()
+
+
 def make_figure(theme: Theme, figure: FigureBase | None = None) -> FigureBase:
     """Paint a figure's page; make the figure if there is none."""
     if figure is None:
-        figure = Figure(figsize=SIZE, layout="constrained")
+        figure = Drawing(figsize=SIZE, layout="constrained")
     figure.set_facecolor(theme.page)
     return figure
 
