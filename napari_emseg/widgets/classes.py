@@ -39,6 +39,8 @@ SWATCH = 14  # pixels
 CHECKED, UNCHECKED = Qt.CheckState.Checked, Qt.CheckState.Unchecked
 # Counting the pixels of a large layer waits until nobody draws.
 COUNTS = "counts"
+# Rows: thousands of cells or nuclei would take longer to list than to draw.
+MOST = 400
 
 
 # Qt is untyped here, so a class of it is Any to mypy.
@@ -193,9 +195,12 @@ class ClassList(QTableWidget):  # type: ignore[misc]
         chosen = self.labels if layer is self._shown else []
         self._shown = layer
         with self._quietly():
-            self.setRowCount(len(counts))
-            for row, (label, pixels) in enumerate(counts.items()):
+            rows = list(counts.items())[:MOST]
+            self.setRowCount(len(rows))
+            for row, (label, pixels) in enumerate(rows):
                 self._fill_row(row, layer, label, pixels)
+            if len(counts) > MOST:
+                self._add_note(f"and {len(counts) - MOST:,} more")
             self.clearSelection()
             for label in reversed(chosen):
                 self._select(label, add=True)
@@ -224,6 +229,16 @@ class ClassList(QTableWidget):  # type: ignore[misc]
         right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
         number.setTextAlignment(right)
         self.setItem(row, PIXELS, number)
+
+    def _add_note(self, text: str) -> None:
+        """Add a row that is none of a class."""
+        row = self.rowCount()
+        self.insertRow(row)
+        for column in range(len(HEADER)):
+            item = QTableWidgetItem(text if column == NAME else "")
+            item.setFlags(Qt.ItemFlag.NoItemFlags)
+            item.setData(Qt.ItemDataRole.UserRole, -1)
+            self.setItem(row, column, item)
 
     def _select(self, label: int, *, add: bool) -> None:
         for row in range(self.rowCount()):

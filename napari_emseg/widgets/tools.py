@@ -78,6 +78,11 @@ def _box(session: Session, plane: Plane, path: list[Point]) -> Find:
     session.picture(plane)
     low = np.maximum(np.min([path[0], path[-1]], axis=0) + 0.5, 0)
     high = np.max([path[0], path[-1]], axis=0) + 0.5
+    if (np.rint(np.minimum(high, plane.shape)) <= np.rint(low)).any():
+        raise ValueError(
+            "this box holds no pixel of the image; drag from corner to corner around "
+            "the object"
+        )
     step = Step.of("box", box=(*low.tolist(), *high.tolist()))
     return lambda: step
 
@@ -101,6 +106,10 @@ def _outline(name: str, points: str) -> Callable[..., Find]:
     """Return what fills the outline of a path, without looking at the image."""
 
     def draw(session: Session, plane: Plane, path: list[Point]) -> Find:
+        if len(path) < 3:
+            raise ValueError(
+                "a line goes around nothing; draw around what is to be selected"
+            )
         step = Step.of(name, **{points: path})
         return lambda: step
 

@@ -114,6 +114,20 @@ def test_middle_is_the_nearest_pixel_to_the_mean(rng):
             np.testing.assert_allclose(distance, away.min())
 
 
+def test_thousands_of_labels(qtbot, viewer, rows, panel):
+    """The list of them is cut, and says so; the last row is no class."""
+    cells = viewer.add_labels(np.arange(1500, dtype=np.int32).reshape(30, 50))
+    qtbot.waitUntil(lambda: panel.background.idle)
+    assert rows.rowCount() == classes.MOST + 1
+    assert rows.item(classes.MOST, classes.NAME).text() == "and 1,099 more"
+    rows.selectRow(classes.MOST)
+    assert rows.labels == []
+    cells.selected_label = 1200
+    assert rows.labels == []
+    rows._select(7, add=False)
+    assert cells.selected_label == 7
+
+
 def test_merge_of_several_rows(qtbot, rows, panel, layer, hand):
     start = layer.data.copy()
     rows.clearSelection()

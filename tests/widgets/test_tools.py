@@ -375,6 +375,22 @@ class TestPath:
         bench.wait()
         assert not bench.selected.any()
 
+    @pytest.mark.parametrize(
+        ("tool", "end", "message"),
+        [
+            ("box", (5.2, 30), "this box holds no pixel"),
+            ("box", (-20, 30), "this box holds no pixel"),
+            ("lasso", (20, 30), "a line goes around nothing"),
+        ],
+    )
+    def test_that_goes_around_nothing(self, bench, hand, told, tool, end, message):
+        bench.toolbox.take(tool)
+        hand.drag([(5.2 if end[0] > 0 else -5, 5), end])
+        bench.wait()
+        assert bench.errors == []
+        assert message in told[0][1]
+        assert not bench.selected.any()
+
 
 class TestScribbles:
     def test_classes_into_the_labels(self, bench, hand, classes):
