@@ -62,6 +62,10 @@ def class_table(
     ValueError
         If these are no labels, or they do not fit the image or the spacing.
 
+    See Also
+    --------
+    columns : A column for each channel, as ``pandas.DataFrame`` takes them.
+
     Examples
     --------
     >>> labels = np.array([[1, 1, 3], [0, 3, 1]])
