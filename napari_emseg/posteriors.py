@@ -83,7 +83,7 @@ class Posteriors:
                     f"{self.n_classes}; choose some of these"
                 )
         picked = np.array(wanted, int) - 1
-        out = np.empty((len(wanted), *self.source.picture.shape), np.float32)
+        out = np.zeros((len(wanted), *self.source.picture.shape), np.float32)
 
         def pick(posteriors: FloatArray) -> FloatArray:
             return posteriors[picked]

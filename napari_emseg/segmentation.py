@@ -234,7 +234,7 @@ def iter_labels(
     """Label an image tile by tile; the labels are the return value."""
     shape = source.picture.shape
     grid = source.tiles(labeler.halo(len(shape)))
-    labels = np.empty(shape, np.uint8)
+    labels = np.zeros(shape, np.uint8)
     features = source.features if labeler.table is None else source.read
 
     def read(tile: Tile) -> tuple[Any, ...]:

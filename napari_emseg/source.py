@@ -59,14 +59,28 @@ class Source:
         """Cut the image into parts that need `halo` pixels around them.
 
         Without any, slabs which are contiguous in memory; otherwise tiles of the last
-        two or three axes, which have the least surroundings.
+        two or three axes, which have the least surroundings. Parts where no pixel is
+        inside the mask are left out.
         """
         shape = self.picture.shape
+        box = self._box()
         if halo == 0:
-            return tiles(shape, slab(shape, _SLAB))
-        n = min(len(shape), 3)
-        size = (1,) * (len(shape) - n) + (_TILE[n],) * n
-        return tiles(shape, size, halo)
+            size = slab(tuple(part.stop - part.start for part in box), _SLAB)
+        else:
+            n = min(len(shape), 3)
+            size = (1,) * (len(shape) - n) + (_TILE[n],) * n
+            # What is smoothed tells even coordinates from odd ones.
+            box = tuple(slice(part.start // 2 * 2, part.stop) for part in box)
+        grid = tiles(shape, size, halo, box)
+        if self.mask is None:
+            return grid
+        return [tile for tile in grid if self.mask[tile.write].any()]
+
+    def _box(self) -> Slices:
+        """Give the smallest part of the image that holds the mask."""
+        if self.mask is None:
+            return tuple(slice(0, length) for length in self.picture.shape)
+        return bounding_box(self.mask)
 
     def read(self, where: Slices) -> tuple[NDArray[Any], BoolArray | None]:
         """Read the channels (*S, C) of a part, and which of its pixels count."""
@@ -139,12 +153,9 @@ class Source:
 
     def _places(self, limit: int | None) -> list[Slices]:
         """Choose the pieces of an excerpt."""
-        shape = self.picture.shape
         if limit is None:
-            return pieces(shape, self.picture.size)
-        box = tuple(slice(0, n) for n in shape)
-        if self.mask is not None:
-            box = bounding_box(self.mask)
+            return pieces(self.picture.shape, self.picture.size)
+        box = self._box()
 
         def place(piece: Slices) -> Slices:
             return tuple(

@@ -40,7 +40,12 @@ class Tile:
     inner: Slices
 
 
-def tiles(shape: tuple[int, ...], size: tuple[int, ...], halo: int = 0) -> list[Tile]:
+def tiles(
+    shape: tuple[int, ...],
+    size: tuple[int, ...],
+    halo: int = 0,
+    box: Slices | None = None,
+) -> list[Tile]:
     """Cut a shape into tiles of at most `size`, overlapping by `halo` on each side.
 
     Parameters
@@ -49,6 +54,8 @@ def tiles(shape: tuple[int, ...], size: tuple[int, ...], halo: int = 0) -> list[
         Of the same length; leading axes are walked slowest.
     halo : int, optional
         Pixels of surroundings on each side, along the axes where `size` is not 1.
+    box : tuple of slice, optional
+        The part of the shape that is cut; all by default.
 
     Returns
     -------
@@ -60,12 +67,13 @@ def tiles(shape: tuple[int, ...], size: tuple[int, ...], halo: int = 0) -> list[
     [(slice(0, 4, None),), (slice(2, 5, None),)]
     """
     axes = []
-    for length, step in zip(shape, size, strict=True):
+    within = box or tuple(slice(0, length) for length in shape)
+    for length, step, part in zip(shape, size, within, strict=True):
         margin = halo if step > 1 else 0
         axes.append(
             [
-                _cut(start, min(start + step, length), length, margin)
-                for start in range(0, length, step)
+                _cut(start, min(start + step, part.stop), length, margin)
+                for start in range(part.start, part.stop, step)
             ]
         )
     return [

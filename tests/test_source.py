@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from skimage import data
+from skimage.data import coffee
 
 import napari_emseg as emseg
 from napari_emseg import source as module
@@ -98,7 +98,7 @@ def test_few_pixels_of_a_large_image(method: str, hidden: str) -> None:
 
 
 def test_what_is_outside_of_the_mask_does_not_matter() -> None:
-    photo = data.coffee()[::2, ::2]
+    photo = coffee()[::2, ::2]
     inside = np.zeros(photo.shape[:2], bool)
     inside[50:150, 60:220] = True
     whole = emseg.segment(photo, mask=inside)
@@ -115,6 +115,37 @@ def test_parts_cover_each_pixel_once(shape: tuple[int, ...], halo: int) -> None:
     np.testing.assert_array_equal(seen, 1)
     values = np.concatenate([part.ravel() for part, _ in source.parts(raw=True)])
     np.testing.assert_array_equal(np.sort(values), np.arange(prod(shape)))
+
+
+@given(shape=SHAPES, halo=st.integers(0, 8), data=st.data())
+def test_parts_of_a_mask_are_those_with_pixels_inside(
+    shape: tuple[int, ...], halo: int, data: st.DataObject
+) -> None:
+    mask = np.zeros(shape, bool)
+    for _ in range(data.draw(st.integers(1, 3))):
+        corner = [data.draw(st.integers(0, n - 1)) for n in shape]
+        mask[tuple(slice(c, c + data.draw(st.integers(1, 9))) for c in corner)] = True
+    seen = np.zeros(shape, int)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "_TILE", {2: 16, 3: 8})
+        patch.setattr(module, "_SLAB", 100)
+        grid = source_of(numbered(shape), mask).tiles(halo)
+    for tile in grid:
+        seen[tile.write] += 1
+        assert mask[tile.write].any()
+        if halo:
+            # Smoothing would tell apart tiles that begin at odd coordinates.
+            assert not any(part.start % 2 for part in tile.write[-2:])
+    assert (seen[mask] == 1).all()
+    assert seen.max() == 1
+
+
+def test_outside_of_a_mask_nothing_is_worked_out() -> None:
+    image = np.zeros((3000, 3000), np.uint8)
+    mask = np.zeros(image.shape, bool)
+    mask[1001:1040, 2001:2050] = True
+    (tile,) = source_of(image, mask).tiles(30)
+    assert prod(part.stop - part.start for part in tile.read) < 120**2
 
 
 @pytest.mark.parametrize("shape", [(9, 11), (5, 9, 11), (4, 5, 9, 11), (2, 3, 4, 5, 6)])
