@@ -9,6 +9,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from app_model.types import KeyCode, KeyMod
 from napari.utils.notifications import show_error
+from qtpy.QtCore import QEvent
 from qtpy.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_emseg.layers import (
@@ -127,6 +128,19 @@ class EditWidget(QWidget):  # type: ignore[misc]
                 "Always": shown(self.keys.rows),
             },
         ).show()
+
+    def changeEvent(self, event: QEvent) -> None:
+        """Give mouse and keys back when the panel is closed.
+
+        Napari takes it out of its dock then, and Python may delete it much later.
+        """
+        if event.type() == QEvent.Type.ParentChange:
+            if self.parent() is None:
+                self.toolbox.take("")
+                self.keys.release()
+            else:
+                self.keys.bind()
+        super().changeEvent(event)
 
     def _lay_out(self) -> None:
         inner = QWidget()

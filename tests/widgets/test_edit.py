@@ -448,6 +448,20 @@ class TestPanel:
             assert row.title in shown[place + 1]
         table.close()
 
+    def test_closed_with_a_tool_in_the_hand(self, viewer, layer, panel, hand, do):
+        """It may live on for long, as it does here."""
+        panel.toolbox.take("wand")
+        panel.parent().destroyOnClose()
+        assert panel.toolbox.name == ""
+        assert not viewer.mouse_move_callbacks
+        assert not layer.keymap
+        camera = getattr(viewer, "scene", viewer).camera
+        assert camera.mouse_pan
+        viewer.window.add_dock_widget(panel)
+        layer.paint((3, 3), 2)
+        hand.undo()
+        assert layer.data[3, 3] == 1
+
     def test_closing_it_gives_everything_back(self, qtbot, viewer, layer, panel, do):
         panel.toolbox.take("lasso")
         viewer.window.remove_dock_widget("all")
