@@ -15,6 +15,7 @@ import tifffile
 
 from napari_emseg import formats
 from napari_emseg.engine.features import fits_rgb
+from napari_emseg.losses import UnfitError, losses_told
 from napari_emseg.targets import TIFF, check_target, new_file
 
 if TYPE_CHECKING:
@@ -166,9 +167,8 @@ def read_labels(path: str | os.PathLike[str]) -> NDArray[Any]:
             f"{path} holds {labels.dtype} data of shape {labels.shape}, not labels; "
             "give a file of whole numbers without colors"
         )
-    if labels.dtype.kind == "b":
-        return labels.astype(np.uint8)
-    return np.ascontiguousarray(labels, dtype=labels.dtype.newbyteorder("="))
+    native = "u1" if labels.dtype.kind == "b" else labels.dtype.newbyteorder("=")
+    return np.ascontiguousarray(labels, dtype=native)
 
 
 def write_labels(
@@ -199,8 +199,7 @@ def write_labels(
     ValueError, TypeError
         The ending, or the labels, do not suit.
     """
-    path = Path(path)
-    values = np.asarray(labels)
+    path, values = Path(path), np.asarray(labels)
     if values.dtype.kind not in "ui":
         raise TypeError(f"labels are whole numbers, got {values.dtype}; convert them")
     if values.size == 0 or values.min() < 0:
@@ -337,10 +336,11 @@ def paint(labels: NDArray[Any], colors: ArrayLike) -> NDArray[np.uint8]:
 def _damage_told(path: Path, remedy: str) -> Iterator[None]:
     """Say in one line why a file cannot be read, and what to do."""
     try:
-        yield
+        with losses_told(path):
+            yield
     except MemoryError:
         raise
-    except formats.UnfitError as error:
+    except UnfitError as error:
         raise ValueError(f"{path} cannot be read: {error}") from None
     except Exception as error:  # decoders of damaged files raise whatever comes
         reason = " ".join(str(error).split()) or type(error).__name__

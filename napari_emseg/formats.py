@@ -18,6 +18,7 @@ import tifffile
 from PIL import Image
 
 from napari_emseg.engine.features import fits_rgb
+from napari_emseg.losses import UnfitError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -54,10 +55,6 @@ _CHANNELS = "SC"
 # 180 million: a size that panoramas and slides have.
 _MOST = 2**30
 _LIMIT = threading.Lock()
-
-
-class UnfitError(ValueError):
-    """A file is whole, but holds what cannot be used here; the message says all."""
 
 
 def kind_of(path: Path) -> str:

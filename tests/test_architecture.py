@@ -44,6 +44,7 @@ ORDER = [
     "regions",
     "adjust",
     "plot",
+    "losses",
     "formats",
     "targets",
     "files",

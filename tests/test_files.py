@@ -380,6 +380,39 @@ class TestBadInput:
         assert capfd.readouterr() == ("", "")
 
 
+class TestLosses:
+    """What tifffile writes to a log is told: refused, or warned of."""
+
+    def test_a_stack_that_ends_too_early(self, tmp_path, labels):
+        path = tmp_path / "a.tif"
+        stack = np.stack([labels] * 9)
+        tifffile.imwrite(path, stack, metadata=None, photometric="minisblack")
+        path.write_bytes(path.read_bytes()[:2000])
+        for read in (read_image, read_labels):
+            with pytest.raises(ValueError, match=r"it ends too early .*fetch it again"):
+                read(path)
+
+    def test_an_image_in_several_files(self, tmp_path, labels):
+        """One of them by itself, as a person copies it."""
+        planes = [
+            f'<TiffData FirstT="{t}"><UUID FileName="{t}.ome.tif">{t}</UUID></TiffData>'
+            for t in range(2)
+        ]
+        about = (
+            '<OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06" UUID="0">'
+            '<Image ID="Image:0"><Pixels ID="Pixels:0" DimensionOrder="XYCZT" '
+            'Type="uint8" SizeX="30" SizeY="20" SizeC="1" SizeZ="1" SizeT="2">'
+            f'<Channel ID="Channel:0:0"/>{"".join(planes)}</Pixels></Image></OME>'
+        )
+        path = tmp_path / "0.ome.tif"
+        tifffile.imwrite(path, labels, description=about, metadata=None)
+        with pytest.warns(
+            UserWarning, match=r"parts of 0\.ome\.tif are missing: .*1\."
+        ):
+            found, _ = read_image(path)
+        np.testing.assert_array_equal(found, [labels, np.zeros_like(labels)])
+
+
 class TestLabels:
     @pytest.mark.parametrize("suffix", [".tif", ".TIFF", ".png"])
     @pytest.mark.parametrize(
