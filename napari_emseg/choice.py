@@ -13,7 +13,7 @@ from napari_emseg.engine.em import Rules
 from napari_emseg.engine.noise import blur, blur_radius, noise_level
 from napari_emseg.engine.order import MOST, Order, coherence, iter_orders
 from napari_emseg.engine.softening import OF_PHOTOS
-from napari_emseg.progress import Progress
+from napari_emseg.progress import Progress, finish
 from napari_emseg.smoothing import noise_in
 from napari_emseg.source import count_source
 from napari_emseg.thumbnail import independent_pixels
@@ -163,13 +163,7 @@ def try_orders(source: Source, *, seed: int = 0, most: int = MOST) -> Choice:
     >>> try_orders(seg.source).best == seg.n_classes == 2
     True
     """
-    steps = iter_choice(source, count_source(source), seed=seed, most=most)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as stop:
-            found: Choice = stop.value
-            return found
+    return finish(iter_choice(source, count_source(source), seed=seed, most=most))
 
 
 def _orders(tried: list[Fit]) -> tuple[Order, ...]:

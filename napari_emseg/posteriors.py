@@ -147,13 +147,3 @@ class Posteriors:
         certain = np.eye(self.n_classes, dtype=np.float32)
         found[:, fixed] = certain[:, seeds[fixed] - 1]
         return found
-
-
-def last(steps: Steps) -> FloatArray:
-    """Take all steps; give what the generator returns."""
-    while True:
-        try:
-            next(steps)
-        except StopIteration as stop:
-            found: FloatArray = stop.value
-            return found

@@ -1,12 +1,16 @@
-"""How far a segmentation is."""
+"""Steps of what takes its time: how far it is, and what it gives in the end."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
+
     from napari_emseg.engine.state import FitState
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,3 +32,22 @@ class Progress:
     done: int
     total: int
     state: FitState | None = None
+
+
+def finish(steps: Generator[Any, None, T]) -> T:
+    """Take all steps, and give what the generator returns.
+
+    Examples
+    --------
+    >>> def count():
+    ...     yield from "abc"
+    ...     return 3
+    >>> finish(count())
+    3
+    """
+    while True:
+        try:
+            next(steps)
+        except StopIteration as stop:
+            result: T = stop.value
+            return result

@@ -11,6 +11,7 @@ from napari_emseg.engine.state import bounded
 from napari_emseg.fits import check_start, iter_fits
 from napari_emseg.params import Params
 from napari_emseg.progress import Progress as Progress
+from napari_emseg.progress import finish
 from napari_emseg.segmentation import Segmentation as Segmentation
 from napari_emseg.segmentation import iter_labels, join_small
 from napari_emseg.smoothing import choose_smoother
@@ -163,17 +164,7 @@ def segment(
     )
     # Once for all steps: each takes some microseconds to limit its threads.
     with one_thread():
-        while True:
-            try:
-                next(steps)
-            except StopIteration as stop:
-                return _result(stop)
-
-
-def _result(stop: StopIteration) -> Segmentation:
-    result = stop.value
-    assert isinstance(result, Segmentation)
-    return result
+        return finish(steps)
 
 
 def iter_segment(

@@ -16,7 +16,8 @@ from napari_emseg.engine.features import (
     unit_rgb,
 )
 from napari_emseg.engine.measures import count_pieces
-from napari_emseg.posteriors import Posteriors, last
+from napari_emseg.posteriors import Posteriors
+from napari_emseg.progress import finish
 from napari_emseg.table import measure, tabulate
 from napari_emseg.workers import iter_filling
 
@@ -102,7 +103,7 @@ class Segmentation:
         (K, …) ndarray of float32
             Sums to 1 over K; 0 where there is no label.
         """
-        return last(self.posteriors.iter_probabilities())
+        return finish(self.posteriors.iter_probabilities())
 
     def uncertainty(self) -> FloatArray:
         """Entropy of the class probabilities, as a share of the largest possible.
@@ -112,7 +113,7 @@ class Segmentation:
         (…) ndarray of float32
             0: certain, or no label; 1: all classes alike.
         """
-        return last(self.posteriors.iter_uncertainty())
+        return finish(self.posteriors.iter_uncertainty())
 
     def regions(self, min_size: int = 0) -> NDArray[np.int32]:
         """Connected pieces of the classes.

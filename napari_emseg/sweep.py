@@ -12,6 +12,7 @@ from napari_emseg.engine.em import Rules
 from napari_emseg.engine.mixture import MixtureModel
 from napari_emseg.engine.order import judge
 from napari_emseg.params import Params
+from napari_emseg.progress import finish
 from napari_emseg.segment import iter_source, read_source
 from napari_emseg.settings import settings as settings
 from napari_emseg.settings import titles as titles
@@ -184,13 +185,7 @@ def sweep(
     >>> [row.title for row in sweep(image, settings(n_classes=[2, 3]))]
     ['EM · 2 classes', 'EM · 3 classes']
     """
-    steps = iter_sweep(image, chosen, **options)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as stop:
-            rows: tuple[Row, ...] = stop.value
-            return rows
+    return finish(iter_sweep(image, chosen, **options))
 
 
 def space_name(row: Row) -> str:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from skimage import data
 
 import napari_emseg as emseg
-from napari_emseg.posteriors import last
+from napari_emseg.progress import finish
 from napari_emseg.regions import drop_uncertain
 
 PHOTO = np.ascontiguousarray(data.coffee()[::6, ::6])
@@ -69,10 +69,10 @@ def test_wrong_input_is_named(options: Any, message: str) -> None:
 
 def test_probabilities_of_some_classes_are_those_of_all(seg: Any) -> None:
     every = seg.probabilities()
-    some = last(seg.posteriors.iter_probabilities([3, 1]))
+    some = finish(seg.posteriors.iter_probabilities([3, 1]))
     np.testing.assert_array_equal(some, every[[2, 0]])
     with pytest.raises(ValueError, match="class 5"):
-        last(seg.posteriors.iter_probabilities([1, 5]))
+        finish(seg.posteriors.iter_probabilities([1, 5]))
 
 
 @pytest.mark.parametrize("smoothing", [0, 1])
@@ -82,8 +82,8 @@ def test_probabilities_outlive_the_labels(smoothing: float) -> None:
     seg = emseg.segment(PHOTO, n_classes=3, smoothing=smoothing, seed_labels=seeds)
     slim = seg.posteriors.slim()
     assert slim.labeler.table is None
-    np.testing.assert_array_equal(last(slim.iter_probabilities()), seg.probabilities())
-    np.testing.assert_array_equal(last(slim.iter_uncertainty()), seg.uncertainty())
+    np.testing.assert_array_equal(finish(slim.iter_probabilities()), seg.probabilities())
+    np.testing.assert_array_equal(finish(slim.iter_uncertainty()), seg.uncertainty())
     np.testing.assert_array_equal(seg.probabilities()[:, 6, 6], [0, 1, 0])
 
 

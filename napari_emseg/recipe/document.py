@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
-from napari_emseg.progress import Progress
+from napari_emseg.progress import Progress, finish
 from napari_emseg.recipe import script, store
 from napari_emseg.recipe.fitted import Fitted
 from napari_emseg.recipe.hand import pack
@@ -131,13 +131,7 @@ class Recipe(BaseModel):
         TypeError, ValueError
             If a step cannot be done on this image; the message tells which and why.
         """
-        steps = self.iter_replay(image, rgb=rgb, channel_axis=channel_axis)
-        while True:
-            try:
-                next(steps)
-            except StopIteration as stop:
-                result: Result = stop.value
-                return result
+        return finish(self.iter_replay(image, rgb=rgb, channel_axis=channel_axis))
 
     def iter_replay(
         self,

@@ -8,6 +8,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from napari_emseg.params import Params
+from napari_emseg.progress import finish
 from napari_emseg.regions.edit import as_labels, present
 from napari_emseg.segment import iter_segment
 from napari_emseg.source import MAX_CLASSES
@@ -78,12 +79,7 @@ def refit(
         channel_axis=channel_axis,
         rgb=rgb,
     )
-    while True:
-        try:
-            next(steps)
-        except StopIteration as stop:
-            found: NDArray[Any] = stop.value
-            return found
+    return finish(steps)
 
 
 def iter_refit(
