@@ -21,7 +21,7 @@ from napari_emseg.layers.uncertainty import (
     iter_posteriors,
     uncertainty_layer,
 )
-from napari_emseg.posteriors import last
+from napari_emseg.progress import finish
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def corner(layer):
 
 
 def doubt(viewer, layer):
-    return last(last(iter_posteriors(viewer, layer)).iter_uncertainty())
+    return finish(finish(iter_posteriors(viewer, layer)).iter_uncertainty())
 
 
 class TestPosteriors:

@@ -82,7 +82,9 @@ def test_probabilities_outlive_the_labels(smoothing: float) -> None:
     seg = emseg.segment(PHOTO, n_classes=3, smoothing=smoothing, seed_labels=seeds)
     slim = seg.posteriors.slim()
     assert slim.labeler.table is None
-    np.testing.assert_array_equal(finish(slim.iter_probabilities()), seg.probabilities())
+    np.testing.assert_array_equal(
+        finish(slim.iter_probabilities()), seg.probabilities()
+    )
     np.testing.assert_array_equal(finish(slim.iter_uncertainty()), seg.uncertainty())
     np.testing.assert_array_equal(seg.probabilities()[:, 6, 6], [0, 1, 0])
 
