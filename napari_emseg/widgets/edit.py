@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
     import napari.components
     from napari.layers import Labels
+    from qtpy.QtGui import QHideEvent
 
 UNDO = KeyMod.CtrlCmd | KeyCode.KeyZ
 BUSY = "Working …"
@@ -141,6 +142,13 @@ class EditWidget(QWidget):  # type: ignore[misc]
             else:
                 self.keys.bind()
         super().changeEvent(event)
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        """Put the tool away when the panel is hidden, but not behind another tab."""
+        dock = self.parentWidget()
+        if dock is not None and dock.isHidden():
+            self.toolbox.take("")
+        super().hideEvent(event)
 
     def _lay_out(self) -> None:
         inner = QWidget()

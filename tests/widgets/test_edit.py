@@ -462,6 +462,19 @@ class TestPanel:
         hand.undo()
         assert layer.data[3, 3] == 1
 
+    def test_hidden_with_a_tool_in_the_hand(self, qtbot, viewer, panel, layer):
+        dock, window = panel.parent(), viewer.window._qt_window
+        other = viewer.window.add_dock_widget(QLabel("other"), area="right")
+        window.tabifyDockWidget(dock, other)
+        other.raise_()
+        panel.toolbox.take("wand")
+        qtbot.waitUntil(lambda: panel.visibleRegion().isEmpty())
+        assert panel.toolbox.name == "wand"  # The tab is one click away.
+        dock.raise_()
+        qtbot.waitUntil(lambda: not panel.visibleRegion().isEmpty())
+        dock.hide()
+        assert panel.toolbox.name == ""
+
     def test_closing_it_gives_everything_back(self, qtbot, viewer, layer, panel, do):
         panel.toolbox.take("lasso")
         viewer.window.remove_dock_widget("all")
