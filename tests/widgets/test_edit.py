@@ -466,8 +466,9 @@ class TestPanel:
         dock, window = panel.parent(), viewer.window._qt_window
         other = viewer.window.add_dock_widget(QLabel("other"), area="right")
         window.tabifyDockWidget(dock, other)
-        other.raise_()
         panel.toolbox.take("wand")
+        QTest.qWait(100)  # Qt lays the tabs out, and the panel comes to the front.
+        other.raise_()
         qtbot.waitUntil(lambda: panel.visibleRegion().isEmpty())
         assert panel.toolbox.name == "wand"  # The tab is one click away.
         dock.raise_()
