@@ -28,6 +28,8 @@ _AROUND = 2.0
 _LEAST_SHARE, _LEAST_COUNT = 1e-3, 8
 _COMPANY = 2
 _FAR = 0.25
+# And in those of other noise, which may be cut off at the ends of the range.
+_BEYOND = 4.0
 # Share of the variance below which a feature is rounding.
 _ROUNDING = 1e-2
 # Blurring less than this changes nothing.
@@ -148,7 +150,9 @@ def salt_and_pepper(planes: Planes, valid: NDArray[np.bool_]) -> float:
         if min(np.count_nonzero(some) for some in alone) < least:
             continue
         # Medians take long: few images come so far.
-        far = np.abs(plane - despeckle(plane, valid)) > _FAR * np.sqrt(variance)
+        away = np.abs(plane - despeckle(plane, valid))
+        noise = float(np.median(away[valid])) / _MEDIAN
+        far = away > max(_FAR * np.sqrt(variance), _BEYOND * noise)
         counts = [np.count_nonzero(some & far) for some in alone]
         if min(counts) >= least:
             most = max(most, float(sum(counts)) / counted)

@@ -79,6 +79,24 @@ def test_salt_and_pepper_are_found_in_photographs(name: str, share: float) -> No
     assert salt_and_pepper(planes, left) > 0.6 * least
 
 
+@pytest.mark.parametrize(("levels", "deviation"), [((60, 190), 60), ((100, 150), 50)])
+def test_noise_that_is_cut_off_is_no_salt_and_pepper(
+    levels: tuple[int, int], deviation: float
+) -> None:
+    rng = np.random.default_rng(0)
+    plane = np.repeat(levels, 100) + rng.normal(0, deviation, (200, 200))
+    plane = plane.clip(0, 255).astype(np.float32)
+    every = np.ones(plane.shape, bool)
+    assert min((plane == 0).mean(), (plane == 255).mean()) > 0.005
+    assert salt_and_pepper(plane[np.newaxis], every) == 0
+    # But it hides none where it is weaker.
+    plane = np.repeat(levels, 100) + rng.normal(0, 0.4 * deviation, (200, 200))
+    plane = plane.clip(0, 255).astype(np.float32)
+    hit = rng.random(plane.shape)
+    plane[hit < 0.05], plane[hit > 0.95] = 0, 255
+    assert salt_and_pepper(plane[np.newaxis], every) > 0.03
+
+
 def test_what_is_no_salt_and_pepper() -> None:
     rng = np.random.default_rng(0)
     every = np.ones((200, 200), bool)
