@@ -5,7 +5,6 @@ Files are recognized by their first bytes, not by their names.
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,12 +14,12 @@ import tifffile
 
 from napari_emseg import formats
 from napari_emseg.engine.features import fits_rgb
-from napari_emseg.losses import UnfitError, losses_told
+from napari_emseg.losses import damage_told
 from napari_emseg.targets import TIFF, check_target, new_file
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from numpy.typing import ArrayLike, NDArray
 
@@ -81,7 +80,7 @@ def read_image(
     """
     path = Path(path)
     kind = formats.kind_of(path)
-    with _damage_told(path, "make or fetch it again"):
+    with damage_told(path, "make or fetch it again"):
         orientation = formats.orientation_of(path, kind) if upright else 1
         if stack and kind == "tiff":
             pixels, channel_axis = formats.read_tiff(path, orientation, stack=True)
@@ -159,7 +158,7 @@ def read_labels(path: str | os.PathLike[str]) -> NDArray[Any]:
             f"{path} is a {kind.upper()} file, which does not keep numbers exactly; "
             "give labels as TIFF or PNG"
         )
-    with _damage_told(path, "write the labels again"):
+    with damage_told(path, "write the labels again"):
         orientation = formats.orientation_of(path, kind)
         labels = formats.NUMBER_READERS[kind](path, orientation)
     if labels.dtype.kind not in "bui" or (labels.ndim > 2 and kind == "png"):
@@ -177,6 +176,7 @@ def write_labels(
     *,
     force: bool = False,
     metadata: Mapping[str, Any] | None = None,
+    resolution: tuple[float, float] | None = None,
 ) -> None:
     """Write labels to a compressed TIFF or to a PNG file.
 
@@ -191,6 +191,8 @@ def write_labels(
     metadata : mapping, optional
         What JSON can hold; kept in the description of a TIFF file, which
         `tifffile.TiffFile.shaped_metadata` gives back. PNG keeps none.
+    resolution : (float, float), optional
+        Pixels per centimeter along X and Y, for the tags of a TIFF file.
 
     Raises
     ------
@@ -215,6 +217,8 @@ def write_labels(
                 compression="zlib",
                 photometric="minisblack",
                 metadata=dict(metadata or {}),
+                resolution=resolution,
+                resolutionunit=None if resolution is None else "CENTIMETER",
             )
         return
     if values.dtype.itemsize > 2:
@@ -330,21 +334,3 @@ def paint(labels: NDArray[Any], colors: ArrayLike) -> NDArray[np.uint8]:
     rgba = np.take(table.view(np.uint32)[:, 0], labels)[..., None].view(np.uint8)
     opaque = labels.size and labels.min() > 0
     return np.ascontiguousarray(rgba[..., :3]) if opaque else rgba
-
-
-@contextmanager
-def _damage_told(path: Path, remedy: str) -> Iterator[None]:
-    """Say in one line why a file cannot be read, and what to do."""
-    try:
-        with losses_told(path):
-            yield
-    except MemoryError:
-        raise
-    except UnfitError as error:
-        raise ValueError(f"{path} cannot be read: {error}") from None
-    except Exception as error:  # decoders of damaged files raise whatever comes
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise ValueError(
-            f"{path} cannot be read: {reason}; the file may be damaged or incomplete, "
-            f"so {remedy}"
-        ) from error

@@ -63,3 +63,27 @@ def losses_told(path: Path) -> Iterator[None]:
         if any(words in said for words in _ELSEWHERE):
             warnings.warn(f"parts of {path.name} are missing: {said}", stacklevel=2)
             return
+
+
+@contextmanager
+def damage_told(path: Path, remedy: str) -> Iterator[None]:
+    """Say in one line why a file cannot be read, and what to do.
+
+    Raises
+    ------
+    ValueError
+        Whatever happened inside, with the name of the file and the remedy.
+    """
+    try:
+        with losses_told(path):
+            yield
+    except MemoryError:
+        raise
+    except UnfitError as error:
+        raise ValueError(f"{path} cannot be read: {error}") from None
+    except Exception as error:  # decoders of damaged files raise whatever comes
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise ValueError(
+            f"{path} cannot be read: {reason}; the file may be damaged or incomplete, "
+            f"so {remedy}"
+        ) from error

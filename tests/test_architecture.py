@@ -47,6 +47,7 @@ ORDER = [
     "losses",
     "formats",
     "targets",
+    "spacing",
     "files",
     "movie",
     "sheet",

@@ -25,9 +25,11 @@ from napari_emseg.cli.terminal import (
     told,
     warnings_told,
 )
+from napari_emseg.engine.features import as_picture
 from napari_emseg.options import options_of_params, params_of_options
 from napari_emseg.recipe import Recipe
 from napari_emseg.settings import COMPARED
+from napari_emseg.spacing import read_spacing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -132,7 +134,8 @@ def segment(
             check_job(job, source, images, force=force)
             with warnings_told(job.name):
                 pixels, channel_axis = files.read_image(source)
-            run_job(pixels, channel_axis, params, job, force=force)
+                spacing = read_spacing(source)
+            run_job(pixels, channel_axis, params, job, spacing, force=force)
         except REFUSED as error:
             tell_of(source, error)
             status = WRONG_INPUT
@@ -188,9 +191,15 @@ def open_images(images: Images, /) -> int:
     for path in find_images(images):
         with warnings_told(path.name):
             pixels, channel_axis = files.read_image(path)
+            spacing = read_spacing(path)
         attributes: dict[str, Any] = {"name": path.stem}
+        picture = as_picture(pixels, channel_axis=channel_axis)
         if channel_axis is not None:
             attributes["channel_axis"] = channel_axis
+        else:
+            attributes["rgb"] = picture.rgb
+        if spacing is not None:
+            attributes |= spacing.place(len(picture.shape))
         layers.append((pixels, attributes, "image"))
     if reason := window.why_no_window():
         raise OSError(

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from napari_emseg.params import Params
     from napari_emseg.segment import Segmentation
+    from napari_emseg.spacing import Spacing
 
 
 class Job(NamedTuple):
@@ -115,6 +116,7 @@ def run_job(
     channel_axis: int | None,
     params: Params,
     job: Job,
+    spacing: Spacing | None = None,
     *,
     force: bool,
 ) -> None:
@@ -127,7 +129,7 @@ def run_job(
     about = {"params": params.model_dump(), "recipe": recipe}
     # Colors cost a pass over the image.
     colors = result.class_colors if job.overlay else ()
-    job = write_job(job, result.labels, colors, about, force=force)
+    job = write_job(job, result.labels, colors, about, spacing, force=force)
     console = Console(soft_wrap=True, highlight=False)
     console.print(_summary(result, job, seconds, swatches=console.is_terminal))
 
@@ -137,6 +139,7 @@ def write_job(
     labels: NDArray[Any],
     colors: ArrayLike,
     about: Mapping[str, Any],
+    spacing: Spacing | None,
     *,
     force: bool,
 ) -> Job:
@@ -152,6 +155,8 @@ def write_job(
         RGB in [0, 1] of the classes, for the overlay.
     about : mapping
         What a TIFF file remembers of how the labels were made.
+    spacing : Spacing or None
+        Of the image, and so of its labels.
     force : bool
         Replace files that exist.
 
@@ -168,7 +173,16 @@ def write_job(
     for target, suffixes in job.targets():
         check_target(target, suffixes, force=force, ndim=ndim)
     metadata = {"napari-emseg": version("napari-emseg"), **about}
-    files.write_labels(job.labels, labels, force=force, metadata=metadata)
+    if spacing is not None:
+        # As in files of labels that napari wrote.
+        metadata["layer"] = spacing.place(ndim)
+    files.write_labels(
+        job.labels,
+        labels,
+        force=force,
+        metadata=metadata,
+        resolution=None if spacing is None else spacing.resolution,
+    )
     if job.overlay:
         files.write_picture(job.overlay, files.paint(labels, colors), force=force)
     return job
