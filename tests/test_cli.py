@@ -544,7 +544,7 @@ class TestWindow:
         assert run("open", picture, channels) == 0
         (one, about, _), (two, channels_about, _) = shown
         np.testing.assert_array_equal(one, read_image(picture)[0])
-        assert about == {"name": "halves"}
+        assert about == {"name": "halves", "rgb": one.ndim == 3}
         assert two.shape == (8, 9, 2)
         assert channels_about == {"name": "channels", "channel_axis": 2}
 
