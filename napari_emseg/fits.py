@@ -197,8 +197,9 @@ def darkest_first(state: FitState, *, pinned: bool = False) -> FitState:
 
 def _report_classes(model: Model, n_classes: int) -> None:
     if model.n_classes < n_classes:
+        found = "1 class" if model.n_classes == 1 else f"{model.n_classes} classes"
         warnings.warn(
-            f"{model.n_classes} class(es) found where {n_classes} were asked "
+            f"{found} found where {n_classes} were asked "
             "for: too few values of the image differ in single precision, or too few "
             "pixels have them",
             stacklevel=_outside(),

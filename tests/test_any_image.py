@@ -53,7 +53,7 @@ def run(image: NDArray[Any], **options: Any) -> emseg.Segmentation | None:
     """Segment, unless the image is refused for a known reason."""
     with warnings.catch_warnings():
         # Fewer colors than classes are common among so small images.
-        warnings.filterwarnings("ignore", r".*class\(es\) found", UserWarning)
+        warnings.filterwarnings("ignore", r".*class(es)? found", UserWarning)
         try:
             return emseg.segment(image, **options)
         except (ValueError, TypeError) as error:

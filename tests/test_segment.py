@@ -366,7 +366,7 @@ def test_nothing_given_is_changed() -> None:
 def test_fewer_colors_than_classes_are_reported(
     image: NDArray[Any], most: int, method: str, init: str, smoothing: float
 ) -> None:
-    with pytest.warns(UserWarning, match=r"class\(es\) found where 5 were asked"):
+    with pytest.warns(UserWarning, match="class(es)? found where 5 were asked"):
         seg = emseg.segment(
             image, n_classes=5, method=method, init=init, smoothing=smoothing
         )

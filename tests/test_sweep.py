@@ -330,4 +330,4 @@ class TestCommand:
         iio.imwrite(tmp_path / "a.png", np.full((9, 9, 3), 70, np.uint8))
         command = ("sweep", tmp_path / "a.png", "-n", "2", "3", "-o")
         assert self.run(*command, tmp_path / "s.png") == 0
-        assert capsys.readouterr().err.count("a.png: 1 class(es)") == 2
+        assert capsys.readouterr().err.count("a.png: 1 class found") == 2
