@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 
     Fit = tuple[Order, MixtureModel]
 
-# Pixels that tell what noise and classes look like.
-_GLANCE = 2**18
 # Where noise is averaged away, as many classes are taken to be told apart.
 _APART = 4
 # Outlines are up to so many pixels wide: colors mix there, and JPEG leaves its marks.
@@ -109,7 +107,7 @@ def iter_choice(
         yield Progress("order", len(tried), most)
     orders = _orders(tried)
     n = independent_pixels(source, tried[-1][1], census.cells.total)
-    features, valid, fixed = source.excerpt(_GLANCE)
+    features, valid, fixed = source.glance
     models = _ranked(tried, Order.icl, n)
     wide = _widest(models, features, valid)
     if noise_in(source, tried[-1][1]) is None:

@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 
     Planes = NDArray[np.float32]
 
-# Pixels that tell whether noise dominates, and what classes look like softly.
-_GLANCE = 2**18
 # Each class keeps this share of the pixels that it had, of so many, or an image is
 # softened less: by these shares of what was asked for. Covering of human regions is the
 # same from .1 to .5; stained nuclei, as a class, need the latter.
@@ -76,7 +74,7 @@ def noise_in(source: Source, model: Model) -> float | None:
     if not source.space.plain:
         # Texture and position are smooth by their making, however noisy the image is.
         return None
-    features, valid, _ = source.excerpt(_GLANCE)
+    features, valid, _ = source.glance
     if isinstance(model, MixtureModel):
         within = model.weights @ np.einsum("kii->k", model.covariances)
     else:
@@ -88,7 +86,7 @@ def impulses_in(source: Source) -> float:
     """Estimate the share of pixels that salt-and-pepper noise has changed."""
     if not source.space.plain:
         return 0.0
-    features, valid, _ = source.excerpt(_GLANCE)
+    features, valid, _ = source.glance
     return salt_and_pepper(np.moveaxis(features, -1, 0), valid)
 
 
@@ -120,7 +118,7 @@ def _impression(
     source: Source, model: Model, params: Params, smoother: Smoother
 ) -> Impression | None:
     """Look as softly at the image as all of its classes bear; None is not at all."""
-    jury = _Jury(*source.excerpt(_GLANCE))
+    jury = _Jury(*source.glance)
     if not jury.valid.any():
         return None
     planes = np.ascontiguousarray(np.moveaxis(jury.features, -1, 0))

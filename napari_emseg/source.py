@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -30,11 +31,13 @@ if TYPE_CHECKING:
 MAX_CLASSES = 64
 # Pixels of a part that needs no surroundings, and of one that is only counted.
 _SLAB, _COUNT = 2**20, 2**24
+# Pixels that tell what an image is like.
+_GLANCE = 2**18
 # Pixels of one tile along each of its axes; a volume's tile holds as many.
 _TILE = {2: 1024, 3: 192}
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Source:
     """A picture, its mask, and what the user fixed; read tile by tile.
 
@@ -150,6 +153,14 @@ class Source:
         )
         seeds = [np.pad(s, gap) for _, _, s in found if s is not None]
         return features, valid, np.concatenate(seeds) if seeds else None
+
+    @cached_property
+    def glance(self) -> tuple[FloatArray, BoolArray, NDArray[np.uint8] | None]:
+        """An excerpt of few pixels, read once for all that look at it; read-only."""
+        features, valid, fixed = self.excerpt(_GLANCE)
+        features, valid = features.view(), valid.view()
+        features.flags.writeable = valid.flags.writeable = False
+        return features, valid, fixed
 
     def _places(self, limit: int | None) -> list[Slices]:
         """Choose the pieces of an excerpt."""

@@ -14,6 +14,7 @@ from skimage.data import coffee
 import napari_emseg as emseg
 from napari_emseg import source as module
 from napari_emseg.engine.features import as_picture
+from napari_emseg.smoothing import impulses_in, noise_in
 from napari_emseg.source import Source, as_source, find_space
 from napari_emseg.tiles import pieces
 
@@ -201,3 +202,27 @@ def test_masks_are_selections():
         np.testing.assert_array_equal(found, wanted)
     with pytest.raises(TypeError, match="mask has values of type <U1; pass bool"):
         emseg.segment(image, mask=np.full(image.shape, "a"))
+
+
+def test_what_an_image_is_like_is_read_once() -> None:
+    """By all that look whether it is noisy, and how soft it is."""
+    reads: list[int] = []
+
+    class Slow:
+        shape, dtype = (300, 400), np.dtype(np.float32)
+
+        def __getitem__(self, key: Any) -> NDArray[Any]:
+            reads.append(1)
+            return np.random.default_rng(0).random(self.shape, np.float32)[key]
+
+    picture = as_picture(Slow(), rgb=False)
+    source = as_source(picture, None, None, find_space(picture, "none", 0, 0))
+    model = emseg.segment(np.eye(9), n_classes=2, smoothing=0).model
+    reads.clear()
+    assert impulses_in(source) == 0
+    first = len(reads)
+    assert first > 0
+    noise_in(source, model)
+    assert len(reads) == first
+    with pytest.raises(ValueError, match="read-only"):
+        source.glance[0][0] = 0
