@@ -1,8 +1,8 @@
-"""Labels of "sample_data/scene.png", made again; written by napari-emseg 0.1.0."""
+"""Labels of "picture.png", made again; written by napari-emseg 0.1.0."""
 
 import napari_emseg as emseg
 
-image = emseg.files.read_image("sample_data/scene.png")[0]
+image = emseg.files.read_image("picture.png")[0]
 seg = emseg.segment(
     image,
     method="kmeans",
@@ -14,7 +14,7 @@ labels = seg.labels.copy()
 colors = emseg.select.prepare(image, rgb=True)
 selection = emseg.select.wand(
     colors,
-    point=(320.0, 60.0),
+    point=(107.0, 20.0),
     tolerance=12.0,
     soft=True,
 )

@@ -1,4 +1,4 @@
-"""Let the tests import the recipes beside them."""
+"""Let the tests import the recipes beside them, and leave scripts to the recipes."""
 
 from __future__ import annotations
 
@@ -6,3 +6,4 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
+collect_ignore = ["colors.py", "script.py", "stack.py"]

@@ -21,6 +21,7 @@ def main() -> int:
     parser.add_argument("--threads", type=int, help="threads of OpenCV")
     given = parser.parse_args()
     import cv2
+
     from recipes import RECIPES, digest
 
     if given.threads is not None:

@@ -15,9 +15,9 @@ import json
 import runpy
 import shutil
 import tempfile
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import chdir
-from collections.abc import Callable
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,8 +35,7 @@ if TYPE_CHECKING:
 Array = NDArray[Any]
 Recipe = Callable[[], Array]
 HERE = Path(__file__).parent
-ROOT = HERE.parents[1]
-SCENE = Path("sample_data", "scene.png")
+SCENE = HERE.parents[1] / "sample_data" / "scene.png"
 
 
 def digest(array: Array) -> str:
@@ -51,7 +50,7 @@ def digest(array: Array) -> str:
 @cache
 def picture(name: str, step: int = 2) -> Array:
     """Return every second pixel of the scene or of a photograph of scikit-image."""
-    whole = files.read_image(ROOT / SCENE)[0] if name == "scene" else None
+    whole = files.read_image(SCENE)[0] if name == "scene" else None
     found = getattr(skimage.data, name)() if whole is None else whole
     return _fixed(np.ascontiguousarray(found[::step, ::step]))
 
@@ -153,7 +152,7 @@ def plain() -> Any:
 @cache
 def tree() -> Any:
     """Return the hierarchy of regions of a photograph."""
-    return emseg.hierarchy(picture("coffee", 3))
+    return emseg.hierarchy(picture("coffee", 4))
 
 
 @cache
@@ -407,7 +406,7 @@ OTHERS: dict[str, Recipe] = {
     "hierarchy by number": lambda: tree().cut(n_regions=12),
     "hierarchy by level": lambda: tree().cut(level=0.3),
     "hierarchy fine": lambda: tree().cut(level=0.0),
-    "hierarchy gray": lambda: emseg.hierarchy(picture("camera")).cut(n_regions=20),
+    "hierarchy gray": lambda: emseg.hierarchy(gray(96, 128)).cut(n_regions=20),
     "hierarchy mask": lambda: emseg.hierarchy(PHOTO(), mask=half()).cut(n_regions=9),
     "hierarchy channels": lambda: emseg.hierarchy(channels(), channel_axis=0).cut(
         n_regions=5
@@ -628,15 +627,14 @@ def written(name: str) -> Array:
 
 def read(name: str) -> Array:
     """Return the picture of a file here."""
-    return files.read_image(HERE / name, stack=True)[0]
+    return files.read_image(HERE / name)[0]
 
 
 def scripted(name: str) -> Array:
-    """Run a script in a folder with the pictures that it reads; return its labels."""
+    """Run a script beside the pictures that it reads; return its labels."""
     with tempfile.TemporaryDirectory() as folder, chdir(folder):
-        Path(SCENE.parent).mkdir()
-        shutil.copy(ROOT / SCENE, SCENE)
-        shutil.copy(HERE / "stack.tif", "stack.tif")
+        for image in ("picture.png", "stack.tif"):
+            shutil.copy(HERE / image, image)
         runpy.run_path(str(HERE / name))
         return files.read_labels("labels.tif")
 
@@ -657,22 +655,19 @@ def opened() -> Array:
     return files.read_labels(HERE / "result.emseg.tif")
 
 
-WHOLE = partial(picture, "scene", 1)
+SMALL, STACK = partial(read, "picture.png"), partial(read, "stack.tif")
 STORED: dict[str, Recipe] = {
     "tiff": partial(written, "labels.tif"),
     "png": partial(written, "labels.png"),
-    "scene as stored": WHOLE,
+    "scene as read": partial(picture, "scene", 1),
     "session by its script": partial(scripted, "script.py"),
-    "session by its recipe": partial(replayed, "recipe.json", WHOLE),
+    "session by its recipe": partial(replayed, "recipe.json", SMALL),
     "session as stored": opened,
-    "session by its labels": partial(replayed, "result.emseg.tif", WHOLE),
     "colors by their script": partial(scripted, "colors.py"),
-    "colors by their recipe": partial(replayed, "colors.json", WHOLE),
-    "picture of the stack": partial(
-        repainted, "stack.json", partial(read, "stack.tif")
-    ),
+    "colors by their recipe": partial(replayed, "colors.json", SMALL),
+    "picture of the stack": partial(repainted, "stack.json", STACK),
     "stack by its script": partial(scripted, "stack.py"),
-    "stack by its recipe": partial(replayed, "stack.json", partial(read, "stack.tif")),
+    "stack by its recipe": partial(replayed, "stack.json", STACK),
 }
 
 

@@ -10,28 +10,32 @@ where = emseg.hand.unpack(
     (3, 40, 56),
     "bool",
     ((2, 3), (5, 9), (6, 20)),
-    ("eAH7/x8MABvrBvo="),
+    (
+        "eAH7/x8MABvrBvo="
+    ),
 )
 values = emseg.hand.unpack(
     (3, 40, 56),
     "uint8",
     ((2, 3), (5, 9), (6, 20)),
-    ("eAFjYSEPAAAZKADh"),
+    (
+        "eAFjYSEPAAAZKADh"
+    ),
 )
 labels = emseg.hand.patch(labels, where=where, values=values)
 model = emseg.KMeansModel(
     centers=np.array(
         [
-            [53.912988250238165],
-            [83.41775700934579],
-            [199.78686233403215],
+        [53.912988250238165],
+        [83.41775700934579],
+        [199.78686233403215],
         ]
     ),
     weights=np.array(
         [
-            0.4686011904761905,
-            0.31845238095238093,
-            0.21294642857142856,
+        0.4686011904761905,
+        0.31845238095238093,
+        0.21294642857142856,
         ]
     ),
     variance=128.2587317003109,
@@ -47,23 +51,23 @@ labels = seg.labels.copy()
 start = emseg.MixtureModel(
     weights=np.array(
         [
-            0.5160991428919869,
-            0.2709545468652474,
-            0.21294631024276564,
+        0.5160991428919869,
+        0.2709545468652474,
+        0.21294631024276564,
         ]
     ),
     means=np.array(
         [
-            [57.6702654149441],
-            [81.43328514882843],
-            [199.78688122039253],
+        [57.6702654149441],
+        [81.43328514882843],
+        [199.78688122039253],
         ]
     ),
     covariances=np.array(
         [
-            [[160.29641904233813]],
-            [[268.63070357582336]],
-            [[175.95754501096417]],
+        [[160.29641904233813]],
+        [[268.63070357582336]],
+        [[175.95754501096417]],
         ]
     ),
     df=None,
@@ -86,7 +90,9 @@ strokes = emseg.hand.unpack(
     (40, 56),
     "uint8",
     ((3, 13), (4, 50)),
-    ("eAFjZCQFMIyCAQoBJjDAbzkAUfsAOw=="),
+    (
+        "eAFjZCQFMIyCAQoBJjDAbzkAUfsAOw=="
+    ),
 )
 labels[1] = emseg.hand.draw(
     labels[1],
@@ -147,20 +153,22 @@ selection_0 = emseg.select.scissors(
     points=((4.0, 6.0), (4.0, 28.0), (22.0, 17.0)),
     rgb=False,
 )
-labels[0] = emseg.regions.merge(labels[0], members=(1, 3), selection=selection_0).apply(
-    labels[0]
-)
+labels[0] = emseg.regions.merge(labels[0], members=(1, 3), selection=selection_0).apply(labels[0])
 where = emseg.hand.unpack(
     (3, 40, 56),
     "bool",
     ((2, 3), (5, 9), (6, 20)),
-    ("eAH7/x8MABvrBvo="),
+    (
+        "eAH7/x8MABvrBvo="
+    ),
 )
 values = emseg.hand.unpack(
     (3, 40, 56),
     "uint8",
     ((2, 3), (5, 9), (6, 20)),
-    ("eAHj5CQPAAA4VAH5"),
+    (
+        "eAHj5CQPAAA4VAH5"
+    ),
 )
 labels = emseg.hand.patch(labels, where=where, values=values)
 emseg.files.write_labels("labels.tif", labels)

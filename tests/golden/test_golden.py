@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import npe2
 import pytest
-from recipes import HERE, RECIPES, digest, expected
 
 import napari_emseg as emseg
+from recipes import HERE, RECIPES, digest, expected
 
 TABLE = expected()
 
