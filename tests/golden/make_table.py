@@ -11,6 +11,10 @@ import sys
 from argparse import ArgumentParser
 from pathlib import Path
 
+import cv2
+
+from recipes import RECIPES, digest
+
 TABLE = Path(__file__).with_name("labels.json")
 
 
@@ -20,9 +24,6 @@ def main() -> int:
     parser.add_argument("--write", action="store_true", help="replace the table")
     parser.add_argument("--threads", type=int, help="threads of OpenCV")
     given = parser.parse_args()
-    import cv2
-
-    from recipes import RECIPES, digest
 
     if given.threads is not None:
         cv2.setNumThreads(given.threads)

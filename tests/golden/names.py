@@ -16,6 +16,7 @@ import tempfile
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from warnings import catch_warnings, filterwarnings
 
 import npe2
 import numpy as np
@@ -179,7 +180,9 @@ def run(*tokens: str) -> tuple[int, str]:
     text, before = io.StringIO(), sys.argv
     sys.argv = ["napari-emseg", *tokens]
     try:
-        with redirect_stdout(text), redirect_stderr(text):
+        with catch_warnings(), redirect_stdout(text), redirect_stderr(text):
+            # It takes the arguments of a process where there is a test.
+            filterwarnings("ignore", "Cyclopts application invoked", UserWarning)
             runpy.run_module(emseg.__name__, run_name="__main__")
     except SystemExit as end:
         return int(end.code or 0), text.getvalue()

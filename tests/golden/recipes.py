@@ -434,6 +434,11 @@ def ring() -> Array:
     return _fixed(found)
 
 
+def brown() -> Array:
+    """Return a patch of a photograph that stands for its color."""
+    return select.rectangle((100, 150), (30, 85), (36, 95))
+
+
 def box(**options: Any) -> Array:
     """Return the object in a box."""
     return select.box(painted(96, 128), (10, 12, 52, 72), **options)
@@ -456,10 +461,8 @@ SELECTED: dict[str, Recipe] = {
     "color range of colors": lambda: select.color_range(
         PHOTO(), colors=[(200, 60, 20)], tolerance=25
     ),
-    "similar": lambda: select.similar(picture("coffee", 4), ring_of_coffee(), 4),
-    "grow similar": lambda: select.grow_similar(
-        picture("coffee", 4), ring_of_coffee(), 4
-    ),
+    "similar": lambda: select.similar(picture("coffee", 4), brown(), 4),
+    "grow similar": lambda: select.grow_similar(picture("coffee", 4), brown(), 4),
     "by class": lambda: select.by_class(scene(), 2),
     "by class surely": lambda: select.by_class(plain(), 1, threshold=0.8),
     "by label": lambda: select.by_label(scene().labels, (80, 20)),
@@ -508,11 +511,6 @@ SELECTED: dict[str, Recipe] = {
     "remove small": lambda: select.remove_small(wand(), 30, connectivity=8),
     "largest": lambda: select.largest(ring()),
 }
-
-
-def ring_of_coffee() -> Array:
-    """Return a patch of a photograph that stands for its color."""
-    return select.rectangle((100, 150), (30, 85), (36, 95))
 
 
 # Edits.

@@ -28,6 +28,7 @@ def test_labels_are_as_ever(name):
 def test_napari_opens_labels_with_their_recipe():
     """What napari reads of a file is what it was: labels, recipe, place, colors."""
     path = HERE / "result.emseg.tif"
+    npe2.PluginManager.instance().discover()
     [(labels, attributes, kind)] = npe2.read(
         [str(path)], stack=False, plugin_name="napari-emseg"
     )
