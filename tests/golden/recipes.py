@@ -408,9 +408,7 @@ OTHERS: dict[str, Recipe] = {
     "hierarchy fine": lambda: tree().cut(level=0.0),
     "hierarchy gray": lambda: emseg.hierarchy(gray(96, 128)).cut(n_regions=20),
     "hierarchy mask": lambda: emseg.hierarchy(PHOTO(), mask=half()).cut(n_regions=9),
-    "hierarchy channels": lambda: emseg.hierarchy(channels(), channel_axis=0).cut(
-        n_regions=5
-    ),
+    "hierarchy channels": lambda: emseg.hierarchy(channels(), channel_axis=0).cut(),
 }
 
 
