@@ -9,25 +9,27 @@ from importlib import import_module
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from napari_emseg.engine.kmeans import KMeansModel
-from napari_emseg.engine.mixture import MixtureModel
+from napari_emseg.engine.cluster.kmeans import KMeansModel
+from napari_emseg.engine.cluster.mixture import MixtureModel
 from napari_emseg.params import Params
-from napari_emseg.segment import (
-    Progress,
-    Segmentation,
-    features,
-    iter_segment,
-    segment,
-)
+from napari_emseg.pipeline.progress import Progress
+from napari_emseg.pipeline.segment import features, iter_segment, segment
+from napari_emseg.pipeline.segmentation import Segmentation
 
 if TYPE_CHECKING:
-    from napari_emseg import adjust, demo, files, plot, regions, select, sweep
+    from napari_emseg import adjust, plot, regions, select
+    from napari_emseg.io import files
     from napari_emseg.layers import add_to
-    from napari_emseg.recipe import Recipe, Step, hand
-    from napari_emseg.recipe.refits import refit
-    from napari_emseg.regions.uncertainty import uncertain_places
-    from napari_emseg.table import class_table
-    from napari_emseg.trees import hierarchy
+    from napari_emseg.pipeline import blobs as demo
+    from napari_emseg.pipeline import sweep
+    from napari_emseg.pipeline.class_table import class_table
+    from napari_emseg.pipeline.image_hierarchy import hierarchy
+    from napari_emseg.plot import movie
+    from napari_emseg.plot import sweep_sheet as sheet
+    from napari_emseg.recipe import Recipe, Step
+    from napari_emseg.recipe import packed_array as hand
+    from napari_emseg.regions.refit import refit
+    from napari_emseg.regions.uncertain_places import uncertain_places
 
 __version__ = version("napari-emseg")
 
@@ -49,11 +51,13 @@ __all__ = [
     "hand",
     "hierarchy",
     "iter_segment",
+    "movie",
     "plot",
     "refit",
     "regions",
     "segment",
     "select",
+    "sheet",
     "sweep",
     "uncertain_places",
 ]
@@ -63,17 +67,19 @@ _LATER = {
     "Step": ("napari_emseg.recipe", "Step"),
     "add_to": ("napari_emseg.layers", "add_to"),
     "adjust": ("napari_emseg.adjust", None),
-    "class_table": ("napari_emseg.table", "class_table"),
-    "demo": ("napari_emseg.demo", None),
-    "files": ("napari_emseg.files", None),
-    "hand": ("napari_emseg.recipe.hand", None),
-    "hierarchy": ("napari_emseg.trees", "hierarchy"),
+    "class_table": ("napari_emseg.pipeline.class_table", "class_table"),
+    "demo": ("napari_emseg.pipeline.blobs", None),
+    "files": ("napari_emseg.io.files", None),
+    "hand": ("napari_emseg.recipe.packed_array", None),
+    "movie": ("napari_emseg.plot.movie", None),
+    "sheet": ("napari_emseg.plot.sweep_sheet", None),
+    "hierarchy": ("napari_emseg.pipeline.image_hierarchy", "hierarchy"),
     "plot": ("napari_emseg.plot", None),
-    "refit": ("napari_emseg.recipe.refits", "refit"),
+    "refit": ("napari_emseg.regions.refit", "refit"),
     "regions": ("napari_emseg.regions", None),
     "select": ("napari_emseg.select", None),
-    "sweep": ("napari_emseg.sweep", None),
-    "uncertain_places": ("napari_emseg.regions.uncertainty", "uncertain_places"),
+    "sweep": ("napari_emseg.pipeline.sweep", None),
+    "uncertain_places": ("napari_emseg.regions.uncertain_places", "uncertain_places"),
 }
 
 

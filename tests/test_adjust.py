@@ -349,7 +349,7 @@ def test_cut_out_without_decontamination_keeps_colors():
 def test_cut_out_does_not_depend_on_tiles(monkeypatch):
     image, _, alpha = composite("hair")
     whole = adjust.cut_out(image, alpha >= 0.5, radius=5)
-    monkeypatch.setattr("napari_emseg.adjust.cutout._TILE", 64)
+    monkeypatch.setattr("napari_emseg.adjust.matting._TILE", 64)
     parts = adjust.cut_out(image, alpha >= 0.5, radius=5)
     assert abs(whole.astype(int) - parts).max() <= 1
 
@@ -392,7 +392,7 @@ def test_missing_package_is_named(monkeypatch, photo):
     def missing(name):
         raise ImportError(name)
 
-    monkeypatch.setattr("napari_emseg.adjust.cutout.import_module", missing)
+    monkeypatch.setattr("napari_emseg.adjust.matting.import_module", missing)
     mask = np.zeros((40, 50), bool)
     mask[20:] = True
     with pytest.raises(ImportError, match=r"napari-emseg\[matting\]"):

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import napari_emseg as emseg
-from napari_emseg.engine.features import as_picture
+from napari_emseg.engine.image.lazy_image import as_picture
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

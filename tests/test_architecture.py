@@ -1,4 +1,4 @@
-"""The design, as far as a machine can see it: who imports whom, and how much."""
+"""Check the design as far as a machine can: the order of imports, sizes and names."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import ast
 import graphlib
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -15,56 +16,51 @@ PACKAGE = ROOT / "napari_emseg"
 MODULES = sorted(
     path for path in PACKAGE.rglob("*.py") if "sample_data" not in path.parts
 )
-# A part imports only what stands above it. A package is one part; inside of it,
-# imports must not go in circles.
-ORDER = [
-    "engine",
-    "params",
-    "tiles",
-    "source",
-    "thumbnail",
-    "table",
-    "progress",
-    "threads",
-    "workers",
-    "posteriors",
-    "smoothing",
-    "choice",
-    "fits",
-    "segmentation",
-    "segment",
-    "demo",
-    "settings",
-    "sweep",
-    "live",
-    "cloud",
-    "frames",
-    "trees",
-    "select",
-    "regions",
-    "adjust",
-    "plot",
-    "losses",
-    "formats",
-    "targets",
-    "spacing",
-    "files",
-    "movie",
-    "sheet",
-    "recipe",
-    "samples",
-    "layers",
-    "widgets",
-    "window",
-    "options",
-    "cli",
-    "__main__",
-    "__init__",
-]
-LONGEST = 350
+# A part imports only what stands before it; so does a part of a part. The parts of one
+# line do not import each other.
+ORDER = {
+    "": """
+        engine
+        params
+        io
+        pipeline
+        select
+        regions
+        adjust
+        recipe
+        plot
+        layers
+        widgets
+        cli
+        __main__
+        __init__
+    """,
+    "engine": """
+        _types
+        image
+        cells
+        cluster
+        mrf
+        labels
+        hierarchy
+        scribbles
+    """,
+    "widgets": """
+        common
+        edit model results
+        segment
+        compare
+        manifest_commands points_panel
+    """,
+}
+MOST_LINES = 500
+MOST_FILES = 18  # of a folder
+MOST_PARTS = 14  # of the package
+# Modules that mean the same in each of their folders.
+SHARED_NAMES = {"__init__", "panel"}
 ENGINE_NEEDS = {"numpy", "scipy", "cv2", "skimage", "napari_emseg"}
 OF_A_WINDOW = {"napari", "qtpy", "superqt", "PyQt6", "vispy", "magicgui", "matplotlib"}
-MAY_OPEN_ONE = {"layers", "widgets", "window", "plot", "sheet"}
+MAY_OPEN_ONE = ("layers", "widgets", "plot", "cli.window")
 
 
 def name_of(path):
@@ -74,25 +70,27 @@ def name_of(path):
 
 
 NAMES = {name_of(path): path for path in MODULES}
+TREES = {name: ast.parse(path.read_text()) for name, path in NAMES.items()}
 
 
-def part_of(name):
-    return name.split(".")[0]
+def lies_in(name, part):
+    """Tell whether a module is a part, or lies in it."""
+    return not part or f"{name}.".startswith(f"{part}.")
 
 
-def imports(path):
+def imports(name):
     """Yield the full names that a module imports, anywhere in it."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(TREES[name]):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path}: a relative import"
+            assert node.level == 0, f"{name}: a relative import"
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-def own_imports(path):
+def own_imports(name):
     """Yield the modules of this package that a module imports."""
-    for full in imports(path):
+    for full in imports(name):
         root, _, inner = full.partition(".")
         if root != "napari_emseg":
             continue
@@ -101,37 +99,80 @@ def own_imports(path):
         yield inner or "__init__"
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_imports_point_one_way(name):
-    assert part_of(name) in ORDER, "give the new module its place in ORDER"
-    place = ORDER.index(part_of(name))
-    for other in own_imports(NAMES[name]):
-        if part_of(other) != part_of(name):
-            assert ORDER.index(part_of(other)) < place, f"{name} imports {other}"
+def report(found):
+    """Fail with one line for each thing that was found."""
+    lines = [*found]
+    assert not lines, "\n" + "\n".join(lines)
+
+
+@pytest.mark.parametrize("part", ORDER)
+def test_imports_point_one_way(part):
+    place = {
+        f"{part}.{one}".strip("."): row
+        for row, line in enumerate(ORDER[part].strip().splitlines())
+        for one in line.split()
+    }
+
+    def part_of(name):
+        return next((one for one in place if lies_in(name, one)), None)
+
+    inside = [name for name in NAMES if lies_in(name, part) and name != part]
+    report(f"{name} has no place in ORDER" for name in inside if not part_of(name))
+    report(
+        f"{name} imports {other}"
+        for name in inside
+        for other in own_imports(name)
+        if (there := part_of(other)) not in (None, part_of(name))
+        and place[there] >= place[part_of(name)]
+    )
 
 
 def test_imports_do_not_go_in_circles():
-    graph = {name: {*own_imports(path)} - {name} for name, path in NAMES.items()}
+    graph = {name: {*own_imports(name)} - {name} for name in NAMES}
     assert len([*graphlib.TopologicalSorter(graph).static_order()]) == len(NAMES)
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_foreign_imports(name):
-    roots = {full.split(".")[0] for full in imports(NAMES[name])}
-    if part_of(name) not in MAY_OPEN_ONE:
-        assert not roots & OF_A_WINDOW
-    if part_of(name) == "engine":
-        assert roots <= ENGINE_NEEDS | sys.stdlib_module_names
+def test_foreign_imports():
+    roots = {name: {full.split(".")[0] for full in imports(name)} for name in NAMES}
+    report(
+        f"{name} imports {roots[name] & OF_A_WINDOW}"
+        for name in NAMES
+        if roots[name] & OF_A_WINDOW
+        and not any(lies_in(name, part) for part in MAY_OPEN_ONE)
+    )
+    report(
+        f"{name} imports {roots[name] - ENGINE_NEEDS}"
+        for name in NAMES
+        if lies_in(name, "engine")
+        and not roots[name] <= ENGINE_NEEDS | sys.stdlib_module_names
+    )
 
 
-@pytest.mark.parametrize("path", MODULES, ids=name_of)
-def test_modules_are_short(path):
-    lines = path.read_text().count("\n")
-    assert lines <= LONGEST
+def test_sizes():
+    lines = {name: path.read_text().count("\n") for name, path in NAMES.items()}
+    report(f"{name}: {n} lines" for name, n in lines.items() if n > MOST_LINES)
+    files = Counter(path.parent.relative_to(ROOT).as_posix() for path in MODULES)
+    report(f"{folder}: {n} files" for folder, n in files.items() if n > MOST_FILES)
+    assert len({name.split(".")[0] for name in NAMES}) <= MOST_PARTS
 
 
-def test_names():
+def test_a_name_means_one_thing():
+    """No two modules share a name; none is called utils."""
+    modules = Counter(path.stem for path in MODULES)
+    report(f"{n} modules {name}" for name, n in modules.items()
+           if n > 1 and name not in SHARED_NAMES)  # fmt: skip
     assert "utils" not in {part for name in NAMES for part in name.split(".")}
+
+
+def test_each_test_has_its_module():
+    """A test file lies where its module lies; what is not of one module lies on top."""
+    modules = {path.relative_to(PACKAGE) for path in MODULES}
+    report(
+        f"{path.relative_to(ROOT)} tests no module of that name"
+        for path in sorted((ROOT / "tests").glob("*/**/test_*.py"))
+        if (inner := path.relative_to(ROOT / "tests")).parts[0] != "golden"
+        and inner.with_name(inner.name.removeprefix("test_")) not in modules
+    )
 
 
 @pytest.mark.parametrize("module", ["napari_emseg", "napari_emseg.cli"])

@@ -16,8 +16,8 @@ import zarr
 from skimage import data
 
 import napari_emseg as emseg
-from napari_emseg import source
-from napari_emseg.engine import features
+from napari_emseg.engine.image import color_space
+from napari_emseg.pipeline import source
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -194,7 +194,7 @@ def test_large_arrays_are_read_in_parts(
     expected = emseg.segment(wide, **options).labels
     tile = 32
     monkeypatch.setattr(source, "_TILE", {2: tile, 3: tile // 2})
-    for module, name in ((source, "_SLAB"), (source, "_COUNT"), (features, "_SLAB")):
+    for module, name in ((source, "_SLAB"), (source, "_COUNT"), (color_space, "_SLAB")):
         monkeypatch.setattr(module, name, 500)
     lazy = Lazy(wide)
     # A glance at the noise before smoothing may see a small image as a whole.

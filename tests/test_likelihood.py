@@ -12,17 +12,17 @@ from sklearn.cluster import KMeans
 from sklearn.mixture import GaussianMixture
 
 import napari_emseg as emseg
-from napari_emseg.engine.cells import Cells
-from napari_emseg.engine.census import find_coding, take_census
-from napari_emseg.engine.em import Rules
-from napari_emseg.engine.features import as_picture
-from napari_emseg.engine.fit import iter_fit_mixture
-from napari_emseg.engine.squarem import iter_em
+from napari_emseg.engine.cells.cells import Cells
+from napari_emseg.engine.cells.counting import find_coding, take_census
+from napari_emseg.engine.cluster.em import Rules
+from napari_emseg.engine.cluster.multilevel import iter_fit_mixture
+from napari_emseg.engine.cluster.squarem import iter_em
+from napari_emseg.engine.image.lazy_image import as_picture
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_emseg.engine.mixture import MixtureModel
+    from napari_emseg.engine.cluster.mixture import MixtureModel
 
 PHOTOGRAPHS = ["astronaut", "coffee", "chelsea", "rocket", "immunohistochemistry"]
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from napari_emseg import Recipe, Step
-from napari_emseg.cli import main
-from napari_emseg.files import read_image, write_picture
+from napari_emseg.cli.app import main
+from napari_emseg.io.files import read_image, write_picture
 
 ROOT = Path(__file__).parents[1]
 CHECK = """
@@ -30,10 +30,6 @@ manifest = PluginManifest.from_distribution("napari-emseg")
 for command in manifest.contributions.commands:
     assert callable(import_python_name(command.python_name))
 """
-
-
-# Of the README, which nobody needs who installs.
-PICTURES = ("panel*.png", "model*.png", "sheet*.jpg")
 
 
 def build(folder, *what):
@@ -60,9 +56,7 @@ def test_wheel_holds_all_of_the_package(wheel):
         path.relative_to(ROOT).as_posix()
         for folder in (package, package / "sample_data")
         for path in folder.rglob("*")
-        if path.is_file()
-        and "__pycache__" not in path.parts
-        and not any(path.match(name) for name in PICTURES)
+        if path.is_file() and "__pycache__" not in path.parts
     }
     assert held == files
     assert {"napari_emseg/napari.yaml", "napari_emseg/sample_data/scene.png"} <= held

@@ -13,8 +13,8 @@ float RGB to [0, 1].
 """
 
 from napari_emseg.adjust.colors import desaturate, hue_saturation, replace_color
-from napari_emseg.adjust.cutout import cut_out
 from napari_emseg.adjust.filters import blur, inpaint, sharpen
+from napari_emseg.adjust.matting import cut_out
 from napari_emseg.adjust.tones import brightness_contrast, curves, fill, levels
 
 __all__ = [

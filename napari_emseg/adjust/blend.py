@@ -7,16 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_emseg.engine.features import as_picture
+from napari_emseg.engine.image.lazy_image import as_picture
+from napari_emseg.pipeline.tiles import bounding_box
 from napari_emseg.select.pieces import as_selection
-from napari_emseg.tiles import bounding_box
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from numpy.typing import ArrayLike, NDArray
 
-    from napari_emseg.engine.features import BoolArray, FloatArray, Picture
+    from napari_emseg.engine._types import BoolArray, FloatArray
+    from napari_emseg.engine.image.lazy_image import Picture
 
     Window = tuple[slice, ...]
 

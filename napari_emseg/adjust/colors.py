@@ -8,14 +8,14 @@ import cv2
 import numpy as np
 
 from napari_emseg.adjust.blend import Canvas, check_range
-from napari_emseg.engine.features import convert
+from napari_emseg.engine.image.color_space import convert
 from napari_emseg.select import color_range
-from napari_emseg.select.pointing import check_colors
+from napari_emseg.select.checks import check_colors
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-    from napari_emseg.engine.features import FloatArray
+    from napari_emseg.engine._types import FloatArray
 
 
 def hue_saturation(

@@ -12,7 +12,7 @@ from napari_emseg.adjust.blend import Canvas, check_range
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-    from napari_emseg.engine.features import FloatArray
+    from napari_emseg.engine._types import FloatArray
 
 # A Gaussian is cut off at this multiple of its standard deviation.
 _TRUNCATE = 4

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
     from pathlib import Path
 
-    from napari_emseg.progress import Progress as Step
+    from napari_emseg.pipeline.progress import Progress as Step
 
 T = TypeVar("T")
 

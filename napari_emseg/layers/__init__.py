@@ -1,35 +1,25 @@
 """The one binding to napari layers, without Qt: results, edits, selections, undo."""
 
+from napari_emseg.layers.action_history import Journal
 from napari_emseg.layers.classes import class_colormap
-from napari_emseg.layers.current import CurrentResult
-from napari_emseg.layers.edits import (
-    HISTORY_BYTES,
-    apply_edit,
-    carry_out,
-    history_bytes,
-    plan_edit,
-    show,
-)
-from napari_emseg.layers.fingerprint import fingerprint
-from napari_emseg.layers.journal import Journal
-from napari_emseg.layers.outline import line_width
-from napari_emseg.layers.plane import Plane, PlaneEdit, displayed_plane
-from napari_emseg.layers.record import image_of, note_step, recipe_of
-from napari_emseg.layers.renewal import Whole, alike
-from napari_emseg.layers.results import (
-    KEY,
+from napari_emseg.layers.edits import apply_edit, carry_out, plan_edit
+from napari_emseg.layers.fit_records import Run, note_run, run_of
+from napari_emseg.layers.geometry import (
     At,
-    Look,
-    add_to,
+    Plane,
+    PlaneEdit,
     displayed,
+    displayed_plane,
+    fingerprint,
     image_data,
-    is_result,
     placement,
-    prepare,
     spatial_shape,
-    warm_up,
 )
-from napari_emseg.layers.runs import Run, note_run, run_of
+from napari_emseg.layers.history import HISTORY_BYTES, history_bytes, show
+from napari_emseg.layers.live_result import CurrentResult
+from napari_emseg.layers.metadata import KEY, image_of, is_result
+from napari_emseg.layers.recipe_log import note_step, recipe_of
+from napari_emseg.layers.results import Look, Whole, add_to, alike, prepare, warm_up
 from napari_emseg.layers.selection import (
     add_quietly,
     add_selection,
@@ -37,6 +27,7 @@ from napari_emseg.layers.selection import (
     dress,
     find_selection,
     is_selection,
+    line_width,
     saved_selections,
     warm_up_selection,
 )

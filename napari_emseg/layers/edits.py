@@ -2,34 +2,33 @@
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-from napari.utils.notifications import show_warning
 
-from napari_emseg.layers.atoms import (
+from napari_emseg.layers.history import (
+    _BLOCK,
+    _SAVE,
+    _STAGED,
+    HISTORY_BYTES,
+    REDO,
+    UNDO,
     Atom,
     Box,
     Values,
-    atoms_bytes,
+    _copied,
+    _restore,
+    _trim,
     make_atoms,
     masked_atom,
+    show,
     tight_box,
 )
 
 if TYPE_CHECKING:
     from napari.layers import Labels
     from numpy.typing import NDArray
-
-# What the undo history of a layer may hold.
-HISTORY_BYTES = 2**28
-# Names of napari's that are private, so each is looked for before it is used.
-UNDO, REDO, _STAGED = "_undo_history", "_redo_history", "_staged_history"
-_BLOCK, _SAVE = "_block_history", "_save_history"
-_DIRTY, _PARTIAL = "_accumulate_updated_slice", "_partial_labels_refresh"
-_SLICE = "_slice"
 
 
 class LabelEdit(Protocol):
@@ -141,12 +140,6 @@ def carry_out(layer: Labels, plan: Plan, *, max_bytes: int = HISTORY_BYTES) -> b
         raise
 
 
-def history_bytes(layer: Labels) -> int:
-    """Bytes that the undo and redo steps of a layer hold."""
-    steps = [*getattr(layer, UNDO, ()), *getattr(layer, REDO, ())]
-    return sum(map(atoms_bytes, steps))
-
-
 def writable(layer: Labels) -> NDArray[Any]:
     """Return the data of a layer that can be edited.
 
@@ -237,47 +230,3 @@ def _write(layer: Labels, plan: Plan, max_bytes: int) -> bool:
         show(layer, plan.where)
     _trim(layer, max_bytes)
     return True
-
-
-def show(layer: Labels, where: Box) -> None:
-    """Draw a box of a layer anew after its data changed, and no more than needed."""
-    if not all(hasattr(layer, name) for name in (_DIRTY, _PARTIAL, _SLICE)):
-        layer.refresh(extent=False)
-        return
-    # Contours are made anew in any case. Without them the texture is the data
-    # themselves, or a copy that would have to be patched.
-    texture = getattr(layer, _SLICE).image.view
-    if layer.contour == 0 and not np.shares_memory(layer.data, texture):
-        layer.refresh(extent=False)
-        return
-    getattr(layer, _DIRTY)(where)
-    getattr(layer, _PARTIAL)()
-
-
-def _trim(layer: Labels, max_bytes: int) -> None:
-    """Drop the oldest steps beyond the limit, but not the newest, and say so."""
-    steps = getattr(layer, UNDO, None)
-    if steps is None:
-        return
-    held = history_bytes(layer)
-    dropped = 0
-    while held > max_bytes and len(steps) > 1:
-        held -= atoms_bytes(steps.popleft())
-        dropped += 1
-    if dropped:
-        what = "The oldest action" if dropped == 1 else f"The {dropped} oldest actions"
-        show_warning(
-            f"{what} on {layer.name!r} can no longer be undone: its history is limited "
-            f"to {max_bytes / 2**20:.3g} MB."
-        )
-
-
-def _copied(layer: Labels, name: str) -> Any:
-    value = getattr(layer, name, None)
-    return value.copy() if isinstance(value, deque | list) else value
-
-
-def _restore(layer: Labels, history: dict[str, Any]) -> None:
-    for name, value in history.items():
-        if hasattr(layer, name):
-            setattr(layer, name, value)

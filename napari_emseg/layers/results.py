@@ -6,35 +6,169 @@ from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from napari.layers import Image, Labels, Layer
-from napari.utils.transforms import Affine
+from napari.layers import Labels
 
 from napari_emseg.layers.classes import class_colormap
-from napari_emseg.layers.edits import HISTORY_BYTES
-from napari_emseg.layers.renewal import renew
-from napari_emseg.layers.runs import Run, note_run
-from napari_emseg.layers.table import features_of, pixel_size
+from napari_emseg.layers.edits import apply_edit, carry_out
+from napari_emseg.layers.fit_records import Run, note_run, run_of
+from napari_emseg.layers.geometry import At, displayed, placement, spatial_shape
+from napari_emseg.layers.history import HISTORY_BYTES, follow_undo
+from napari_emseg.layers.layer_features import features_of, pixel_size
+from napari_emseg.layers.metadata import KEY, MARK
 from napari_emseg.recipe import Recipe, segment_step
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from napari.components import ViewerModel
+    from napari.layers import Image
     from napari.utils.colormaps import DirectLabelColormap
     from numpy.typing import NDArray
 
     from napari_emseg.layers.edits import Plan
-    from napari_emseg.segment import Segmentation
-    from napari_emseg.table import Table
+    from napari_emseg.pipeline.class_table import Table
+    from napari_emseg.pipeline.segmentation import Segmentation
 
-# Which part of an image: for each axis the index of a slice, None for all of it.
-At: TypeAlias = tuple[int | None, ...]
 
-# Key of our entry in a layer's metadata: it also tells our results from others.
-KEY = "emseg"
-# Key of our entry in the metadata of what is drawn over results: selections, previews.
-MARK = "emseg selection"
+@dataclass(frozen=True, slots=True, eq=False)
+class Whole:
+    """An edit of a whole layer.
+
+    Attributes
+    ----------
+    labels : (*S) ndarray of unsigned int
+        All its labels.
+    """
+
+    labels: NDArray[np.unsignedinteger]
+
+    @property
+    def where(self) -> tuple[slice, ...]:
+        """The box that holds everything."""
+        return tuple(slice(0, size) for size in self.labels.shape)
+
+
+def renew(
+    layer: Labels,
+    labels: NDArray[np.unsignedinteger],
+    attributes: Mapping[str, Any],
+    run: Run,
+    *,
+    undo: bool,
+    plan: Plan | None = None,
+    max_bytes: int = HISTORY_BYTES,
+) -> None:
+    """Put other labels into a layer, and set some of its attributes.
+
+    Parameters
+    ----------
+    layer : napari.layers.Labels
+        What is renewed.
+    labels : (*S) ndarray of unsigned int
+        Become the layer's own array if they cannot be written into that.
+    attributes : mapping of str to Any
+        Those that are different are assigned.
+    run : Run
+        That the labels come from.
+    undo : bool
+        Whether labels of the same shape and type are one step of the undo history,
+        if the layer is editable; attributes and run go and come with it. Otherwise
+        the history ends.
+    plan : Plan, optional
+        What `plan_edit` gave for these labels, if that was called beforehand.
+    max_bytes : int, optional
+        As for `apply_edit`.
+    """
+    before = _read(layer, attributes), run_of(layer)
+    note_run(layer, run)
+    done = False
+    if undo and layer.editable and alike(layer, labels):
+        # It may have been edited since the plan was made.
+        if plan is not None and np.array_equal(layer.data[plan.where], plan.old):
+            done = carry_out(layer, plan, max_bytes=max_bytes)
+        done |= apply_edit(layer, Whole(labels), max_bytes=max_bytes)
+    else:
+        _replace(layer, labels)
+    _assign(layer, attributes)
+    if done:
+        _turn_with_undo(layer, *before)
+
+
+def alike(layer: Labels, labels: NDArray[np.unsignedinteger]) -> bool:
+    """Tell whether labels of this shape and type can be written into a layer."""
+    data = layer.data
+    if layer.multiscale or not isinstance(data, np.ndarray):
+        return False
+    same = data.shape == labels.shape and data.dtype == labels.dtype
+    return same and data.flags.writeable
+
+
+def forget_history(layer: Labels) -> None:
+    """End the undo history of a layer."""
+    editable, mode = layer.editable, layer.mode
+    # A layer forgets its steps when it ceases to be editable.
+    layer.editable = True
+    layer.editable = False
+    layer.editable = editable
+    layer.mode = mode
+
+
+def _replace(layer: Labels, labels: NDArray[np.unsignedinteger]) -> None:
+    """Put other labels in, and end the history of the old ones."""
+    if alike(layer, labels):
+        # A texture that is filled again is much faster than a new one.
+        np.copyto(layer.data, labels)
+        layer.events.data(value=layer.data)
+        layer.refresh(extent=False)
+    else:
+        layer.data = labels
+    # Otherwise the old steps would be written into the new labels.
+    forget_history(layer)
+
+
+def _read(layer: Labels, names: Iterable[str]) -> dict[str, Any]:
+    values = {name: getattr(layer, name) for name in names}
+    # Metadata are assigned by changing the one dictionary of the layer.
+    return {
+        name: dict(value) if isinstance(value, dict) else value
+        for name, value in values.items()
+    }
+
+
+def _assign(layer: Labels, attributes: Mapping[str, Any]) -> None:
+    for name, value in attributes.items():
+        # Each assignment makes napari draw anew, or more than that.
+        if not _same(getattr(layer, name), value):
+            setattr(layer, name, value)
+
+
+def _turn_with_undo(
+    layer: Labels, attributes: Mapping[str, Any], run: Run | None
+) -> None:
+    """Give a layer these attributes and this run while its latest edit is undone."""
+    other = attributes, run
+
+    def turn() -> None:
+        nonlocal other
+        attributes, run = other
+        other = _read(layer, attributes), run_of(layer)
+        note_run(layer, run)
+        _assign(layer, attributes)
+
+    follow_undo(layer, turn)
+
+
+def _same(old: Any, new: Any) -> bool:
+    """Compare what places a layer: vectors, matrices, and tuples of units."""
+    old = getattr(old, "affine_matrix", old)
+    if isinstance(new, tuple):
+        return tuple(old) == new
+    if not isinstance(new, np.ndarray):
+        return False
+    return np.shape(old) == new.shape and bool(np.array_equal(old, new))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -187,119 +321,6 @@ def add_result(viewer: ViewerModel, layer: Labels) -> None:
     while place > 0 and MARK in viewer.layers[place - 1].metadata:
         place -= 1
     viewer.layers.insert(place, layer)
-
-
-def displayed(viewer: ViewerModel, layer: Image | Labels) -> At:
-    """Tell which part of a layer the viewer displays.
-
-    Parameters
-    ----------
-    viewer : napari.Viewer or napari.components.ViewerModel
-        Its sliders and its order of axes count.
-    layer : napari.layers.Image or Labels
-        A layer of that viewer; of several scales, the finest counts.
-
-    Returns
-    -------
-    tuple of int or None
-        For each axis of the layer the index of the displayed slice, in pixels, or
-        None if the axis lies on the canvas.
-
-    Raises
-    ------
-    ValueError
-        If the sliders stand outside the layer.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from napari.components import ViewerModel
-    >>> viewer = ViewerModel()
-    >>> stack = viewer.add_image(np.zeros((9, 4, 4)))
-    >>> viewer.dims.set_current_step(0, 7)
-    >>> displayed(viewer, stack)
-    (7, None, None)
-    """
-    ahead = viewer.dims.ndim - layer.ndim
-    point = np.asarray(layer.world_to_data(viewer.dims.point))[-layer.ndim :]
-    at: list[int | None] = []
-    for axis, size in enumerate(spatial_shape(layer)):
-        if axis + ahead in viewer.dims.displayed:
-            at.append(None)
-            continue
-        index = int(np.round(point[axis]))
-        if not 0 <= index < size:
-            raise ValueError(
-                f"the displayed slice lies outside {layer.name!r} (slice {index} of "
-                f"{size} along axis {axis}); move the slider, or take the whole volume"
-            )
-        at.append(index)
-    return tuple(at)
-
-
-def image_data(layer: Image | Labels, at: At | None = None) -> Any:
-    """Return an image's finest data, or the part of it that `at` tells.
-
-    Parameters
-    ----------
-    layer : napari.layers.Image
-        Data of any kind that slices: NumPy, Dask, Zarr.
-    at : tuple of int or None, optional
-        Index of the slice for each axis, None for the whole axis.
-
-    Returns
-    -------
-    array-like
-        A view, nothing is read or computed; an axis of RGB stays last.
-    """
-    data = layer.data[0] if layer.multiscale else layer.data
-    if at is None:
-        return data
-    return data[tuple(slice(None) if index is None else index for index in at)]
-
-
-def spatial_shape(layer: Image | Labels) -> tuple[int, ...]:
-    """Return the shape of a layer's finest data, without the axis of RGB."""
-    return tuple(image_data(layer).shape[: layer.ndim])
-
-
-def is_result(layer: object) -> bool:
-    """Tell whether a layer was made by `add_to`."""
-    return isinstance(layer, Labels) and KEY in layer.metadata
-
-
-def placement(layer: Layer, at: At) -> dict[str, Any]:
-    """Return the attributes of a layer that lies on a part of another.
-
-    Parameters
-    ----------
-    layer : napari.layers.Layer
-        Where the part is.
-    at : tuple of int or None
-        The part: for each axis the index of a slice, which is one pixel long in the
-        new layer, or None for the whole axis.
-
-    Returns
-    -------
-    dict
-        Scale, translation, rotation, shear, affine, units and axis labels.
-    """
-    to_physical = Affine(
-        scale=layer.scale,
-        translate=layer.translate,
-        rotate=layer.rotate,
-        shear=layer.shear,
-    )
-    return {
-        "scale": layer.scale,
-        "translate": to_physical([index or 0 for index in at]),
-        "rotate": layer.rotate,
-        "shear": layer.shear,
-        # The matrix, because two layers with one Affine object would move together.
-        "affine": np.array(layer.affine.affine_matrix),
-        "units": layer.units,
-        "axis_labels": layer.axis_labels,
-    }
 
 
 def _part(

@@ -8,11 +8,10 @@ from weakref import WeakKeyDictionary, ref
 from napari.layers import Image, Labels
 from napari.utils.colormaps import Colormap
 
-from napari_emseg.layers.again import fit_of
 from napari_emseg.layers.classes import class_name
-from napari_emseg.layers.record import image_of
-from napari_emseg.layers.results import placement
-from napari_emseg.layers.runs import run_of
+from napari_emseg.layers.fit_records import fit_of, run_of
+from napari_emseg.layers.geometry import placement
+from napari_emseg.layers.metadata import image_of
 from napari_emseg.layers.selection import add_quietly
 
 if TYPE_CHECKING:
@@ -22,9 +21,8 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from numpy.typing import NDArray
 
-    from napari_emseg.layers.again import Fit
-    from napari_emseg.layers.runs import Run
-    from napari_emseg.posteriors import Posteriors
+    from napari_emseg.layers.fit_records import Fit, Run
+    from napari_emseg.pipeline.posteriors import Posteriors
 
     Steps = Generator[Any, None, Posteriors]
 

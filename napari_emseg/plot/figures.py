@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
-from napari_emseg.choice import Choice, try_orders
-from napari_emseg.cloud import Cloud, as_cloud, take_cloud
-from napari_emseg.engine.mixture import MixtureModel
-from napari_emseg.plot.bars import HistogramView, bars, choose_features
-from napari_emseg.plot.cloudview import CloudView, LineView, View
-from napari_emseg.plot.learning import (
+from napari_emseg.engine.cluster.mixture import MixtureModel
+from napari_emseg.pipeline.model_selection import Choice, try_orders
+from napari_emseg.pipeline.segmentation import Segmentation
+from napari_emseg.plot.cloud_view import CloudView, LineView, View
+from napari_emseg.plot.convergence import (
     INERTIA,
     LIKELIHOOD,
     SMOOTH,
@@ -22,6 +21,8 @@ from napari_emseg.plot.learning import (
     kind_of,
     runs_of,
 )
+from napari_emseg.plot.feature_cloud import Cloud, as_cloud, take_cloud
+from napari_emseg.plot.histogram import HistogramView, bars, choose_features
 from napari_emseg.plot.projection import density_of, find_projection
 from napari_emseg.plot.theme import (
     FONT,
@@ -32,7 +33,6 @@ from napari_emseg.plot.theme import (
     make_figure,
     root_of,
 )
-from napari_emseg.segmentation import Segmentation
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,8 +41,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure, FigureBase
     from numpy.typing import ArrayLike
 
-    from napari_emseg.engine.cells import Cells
-    from napari_emseg.engine.labeling import Model
+    from napari_emseg.engine.cells.cells import Cells
+    from napari_emseg.engine.labels.labeler import Model
 
 # A segmentation, or cells (or points (N, D)) and a model of their features.
 Data: TypeAlias = "Segmentation | tuple[Cells | Cloud | ArrayLike, Model]"
@@ -260,7 +260,7 @@ def criteria(
     ----------
     data : Segmentation or Choice
         An image whose classes are counted now, which takes as long as "auto" does; or
-        what `napari_emseg.choice.try_orders` found.
+        what `napari_emseg.pipeline.model_selection.try_orders` found.
     ax, theme
         As for `ellipses`.
 

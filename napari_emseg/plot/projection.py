@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from napari_emseg.engine.kmeans import KMeansModel
+from napari_emseg.engine.cluster.kmeans import KMeansModel
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import ArrayLike
 
-    from napari_emseg.cloud import Cloud
-    from napari_emseg.engine.cells import Float64Array
-    from napari_emseg.engine.labeling import Model
+    from napari_emseg.engine._types import Float64Array
+    from napari_emseg.engine.labels.labeler import Model
+    from napari_emseg.plot.feature_cloud import Cloud
 
 # Share of the pixels that may lie outside of the picture, at each of its sides.
 _OUTSIDE = 5e-4

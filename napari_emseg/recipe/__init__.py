@@ -1,6 +1,6 @@
 """Recipes: what was done to an image, as data that does it again."""
 
-from napari_emseg.recipe.document import Recipe, segment_step
-from napari_emseg.recipe.steps import Step
+from napari_emseg.recipe.recipe import Recipe, segment_step
+from napari_emseg.recipe.step import Step
 
 __all__ = ["Recipe", "Step", "segment_step"]

@@ -4,33 +4,77 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from inspect import Parameter, signature
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
-from pydantic import Field, create_model
+from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from napari_emseg import adjust, regions, select
 from napari_emseg.params import Params
-from napari_emseg.recipe import hand, refits
-from napari_emseg.recipe.arguments import (
-    Amount,
-    Args,
-    Count,
-    Editing,
-    Inside,
-    Name,
-    Number,
-    Point,
-    Points,
-    Selecting,
-    Share,
-    Switch,
-    Whole,
-)
-from napari_emseg.recipe.fitted import Fitted
-from napari_emseg.recipe.hand import Kind, Packed, Side
+from napari_emseg.recipe import packed_array
+from napari_emseg.recipe.fitted_model import Fitted
+from napari_emseg.recipe.packed_array import Kind, Packed, Side
+from napari_emseg.regions import refit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+Number = Annotated[float, Field(strict=True)]
+Amount = Annotated[float, Field(strict=True, ge=0)]
+Share = Annotated[float, Field(strict=True, ge=0, le=1)]
+Whole = Annotated[int, Field(strict=True)]
+Count = Annotated[int, Field(strict=True, ge=1)]
+Switch = Annotated[bool, Field(strict=True)]
+Name = Annotated[str, Field(strict=True, min_length=1)]
+Point: TypeAlias = tuple[Number, ...]
+# The plane of a step: an index or None for each axis; None is everything.
+Place: TypeAlias = tuple[Side | None, ...] | None
+Points: TypeAlias = tuple[Point, ...]
+
+
+class Args(BaseModel):
+    """Arguments of a step."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Selecting(Args):
+    """What all selections take.
+
+    Attributes
+    ----------
+    mode : {"new", "add", "subtract", "intersect", "xor"}
+        How the new selection is combined with the old one.
+    feather : float
+        How soft it is made before that, in pixels.
+    """
+
+    mode: Literal["new", "add", "subtract", "intersect", "xor"] = "new"
+    feather: Amount = 0.0
+
+
+class Editing(Args):
+    """What all edits of labels take.
+
+    Attributes
+    ----------
+    locked : tuple of int
+        Labels that neither lose nor gain a pixel.
+    """
+
+    locked: tuple[Whole, ...] = ()
+
+
+class Inside(Editing):
+    """What edits take that need no selection.
+
+    Attributes
+    ----------
+    inside : bool
+        Whether only selected pixels change.
+    """
+
+    inside: Switch = False
+
 
 Group = Literal["select", "modify", "edit", "labels", "picture", "own"]
 
@@ -210,7 +254,7 @@ ROWS = (
         "hand.scribbled",
         "image",
         called="scribbles",
-        function=hand.scribbled,
+        function=packed_array.scribbled,
         strokes=Packed,
         label=Count,
         background=Count | None,
@@ -255,7 +299,7 @@ ROWS = (
         "hand.draw",
         "labels",
         "image",
-        function=hand.draw,
+        function=packed_array.draw,
         base=Inside,
         strokes=Packed,
     ),
@@ -264,7 +308,7 @@ ROWS = (
         "refit",
         "image",
         "labels",
-        function=refits.refit,
+        function=refit.refit,
         base=Editing,
         seed_labels=Packed,
         erased=Packed | None,
@@ -274,7 +318,7 @@ ROWS = (
         "labels",
         "hand.patch",
         "labels",
-        function=hand.patch,
+        function=packed_array.patch,
         where=Packed,
         values=Packed,
     ),

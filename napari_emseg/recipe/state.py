@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from napari_emseg import select
-from napari_emseg.engine.features import as_picture
-from napari_emseg.trees import hierarchy
+from napari_emseg.engine.image.lazy_image import as_picture
+from napari_emseg.pipeline.image_hierarchy import hierarchy
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-    from napari_emseg.segmentation import Segmentation
+    from napari_emseg.pipeline.segmentation import Segmentation
 
     At: TypeAlias = tuple[int | None, ...] | None
 

@@ -4,17 +4,18 @@ Each function looks at labels and gives an `Edit`; nothing is written. Labels th
 ``locked`` neither lose nor gain a pixel, and pixels outside ``selection`` stay.
 """
 
-from napari_emseg.regions.changes import (
+from napari_emseg.regions.edit import Edit, free_labels
+from napari_emseg.regions.label_edits import (
     absorb_small,
     fill,
     merge,
     new_class,
+    renumber,
     smooth_boundaries,
     split,
+    swap,
 )
-from napari_emseg.regions.edit import Edit, free_labels
-from napari_emseg.regions.numbers import renumber, swap
-from napari_emseg.regions.uncertainty import drop_uncertain
+from napari_emseg.regions.uncertain_places import drop_uncertain
 
 __all__ = [
     "Edit",

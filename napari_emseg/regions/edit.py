@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_emseg.pipeline.tiles import bounding_box
 from napari_emseg.select.pieces import hard_mask
-from napari_emseg.tiles import bounding_box
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from numpy.typing import ArrayLike, NDArray
 
-    from napari_emseg.engine.features import BoolArray
+    from napari_emseg.engine._types import BoolArray
 
     Labels = NDArray[np.integer[Any]]
 

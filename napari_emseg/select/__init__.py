@@ -1,21 +1,16 @@
 """Selections: masks over the image, found by pointing, drawing and by their shape."""
 
 from napari_emseg.select.box import box
-from napari_emseg.select.color import by_class, color_range, grow_similar, similar, wand
-from napari_emseg.select.labels import by_label, from_bytes, rounded, to_bytes
-from napari_emseg.select.outline import (
-    ellipse,
-    lasso,
-    polygon,
-    rectangle,
-    region_at,
-    scissors,
-    scissors_path,
+from napari_emseg.select.by_label import by_label, from_bytes, rounded, to_bytes
+from napari_emseg.select.color_index import Prepared, prepare
+from napari_emseg.select.color_range import (
+    by_class,
+    color_range,
+    grow_similar,
+    similar,
+    wand,
 )
-from napari_emseg.select.pieces import fill_holes, largest, remove_small
-from napari_emseg.select.prepared import Prepared, prepare
-from napari_emseg.select.scribble import scribbles
-from napari_emseg.select.shape import (
+from napari_emseg.select.morphology import (
     border,
     combine,
     feather,
@@ -25,6 +20,17 @@ from napari_emseg.select.shape import (
     shrink,
     smooth,
 )
+from napari_emseg.select.pieces import fill_holes, largest, remove_small
+from napari_emseg.select.shapes import (
+    ellipse,
+    lasso,
+    polygon,
+    rectangle,
+    region_at,
+    scissors,
+    scissors_path,
+)
+from napari_emseg.select.strokes import scribbles
 
 __all__ = [
     "Prepared",

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_emseg.engine.cut import STRENGTH, refine, solve
-from napari_emseg.engine.strokes import gather_evidence, resize, smooth
-from napari_emseg.select.plane import check_smoothing, read_plane, reduced
-from napari_emseg.threads import one_thread
+from napari_emseg.engine.scribbles.refine import STRENGTH, refine, solve
+from napari_emseg.engine.scribbles.stroke_model import gather_evidence, resize, smooth
+from napari_emseg.pipeline.parallel import one_thread
+from napari_emseg.select.checks import check_smoothing, read_plane, reduced
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-    from napari_emseg.engine.features import BoolArray, FloatArray
+    from napari_emseg.engine._types import BoolArray, FloatArray
 
 # Share of the box's sides that is looked at around it, and the resolution at which
 # the object is looked for.

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from scipy import ndimage as ndi
 
-from napari_emseg.select.nearness import SELECTED
+from napari_emseg.select.color_distance import SELECTED
 from napari_emseg.select.pieces import connected_to, neighborhood
 
 if TYPE_CHECKING:
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_emseg.engine.features import BoolArray, FloatArray
-    from napari_emseg.select.prepared import Window
+    from napari_emseg.engine._types import BoolArray, FloatArray
+    from napari_emseg.select.color_index import Window
 
 # Half the side of the window that is looked at first, per number of axes.
 _NEAR = {2: 128, 3: 24}

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from napari_emseg.engine.hierarchy import comparable
-from napari_emseg.select.plane import read_plane
+from napari_emseg.engine.hierarchy.build import comparable
+from napari_emseg.select.checks import read_plane
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_emseg.engine.features import Picture
+    from napari_emseg.engine.image.lazy_image import Picture
 
 # Pixels of the path and next to it may belong to either side; which one, the mean
 # colors tell of a square of so many pixels.

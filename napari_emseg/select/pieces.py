@@ -11,7 +11,7 @@ from scipy import ndimage as ndi
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-    from napari_emseg.engine.features import BoolArray, FloatArray
+    from napari_emseg.engine._types import BoolArray, FloatArray
 
     Mask = BoolArray | FloatArray
 

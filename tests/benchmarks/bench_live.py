@@ -23,7 +23,7 @@ from skimage import data
 
 import napari_emseg as emseg
 from napari_emseg import Params
-from napari_emseg.live import LivePicture
+from napari_emseg.pipeline.preview import LivePicture
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -20,10 +20,10 @@ from numpy.typing import NDArray
 from skimage import data
 
 from napari_emseg import segment
-from napari_emseg.engine.bonds import contrast, neighbors, pairs
-from napari_emseg.engine.hmrf import CONSENSUS
-from napari_emseg.engine.smoother import NOISE_RAMP, NOISE_SWEEPS, RAMP, SWEEPS
-from napari_emseg.engine.spatial import edge_scale, free_energy, mean_field
+from napari_emseg.engine.mrf.hmrf import CONSENSUS
+from napari_emseg.engine.mrf.mean_field import edge_scale, free_energy, mean_field
+from napari_emseg.engine.mrf.potts import contrast, neighbors, pairs
+from napari_emseg.engine.mrf.smoother import NOISE_RAMP, NOISE_SWEEPS, RAMP, SWEEPS
 
 Array = NDArray[Any]
 # Sweeps and options; the last two are what photographs and noisy images get.

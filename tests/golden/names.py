@@ -35,7 +35,7 @@ FILE = HERE / "names.json"
 STORED = ("recipe.json", "stack.json", "colors.json")
 IMAGE = np.repeat(np.array([[10, 12, 90, 91]], np.uint8), 4, axis=0)
 # Modules without a list of their public names.
-UNLISTED = (demo, files, hand, sweep)
+UNLISTED = {"demo": demo, "files": files, "hand": hand, "sweep": sweep}
 
 
 def steps() -> Iterator[emseg.Step]:
@@ -78,7 +78,7 @@ def interface() -> dict[str, list[str]]:
     for name in ("adjust", "plot", "regions", "select"):
         found[name] = [*getattr(emseg, name).__all__]
     found["movie"] = [name for name in _own(movie) if name.startswith("save")]
-    return found | {_last(module): _own(module) for module in UNLISTED}
+    return found | {name: _own(module) for name, module in UNLISTED.items()}
 
 
 def attributes() -> dict[str, list[str]]:
@@ -219,16 +219,12 @@ def _public(one: object) -> list[str]:
     return sorted(name for name in {*dir(one)} - foreign if name[0] != "_")
 
 
-def _last(module: Any) -> str:
-    return str(module.__name__.rpartition(".")[2])
-
-
 def _own(module: Any) -> list[str]:
-    """Return the public names that a module defines itself."""
+    """Return the public names of this package that a module has."""
     return sorted(
         name
         for name, one in vars(module).items()
-        if name[0] != "_" and getattr(one, "__module__", "") == module.__name__
+        if name[0] != "_" and getattr(one, "__module__", "").startswith(emseg.__name__)
     )
 
 

@@ -1,0 +1,226 @@
+"""The command ``napari-emseg``: segment files, or open them in napari.
+
+Every option that decides a segmentation is read from `Params`.
+"""
+
+from __future__ import annotations
+
+import sys
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import App, CycloptsError, Parameter
+
+from napari_emseg.cli import window
+from napari_emseg.cli.demo import draw_points, segment_sample
+from napari_emseg.cli.options import options_of_params, params_of_options
+from napari_emseg.cli.outputs import (
+    check_job,
+    find_images,
+    plan_jobs,
+    run_job,
+    run_replay,
+)
+from napari_emseg.cli.sweep_command import find_places, read_settings, run_sweep
+from napari_emseg.cli.terminal import escape_unknown, tell, tell_of, told, warnings_told
+from napari_emseg.engine.image.lazy_image import as_picture
+from napari_emseg.io import files, samples
+from napari_emseg.io.pixel_size import read_spacing
+from napari_emseg.pipeline.sweep import COMPARED
+from napari_emseg.recipe import Recipe
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+DONE, NO_WINDOW, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
+# What is told in a line: wrong input, a package that is missing, too large an image.
+REFUSED = (ImportError, MemoryError, OSError, TypeError, ValueError)
+
+EPILOGUE = """\
+Files that exist are kept unless --force is given. Exit status: 0 done, 1 no picture
+of the window could be taken, 2 wrong input, 130 interrupted."""
+
+# A name in brackets is no list in JSON.
+Images = Annotated[
+    list[Path], Parameter(help="PNG, JPEG or TIFF files.", json_list=False)
+]
+Output = Annotated[
+    Path,
+    Parameter(
+        name=["--output", "-o"],
+        help="File for the labels (.tif or .png), or a folder, as several images "
+        "need; a name without an ending is one.",
+    ),
+]
+Overlay = Annotated[
+    Path | None,
+    Parameter(help="File or folder for a picture in the classes' mean colors."),
+]
+Force = Annotated[bool, Parameter(negative="", help="Replace files that exist.")]
+Sheet = Annotated[
+    Path,
+    Parameter(
+        name=["--output", "-o"],
+        help="Picture file for the sheet; the table goes beside it, as .csv.",
+    ),
+]
+Folder = Annotated[
+    Path,
+    Parameter(
+        name=["--output", "-o"],
+        help="Folder for the results if there is no display; those of an earlier demo "
+        "are replaced.",
+    ),
+]
+
+app = App(
+    name="napari-emseg",
+    help="Color segmentation by K-means and EM, from the command line and in napari.",
+    version=version("napari-emseg"),
+    help_epilogue=EPILOGUE,
+    result_action="return_value",
+    suppress_keyboard_interrupt=False,
+)
+
+
+def main(tokens: Sequence[str] | None = None) -> int:
+    """Run the command.
+
+    Parameters
+    ----------
+    tokens : sequence of str, optional
+        Arguments of the command; those of the process if not given.
+
+    Returns
+    -------
+    int
+        Exit status: 0 done, 1 no picture of the window could be taken, 2 wrong
+        input, 130 interrupted.
+    """
+    escape_unknown(sys.stdout)
+    try:
+        status = app(tokens, exit_on_error=False, print_error=False, verbose=False)
+    except CycloptsError as error:
+        tell(told(error))
+        return WRONG_INPUT
+    except REFUSED as error:
+        tell(error)
+        return WRONG_INPUT
+    except KeyboardInterrupt:
+        tell("interrupted")
+        return INTERRUPTED
+    return DONE if status is None else int(status)
+
+
+@app.command(usage="Usage: napari-emseg segment IMAGES --output PATH [OPTIONS]")
+@options_of_params
+def segment(
+    images: Images,
+    /,
+    *,
+    output: Output,
+    overlay: Overlay = None,
+    force: Force = False,
+    **options: Any,
+) -> int:
+    """Segment pictures and write their labels."""
+    params = params_of_options(options)
+    images = find_images(images)
+    status = DONE
+    for source, job in zip(images, plan_jobs(images, output, overlay), strict=True):
+        try:
+            check_job(job, source, images, force=force)
+            with warnings_told(job.name):
+                pixels, channel_axis = files.read_image(source)
+                spacing = read_spacing(source)
+            run_job(pixels, channel_axis, params, job, spacing, force=force)
+        except REFUSED as error:
+            tell_of(source, error)
+            status = WRONG_INPUT
+    return status
+
+
+# The picture comes first: behind a list it would be one more of its values.
+@app.command(usage="Usage: napari-emseg sweep IMAGE --output PATH [OPTIONS]")
+@partial(options_of_params, several=COMPARED)
+def sweep(
+    image: Annotated[Path, Parameter(help="A PNG, JPEG or TIFF file.")],
+    /,
+    *,
+    output: Sheet,
+    force: Force = False,
+    **options: Any,
+) -> None:
+    """Compare settings of one picture on a sheet: -n 3 5 7 --color rgb lab."""
+    chosen = read_settings(options)
+    places = find_places(image, output, force=force)
+    run_sweep(image, chosen, places, force=force)
+
+
+@app.command(usage="Usage: napari-emseg replay RECIPE IMAGES --output PATH [OPTIONS]")
+def replay(
+    recipe: Annotated[
+        Path, Parameter(help="A recipe (.json), or labels (.tif) that carry one.")
+    ],
+    images: Images,
+    /,
+    *,
+    output: Output,
+    force: Force = False,
+) -> int:
+    """Do what a recipe says again on other pictures, and write their labels."""
+    found = Recipe.load(recipe)
+    images = find_images(images)
+    status = DONE
+    for source, job in zip(images, plan_jobs(images, output, None), strict=True):
+        try:
+            check_job(job, source, images, force=force)
+            sys.stdout.write(f"{run_replay(found, source, job, force=force)}\n")
+        except REFUSED as error:
+            tell_of(source, error)
+            status = WRONG_INPUT
+    return status
+
+
+@app.command(name="open")
+def open_images(images: Images, /) -> int:
+    """Open pictures in napari, with the panel docked."""
+    layers: list[samples.LayerData] = []
+    for path in find_images(images):
+        with warnings_told(path.name):
+            pixels, channel_axis = files.read_image(path)
+            spacing = read_spacing(path)
+        attributes: dict[str, Any] = {"name": path.stem}
+        picture = as_picture(pixels, channel_axis=channel_axis)
+        if channel_axis is not None:
+            attributes["channel_axis"] = channel_axis
+        else:
+            attributes["rgb"] = picture.rgb
+        if spacing is not None:
+            attributes |= spacing.place(len(picture.shape))
+        layers.append((pixels, attributes, "image"))
+    if reason := window.why_no_window():
+        raise OSError(
+            f"napari cannot open a window: {reason}; napari-emseg segment needs none"
+        )
+    return DONE if window.show(layers) else NO_WINDOW
+
+
+@app.command
+def demo(
+    *,
+    points: Annotated[
+        bool,
+        Parameter(negative="", help="Blobs of points in a plane instead of a picture."),
+    ] = False,
+    output: Folder = Path("demo-output"),
+) -> int:
+    """Show a sample in napari; without a display, segment it into files."""
+    if reason := window.why_no_window():
+        tell(f"no window ({reason}): the sample is segmented into files instead")
+        (draw_points if points else segment_sample)(output)
+        return DONE
+    shown = window.show_points() if points else window.show(samples.coffee())
+    return DONE if shown else NO_WINDOW

@@ -1,0 +1,238 @@
+"""Where the results of one image go, and how they get there."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from rich.console import Console
+from rich.text import Text
+
+from napari_emseg.cli.terminal import counted, follow, warnings_told
+from napari_emseg.engine.cluster.mixture import MixtureModel
+from napari_emseg.io import decoders, files
+from napari_emseg.io.pixel_size import read_spacing
+from napari_emseg.io.safe_write import check_access, check_target, make_folder
+from napari_emseg.pipeline.segment import iter_segment
+from napari_emseg.recipe import Recipe, segment_step
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from numpy.typing import ArrayLike, NDArray
+
+    from napari_emseg.io.pixel_size import Spacing
+    from napari_emseg.params import Params
+    from napari_emseg.pipeline.segmentation import Segmentation
+
+
+class Job(NamedTuple):
+    """Where the results of one image go; `folders` are made when needed."""
+
+    name: str
+    labels: Path
+    overlay: Path | None
+    folders: tuple[Path, ...] = ()
+
+    def targets(self) -> Iterator[tuple[Path, tuple[str, ...]]]:
+        """Yield each file and the endings that it may have."""
+        yield self.labels, files.LABEL_SUFFIXES
+        if self.overlay:
+            yield self.overlay, files.PICTURE_SUFFIXES
+
+
+def find_images(names: list[Path]) -> list[Path]:
+    """Find the files of patterns such as ``*.png``, which shells of Windows leave."""
+    found = []
+    for name in names:
+        root = Path(name.anchor)
+        # What exists is no pattern, whatever its name.
+        some = [] if name.exists() else sorted(root.glob(str(name.relative_to(root))))
+        found += some or [name]
+    return found
+
+
+def plan_jobs(images: list[Path], output: Path, overlay: Path | None) -> list[Job]:
+    """Decide which files come of which image."""
+    several = len(images) > 1
+
+    def is_folder(target: Path) -> bool:
+        return several or target.is_dir() or not target.suffix
+
+    for name, count in Counter(path.stem for path in images).items():
+        if count > 1:
+            raise ValueError(
+                f"{count} images are named {name!r} and would share one result; "
+                "segment them separately"
+            )
+    folders = tuple(place for place in (output, overlay) if place and is_folder(place))
+    for folder in folders:
+        if folder.is_dir():
+            continue
+        if folder.exists() or folder.suffix.lower() in files.PICTURE_SUFFIXES:
+            need = "several images need a folder for their results"
+            if not several:
+                need = "give a file a name with an ending, such as .tif"
+            raise NotADirectoryError(f"{folder} is a file; {need}")
+
+    def place(target: Path, name: str) -> Path:
+        return target / name if is_folder(target) else target
+
+    return [
+        Job(
+            path.name,
+            labels=place(output, f"{path.stem}_labels.tif"),
+            overlay=overlay and place(overlay, f"{path.stem}_overlay.png"),
+            folders=folders,
+        )
+        for path in images
+    ]
+
+
+def check_job(job: Job, source: Path, images: list[Path], *, force: bool) -> None:
+    """Refuse what cannot be read or written to, before any work is done."""
+    decoders.kind_of(source)
+    if job.labels == job.overlay:
+        raise ValueError(f"{job.labels} cannot be labels and overlay; use two names")
+    for target, suffixes in job.targets():
+        if target.exists() and target.samefile(source):
+            raise ValueError(f"{target} is the image itself; choose another name")
+        if target.resolve() in {path.resolve() for path in images}:
+            raise ValueError(
+                f"{target} is another of the images; choose another folder, or leave "
+                "it out"
+            )
+        if target.parent.exists() or target.parent not in job.folders:
+            check_target(target, suffixes, force=force)
+        else:
+            check_access(target.parent)
+
+
+def run_job(
+    pixels: NDArray[Any],
+    channel_axis: int | None,
+    params: Params,
+    job: Job,
+    spacing: Spacing | None = None,
+    *,
+    force: bool,
+) -> None:
+    """Segment one image, write the files of `job`, and say what came out."""
+    start = time.perf_counter()
+    with warnings_told(job.name):
+        result = follow(iter_segment(pixels, params, channel_axis=channel_axis))
+    seconds = time.perf_counter() - start
+    recipe = Recipe(steps=(segment_step(result),)).model_dump(mode="json")
+    about = {"params": params.model_dump(), "recipe": recipe}
+    # Colors cost a pass over the image.
+    colors = result.class_colors if job.overlay else ()
+    job = write_job(job, result.labels, colors, about, spacing, force=force)
+    console = Console(soft_wrap=True, highlight=False)
+    console.print(_summary(result, job, seconds, swatches=console.is_terminal))
+
+
+def write_job(
+    job: Job,
+    labels: NDArray[Any],
+    colors: ArrayLike,
+    about: Mapping[str, Any],
+    spacing: Spacing | None,
+    *,
+    force: bool,
+) -> Job:
+    """Write labels and overlay to their files.
+
+    Parameters
+    ----------
+    job : Job
+        Where to.
+    labels : (..., Y, X) ndarray of an integer type
+        Values 0 to K.
+    colors : (K, 3) array of float
+        RGB in [0, 1] of the classes, for the overlay.
+    about : mapping
+        What a TIFF file remembers of how the labels were made.
+    spacing : Spacing or None
+        Of the image, and so of its labels.
+    force : bool
+        Replace files that exist.
+
+    Returns
+    -------
+    Job
+        Where they went: stacks whose name is ours to choose become TIFF files.
+    """
+    for folder in job.folders:
+        make_folder(folder)
+    ndim = labels.ndim
+    if ndim > 2 and job.overlay and job.folders:
+        job = job._replace(overlay=job.overlay.with_suffix(".tif"))
+    for target, suffixes in job.targets():
+        check_target(target, suffixes, force=force, ndim=ndim)
+    metadata = {"napari-emseg": version("napari-emseg"), **about}
+    if spacing is not None:
+        # As in files of labels that napari wrote.
+        metadata["layer"] = spacing.place(ndim)
+    files.write_labels(
+        job.labels,
+        labels,
+        force=force,
+        metadata=metadata,
+        resolution=None if spacing is None else spacing.resolution,
+    )
+    if job.overlay:
+        files.write_picture(job.overlay, files.paint(labels, colors), force=force)
+    return job
+
+
+def _summary(result: Segmentation, job: Job, seconds: float, *, swatches: bool) -> Text:
+    """Return what came out, in one line."""
+    shares = [Text(f" {100 * fraction:.1f}") for fraction in result.fractions]
+    if swatches:
+        rgb = np.rint(255 * result.class_colors).astype(int).tolist()
+        shares = [
+            Text(" ■", style=f"rgb({red},{green},{blue})") + share
+            for (red, green, blue), share in zip(rgb, shares, strict=True)
+        ]
+    if isinstance(result.model, MixtureModel):
+        quality = f"log-likelihood {result.objective[-1]:.4f} nats per pixel"
+    else:
+        quality = f"inertia {result.objective[-1]:.4f} per pixel"
+    places = f"labels {job.labels}"
+    if job.overlay:
+        places += f", overlay {job.overlay}"
+    return (
+        Text(f"{job.name}: {counted(result.n_classes, 'class', 'es')} (")
+        + Text().join(shares)[1:]
+        + Text(f" %), {quality}, {seconds:.2f} s; {places}")
+    )
+
+
+def run_replay(recipe: Recipe, image: Path, job: Job, *, force: bool) -> str:
+    """Do a recipe on one image, and write the labels with the recipe beside them.
+
+    Returns
+    -------
+    str
+        What came out, in one line.
+    """
+    with warnings_told(job.name):
+        # What the recipe knows of its image holds, whatever the file says.
+        pixels, channel_axis = files.read_image(image, stack=recipe.rgb is False)
+        spacing = read_spacing(image)
+        start = time.perf_counter()
+        axis = channel_axis if recipe.rgb is None else None
+        result = follow(recipe.iter_replay(pixels, channel_axis=axis))
+        seconds = time.perf_counter() - start
+    about = {"recipe": recipe.model_dump(mode="json")}
+    job = write_job(job, result.labels, (), about, spacing, force=force)
+    classes = int(np.count_nonzero(np.unique(result.labels)))
+    return (
+        f"{job.name}: {counted(classes, 'class', 'es')} after "
+        f"{counted(len(recipe.steps), 'step')}, "
+        f"{seconds:.2f} s; labels {job.labels}"
+    )

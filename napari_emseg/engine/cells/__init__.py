@@ -1,0 +1,1 @@
+"""Pixels counted into weighted points of feature space."""

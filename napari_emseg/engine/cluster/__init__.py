@@ -1,0 +1,1 @@
+"""K-means, Gaussian and Student mixtures, and information criteria."""

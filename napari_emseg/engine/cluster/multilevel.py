@@ -1,0 +1,353 @@
+"""Fits from coarse to fine: starts on few cells, converges, finishes on all."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_emseg.engine.cells.cells import Cells, coarsen, feature_rows
+from napari_emseg.engine.cluster.em import DF_START, Rules, Statistics, e_step, m_step
+from napari_emseg.engine.cluster.fit_state import FitState
+from napari_emseg.engine.cluster.kmeans import KMeansModel, iter_kmeans, nearest
+from napari_emseg.engine.cluster.mixture import MixtureModel
+from napari_emseg.engine.cluster.seeding import start_centers
+from napari_emseg.engine.cluster.squarem import iter_em
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from napari_emseg.engine._types import Float64Array
+    from napari_emseg.engine.cells.cells import Cells
+
+
+def race(
+    cells: Cells,
+    models: Sequence[MixtureModel],
+    rules: Rules,
+    *,
+    steps: int,
+    level: str,
+) -> list[list[FitState]]:
+    """Run some steps of plain EM from each model.
+
+    On few cells a step costs the calls, not the arithmetic, so that R mixtures side by
+    side take little longer than one.
+
+    Parameters
+    ----------
+    cells : Cells
+        Few of them.
+    models : sequence of R MixtureModel
+        Where to start, with as many classes each, and the same outliers.
+    rules : Rules
+        Kind of covariance, floor, shrinkage.
+    steps : int
+        M steps of each.
+    level : str
+        Name of the level of detail.
+
+    Returns
+    -------
+    list of list of FitState
+        For each model ``steps + 1`` states; the largest likelihood at the end first.
+    """
+    runs = len(models)
+    center = cells.mean()
+    data = cells.blocks(center, order=rules.order)
+    joined = _join(models)
+    stats = e_step(joined, data, runs)
+    path = [(stats.objectives, joined)]
+    for _ in range(steps):
+        joined = m_step(stats, joined, center, rules)
+        stats = e_step(joined, data, runs)
+        path.append((stats.objectives, joined))
+    return [
+        [
+            FitState(
+                iteration,
+                float(objectives[run]),
+                _part(joined, run, runs),
+                converged=False,
+                level=level,
+                exact=cells.exact,
+            )
+            for iteration, (objectives, joined) in enumerate(path)
+        ]
+        for run in np.argsort(-stats.objectives, kind="stable")
+    ]
+
+
+def _join(models: Sequence[MixtureModel]) -> MixtureModel:
+    """Lay models side by side: all first classes before all second ones."""
+    first = models[0]
+    dims = first.means.shape[1]
+    df = None
+    if first.df is not None:
+        each = [model.df for model in models if model.df is not None]
+        df = np.stack(each, axis=1).ravel()
+    return MixtureModel(
+        np.stack([model.weights for model in models], axis=1).ravel(),
+        np.stack([model.means for model in models], axis=1).reshape(-1, dims),
+        np.stack([model.covariances for model in models], axis=1).reshape(
+            -1, dims, dims
+        ),
+        df,
+        first.outliers,
+        first.log_uniform,
+    )
+
+
+def _part(joined: MixtureModel, run: int, runs: int) -> MixtureModel:
+    """Take one of the models out again."""
+    return MixtureModel(
+        joined.weights[run::runs],
+        joined.means[run::runs],
+        joined.covariances[run::runs],
+        None if joined.df is None else joined.df[run::runs],
+        joined.outliers,
+        joined.log_uniform,
+    )
+
+
+# Bits that the boxes of a level spend on all features together, fine to coarse.
+_BOX_BITS = (18, 15, 12)
+# Boxes need few features: with more, most of them would hold a single cell.
+_BOX_DIMS = 4
+# A level must be this much smaller than the next to be worth its making.
+_SHRINK = 3
+# Cells of which pixels, if there are twice as many of them, are drawn to converge on,
+# fine to coarse: of a million, likelihood is known as well as it is fitted to.
+_SAMPLES = (2**20, 2**17)
+# A start gets so many iterations of K-means, then of EM; the best of them, with so many
+# evaluations of accelerated EM, go on to the final. Fewer lose likelihood with eight
+# classes and more, more gain none.
+_SEED_ITERATIONS = 8
+_RACE_STEPS = 12
+_FINALISTS = 2
+_FINAL_ITERATIONS = 10
+
+
+def levels(cells: Cells, *, order: str = "full") -> list[tuple[str, Cells]]:
+    """Make coarser versions of cells, coarsest first, the cells themselves last.
+
+    K-means needs them in linear order only, as `coarsen` names it.
+    """
+    out = [("exact", cells)]
+    if (cells.weights == 1).all():
+        for size in _SAMPLES:
+            if cells.count > 2 * size:
+                cells = cells.sample(size)
+                out.append(("sample", cells))
+    if cells.dims <= _BOX_DIMS:
+        for total in _BOX_BITS:
+            bits = min(total // cells.dims, 10)
+            if cells.count < _SHRINK * 2**10:
+                break
+            coarse = coarsen(cells, bits, order=order)
+            if coarse.count * _SHRINK <= cells.count:
+                out.append((f"{bits} bit", coarse))
+                cells = coarse
+    return out[::-1]
+
+
+def iter_fit_kmeans(
+    cells: Cells,
+    *,
+    n_classes: int,
+    init: str,
+    n_init: int,
+    tol: float,
+    max_iter: int,
+    rng: np.random.Generator,
+    start: KMeansModel | None = None,
+) -> Iterator[FitState]:
+    """Run K-means from coarse to fine; the last state is that of all pixels.
+
+    Parameters
+    ----------
+    cells : Cells
+        The data.
+    n_classes, init, n_init, tol, max_iter
+        As in `Params`.
+    rng : numpy.random.Generator
+        Source of chance.
+    start : KMeansModel, optional
+        Where to start instead of seeding.
+
+    Yields
+    ------
+    FitState
+        Of the best start; levels from coarse to "exact".
+    """
+    steps = levels(cells, order="linear")
+    n_classes = max(n_classes, cells.last_fixed)
+    if start is not None:
+        centers = start.centers
+    else:
+        name, coarse = steps[0]
+        tried = [
+            list(
+                iter_kmeans(
+                    coarse,
+                    start_centers(coarse, n_classes, init=init, rng=rng),
+                    tol=tol,
+                    max_iter=max_iter,
+                    level=name,
+                )
+            )
+            for _ in range(n_init)
+        ]
+        best = min(tried, key=lambda states: states[-1].objective)
+        yield from best
+        centers = best[-1].model.centers
+        steps = steps[1:]
+    for name, level in steps:
+        for state in iter_kmeans(
+            level, centers, tol=tol, max_iter=max_iter, level=name
+        ):
+            yield state
+            centers = state.model.centers
+
+
+def iter_fit_mixture(
+    cells: Cells,
+    *,
+    n_classes: int,
+    rules: Rules,
+    student: bool,
+    outliers: float,
+    init: str,
+    n_init: int,
+    tol: float,
+    max_iter: int,
+    rng: np.random.Generator,
+    start: MixtureModel | None = None,
+) -> Iterator[FitState]:
+    """Run EM from coarse to fine; the last state is that of all pixels.
+
+    Parameters
+    ----------
+    cells : Cells
+        The data.
+    n_classes, init, n_init, tol, max_iter, outliers
+        As in `Params`.
+    rules : Rules
+        Kind of covariance, floor, shrinkage.
+    student : bool
+        Whether classes are Student-t.
+    rng : numpy.random.Generator
+        Source of chance.
+    start : MixtureModel, optional
+        Where to start instead of seeding.
+
+    Yields
+    ------
+    FitState
+        Of the best start; levels from coarse to "exact".
+    """
+    steps = levels(cells)
+    n_classes = max(n_classes, cells.last_fixed)
+    log_uniform = -_log_volume(cells, rules.floor)
+
+    def tails(model: MixtureModel) -> MixtureModel:
+        df = np.full(model.n_classes, rules.df or DF_START) if student else None
+        if student and model.df is not None:
+            df = model.df
+        return replace(model, df=df, outliers=outliers, log_uniform=log_uniform)
+
+    model = None if start is None else tails(start)
+    if model is None:
+        name, coarse = steps[0]
+        first = [
+            tails(_start_mixture(coarse, n_classes, rules=rules, init=init, rng=rng))
+            for _ in range(n_init)
+        ]
+        best = _best(coarse, first, rules, tol=tol, max_iter=max_iter, level=name)
+        yield from best
+        model = best[-1].model
+        if best[-1].converged or max_iter <= best[-1].iteration:
+            steps = steps[1:]
+    for name, level in steps:
+        for state in iter_em(
+            level, model, rules, tol=tol, max_iter=max_iter, level=name
+        ):
+            yield state
+            model = state.model
+
+
+def _best(
+    cells: Cells,
+    first: list[MixtureModel],
+    rules: Rules,
+    *,
+    tol: float,
+    max_iter: int,
+    level: str,
+) -> list[FitState]:
+    """Let starts race, then the best of them alone; give the winner's states."""
+    tried = []
+    steps = min(max_iter, _RACE_STEPS)
+    for states in race(cells, first, rules, steps=steps, level=level)[:_FINALISTS]:
+        final = iter_em(
+            cells,
+            states[-1].model,
+            rules,
+            tol=tol,
+            max_iter=min(max_iter - steps, _FINAL_ITERATIONS),
+            level=level,
+        )
+        tried.append([*states[:-1], *final])
+    best = max(tried, key=lambda states: states[-1].objective)
+    return [replace(state, iteration=i) for i, state in enumerate(best)]
+
+
+def _log_volume(cells: Cells, floor: Float64Array) -> float:
+    """Log of the volume of the box that holds all cells."""
+    side = cells.points.max(axis=1) - cells.points.min(axis=1)
+    return float(np.log(np.maximum(side, np.sqrt(floor))).sum())
+
+
+def _start_mixture(
+    cells: Cells,
+    n_classes: int,
+    *,
+    rules: Rules,
+    init: str,
+    rng: np.random.Generator,
+) -> MixtureModel:
+    """Start EM from K-means, or from random centers with the data's own shape."""
+    centers = start_centers(cells, n_classes, init=init, rng=rng)
+    k = len(centers)
+    wide = np.diag(np.maximum(np.diag(cells.covariance()), rules.floor))
+    model = MixtureModel(
+        np.full(k, 1 / k), centers, np.repeat(wide[np.newaxis], k, axis=0)
+    )
+    if init == "random":
+        return model
+    for state in iter_kmeans(cells, centers, tol=0, max_iter=_SEED_ITERATIONS):
+        centers = state.model.centers
+    label = nearest(centers, cells.points)[0]
+    if cells.fixed is not None:
+        label = np.where(cells.fixed > 0, cells.fixed - 1, label)
+    center = cells.mean()
+    stats = label_statistics(cells, label, k, center)
+    return m_step(stats, model, center, rules)
+
+
+def label_statistics(
+    cells: Cells, label: NDArray[np.intp], n_classes: int, center: Float64Array
+) -> Statistics:
+    """Sum up cells whose class index 0..K-1 is known, for an M step."""
+    sums = np.zeros((n_classes, feature_rows(cells.dims, "full")))
+    start = 0
+    for weights, phi, _ in cells.blocks(center):
+        share = np.zeros((n_classes, len(weights)))
+        part = label[start : start + len(weights)]
+        share[part, np.arange(len(weights))] = weights
+        sums += share @ phi.T
+        start += len(weights)
+    return Statistics(np.full(1, np.nan), sums[:, 0].copy(), sums, np.zeros(n_classes))

@@ -1,0 +1,1 @@
+"""Hierarchical segmentation: contours, region graph and merge tree."""

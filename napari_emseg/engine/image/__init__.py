@@ -1,0 +1,1 @@
+"""Pixels in: lazy reading, color spaces and the feature space."""

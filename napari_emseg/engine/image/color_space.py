@@ -1,0 +1,154 @@
+"""Features: what is clustered, made from an image."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike, NDArray
+
+    from napari_emseg.engine._types import BoolArray, FloatArray
+    from napari_emseg.engine.image.lazy_image import Picture
+
+    pass
+# Squared differences of larger values leave the range of float32. Real images do
+# not have such values, but some mark missing pixels with the largest number there is.
+LARGEST = 1e18
+
+_CODES = {
+    "lab": cv2.COLOR_RGB2LAB,
+    "luv": cv2.COLOR_RGB2LUV,
+    "hsv": cv2.COLOR_RGB2HSV,
+    "hls": cv2.COLOR_RGB2HLS,
+    "ycrcb": cv2.COLOR_RGB2YCrCb,
+    "xyz": cv2.COLOR_RGB2XYZ,
+    "gray": cv2.COLOR_RGB2GRAY,
+}
+# Spaces which OpenCV gives in 0..1 are stretched to 0..100, as L of Lab is, so
+# that a tolerance, a variance floor or a K-means move means alike in all of them.
+PERCENT = np.float32(100)
+
+
+def resolve_color(picture: Picture, color: str) -> str:
+    """Say which conversion ``"auto"`` stands for, and refuse impossible ones.
+
+    Raises
+    ------
+    ValueError
+        If a color space is asked for and the image is not RGB.
+    """
+    if color == "auto":
+        return "lab" if picture.rgb else "none"
+    if color == "gray" and picture.channels == 1:
+        return "none"
+    if color != "none" and not picture.rgb:
+        raise ValueError(
+            f"image has {picture.channels} channel(s), but color={color!r} needs RGB "
+            "(a last axis of 3 or 4, uint8, uint16 or float in [0, 1]); pass "
+            "color='none', or choose 3 channels"
+        )
+    return color
+
+
+def unit_rgb(values: NDArray[Any]) -> FloatArray:
+    """Scale RGB values to float32 in [0, 1] by their type; alpha is dropped."""
+    values = values[..., :3]
+    if values.dtype.kind == "f":
+        return np.asarray(values, np.float32)
+    return np.asarray(values, np.float32) / np.float32(np.iinfo(values.dtype).max)
+
+
+def convert(values: NDArray[Any], color: str) -> FloatArray:
+    """Convert channels to features.
+
+    Parameters
+    ----------
+    values : (…, C) ndarray
+        As `Picture.read` gives them.
+    color : str
+        A color space of `resolve_color`'s answers.
+
+    Returns
+    -------
+    (…, D) ndarray of float32
+        ``"lab"`` and ``"luv"``: L in 0..100. ``"hsv"`` and ``"hls"``: value or
+        lightness first, then saturation as a plane vector in the direction of the
+        hue (an angle has no mean; a vector has). All others in 0..100, except
+        ``"none"``: the values as they are.
+    """
+    if color == "none":
+        # Values beyond float32 become infinite, which `usable` knows about.
+        with np.errstate(over="ignore"):
+            return np.asarray(values, np.float32)
+    rgb = unit_rgb(values)
+    if color == "rgb":
+        return rgb * PERCENT
+    flat = np.ascontiguousarray(rgb.reshape(1, -1, 3))
+    out = cv2.cvtColor(flat, _CODES[color]).reshape(*rgb.shape[:-1], -1)
+    if color in ("hsv", "hls"):
+        out = _hue_to_plane(out, light=2 if color == "hsv" else 1)
+    if color not in ("lab", "luv"):
+        out = out * PERCENT
+    return np.asarray(out, np.float32)
+
+
+def _hue_to_plane(cylinder: NDArray[Any], *, light: int) -> FloatArray:
+    hue = np.deg2rad(cylinder[..., 0])
+    saturation = cylinder[..., 3 - light]
+    return np.stack(
+        [cylinder[..., light], saturation * np.cos(hue), saturation * np.sin(hue)],
+        axis=-1,
+    ).astype(np.float32)
+
+
+def variance_floor(dtype: DTypeLike, color: str, step: float = 1.0) -> float | None:
+    """Give the variance that quantisation alone causes, or None if unknown.
+
+    A step q that rounds values leaves a variance of q²/12 (Sheppard's correction);
+    no class can be known to be narrower. Colors count in steps of 8 bit.
+    """
+    if color != "none":
+        return float((PERCENT / 255) ** 2 / 12)
+    if np.dtype(dtype).kind in "bui":
+        return step**2 / 12
+    return None
+
+
+def _within(high: Any, low: Any) -> Any:
+    """Compare in float64: half floats cannot hold the limit, nor integers infinity."""
+    most = np.float64(LARGEST)
+    return (high < most) & (low > -most)
+
+
+def usable(
+    values: NDArray[Any], *, rgb: bool, mask: BoolArray | None = None
+) -> BoolArray | None:
+    """Tell which pixels take part; None means all.
+
+    Left out are pixels outside `mask`, pixels with a value that is not finite or
+    beyond ±10¹⁸ (a common mark for missing data), and fully transparent pixels of
+    RGBA images.
+    """
+    parts = [] if mask is None else [mask]
+    wide = values.dtype.kind == "f" or values.dtype.itemsize == 8
+    # NaN fails every comparison.
+    if wide and values.size > 0 and not _within(values.max(), values.min()):
+        parts.append(_within(values, values).all(axis=-1))
+    if rgb and values.shape[-1] == 4:
+        opaque = values[..., 3] > 0
+        if not opaque.all():
+            parts.append(opaque)
+    if not parts:
+        return None
+    return np.logical_and.reduce(parts)
+
+
+def black(color: str) -> NDArray[np.float64]:
+    """Give the features from which illumination scales all others in proportion.
+
+    Lab and Luv are linear in the cube root of intensity only from L = -16 on.
+    """
+    return np.array([-16.0, 0, 0]) if color in ("lab", "luv") else np.zeros(1)

@@ -1,0 +1,147 @@
+"""The space of features: color, and if asked for texture and position."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from napari_emseg.engine.image.color_space import convert
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_emseg.engine._types import FloatArray
+    from napari_emseg.engine.image.lazy_image import Picture
+
+# Standard deviations of the Gaussians that take the mean away, in pixels; the local
+# deviation is averaged over twice as much.
+_SCALES = (2.0, 4.0)
+# Local deviations e-fold over 10 units, as far as clearly different colors are apart.
+_TEXTURE_UNIT = 10.0
+# Position runs over 0..100 along the longest axis, as lightness does.
+_SPAN = 100.0
+# Standard deviation of lightness in photographs; other images are brought to it.
+_LIGHTNESS = 22.0
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """What features are made of.
+
+    Attributes
+    ----------
+    color : str
+        Color space, resolved.
+    texture, position : float
+        Weights of the further features; 0 leaves them out.
+    contrast : float
+        Standard deviation of the first color feature over the image; texture and
+        position are brought to its units.
+    """
+
+    color: str
+    texture: float = 0.0
+    position: float = 0.0
+    contrast: float = _LIGHTNESS
+
+    @property
+    def plain(self) -> bool:
+        """Whether a pixel's features depend on its own values alone."""
+        return self.texture == 0 and self.position == 0
+
+    @property
+    def halo(self) -> int:
+        """Pixels around a part that its features depend on."""
+        if self.texture == 0:
+            return 0
+        return sum(_radius(s) + _radius(2 * s) for s in _SCALES[-1:])
+
+    @property
+    def _unit(self) -> float:
+        """How many units of this image are one of lightness."""
+        return self.contrast / _LIGHTNESS if self.contrast > 0 else 1.0
+
+    def dims(self, picture: Picture) -> int:
+        """Count the features D."""
+        pixel = np.zeros((1, picture.channels), picture.dtype)
+        count = convert(pixel, self.color).shape[-1]
+        if self.texture > 0:
+            count += len(_SCALES)
+        if self.position > 0:
+            count += min(len(picture.shape), 3)
+        return count
+
+    def features(
+        self, values: NDArray[np.generic], origin: tuple[int, ...], whole: Picture
+    ) -> FloatArray:
+        """Make the features of a part of an image.
+
+        Parameters
+        ----------
+        values : (*S, C) ndarray
+            Channels of the part, with `halo` pixels around it where there are any.
+        origin : tuple of int
+            Where the part begins in the image.
+        whole : Picture
+            The image.
+
+        Returns
+        -------
+        (*S, D) ndarray of float32
+            Color; local deviation of the first color feature at two scales, in
+            logarithms [1]_; and position along the last two or three axes.
+
+        References
+        ----------
+        .. [1] D. Martin, C. Fowlkes, J. Malik, "Learning to detect natural image
+           boundaries using local brightness, color, and texture cues", IEEE PAMI
+           26(5), 530-549, 2004, for what texture adds to color.
+        """
+        color = convert(values, self.color)
+        parts = [color]
+        if self.texture > 0:
+            texture = self._texture(color[..., 0])
+            parts.append(np.float32(self.texture * self._unit) * texture)
+        if self.position > 0:
+            place = _position(color.shape[:-1], origin, whole)
+            parts.append(np.float32(self.position * self._unit) * place)
+        return color if len(parts) == 1 else np.concatenate(parts, axis=-1)
+
+    def _texture(self, light: FloatArray) -> FloatArray:
+        """Give the logarithms of the local deviations (*S, 2), plane by plane."""
+        out = np.empty((*light.shape, len(_SCALES)), np.float32)
+        unit = np.float32(1 / self._unit)
+        for at in np.ndindex(light.shape[:-2]):
+            plane = np.ascontiguousarray(light[at]) * unit
+            for i, sigma in enumerate(_SCALES):
+                away = plane - _blur(plane, sigma)
+                deviation = np.sqrt(np.maximum(_blur(away * away, 2 * sigma), 0))
+                out[(*at, ..., i)] = _TEXTURE_UNIT * np.log1p(deviation)
+        return out
+
+
+def _radius(sigma: float) -> int:
+    return int(np.ceil(3 * sigma))
+
+
+def _blur(plane: FloatArray, sigma: float) -> FloatArray:
+    size = 2 * _radius(sigma) + 1
+    found = cv2.GaussianBlur(
+        plane, (size, size), sigma, borderType=cv2.BORDER_REFLECT_101
+    )
+    return np.asarray(found, np.float32)
+
+
+def _position(
+    shape: tuple[int, ...], origin: tuple[int, ...], whole: Picture
+) -> FloatArray:
+    axes = range(max(len(shape) - 3, 0), len(shape))
+    step = _SPAN / max(whole.shape[axis] for axis in axes)
+    out = np.empty((*shape, len(axes)), np.float32)
+    for i, axis in enumerate(axes):
+        along = (np.arange(shape[axis]) + origin[axis]) * step
+        out[..., i] = along.reshape([-1 if a == axis else 1 for a in range(len(shape))])
+    return out

@@ -1,0 +1,262 @@
+"""What can be an image: anything that slices, and what is mistaken for that."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+
+RGB_DTYPES = (np.dtype("uint8"), np.dtype("uint16"))
+# An image with both sides above this and a last axis of 3 or 4 is meant as RGB,
+# whatever its type; napari guesses by the same length.
+_RGB_SIDE = 30
+# Values that are read at once to find their range.
+_SLAB = 2**22
+# Interpolation may leave float images this far outside [0, 1].
+_SLACK = 1e-3
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Picture:
+    """An image whose axes are understood; nothing is read or copied yet.
+
+    Attributes
+    ----------
+    source : Sliceable
+        Numpy, dask, zarr…: anything that slices.
+    shape : tuple of int
+        Spatial shape, (…, Y, X), without channels.
+    channel_axis : int or None
+        Axis of `source` that holds channels; None for scalar images.
+    rgb : bool
+        Whether the first three channels are red, green and blue.
+    """
+
+    source: Sliceable
+    shape: tuple[int, ...]
+    channel_axis: int | None
+    rgb: bool
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the values, in native byte order."""
+        return np.dtype(self.source.dtype).newbyteorder("=")
+
+    @property
+    def channels(self) -> int:
+        """Number of channels that carry data: alpha does not count."""
+        if self.rgb:
+            return 3
+        if self.channel_axis is None:
+            return 1
+        return self.source.shape[self.channel_axis]
+
+    @property
+    def size(self) -> int:
+        """Number of pixels."""
+        return int(np.prod(self.shape))
+
+    def read(self, where: tuple[slice, ...] = ()) -> NDArray[Any]:
+        """Read a part as a C-contiguous array of native byte order.
+
+        Parameters
+        ----------
+        where : tuple of slice, optional
+            One slice for each leading spatial axis; all by default.
+
+        Returns
+        -------
+        (…, C) ndarray
+            C is 1 for scalar images, 3 or 4 for RGB, else all channels.
+        """
+        if self.channel_axis is None:
+            values = np.asarray(self.source[where])[..., np.newaxis]
+        else:
+            key = list(where) + [slice(None)] * (len(self.shape) - len(where))
+            key.insert(self.channel_axis, slice(None))
+            values = np.moveaxis(
+                np.asarray(self.source[tuple(key)]), self.channel_axis, -1
+            )
+        return np.ascontiguousarray(values, self.dtype)
+
+
+def as_picture(
+    image: Any, *, channel_axis: int | None = None, rgb: bool | None = None
+) -> Picture:
+    """Understand the axes of an image, or say why that cannot be.
+
+    Parameters
+    ----------
+    image : array_like
+        (…, Y, X), (…, Y, X, 3|4) RGB(A), or with channels at `channel_axis`. bool,
+        integer or float; read only when sliced.
+    channel_axis : int, optional
+        Axis of the channels of an image that is not RGB.
+    rgb : bool, optional
+        Whether the last axis is red, green, blue and perhaps alpha. By default
+        RGB is a last axis of 3 or 4 of uint8, uint16, or float in [0, 1].
+
+    Returns
+    -------
+    Picture
+
+    Raises
+    ------
+    TypeError
+        If the values are complex, text, objects or dates, or it is no array at all.
+    ValueError
+        If the shape is empty or has fewer than two spatial axes, if it looks like RGB
+        but its values do not fit, or if it is several arrays of different shapes.
+    """
+    image = as_sliceable(image)
+    dtype, shape = np.dtype(image.dtype), tuple(image.shape)
+    if len(shape) < 2 or 0 in shape:
+        raise ValueError(
+            f"image has shape {shape}, but at least two axes (Y, X) with at least "
+            "one pixel each are needed"
+        )
+    if channel_axis is not None and rgb:
+        raise ValueError("pass either channel_axis or rgb=True, not both")
+    if channel_axis is not None:
+        if not -len(shape) <= channel_axis < len(shape):
+            raise ValueError(
+                f"channel_axis={channel_axis} is not an axis of an image of shape "
+                f"{shape}; pass a number from {-len(shape)} to {len(shape) - 1}"
+            )
+        channel_axis %= len(shape)
+        rgb = False
+    elif rgb or (rgb is None and _looks_rgb(image, shape, dtype)):
+        _check_rgb(image, shape, dtype)
+        channel_axis, rgb = len(shape) - 1, True
+    spatial = tuple(n for axis, n in enumerate(shape) if axis != channel_axis)
+    if len(spatial) < 2:
+        raise ValueError(
+            f"image of shape {shape} has {len(spatial)} spatial axis besides the "
+            "channels, but Y and X are needed; add an axis of length 1"
+        )
+    return Picture(image, spatial, channel_axis, bool(rgb))
+
+
+def _looks_rgb(image: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> bool:
+    if len(shape) < 3 or shape[-1] not in (3, 4) or dtype.kind == "b":
+        return False
+    if fits_rgb(image):
+        return True
+    if min(shape[-3:-1]) > _RGB_SIDE:
+        raise ValueError(
+            f"image of shape {shape} looks like RGB, but RGB is uint8, uint16 or float "
+            f"in [0, 1] and this is {dtype} with other values; convert it, pass "
+            "rgb=False for a stack of slices, or channel_axis=-1 for plain channels"
+        )
+    return False
+
+
+def fits_rgb(image: Sliceable) -> bool:
+    """Whether values can be colors: uint8, uint16, or float in [0, 1]."""
+    dtype = np.dtype(image.dtype)
+    return dtype.newbyteorder("=") in RGB_DTYPES or (
+        dtype.kind == "f" and _in_unit_range(image)
+    )
+
+
+def slabs(source: Sliceable) -> Iterator[NDArray[Any]]:
+    """Read an array piece by piece along its first axis, as little as need be."""
+    step = max(1, _SLAB // int(np.prod(source.shape[1:])))
+    for start in range(0, source.shape[0], step):
+        yield np.asarray(source[start : start + step])
+
+
+def _in_unit_range(image: Sliceable) -> bool:
+    for values in slabs(image):
+        finite = np.isfinite(values)
+        low = values.min(where=finite, initial=0)
+        high = values.max(where=finite, initial=0)
+        if low < -_SLACK or high > 1 + _SLACK:
+            return False
+    return True
+
+
+def _check_rgb(image: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+    if len(shape) < 3 or shape[-1] not in (3, 4):
+        raise ValueError(
+            f"rgb=True needs a last axis of 3 or 4 after Y and X, got shape {shape}"
+        )
+    if dtype.kind != "f" and dtype.newbyteorder("=") not in RGB_DTYPES:
+        raise ValueError(
+            f"RGB images are uint8, uint16 or float in [0, 1], got {dtype}; convert it"
+        )
+    if dtype.kind == "f" and not _in_unit_range(image):
+        raise ValueError(
+            "RGB images of type float must lie in [0, 1], but this one does not; "
+            "divide by its full scale (255 for values from 8 bit)"
+        )
+
+
+class Sliceable(Protocol):
+    """Anything with a shape that gives an array when sliced: numpy, dask, zarr."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...  # noqa: D102
+    @property
+    def dtype(self) -> Any: ...  # noqa: D102
+    def __getitem__(self, key: Any, /) -> Any: ...  # noqa: D105
+
+
+def as_sliceable(image: Any) -> Sliceable:
+    """Take arrays of all kinds as they are, and make one of numbers in lists.
+
+    Raises
+    ------
+    TypeError
+        If it is something else, such as a file name, a layer, a folder of arrays, or
+        holds no numbers.
+    ValueError
+        If it is several arrays of different sizes, as a pyramid is, or a masked array.
+    """
+    if isinstance(image, str | os.PathLike):
+        raise TypeError(
+            f"image is the name {os.fspath(image)!r}; read the file first, with "
+            "napari_emseg.files.read_image"
+        )
+    found = image
+    if not (hasattr(image, "shape") and hasattr(image, "dtype")):
+        try:
+            found = np.asarray(image)
+        except ValueError:  # NumPy's way to say that parts differ in shape
+            raise _pyramid(image) from None
+    # napari's, which has a shape, and the levels as items.
+    elif isinstance(image, Sequence):
+        raise _pyramid(image)
+    if np.ma.is_masked(found):
+        raise ValueError(
+            "image has masked values, which would count as any other; pass image.data, "
+            "and where it is not masked as mask="
+        )
+    dtype = np.dtype(found.dtype)
+    if dtype.kind in "buif":
+        return found
+    if found is image:
+        raise TypeError(
+            f"image has values of type {dtype}, which have no order in a space of "
+            "colors; pass bool, integers or floats (of complex values, the modulus)"
+        )
+    raise TypeError(
+        f"image is of type {type(image).__name__}, which is no array of numbers; pass "
+        "one: of a napari layer its data, of a Zarr group one of its arrays"
+    )
+
+
+def _pyramid(image: Any) -> ValueError:
+    return ValueError(
+        f"image is of type {type(image).__name__} and holds arrays of different "
+        "shapes, as a pyramid does; pass one of them, such as image[0]"
+    )

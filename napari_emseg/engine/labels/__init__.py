@@ -1,0 +1,1 @@
+"""Labels out: the labeler, connected components and class statistics."""

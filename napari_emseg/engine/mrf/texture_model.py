@@ -1,0 +1,283 @@
+"""Impressions: the softened picture and its texture, with classes fitted to them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_emseg.engine.cells.cells import products, unpack, upper
+from napari_emseg.engine.cluster.em import Rules, shape_covariances
+from napari_emseg.engine.cluster.mixture import MixtureModel
+from napari_emseg.engine.image.local_texture import REACH as ROUGH_REACH
+from napari_emseg.engine.image.local_texture import roughness
+from napari_emseg.engine.mrf.edge_preserving import REACH, Softness, soften
+from napari_emseg.engine.mrf.mean_field import edge_scale, start
+from napari_emseg.engine.mrf.potts import PottsField
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_emseg.engine._types import Float64Array
+    from napari_emseg.engine.cluster.kmeans import KMeansModel
+
+    Model = MixtureModel | KMeansModel
+    Planes = NDArray[np.float32]
+
+# Deviations e-fold over this many units of lightness, as those of `features`.
+_TEXTURE = 10.0
+# Pixels along each axis that lie between those that classes are fitted to, at most,
+# and how many of them are enough.
+_STRIDE, _ENOUGH = 5, 2**12
+# Bond between those, in nats; iterations; and sweeps in each.
+_BOND, _ITERATIONS, _SWEEPS = 2.0, 10, 5
+# Pixels of each class that stay as they were fitted, as a share of the mean class.
+_ANCHOR = 0.05
+# How often weights are raised until no class is left out.
+_ROUNDS = 8
+# Likelihoods of neighbors are no independent evidence: both count half.
+_TEMPER = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Impression:
+    """What classes look like in the softened picture.
+
+    The classes are those of a fitted model as a hidden Markov random field sees them
+    from farther away. They decide on smoothed labels only.
+
+    Attributes
+    ----------
+    softness : Softness
+        How softly the picture is looked at.
+    classes : MixtureModel or None
+        K classes of D features and texture; None compares the softened picture with
+        the model's own, widened.
+    """
+
+    softness: Softness
+    classes: MixtureModel | None = None
+
+    @property
+    def reach(self) -> int:
+        """Pixels around a part that it depends on, even."""
+        if self.classes is None:
+            return REACH + REACH % 2
+        return ROUGH_REACH + ROUGH_REACH % 2
+
+    def log_joint(
+        self, model: Model, features: Planes, mask: NDArray[np.bool_] | None
+    ) -> Float64Array:
+        """Give log-probabilities of classes, up to what they have in common.
+
+        Parameters
+        ----------
+        model : MixtureModel or KMeansModel
+            K classes as they were fitted.
+        features : (*S, D) ndarray of float32
+            S has 2 or 3 axes.
+        mask : (*S) ndarray of bool or None
+            Pixels that take part.
+
+        Returns
+        -------
+        (K, *S) ndarray of float64
+            In nats.
+        """
+        planes = np.ascontiguousarray(np.moveaxis(features, -1, 0))
+        if self.classes is None:
+            soft = soften(planes, self.softness.scale, mask)
+            return self.softness.widen(model).log_joint(np.moveaxis(soft, 0, -1))
+        seen = impress(planes, self.softness, mask)
+        log = self.classes.log_joint(np.moveaxis(seen, 0, -1))
+        log *= temper(self.softness)
+        return log
+
+    def spare(self, points: Planes, least: NDArray[np.floating]) -> Impression:
+        """Give classes that win too few pixels more weight.
+
+        Parameters
+        ----------
+        points : (N, D + 1) ndarray of float32
+            Some pixels, as `impress` gives them.
+        least : (K,) ndarray of float
+            How many each class has to win.
+
+        Returns
+        -------
+        Impression
+            The same if none wins too few.
+        """
+        if self.classes is None:
+            return self
+        log = self.classes.log_joint(points)
+        raised = np.zeros(len(log))
+        for _ in range(_ROUNDS):
+            won = np.bincount(log.argmax(axis=0), minlength=len(log))
+            poor = np.flatnonzero(won < least)
+            if not poor.size:
+                break
+            for k in poor:
+                ahead = np.delete(log, k, axis=0).max(axis=0) - log[k]
+                rank = min(int(np.ceil(least[k])), ahead.size - 1)
+                step = max(float(np.partition(ahead, rank)[rank]), 0) + 1e-6
+                log[k] += step
+                raised[k] += step
+        if not raised.any():
+            return self
+        weights = self.classes.weights * np.exp(raised)
+        return replace(self, classes=replace(self.classes, weights=weights))
+
+
+def temper(softness: Softness) -> float:
+    """Give the power of likelihoods: 1 where nothing is softened, .5 at full."""
+    return _TEMPER**softness.amount
+
+
+def impress(
+    planes: Planes, softness: Softness, valid: NDArray[np.bool_] | None = None
+) -> Planes:
+    """Soften features, and measure the texture that was there.
+
+    Parameters
+    ----------
+    planes : (D, *S) ndarray of float32
+        Features, plane by plane; S has 2 or 3 axes.
+    softness : Softness
+        How softly.
+    valid : (*S) ndarray of bool, optional
+        Pixels that take part.
+
+    Returns
+    -------
+    (D + 1, *S) ndarray of float32
+        Softened features; last, the logarithm of their `roughness`; 0 where not valid.
+    """
+    seen = np.empty((len(planes) + 1, *planes.shape[1:]), np.float32)
+    seen[:-1] = soften(planes, softness.scale, valid)
+    unit = np.float32(softness.unit)
+    for at in np.ndindex(planes.shape[1:-2]):
+        inside = None if valid is None else valid[at]
+        seen[-1, *at] = roughness(planes[:, *at] / unit, inside)
+    texture = seen[-1]
+    np.log1p(texture, out=texture)
+    texture *= np.float32(_TEXTURE * softness.amount * softness.unit)
+    return seen
+
+
+def fit_impression(
+    model: MixtureModel,
+    planes: Planes,
+    softness: Softness,
+    valid: NDArray[np.bool_],
+    *,
+    fixed: NDArray[np.integer] | None = None,
+    covariance: str = "full",
+) -> Impression:
+    """Fit classes to a softened picture, each beginning as one of a model's.
+
+    Ten iterations of EM with mean field between pixels that lie apart, so that a
+    class can be all that a texture mixes. Some pixels of each class are taken to look
+    as in `model`: a class that the picture does not show stays what it was.
+
+    Parameters
+    ----------
+    model : MixtureModel
+        Gaussian classes, K at least 2, of D features.
+    planes : (D + 1, *S) ndarray of float32
+        As `impress` gives them.
+    softness : Softness
+        The one they were made with.
+    valid : (*S) ndarray of bool
+        Pixels that count.
+    fixed : (*S) ndarray of int, optional
+        Classes 1..K that the user fixed; 0 where free.
+    covariance : str, optional
+        As `Rules`.
+
+    Returns
+    -------
+    Impression
+
+    References
+    ----------
+    G. Celeux, F. Forbes, N. Peyrard, "EM procedures using mean field-like
+    approximations for Markov model-based image segmentation", Pattern Recognition
+    36(1), 131-144, 2003.
+    """
+    apart = np.ix_(*_apart(valid.shape))
+    inside = valid[apart]
+    seen = np.stack([plane[apart] for plane in planes])
+    seen[:, ~inside] = 0
+    color = seen[:-1]
+    scale = edge_scale(np.moveaxis(color, 0, -1), valid=inside)
+    field = PottsField(
+        inside.shape, guide=color if scale > 0 else None, scale=scale, valid=inside
+    )
+    known = None if fixed is None else fixed[apart] * inside
+    rules = Rules(covariance, np.full(len(seen), softness.floor), softness.shrinkage)
+    wide = softness.widen(model)
+    assert isinstance(wide, MixtureModel)  # as `model` is
+    power = temper(softness)
+    phi = products(seen.reshape(len(seen), -1).astype(np.float64))
+    found, at = wide, color
+    virtual: Float64Array | None = None
+    posteriors = np.zeros((model.n_classes, *field.valid.shape), np.float32)
+    for _ in range(_ITERATIONS):
+        log = power * found.log_joint(np.moveaxis(at, 0, -1))
+        unary = field.lattices.split(log.astype(np.float32))
+        start(field, unary, posteriors, 0)
+        for _ in range(_SWEEPS):
+            field.sweep(unary, posteriors, _BOND)
+        share = field.lattices.join(posteriors).astype(np.float64)
+        if known is not None:
+            share[:, known > 0] = np.eye(len(share))[:, known[known > 0] - 1]
+        sums = share.reshape(len(share), -1) @ phi.T
+        if virtual is None:
+            virtual = _virtual(wide, sums, softness.amount)
+        found = _classes(model, sums + virtual, rules)
+        at = seen
+    return Impression(softness, found)
+
+
+def _apart(shape: tuple[int, ...]) -> list[NDArray[np.intp]]:
+    """Choose pixels along each axis, alike from both ends."""
+    long = max(1, sum(n > 1 for n in shape))
+    step = np.clip((np.prod(shape) / _ENOUGH) ** (1 / long), 1, _STRIDE)
+    return [
+        np.rint(np.linspace(0, n - 1, int(np.ceil(n / step)))).astype(np.intp)
+        for n in shape
+    ]
+
+
+def _virtual(wide: MixtureModel, sums: Float64Array, amount: float) -> Float64Array:
+    """Make sums (K, F) over φ of pixels that look as the classes were fitted.
+
+    Their texture is that of the pixels which the classes won first.
+    """
+    k, dims = wide.means.shape
+    total = sums.sum(axis=0)
+    rough = total[dims + 1] / total[0]
+    pixels = total[0] / k * (1 / amount - 1 + _ANCHOR)
+    # A class without pixels has the texture of all.
+    texture = (sums[:, dims + 1] + rough) / (sums[:, 0] + 1)
+    means = np.concatenate([wide.means, texture[:, np.newaxis]], axis=1)
+    second = means[:, :, np.newaxis] * means[:, np.newaxis]
+    second[:, :dims, :dims] += wide.covariances
+    second[:, dims, dims] += total[-1] / total[0] - rough**2
+    i, j = upper(dims + 1)
+    found = np.concatenate([np.ones((k, 1)), means, second[:, i, j]], axis=1)
+    return pixels * found
+
+
+def _classes(model: MixtureModel, sums: Float64Array, rules: Rules) -> MixtureModel:
+    """Make classes of sums (K, F) over φ."""
+    dims = len(rules.floor)
+    moments = sums / sums[:, :1]
+    means = moments[:, 1 : dims + 1]
+    scatter = unpack(moments[:, dims + 1 :], dims)
+    scatter -= means[:, :, np.newaxis] * means[:, np.newaxis]
+    weights = sums[:, 0] / sums[:, 0].sum()
+    covariances = shape_covariances(scatter, weights, rules)
+    return replace(model, weights=weights, means=means, covariances=covariances)

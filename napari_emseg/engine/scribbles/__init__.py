@@ -1,0 +1,1 @@
+"""Scribbles: probabilities from strokes, and refined outlines."""

@@ -1,0 +1,1 @@
+"""Files: decode, write safely, pixel sizes and samples."""

@@ -1,0 +1,336 @@
+"""Pictures and label images on disk: what the command line and the panel share.
+
+Files are recognized by their first bytes, not by their names.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import imageio.v3 as iio
+import numpy as np
+import tifffile
+
+from napari_emseg.engine.image.lazy_image import fits_rgb
+from napari_emseg.io import decoders
+from napari_emseg.io.decoders import damage_told
+from napari_emseg.io.safe_write import TIFF, check_target, new_file
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Mapping
+
+    from numpy.typing import ArrayLike, NDArray
+
+LABEL_SUFFIXES = (*TIFF, ".png")
+PICTURE_SUFFIXES = (*TIFF, ".png", ".jpg", ".jpeg")
+
+
+def read_image(
+    path: str | os.PathLike[str], *, upright: bool = True, stack: bool = False
+) -> tuple[NDArray[Any], int | None]:
+    """Read a PNG, JPEG or TIFF file.
+
+    Parameters
+    ----------
+    path : path
+        Where the file is. Its contents decide how it is read.
+    upright : bool, optional
+        Turn a picture that lies on its side, by the tag "Orientation" of EXIF or TIFF,
+        as it is meant to be seen; if not, it is read as it is stored.
+    stack : bool, optional
+        Leave channels that stand before Y and X in a TIFF file where they are, and
+        take them for slices of a stack, as napari's own reader does.
+
+    Returns
+    -------
+    pixels : (Y, X), (Z, Y, X), (..., Y, X, 3 or 4) or (..., Y, X, C) ndarray
+        In native byte order. Palettes, CMYK and gray with alpha become RGB or RGBA;
+        samples or channels that stand first are moved to the end.
+    channel_axis : int or None
+        The last axis if it holds channels that are not RGB, or RGB beyond what
+        `napari_emseg.segment` takes for it; otherwise None.
+
+    Raises
+    ------
+    FileNotFoundError, IsADirectoryError
+        There is no file of this name.
+    ValueError
+        It is no PNG, JPEG or TIFF, or is damaged, or uses something rare.
+
+    Warns
+    -----
+    UserWarning
+        If a TIFF file holds several images, of which the first is read.
+
+    Notes
+    -----
+    Labels of an upright picture are upright, too. In a program that shows the picture
+    as it is stored, as napari's own reader does ("File > Open"), they do not fit;
+    ``napari-emseg open`` reads it as here.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     write_labels(path := f"{folder}/a.png", np.array([[1, 2], [3, 3]]))
+    ...     read_image(path)[0].tolist()
+    [[1, 2], [3, 3]]
+    """
+    path = Path(path)
+    kind = decoders.kind_of(path)
+    with damage_told(path, "make or fetch it again"):
+        orientation = decoders.orientation_of(path, kind) if upright else 1
+        if stack and kind == "tiff":
+            pixels, channel_axis = decoders.read_tiff(path, orientation, stack=True)
+        else:
+            pixels, channel_axis = decoders.READERS[kind](path, orientation)
+    native = pixels.dtype.newbyteorder("=")
+    return np.ascontiguousarray(pixels, dtype=native), channel_axis
+
+
+def ways_as_stored(path: str | os.PathLike[str]) -> dict[str, bool]:
+    """Tell how `read_image` gives a picture as napari's own reader shows it.
+
+    Parameters
+    ----------
+    path : path
+        A PNG, JPEG or TIFF file.
+
+    Returns
+    -------
+    dict of str to bool
+        Keywords that make a difference: ``upright=False`` if it lies on its side,
+        ``stack=True`` if channels stand before Y and X. Empty, too, if there is no
+        such file, or one that cannot be read.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     write_labels(path := f"{folder}/a.png", np.array([[1, 2], [3, 3]]))
+    ...     ways_as_stored(path)
+    {}
+    """
+    path = Path(path)
+    try:
+        kind = decoders.kind_of(path)
+        turned = decoders.orientation_of(path, kind) in range(2, 9)
+        stacked = decoders.has_leading_channels(path, kind)
+    except Exception:  # decoders of damaged files raise whatever comes
+        return {}
+    return ({"upright": False} if turned else {}) | ({"stack": True} if stacked else {})
+
+
+def read_labels(path: str | os.PathLike[str]) -> NDArray[Any]:
+    """Read a label image as `write_labels` writes it.
+
+    Parameters
+    ----------
+    path : path
+        A TIFF or PNG file of whole numbers. Of a palette, the numbers are read.
+
+    Returns
+    -------
+    (Y, X) or (Z, Y, X) ndarray of an integer type
+        The labels.
+
+    Raises
+    ------
+    FileNotFoundError, IsADirectoryError
+        There is no file of this name.
+    ValueError
+        It cannot be read or does not hold labels.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     write_labels(path := f"{folder}/a.png", np.array([[1, 2], [3, 3]]))
+    ...     read_labels(path).dtype.name
+    'uint8'
+    """
+    path = Path(path)
+    kind = decoders.kind_of(path)
+    if kind not in decoders.NUMBER_READERS:
+        raise ValueError(
+            f"{path} is a {kind.upper()} file, which does not keep numbers exactly; "
+            "give labels as TIFF or PNG"
+        )
+    with damage_told(path, "write the labels again"):
+        orientation = decoders.orientation_of(path, kind)
+        labels = decoders.NUMBER_READERS[kind](path, orientation)
+    if labels.dtype.kind not in "bui" or (labels.ndim > 2 and kind == "png"):
+        raise ValueError(
+            f"{path} holds {labels.dtype} data of shape {labels.shape}, not labels; "
+            "give a file of whole numbers without colors"
+        )
+    native = "u1" if labels.dtype.kind == "b" else labels.dtype.newbyteorder("=")
+    return np.ascontiguousarray(labels, dtype=native)
+
+
+def write_labels(
+    path: str | os.PathLike[str],
+    labels: ArrayLike,
+    *,
+    force: bool = False,
+    metadata: Mapping[str, Any] | None = None,
+    resolution: tuple[float, float] | None = None,
+) -> None:
+    """Write labels to a compressed TIFF or to a PNG file.
+
+    Parameters
+    ----------
+    path : path
+        Ends in .tif, .tiff or .png and decides the format.
+    labels : (..., Y, X) array of an integer type
+        Not negative. Stored with as few bits as the largest label needs.
+    force : bool
+        Replace a file that exists.
+    metadata : mapping, optional
+        What JSON can hold; kept in the description of a TIFF file, which
+        `tifffile.TiffFile.shaped_metadata` gives back. PNG keeps none.
+    resolution : (float, float), optional
+        Pixels per centimeter along X and Y, for the tags of a TIFF file.
+
+    Raises
+    ------
+    FileExistsError
+        The file exists and `force` is not given.
+    ValueError, TypeError
+        The ending, or the labels, do not suit.
+    """
+    path, values = Path(path), np.asarray(labels)
+    if values.dtype.kind not in "ui":
+        raise TypeError(f"labels are whole numbers, got {values.dtype}; convert them")
+    if values.size == 0 or values.min() < 0:
+        what = f"the smallest is {values.min()}" if values.size else "there are none"
+        raise ValueError(f"labels count from 0, but {what}; renumber them")
+    values = values.astype(np.min_scalar_type(int(values.max())), copy=False)
+    check_target(path, LABEL_SUFFIXES, force=force, ndim=values.ndim)
+    if path.suffix.lower() in TIFF:
+        with new_file(path, force=force) as temporary:
+            tifffile.imwrite(
+                temporary,
+                values,
+                compression="zlib",
+                photometric="minisblack",
+                metadata=dict(metadata or {}),
+                resolution=resolution,
+                resolutionunit=None if resolution is None else "CENTIMETER",
+            )
+        return
+    if values.dtype.itemsize > 2:
+        raise ValueError(
+            f"label {values.max()} does not fit into the 16 bits of a PNG; "
+            f"write {path.with_suffix('.tif').name} instead"
+        )
+    with new_file(path, force=force) as temporary:
+        iio.imwrite(temporary, values, plugin="pillow", extension=".png")
+
+
+def write_picture(
+    path: str | os.PathLike[str], picture: ArrayLike, *, force: bool = False
+) -> None:
+    """Write a color picture to a PNG, JPEG or TIFF file.
+
+    Parameters
+    ----------
+    path : path
+        Its ending decides the format.
+    picture : (..., Y, X, 3 or 4) array_like of uint8
+        RGB or RGBA. JPEG leaves the alpha out; only TIFF takes stacks, uint16 and
+        float.
+    force : bool
+        Replace a file that exists.
+
+    Raises
+    ------
+    FileExistsError, ValueError
+        The file exists and `force` is not given, the ending does not suit, or this is
+        no picture.
+    """
+    path, values = Path(path), np.asarray(picture)
+    suffix = path.suffix.lower()
+    if values.ndim < 3 or values.shape[-1] not in (3, 4):
+        raise ValueError(
+            f"a picture of shape {values.shape} has no colors; give it a last axis of "
+            "3 or 4, or write numbers with write_labels"
+        )
+    if values.dtype != np.uint8 and not (suffix in TIFF and fits_rgb(values)):
+        raise ValueError(
+            f"a picture of {values.dtype} is not what {path} can hold; convert it to "
+            "uint8, or write uint16, or float in [0, 1], to a .tif file"
+        )
+    check_target(path, PICTURE_SUFFIXES, force=force, ndim=values.ndim - 1)
+    with new_file(path, force=force) as temporary:
+        if suffix in TIFF:
+            tifffile.imwrite(temporary, values, compression="zlib", photometric="rgb")
+        elif suffix == ".png":
+            iio.imwrite(temporary, values, plugin="pillow", extension=suffix)
+        else:
+            opaque = np.ascontiguousarray(values[..., :3])
+            iio.imwrite(
+                temporary, opaque, plugin="pillow", extension=suffix, quality=95
+            )
+
+
+def write_text(
+    path: str | os.PathLike[str],
+    text: str,
+    suffixes: tuple[str, ...],
+    *,
+    force: bool = False,
+) -> None:
+    """Write a text file, in UTF-8.
+
+    Parameters
+    ----------
+    path : path
+        Has one of the endings.
+    text : str
+    suffixes : tuple of str
+        The endings that suit.
+    force : bool
+        Replace a file that exists.
+
+    Raises
+    ------
+    FileExistsError, ValueError
+        The file exists and `force` is not given, or the ending does not suit.
+    """
+    path = Path(path)
+    check_target(path, suffixes, force=force)
+    with new_file(path, force=force) as temporary:
+        temporary.write_text(text, "utf-8")
+
+
+def paint(labels: NDArray[Any], colors: ArrayLike) -> NDArray[np.uint8]:
+    """Return a picture of `labels`, every class in its color.
+
+    Parameters
+    ----------
+    labels : (...) ndarray of an integer type
+        Values 0 to K.
+    colors : (K, 3) array of float
+        RGB in [0, 1] of the classes 1 to K.
+
+    Returns
+    -------
+    (..., 3) or (..., 4) ndarray of uint8
+        RGB; RGBA if there are pixels without a class (0), which are transparent.
+
+    Examples
+    --------
+    >>> paint(np.array([[1, 2]]), [[1, 0, 0], [0, 0, 1]]).tolist()
+    [[[255, 0, 0], [0, 0, 255]]]
+    """
+    classes = np.rint(np.clip(np.asarray(colors, np.float64), 0, 1) * 255)
+    table = np.zeros((len(classes) + 1, 4), np.uint8)
+    table[1:, :3] = classes
+    table[1:, 3] = 255
+    # One number of four bytes for each pixel is several times faster than rows.
+    rgba = np.take(table.view(np.uint32)[:, 0], labels)[..., None].view(np.uint8)
+    opaque = labels.size and labels.min() > 0
+    return np.ascontiguousarray(rgba[..., :3]) if opaque else rgba

@@ -1,0 +1,183 @@
+"""The fit that a result came from, to be done once more."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+from napari_emseg.layers.geometry import image_data
+from napari_emseg.layers.metadata import RECIPE, entry_of, image_of
+from napari_emseg.pipeline.segment import iter_source, read_source
+from napari_emseg.recipe import Recipe
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    import numpy as np
+    from napari.components import ViewerModel
+    from napari.layers import Labels
+    from numpy.typing import NDArray
+
+    from napari_emseg.engine.cluster.fit_state import FitState
+    from napari_emseg.params import Params
+    from napari_emseg.pipeline.posteriors import Posteriors
+    from napari_emseg.pipeline.progress import Progress
+    from napari_emseg.pipeline.segmentation import Segmentation
+    from napari_emseg.pipeline.source import Source
+
+# Not in the layers' metadata, which are copied and written to files. Nothing is lost
+# with an entry: a fit is done again from the parameters.
+# Bytes of labels that are kept to save a fit.
+MOST = 2**26
+_RUNS: WeakKeyDictionary[Labels, Run] = WeakKeyDictionary()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Run:
+    """What is remembered of a fit.
+
+    Attributes
+    ----------
+    states : tuple of FitState
+        Of all iterations, with their models as far as there was room for these.
+    source : Source
+        The image that was segmented.
+    params : Params
+        How.
+    colors : (K, 3) ndarray of float64
+        Of the classes, in [0, 1].
+    posteriors : Posteriors
+        What the probabilities of the classes come from.
+    step : dict or None
+        The step of a recipe that makes the labels, as JSON has it; if it is known.
+    labels : (…) ndarray of unsigned int or None
+        What it makes, if that is not very large: no edit has changed it.
+    """
+
+    states: tuple[FitState, ...]
+    source: Source
+    params: Params
+    colors: NDArray[np.float64]
+    posteriors: Posteriors
+    step: dict[str, Any] | None = None
+    labels: NDArray[np.unsignedinteger] | None = None
+
+    @classmethod
+    def of(cls, seg: Segmentation, step: dict[str, Any] | None = None) -> Run:
+        """Take what is remembered from a result."""
+        posteriors = seg.posteriors.slim()
+        labels = seg.labels if step is not None and seg.labels.nbytes <= MOST else None
+        about = (seg.states, seg.source, seg.params, seg.class_colors, posteriors)
+        return cls(*about, step, labels)
+
+
+def note_run(layer: Labels, run: Run | None) -> None:
+    """Remember the run that a layer came from; None if that is not known."""
+    if run is None:
+        _RUNS.pop(layer, None)
+    else:
+        _RUNS[layer] = run
+
+
+def run_of(layer: Labels) -> Run | None:
+    """Return the run that a layer came from, None if that was in another session.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari.components import ViewerModel
+    >>> import napari_emseg as emseg
+    >>> from napari_emseg.layers import run_of
+    >>> seg = emseg.segment(np.arange(16, dtype=np.uint8).reshape(4, 4), n_classes=2)
+    >>> layer = emseg.add_to(ViewerModel(), seg)
+    >>> run_of(layer).states == seg.states
+    True
+    """
+    return _RUNS.get(layer)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fit:
+    """An image, and how a result was made from it.
+
+    Attributes
+    ----------
+    data : array-like
+        The image, or the part of it that was segmented.
+    step : dict
+        Of the recipe, as JSON has it.
+    args : Args
+        What that says: parameters, mask, seed labels and models.
+    """
+
+    data: Any
+    step: dict[str, Any]
+    args: Any
+
+    def read(self) -> Source:
+        """Check what is to be segmented; any thread may."""
+        args = self.args
+        return read_source(
+            self.data,
+            args.params,
+            mask=None if args.mask is None else args.mask.array(),
+            seed_labels=None if args.seed_labels is None else args.seed_labels.array(),
+            rgb=args.rgb if args.channel_axis is None else None,
+            channel_axis=args.channel_axis,
+        )
+
+    def iterate(self, source: Source) -> Generator[Progress, None, Segmentation]:
+        """Segment what `read` gave, which gives the same result."""
+        model, start = self.args.model, self.args.start
+        return iter_source(
+            source,
+            self.args.params,
+            model=None if model is None else model.model(),
+            start=None if start is None else start.model(),
+        )
+
+
+def fit_of(viewer: ViewerModel, layer: Labels) -> Fit:
+    """Return the fit of a result; it needs not be known in this session.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer or napari.components.ViewerModel
+        Where the layer is, and the image that it was made from.
+    layer : napari.layers.Labels
+        A result; edits do not matter.
+
+    Raises
+    ------
+    ValueError
+        If the layer is no result of this plugin, or its image is gone.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import napari_emseg as emseg
+    >>> from napari.components import ViewerModel
+    >>> viewer = ViewerModel()
+    >>> image = viewer.add_image(np.arange(16, dtype=np.uint8).reshape(4, 4))
+    >>> layer = emseg.add_to(viewer, emseg.segment(image.data, n_classes=2), image)
+    >>> fit_of(viewer, layer).args.params.n_classes
+    2
+    """
+    note = entry_of(layer)
+    recipe = note.get(RECIPE, {"steps": ()})
+    steps = Recipe.model_validate(recipe).steps
+    if not steps or steps[0].op != "segment":
+        raise ValueError(
+            f"{layer.name!r} was not made by this plugin, so there is no fit behind "
+            "it; segment an image, and take what comes of it"
+        )
+    image = image_of(viewer, layer)
+    if image is None:
+        raise ValueError(
+            f"the image {note.get('image')!r} that {layer.name!r} was made from is not "
+            "among the layers; open it again, and give it this name"
+        )
+    at = note.get("at")
+    data = image_data(image, None if at is None else tuple(at))
+    return Fit(data, recipe["steps"][0], steps[0].args)

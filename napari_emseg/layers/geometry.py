@@ -1,0 +1,292 @@
+"""The plane of a layer that the viewer displays, in its own pixels."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+from napari.layers import Image, Labels
+from napari.utils.transforms import Affine
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from napari.components import ViewerModel
+    from napari.layers import Image, Labels, Layer
+    from numpy.typing import NDArray
+
+
+# How far apart the corners of two planes may lie, in pixels, that count as one.
+_CLOSE = 0.01
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PlaneEdit:
+    """Other labels for a box of a layer, as `apply_edit` takes them."""
+
+    where: tuple[slice, ...]
+    labels: NDArray[Any]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Plane:
+    """A plane of a layer; made by `displayed_plane`.
+
+    Attributes
+    ----------
+    layer : napari.layers.Image or napari.layers.Labels
+        The layer, scaled and rotated as it may be.
+    at : tuple of int or None
+        For each axis the index of the slice; None for the two axes of the plane.
+    """
+
+    layer: Image | Labels
+    at: At
+
+    @property
+    def axes(self) -> list[int]:
+        """The two axes of the layer's data that the plane has, in rising order."""
+        return [axis for axis, index in enumerate(self.at) if index is None]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width in pixels."""
+        y, x = (spatial_shape(self.layer)[axis] for axis in self.axes)
+        return y, x
+
+    @property
+    def where(self) -> tuple[slice, ...]:
+        """The plane as a box of the layer's data."""
+        return tuple(
+            slice(0, size) if index is None else slice(index, index + 1)
+            for index, size in zip(self.at, spatial_shape(self.layer), strict=True)
+        )
+
+    def data(self) -> Any:
+        """The layer's finest data in this plane, (Y, X) or (Y, X, channels), a view."""
+        return image_data(self.layer, self.at)
+
+    def point(
+        self, world: Sequence[float] | NDArray[np.float64]
+    ) -> tuple[float, float]:
+        """Pixel coordinates (y, x) in the plane of a point of the world.
+
+        Whole numbers are the centers of pixels.
+        """
+        found = np.asarray(self.layer.world_to_data(world))[-len(self.at) :]
+        y, x = (float(found[axis]) for axis in self.axes)
+        return y, x
+
+    def world(self, point: Sequence[float]) -> NDArray[np.float64]:
+        """The point of the world of a pixel (y, x) of the plane."""
+        found = [float(index or 0) for index in self.at]
+        for axis, value in zip(self.axes, point, strict=True):
+            found[axis] = value
+        return np.asarray(self.layer.data_to_world(found))
+
+    def edit(
+        self, labels: NDArray[Any], box: tuple[slice, ...] | None = None
+    ) -> PlaneEdit:
+        """Return an edit of the plane, or of a box of it.
+
+        Parameters
+        ----------
+        labels : (Y, X) ndarray of int
+            Of the box.
+        box : tuple of slice, optional
+            In the plane; by default all of it.
+        """
+        where = list(self.where)
+        if box is not None:
+            for axis, part in zip(self.axes, box, strict=True):
+                where[axis] = part
+        across = tuple(axis for axis, index in enumerate(self.at) if index is not None)
+        return PlaneEdit(tuple(where), np.expand_dims(labels, across))
+
+    def lies_on(self, other: Plane) -> bool:
+        """Whether the pixels of two planes cover each other one by one."""
+        if self.shape != other.shape:
+            return False
+        corners = [(0, 0), (0, self.shape[1] - 1), (self.shape[0] - 1, 0)]
+        apart = [
+            np.subtract(other.point(self.world(corner)), corner) for corner in corners
+        ]
+        return bool(np.abs(apart).max() < _CLOSE)
+
+
+def displayed_plane(viewer: ViewerModel, layer: Image | Labels) -> Plane:
+    """Return the plane of a layer that the viewer displays.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer or napari.components.ViewerModel
+        Its sliders and its order of axes count.
+    layer : napari.layers.Image or napari.layers.Labels
+        A layer of that viewer, of two axes or more.
+
+    Raises
+    ------
+    ValueError
+        If the viewer displays no plane of it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari.components import ViewerModel
+    >>> viewer = ViewerModel()
+    >>> stack = viewer.add_labels(np.zeros((9, 4, 6), int), scale=(1, 2, 2))
+    >>> viewer.dims.set_current_step(0, 7)
+    >>> plane = displayed_plane(viewer, stack)
+    >>> plane.at, plane.shape, plane.point((7, 6, 4))
+    ((7, None, None), (4, 6), (3.0, 2.0))
+    """
+    at = displayed(viewer, layer)
+    if viewer.dims.ndisplay != 2 or at.count(None) != 2:
+        raise ValueError(
+            f"the viewer does not display one plane of {layer.name!r}, which tools "
+            "need; switch to the 2D view, and to its own last two axes"
+        )
+    return Plane(layer, at)
+
+
+_SIDE = 32  # places along each axis that are looked at
+
+
+def fingerprint(data: Any) -> int:
+    """Return a number that is another one after data were changed in place.
+
+    Nobody is told of that: ``layer.data[:] = …`` keeps the array. So a grid of places
+    is looked at, which takes a moment only; a change that lies between them is missed.
+
+    Parameters
+    ----------
+    data : array_like
+        An image. What is not simply an array in memory, such as a memory map or a Dask
+        array, would have to be read, and has 0.
+
+    Examples
+    --------
+    >>> image = np.zeros((300, 400))
+    >>> before = fingerprint(image)
+    >>> image[100:] = 1
+    >>> fingerprint(image) == before
+    False
+    """
+    if type(data) is not np.ndarray:
+        return 0
+    grid = tuple(slice(None, None, max(size // _SIDE, 1)) for size in data.shape)
+    return zlib.crc32(data[grid].tobytes())
+
+
+# Which part of an image: for each axis the index of a slice, None for all of it.
+At: TypeAlias = tuple[int | None, ...]
+
+
+def displayed(viewer: ViewerModel, layer: Image | Labels) -> At:
+    """Tell which part of a layer the viewer displays.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer or napari.components.ViewerModel
+        Its sliders and its order of axes count.
+    layer : napari.layers.Image or Labels
+        A layer of that viewer; of several scales, the finest counts.
+
+    Returns
+    -------
+    tuple of int or None
+        For each axis of the layer the index of the displayed slice, in pixels, or
+        None if the axis lies on the canvas.
+
+    Raises
+    ------
+    ValueError
+        If the sliders stand outside the layer.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari.components import ViewerModel
+    >>> viewer = ViewerModel()
+    >>> stack = viewer.add_image(np.zeros((9, 4, 4)))
+    >>> viewer.dims.set_current_step(0, 7)
+    >>> displayed(viewer, stack)
+    (7, None, None)
+    """
+    ahead = viewer.dims.ndim - layer.ndim
+    point = np.asarray(layer.world_to_data(viewer.dims.point))[-layer.ndim :]
+    at: list[int | None] = []
+    for axis, size in enumerate(spatial_shape(layer)):
+        if axis + ahead in viewer.dims.displayed:
+            at.append(None)
+            continue
+        index = int(np.round(point[axis]))
+        if not 0 <= index < size:
+            raise ValueError(
+                f"the displayed slice lies outside {layer.name!r} (slice {index} of "
+                f"{size} along axis {axis}); move the slider, or take the whole volume"
+            )
+        at.append(index)
+    return tuple(at)
+
+
+def image_data(layer: Image | Labels, at: At | None = None) -> Any:
+    """Return an image's finest data, or the part of it that `at` tells.
+
+    Parameters
+    ----------
+    layer : napari.layers.Image
+        Data of any kind that slices: NumPy, Dask, Zarr.
+    at : tuple of int or None, optional
+        Index of the slice for each axis, None for the whole axis.
+
+    Returns
+    -------
+    array-like
+        A view, nothing is read or computed; an axis of RGB stays last.
+    """
+    data = layer.data[0] if layer.multiscale else layer.data
+    if at is None:
+        return data
+    return data[tuple(slice(None) if index is None else index for index in at)]
+
+
+def spatial_shape(layer: Image | Labels) -> tuple[int, ...]:
+    """Return the shape of a layer's finest data, without the axis of RGB."""
+    return tuple(image_data(layer).shape[: layer.ndim])
+
+
+def placement(layer: Layer, at: At) -> dict[str, Any]:
+    """Return the attributes of a layer that lies on a part of another.
+
+    Parameters
+    ----------
+    layer : napari.layers.Layer
+        Where the part is.
+    at : tuple of int or None
+        The part: for each axis the index of a slice, which is one pixel long in the
+        new layer, or None for the whole axis.
+
+    Returns
+    -------
+    dict
+        Scale, translation, rotation, shear, affine, units and axis labels.
+    """
+    to_physical = Affine(
+        scale=layer.scale,
+        translate=layer.translate,
+        rotate=layer.rotate,
+        shear=layer.shear,
+    )
+    return {
+        "scale": layer.scale,
+        "translate": to_physical([index or 0 for index in at]),
+        "rotate": layer.rotate,
+        "shear": layer.shear,
+        # The matrix, because two layers with one Affine object would move together.
+        "affine": np.array(layer.affine.affine_matrix),
+        "units": layer.units,
+        "axis_labels": layer.axis_labels,
+    }

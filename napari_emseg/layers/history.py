@@ -1,0 +1,298 @@
+"""What an undo step of napari holds, written as small as can be."""
+
+from __future__ import annotations
+
+from collections import deque
+from itertools import product
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+from napari.layers.labels import labels as napari_labels
+from napari.utils.notifications import show_warning
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from napari.layers import Labels
+    from numpy.typing import NDArray
+
+
+# What the undo history of a layer may hold.
+HISTORY_BYTES = 2**28
+# Names of napari's that are private, so each is looked for before it is used.
+UNDO, REDO, _STAGED = "_undo_history", "_redo_history", "_staged_history"
+_BLOCK, _SAVE = "_block_history", "_save_history"
+_DIRTY, _PARTIAL = "_accumulate_updated_slice", "_partial_labels_refresh"
+_SLICE = "_slice"
+
+
+def history_bytes(layer: Labels) -> int:
+    """Bytes that the undo and redo steps of a layer hold."""
+    steps = [*getattr(layer, UNDO, ()), *getattr(layer, REDO, ())]
+    return sum(map(atoms_bytes, steps))
+
+
+def show(layer: Labels, where: Box) -> None:
+    """Draw a box of a layer anew after its data changed, and no more than needed."""
+    if not all(hasattr(layer, name) for name in (_DIRTY, _PARTIAL, _SLICE)):
+        layer.refresh(extent=False)
+        return
+    # Contours are made anew in any case. Without them the texture is the data
+    # themselves, or a copy that would have to be patched.
+    texture = getattr(layer, _SLICE).image.view
+    if layer.contour == 0 and not np.shares_memory(layer.data, texture):
+        layer.refresh(extent=False)
+        return
+    getattr(layer, _DIRTY)(where)
+    getattr(layer, _PARTIAL)()
+
+
+def _trim(layer: Labels, max_bytes: int) -> None:
+    """Drop the oldest steps beyond the limit, but not the newest, and say so."""
+    steps = getattr(layer, UNDO, None)
+    if steps is None:
+        return
+    held = history_bytes(layer)
+    dropped = 0
+    while held > max_bytes and len(steps) > 1:
+        held -= atoms_bytes(steps.popleft())
+        dropped += 1
+    if dropped:
+        what = "The oldest action" if dropped == 1 else f"The {dropped} oldest actions"
+        show_warning(
+            f"{what} on {layer.name!r} can no longer be undone: its history is limited "
+            f"to {max_bytes / 2**20:.3g} MB."
+        )
+
+
+def _copied(layer: Labels, name: str) -> Any:
+    value = getattr(layer, name, None)
+    return value.copy() if isinstance(value, deque | list) else value
+
+
+def _restore(layer: Labels, history: dict[str, Any]) -> None:
+    for name, value in history.items():
+        if hasattr(layer, name):
+            setattr(layer, name, value)
+
+
+Box: TypeAlias = tuple[slice, ...]
+Values: TypeAlias = "NDArray[np.integer[Any]]"
+# napari's kinds of atoms: bounding box, mask, old values and new label (since 0.8),
+# or index, old values and new values.
+Atom: TypeAlias = tuple[Any, ...]
+
+# An atom covers at most this many pixels of the last axes, and single planes of the
+# axes before, so that its box fits tightly and its kind suits what changed there.
+_TILE = (8, 256, 256)
+
+
+def masked_atom() -> type[Any] | None:
+    """The kind of atom that napari has for masks; None where it has none."""
+    return getattr(napari_labels, "_MaskedPaintAtom", None)
+
+
+def make_atoms(where: Box, old: Values, new: Values) -> list[Atom]:
+    """Describe a change for napari's undo history.
+
+    Parameters
+    ----------
+    where : tuple of slice
+        The box that changes, in the pixels of the layer.
+    old, new : ndarray of int
+        Its labels before and after, both of the shape of the box.
+
+    Returns
+    -------
+    list of tuple
+        Atoms that do not overlap. They own their arrays, of the narrowest type that
+        holds the labels: 1 to 3 bytes per changed pixel if one label up to 255
+        replaces others, at most twice that if many labels do.
+
+    Examples
+    --------
+    >>> old = np.zeros((2, 4), int)
+    >>> box = (slice(10, 12), slice(0, 4))
+    >>> atoms = make_atoms(box, old, np.eye(2, 4, dtype=int))
+    >>> atoms_bytes(atoms) <= 12
+    True
+    """
+    masked = masked_atom()
+    atoms = (
+        _make_atom(
+            tuple(
+                slice(part.start + box.start, part.start + box.stop)
+                for part, box in zip(where, tile, strict=True)
+            ),
+            old[tile],
+            new[tile],
+            masked,
+        )
+        for tile in _tiles(old, new)
+    )
+    return list(atoms)
+
+
+def atoms_bytes(atoms: list[Atom]) -> int:
+    """Bytes of the arrays in an undo step, whoever made it."""
+    return sum(_bytes(part) for atom in atoms for part in atom)
+
+
+def _bytes(part: Any) -> int:
+    if isinstance(part, np.ndarray):
+        return part.nbytes
+    return sum(map(_bytes, part)) if isinstance(part, tuple) else 0
+
+
+def _tiles(old: Values, new: Values) -> Iterator[Box]:
+    """Yield boxes, relative to the whole, that hold all changes."""
+    ahead = old.ndim - len(_TILE)
+    sides = (1,) * ahead + _TILE[max(-ahead, 0) :]
+    steps = (
+        [slice(i, min(i + side, size)) for i in range(0, size, side)]
+        for side, size in zip(sides, old.shape, strict=True)
+    )
+    for tile in product(*steps):
+        changed = old[tile] != new[tile]
+        if not changed.any():
+            continue
+        yield tuple(
+            slice(part.start + box.start, part.start + box.stop)
+            for part, box in zip(tile, tight_box(changed), strict=True)
+        )
+
+
+def tight_box(changed: NDArray[np.bool_]) -> Box:
+    """Smallest box around the pixels that are True; there must be one."""
+    box = []
+    for axis in range(changed.ndim):
+        others = tuple(other for other in range(changed.ndim) if other != axis)
+        used = np.flatnonzero(changed.any(axis=others))
+        box.append(slice(int(used[0]), int(used[-1]) + 1))
+    return tuple(box)
+
+
+def _make_atom(where: Box, old: Values, new: Values, masked: type[Any] | None) -> Atom:
+    """Choose the smallest of the kinds of atoms."""
+    changed = old != new
+    before, after = narrow(old[changed]), narrow(new[changed])
+    label = int(after[0])
+    same = bool((after == label).all())
+    if len(before) == old.size and same and masked is not None:
+        return masked(where, None, narrow(old), label)
+    # An axis of one pixel is an integer of the index, the others an array each.
+    axes = [axis for axis, size in enumerate(old.shape) if size > 1]
+    kind = np.min_scalar_type(max(part.stop for part in where))
+    listed = len(before) * (len(axes) * kind.itemsize + before.itemsize)
+    listed += 0 if same else len(after) * after.itemsize
+    under_mask = old.size + before.nbytes
+    dense = old.size * (before.itemsize + after.itemsize)
+    if same and masked is not None and under_mask <= min(listed, dense):
+        return masked(where, changed, before, label)
+    if dense <= listed:
+        return where, narrow(old), narrow(new)
+    found = np.nonzero(changed)
+    index = tuple(
+        (found[axis] + part.start).astype(kind) if axis in axes else part.start
+        for axis, part in enumerate(where)
+    )
+    return index, before, label if same else after
+
+
+def narrow(values: Values) -> Values:
+    """Copy integers into the narrowest type that holds them all."""
+    low, high = int(values.min()), int(values.max())
+    kind = np.result_type(np.min_scalar_type(low), np.min_scalar_type(high))
+    fits = kind.itemsize < values.dtype.itemsize and kind.kind in "iu"
+    return values.astype(kind if fits else values.dtype)
+
+
+def follow_undo(layer: Labels, turn: Callable[[], None]) -> None:
+    """Call a function each time the latest edit of a layer is undone or redone.
+
+    Parameters
+    ----------
+    layer : napari.layers.Labels
+        Whose own history is followed, as long as it knows that edit.
+    turn : callable
+        Called in turns: when the edit is gone, when it is back, and so on.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari.layers import Labels
+    >>> layer, told = Labels(np.zeros((2, 2), int)), []
+    >>> layer.paint((0, 0), 1)
+    >>> follow_undo(layer, lambda: told.append(int(layer.data[0, 0])))
+    >>> layer.undo()
+    >>> layer.redo()
+    >>> told
+    [0, 1]
+    """
+    # Napari turns a step around when it undoes it; what is in it stays the same.
+    edit = getattr(layer, UNDO)[-1][0]
+    done = True
+
+    def holds(queue: str) -> bool:
+        steps = getattr(layer, queue, ())
+        return any(edit is end for step in steps for end in (step[0], step[-1]))
+
+    def follow(event: object) -> None:
+        nonlocal done
+        if holds(REDO if done else UNDO):
+            done = not done
+            turn()
+        elif not holds(UNDO if done else REDO):
+            layer.events.set_data.disconnect(follow)
+
+    layer.events.set_data.connect(follow)
+
+
+class Fits:
+    """Notes which steps of undo histories were fits, and not made by hand."""
+
+    def __init__(self) -> None:
+        # Atoms keep their identity when a step is undone and redone, steps do not.
+        self._atoms: list[Atom] = []
+
+    def note(self, layer: Labels) -> None:
+        """Note the latest step of a layer."""
+        steps = getattr(layer, UNDO, None)
+        if steps:
+            self._atoms += steps[-1]
+
+    def edited(self, layer: Labels) -> NDArray[np.bool_]:
+        """Pixels of a layer that were edited by hand, and not undone.
+
+        Returns
+        -------
+        (…) ndarray of bool
+            As far as the undo history reaches back.
+
+        Examples
+        --------
+        >>> from napari.layers import Labels
+        >>> layer = Labels(np.zeros((1, 5), np.uint8))
+        >>> layer.data_setitem((np.array([0]), np.array([3])), 2)
+        >>> Fits().edited(layer)
+        array([[False, False, False,  True, False]])
+        """
+        found = np.zeros(layer.data.shape, bool)
+        known = {id(atom) for atom in self._atoms}
+        for step in getattr(layer, UNDO, ()):
+            for atom in step:
+                if id(atom) not in known:
+                    _mark(found, atom)
+        return found
+
+
+def _mark(found: NDArray[np.bool_], atom: Atom) -> None:
+    if len(atom) == 4:
+        where, mask, _, _ = atom
+        found[where] |= True if mask is None else mask
+        return
+    index, old, new = atom
+    if all(isinstance(part, slice) for part in index):
+        found[index] |= np.asarray(old != new)
+    else:
+        found[index] = True

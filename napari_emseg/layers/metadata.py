@@ -1,0 +1,143 @@
+"""Our entry in a layer's metadata, and the steps of a recipe that it holds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from napari.layers import Image, Labels
+
+from napari_emseg.layers.geometry import spatial_shape
+from napari_emseg.recipe import Recipe
+from napari_emseg.recipe.operations import OPERATIONS
+from napari_emseg.recipe.step import SELECTING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from napari.components import ViewerModel
+
+
+# Where a recipe is kept in an entry, as what JSON can hold.
+RECIPE = "recipe"
+# Key of the entry of a layer that was not segmented here.
+EDITED = "emseg edits"
+# Steps after which something else may be selected.
+SELECTS = {
+    *(name for name, row in OPERATIONS.items() if row.group in ("select", "modify")),
+    *SELECTING,
+}
+
+
+class Noted(dict[str, Any]):
+    """A step as JSON has it, that knows what is selected after it.
+
+    Attributes
+    ----------
+    mark : int
+        `mark_of` the selection in its plane.
+    """
+
+    mark = 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Note:
+    """Steps that an action adds to the recipe of a layer.
+
+    Attributes
+    ----------
+    layer : napari.layers.Labels
+    steps : tuple of Noted
+    image : str
+        Name of the image of a layer that has no recipe yet.
+    """
+
+    layer: Labels
+    steps: tuple[Noted, ...]
+    image: str = ""
+
+
+def entry_of(layer: Labels) -> dict[str, Any]:
+    """Return our entry of a layer's metadata; an empty one if there is none."""
+    found: dict[str, Any] = layer.metadata.get(_key(layer), {})
+    return found
+
+
+def steps_of(layer: Labels) -> list[Any] | None:
+    """Return the steps of a layer, a list of its own; None if it has no recipe."""
+    recipe = entry_of(layer).get(RECIPE)
+    return None if recipe is None else [*recipe["steps"]]
+
+
+def append(notes: Iterable[Note]) -> None:
+    """Add steps to the recipes of layers."""
+    for note in notes:
+        steps = steps_of(note.layer)
+        if steps is None:
+            empty = Recipe().model_dump(mode="json")
+            note.layer.metadata = note.layer.metadata | {
+                EDITED: {RECIPE: empty, "image": note.image}
+            }
+        _write(note.layer, [*(steps or ()), *note.steps])
+
+
+def remove(notes: Iterable[Note]) -> None:
+    """Take steps out of the recipes of layers, the latest ones like these."""
+    for note in notes:
+        steps = steps_of(note.layer)
+        if steps is None:
+            continue
+        for gone in reversed(note.steps):
+            if gone in steps:
+                del steps[len(steps) - 1 - steps[::-1].index(gone)]
+        _write(note.layer, steps)
+
+
+def _key(layer: Labels) -> str:
+    return KEY if KEY in layer.metadata else EDITED
+
+
+def _write(layer: Labels, steps: list[Any]) -> None:
+    """Change the steps; without any, an entry of `EDITED` goes."""
+    key, entry = _key(layer), entry_of(layer)
+    if key == EDITED and not steps:
+        others = {name: value for name, value in layer.metadata.items() if name != key}
+        layer.metadata = others
+        return
+    recipe = entry[RECIPE] | {"steps": steps}
+    layer.metadata = layer.metadata | {key: entry | {RECIPE: recipe}}
+
+
+def image_of(viewer: ViewerModel, layer: Labels) -> Image | None:
+    """Return the image layer that a result was made from; None if it is gone.
+
+    If no image has its name any more, it is the only one that has its shape.
+    """
+    fit = [one for one in viewer.layers if _could_be_of(one, layer)]
+    name = entry_of(layer).get("image")
+    named = [one for one in fit if one.name == name]
+    found = named or fit
+    return found[0] if len(found) == 1 else None
+
+
+def _could_be_of(image: object, layer: Labels) -> bool:
+    if not isinstance(image, Image):
+        return False
+    shape, frame = spatial_shape(image), entry_of(layer).get("at")
+    part = tuple(
+        size if index is None else 1
+        for size, index in zip(shape, frame or (None,) * len(shape), strict=False)
+    )
+    return part == layer.data.shape
+
+
+# Key of our entry in a layer's metadata: it also tells our results from others.
+KEY = "emseg"
+# Key of our entry in the metadata of what is drawn over results: selections, previews.
+MARK = "emseg selection"
+
+
+def is_result(layer: object) -> bool:
+    """Tell whether a layer was made by `add_to`."""
+    return isinstance(layer, Labels) and KEY in layer.metadata

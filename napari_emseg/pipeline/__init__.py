@@ -1,0 +1,1 @@
+"""The facade: from an image and its parameters to a segmentation."""

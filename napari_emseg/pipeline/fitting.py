@@ -1,0 +1,214 @@
+"""Fits of an image with the parameters of a segmentation."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import replace
+from inspect import currentframe
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_emseg.engine.cluster.em import Rules
+from napari_emseg.engine.cluster.kmeans import KMeansModel
+from napari_emseg.engine.cluster.mixture import MixtureModel
+from napari_emseg.engine.cluster.multilevel import iter_fit_kmeans, iter_fit_mixture
+from napari_emseg.engine.image.color_space import black
+from napari_emseg.engine.mrf.hmrf import HiddenField, iter_hmrf
+from napari_emseg.pipeline.model_selection import iter_choice
+from napari_emseg.pipeline.progress import Progress
+from napari_emseg.pipeline.smoothing import impulses_in, noise_in
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator
+
+    from napari_emseg.engine.cells.counting import Census
+    from napari_emseg.engine.cluster.fit_state import FitState
+    from napari_emseg.engine.labels.labeler import Model
+    from napari_emseg.params import Params
+    from napari_emseg.pipeline.source import Source
+
+# Pixels that a hidden field is fitted to.
+_ENOUGH = 2**20
+_MAX_ITER = 15
+
+
+def fit_em(
+    census: Census, n_classes: int, params: Params, start: Model | None
+) -> Iterator[FitState]:
+    """Fit a mixture to cells, level by level."""
+    return iter_fit_mixture(
+        census.cells,
+        n_classes=n_classes,
+        rules=Rules(params.covariance, census.floor),
+        student=params.distribution == "student",
+        outliers=params.outliers,
+        init=params.init,
+        n_init=params.n_init,
+        tol=params.tol,
+        max_iter=params.max_iter,
+        rng=np.random.default_rng(params.seed),
+        start=start if isinstance(start, MixtureModel) else None,
+    )
+
+
+def fit_kmeans(
+    census: Census, n_classes: int, params: Params, start: Model | None
+) -> Iterator[FitState]:
+    """Fit K-means to cells, level by level."""
+    return iter_fit_kmeans(
+        census.cells,
+        n_classes=n_classes,
+        init=params.init,
+        n_init=params.n_init,
+        tol=params.tol,
+        max_iter=params.max_iter,
+        rng=np.random.default_rng(params.seed),
+        start=start if isinstance(start, KMeansModel) else None,
+    )
+
+
+METHODS = {"em": fit_em, "kmeans": fit_kmeans}
+MODELS = {"em": MixtureModel, "kmeans": KMeansModel}
+
+
+def check_start(start: Model, params: Params) -> None:
+    """Refuse a model that a fit with these parameters cannot start from.
+
+    Raises
+    ------
+    ValueError
+        If method or number of classes differ.
+    """
+    if not isinstance(start, MODELS[params.method]):
+        raise ValueError(
+            f"start is a {type(start).__name__}, but method={params.method!r} starts "
+            f"from a {MODELS[params.method].__name__}; pass one, or change the method"
+        )
+    if params.n_classes not in ("auto", start.n_classes):
+        raise ValueError(
+            f"start has {start.n_classes} classes, but n_classes={params.n_classes}; "
+            "make them equal, or leave start out"
+        )
+
+
+def choose_order(
+    source: Source, census: Census, params: Params, start: Model | None
+) -> Generator[Progress, None, int]:
+    """Find the number of classes, unless it is given."""
+    if params.n_classes != "auto":
+        return params.n_classes
+    if start is not None:
+        return start.n_classes
+    choice = yield from iter_choice(source, census, seed=params.seed)
+    return choice.best
+
+
+def fit_hidden(
+    source: Source, model: Model, params: Params, rules: Rules
+) -> Generator[FitState, None, HiddenField | None]:
+    """Fit a hidden Markov random field, if noise demands it, or the user.
+
+    Parameters
+    ----------
+    source : Source
+        The image.
+    model : MixtureModel or KMeansModel
+        What was fitted without a field.
+    params : Params
+        What was asked for.
+    rules : Rules
+        Kind of covariance, and floor.
+
+    Returns
+    -------
+    HiddenField or None
+        None where the model will do.
+    """
+    if params.smoothing == 0 or not isinstance(model, MixtureModel):
+        return None
+    outliers = params.outliers or impulses_in(source)
+    asked = source.space.plain and (outliers > 0 or params.bias)
+    if not asked and noise_in(source, model) is None:
+        return None
+    # Uneven light has to be seen as a whole.
+    features, valid, fixed = source.excerpt(None if params.bias else _ENOUGH)
+    if not valid.any():
+        return None
+    return (
+        yield from iter_hmrf(
+            features,
+            n_classes=model.n_classes,
+            rules=rules,
+            student=params.distribution == "student",
+            outliers=outliers,
+            edges=params.edges,
+            bias=params.bias,
+            n_init=params.n_init,
+            max_iter=min(params.max_iter, _MAX_ITER),
+            rng=np.random.default_rng(params.seed),
+            valid=valid,
+            fixed=fixed,
+            black=np.broadcast_to(black(source.space.color), features.shape[-1:]),
+        )
+    )
+
+
+def iter_fits(
+    source: Source,
+    census: Census,
+    params: Params,
+    start: Model | None,
+    states: list[FitState],
+) -> Generator[Progress, None, tuple[Model, HiddenField | None]]:
+    """Fit the classes, then a hidden field if noise demands it; append all states."""
+
+    def note(state: FitState) -> Progress:
+        states.append(darkest_first(state, pinned=source.seeds is not None))
+        return Progress("fit", len(states), 0, states[-1])
+
+    n_classes = yield from choose_order(source, census, params, start)
+    for state in METHODS[params.method](census, n_classes, params, start):
+        yield note(state)
+    rules = Rules(params.covariance, census.floor)
+    steps = fit_hidden(source, states[-1].model, params, rules)
+    hidden: HiddenField | None = None
+    while True:
+        try:
+            yield note(next(steps))
+        except StopIteration as stop:
+            hidden = stop.value
+            break
+    model = states[-1].model
+    if source.seeds is None:
+        model = model.reorder(np.flatnonzero(model.weights > 0))
+    _report_classes(model, n_classes)
+    return model, hidden
+
+
+def darkest_first(state: FitState, *, pinned: bool = False) -> FitState:
+    """Number the classes from dark to bright, unless the user's seeds number them."""
+    if pinned:
+        return state
+    order = np.lexsort(state.model.means.T[::-1])
+    return replace(state, model=state.model.reorder(order))
+
+
+def _report_classes(model: Model, n_classes: int) -> None:
+    if model.n_classes < n_classes:
+        found = "1 class" if model.n_classes == 1 else f"{model.n_classes} classes"
+        warnings.warn(
+            f"{found} found where {n_classes} were asked "
+            "for: too few values of the image differ in single precision, or too few "
+            "pixels have them",
+            stacklevel=_outside(),
+        )
+
+
+def _outside() -> int:
+    """Tell how many calls away the line is that called this package."""
+    package, frame, level = str(Path(__file__).parents[1]), currentframe(), 0
+    while frame is not None and frame.f_code.co_filename.startswith(package):
+        frame, level = frame.f_back, level + 1
+    return level

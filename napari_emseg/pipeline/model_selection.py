@@ -1,0 +1,362 @@
+"""The choice of the number of classes: how well each number explains an image."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+from scipy.spatial.distance import pdist
+
+from napari_emseg.engine.cells.cells import Cells
+from napari_emseg.engine.cluster.criteria import (
+    MOST,
+    Order,
+    coherence,
+    effective_size,
+    iter_orders,
+)
+from napari_emseg.engine.cluster.em import Rules
+from napari_emseg.engine.image.noise import blur, blur_radius, noise_level
+from napari_emseg.engine.mrf.edge_preserving import OF_PHOTOS
+from napari_emseg.pipeline.progress import Progress, finish
+from napari_emseg.pipeline.smoothing import noise_in
+from napari_emseg.pipeline.source import count_source
+from napari_emseg.pipeline.tiles import bounding_box
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+    from numpy.typing import NDArray
+
+    from napari_emseg.engine._types import BoolArray, Float64Array, FloatArray
+    from napari_emseg.engine.cells.counting import Census
+    from napari_emseg.engine.cluster.mixture import MixtureModel
+    from napari_emseg.engine.labels.labeler import Model
+    from napari_emseg.pipeline.source import Source
+
+    Fit = tuple[Order, MixtureModel]
+
+# Pixels along the longer side of the part whose correlation is measured.
+_SIDE = 256
+
+
+def independent_pixels(source: Source, model: Model, total: float) -> float:
+    """Count the independent pixels of an image.
+
+    How far pixels depend on each other is read off a thumbnail of one plane, cut to
+    where it is usable: what is outside of a mask does not matter.
+
+    Parameters
+    ----------
+    source : Source
+        The image.
+    model : MixtureModel or KMeansModel
+        Fitted to it: what the classes leave unexplained is what correlates.
+    total : float
+        Number of usable pixels.
+
+    Returns
+    -------
+    float
+        As `effective_size`.
+    """
+    at, values, within = _plane(source)
+    box = bounding_box(within)
+    plane, within = values[box], within[box]
+    shrink = max(1.0, max(within.shape) / _SIDE)
+    # An axis of one pixel cannot shrink. The other axes shrink with these, so that
+    # places keep their proportions.
+    size = tuple(max(1, round(n / shrink)) for n in within.shape)
+    whole = tuple(max(1, round(n / shrink)) for n in source.picture.shape)
+    thumbnail = shrunk(plane, size, None if within.all() else within)
+    small = replace(source.picture, source=thumbnail, shape=whole)
+    origin = tuple(round(n / shrink) for n in (*at, *(part.start for part in box)))
+    part = thumbnail.reshape(*(1,) * len(at), *thumbnail.shape)
+    found = source.space.features(part, origin, small).reshape(*size, -1)
+    residual = found - model.predict_proba(found) @ model.means
+    planes = np.moveaxis(residual.astype(np.float32), -1, 0)
+    share = cv2.resize(
+        within.astype(np.float32), size[::-1], interpolation=cv2.INTER_AREA
+    ).reshape(size)
+    # Where a mask is thin, no pixel of the thumbnail is usable by half.
+    valid = share >= min(0.5, float(share.max()))
+    kept = size[0] * size[1] / within.size
+    return effective_size(planes, total * kept, valid)
+
+
+def _plane(source: Source) -> tuple[tuple[int, ...], NDArray[Any], BoolArray]:
+    """Read the plane next to the middle, or of those where a mask has most.
+
+    Returns
+    -------
+    at : tuple of int
+        Which one.
+    values : (Y, X, C) ndarray
+        Its channels.
+    inside : (Y, X) ndarray of bool
+        Which of its pixels are usable; some are, if any are.
+    """
+    *lead, height, width = source.picture.shape
+
+    def rank(at: tuple[int, ...]) -> tuple[int, int]:
+        most = 0 if source.mask is None else int(np.count_nonzero(source.mask[at]))
+        return -most, sum(abs(i - n // 2) for i, n in zip(at, lead, strict=True))
+
+    for at in sorted(np.ndindex(*lead), key=rank):
+        values, found = source.read(tuple(slice(i, i + 1) for i in at))
+        inside = np.ones((height, width), bool)
+        if found is not None:
+            inside = found.reshape(height, width)
+        if inside.any():
+            break
+    return at, values.reshape(height, width, -1), inside
+
+
+def shrunk(
+    plane: NDArray[Any], shape: tuple[int, ...], within: BoolArray | None = None
+) -> NDArray[Any]:
+    """Shrink a plane, each pixel to the mean of those that it stands for.
+
+    Parameters
+    ----------
+    plane : (Y, X, C) ndarray
+        Finite where it counts.
+    shape : (int, int)
+        Pixels along both axes.
+    within : (Y, X) ndarray of bool, optional
+        Pixels that count. The others become average, and correlate with nothing.
+
+    Returns
+    -------
+    (*shape, C) ndarray
+        Of the type of the plane; integers are rounded.
+
+    Examples
+    --------
+    >>> shrunk(np.array([[[1], [2]], [[4], [4]]]), (1, 1)).tolist()
+    [[[3]]]
+    """
+    channels = []
+    # One after another: large planes of floats take room.
+    for values in np.moveaxis(plane, -1, 0):
+        channel = values.astype(np.result_type(values, np.float32))
+        if within is not None:
+            channel[~within] = channel[within].mean(dtype=np.float64)
+        found = cv2.resize(channel, shape[::-1], interpolation=cv2.INTER_AREA)
+        channels.append(found if values.dtype.kind == "f" else np.rint(found))
+    return np.stack(channels, axis=-1).astype(plane.dtype)
+
+
+# Where noise is averaged away, as many classes are taken to be told apart.
+_APART = 4
+# Outlines are up to so many pixels wide: colors mix there, and JPEG leaves its marks.
+# Moran's I of a line w pixels wide is 1 - .5 / w. Covering of human regions on 100
+# photographs is the same from 1.1 to 2, and less above.
+_OUTLINE = 1.8
+# Where classes are less than this, they are thinner than lines of one pixel.
+_LINE = 0.45
+# Colors nearer to each other than this look the same, in Lab. Where all colors of an
+# image are, classes are told apart by its own contrast.
+_NOTICED = 2.3
+# Classes of pixels that are strewn at random are so many steps of values apart.
+_STEPS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What tells how many classes there are.
+
+    Attributes
+    ----------
+    orders : tuple of Order
+        Fits of 1, 2, … classes; where noise dominates, to pixels that are averaged.
+    n : float
+        Number of independent pixels.
+    best : int
+        The number that was chosen by them: see `iter_choice`.
+    """
+
+    orders: tuple[Order, ...]
+    n: float
+    best: int
+
+
+def iter_choice(
+    source: Source, census: Census, *, seed: int = 0, most: int = MOST
+) -> Generator[Progress, None, Choice]:
+    """Fit mixtures of 1 to `most` classes and choose one.
+
+    The one with the largest integrated completed likelihood whose classes all are
+    wider than outlines: pixels on the edges between two classes mix their colors, and
+    are no class. Nor are shades of a color that nobody can tell apart [1]_. Where noise
+    dominates, its overlap would hide the classes; so the mixtures are fitted to pixels
+    that are averaged as far as the noise demands.
+
+    Parameters
+    ----------
+    source : Source
+        The image.
+    census : Census
+        Its pixels, counted.
+    seed : int, optional
+        As in `Params`.
+    most : int, optional
+        Most classes that are tried.
+
+    Yields
+    ------
+    Progress
+        After each fit.
+
+    Returns
+    -------
+    Choice
+
+    References
+    ----------
+    .. [1] M. Mahy, L. Van Eycken, A. Oosterlinck, "Evaluation of uniform color spaces
+       developed after the adoption of CIELAB and CIELUV", Color Research and
+       Application 19(2), 105-121, 1994.
+    """
+    rules = Rules("full", _least_variances(source, census))
+    tried: list[Fit] = []
+    for fit in iter_orders(census.cells, rules=rules, seed=seed, most=most):
+        tried.append(fit)
+        yield Progress("order", len(tried), most)
+    orders = _orders(tried)
+    n = independent_pixels(source, tried[-1][1], census.cells.total)
+    features, valid, fixed = source.glance
+    models = _ranked(tried, Order.icl, n)
+    wide = _widest(models, features, valid)
+    if noise_in(source, tried[-1][1]) is None:
+        # Who asks for classes wants two that overlap rather than one.
+        single = _ranked(tried, Order.bic, n)[0].n_classes == 1
+        best = 1 if single else wide or _thickest(models, features, valid)
+        return Choice(orders, n, best)
+    radius, quiet = _quiet(features, valid)
+    known = None if fixed is None else fixed[valid].astype(np.int64)
+    points = np.ascontiguousarray(quiet[valid].T)
+    cells = Cells(np.ones(points.shape[1]), points, fixed=known)
+    tried = []
+    for fit in iter_orders(cells, rules=rules, seed=seed, most=most):
+        tried.append(fit)
+        yield Progress("order", most + len(tried), 2 * most)
+    calm = _ranked(tried, Order.icl, n)
+    if calm[0].n_classes == 1:
+        if _strewn(models[0], census):
+            return Choice(orders, n, models[0].n_classes)
+        return Choice(_orders(tried), n, 1)
+    found = _widest(calm, quiet, valid, radius)
+    if found is None and wide is not None:
+        # What is small is no wider than an outline, once it is averaged.
+        return Choice(orders, n, wide)
+    return Choice(_orders(tried), n, found or _thickest(calm, quiet, valid))
+
+
+def try_orders(source: Source, *, seed: int = 0, most: int = MOST) -> Choice:
+    """Choose a number of classes, as ``n_classes="auto"`` does.
+
+    Parameters
+    ----------
+    source : Source
+        As `Segmentation.source`.
+    seed : int, optional
+        As in `Params`.
+    most : int, optional
+        Most classes that are tried.
+
+    Returns
+    -------
+    Choice
+
+    Examples
+    --------
+    >>> import numpy as np, napari_emseg as emseg
+    >>> rng = np.random.default_rng(0)
+    >>> truth = np.repeat([0, 1], 20) * np.ones((40, 1))
+    >>> image = (60 + 120 * truth + rng.normal(0, 9, truth.shape)).astype(np.uint8)
+    >>> seg = emseg.segment(image, n_classes="auto", smoothing=0)
+    >>> try_orders(seg.source).best == seg.n_classes == 2
+    True
+    """
+    return finish(iter_choice(source, count_source(source), seed=seed, most=most))
+
+
+def _orders(tried: list[Fit]) -> tuple[Order, ...]:
+    return tuple(order for order, _ in tried)
+
+
+def _ranked(
+    tried: list[Fit], criterion: Callable[[Order, float], float], n: float
+) -> list[MixtureModel]:
+    """Give the models, that of the largest criterion first."""
+    best_first = sorted(tried, key=lambda fit: criterion(fit[0], n), reverse=True)
+    return [model for _, model in best_first]
+
+
+def _least_variances(source: Source, census: Census) -> Float64Array:
+    """Tell how narrow a class can be that is told apart from others, (D,)."""
+    if source.space.color == "none":
+        return census.floor
+    contrast = float(np.trace(census.cells.covariance()))
+    return np.maximum(census.floor, _NOTICED**2 * min(1, contrast / OF_PHOTOS))
+
+
+def _widest(
+    models: list[MixtureModel],
+    features: FloatArray,
+    valid: BoolArray,
+    radius: float = 0.0,
+) -> int | None:
+    """Give the first number of classes, above 1, that are all wider than outlines.
+
+    Features that were averaged over a `radius` have outlines twice that wider.
+    """
+    least = 1 - 0.5 / (_OUTLINE + 2 * radius)
+    for model in models:
+        if model.n_classes > 1 and _width(model, features, valid) >= least:
+            return model.n_classes
+    return None
+
+
+def _thickest(
+    models: list[MixtureModel], features: FloatArray, valid: BoolArray
+) -> int:
+    """Give the number of classes, above 1, of which the thinnest is least thin.
+
+    Where some are thinner than lines, pixels are strewn: then the first number will do.
+    """
+    several = [model for model in models if model.n_classes > 1]
+    if not several:
+        return 1
+    widths = [_width(model, features, valid) for model in several]
+    best = int(np.argmax(widths))
+    return several[best if widths[best] >= _LINE else 0].n_classes
+
+
+def _width(model: MixtureModel, features: FloatArray, valid: BoolArray) -> float:
+    """Tell how much the thinnest class keeps to itself, as `coherence` does."""
+    labels = model.predict(features) * valid
+    return float(coherence(labels, model.n_classes).min())
+
+
+def _quiet(features: FloatArray, valid: BoolArray) -> tuple[float, FloatArray]:
+    """Average features (*S, D) so far that noise hides no classes; tell how far."""
+    planes = np.ascontiguousarray(np.moveaxis(features, -1, 0))
+    noise = noise_level(planes, valid)
+    spread = planes[:, valid].var(axis=1, dtype=np.float64)
+    radius = blur_radius(noise, spread, _APART)
+    return radius, np.moveaxis(blur(planes, valid, radius), 0, -1)
+
+
+def _strewn(model: MixtureModel, census: Census) -> bool:
+    """Tell whether clearly different colors make classes, wherever they are.
+
+    Single levels of noise that was rounded are not clearly different.
+    """
+    if model.n_classes in (1, census.cells.count):
+        return model.n_classes > 1
+    gap = _STEPS * np.sqrt(12 * census.floor.max())
+    return bool(pdist(model.means).min() > gap)

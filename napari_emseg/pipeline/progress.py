@@ -1,0 +1,53 @@
+"""Steps of what takes its time: how far it is, and what it gives in the end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from napari_emseg.engine.cluster.fit_state import FitState
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a segmentation is.
+
+    Attributes
+    ----------
+    stage : {"colors", "order", "fit", "label", "smooth"}
+        Counting the colors, choosing how many classes, fitting them, labeling, and
+        labeling with smoothing.
+    done, total : int
+        Steps of this stage; a total of 0 is not known beforehand.
+    state : FitState or None
+        The latest state of the fit.
+    """
+
+    stage: str
+    done: int
+    total: int
+    state: FitState | None = None
+
+
+def finish(steps: Generator[Any, None, T]) -> T:
+    """Take all steps, and give what the generator returns.
+
+    Examples
+    --------
+    >>> def count():
+    ...     yield from "abc"
+    ...     return 3
+    >>> finish(count())
+    3
+    """
+    while True:
+        try:
+            next(steps)
+        except StopIteration as stop:
+            result: T = stop.value
+            return result

@@ -1,0 +1,309 @@
+"""The facade: an image and its parameters go in, a segmentation comes out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from napari_emseg.engine.cluster.fit_state import bounded
+from napari_emseg.engine.image.color_space import black
+from napari_emseg.engine.image.lazy_image import as_picture
+from napari_emseg.engine.labels.labeler import Labeler, Model, check_model, label_table
+from napari_emseg.params import Params
+from napari_emseg.pipeline.fitting import check_start, iter_fits
+from napari_emseg.pipeline.parallel import one_thread, one_thread_a_step
+from napari_emseg.pipeline.progress import Progress as Progress
+from napari_emseg.pipeline.progress import finish
+from napari_emseg.pipeline.segmentation import Segmentation as Segmentation
+from napari_emseg.pipeline.segmentation import iter_labels, join_small
+from napari_emseg.pipeline.smoothing import choose_smoother
+from napari_emseg.pipeline.source import Source, as_source, count_source, find_space
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+    from concurrent.futures import Executor
+
+    from numpy.typing import ArrayLike
+
+    from napari_emseg.engine._types import FloatArray
+    from napari_emseg.engine.cells.counting import Census
+    from napari_emseg.engine.cluster.fit_state import FitState
+    from napari_emseg.engine.mrf.hmrf import HiddenField
+
+
+def features(
+    image: ArrayLike,
+    *,
+    color: str = "auto",
+    texture: float = 0.0,
+    position: float = 0.0,
+    channel_axis: int | None = None,
+    rgb: bool | None = None,
+) -> FloatArray:
+    """Turn an image into what is clustered.
+
+    Parameters
+    ----------
+    image : (…, Y, X) or (…, Y, X, 3|4) array_like
+        As for `segment`.
+    color : str, optional
+        Color space, as in `Params`.
+    texture, position : float, optional
+        Weights of texture and position, as in `Params`.
+    channel_axis : int, optional
+        Axis of the channels of images that are not RGB.
+    rgb : bool, optional
+        Whether the last axis is RGB(A); guessed by default.
+
+    Returns
+    -------
+    (…, Y, X, D) ndarray of float32
+        Lab and Luv with L in 0..100; other color spaces in 0..100; without
+        conversion the image's own units.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `segment`.
+
+    Examples
+    --------
+    >>> import numpy as np, napari_emseg as emseg
+    >>> white = np.full((2, 2, 3), 255, np.uint8)
+    >>> emseg.features(white).round(2)[0, 0]
+    array([100.,   0.,   0.], dtype=float32)
+    """
+    picture = as_picture(image, channel_axis=channel_axis, rgb=rgb)
+    space = find_space(picture, color, texture, position)
+    return as_source(picture, None, None, space).features(())[0]
+
+
+def segment(
+    image: ArrayLike,
+    *,
+    mask: ArrayLike | None = None,
+    seed_labels: ArrayLike | None = None,
+    model: Model | None = None,
+    start: Model | None = None,
+    channel_axis: int | None = None,
+    rgb: bool | None = None,
+    executor: Executor | None = None,
+    **params: Any,
+) -> Segmentation:
+    """Find the classes of an image on all its pixels.
+
+    Parameters
+    ----------
+    image : (…, Y, X) or (…, Y, X, 3|4) array_like
+        bool, integer or float; numpy, dask, zarr or anything that slices. A last axis
+        of 3 or 4 of uint8, uint16, or float in [0, 1] is RGB(A); alpha only
+        tells which pixels are fully transparent, and these get 0.
+    mask : (…, Y, X) array_like of bool, optional
+        Pixels to segment; the others get label 0. Of a soft selection, those of at
+        least half coverage.
+    seed_labels : (…, Y, X) array_like of int, optional
+        Labels 1..64 of pixels whose class is known, 0 elsewhere. They keep it, they
+        steer the fit, and their numbers stay; classes without any stay free.
+    model : MixtureModel or KMeansModel, optional
+        A fitted model to apply as it is, instead of a fit.
+    start : MixtureModel or KMeansModel, optional
+        A model of the same method to start the fit from, instead of seeding.
+    channel_axis : int, optional
+        Axis of the channels of images that are not RGB.
+    rgb : bool, optional
+        Whether the last axis is RGB(A); guessed by default.
+    executor : concurrent.futures.Executor, optional
+        Labels tiles of the image in parallel, such as ``Client.get_executor()`` of a
+        dask cluster; by default as many threads as OpenCV uses, so that
+        ``cv2.setNumThreads(1)`` leaves one. Labels do not depend on it.
+    **params
+        Fields of `Params`.
+
+    Returns
+    -------
+    Segmentation
+
+    Raises
+    ------
+    TypeError
+        If the image's type cannot be segmented.
+    ValueError
+        If a parameter, a shape or a value is out of bounds; the message names it.
+
+    Warns
+    -----
+    UserWarning
+        If there are fewer classes than asked for.
+
+    Notes
+    -----
+    The labels depend on the image and the parameters alone: not on the memory layout,
+    on the number of threads, or on how the image is cut into blocks.
+
+    References
+    ----------
+    A. P. Dempster, N. M. Laird, D. B. Rubin, "Maximum likelihood from incomplete
+    data via the EM algorithm", J. R. Stat. Soc. B 39(1), 1-38, 1977.
+
+    Examples
+    --------
+    >>> import numpy as np, napari_emseg as emseg
+    >>> image = np.zeros((8, 8), np.uint8)
+    >>> image[2:6, 2:6] = 200
+    >>> emseg.segment(image, n_classes=2).table()["pixels"]
+    array([48, 16])
+    """
+    steps = iter_segment(
+        image,
+        Params(**params),
+        mask=mask,
+        seed_labels=seed_labels,
+        model=model,
+        start=start,
+        channel_axis=channel_axis,
+        rgb=rgb,
+        executor=executor,
+    )
+    # Once for all steps: each takes some microseconds to limit its threads.
+    with one_thread():
+        return finish(steps)
+
+
+def iter_segment(
+    image: ArrayLike,
+    params: Params | None = None,
+    *,
+    mask: ArrayLike | None = None,
+    seed_labels: ArrayLike | None = None,
+    model: Model | None = None,
+    start: Model | None = None,
+    channel_axis: int | None = None,
+    rgb: bool | None = None,
+    executor: Executor | None = None,
+) -> Generator[Progress, None, Segmentation]:
+    """Segment an image step by step; to cancel, stop iterating.
+
+    Parameters
+    ----------
+    image, mask, seed_labels, model, start, channel_axis, rgb, executor
+        As for `segment`. They are checked at once, before the first step.
+    params : Params, optional
+        Everything else.
+
+    Yields
+    ------
+    Progress
+        For every part counted, iteration, and tile.
+
+    Returns
+    -------
+    Segmentation
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `segment`.
+
+    Examples
+    --------
+    >>> import numpy as np, napari_emseg as emseg
+    >>> image = np.arange(16, dtype=np.uint8).reshape(4, 4)
+    >>> steps = emseg.iter_segment(image, emseg.Params(n_classes=2, smoothing=0))
+    >>> sorted({step.stage for step in steps})
+    ['colors', 'fit', 'label']
+    """
+    params = Params() if params is None else params
+    source = read_source(image, params, mask, seed_labels, channel_axis, rgb)
+    for given in (model, start):
+        if given is not None:
+            check_model(given, source.picture, source.space, source.seeds)
+    if start is not None:
+        check_start(start, params)
+    return iter_source(source, params, model, start, executor)
+
+
+def read_source(
+    image: ArrayLike,
+    params: Params,
+    mask: ArrayLike | None = None,
+    seed_labels: ArrayLike | None = None,
+    channel_axis: int | None = None,
+    rgb: bool | None = None,
+) -> Source:
+    """Check what is to be segmented; as `iter_segment`."""
+    picture = as_picture(image, channel_axis=channel_axis, rgb=rgb)
+    space = find_space(picture, params.color, params.texture, params.position)
+    source = as_source(picture, mask, seed_labels, space)
+    if params.bias:
+        _check_bias(source)
+    return source
+
+
+def _check_bias(source: Source) -> None:
+    if len(source.picture.shape) > 3:
+        raise ValueError(
+            f"bias=True needs an image with 2 or 3 spatial axes, but this one has the "
+            f"shape {source.picture.shape}; segment its parts one by one"
+        )
+    if not source.space.plain:
+        raise ValueError(
+            f"bias=True corrects color alone, but texture={source.space.texture} and "
+            f"position={source.space.position}; set both to 0"
+        )
+
+
+@one_thread_a_step
+def iter_source(
+    source: Source,
+    params: Params,
+    model: Model | None = None,
+    start: Model | None = None,
+    executor: Executor | None = None,
+    census: Census | None = None,
+) -> Generator[Progress, None, Segmentation]:
+    """Segment what `read_source` checked; its census may have been taken before."""
+    if census is None:
+        yield Progress("colors", 0, 0)
+        census = count_source(source)
+    states: list[FitState] = []
+    hidden: HiddenField | None = None
+    if model is None:
+        model, hidden = yield from iter_fits(source, census, params, start, states)
+    labeler = _labeler(source, census, params, model, hidden)
+    del census
+    bias = None if hidden is None else hidden.bias
+    labels = yield from iter_labels(source, labeler, executor, bias)
+    if params.min_size > 1:
+        labels = join_small(source, labels, params.min_size)[1]
+    return Segmentation(
+        labels=labels,
+        model=model,
+        params=params,
+        objective=tuple(state.objective for state in states),
+        levels=tuple(state.level for state in states),
+        converged=states[-1].converged if states else True,
+        source=source,
+        labeler=labeler,
+        bias=bias,
+        states=bounded(states),
+        start=start,
+    )
+
+
+def _labeler(
+    source: Source,
+    census: Census,
+    params: Params,
+    model: Model,
+    hidden: HiddenField | None,
+) -> Labeler:
+    """Make what labels any part of the image: smoothly, or by a table of colors."""
+    color, coding = source.space.color, census.coding
+    labeler = Labeler(model, black(color), coding)
+    if params.smoothing > 0:
+        smoother = choose_smoother(source, model, params, hidden)
+        return replace(labeler, smoother=smoother)
+    if coding is not None:
+        table = label_table(model, census, color)
+        return replace(labeler, table=table)
+    return labeler

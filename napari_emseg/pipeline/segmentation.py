@@ -1,0 +1,253 @@
+"""The result: labels of one image, and all that is known of its classes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_emseg.engine.image.color_space import unit_rgb
+from napari_emseg.engine.labels.connected_components import absorb_small, components
+from napari_emseg.engine.labels.measures import count_pieces
+from napari_emseg.pipeline.class_table import measure, tabulate
+from napari_emseg.pipeline.parallel import iter_filling
+from napari_emseg.pipeline.posteriors import Posteriors
+from napari_emseg.pipeline.progress import finish
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Sequence
+    from concurrent.futures import Executor
+
+    from napari_emseg.engine._types import FloatArray
+    from napari_emseg.engine.cluster.fit_state import FitState
+    from napari_emseg.engine.image.lazy_image import Picture
+    from napari_emseg.engine.labels.labeler import Labeler, Model
+    from napari_emseg.engine.labels.measures import Measures
+    from napari_emseg.params import Params
+    from napari_emseg.pipeline.class_table import Table
+    from napari_emseg.pipeline.progress import Progress
+    from napari_emseg.pipeline.source import Source
+    from napari_emseg.pipeline.tiles import Tile
+
+LabelArray = NDArray[np.unsignedinteger[Any]]
+
+
+@dataclass(frozen=True, eq=False)
+class Segmentation:
+    """Labels of one image and all that is needed to make them again.
+
+    Attributes
+    ----------
+    labels : (…) ndarray of unsigned int
+        1..K, darkest class first; 0 outside the mask and where not finite or
+        transparent.
+    model : MixtureModel or KMeansModel
+        The fitted classes; ``model.predict`` takes `napari_emseg.features`.
+    params : Params
+        What was asked for.
+    objective : tuple of float
+        One number per iteration: mean log-likelihood in nats, or inertia per pixel.
+    levels : tuple of str
+        Level of detail of each iteration; the likelihood is exact on "exact", and a
+        lower bound on bins.
+    converged : bool
+        Whether the fit ended because nothing was left to gain.
+    bias : (…) ndarray of float32 or None
+        What uneven illumination multiplies the pixels by, of mean 1; if asked for.
+    states : tuple of FitState
+        The parameters at each iteration; the model is None in some of them if it is
+        very large. Without any, a model was applied that was fitted before.
+    start : MixtureModel or KMeansModel or None
+        The model that the fit started from, if one was given.
+    """
+
+    labels: LabelArray
+    model: Model
+    params: Params
+    objective: tuple[float, ...]
+    levels: tuple[str, ...]
+    converged: bool
+    source: Source
+    labeler: Labeler
+    bias: FloatArray | None = None
+    states: tuple[FitState, ...] = ()
+    start: Model | None = None
+
+    def __repr__(self) -> str:
+        """Say what a reader wants to know first."""
+        shape = " x ".join(str(n) for n in self.labels.shape)
+        end = "converged" if self.converged else "not converged"
+        return f"Segmentation({shape}, {self.n_classes} classes, {end})"
+
+    @property
+    def n_classes(self) -> int:
+        """Number of classes K: fewer than asked for if the image has no more."""
+        return self.model.n_classes
+
+    @property
+    def posteriors(self) -> Posteriors:
+        """What probabilities and uncertainty come from; it can outlive the labels."""
+        return Posteriors(self.source, self.labeler, self.bias)
+
+    def probabilities(self) -> FloatArray:
+        """Posterior probabilities of the classes, after smoothing.
+
+        Returns
+        -------
+        (K, …) ndarray of float32
+            Sums to 1 over K; 0 where there is no label.
+        """
+        return finish(self.posteriors.iter_probabilities())
+
+    def uncertainty(self) -> FloatArray:
+        """Entropy of the class probabilities, as a share of the largest possible.
+
+        Returns
+        -------
+        (…) ndarray of float32
+            0: certain, or no label; 1: all classes alike.
+        """
+        return finish(self.posteriors.iter_uncertainty())
+
+    def regions(self, min_size: int = 0) -> NDArray[np.int32]:
+        """Connected pieces of the classes.
+
+        Parameters
+        ----------
+        min_size : int, optional
+            Pieces of fewer pixels join the neighbor of similar mean feature and long
+            common border, smallest first; those without a neighbor stay.
+
+        Returns
+        -------
+        (…) ndarray of int32
+            1..R; 0 where there is no label.
+        """
+        return join_small(self.source, self.labels, min_size)[0]
+
+    def table(self, spacing: Sequence[float] | None = None) -> Table:
+        """Describe each class.
+
+        Parameters
+        ----------
+        spacing : sequence of float, optional
+            Length of a pixel along each axis of space, two or more; 1 by default.
+
+        Returns
+        -------
+        dict of str to ndarray
+            "label" (K,) int; "pixels" (K,) int; "area" (K,) float, area or volume in
+            units of `spacing`; "fraction" (K,) float, of all labeled pixels; "mean"
+            and "std" (K, C) float, per channel in the image's own units, NaN for a
+            class without pixels; "n_regions" (K,) int, connected pieces.
+        """
+        pieces, n_axes = self._pieces.copy(), self.labels.ndim
+        return tabulate(self._measures, self._classes, pieces, n_axes, spacing)
+
+    @property
+    def fractions(self) -> NDArray[np.float64]:
+        """Share (K,) of each class in the labeled pixels; 0 if there are none."""
+        pixels = np.zeros(self.n_classes + 1)
+        for part in self.labels.reshape(-1, self.labels.shape[-1]):
+            pixels += np.bincount(part, minlength=len(pixels))
+        return pixels[1:] / max(pixels[1:].sum(), 1)
+
+    @property
+    def _classes(self) -> range:
+        return range(1, self.n_classes + 1)
+
+    @cached_property
+    def _measures(self) -> Measures:
+        return measure(self.labels, self.source.picture, self._classes)
+
+    @cached_property
+    def _pieces(self) -> NDArray[np.int64]:
+        return count_pieces(self.labels, self._classes)
+
+    @cached_property
+    def class_colors(self) -> NDArray[np.float64]:
+        """Colors (K, 3) in [0, 1] to show the classes in.
+
+        The mean color of RGB images; grays in the order of the means for one
+        channel, a color scale for several.
+        """
+        return colors_of(self.source.picture, self._measures.mean())
+
+
+def colors_of(picture: Picture, mean: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Choose colors (K, 3) in [0, 1] for classes with these (K, C) mean channels."""
+    if picture.rgb:
+        full = 1.0 if picture.dtype.kind == "f" else np.iinfo(picture.dtype).max
+        return np.clip(np.nan_to_num(mean) / full, 0, 1)
+    steps = np.linspace(0.15, 1, len(mean))
+    if picture.channels == 1:
+        return np.repeat(steps[:, np.newaxis], 3, axis=1)
+    scale = cv2.applyColorMap(
+        (steps * 255).astype(np.uint8)[:, np.newaxis], cv2.COLORMAP_VIRIDIS
+    )
+    return unit_rgb(scale[:, 0, ::-1]).astype(np.float64)
+
+
+def join_small(
+    source: Source, labels: LabelArray, min_size: int
+) -> tuple[NDArray[np.int32], LabelArray]:
+    """Find the regions of labels, absorb small ones, and relabel what they cover.
+
+    Returns
+    -------
+    regions : (…) ndarray of int32
+        1..R, 0 where there is no label.
+    labels : (…) ndarray of unsigned int
+        The class of the region that each pixel now belongs to; what the user fixed
+        stays.
+    """
+    regions = components(labels)
+    if min_size <= 1:
+        return regions, labels
+    count = int(regions.max()) + 1
+    sums = np.zeros((count, 1))
+    for tile in source.tiles(0):
+        flat = regions[tile.write].ravel()
+        found = source.features(tile.write)[0].reshape(flat.size, -1).T
+        sums = sums + np.stack([np.bincount(flat, f, count) for f in found], axis=1)
+    of_region = np.zeros(count, labels.dtype)
+    of_region[regions] = labels
+    regions, keeper = absorb_small(regions, sums, min_size)
+    labels = of_region[keeper][regions]
+    if source.seeds is not None:
+        fixed = (source.seeds > 0) & (labels > 0)
+        labels[fixed] = source.seeds[fixed]
+    return regions, labels
+
+
+def iter_labels(
+    source: Source,
+    labeler: Labeler,
+    executor: Executor | None,
+    bias: FloatArray | None = None,
+) -> Generator[Progress, None, NDArray[np.uint8]]:
+    """Label an image tile by tile; the labels are the return value."""
+    shape = source.picture.shape
+    grid = source.tiles(labeler.halo(len(shape)))
+    labels = np.zeros(shape, np.uint8)
+    features = source.features if labeler.table is None else source.read
+
+    def read(tile: Tile) -> tuple[Any, ...]:
+        seeds = None if source.seeds is None else source.seeds[tile.read]
+        light = None if bias is None else bias[tile.read]
+        return *features(tile.read), seeds, light
+
+    yield from iter_filling(
+        labels,
+        grid,
+        read,
+        labeler.labels,
+        stage="label" if labeler.smoother is None else "smooth",
+        planes=labeler.planes,
+        executor=executor,
+    )
+    return labels

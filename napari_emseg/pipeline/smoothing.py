@@ -1,0 +1,172 @@
+"""Which smoother an image needs: for noise, or for texture that edges bound."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, TypeGuard
+
+import numpy as np
+
+from napari_emseg.engine.cluster.mixture import MixtureModel
+from napari_emseg.engine.image.noise import salt_and_pepper
+from napari_emseg.engine.mrf.edge_preserving import softness
+from napari_emseg.engine.mrf.hmrf import noise_scale
+from napari_emseg.engine.mrf.smoother import (
+    BOND,
+    NOISE_BOND,
+    Smoother,
+    hidden_smoother,
+    noise_smoother,
+)
+from napari_emseg.engine.mrf.texture_model import Impression, fit_impression, impress
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_emseg.engine.labels.labeler import Model
+    from napari_emseg.engine.mrf.hmrf import HiddenField
+    from napari_emseg.params import Params
+    from napari_emseg.pipeline.source import Source
+
+    Planes = NDArray[np.float32]
+
+# Each class keeps this share of the pixels that it had, of so many, or an image is
+# softened less: by these shares of what was asked for. Covering of human regions is the
+# same from .1 to .5; stained nuclei, as a class, need the latter.
+_SURVIVES, _COUNTED = 0.5, 2**14
+# And after smoothing, if it had to be helped to that, this share.
+_REMAINS = 0.01
+_SHARES = (1.0, 0.5, 0.25)
+
+
+def choose_smoother(
+    source: Source, model: Model, params: Params, hidden: HiddenField | None
+) -> Smoother:
+    """Choose how posteriors are smoothed: by a fitted field, for noise, or by edges.
+
+    Parameters
+    ----------
+    source : Source
+        The image.
+    model : MixtureModel or KMeansModel
+        Its classes.
+    params : Params
+        What was asked for; `smoothing` is above 0.
+    hidden : HiddenField or None
+        A hidden field, if one was fitted.
+    """
+    if hidden is not None:
+        return hidden_smoother(hidden, params.smoothing)
+    scale = noise_in(source, model)
+    if scale is not None:
+        edge = scale if params.edges else None
+        return noise_smoother(edge, NOISE_BOND * params.smoothing)
+    strength = BOND * params.smoothing
+    if not params.edges:
+        return Smoother(strength, None)
+    smoother = Smoother(strength, source.edge_scale())
+    found = _impression(source, model, params, smoother)
+    return replace(smoother, impression=found)
+
+
+def noise_in(source: Source, model: Model) -> float | None:
+    """Give the squared contrast of noise that dominates an image; None if none does."""
+    if not source.space.plain:
+        # Texture and position are smooth by their making, however noisy the image is.
+        return None
+    features, valid, _ = source.glance
+    if isinstance(model, MixtureModel):
+        within = model.weights @ np.einsum("kii->k", model.covariances)
+    else:
+        within = model.variance * features.shape[-1]
+    return noise_scale(features, float(within), valid=valid)
+
+
+def impulses_in(source: Source) -> float:
+    """Estimate the share of pixels that salt-and-pepper noise has changed."""
+    if not source.space.plain:
+        return 0.0
+    features, valid, _ = source.glance
+    return salt_and_pepper(np.moveaxis(features, -1, 0), valid)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Jury:
+    """Some pixels, which tell whether classes survive.
+
+    Attributes
+    ----------
+    features : (*S, D) ndarray of float32
+        An excerpt of the image.
+    valid : (*S) ndarray of bool
+        Its pixels that take part.
+    fixed : (*S) ndarray of int or None
+        Classes that the user fixed.
+    """
+
+    features: Planes
+    valid: NDArray[np.bool_]
+    fixed: NDArray[np.integer] | None
+
+    def points(self, planes: Planes) -> Planes:
+        """Pick the pixels (N, …) that are counted out of planes (…, *S)."""
+        every = max(1, int(self.valid.sum()) // _COUNTED)
+        return planes[:, self.valid][:, ::every].T
+
+
+def _impression(
+    source: Source, model: Model, params: Params, smoother: Smoother
+) -> Impression | None:
+    """Look as softly at the image as all of its classes bear; None is not at all."""
+    jury = _Jury(*source.glance)
+    if not jury.valid.any():
+        return None
+    planes = np.ascontiguousarray(np.moveaxis(jury.features, -1, 0))
+    had = _won(model, jury.points(planes))
+    for share in _SHARES:
+        amount = share * min(params.smoothing, 1.0)
+        soft = softness(model, amount, percent=source.space.color != "none")
+        if soft is None:
+            return None
+        seen = impress(planes, soft, jury.valid)
+        if source.space.plain and _can_be_refitted(model):
+            fitted = fit_impression(
+                model,
+                seen,
+                soft,
+                jury.valid,
+                fixed=jury.fixed,
+                covariance=params.covariance,
+            )
+            found = fitted.spare(jury.points(seen), _SURVIVES * had)
+            if found is fitted:
+                return found
+            # Weight does not help a class whose pixels are scattered.
+            trial = replace(smoother, impression=found)
+            smoothed = trial.posteriors(model, jury.features, jury.valid)
+            left = _count(jury.points(smoothed).argmax(axis=1), model)
+            if (left >= _REMAINS * had).all():
+                return found
+        widened = _won(soft.widen(model), jury.points(seen[:-1]))
+        if (widened >= _SURVIVES * had).all():
+            return Impression(soft)
+    return None
+
+
+def _can_be_refitted(model: Model) -> TypeGuard[MixtureModel]:
+    """Tell whether classes are Gaussians, and more than one."""
+    return (
+        isinstance(model, MixtureModel)
+        and model.n_classes > 1
+        and model.df is None
+        and model.outliers == 0
+    )
+
+
+def _won(model: Model, points: NDArray[np.floating]) -> NDArray[np.intp]:
+    """Count the points (N, D) of each class (K,)."""
+    return _count(model.predict(points).ravel() - 1, model)
+
+
+def _count(numbers: NDArray[np.integer], model: Model) -> NDArray[np.intp]:
+    return np.bincount(numbers, minlength=model.n_classes)

@@ -1,0 +1,321 @@
+"""What is segmented: a picture, and the pixels of it that count."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_emseg.engine.cells.counting import find_coding, take_census
+from napari_emseg.engine.image.color_space import convert, resolve_color, usable
+from napari_emseg.engine.image.feature_space import Space
+from napari_emseg.engine.mrf.mean_field import edge_sums
+from napari_emseg.pipeline.tiles import Slices, Tile, bounding_box, pieces, slab, tiles
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import ArrayLike, NDArray
+
+    from napari_emseg.engine._types import BoolArray, FloatArray
+    from napari_emseg.engine.cells.counting import Census, Part
+    from napari_emseg.engine.image.lazy_image import Picture
+
+MAX_CLASSES = 64
+# Pixels of a part that needs no surroundings, and of one that is only counted.
+_SLAB, _COUNT = 2**20, 2**24
+# Pixels that tell what an image is like.
+_GLANCE = 2**18
+# Pixels of one tile along each of its axes; a volume's tile holds as many.
+_TILE = {2: 1024, 3: 192}
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """A picture, its mask, and what the user fixed; read tile by tile.
+
+    Attributes
+    ----------
+    picture : Picture
+        The image.
+    mask : (*S) ndarray of bool or None
+        Pixels inside; None is all.
+    seeds : (*S) ndarray of uint8 or None
+        Labels that the user fixed; 0 where free.
+    space : Space
+        What features are made of.
+    """
+
+    picture: Picture
+    mask: BoolArray | None
+    seeds: NDArray[np.uint8] | None
+    space: Space
+
+    def tiles(self, halo: int) -> list[Tile]:
+        """Cut the image into parts that need `halo` pixels around them.
+
+        Without any, slabs which are contiguous in memory; otherwise tiles of the last
+        two or three axes, which have the least surroundings. Parts where no pixel is
+        inside the mask are left out.
+        """
+        shape = self.picture.shape
+        box = self._box()
+        if halo == 0:
+            size = slab(tuple(part.stop - part.start for part in box), _SLAB)
+        else:
+            n = min(len(shape), 3)
+            size = (1,) * (len(shape) - n) + (_TILE[n],) * n
+            # What is smoothed tells even coordinates from odd ones.
+            box = tuple(slice(part.start // 2 * 2, part.stop) for part in box)
+        grid = tiles(shape, size, halo, box)
+        if self.mask is None:
+            return grid
+        return [tile for tile in grid if self.mask[tile.write].any()]
+
+    def _box(self) -> Slices:
+        """Give the smallest part of the image that holds the mask."""
+        if self.mask is None:
+            return tuple(slice(0, length) for length in self.picture.shape)
+        return bounding_box(self.mask)
+
+    def read(self, where: Slices) -> tuple[NDArray[Any], BoolArray | None]:
+        """Read the channels (*S, C) of a part, and which of its pixels count."""
+        values = self.picture.read(where)
+        mask = None if self.mask is None else self.mask[where]
+        return values, usable(values, rgb=self.picture.rgb, mask=mask)
+
+    def parts(self, *, raw: bool) -> Iterator[Part]:
+        """Read the usable pixels of each tile that has any, and their fixed classes.
+
+        Their channels if `raw`, else their features.
+        """
+        shape = self.picture.shape
+        for tile in tiles(shape, slab(shape, _COUNT if raw else _SLAB)):
+            values, inside = (self.read if raw else self.features)(tile.write)
+            flat = values.reshape(-1, values.shape[-1])
+            fixed = None if self.seeds is None else self.seeds[tile.write].ravel()
+            if inside is not None:
+                flat = flat[inside.ravel()]
+                fixed = None if fixed is None else fixed[inside.ravel()]
+            if len(flat) > 0:
+                yield flat, fixed
+
+    def excerpt(
+        self, limit: int | None
+    ) -> tuple[FloatArray, BoolArray, NDArray[np.uint8] | None]:
+        """Read pieces of the image, side by side, or what is inside the mask.
+
+        Parameters
+        ----------
+        limit : int or None
+            Pixels that are enough; None reads all, outside of the mask too.
+
+        Returns
+        -------
+        features : (*S, D) ndarray of float32
+            S has 2 or 3 axes; 0 where not valid.
+        valid : (*S) ndarray of bool
+            Pixels that count: some, if any piece that was tried has some. Those
+            between two pieces do not, so that no two pieces are neighbors.
+        fixed : (*S) ndarray of uint8 or None
+            Labels that the user fixed; 0 where free.
+        """
+        found = []
+        for where in self._places(limit):
+            features, inside = self.features(where)
+            n = min(features.ndim - 1, 3)
+            features = features.reshape(*features.shape[-1 - n : -1], -1)
+            shape = features.shape[:-1]
+            valid = np.ones(shape, bool) if inside is None else inside.reshape(shape)
+            fixed = None if self.seeds is None else self.seeds[where].reshape(shape)
+            found.append((features, valid, fixed))
+        if len(found) == 1:
+            features, valid, fixed = found[0]
+            if limit is None or not valid.any():
+                return found[0]
+            # Transparent pixels are as much outside as those of a mask.
+            box = bounding_box(valid)
+            return features[box], valid[box], None if fixed is None else fixed[box]
+        gap = [(0, 1)] + [(0, 0)] * (found[0][1].ndim - 1)
+        features, valid = (
+            np.concatenate([np.pad(part, gap + rest) for part in parts])
+            for parts, rest in (
+                ([f for f, _, _ in found], [(0, 0)]),
+                ([v for _, v, _ in found], []),
+            )
+        )
+        seeds = [np.pad(s, gap) for _, _, s in found if s is not None]
+        return features, valid, np.concatenate(seeds) if seeds else None
+
+    @cached_property
+    def glance(self) -> tuple[FloatArray, BoolArray, NDArray[np.uint8] | None]:
+        """An excerpt of few pixels, read once for all that look at it; read-only."""
+        features, valid, fixed = self.excerpt(_GLANCE)
+        features, valid = features.view(), valid.view()
+        features.flags.writeable = valid.flags.writeable = False
+        return features, valid, fixed
+
+    def _places(self, limit: int | None) -> list[Slices]:
+        """Choose the pieces of an excerpt."""
+        if limit is None:
+            return pieces(self.picture.shape, self.picture.size)
+        box = self._box()
+
+        def place(piece: Slices) -> Slices:
+            return tuple(
+                slice(part.start + a.start, part.stop + a.start)
+                for part, a in zip(piece, box, strict=True)
+            )
+
+        def useful(piece: Slices) -> bool:
+            where = place(piece)
+            if self.mask is not None and not self.mask[where].any():
+                return False
+            inside = self.read(where)[1]
+            return inside is None or bool(inside.any())
+
+        size = tuple(part.stop - part.start for part in box)
+        return [place(p) for p in pieces(size, limit, useful) or pieces(size, limit)]
+
+    def edge_scale(self) -> float:
+        """Mean squared contrast of neighbors, over the whole image."""
+        sums = np.zeros(2)
+        for tile in self.tiles(0):
+            # One pixel more behind the tile, so that each pair counts once.
+            where = tuple(
+                slice(part.start, min(part.stop + 1, length))
+                for part, length in zip(tile.write, self.picture.shape, strict=True)
+            )
+            found, inside = self.features(where)
+            core = tuple(part.stop - part.start for part in tile.write)
+            lead = len(core) - min(len(core), 3)
+            for at in np.ndindex(core[:lead]):
+                sums += edge_sums(
+                    found[at],
+                    core=core[lead:],
+                    valid=None if inside is None else inside[at],
+                )
+        return float(sums[0] / sums[1]) if sums[1] else 0.0
+
+    def features(self, where: Slices) -> tuple[FloatArray, BoolArray | None]:
+        """Make the features (*S, D) of a part, and say which of its pixels count.
+
+        Features of pixels that do not count are 0.
+        """
+        full = where + tuple(slice(0, n) for n in self.picture.shape[len(where) :])
+        halo, lead = self.space.halo, len(full) - 2
+        wide = tuple(
+            slice(max(part.start - halo, 0), min(part.stop + halo, n))
+            if axis >= lead
+            else part
+            for axis, (part, n) in enumerate(zip(full, self.picture.shape, strict=True))
+        )
+        values, inside = self.read(wide)
+        if inside is not None and halo:
+            # Their neighbors' texture must not see what NaN or a mask hides.
+            values = np.where(inside[..., np.newaxis], values, values.dtype.type(0))
+        origin = tuple(part.start for part in wide)
+        found = self.space.features(values, origin, self.picture)
+        core = tuple(
+            slice(a.start - b.start, a.stop - b.start)
+            for a, b in zip(full, wide, strict=True)
+        )
+        found = found[core]
+        if inside is not None:
+            inside = inside[core]
+            # A copy: without conversion the features may be the user's own array.
+            found = np.where(inside[..., np.newaxis], found, np.float32(0))
+        return found, inside
+
+
+def as_source(
+    picture: Picture,
+    mask: ArrayLike | None,
+    seed_labels: ArrayLike | None,
+    space: Space,
+) -> Source:
+    """Check mask and seed labels against the picture.
+
+    Raises
+    ------
+    TypeError
+        If the mask has values of another type than bool, integer or float.
+    ValueError
+        If a shape differs, or if seed labels are not integers from 0 to 64.
+    """
+    shape = picture.shape
+    inside = None if mask is None else np.asarray(mask)
+    if inside is not None:
+        if inside.shape != shape:
+            raise ValueError(
+                f"mask has shape {inside.shape}, but the image has {shape}; give one "
+                "value for each pixel, without channels"
+            )
+        if inside.dtype.kind not in "buif":
+            raise TypeError(f"mask has values of type {inside.dtype}; pass bool")
+        # Of a soft selection, as everywhere, what is covered by half.
+        inside = inside >= 0.5 if inside.dtype.kind == "f" else inside.astype(bool)
+    seeds = None if seed_labels is None else np.asarray(seed_labels)
+    if seeds is not None:
+        if seeds.shape != shape or seeds.dtype.kind not in "bui":
+            raise ValueError(
+                f"seed_labels has shape {seeds.shape} and type {seeds.dtype}, but "
+                f"integers of the image's shape {shape} are needed"
+            )
+        if seeds.min() < 0 or seeds.max() > MAX_CLASSES:
+            raise ValueError(
+                f"seed_labels has labels from {seeds.min()} to {seeds.max()}, but 0 "
+                f"(free) to {MAX_CLASSES} are allowed; renumber them"
+            )
+    return Source(
+        picture,
+        inside,
+        None if seeds is None or not seeds.any() else seeds.astype(np.uint8),
+        space,
+    )
+
+
+def find_space(picture: Picture, color: str, texture: float, position: float) -> Space:
+    """Resolve what features are made of, in units of the image's contrast.
+
+    Raises
+    ------
+    ValueError
+        If the image has not the channels of the color space.
+    """
+    space = Space(resolve_color(picture, color), texture, position)
+    if space.plain or picture.rgb:
+        return space
+    count, total, square, origin = 0, 0.0, 0.0, None
+    for part in tiles(picture.shape, slab(picture.shape, _SLAB)):
+        values = picture.read(part.write)
+        inside = usable(values, rgb=False)
+        light = convert(values, space.color)[..., 0].astype(np.float64)
+        light = light.ravel() if inside is None else light[inside]
+        if light.size == 0:
+            continue
+        # Squares of what is far from zero would lose the digits that differ.
+        origin = light.mean() if origin is None else origin
+        light -= origin
+        count += light.size
+        total += float(light.sum())
+        square += float(light @ light)
+    if count == 0:
+        return space
+    variance = square / count - (total / count) ** 2
+    return replace(space, contrast=float(np.sqrt(max(variance, 0))))
+
+
+def count_source(source: Source) -> Census:
+    """Count the pixels of an image into the cells that fits work on.
+
+    Raises
+    ------
+    ValueError
+        If no pixel is usable.
+    """
+    coding = find_coding(source.picture) if source.space.plain else None
+    parts = source.parts(raw=coding is not None)
+    return take_census(source.picture, parts, color=source.space.color, coding=coding)

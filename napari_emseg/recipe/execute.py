@@ -1,0 +1,240 @@
+"""Steps done one after another: labels, selections and picture come out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from napari_emseg import select
+from napari_emseg.pipeline.segment import segment
+from napari_emseg.recipe.packed_array import Packed
+from napari_emseg.recipe.state import State, View
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_emseg.recipe.step import Step
+
+
+class Scene(Protocol):
+    """What operations look at, in one plane or in everything; see `Operation.takes`."""
+
+    @property
+    def image(self) -> Any:
+        """The image."""
+
+    @property
+    def colors(self) -> Any:
+        """The image prepared for color tools."""
+
+    @property
+    def ways(self) -> dict[str, Any]:
+        """How to read the image: ``rgb`` and ``channel_axis``."""
+
+    @property
+    def labels(self) -> NDArray[Any]:
+        """The labels."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Their shape."""
+
+    @property
+    def selection(self) -> NDArray[Any]:
+        """The selection; an error if there is none."""
+
+    @property
+    def area(self) -> NDArray[Any] | None:
+        """The selection; None if nothing is selected."""
+
+
+def call(step: Step, scene: Scene) -> Any:
+    """Call the function of a step.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As the function.
+    """
+    row = step.row
+    options = {
+        name: value.array() if isinstance(value, Packed) else value
+        for name, value in row.options(step.args).items()
+    }
+    if getattr(step.args, "inside", False):
+        options["selection"] = scene.selection
+    if needs_image(step):
+        options["image"] = scene.image
+    if "image" in row.takes or needs_image(step):
+        ways = dict(scene.ways)
+        if row.rgb_only:
+            ways.pop("channel_axis", None)
+        options |= ways
+    return row.function(*(getattr(scene, name) for name in row.takes), **options)
+
+
+def needs_image(step: Step) -> bool:
+    """Whether the image is a keyword of its function."""
+    return getattr(step.args, "method", None) == "classes"
+
+
+def find(step: Step, scene: Scene) -> NDArray[Any]:
+    """Find what a step selects, before it is combined with the old selection.
+
+    Parameters
+    ----------
+    step : Step
+        Of the group "select" or "modify", or "all" or "none".
+    scene : Scene
+        Where.
+
+    Returns
+    -------
+    (…) ndarray of bool or float32
+    """
+    if step.op in ("all", "none"):
+        return np.full(scene.shape, step.op == "all")
+    return np.asarray(call(step, scene))
+
+
+def settle(
+    found: NDArray[Any],
+    old: NDArray[Any] | None = None,
+    *,
+    mode: str = "new",
+    feather: float = 0.0,
+) -> NDArray[Any]:
+    """Make what was found the selection: soften, combine with the old one, round.
+
+    Parameters
+    ----------
+    found : (…) ndarray of bool or float
+    old : (…) ndarray of bool or float, optional
+        The old selection; None if there is none.
+    mode : str, optional
+        As for `napari_emseg.select.combine`.
+    feather : float, optional
+        In pixels.
+
+    Returns
+    -------
+    (…) ndarray of bool or float32
+        In 255ths.
+    """
+    if feather > 0:
+        found = select.feather(found, feather)
+    if mode != "new":
+        before = np.zeros(found.shape, bool) if old is None else old
+        found = select.combine(before, found, mode)
+    return np.asarray(select.rounded(found))
+
+
+def ways_of(step: Step) -> dict[str, Any]:
+    """Return how a step wants its selection to be settled."""
+    return {
+        name: getattr(step.args, name)
+        for name in ("mode", "feather")
+        if hasattr(step.args, name)
+    }
+
+
+def do(step: Step, state: State) -> None:
+    """Do a step; if that fails, nothing has changed.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it cannot be done here.
+    """
+    view, group = View(state, step.at), step.row.group
+    if step.op in _OWN:
+        _OWN[step.op](step, view)
+    elif group == "select" or step.op == "all":
+        found = find(step, view)
+        if found.shape != view.shape:
+            raise ValueError(
+                f"the selection has shape {found.shape}, but the labels {view.shape}; "
+                "take the image that it was made on"
+            )
+        old = state.selected.get(step.at)
+        state.selected[step.at] = settle(found, old, **ways_of(step))
+    elif group == "modify":
+        if step.op == "invert":
+            state.selected.setdefault(step.at, np.zeros(view.shape, bool))
+        state.selected[step.at] = settle(find(step, view))
+    elif group == "edit":
+        view.put(call(step, view).apply(view.labels))
+    elif group == "labels":
+        view.put(call(step, view))
+    else:
+        state.picture = np.asarray(call(step, view))
+
+
+def start(view: View, labels: NDArray[Any]) -> None:
+    """Begin with a copy of labels; nothing is selected then."""
+    state = view.state
+    state.labels = np.array(labels)
+    state.frame = view.at or (None,) * labels.ndim
+    state.seg = None
+    state.selected.clear()
+
+
+def _segment(step: Step, view: View) -> None:
+    args: Any = step.args
+    found = segment(
+        view.image,
+        mask=None if args.mask is None else args.mask.array(),
+        seed_labels=None if args.seed_labels is None else args.seed_labels.array(),
+        model=None if args.model is None else args.model.model(),
+        start=None if args.start is None else args.start.model(),
+        **view.ways,
+        **args.params.model_dump(),
+    )
+    across = [axis for axis, at in enumerate(step.at or ()) if at is not None]
+    start(view, np.expand_dims(found.labels, across))
+    view.state.seg = found
+
+
+def _blank(step: Step, view: View) -> None:
+    args: Any = step.args
+    shape = view.state.shape
+    fits = len(args.shape) == len(shape) and all(
+        size in (1, whole) for size, whole in zip(args.shape, shape, strict=True)
+    )
+    if not fits:
+        raise ValueError(
+            f"the labels have shape {args.shape}, but the image {shape}; take the "
+            "image that they were made on"
+        )
+    start(view, np.zeros(args.shape, args.dtype))
+
+
+def _none(step: Step, view: View) -> None:
+    view.state.selected.pop(step.at, None)
+
+
+def _save(step: Step, view: View) -> None:
+    args: Any = step.args
+    view.state.saved[args.name, step.at] = view.selection
+
+
+def _load(step: Step, view: View) -> None:
+    args: Any = step.args
+    key, state = (args.name, step.at), view.state
+    if key not in state.saved:
+        raise ValueError(
+            f"no selection was kept as {args.name!r} in this plane; put a step 'save' "
+            "before it, or correct the name"
+        )
+    old = state.selected.get(step.at)
+    state.selected[step.at] = settle(state.saved[key], old, **ways_of(step))
+
+
+_OWN = {
+    "segment": _segment,
+    "blank": _blank,
+    "none": _none,
+    "save": _save,
+    "load": _load,
+}

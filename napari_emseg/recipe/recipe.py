@@ -1,0 +1,411 @@
+"""A recipe: its steps, its file, its replay."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+import tifffile
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
+
+from napari_emseg.io import decoders, files
+from napari_emseg.pipeline.progress import Progress, finish
+from napari_emseg.recipe import to_python
+from napari_emseg.recipe.execute import do, start
+from napari_emseg.recipe.fitted_model import Fitted
+from napari_emseg.recipe.packed_array import pack
+from napari_emseg.recipe.state import Result, State, View, begin, check_colors
+from napari_emseg.recipe.step import Step, told
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Generator, Iterable, Iterator, Mapping
+
+    from numpy.typing import ArrayLike, NDArray
+
+    from napari_emseg.pipeline.segmentation import Segmentation
+
+SUFFIXES = (".json",)
+
+
+def read_file(path: Path) -> Any:
+    """Read what a file holds as a recipe.
+
+    Parameters
+    ----------
+    path : Path
+        JSON, or a TIFF file of labels.
+
+    Returns
+    -------
+    object
+        What JSON can hold; nobody has checked it.
+
+    Raises
+    ------
+    FileNotFoundError, IsADirectoryError
+        There is no file of this name.
+    ValueError
+        It holds no recipe.
+    """
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a folder; give the file of a recipe")
+    if not path.exists():
+        raise FileNotFoundError(f"{path} does not exist; check the name")
+    with path.open("rb") as file:
+        tiff = file.read(4) in decoders.MAGIC["tiff"]
+    return _of_tiff(path) if tiff else _of_json(path)
+
+
+def write_file(path: Path, recipe: Mapping[str, Any], *, force: bool = False) -> None:
+    """Write a JSON file.
+
+    Parameters
+    ----------
+    path : Path
+        Ends in .json.
+    recipe : mapping
+        What JSON can hold.
+    force : bool, optional
+        Replace a file that exists.
+
+    Raises
+    ------
+    FileExistsError, ValueError
+        As `napari_emseg.files.write_text`.
+    """
+    text = json.dumps(recipe, indent=1, ensure_ascii=False)
+    files.write_text(path, f"{text}\n", SUFFIXES, force=force)
+
+
+def _of_json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text("utf-8"))
+    except UnicodeDecodeError:
+        raise ValueError(
+            f"{path} is no text, as recipes are; give a .json file or labels that "
+            "napari-emseg wrote"
+        ) from None
+    except json.JSONDecodeError as error:
+        raise ValueError(
+            f"{path} is no JSON ({error}); give a recipe as napari-emseg writes it"
+        ) from None
+
+
+def _of_tiff(path: Path) -> Any:
+    try:
+        with tifffile.TiffFile(path) as file:
+            notes: Iterable[Any] = file.shaped_metadata or ()
+    except tifffile.TiffFileError as error:
+        raise ValueError(f"{path} cannot be read: {error}; write it again") from None
+    for note in notes:
+        if "recipe" in note:
+            return note["recipe"]
+    raise ValueError(
+        f"{path} holds no recipe; give a file that napari-emseg wrote, or the recipe"
+    )
+
+
+VERSION = 1
+
+
+class Recipe(BaseModel):
+    """Steps that make labels, from the image on.
+
+    Frozen, equal by value; JSON and back without loss.
+
+    Attributes
+    ----------
+    version : int
+        Of the format; this program knows 1.
+    steps : tuple of Step
+        In order. The first is "segment", or "blank" for labels from elsewhere.
+
+    Raises
+    ------
+    pydantic.ValidationError
+        A `ValueError` that says which step is wrong, and why.
+
+    Examples
+    --------
+    >>> image = np.repeat(np.array([[10, 12, 90, 91]], np.uint8), 4, axis=0)
+    >>> recipe = Recipe(
+    ...     steps=(
+    ...         Step.of("segment", params={"n_classes": 2, "smoothing": 0}),
+    ...         Step.of("wand", point=(0, 1), tolerance=1),
+    ...         Step.of("fill", label=5),
+    ...     )
+    ... )
+    >>> recipe.replay(image).labels[0]
+    array([1, 5, 2, 2], dtype=uint8)
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    version: int = VERSION
+    steps: tuple[Step, ...] = ()
+
+    @property
+    def rgb(self) -> bool | None:
+        """Whether it was made on RGB; None if it does not tell, or on channels."""
+        return getattr(self.steps[0].args, "rgb", None) if self.steps else None
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Self:
+        """Read a recipe from a JSON file, or from a TIFF file of labels that holds one.
+
+        Raises
+        ------
+        FileNotFoundError, IsADirectoryError
+            There is no file of this name.
+        ValueError
+            It holds no recipe, or one that is wrong.
+        """
+        try:
+            return cls.model_validate(read_file(Path(path)))
+        except ValidationError as error:
+            raise ValueError(f"{path}: {told(error, 'the recipe')}") from None
+
+    def save(self, path: str | os.PathLike[str], *, force: bool = False) -> None:
+        """Write a JSON file.
+
+        Parameters
+        ----------
+        path : path
+            Ends in .json.
+        force : bool
+            Replace a file that exists.
+
+        Raises
+        ------
+        FileExistsError
+            The file exists and `force` is not given.
+        ValueError
+            The ending does not suit.
+        """
+        write_file(Path(path), self.model_dump(mode="json"), force=force)
+
+    def replay(
+        self,
+        image: ArrayLike,
+        *,
+        rgb: bool | None = None,
+        channel_axis: int | None = None,
+    ) -> Result:
+        """Do the steps on an image.
+
+        Parameters
+        ----------
+        image : (…, Y, X) or (…, Y, X, 3|4) array_like
+            As for `napari_emseg.segment`.
+        rgb : bool, optional
+            Whether the last axis is RGB(A); by default as in the recipe.
+        channel_axis : int, optional
+            Axis of the channels of an image that is not RGB; as in the recipe.
+
+        Returns
+        -------
+        Result
+            Its ``labels`` are those that were recorded, bit for bit, if the image is.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a step cannot be done on this image; the message tells which and why.
+        """
+        return finish(self.iter_replay(image, rgb=rgb, channel_axis=channel_axis))
+
+    def iter_replay(
+        self,
+        image: ArrayLike,
+        *,
+        rgb: bool | None = None,
+        channel_axis: int | None = None,
+    ) -> Generator[Progress, None, Result]:
+        """Do as `replay`, step by step; to cancel, stop iterating.
+
+        Yields
+        ------
+        Progress
+            Before each step.
+
+        Returns
+        -------
+        Result
+        """
+        if rgb is None and channel_axis is None and self.rgb is not None:
+            check_colors(image, rgb=self.rgb)
+        state = self._begin(image, rgb=rgb, channel_axis=channel_axis)
+        for number, step in enumerate(self.steps, start=1):
+            yield Progress("replay", number - 1, len(self.steps))
+            try:
+                do(step, state)
+            except (TypeError, ValueError) as error:
+                kind = TypeError if isinstance(error, TypeError) else ValueError
+                raise kind(f"step {number} ({step.op}): {error}") from error
+        return state.result()
+
+    def to_python(
+        self,
+        image_path: str | os.PathLike[str],
+        output_path: str | os.PathLike[str],
+        *,
+        as_stored: bool = False,
+    ) -> str:
+        """Write a script that does the steps, and writes the labels.
+
+        Parameters
+        ----------
+        image_path, output_path : path
+            The image, and the file for the labels; the script keeps a file that
+            exists.
+        as_stored : bool, optional
+            The image was read as its file has it, as napari's own reader does: if it
+            lies on its side there, the script does not turn it.
+
+        Returns
+        -------
+        str
+            Python, which needs this package alone.
+        """
+        places = str(image_path), str(output_path)
+        return to_python.write(self.steps, *places, as_stored=as_stored)
+
+    def ending_in(
+        self, labels: ArrayLike, image: ArrayLike, *, first: ArrayLike | None = None
+    ) -> Self:
+        """Return a recipe that gives these labels on this image, whatever came before.
+
+        Steps that cannot be done on it are left out; what the others do not explain
+        becomes one last step, "patch".
+
+        Parameters
+        ----------
+        labels : (…) array_like of int
+            What the recipe shall give.
+        image : array_like
+            As for `replay`.
+        first : (…) array_like of int, optional
+            The labels that the first step gives, if they are known: a fit takes long.
+
+        Returns
+        -------
+        Recipe
+        """
+        wanted = np.asarray(labels)
+        state = self._begin(image)
+        steps: list[Step] = []
+        if first is not None and not any("seg" in s.row.takes for s in self.steps):
+            steps.append(self.steps[0])
+            start(View(state, steps[0].at), np.asarray(first))
+        steps += [step for step in self.steps[len(steps) :] if _done(step, state)]
+        found = state.labels
+        if found is None or found.shape != wanted.shape:
+            steps = [Step.of("blank", shape=wanted.shape, dtype=wanted.dtype.name)]
+            found = np.zeros_like(wanted)
+        return type(self)(steps=(*steps, *_patch(found, wanted)))
+
+    def without_detours(self, *, keep_selection: bool = True) -> Self:
+        """Return a recipe without selections that nothing was done with.
+
+        Parameters
+        ----------
+        keep_selection : bool, optional
+            Whether what is selected in the end counts as used. Selections that were
+            saved under a name always do.
+
+        Returns
+        -------
+        Recipe
+            Of the same labels, the same saved selections and the same picture.
+
+        Examples
+        --------
+        >>> wands = [Step.of("wand", point=(0, x)) for x in range(9)]
+        >>> recipe = Recipe(steps=(*wands, Step.of("grow", pixels=2)))
+        >>> [step.op for step in recipe.without_detours().steps]
+        ['wand', 'grow']
+        >>> recipe.without_detours(keep_selection=False).steps
+        ()
+        """
+        # From the end on: the planes in which it matters what is selected, or
+        # does not; in all others it is as in the end.
+        needed: dict[Any, bool] = {}
+        kept, otherwise = [], keep_selection
+        for step in reversed(self.steps):
+            if step.selects and not needed.get(step.at, otherwise):
+                continue
+            kept.append(step)
+            if step.row.begins:  # which leaves nothing selected anywhere
+                needed, otherwise = {}, False
+            elif step.selects:
+                needed[step.at] = False
+            if step.looks_at_selection:
+                needed[step.at] = True
+        return type(self)(version=self.version, steps=tuple(reversed(kept)))
+
+    @field_validator("version")
+    @classmethod
+    def _check_version(cls, version: int) -> int:
+        if version != VERSION:
+            raise ValueError(
+                f"the recipe has version {version}, but this program reads version "
+                f"{VERSION}; update napari-emseg, or write the recipe again"
+            )
+        return version
+
+    def _begin(
+        self,
+        image: ArrayLike,
+        *,
+        rgb: bool | None = None,
+        channel_axis: int | None = None,
+    ) -> State:
+        if rgb is None and channel_axis is None and self.steps:
+            rgb = self.rgb
+            channel_axis = getattr(self.steps[0].args, "channel_axis", None)
+        return begin(image, rgb=rgb, channel_axis=channel_axis)
+
+
+def segment_step(seg: Segmentation, at: tuple[int | None, ...] | None = None) -> Step:
+    """Return the step that makes a segmentation.
+
+    Parameters
+    ----------
+    seg : Segmentation
+    at : tuple of int or None, optional
+        The slice of the image that was segmented.
+    """
+    source = seg.source
+    picture = source.picture
+    channels = None if picture.rgb else picture.channel_axis
+    return Step.of(
+        "segment",
+        at=None if at is None or set(at) == {None} else at,
+        params=seg.params,
+        mask=None if source.mask is None else pack(source.mask),
+        seed_labels=None if source.seeds is None else pack(source.seeds),
+        model=None if seg.states else Fitted.of(seg.model),
+        start=None if seg.start is None or not seg.states else Fitted.of(seg.start),
+        rgb=picture.rgb if channels is None else None,
+        channel_axis=channels,
+    )
+
+
+def _done(step: Step, state: State) -> bool:
+    """Do a step; tell whether that was possible."""
+    try:
+        do(step, state)
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+def _patch(found: NDArray[Any], wanted: NDArray[Any]) -> Iterator[Step]:
+    """Yield the step that makes one of the other, if there is a difference."""
+    where = found != wanted
+    if where.any() or found.dtype != wanted.dtype:
+        values = np.where(where, wanted, 0).astype(wanted.dtype)
+        yield Step.of("patch", where=pack(where), values=pack(values))

@@ -1,0 +1,191 @@
+"""One step of a recipe: what is done, where, and with which arguments."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any, Self
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializeAsAny,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_serializer,
+)
+
+from napari_emseg.recipe.operations import OPERATIONS, Args, Operation, Place
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+# Steps without a function after which something else may be selected.
+SELECTING = ("all", "none", "load")
+# More of a wrong value would hide what is wrong with it.
+_SHOWN = 60
+
+
+class Step(BaseModel):
+    """Something that was done: a row of the table of operations, and its arguments.
+
+    Attributes
+    ----------
+    op : str
+        Name of the operation.
+    at : tuple of int or None, or None
+        Of stacks, the plane that it is done in: for each axis of the image the index
+        of the slice, None for the axes of the plane. None is everything at once.
+    args : Args
+        Its arguments.
+
+    Raises
+    ------
+    pydantic.ValidationError
+        A `ValueError` that says what is wrong with which argument.
+
+    Examples
+    --------
+    >>> step = Step.of("wand", point=(3, 4), tolerance=8)
+    >>> step.model_dump()
+    {'op': 'wand', 'args': {'point': (3.0, 4.0), 'tolerance': 8.0}}
+    >>> Step.model_validate_json(step.model_dump_json()) == step
+    True
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    op: str
+    at: Place = None
+    args: SerializeAsAny[Args] = Field(default=Args(), validate_default=True)
+
+    @classmethod
+    def of(cls, op: str, /, *, at: Any = None, **args: Any) -> Self:
+        """Make a step; its place and its arguments are keywords."""
+        return cls.model_validate({"op": op, "at": at, "args": args})
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Travel to other processes as JSON: pickle does not find our `Args`."""
+        return type(self).model_validate_json, (self.model_dump_json(),)
+
+    @property
+    def row(self) -> Operation:
+        """The operation."""
+        return OPERATIONS[self.op]
+
+    @property
+    def looks_at_selection(self) -> bool:
+        """Whether it matters what was selected before."""
+        args, takes = self.args, {*self.row.takes}
+        return (
+            not takes.isdisjoint({"selection", "area"})
+            or getattr(args, "mode", "new") != "new"
+            or getattr(args, "inside", False)
+            or self.op in ("invert", "save")
+        )
+
+    @property
+    def selects(self) -> bool:
+        """Whether something else may be selected afterwards."""
+        return self.row.group in ("select", "modify") or self.op in SELECTING
+
+    def changed(self, **args: Any) -> Self:
+        """Return a copy with some arguments changed, checked again."""
+        given = {
+            name: getattr(self.args, name) for name in type(self.args).model_fields
+        }
+        return self.of(self.op, at=self.at, **(given | args))
+
+    @field_validator("op")
+    @classmethod
+    def _check_op(cls, op: str) -> str:
+        if op not in OPERATIONS:
+            near = get_close_matches(op, OPERATIONS, n=1)
+            hint = f"did you mean {near[0]!r}? " if near else ""
+            raise ValueError(
+                f"there is no operation {op!r}; {hint}the operations are "
+                f"{', '.join(OPERATIONS)}"
+            )
+        return op
+
+    @field_validator("at")
+    @classmethod
+    def _check_at(cls, at: Place) -> Place:
+        """Know everything by one name."""
+        return None if at is None or set(at) <= {None} else at
+
+    @field_validator("args", mode="before")
+    @classmethod
+    def _check_args(cls, args: Any, info: ValidationInfo) -> Any:
+        op = info.data.get("op")
+        if op is None:  # which is refused already
+            return Args()
+        if isinstance(args, Args):
+            args = args.model_dump()
+        if not isinstance(args, dict):
+            raise ValueError(
+                f"the arguments of {op!r} are {_short(args)}, but names and values are "
+                'needed, as in {"name": value}'
+            )
+        try:
+            return OPERATIONS[op].args.model_validate(args)
+        except ValidationError as error:
+            fields = OPERATIONS[op].args.model_fields
+            raise ValueError(told(error, op, fields)) from None
+
+    @model_serializer
+    def _write(self, info: Any) -> dict[str, Any]:
+        """Leave out what is as by default, but for parameters, which are all there."""
+        fields = type(self.args).model_fields
+        found = self.args.model_dump(mode=info.mode)
+        args = {
+            name: value
+            for name, value in found.items()
+            if name == "params" or getattr(self.args, name) != fields[name].default
+        }
+        place = {} if self.at is None else {"at": [*self.at]}
+        return {"op": self.op, **place, "args": args}
+
+
+def told(error: ValidationError, what: str, names: Iterable[str] = ()) -> str:
+    """Say in one line what pydantic found: the value, the reason, what to do.
+
+    Parameters
+    ----------
+    error : pydantic.ValidationError
+    what : str
+        What was read.
+    names : iterable of str, optional
+        What it takes.
+    """
+    known = ", ".join(names)
+    hint = f"it takes {known}" if known else "leave it out, or check its name"
+    return "; ".join(_one(found, what, hint) for found in error.errors())
+
+
+def _one(found: Any, what: str, hint: str) -> str:
+    """Say one thing that pydantic found."""
+    place, reason = list(found["loc"]), found["msg"].removeprefix("Input ")
+    head = ""
+    if place[:1] == ["steps"] and len(place) > 1:
+        head, what = f"step {place[1] + 1}: ", "it"
+        place = place[2:]
+    # Names of the members of a union are none of the reader's business.
+    name = ".".join(
+        str(part) for part in place if str(part).isalnum() or "_" in str(part)
+    )
+    if found["type"] == "value_error":
+        return f"{head}{reason.removeprefix('Value error, ')}"
+    if found["type"] == "missing":
+        return f"{head}{what} needs {name}, which is missing; add it"
+    if found["type"] == "extra_forbidden":
+        return f"{head}{what} takes no {name}; {hint}"
+    value = _short(found["input"])
+    given = f"has {name}={value}" if name else f"is {value}"
+    return f"{head}{what} {given}, which {reason}; correct it"
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"

@@ -1,0 +1,339 @@
+"""Recipes as Python that a person can read, change and run."""
+
+from __future__ import annotations
+
+import json
+import re
+import textwrap
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+from napari_emseg.io import files
+from napari_emseg.recipe.execute import needs_image
+from napari_emseg.recipe.fitted_model import Fitted
+from napari_emseg.recipe.packed_array import Packed
+from napari_emseg.recipe.state import NOTHING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from napari_emseg.recipe.step import Step
+
+_WIDTH = 88
+_HEAD = '''"""Labels of {image}, made again; written by napari-emseg {version}."""
+
+import numpy as np
+
+import napari_emseg as emseg
+
+{read}
+'''
+
+
+def write(
+    steps: Iterable[Step], image_path: str, output_path: str, *, as_stored: bool = False
+) -> str:
+    """Write a script that does steps, and writes the labels.
+
+    Parameters
+    ----------
+    steps : iterable of Step
+        The first makes labels.
+    image_path, output_path : str
+        As the script shall name them.
+    as_stored : bool, optional
+        Whether the script leaves an image that lies on its side in its file.
+
+    Returns
+    -------
+    str
+        Python.
+
+    Raises
+    ------
+    ValueError
+        If no step makes labels.
+    """
+    writer = Writer()
+    lines = [line for step in steps for line in writer.step(step)]
+    if not writer.begun:
+        raise ValueError(
+            "the recipe makes no labels, so a script would write none; begin it with a "
+            "step 'segment' or 'blank'"
+        )
+    # Where a recipe has no channels, those that stand first were slices of a stack.
+    minded = {"upright": as_stored, "stack": "rgb=False" in writer.ways}
+    ways = [
+        f", {way}={value}"
+        for way, value in files.ways_as_stored(image_path).items()
+        if minded[way]
+    ]
+    read = f"emseg.files.read_image({_text(image_path)}{''.join(ways)})"
+    head = _HEAD.format(
+        image=_text(image_path),
+        read=f"image, channels = {read}" if writer.moves else f"image = {read}[0]",
+        version=version("napari-emseg"),
+    )
+    body = "\n".join(
+        [*lines, f"emseg.files.write_labels({_text(output_path)}, labels)"]
+    )
+    if "np." not in body:
+        head = head.replace("import numpy as np\n\n", "")
+    return f"{head}{body}\n"
+
+
+class Writer:
+    """Writes steps one by one, and knows which names the script has by then.
+
+    Attributes
+    ----------
+    begun : bool
+        Whether there are labels.
+    ways : list of str
+        Keywords that say how the image is read: ``rgb`` or ``channel_axis``.
+    moves : bool
+        Whether the script asks if channels were moved to the end when it read them.
+    """
+
+    def __init__(self) -> None:
+        self.begun = False
+        self.ways: list[str] = []
+        self.moves = False
+        self._frame: tuple[int | None, ...] = ()
+        # Names of variables, and of those that may hold soft selections.
+        self._known: set[str] = set()
+        self._soft: set[str] = set()
+
+    def step(self, step: Step) -> Iterator[str]:
+        """Yield the lines of a step."""
+        args: Any = step.args
+        group, name = step.row.group, f"selection{_suffix(step.at)}"
+        if step.op == "segment":
+            yield from self._segment(step)
+        elif step.op == "blank":
+            yield from self._understand(step)
+            yield f"labels = np.zeros({args.shape}, {_text(args.dtype)})"
+            self._begin(step)
+        elif step.op == "none":
+            self._known.discard(name)
+        elif step.op == "save":
+            if "saved" not in self._known:
+                yield "saved = {}"
+            self._known |= {"saved", _kept(step)}
+            self._carry(self._need(name), _kept(step))
+            yield f"{_kept(step)} = {name}"
+        elif step.op == "all":
+            yield from self._select(
+                step, name, f"np.ones({self._labels(step)}.shape, bool)"
+            )
+        elif step.op == "load":
+            if _kept(step) not in self._known:
+                raise ValueError(f"no selection was kept as {args.name!r}")
+            yield from self._select(step, name, _kept(step))
+        elif group == "select":
+            yield from self._prepare(step)
+            yield from self._select(step, name, self._call(step))
+        elif group == "modify":
+            if step.op == "invert" and name not in self._known:
+                yield f"{name} = np.zeros({self._labels(step)}.shape, bool)"
+                self._known.add(name)
+            yield from self._select(step, name, self._call(step))
+        elif group == "picture":
+            yield from self._prepare(step)
+            yield f"picture = {self._call(step)}"
+        else:
+            yield from self._prepare(step)
+            apply = f".apply({self._labels(step)})" if group == "edit" else ""
+            yield f"{self._labels(step)} = {self._call(step)}{apply}"
+
+    def _begin(self, step: Step) -> None:
+        self.begun = True
+        self._frame = step.at or ()
+        self._known -= {name for name in self._known if name.startswith("selection")}
+
+    def _understand(self, step: Step) -> Iterator[str]:
+        """Learn how to read the image; yield what puts its channels last."""
+        args: Any = step.args
+        if args.channel_axis is not None:
+            if args.channel_axis != -1:
+                self.moves = True
+                yield "if channels is None:  # the file does not tell which axis it is"
+                yield f"    image = np.moveaxis(image, {args.channel_axis}, -1)"
+            self.ways = ["channel_axis=-1"]
+        elif args.rgb is not None:
+            self.ways = [f"rgb={args.rgb}"]
+
+    def _segment(self, step: Step) -> Iterator[str]:
+        yield from self._understand(step)
+        yield from self._prepare(step)
+        given = [f"image{_index(step.at)}", *self._keywords(step), *self.ways]
+        yield f"seg = {_joined('emseg.segment', given)}"
+        across = [axis for axis, index in enumerate(step.at or ()) if index is not None]
+        found = (
+            f"np.expand_dims(seg.labels, {tuple(across)})" if across else "seg.labels"
+        )
+        yield f"labels = {found}.copy()"
+        self._begin(step)
+
+    def _prepare(self, step: Step) -> Iterator[str]:
+        """Yield what must be there before a call: arrays, and what tools need."""
+        image = f"image{_index(step.at)}"
+        made = {
+            "colors": _joined("emseg.select.prepare", [image, *self.ways]),
+            "tree": _joined("emseg.hierarchy", [image, *self.ways]),
+        }
+        for kind, code in made.items():
+            name = f"{kind}{_suffix(step.at)}"
+            if kind in step.row.takes and name not in self._known:
+                self._known.add(name)
+                yield f"{name} = {code}"
+        for name, value in step.row.options(step.args).items():
+            if isinstance(value, Packed):
+                yield _array(name, value)
+            elif isinstance(value, Fitted):
+                yield f"{name} = {value.code()}"
+
+    def _select(self, step: Step, name: str, found: str) -> Iterator[str]:
+        """Yield what makes `found` the selection: softened, combined, rounded."""
+        args: Any = step.args
+        feather, mode = getattr(args, "feather", 0.0), getattr(args, "mode", "new")
+        labels = self._labels(step)
+        hard = step.op in ("harden", "all")
+        soft = feather > 0 or step.op in ("feather", "selection")
+        soft |= getattr(args, "soft", False) or getattr(args, "threshold", 0) is None
+        soft |= step.op == "load" and _kept(step) in self._soft
+        soft |= not hard and step.row.group == "modify" and name in self._soft
+        target = name if mode == "new" else "found"
+        yield f"{target} = {found}"
+        if feather > 0:
+            yield f"{target} = emseg.select.feather({target}, {feather!r})"
+        if mode != "new":
+            soft |= name in self._soft
+            old = name if name in self._known else f"np.zeros({labels}.shape, bool)"
+            combined = _joined("emseg.select.combine", [old, target, _text(mode)])
+            yield f"{name} = {combined}"
+        if soft:
+            yield f"{name} = emseg.select.rounded({name})"
+        self._known.add(name)
+        (self._soft.add if soft else self._soft.discard)(name)
+
+    def _call(self, step: Step) -> str:
+        """Return the call of a step's function."""
+        row, name = step.row, f"selection{_suffix(step.at)}"
+        image = f"image{_index(step.at)}"
+        given = [
+            {
+                "image": image,
+                "colors": f"colors{_suffix(step.at)}",
+                "tree": f"tree{_suffix(step.at)}",
+                "seg": "seg",
+                "labels": self._labels(step),
+                "shape": f"{self._labels(step)}.shape",
+                "selection": name,
+                "area": f"{name} if {name}.any() else None",
+            }[taken]
+            for taken in row.takes
+        ]
+        if "selection" in row.takes:
+            self._need(name)
+        if "area" in row.takes and name not in self._known:
+            given.pop()
+        given += self._keywords(step)
+        if getattr(step.args, "inside", False):
+            given.append(f"selection={self._need(name)}")
+        if needs_image(step):
+            given.append(f"image={image}")
+        if "image" in row.takes or needs_image(step):
+            given += [way for way in self.ways if "rgb" in way or not row.rgb_only]
+        return _joined(f"emseg.{row.code}", given)
+
+    def _keywords(self, step: Step) -> list[str]:
+        return [
+            f"{name}={name if isinstance(value, Packed | Fitted) else _value(value)}"
+            for name, value in step.row.options(step.args).items()
+        ]
+
+    def _labels(self, step: Step) -> str:
+        """Return how the labels of a step's plane are called."""
+        frame = self._frame or (None,) * len(step.at or ())
+        place = [
+            0 if fixed is not None and index is not None else index
+            for index, fixed in zip(step.at or (), frame, strict=False)
+        ]
+        return f"labels{_index(place)}"
+
+    def _need(self, name: str) -> str:
+        if name not in self._known:
+            raise ValueError(NOTHING)
+        return name
+
+    def _carry(self, old: str, new: str) -> None:
+        """Note that a name holds what another one does."""
+        (self._soft.add if old in self._soft else self._soft.discard)(new)
+
+
+def _suffix(at: Sequence[int | None] | None) -> str:
+    """Return what names of a plane end in: "_7" for slice 7 of a stack."""
+    return "".join(f"_{'x' if i is None else i}" for i in _trimmed(at))
+
+
+def _index(at: Sequence[int | None] | None) -> str:
+    """Return the index of a plane: "[7]" for slice 7 of a stack."""
+    parts = [":" if i is None else str(i) for i in _trimmed(at)]
+    return f"[{', '.join(parts)}]" if parts else ""
+
+
+def _trimmed(at: Sequence[int | None] | None) -> list[int | None]:
+    found = [*(at or ())]
+    while found and found[-1] is None:
+        found.pop()
+    return found
+
+
+def _kept(step: Step) -> str:
+    args: Any = step.args
+    place = "" if step.at is None else f", {tuple(step.at)}"
+    return f"saved[{_text(args.name)}{place}]"
+
+
+def _array(name: str, packed: Packed) -> str:
+    """Return what makes an array, its text in lines."""
+    lines = textwrap.wrap(packed.data, _WIDTH - 8) or [""]
+    text = "\n".join(f'        "{line}"' for line in lines)
+    about = f"    {packed.shape},\n    {_text(packed.dtype)},\n    {packed.box},\n"
+    return f"{name} = emseg.hand.unpack(\n{about}    (\n{text}\n    ),\n)"
+
+
+def _joined(function: str, given: list[str]) -> str:
+    """Return a call, on several lines if it is long."""
+    line = f"{function}({', '.join(given)})"
+    if len(line) <= _WIDTH - 16 and "\n" not in line:
+        return line
+    wrapped = [
+        textwrap.indent(part, "    ") if "\n" in part else _filled(part)
+        for part in given
+    ]
+    return "\n".join([f"{function}(", *(f"{part}," for part in wrapped), ")"])
+
+
+def _filled(part: str) -> str:
+    """Break an argument into lines, but not within a pair of numbers."""
+    whole = re.sub(r"\([^()]*\)", lambda pair: pair[0].replace(" ", "\0"), part)
+    lines = textwrap.fill(
+        whole,
+        _WIDTH - 1,
+        initial_indent="    ",
+        subsequent_indent="        ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return lines.replace("\0", " ")
+
+
+def _value(value: Any) -> str:
+    return _text(value) if isinstance(value, str) else repr(value)
+
+
+def _text(text: str) -> str:
+    """Write a string with double quotes."""
+    return json.dumps(text, ensure_ascii=False)

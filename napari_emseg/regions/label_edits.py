@@ -1,0 +1,484 @@
+"""Edits that fill, merge, split and renumber labels."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_emseg.pipeline.tiles import bounding_box
+from napari_emseg.regions.edit import (
+    Edit,
+    Target,
+    as_labels,
+    free_labels,
+    one_of,
+    present,
+    whole_number,
+)
+from napari_emseg.regions.splitting import PARTS, absorb, majority
+from napari_emseg.select import scribbles
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from numpy.typing import ArrayLike, NDArray
+
+    Labels = NDArray[np.integer[Any]]
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+
+def fill(
+    labels: ArrayLike, selection: ArrayLike, label: int, *, locked: Iterable[int] = ()
+) -> Edit:
+    """Give the selected pixels a label; 0 erases.
+
+    Parameters
+    ----------
+    labels : (…) array_like of int
+    selection : (…) array_like of bool or float
+        Of a soft one, pixels of at least half coverage.
+    label : int
+        The new label.
+    locked : iterable of int, optional
+        Labels whose pixels stay what they are.
+
+    Returns
+    -------
+    Edit
+
+    Raises
+    ------
+    TypeError
+        If a label is no whole number.
+    ValueError
+        If the label is locked or does not fit the labels' type, or shapes differ.
+
+    Examples
+    --------
+    >>> labels = np.array([[1, 2, 3]])
+    >>> fill(labels, labels > 1, 9, locked=[3]).apply(labels)
+    array([[1, 9, 3]])
+    """
+    target = Target.of(labels, selection, locked)
+    return target.edit(np.full_like(target.labels, target.check(label)))
+
+
+def new_class(
+    labels: ArrayLike, selection: ArrayLike, *, locked: Iterable[int] = ()
+) -> Edit:
+    """Make the selected pixels a class of their own, numbered by `free_labels`.
+
+    Parameters
+    ----------
+    labels, selection, locked
+        As for `fill`.
+
+    Returns
+    -------
+    Edit
+
+    Raises
+    ------
+    ValueError
+        If the labels' type has no number left.
+
+    Examples
+    --------
+    >>> labels = np.array([[1, 2, 2]])
+    >>> new_class(labels, [[0, 0, 1]]).apply(labels)
+    array([[1, 2, 3]])
+    """
+    fixed = tuple(locked)
+    return fill(labels, selection, free_labels(labels, locked=fixed)[0], locked=fixed)
+
+
+def merge(
+    labels: ArrayLike,
+    members: Iterable[int],
+    into: int | None = None,
+    *,
+    selection: ArrayLike | None = None,
+    locked: Iterable[int] = (),
+) -> Edit:
+    """Join several labels to one.
+
+    Parameters
+    ----------
+    labels, selection, locked
+        As for `fill`; by default everything is selected.
+    members : iterable of int
+        The labels to join; locked ones stay.
+    into : int, optional
+        The label that they become; the first member by default.
+
+    Returns
+    -------
+    Edit
+
+    Raises
+    ------
+    ValueError
+        If there is no member, or `into` is locked.
+
+    Examples
+    --------
+    >>> labels = np.array([[1, 2, 3]])
+    >>> merge(labels, [1, 3]).apply(labels)
+    array([[1, 2, 1]])
+    """
+    wanted = [whole_number("a member", label) for label in members]
+    if not wanted:
+        raise ValueError("merge got no labels; pass two or more")
+    target = Target.of(labels, selection, locked)
+    new = target.labels.copy()
+    new[one_of(new, wanted)] = target.check(wanted[0] if into is None else into)
+    return target.edit(new)
+
+
+def split(
+    labels: ArrayLike,
+    label: int,
+    method: str = "components",
+    *,
+    image: ArrayLike | None = None,
+    n_parts: int | None = None,
+    min_size: int = 1,
+    selection: ArrayLike | None = None,
+    locked: Iterable[int] = (),
+    **options: Any,
+) -> Edit:
+    """Take a label apart: its largest part keeps the number, others get new ones.
+
+    Parameters
+    ----------
+    labels, selection, locked
+        As for `merge`. Only selected pixels are taken apart.
+    label : int
+        The label.
+    method : {"components", "classes", "watershed"}, optional
+        Into connected pieces; into classes of color, found by EM inside the label
+        alone; or at its narrow places, by the watershed of the distance to the outline.
+    image : (…) or (…, C) array_like, optional
+        The image, for "classes".
+    n_parts : int, optional
+        Number of classes (2 by default), or the most parts of the watershed.
+    min_size : int, optional
+        Parts of fewer pixels keep the number.
+    **options
+        For "classes" those of `napari_emseg.segment`; for "watershed" ``depth``, how
+        many pixels narrower than both its sides a place must be (1 by default).
+
+    Returns
+    -------
+    Edit
+
+    Raises
+    ------
+    ValueError
+        If the label is locked, the image missing, or there are too many parts.
+
+    References
+    ----------
+    F. Meyer, "Topographic distance and watershed lines", Signal Process. 38, 1994.
+
+    Examples
+    --------
+    >>> labels = np.array([[1, 1, 2, 1]])
+    >>> split(labels, 1).apply(labels)
+    array([[1, 1, 2, 3]])
+    """
+    target = Target.of(labels, selection, locked)
+    number = target.check(label)
+    inside = target.free & (target.labels == number)
+    box = bounding_box(inside)
+    if method not in PARTS:
+        raise ValueError(
+            f"method={method!r} is unknown; pass one of {', '.join(PARTS)}"
+        )
+    if n_parts is not None and whole_number("n_parts", n_parts) < 1:
+        raise ValueError(f"n_parts={n_parts}, but there is one part at least")
+    if not inside.any():
+        return target.edit(target.labels)
+    within = inside[box]
+    part = tuple(
+        slice(outer.start + inner.start, outer.start + inner.stop)
+        for outer, inner in zip(target.box, box, strict=True)
+    )
+    found = PARTS[method](within, part, target.whole.shape, image, n_parts, options)
+    at, size = np.unique(found[within], return_inverse=True, return_counts=True)[1:]
+    keeps = size < min_size
+    keeps[size.argmax()] = True
+    names = np.full(len(size), number, target.whole.dtype)
+    more = int(np.count_nonzero(~keeps))
+    names[~keeps] = free_labels(target.whole, more, locked=target.locked)
+    new = target.labels.copy()
+    new[inside] = names[at]
+    return target.edit(new)
+
+
+def absorb_small(
+    labels: ArrayLike,
+    min_size: int,
+    *,
+    selection: ArrayLike | None = None,
+    locked: Iterable[int] = (),
+) -> Edit:
+    """Let small connected pieces join the neighbor with the longest common outline.
+
+    Parameters
+    ----------
+    labels, selection, locked
+        As for `merge`. The size of a piece is that of all its pixels, selected or not.
+    min_size : int
+        Pieces of fewer pixels are absorbed, smallest first. Label 0 is not absorbed,
+        and does not absorb; a piece without other neighbors stays.
+
+    Returns
+    -------
+    Edit
+
+    Examples
+    --------
+    >>> labels = np.array([[1, 1, 1], [1, 2, 3], [3, 3, 3]])
+    >>> absorb_small(labels, 2).apply(labels)
+    array([[1, 1, 1],
+           [1, 1, 3],
+           [3, 3, 3]])
+    """
+    target = Target.of(labels, selection, locked, reach=None)
+    fixed = one_of(target.labels, [0, *target.locked])
+    return target.edit(absorb(target.labels, fixed, min_size))
+
+
+def smooth_boundaries(
+    labels: ArrayLike,
+    radius: float,
+    *,
+    selection: ArrayLike | None = None,
+    locked: Iterable[int] = (),
+) -> Edit:
+    """Round the outlines of all labels off: each pixel joins the majority around it.
+
+    Parameters
+    ----------
+    labels, selection, locked
+        As for `merge`. Label 0 takes part unless it is locked.
+    radius : float
+        Standard deviation in pixels of the Gaussian that weighs the votes: details
+        smaller than this vanish.
+
+    Returns
+    -------
+    Edit
+
+    Raises
+    ------
+    ValueError
+        If the radius is not positive.
+
+    Examples
+    --------
+    >>> labels = np.full((9, 9), 1)
+    >>> labels[:, 5:] = labels[4, 2] = 2
+    >>> smooth_boundaries(labels, 1).apply(labels)[4]
+    array([1, 1, 1, 1, 1, 2, 2, 2, 2])
+    """
+    if not (np.isfinite(radius) and radius > 0):
+        raise ValueError(f"radius={radius}, but a positive number of pixels is needed")
+    target = Target.of(labels, selection, locked, reach=int(np.ceil(4 * radius)))
+    return target.edit(majority(target.labels, radius, target.locked))
+
+
+def renumber(
+    labels: ArrayLike,
+    numbers: Mapping[int, int] | None = None,
+    *,
+    locked: Iterable[int] = (),
+) -> Edit:
+    """Give labels other numbers.
+
+    Parameters
+    ----------
+    labels, locked
+        As for `fill`.
+    numbers : mapping of int to int, optional
+        New number of each label; labels that it does not name keep theirs. By default
+        1, 2, 3… in the old order, without gaps; locked numbers are left out, and 0
+        stays.
+
+    Returns
+    -------
+    Edit
+
+    Raises
+    ------
+    ValueError
+        If two labels would get one number, or one is locked.
+
+    Examples
+    --------
+    >>> labels = np.array([[5, 0, 9, 3]])
+    >>> renumber(labels).apply(labels)
+    array([[2, 0, 3, 1]])
+    >>> renumber(labels, {5: 9, 9: 5}).apply(labels)
+    array([[9, 0, 5, 3]])
+    """
+    target = Target.of(labels, None, locked)
+    values = np.unique(target.labels)
+    old = present(values)
+    if numbers is None:
+        moved = [n for n in old if n != 0 and n not in target.locked]
+        kept = set(target.locked)
+        room = (n for n in range(1, len(moved) + len(kept) + 1) if n not in kept)
+        numbers = dict(zip(moved, room, strict=False))
+    new = [whole_number("a new number", numbers.get(n, n)) for n in old]
+    for before, after in zip(old, new, strict=True):
+        if before != after:
+            target.check(before)
+            target.check(after)
+    if len(set(new)) < len(new):
+        twice = sorted({n for n in new if new.count(n) > 1})
+        raise ValueError(
+            f"numbers would give {twice} to several labels at once; use merge for this"
+        )
+    table = np.array(new, target.labels.dtype)
+    return target.edit(table[np.searchsorted(values, target.labels)])
+
+
+def swap(
+    labels: ArrayLike,
+    a: int,
+    b: int,
+    *,
+    selection: ArrayLike | None = None,
+    locked: Iterable[int] = (),
+) -> Edit:
+    """Exchange two labels.
+
+    Parameters
+    ----------
+    labels, selection, locked
+        As for `fill`; by default everything is selected.
+    a, b : int
+        The labels.
+
+    Returns
+    -------
+    Edit
+
+    Raises
+    ------
+    ValueError
+        If one is locked, or does not fit the labels' type.
+
+    Examples
+    --------
+    >>> labels = np.array([[1, 2, 3]])
+    >>> swap(labels, 1, 3).apply(labels)
+    array([[3, 2, 1]])
+    """
+    target = Target.of(labels, selection, locked)
+    one, two = target.check(a), target.check(b)
+    new = target.labels.copy()
+    new[target.labels == one] = two
+    new[target.labels == two] = one
+    return target.edit(new)
+
+
+def patch(labels: ArrayLike, where: ArrayLike, values: ArrayLike) -> NDArray[Any]:
+    """Give single pixels labels that no tool explains.
+
+    Parameters
+    ----------
+    labels : (…) array_like of int
+    where : (…) array_like of bool
+        The pixels that change.
+    values : (…) array_like of int
+        Their labels; other pixels do not count.
+
+    Returns
+    -------
+    (…) ndarray of int
+        Other labels, of the type of the values.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ, or labels that stay do not fit the type.
+
+    Examples
+    --------
+    >>> patch([[1, 1, 2]], [[False, True, False]], [[0, 9, 0]])
+    array([[1, 9, 2]])
+    """
+    old, new, mask = as_labels(labels), as_labels(values), np.asarray(where, bool)
+    if not old.shape == new.shape == mask.shape:
+        raise ValueError(
+            f"the labels have shape {old.shape}, but the patch was made on labels of "
+            f"shape {mask.shape}; take the image that it was made on, or leave the "
+            "patch out"
+        )
+    kept = old[~mask]
+    bounds = np.iinfo(new.dtype)
+    if kept.size and not (kept.min() >= bounds.min and kept.max() <= bounds.max):
+        raise ValueError(
+            f"labels up to {kept.max()} stay, but the patch is of type {new.dtype}; "
+            "give its values in a larger type"
+        )
+    return np.where(mask, new, old.astype(new.dtype))
+
+
+def draw(
+    labels: ArrayLike,
+    image: ArrayLike,
+    strokes: ArrayLike,
+    selection: ArrayLike | None = None,
+    *,
+    locked: Iterable[int] = (),
+    channel_axis: int | None = None,
+    rgb: bool | None = None,
+) -> NDArray[Any]:
+    """Draw classes with scribbles: each pixel joins the strokes it belongs to.
+
+    Parameters
+    ----------
+    labels : (Y, X) array_like of int
+    image, channel_axis, rgb
+        As for `napari_emseg.select.scribbles`.
+    strokes : (Y, X) array_like of int
+        Labels under the strokes; 0 elsewhere.
+    selection : (Y, X) array_like of bool or float, optional
+        Pixels that may change; of a soft one those of at least half coverage. All by
+        default.
+    locked : iterable of int, optional
+        Labels whose pixels stay what they are.
+
+    Returns
+    -------
+    (Y, X) ndarray of int
+        Other labels, of the same type.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `napari_emseg.select.scribbles`.
+
+    Examples
+    --------
+    >>> image = np.zeros((20, 20), np.uint8)
+    >>> image[5:15, 5:15] = 200
+    >>> strokes = np.zeros((20, 20), np.uint8)
+    >>> strokes[1, 2:18], strokes[10, 8:12] = 3, 7
+    >>> found = draw(np.ones((20, 20), int), image, strokes)
+    >>> bool((found == np.where(image == 200, 7, 3)).all())
+    True
+    """
+    target = Target.of(labels, selection, locked, reach=None)
+    found = scribbles(
+        image, strokes, background=None, channel_axis=channel_axis, rgb=rgb
+    )
+    new = np.where(found > 0, found, target.labels)
+    return target.edit(new).apply(target.labels)

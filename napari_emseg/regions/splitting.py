@@ -1,0 +1,201 @@
+"""The parts of a label, and the votes of neighbors: how edits of regions decide."""
+
+from __future__ import annotations
+
+import heapq
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy import ndimage as ndi
+from skimage.morphology import h_maxima
+from skimage.segmentation import watershed
+
+from napari_emseg.engine.image.lazy_image import as_picture
+from napari_emseg.engine.labels.connected_components import components
+from napari_emseg.pipeline.segment import segment
+from napari_emseg.select.morphology import blurred
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from numpy.typing import ArrayLike, NDArray
+
+    from napari_emseg.engine._types import BoolArray
+
+    Labels = NDArray[np.integer[Any]]
+    Box = tuple[slice, ...]
+    Options = Mapping[str, Any]
+    Method = Callable[
+        [BoolArray, Box, tuple[int, ...], ArrayLike | None, int | None, Options], Labels
+    ]
+
+
+def _pieces(
+    inside: BoolArray,
+    _box: Box,
+    _shape: tuple[int, ...],
+    _image: ArrayLike | None,
+    n_parts: int | None,
+    options: Options,
+) -> Labels:
+    if n_parts is not None or options:
+        raise ValueError(
+            "connected pieces are as many as they are; leave n_parts and other options "
+            "out, or pass method='classes' or 'watershed'"
+        )
+    return components(inside.astype(np.uint8))
+
+
+def _classes(
+    inside: BoolArray,
+    box: Box,
+    shape: tuple[int, ...],
+    image: ArrayLike | None,
+    n_parts: int | None,
+    options: Options,
+) -> Labels:
+    """Fit a mixture to the colors inside the label."""
+    if image is None:
+        raise ValueError("method='classes' looks at colors; pass image=")
+    ways = {name: options.get(name) for name in ("channel_axis", "rgb")}
+    params = {name: value for name, value in options.items() if name not in ways}
+    picture = as_picture(image, **ways)
+    if picture.shape != shape:
+        raise ValueError(
+            f"image has the spatial shape {picture.shape}, but the labels are {shape}; "
+            "pass the image that they belong to"
+        )
+    ways = {"rgb": True} if picture.rgb else {"channel_axis": -1}
+    params.setdefault("n_classes", 2 if n_parts is None else n_parts)
+    return segment(picture.read(box), mask=inside, **ways, **params).labels
+
+
+def _watershed(
+    inside: BoolArray,
+    _box: Box,
+    _shape: tuple[int, ...],
+    _image: ArrayLike | None,
+    n_parts: int | None,
+    options: Options,
+) -> Labels:
+    """Cut where the distance to the outline is least between two summits."""
+    if set(options) - {"depth"}:
+        raise TypeError(f"watershed takes depth, not {', '.join(options)}")
+    depth = float(options.get("depth", 1.0))
+    if not depth > 0:
+        raise ValueError(f"depth={depth}, but a positive number of pixels is needed")
+    # What lies outside the box, and outside the image, is not of this label.
+    distance = ndi.distance_transform_edt(np.pad(inside, 1))
+    distance = np.asarray(distance)[(slice(1, -1),) * inside.ndim]
+    summits, count = ndi.label(
+        h_maxima(distance, depth), ndi.generate_binary_structure(inside.ndim, 3)
+    )
+    summits = np.asarray(summits)
+    if n_parts is not None and count > n_parts:
+        number = np.arange(1, count + 1)
+        height = np.asarray(ndi.maximum(distance, summits, number))
+        highest = number[np.argsort(-height, kind="stable")[:n_parts]]
+        summits = np.where(np.isin(summits, highest), summits, 0)
+    found: Labels = watershed(-distance, summits, mask=inside)
+    return found
+
+
+PARTS: dict[str, Method] = {
+    "components": _pieces,
+    "classes": _classes,
+    "watershed": _watershed,
+}
+
+
+def majority(labels: Labels, sigma: float, locked: tuple[int, ...]) -> Labels:
+    """Give each pixel the label with the most weight around it.
+
+    Parameters
+    ----------
+    labels : (…) ndarray of int
+    sigma : float
+        Standard deviation in pixels of the Gaussian that weighs the pixels.
+    locked : tuple of int
+        Labels without a vote.
+
+    Returns
+    -------
+    (…) ndarray of int
+        Ties go to the smaller label.
+    """
+    best = np.zeros(labels.shape, np.float32)
+    out = labels.copy()
+    if labels.size == 0:
+        return out
+    reach = int(np.ceil(4 * sigma))
+    values, at = np.unique(labels, return_inverse=True)
+    boxes = ndi.find_objects(at.reshape(labels.shape) + 1)
+    for value, found in zip(values.tolist(), boxes, strict=True):
+        if value in locked or found is None:
+            continue
+        box = tuple(
+            slice(max(part.start - reach, 0), part.stop + reach) for part in found
+        )
+        votes = blurred((labels[box] == value).astype(np.float32), sigma)
+        wins = votes > best[box]
+        best[box][wins] = votes[wins]
+        out[box][wins] = value
+    return out
+
+
+def absorb(labels: Labels, fixed: BoolArray, min_size: int) -> Labels:
+    """Let small pieces join the neighbor with the longest common outline.
+
+    Parameters
+    ----------
+    labels : (…) ndarray of int
+    fixed : (…) ndarray of bool
+        Pixels that take no part.
+    min_size : int
+        Pieces of fewer pixels are absorbed, smallest first.
+    """
+    at = np.unique(labels, return_inverse=True)[1]
+    regions = components(np.where(fixed, 0, at.reshape(labels.shape) + 1))
+    size = np.bincount(regions.ravel())
+    label_of = np.zeros(len(size), labels.dtype)
+    label_of[regions] = labels
+    near = _borders(regions, len(size))
+    host = np.arange(len(size))
+    heap = [(n, r) for r, n in enumerate(size.tolist()) if r > 0 and n < min_size]
+    heapq.heapify(heap)
+    while heap:
+        pixels, region = heapq.heappop(heap)
+        # An entry is stale if its region grew or was absorbed meanwhile.
+        if host[region] != region or size[region] != pixels or not near[region]:
+            continue
+        taker = max(near[region], key=lambda other: (near[region][other], -other))
+        host[region] = taker
+        size[taker] += pixels
+        for other, length in near[region].items():
+            del near[other][region]
+            if other != taker:
+                near[taker][other] = near[other][taker] = (
+                    near[taker].get(other, 0) + length
+                )
+        near[region] = {}
+        if size[taker] < min_size:
+            heapq.heappush(heap, (int(size[taker]), taker))
+    while not np.array_equal(host, host[host]):
+        host = host[host]
+    return np.where(fixed, labels, label_of[host][regions])
+
+
+def _borders(regions: NDArray[np.int32], count: int) -> list[dict[int, int]]:
+    """Length of the common outline of each region with each neighbor."""
+    near: list[dict[int, int]] = [{} for _ in range(count)]
+    for axis in range(max(regions.ndim - 3, 0), regions.ndim):
+        along = np.moveaxis(regions, axis, 0)
+        one, two = along[:-1], along[1:]
+        differ = (one != two) & (one > 0) & (two > 0)
+        first, second = one[differ].astype(np.int64), two[differ].astype(np.int64)
+        keys = np.minimum(first, second) * count + np.maximum(first, second)
+        pairs, lengths = np.unique(keys, return_counts=True)
+        for key, length in zip(pairs.tolist(), lengths.tolist(), strict=True):
+            a, b = divmod(key, count)
+            near[a][b] = near[b][a] = near[a].get(b, 0) + length
+    return near

@@ -1,0 +1,136 @@
+"""How near colors are to those that somebody pointed at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_emseg.engine._types import FloatArray
+    from napari_emseg.select.color_index import Scene
+
+# Nearness is 0..255; from here on a color is within the tolerance.
+SELECTED = 128
+# Soft coverage ends at this multiple of the tolerance.
+REACH = 1.5
+# Pixels compared at once: what is computed of them stays in the cache.
+_CHUNK = 2**16
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Anchors:
+    """Nearness to the nearest of some colors.
+
+    Attributes
+    ----------
+    anchors : (N, D) ndarray of float32
+        Few colors.
+    tolerance : float
+        Largest distance that counts as near.
+    soft : bool
+        Whether nearness has steps, or is 0 or 255.
+    """
+
+    anchors: FloatArray
+    tolerance: float
+    soft: bool
+
+    def __call__(self, features: FloatArray) -> NDArray[np.uint8]:
+        """Score (…, D) features 0..255."""
+        flat = features.reshape(-1, features.shape[-1])
+        out = np.empty(len(flat), np.uint8)
+        for start in range(0, len(flat), _CHUNK):
+            part = flat[start : start + _CHUNK]
+            nearest = np.full(len(part), np.inf, np.float32)
+            columns = np.ascontiguousarray(part.T)
+            # What is not finite is masked by the caller.
+            with np.errstate(invalid="ignore", over="ignore"):
+                for anchor in self.anchors:
+                    gap = columns - anchor[:, np.newaxis]
+                    gap *= gap
+                    np.minimum(nearest, gap.sum(axis=0), out=nearest)
+            out[start : start + _CHUNK] = _grade(
+                np.sqrt(nearest), self.tolerance, self.soft
+            )
+        return out.reshape(features.shape[:-1])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Cloud:
+    """Nearness to the nearest of many colors.
+
+    Attributes
+    ----------
+    tree : cKDTree
+        The colors.
+    tolerance : float
+        Largest distance that counts as near.
+    soft : bool
+        Whether nearness has steps, or is 0 or 255.
+    """
+
+    tree: cKDTree
+    tolerance: float
+    soft: bool
+
+    @classmethod
+    def of(cls, colors: FloatArray, tolerance: float, soft: bool) -> Cloud:
+        """Make a cloud of (N, D) colors; equal ones count once."""
+        return cls(cKDTree(np.unique(colors, axis=0)), tolerance, soft)
+
+    def __call__(self, features: FloatArray) -> NDArray[np.uint8]:
+        """Score (…, D) features 0..255."""
+        flat = features.reshape(-1, features.shape[-1])
+        reach = self.tolerance * (REACH if self.soft else 1)
+        with np.errstate(invalid="ignore"):
+            within = (flat >= self.tree.mins - reach) & (
+                flat <= self.tree.maxes + reach
+            )
+        candidates = np.flatnonzero(within.all(axis=1))
+        distance = np.full(len(flat), np.inf, np.float32)
+        # The tree leaves out what is exactly as far as the bound.
+        bound = np.nextafter(np.float32(reach), np.float32(np.inf))
+        distance[candidates] = self.tree.query(
+            flat[candidates], distance_upper_bound=float(bound)
+        )[0]
+        graded = _grade(distance, self.tolerance, self.soft)
+        return graded.reshape(features.shape[:-1])
+
+
+def _grade(distance: FloatArray, tolerance: float, soft: bool) -> NDArray[np.uint8]:
+    """Turn distances into 0..255: half of it at the tolerance."""
+    near = distance <= np.float32(tolerance)
+    # A tolerance of 0 has no ramp.
+    if not soft or np.float32(tolerance) == 0:
+        return near.astype(np.uint8) * np.uint8(255)
+    # What is far away is as far as matters: its share could be too large for a float.
+    # So is what is not finite.
+    share = np.fmin(distance, REACH * tolerance) / tolerance
+    ramp = np.rint(np.clip(REACH - share, 0, 1) * 255)
+    ramp = np.where(near, np.maximum(ramp, SELECTED), np.minimum(ramp, SELECTED - 1))
+    return ramp.astype(np.uint8)
+
+
+def check_tolerance(
+    tolerance: float | None, scene: Scene, default: float = 12.0
+) -> float:
+    """Give the tolerance in the units of the features.
+
+    Raises
+    ------
+    ValueError
+        If it is negative or not finite.
+    """
+    if tolerance is None:
+        return default if scene.picture.rgb else scene.span * default / 100
+    if not (np.isfinite(tolerance) and tolerance >= 0):
+        raise ValueError(
+            f"tolerance={tolerance}, but a difference of colors is needed; pass a "
+            "number from 0"
+        )
+    return float(tolerance)

@@ -1,0 +1,445 @@
+"""Selections by outline: drawn, snapped to edges, or picked from a hierarchy."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_emseg.engine.image.lazy_image import as_picture
+from napari_emseg.select.checks import check_points
+from napari_emseg.select.livewire import settle, snap
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+    from napari_emseg.engine._types import BoolArray, FloatArray
+    from napari_emseg.engine.hierarchy.region_tree import RegionTree
+
+    Shape = tuple[int, ...]
+    from napari_emseg.engine._types import Float64Array
+
+
+def rectangle(shape: Shape, corner: ArrayLike, opposite: ArrayLike) -> BoolArray:
+    """Select a rectangle, or a cuboid.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Spatial shape of the image.
+    corner, opposite : (ndim,) array_like
+        Two opposite corners in pixels, in any order.
+
+    Returns
+    -------
+    (…) ndarray of bool
+        True for pixels whose centers are inside or on the outline.
+
+    Raises
+    ------
+    ValueError
+        If a corner has not one number for each axis.
+
+    Examples
+    --------
+    >>> rectangle((3, 5), (1, 3), (9, 1)).astype(int)
+    array([[0, 0, 0, 0, 0],
+           [0, 1, 1, 1, 0],
+           [0, 1, 1, 1, 0]])
+    """
+    out = np.zeros(shape, bool)
+    out[pixel_box(shape, *check_corners(shape, corner, opposite))] = True
+    return out
+
+
+def ellipse(
+    shape: Shape, corner: ArrayLike, opposite: ArrayLike, *, soft: bool = False
+) -> BoolArray | FloatArray:
+    """Select the ellipse, or the ellipsoid, that fills a rectangle.
+
+    Parameters
+    ----------
+    shape, corner, opposite
+        As for `rectangle`.
+    soft : bool, optional
+        Give the share of each pixel that is inside.
+
+    Returns
+    -------
+    (…) ndarray of bool, or float32 if soft
+
+    Raises
+    ------
+    ValueError
+        If a corner has not one number for each axis.
+
+    Examples
+    --------
+    >>> ellipse((5, 5), (0, 0), (4, 4)).sum()
+    np.int64(13)
+    """
+    low, high = check_corners(shape, corner, opposite)
+    center, radius = (low + high) / 2, np.maximum((high - low) / 2, 1e-9)
+    out = np.zeros(shape, np.float32 if soft else bool)
+    where = pixel_box(shape, low - soft, high + soft)
+    axes = np.ogrid[where]
+
+    def inside(shift: Float64Array) -> BoolArray:
+        parts = zip(axes, center - shift, radius, strict=True)
+        # Rounding must not lose the pixels that are exactly on the outline.
+        return sum(((axis - c) / r) ** 2 for axis, c, r in parts) <= 1 + 1e-12
+
+    if soft:
+        fine = shifts(len(shape))
+        for shift in fine:
+            out[where] += inside(shift) * np.float32(1 / len(fine))
+    else:
+        out[where] = inside(np.zeros(len(shape)))
+    return out
+
+
+def polygon(
+    shape: Shape, points: ArrayLike, *, soft: bool = False
+) -> BoolArray | FloatArray:
+    """Select the inside of a polygon; what its sides enclose twice is outside.
+
+    Parameters
+    ----------
+    shape : (Y, X)
+        Shape of the plane.
+    points : (N, 2) array_like
+        Corners (y, x) in pixels; the last is joined to the first.
+    soft : bool, optional
+        Give the share of each pixel that is inside.
+
+    Returns
+    -------
+    (Y, X) ndarray of bool, or float32 if soft
+        True for pixels whose centers are inside.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than three points, or the shape is not that of a plane.
+
+    Examples
+    --------
+    >>> polygon((4, 5), [(-1, -1), (-1, 3.5), (3.5, -1)]).astype(int)
+    array([[1, 1, 1, 0, 0],
+           [1, 1, 0, 0, 0],
+           [1, 0, 0, 0, 0],
+           [0, 0, 0, 0, 0]])
+    """
+    return draw(shape, points, soft=soft, even_odd=True)
+
+
+def lasso(
+    shape: Shape, path: ArrayLike, *, soft: bool = False
+) -> BoolArray | FloatArray:
+    """Select what a path drawn by hand goes around, once or more.
+
+    Parameters
+    ----------
+    shape, soft
+        As for `polygon`.
+    path : (N, 2) array_like
+        Where the pointer was (y, x); the last is joined to the first.
+
+    Returns
+    -------
+    (Y, X) ndarray of bool, or float32 if soft
+        A loop in the path leaves no hole, other than in a `polygon`.
+
+    Raises
+    ------
+    ValueError
+        As `polygon`.
+
+    Examples
+    --------
+    >>> twice = [(0, 0), (0, 4), (4, 4), (4, 0)] * 2
+    >>> lasso((5, 5), twice).sum(), polygon((5, 5), twice).sum()
+    (np.int64(16), np.int64(0))
+    """
+    return draw(shape, path, soft=soft, even_odd=False)
+
+
+def scissors(
+    image: ArrayLike,
+    points: ArrayLike,
+    *,
+    soft: bool = False,
+    channel_axis: int | None = None,
+    rgb: bool | None = None,
+) -> BoolArray | FloatArray:
+    """Select what a path along edges goes around ("intelligent scissors" [1]_).
+
+    Parameters
+    ----------
+    image : (Y, X) or (Y, X, 3|4) array_like
+        As for `napari_emseg.segment`; one plane.
+    points : (N, 2) array_like
+        Points (y, x) on the outline, in order; the last is joined to the first.
+    soft : bool, optional
+        Give the share of each pixel that is inside the path. Without, pixels on the
+        path go to the side that has their color.
+    channel_axis : int, optional
+        Axis of the channels of an image that is not RGB.
+    rgb : bool, optional
+        Whether the last axis is RGB(A); guessed by default.
+
+    Returns
+    -------
+    (Y, X) ndarray of bool, or float32 if soft
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two points, or one is outside.
+
+    See Also
+    --------
+    scissors_path : the path, to show it.
+
+    References
+    ----------
+    .. [1] E. N. Mortensen, W. A. Barrett, "Intelligent scissors for image
+       composition", SIGGRAPH 1995, 191-198.
+
+    Examples
+    --------
+    >>> image = np.zeros((60, 60), np.uint8)
+    >>> image[20:40, 20:40] = 200
+    >>> found = scissors(image, [(20, 20), (20, 39), (39, 39), (39, 20)])
+    >>> bool((found == (image > 0)).all())
+    True
+    """
+    path = scissors_path(image, points, closed=True, channel_axis=channel_axis, rgb=rgb)
+    picture = as_picture(image, channel_axis=channel_axis, rgb=rgb)
+    if len(path) < 3:  # of points next to each other, which enclose nothing
+        return np.zeros(picture.shape, np.float32 if soft else bool)
+    found = lasso(picture.shape, path, soft=soft)
+    return found if soft else settle(picture, found.astype(bool), path)
+
+
+def scissors_path(
+    image: ArrayLike,
+    points: ArrayLike,
+    *,
+    closed: bool = False,
+    channel_axis: int | None = None,
+    rgb: bool | None = None,
+) -> NDArray[np.intp]:
+    """Find the path along edges that joins points; only their surroundings are read.
+
+    Parameters
+    ----------
+    image, points, channel_axis, rgb
+        As for `scissors`.
+    closed : bool, optional
+        Join the last point to the first.
+
+    Returns
+    -------
+    (M, 2) ndarray of int
+        Pixels (y, x) of the path, each touching the next one.
+
+    Raises
+    ------
+    ValueError
+        As `scissors`.
+
+    Examples
+    --------
+    >>> image = np.zeros((9, 40), np.uint8)
+    >>> image[5:] = 200
+    >>> path = scissors_path(image, [(5, 3), (5, 36)])
+    >>> path.shape, np.unique(path[:, 0]).tolist()
+    ((34, 2), [4, 5])
+    """
+    picture = as_picture(image, channel_axis=channel_axis, rgb=rgb)
+    if len(picture.shape) != 2:
+        raise ValueError(
+            f"image has {len(picture.shape)} spatial axes, but scissors cut one plane; "
+            "pass one slice, or channel_axis for channels"
+        )
+    at = check_points(points, picture.shape)
+    if len(at) < 2:
+        raise ValueError(f"scissors got {len(at)} point; pass two or more")
+    stops = np.concatenate([at, at[:1]]) if closed else at
+    path = at[:1]
+    for start, stop in pairwise(stops):
+        path = np.concatenate([path, snap(picture, start, stop)[1:]])
+    return path[:-1] if closed else path
+
+
+def region_at(
+    tree: RegionTree, point: ArrayLike, level: float | None = None
+) -> BoolArray:
+    """Select the region of a hierarchy that holds a point.
+
+    Parameters
+    ----------
+    tree : RegionTree
+        What `napari_emseg.hierarchy` gives.
+    point : (y, x)
+        In pixels.
+    level : float, optional
+        0 for the fine region, 1 for everything; .5, the tree's own choice, by default.
+        A larger level gives a region that holds the smaller ones.
+
+    Returns
+    -------
+    (Y, X) ndarray of bool
+        Empty if the pixel takes no part in the hierarchy.
+
+    Raises
+    ------
+    ValueError
+        If the point is outside or the level is not in 0..1.
+
+    Examples
+    --------
+    >>> from napari_emseg.engine.hierarchy.region_tree import RegionTree, grow
+    >>> fine = np.array([[1, 2, 3], [1, 2, 3]], np.int32)
+    >>> tree = RegionTree(fine, *grow(3, [(0, 1, -2.0), (2, 3, 1.0)]))
+    >>> region_at(tree, (0, 0), 0.5)[0]
+    array([ True,  True, False])
+    """
+    level = 0.5 if level is None else float(level)
+    if not 0 <= level <= 1:
+        raise ValueError(
+            f"level={level} is not in 0..1; pass 0 for the fine regions, 1 for a "
+            "single one, or something between"
+        )
+    y, x = check_points(point, tree.labels.shape)[0]
+    node = int(tree.labels[y, x]) - 1
+    if node < 0:
+        return np.zeros(tree.labels.shape, bool)
+    while tree.parent[node] != node and tree.height[tree.parent[node]] <= level:
+        node = int(tree.parent[node])
+    member = np.zeros(len(tree.parent), bool)
+    member[node] = True
+    # A parent has a higher number than its parts.
+    for part in range(node - 1, -1, -1):
+        member[part] = member[tree.parent[part]]
+    table = np.concatenate([[False], member[: tree.n_fine]])
+    return table[tree.labels]
+
+
+# Soft outlines are the mean of so many shifted ones along each axis.
+_FINE = 4
+
+
+def shifts(ndim: int) -> Float64Array:
+    """Points (n, ndim) that lie evenly in a pixel, relative to its center."""
+    steps = (np.arange(_FINE) + 0.5) / _FINE - 0.5
+    grid = np.meshgrid(*[steps] * ndim, indexing="ij")
+    return np.stack(grid, axis=-1).reshape(-1, ndim)
+
+
+def pixel_box(
+    shape: tuple[int, ...], low: Float64Array, high: Float64Array
+) -> tuple[slice, ...]:
+    """Pixels whose centers are between two corners, within an image."""
+    first = np.clip(np.ceil(low), 0, shape).astype(int)
+    last = np.clip(np.floor(high) + 1, first, np.maximum(shape, first)).astype(int)
+    return tuple(
+        slice(a, b) for a, b in zip(first.tolist(), last.tolist(), strict=True)
+    )
+
+
+def check_corners(
+    shape: tuple[int, ...], corner: ArrayLike, opposite: ArrayLike
+) -> tuple[Float64Array, Float64Array]:
+    """Give the lowest and the highest corner (ndim,) of a box.
+
+    Raises
+    ------
+    ValueError
+        If one has not one finite number for each axis.
+    """
+    both = np.stack([_numbers(corner), _numbers(opposite)])
+    if both.shape != (2, len(shape)) or not np.isfinite(both).all():
+        raise ValueError(
+            f"corners are {both.tolist()}, but an image of shape {tuple(shape)} needs "
+            f"{len(shape)} finite numbers for each"
+        )
+    return both.min(axis=0), both.max(axis=0)
+
+
+def draw(
+    shape: tuple[int, ...], points: ArrayLike, *, soft: bool, even_odd: bool
+) -> BoolArray | FloatArray:
+    """Fill a closed path.
+
+    Parameters
+    ----------
+    shape : (Y, X)
+    points : (N, 2) array_like
+        Corners (y, x).
+    soft : bool
+        Give the share of each pixel that is inside.
+    even_odd : bool
+        Whether what the path goes around twice is outside.
+
+    Raises
+    ------
+    ValueError
+        If the shape is not that of a plane, or there are fewer than three points.
+    """
+    if len(shape) != 2:
+        raise ValueError(
+            f"shape={tuple(shape)}, but outlines are drawn on one plane; pass (Y, X)"
+        )
+    path = _numbers(points)
+    if path.ndim != 2 or path.shape[1] != 2 or len(path) < 3:
+        raise ValueError(
+            f"points have shape {path.shape}, but (N, 2) with three points (y, x) or "
+            "more are needed"
+        )
+    if not np.isfinite(path).all():
+        raise ValueError("points are not all finite; leave those out that are not")
+    low, high = path.min(axis=0), path.max(axis=0)
+    if not soft:
+        out = np.zeros(shape, bool)
+        where = pixel_box(shape, low, high)
+        out[where] = _inside(path, where, even_odd)
+        return out
+    coverage = np.zeros(shape, np.float32)
+    where = pixel_box(shape, low - 1, high + 1)
+    fine = shifts(2)
+    for shift in fine:
+        coverage[where] += _inside(path - shift, where, even_odd)
+    coverage[where] /= len(fine)
+    return coverage
+
+
+def _numbers(points: ArrayLike) -> Float64Array:
+    return np.asarray(points, np.float64)
+
+
+def _inside(path: Float64Array, where: tuple[slice, ...], even_odd: bool) -> BoolArray:
+    """Tell which pixel centers of a box a path goes around.
+
+    A side turns the winding number by one at the first pixel behind it in each row
+    that it crosses; sums along the rows give it everywhere.
+    """
+    rows, columns = where
+    height, width = rows.stop - rows.start, columns.stop - columns.start
+    y0, x0 = path.T
+    y1, x1 = np.roll(path, -1, axis=0).T
+    first = np.clip(np.ceil(np.minimum(y0, y1)), rows.start, rows.stop).astype(int)
+    stop = np.clip(np.ceil(np.maximum(y0, y1)), rows.start, rows.stop).astype(int)
+    count = stop - first
+    side = np.repeat(np.arange(len(path)), count)
+    row = np.arange(len(side)) - np.repeat(np.cumsum(count) - count - first, count)
+    rise = (y1 - y0)[side]
+    crossing = x0[side] + (row - y0[side]) / rise * (x1 - x0)[side]
+    column = np.clip(np.ceil(crossing), columns.start, columns.stop).astype(int)
+    turns = np.zeros((height, width + 1), np.int32)
+    turn = np.where(rise > 0, np.int32(1), np.int32(-1))
+    np.add.at(turns, (row - rows.start, column - columns.start), turn)
+    winding = np.cumsum(turns[:, :-1], axis=1, dtype=np.int32)
+    return winding % 2 == 1 if even_odd else winding != 0

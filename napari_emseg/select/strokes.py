@@ -1,0 +1,216 @@
+"""Scribbles: rough strokes by hand become exact outlines."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_emseg.engine.scribbles.refine import STRENGTH, keep_touched, refine, solve
+from napari_emseg.engine.scribbles.stroke_model import (
+    WEIGHTS,
+    gather_evidence,
+    resize,
+    shrink_strokes,
+    smooth,
+)
+from napari_emseg.pipeline.parallel import one_thread
+from napari_emseg.select.checks import check_smoothing, read_plane, reduced
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+    from napari_emseg.engine._types import BoolArray, FloatArray
+
+
+# Larger images are solved at a lower resolution first: a person waits.
+_PIXELS = 2**18
+# Pixels with no evidence either way go to the background: strokes around an object
+# keep more distance from its outline than strokes in it. In nats.
+_BACKGROUND = 1.5
+_MAX_CLASSES = 255
+
+
+def scribbles(
+    image: ArrayLike,
+    scribbles: ArrayLike,
+    *,
+    background: int | None = 1,
+    smoothing: float = 1.0,
+    channel_axis: int | None = None,
+    rgb: bool | None = None,
+) -> NDArray[np.uint8]:
+    """Give each pixel the class of the strokes that it belongs to.
+
+    Each class is a mixture fitted to the colors and the texture under its strokes.
+    A pixel goes where its color fits, where strokes of like color are near, and
+    where a path leads from a stroke without crossing edges [1]_; neighbors of like
+    color stay together [2]_. Every piece of a class touches one of its strokes.
+
+    Parameters
+    ----------
+    image : (Y, X) or (Y, X, 3|4) array_like
+        As for `napari_emseg.segment`; one plane.
+    scribbles : (Y, X) array_like of int
+        Classes 1..255 of the pixels under the strokes, at least two different
+        ones; 0 elsewhere.
+    background : int, optional
+        The class of strokes around the others. A pixel halfway between strokes goes
+        to it, since one draws at some distance around a thing, but close to the
+        outline inside it. None treats all classes alike.
+    smoothing : float, optional
+        How smooth outlines are; 0 lets each pixel decide for itself.
+    channel_axis : int, optional
+        Axis of the channels of an image that is not RGB.
+    rgb : bool, optional
+        Whether the last axis is RGB(A); guessed by default.
+
+    Returns
+    -------
+    (Y, X) ndarray of uint8
+        The classes of the strokes, everywhere; 0 only at pixels that are not finite
+        or fully transparent. ``scribbles(...) == 2`` is the selection of class 2.
+
+    Raises
+    ------
+    TypeError
+        If the image's type or that of the scribbles cannot be used.
+    ValueError
+        If the image is not one plane, the shapes differ, or there are not strokes of
+        at least two classes.
+
+    See Also
+    --------
+    box : when a box around the object is enough.
+
+    References
+    ----------
+    .. [1] X. Bai, G. Sapiro, "Geodesic matting: a framework for fast interactive
+       image and video segmentation and matting", IJCV 82(2), 113-132, 2009.
+    .. [2] Y. Boykov, M.-P. Jolly, "Interactive graph cuts for optimal boundary &
+       region segmentation of objects in N-D images", ICCV 2001.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_emseg import select
+    >>> image = np.zeros((20, 20), np.uint8)
+    >>> image[5:15, 5:15] = 200
+    >>> strokes = np.zeros((20, 20), np.uint8)
+    >>> strokes[1, 2:18] = 1
+    >>> strokes[10, 8:12] = 2
+    >>> found = select.scribbles(image, strokes)
+    >>> bool(((found == 2) == (image == 200)).all())
+    True
+    """
+    features, inside = read_plane(image, channel_axis=channel_axis, rgb=rgb)
+    strokes, classes = _check_strokes(scribbles, inside)
+    check_smoothing(smoothing)
+    bias = np.zeros(len(classes), np.float32)
+    if background is not None:
+        bias[classes == background] = _BACKGROUND
+    with one_thread():
+        found = _decide(features, strokes, bias, STRENGTH * smoothing)
+    labels = classes[found - 1]
+    labels[~inside] = 0
+    return labels
+
+
+def _check_strokes(
+    scribbles: ArrayLike, inside: BoolArray
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Number the classes of the strokes 1..K; give also their own numbers."""
+    given = np.asarray(scribbles)
+    if given.dtype.kind not in "bui":
+        raise TypeError(
+            f"scribbles are of type {given.dtype}; pass integers: 0 for no stroke, "
+            "1 for the background, 2 and more for objects"
+        )
+    if given.shape != inside.shape:
+        raise ValueError(
+            f"scribbles have shape {given.shape}, but the image is {inside.shape}; "
+            "draw them on this image"
+        )
+    if given.min() < 0 or given.max() > _MAX_CLASSES:
+        raise ValueError(
+            f"scribbles have classes from {given.min()} to {given.max()}, but 0 (no "
+            f"stroke) to {_MAX_CLASSES} are possible"
+        )
+    marked = np.where(inside, given, 0).astype(np.uint8)
+    classes = np.unique(marked[marked > 0])
+    if len(classes) < 2:
+        have = f"only of class {classes[0]}" if len(classes) else "nowhere"
+        raise ValueError(
+            f"there are strokes {have}, but classes are told apart by strokes of at "
+            "least two; draw one on the background too"
+        )
+    return (np.searchsorted(classes, marked) + (marked > 0)).astype(np.uint8), classes
+
+
+def _decide(
+    features: FloatArray,
+    strokes: NDArray[np.uint8],
+    bias: FloatArray,
+    strength: float,
+) -> NDArray[np.uint8]:
+    """Find the classes 1..K of all pixels."""
+    marks = shrink_strokes(strokes, reduced(strokes.shape, _PIXELS))
+    shape = marks.shape
+    small = resize(features, shape)
+    smoothed = smooth(small)
+    score = np.zeros((len(bias), *shape), np.float32)
+    score += bias[:, np.newaxis, np.newaxis]
+    for kind, part in gather_evidence(small, smoothed, marks).items():
+        score += np.float32(WEIGHTS[kind]) * part
+    posterior = solve(score, smoothed, marks, strength=strength)
+    labels = refine(posterior, small, features, strength=strength)
+    labels = np.where(strokes > 0, strokes, labels)
+    return keep_touched(labels, strokes)
+
+
+def scribbled(
+    image: ArrayLike,
+    strokes: ArrayLike,
+    *,
+    label: int = 2,
+    background: int | None = 1,
+    smoothing: float = 1.0,
+    channel_axis: int | None = None,
+    rgb: bool | None = None,
+) -> NDArray[np.bool_]:
+    """Select what belongs to the strokes of one class.
+
+    Parameters
+    ----------
+    image, strokes, background, smoothing, channel_axis, rgb
+        As for `napari_emseg.select.scribbles`.
+    label : int, optional
+        The class.
+
+    Returns
+    -------
+    (Y, X) ndarray of bool
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `napari_emseg.select.scribbles`.
+
+    Examples
+    --------
+    >>> image = np.zeros((20, 20), np.uint8)
+    >>> image[5:15, 5:15] = 200
+    >>> strokes = np.zeros((20, 20), np.uint8)
+    >>> strokes[1, 2:18], strokes[10, 8:12] = 1, 2
+    >>> bool((scribbled(image, strokes) == (image == 200)).all())
+    True
+    """
+    found = scribbles(
+        image,
+        strokes,
+        background=background,
+        smoothing=smoothing,
+        channel_axis=channel_axis,
+        rgb=rgb,
+    )
+    return np.asarray(found == label)

@@ -1,0 +1,1 @@
+"""Shared Qt parts: background work, docks, navigation and preferences."""

@@ -1,0 +1,219 @@
+"""A ring that shows for a moment where on the canvas something is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+from qtpy.QtCore import QEvent, QObject, QRectF, Qt, QVariantAnimation
+from qtpy.QtGui import QColor, QPainter, QPen
+from qtpy.QtOpenGLWidgets import QOpenGLWidget
+from qtpy.QtWidgets import QWidget
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from napari.components import ViewerModel
+    from napari.layers import Labels
+    from numpy.typing import NDArray
+
+DURATION = 1600  # ms
+# Parts of that time in which the ring closes in, and in which it fades.
+CLOSING, FADING = 0.2, 0.4
+# Screen pixels: how small the ring may be, and how much wider it begins.
+LEAST, START = 28, 60
+MOST = 0.9  # of the canvas's shorter side
+RIM = 6  # pixels for the line
+_AWAY = {
+    QEvent.Type.MouseButtonPress,
+    QEvent.Type.Wheel,
+    QEvent.Type.KeyPress,
+    QEvent.Type.Resize,
+    QEvent.Type.Hide,
+}
+
+
+# Qt is untyped here, so a class of it is Any to mypy.
+class Marker(QWidget):  # type: ignore[misc]
+    """A ring around the middle of a canvas, which leaves by itself.
+
+    It is no layer, lets the mouse through, and goes at once when the user does
+    something on the canvas.
+
+    Parameters
+    ----------
+    canvas : QWidget
+        What it lies on.
+    """
+
+    def __init__(self, canvas: QWidget) -> None:
+        super().__init__(canvas)
+        self._diameter = LEAST
+        self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self.setAttribute(Qt.WidgetAttribute.WA_NoSystemBackground)
+        self.hide()
+        self._time = QVariantAnimation(self)
+        self._time.setDuration(DURATION)
+        self._time.setStartValue(0.0)
+        self._time.setEndValue(1.0)
+        self._time.valueChanged.connect(lambda _: self.update())
+        self._time.finished.connect(self.hide)
+        canvas.installEventFilter(self)
+
+    def flash(self, diameter: float) -> None:
+        """Show the ring.
+
+        Parameters
+        ----------
+        diameter : float
+            Of what it goes around, in pixels of the screen.
+        """
+        canvas = self.parentWidget()
+        most = MOST * min(canvas.width(), canvas.height()) - START
+        self._diameter = int(max(min(diameter, most), LEAST))
+        side = self._diameter + START + 2 * RIM
+        left, top = (canvas.width() - side) // 2, (canvas.height() - side) // 2
+        self.setGeometry(left, top, side, side)
+        self._time.stop()
+        self.show()
+        self.raise_()
+        self._time.start()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Go when the canvas is used, as the place may move away."""
+        if self.isVisible() and event.type() in _AWAY:
+            self._time.stop()
+            self.hide()
+        return False
+
+    def paintEvent(self, event: Any) -> None:
+        """Draw the ring as it is at this time: light, with a dark seam."""
+        time = self._time.currentValue() or 0.0
+        closing = max(1 - time / CLOSING, 0.0) ** 2
+        opacity = min((1 - time) / FADING, 1.0)
+        inset = RIM + START / 2 * (1 - closing)
+        ring = QRectF(self.rect()).adjusted(inset, inset, -inset, -inset)
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setOpacity(opacity)
+        for color, width in ((QColor(0, 0, 0, 160), 5.0), (QColor("white"), 2.0)):
+            painter.setPen(QPen(color, width))
+            painter.drawEllipse(ring)
+        painter.end()
+
+
+_MARKERS: WeakKeyDictionary[ViewerModel, Marker] = WeakKeyDictionary()
+
+
+def marker_of(viewer: ViewerModel) -> Marker | None:
+    """Return the one marker of a viewer; None without a window."""
+    if viewer not in _MARKERS:
+        # Private, so it is looked for before it is used.
+        window = getattr(getattr(viewer, "window", None), "_qt_window", None)
+        canvas = None if window is None else window.findChild(QOpenGLWidget)
+        if canvas is None:
+            return None
+        _MARKERS[viewer] = Marker(canvas)
+    return _MARKERS[viewer]
+
+
+# Places fill the canvas at least by so many pixels, and this often their size.
+LEAST_SIZE, AROUND = 64.0, 3.0
+
+
+def jump_to(viewer: ViewerModel, layer: Labels, label: int) -> None:
+    """Show the middle of a class: that of its pixels that is nearest to their mean.
+
+    Raises
+    ------
+    ValueError
+        If there are no such pixels.
+
+    Examples
+    --------
+    >>> from napari.components import ViewerModel
+    >>> viewer = ViewerModel()
+    >>> labels = np.zeros((5, 8, 8), np.uint8)
+    >>> labels[3, 2:5, 4:7] = 9
+    >>> jump_to(viewer, viewer.add_labels(labels), 9)
+    >>> viewer.dims.current_step[0]
+    3
+    """
+    found = np.asarray(layer.data) == label
+    if not found.any():
+        raise ValueError(f"class {label} has no pixels in {layer.name!r}")
+    show_point(viewer, layer, find_middle(found))
+
+
+def find_middle(mask: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """Return the pixel of a mask that is nearest to the mean of all its pixels.
+
+    Parameters
+    ----------
+    mask : (…) ndarray of bool
+        At least one pixel is True.
+
+    Returns
+    -------
+    (N,) ndarray of int
+        Its index along each axis; the distance is the sum of those along the axes.
+
+    Examples
+    --------
+    >>> find_middle(np.array([[1, 0, 0, 0, 1], [1, 0, 0, 1, 1]], bool)).tolist()
+    [1, 3]
+    """
+    axes = range(mask.ndim)
+    counts = [
+        np.count_nonzero(mask, axis=tuple(other for other in axes if other != axis))
+        for axis in axes
+    ]
+    mean = np.array([count @ np.arange(len(count)) / count.sum() for count in counts])
+    # Millions of pixels are not listed to find the one: it is sought around the mean.
+    reach = 1.0
+    while True:
+        low = np.maximum(np.ceil(mean - reach), 0).astype(int)
+        high = np.floor(mean + reach).astype(int) + 1
+        box = tuple(slice(*ends) for ends in zip(low, high, strict=True))
+        near = np.argwhere(mask[box]) + low
+        away = np.abs(near - mean).sum(axis=1)
+        if len(near) and away.min() <= reach:
+            return np.asarray(near[away.argmin()])
+        reach *= 2
+
+
+def show_point(
+    viewer: ViewerModel,
+    layer: Labels,
+    point: Sequence[float] | NDArray[Any],
+    size: float | None = None,
+) -> None:
+    """Move sliders and camera to a point of a layer, and mark it for a moment.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer or napari.components.ViewerModel
+    layer : napari.layers.Labels
+    point : sequence of float
+        In the pixels of the layer.
+    size : float, optional
+        Of what is there, in pixels; it becomes visible with its surroundings. By
+        default, and if it is seen larger already, the zoom stays.
+    """
+    world = np.asarray(layer.data_to_world(point))
+    ahead = viewer.dims.ndim - len(world)
+    for axis, value in enumerate(world):
+        if axis + ahead not in viewer.dims.displayed:
+            viewer.dims.set_point(axis + ahead, value)
+    camera = getattr(viewer, "scene", viewer).camera
+    shown = [world[axis - ahead] for axis in viewer.dims.displayed]
+    camera.center = (*camera.center[: 3 - len(shown)], *map(float, shown))
+    canvas = getattr(viewer, "canvas", None)
+    side = max(abs(float(layer.scale[-1])), abs(float(layer.scale[-2])))
+    if size is not None and canvas is not None:
+        extent = max(LEAST_SIZE, AROUND * size) * side
+        camera.zoom = max(camera.zoom, min(canvas.size) / extent)
+    marker = marker_of(viewer)
+    if marker is not None:
+        marker.flash((size or 0.0) * side * camera.zoom)

@@ -1,0 +1,157 @@
+"""Small parts of panels: buttons, number boxes, rows."""
+
+from __future__ import annotations
+
+from functools import wraps
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+from napari.utils.notifications import show_error
+from qtpy.QtCore import QEvent, QObject, QSize, Qt
+from qtpy.QtWidgets import (
+    QFrame,
+    QGridLayout,
+    QLabel,
+    QLayout,
+    QPushButton,
+    QScrollArea,
+    QSizePolicy,
+    QTabWidget,
+    QWidget,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+
+def push_button(title: str, tip: str, call: Callable[[], Any] | None) -> QPushButton:
+    """Make a button that, when it is clicked, leaves the keys to the canvas."""
+    button = QPushButton(title)
+    button.setToolTip(tip)
+    button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+    if call is not None:
+        button.clicked.connect(told(call))
+    return button
+
+
+def told(call: Callable[[], Any]) -> Callable[..., None]:
+    """Make a function tell the user what is wrong, rather than raise it."""
+
+    @wraps(call)
+    def react(*_: object) -> None:
+        try:
+            call()
+        except (ValueError, TypeError) as error:
+            show_error(str(error))
+
+    return react
+
+
+def counted(number: int, noun: str, ending: str = "s") -> str:
+    """Say how many of something there are."""
+    return f"{number} {noun}{'' if number == 1 else ending}"
+
+
+def number_box(box: Any, limits: tuple[float, float], value: float, tip: str) -> Any:
+    """Make a number box that waits until a number is complete."""
+    box.setRange(*limits)
+    box.setValue(value)
+    box.setToolTip(tip)
+    box.setKeyboardTracking(False)
+    box.setAlignment(Qt.AlignmentFlag.AlignRight)
+    return box
+
+
+def form_rows(rows: Sequence[Sequence[Any]]) -> QGridLayout:
+    """Lay labels and widgets out in columns."""
+    grid = QGridLayout()
+    grid.setHorizontalSpacing(6)
+    grid.setVerticalSpacing(4)
+    for row, parts in enumerate(rows):
+        for column, part in enumerate(parts):
+            widget = QLabel(part) if isinstance(part, str) else part
+            grid.addWidget(widget, row, column)
+            grid.setColumnStretch(column, 0 if isinstance(part, str) else 1)
+    return grid
+
+
+def even_rows(rows: Sequence[Sequence[QWidget]]) -> QGridLayout:
+    """Lay widgets out in rows that are equally wide."""
+    wide = 12
+    grid = QGridLayout()
+    grid.setSpacing(3)
+    for row, widgets in enumerate(rows):
+        span = wide // len(widgets)
+        for place, widget in enumerate(widgets):
+            grid.addWidget(widget, row, place * span, 1, span)
+    return grid
+
+
+def order_tabs(layout: QLayout) -> None:
+    """Let the Tab key go through a panel as it is read, and not as it was made."""
+    for one, other in pairwise(_stops(layout)):
+        QWidget.setTabOrder(one, other)
+
+
+def _stops(part: QWidget | QLayout | None) -> Iterator[QWidget]:
+    """Yield the widgets in a layout where the Tab key stops."""
+    if isinstance(part, QLayout):
+        for item in map(part.itemAt, range(part.count())):
+            # An empty box of choices is there too, though it is false.
+            widget = item.widget()
+            yield from _stops(item.layout() if widget is None else widget)
+    elif isinstance(part, QScrollArea):
+        yield from _stops(part.widget())
+    elif isinstance(part, QTabWidget):
+        yield part.tabBar()
+    elif part is not None:
+        stop = Qt.FocusPolicy.TabFocus
+        if part.focusPolicy() & stop == stop:
+            yield part
+        else:
+            yield from _stops(part.layout())
+
+
+LEAST = 120  # pixels of height
+
+
+# napari and Qt are untyped here, so a class of theirs is Any to mypy.
+class ScrollArea(QScrollArea):  # type: ignore[misc]
+    """Shows a widget at its full height, and scrolls it where there is less room.
+
+    Qt's own area asks for a height that does not depend on its contents.
+
+    Parameters
+    ----------
+    widget : QWidget
+        What is shown.
+    """
+
+    def __init__(self, widget: QWidget) -> None:
+        super().__init__()
+        self.setWidgetResizable(True)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
+        self.setWidget(widget)
+
+    def sizeHint(self) -> QSize:
+        """Ask for what the contents ask for, and for the frame of the theme."""
+        frame = 2 * self.frameWidth()
+        return self.widget().sizeHint() + QSize(frame, frame)
+
+    def minimumSizeHint(self) -> QSize:
+        """Ask for the width of the contents and of a scroll bar, and little height."""
+        height = self.widget().minimumSizeHint().height()
+        frame = 2 * self.frameWidth()
+        width = self.widget().minimumSizeHint().width() + frame
+        if height > LEAST:
+            width += self.verticalScrollBar().sizeHint().width()
+        return QSize(width, min(height + frame, LEAST))
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Ask again when the contents ask for another size."""
+        if event.type() == QEvent.Type.LayoutRequest:
+            self.updateGeometry()
+        return bool(super().eventFilter(watched, event))

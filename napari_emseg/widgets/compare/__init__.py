@@ -1,0 +1,1 @@
+"""The panel "Compare": a sweep of parameters, side by side."""

@@ -1,0 +1,109 @@
+"""Results side by side: one cell of napari's grid for each, and back again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from napari_emseg.layers import add_to
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+    from napari.layers import Image, Labels
+
+    from napari_emseg.layers import At, Look
+    from napari_emseg.pipeline.segmentation import Segmentation
+
+OPACITY = 0.7  # of napari's own Labels layers
+FONT = 8  # points of a name in its cell
+
+
+class Gallery:
+    """Layers of results in a grid, next to their image; other layers are hidden.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer or napari.components.ViewerModel
+        Where.
+    image : napari.layers.Image
+        What was segmented.
+    at : tuple of int or None
+        Which part of it; None is all.
+
+    Attributes
+    ----------
+    layers : list of napari.layers.Labels
+        One for each result.
+    """
+
+    def __init__(self, viewer: ViewerModel, image: Image, at: At | None) -> None:
+        self.image, self.at = image, at
+        self.layers: list[Labels] = []
+        self._viewer = viewer
+        # Since napari 0.9 the grid belongs to the canvas.
+        self._grid: Any = getattr(viewer, "canvas", viewer).grid
+        self._camera: Any = getattr(viewer, "scene", viewer).camera
+        self._before = (self._grid.enabled, self._grid.stride, self._grid.shape)
+        self._looked = (self._camera.center, self._camera.zoom)
+        self._hidden = [
+            layer for layer in viewer.layers if layer.visible and layer is not image
+        ]
+        self._image_seen = image.visible
+        for layer in self._hidden:
+            layer.visible = False
+        image.visible = True
+        self._name(image, True)
+        self._grid.stride = 1
+        self._grid.shape = (-1, -1)
+        self._grid.enabled = True
+
+    def add(self, seg: Segmentation, title: str, look: Look) -> Labels:
+        """Show one more result.
+
+        Parameters
+        ----------
+        seg : Segmentation
+            Of the image.
+        title : str
+            What it is called, in the layer list and on the canvas.
+        look : Look
+            Of `prepare`.
+
+        Returns
+        -------
+        napari.layers.Labels
+        """
+        layer = add_to(self._viewer, seg, self.image, at=self.at, look=look)
+        layer.name = title
+        layer.opacity = 1.0
+        self._name(layer, True)
+        self.layers.append(layer)
+        # There is less room for each now.
+        self._viewer.reset_view()
+        return layer
+
+    def close(self, keep: Labels | None = None) -> None:
+        """Remove the results but one, and show everything else as it was."""
+        enabled, stride, shape = self._before
+        self._grid.enabled = enabled
+        self._grid.stride = stride
+        self._grid.shape = shape
+        for layer in self.layers:
+            if layer is not keep and layer in self._viewer.layers:
+                self._viewer.layers.remove(layer)
+        self.layers = []
+        for layer in self._hidden:
+            layer.visible = True
+        self.image.visible = self._image_seen
+        self._name(self.image, False)
+        self._camera.center, self._camera.zoom = self._looked
+        if keep is not None:
+            keep.name = f"{self.image.name} classes"
+            keep.opacity = OPACITY
+            self._name(keep, False)
+            self._viewer.layers.selection.active = keep
+
+    def _name(self, layer: Image | Labels, shown: bool) -> None:
+        """Write the name of a layer into its cell, where napari can (0.9)."""
+        if hasattr(layer, "name_overlay"):
+            layer.name_overlay.font_size = FONT
+            layer.name_overlay.visible = shown

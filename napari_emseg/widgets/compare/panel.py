@@ -1,0 +1,349 @@
+"""The panel "Compare": several settings side by side, one of which is kept."""
+
+from __future__ import annotations
+
+from functools import partial
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+from napari.layers import Image
+from napari.utils.notifications import show_error
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QVBoxLayout, QWidget
+
+from napari_emseg.layers import displayed, image_data, prepare
+from napari_emseg.layers.uncertainty import meant_image
+from napari_emseg.pipeline.sweep import iter_sweep, titles
+from napari_emseg.widgets.common.background import Background
+from napari_emseg.widgets.common.docks import find_panel, share_dock
+from napari_emseg.widgets.common.preferences import preferred
+from napari_emseg.widgets.common.qt import counted, order_tabs, told
+from napari_emseg.widgets.compare.gallery import Gallery
+from napari_emseg.widgets.compare.page import NO_IMAGE, ComparePage
+from napari_emseg.widgets.compare.sheet_files import ask_path, write_sheet
+from napari_emseg.widgets.segment.layer_rows import STAGES
+from napari_emseg.widgets.segment.panel import SegmentWidget
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+    from pathlib import Path
+
+    import napari
+    import napari.components
+
+    from napari_emseg.layers import Look
+    from napari_emseg.params import Params
+    from napari_emseg.pipeline.sweep import Row, Trial
+
+PAUSE = 0.05  # s between two reports of progress
+NAME = "Compare"
+
+
+# Qt is untyped here, so a class of it is Any to mypy.
+class CompareWidget(QWidget):  # type: ignore[misc]
+    """Panel that segments an image with several settings and shows all results.
+
+    Of a stack, the displayed slice is compared.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer or napari.components.ViewerModel
+        Where the image is and the results go.
+
+    Attributes
+    ----------
+    page : ComparePage
+        What is seen of the panel.
+    rows : tuple of Row
+        The same; empty until all are there.
+    gallery : Gallery or None
+        The layers of the results.
+    """
+
+    # The number of a run, one of its trials, and the look of its result.
+    _told = Signal(int, object, object)
+
+    def __init__(self, viewer: napari.components.ViewerModel) -> None:
+        super().__init__()
+        # Napari passes a proxy, of which a layer is another object each time.
+        self._viewer = getattr(viewer, "__wrapped__", viewer)
+        self.background = Background(self._on_error, self._on_busy)
+        self.gallery: Gallery | None = None
+        self.rows: tuple[Row, ...] = ()
+        self._image: Image | None = None
+        self._chosen: tuple[Params, ...] = ()
+        self._run = 0
+        self.page = ComparePage()
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.page)
+        order_tabs(layout)
+        for button, call in (
+            (self.page.start, self.compare),
+            (self.page.stop, self.cancel),
+            (self.page.use, self.adopt),
+            (self.page.save, self._ask_path),
+            (self.page.close_all, self.discard),
+        ):
+            button.clicked.connect(told(call))
+        self._told.connect(self._on_trial)
+        self.page.choices.changed.connect(self._show_state)
+        self.page.results.currentItemChanged.connect(self._on_line)
+        reactions = self._reactions()
+        for event, react in reactions:
+            event.connect(react)
+        self.destroyed.connect(partial(_leave, self.background, reactions))
+        share_dock(self, NAME)
+        self._on_theme()
+        self.choose(None, None)
+
+    @property
+    def image(self) -> Image | None:
+        """What is segmented; None if it is not in the viewer any more."""
+        return self._image if self._image in self._viewer.layers else None
+
+    def choose(self, image: Image | None, params: Params | None) -> None:
+        """Compare settings of another image, or with other parameters.
+
+        Parameters
+        ----------
+        image : napari.layers.Image, optional
+            By default the one that `meant_image` finds.
+        params : Params, optional
+            What the settings have in common; by default what "Segment" says.
+        """
+        if image is None:
+            image = meant_image(self._viewer)
+        if params is None:
+            panel = find_panel(self._viewer, SegmentWidget)
+            params = preferred().params if panel is None else panel.form.params
+        self._image = image
+        self.page.choices.show_params(params)
+        self._show_state()
+
+    def compare(self) -> None:
+        """Segment the image with all settings, beside the window.
+
+        Raises
+        ------
+        ValueError
+            If there is no image, or the settings cannot be.
+        """
+        image = self.image
+        if image is None:
+            raise ValueError(f"there is no image to compare settings of. {NO_IMAGE}")
+        chosen = self.page.choices.read(rgb=image.rgb)
+        at = displayed(self._viewer, image) if image.ndim > 2 else None
+        steps = partial(iter_sweep, image_data(image, at), chosen, rgb=image.rgb)
+        self.discard()
+        self._chosen = chosen
+        self.gallery = Gallery(self._viewer, image, at)
+        self.page.bar.setRange(0, len(chosen))
+        self.page.bar.setValue(0)
+        self._run += 1
+        self.page.status.setText("Starting …")
+        self.background.run(partial(self._work, self._run, steps), self._on_rows)
+        self._show_state()
+
+    def cancel(self) -> None:
+        """Stop; results that are there stay."""
+        if self.background.cancel():
+            self._run += 1
+            self.page.status.setText("Canceled.")
+            self._show_state()
+
+    def adopt(self) -> None:
+        """Keep the chosen result, show its parameters in "Segment", remove the rest.
+
+        Raises
+        ------
+        ValueError
+            If none is chosen, or its layer was removed.
+        """
+        place = self.page.results.chosen
+        if place is None or self.gallery is None:
+            raise ValueError("no result is chosen; click one in the list")
+        layer, params = self.gallery.layers[place], self._chosen[place]
+        if layer not in self._viewer.layers:
+            raise ValueError(f"layer {layer.name!r} was removed; choose another result")
+        title = layer.name
+        self.cancel()
+        self.gallery.close(keep=layer)
+        self._forget()
+        panel = find_panel(self._viewer, SegmentWidget)
+        if panel is not None:
+            panel.adopt(params)
+        self.page.status.setText(f"{layer.name}: {title}.")
+
+    def discard(self) -> None:
+        """Remove all results, and show everything else as it was."""
+        self.cancel()
+        if self.gallery is not None:
+            self.gallery.close()
+            self.page.status.setText("")
+        self._forget()
+
+    def save_sheet(self, path: str | Path) -> None:
+        """Draw the sheet, or write the table, beside the window.
+
+        Parameters
+        ----------
+        path : path
+            Its ending decides: a picture, or .csv. A file that exists is replaced.
+        """
+        assert self.gallery is not None
+        self.page.status.setText("Drawing the sheet …")
+        self.background.run(
+            partial(write_sheet, path, self.rows, self.gallery.image.name),
+            lambda _: self.page.status.setText(f"{path} is written."),
+        )
+
+    def _work(
+        self, run: int, steps: Callable[[], Generator[Trial, None, tuple[Row, ...]]]
+    ) -> Generator[None, None, tuple[Row, ...]]:
+        """Compare in the background; what is told goes to the thread of Qt."""
+        trials, moment = steps(), 0.0
+        while True:
+            try:
+                trial = next(trials)
+            except StopIteration as stop:
+                rows: tuple[Row, ...] = stop.value
+                return rows
+            if trial.seg is not None:
+                self._told.emit(run, trial, prepare(trial.seg))
+            elif perf_counter() - moment > PAUSE:
+                self._told.emit(run, trial, None)
+                moment = perf_counter()
+            yield
+
+    def _on_trial(self, run: int, trial: Trial, look: Look | None) -> None:
+        if run != self._run or self.gallery is None:
+            return
+        title = titles(self._chosen)[trial.place]
+        if trial.seg is not None and look is not None:
+            self.gallery.add(trial.seg, title, look)
+            self.page.results.add(title)
+        self.page.bar.setValue(trial.done)
+        stage = STAGES[trial.progress.stage if trial.progress else "colors"]
+        self.page.status.setText(f"{trial.done} of {trial.total}. {title}: {stage} …")
+
+    def _on_rows(self, rows: tuple[Row, ...] | None) -> None:
+        if rows is None:
+            return
+        self.rows = rows
+        self.page.results.judge(rows)
+        seconds = sum(row.seconds for row in rows)
+        self.page.status.setText(
+            f"{counted(len(rows), 'setting')}, {seconds:.2g} s. Click one to see it."
+        )
+        self._show_state()
+
+    def _on_line(self) -> None:
+        """Choose the layer of the chosen line."""
+        place = self.page.results.chosen
+        if place is not None and self.gallery is not None:
+            layer = self.gallery.layers[place]
+            if layer in self._viewer.layers:
+                self._viewer.layers.selection.active = layer
+        self._show_state()
+
+    def _on_active(self) -> None:
+        """Choose the line of the chosen layer, or the chosen image."""
+        active = self._viewer.layers.selection.active
+        if self.gallery is not None:
+            if active in self.gallery.layers:
+                self.page.results.choose(self.gallery.layers.index(active))
+        elif isinstance(active, Image):
+            self._image = active
+        self._show_state()
+
+    def _on_error(self, message: str) -> None:
+        """Say what went wrong; results that are there stay."""
+        show_error(message)
+        if self.gallery is not None and not self.gallery.layers:
+            self.discard()
+        self.page.status.setText("The comparison is incomplete.")
+
+    def _on_busy(self, busy: bool) -> None:
+        self.page.bar.setVisible(busy)
+        self._show_state()
+
+    def _show_state(self, *_: object) -> None:
+        """Let what can be done be done, and say what would be."""
+        image, busy = self.image, self.background.busy
+        self.page.title.setText(
+            NO_IMAGE if image is None else f"Settings for {image.name}"
+        )
+        rgb = image is not None and image.rgb
+        self.page.choices.show_colors(rgb)
+        count = self.page.choices.count(rgb=rgb)
+        some = f" {count} settings" if count > 1 else ""
+        self.page.start.setText(f"Compare{some}")
+        self.page.start.setEnabled(image is not None and not busy)
+        self.page.stop.setEnabled(busy)
+        self.page.show_results(self.gallery is not None)
+        self.page.use.setEnabled(self.page.results.chosen is not None)
+        self.page.save.setEnabled(bool(self.rows) and not busy)
+
+    def _forget(self) -> None:
+        self.gallery = None
+        self.rows = ()
+        self._chosen = ()
+        self.page.results.clear()
+        self._show_state()
+
+    def _ask_path(self) -> None:
+        assert self.gallery is not None
+        if path := ask_path(self, self.gallery.image.name):
+            self.save_sheet(path)
+
+    def _on_theme(self) -> None:
+        self.page.show_theme(self._viewer.theme)
+
+    def _reactions(self) -> list[tuple[Any, Callable[..., None]]]:
+        """Return the viewer's events that concern the panel, and what they do."""
+        layers = self._viewer.layers
+        return [
+            (layers.selection.events.active, self._on_active),
+            (layers.events.inserted, self._show_state),
+            (layers.events.removed, self._show_state),
+            (layers.events.renamed, self._show_state),
+            (self._viewer.events.theme, self._on_theme),
+        ]
+
+
+def open_compare(
+    viewer: napari.Viewer, image: Image | None = None, params: Params | None = None
+) -> CompareWidget:
+    """Open the panel in a viewer, or bring the open one to the front.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+        With a window.
+    image : napari.layers.Image, optional
+        What to segment; the active layer by default.
+    params : Params, optional
+        What the settings have in common; by default what the panel "Segment" says.
+
+    Returns
+    -------
+    CompareWidget
+    """
+    panel = find_panel(viewer, CompareWidget)
+    if panel is None:
+        panel = CompareWidget(viewer)
+        viewer.window.add_dock_widget(panel, name=NAME, area="right")
+    panel.parent().show()
+    panel.parent().raise_()
+    panel.choose(image, params)
+    return panel
+
+
+def _leave(
+    background: Background, reactions: list[tuple[Any, Any]], *_: object
+) -> None:
+    """Stop, and let go of the viewer, when Qt destroys the panel."""
+    background.close()
+    for event, react in reactions:
+        event.disconnect(react)

@@ -1,0 +1,1 @@
+"""The panel "Select and edit": tools, selections and edits."""

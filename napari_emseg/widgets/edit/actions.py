@@ -1,0 +1,323 @@
+"""What the buttons do with selection and labels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.layers import Image
+
+from napari_emseg import regions, select
+from napari_emseg.layers import (
+    Whole,
+    add_selection,
+    coverage,
+    placement,
+    saved_selections,
+    spatial_shape,
+)
+from napari_emseg.layers.geometry import Plane, image_data
+from napari_emseg.layers.metadata import KEY, append
+from napari_emseg.layers.recipe_log import Deed, followed, notes_of
+from napari_emseg.params import Params
+from napari_emseg.recipe.execute import call
+from napari_emseg.recipe.packed_array import pack
+from napari_emseg.recipe.step import Step
+from napari_emseg.regions.refit import iter_refit
+from napari_emseg.widgets.edit.adjust.dialog import ADJUSTMENTS
+from napari_emseg.widgets.edit.context import Found
+from napari_emseg.widgets.edit.session import Made
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from napari.layers import Labels
+    from numpy.typing import NDArray
+
+    from napari_emseg.layers.history import Fits
+    from napari_emseg.layers.metadata import Note
+    from napari_emseg.layers.recipe_log import Followed
+    from napari_emseg.widgets.edit.session import Session, Steps
+
+# What a number of pixels does to a selection: title, help, name of the number.
+MODIFY = {
+    "grow": ("Grow", "Move the outline out by so many pixels.", "pixels"),
+    "shrink": ("Shrink", "Move the outline in by so many pixels.", "pixels"),
+    "smooth": ("Smooth", "Round the outline off; so many pixels wide.", "radius"),
+    "border": ("Border", "Select a band along the outline.", "width"),
+    "feather": ("Feather", "Make the outline soft; so many pixels.", "radius"),
+}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Actions:
+    """All that buttons do; each is one undo step.
+
+    Attributes
+    ----------
+    session : Session
+        Image, labels and selection.
+    fits : Fits
+        Which steps were not made by hand.
+    """
+
+    session: Session
+    fits: Fits
+
+    def modify(self, name: str, pixels: float) -> None:
+        """Change the selection by a number of pixels; a row of `MODIFY`."""
+        self._reshape(Step.of(name, **{MODIFY[name][2]: pixels}))
+
+    def fill_holes(self) -> None:
+        """Select what the selection goes around."""
+        self._reshape(Step.of("fill_holes"))
+
+    def invert(self) -> None:
+        """Select what is not selected."""
+        self._choose(Step.of("invert"))
+
+    def everything(self) -> None:
+        """Select all pixels of the plane."""
+        self._choose(Step.of("all"))
+
+    def nothing(self) -> None:
+        """Select nothing."""
+        if self.session.selected(self.session.plane()) is not None:
+            self._choose(Step.of("none"))
+
+    def reselect(self) -> None:
+        """Bring the last selection back that became nothing."""
+        previous = self.session.previous
+        if previous is None or previous[0] not in self.session.viewer.layers:
+            raise ValueError(
+                "there is no selection that was given up, so none can come back"
+            )
+        self.session.change(lambda: Made([previous]))
+
+    def similar(self) -> None:
+        """Select all pixels whose color is near to a selected one."""
+        self._by_color(Step.of("similar"))
+
+    def grow_similar(self) -> None:
+        """Select adjacent pixels whose color is near to a selected one."""
+        self._by_color(Step.of("grow_similar"))
+
+    def save(self, name: str) -> None:
+        """Keep the selection for later, as a layer."""
+        plane = self.session.plane()
+        selected = self._need(plane)
+        layer = add_selection(self.session.viewer, plane.layer, name=name, kind="saved")
+        layer.visible = False
+        layer.data[plane.where] = plane.edit(select.to_bytes(selected)).labels
+        deed = self.session.here(plane).deed(Step.of("save", name=layer.name))
+        append(notes_of(deed, self._followed))
+
+    def load(self, name: str) -> None:
+        """Select what was kept."""
+        plane = self.session.plane()
+        kept = {
+            layer.name: Plane(layer, plane.at)
+            for layer in saved_selections(self.session.viewer, plane.layer)
+        }
+        if name not in kept:
+            raise ValueError(f"there is no selection {name!r} that lies on this layer")
+        step = Step.of("load", name=name)
+        self.session.choose(
+            plane, lambda: Found(coverage(kept[name]), step), feather=False
+        )
+
+    def fill(self, label: int) -> None:
+        """Give the selected pixels a label."""
+        self._recolor(Step.of("fill", label=label, locked=self._locked))
+
+    def new_class(self) -> None:
+        """Make the selected pixels a class of their own."""
+        self._recolor(Step.of("new_class", locked=self._locked))
+
+    def merge(self, members: Sequence[int]) -> None:
+        """Join classes to the first of them, in the whole layer."""
+        if len(members) < 2:
+            raise ValueError(
+                "choose two classes or more to merge, with Ctrl or Shift in the list, "
+                "or drag one onto another"
+            )
+        labels = self._labels()
+        step = Step.of("merge", members=members, locked=self._locked)
+
+        def make() -> Made:
+            edit = regions.merge(labels.data, members, locked=self._locked)
+            return Made([(labels, edit)], Deed(step, labels=labels))
+
+        self.session.change(make)
+
+    def split(self, label: int, method: str) -> None:
+        """Take a class apart in the displayed plane.
+
+        Parameters
+        ----------
+        label : int
+            The class.
+        method : {"components", "classes", "watershed"}
+            Into pieces, by color, or where it is narrow.
+        """
+        plane = self._plane()
+        parts = {"n_parts": 2} if method == "classes" else {}
+        if method == "classes":
+            self.session.picture(plane)
+        self._edit(
+            plane,
+            Step.of("split", label=label, method=method, locked=self._locked, **parts),
+        )
+
+    def refit(self) -> None:
+        """Fit all classes anew, with all that was edited by hand as it is."""
+        labels, image = self._labels(), self.session.image
+        plane = None
+        if image is None or spatial_shape(image) != labels.data.shape:
+            plane = self._plane()
+            picture = self.session.picture(plane)
+            data, rgb = picture.data(), picture.layer.rgb
+        else:
+            data, rgb = image_data(image), image.rgb
+        note = labels.metadata.get(KEY, {}).get("params", {})
+
+        def make() -> Steps:
+            edited = self.fits.edited(labels)
+            if plane is not None:
+                edited = edited[plane.where].reshape(plane.shape)
+            old = labels.data if plane is None else np.asarray(plane.data())
+            options = {
+                "seed_labels": np.where(edited, old, 0),
+                "erased": edited & (old == 0),
+                "locked": self._locked,
+            }
+            params = Params(**note)
+            new = yield from iter_refit(
+                np.asarray(data), old, params=params, rgb=rgb, **options
+            )
+            packed = {name: pack(options[name]) for name in ("seed_labels", "erased")}
+            deed = Deed(
+                Step.of("refit", params=params, locked=self._locked, **packed),
+                at=None if plane is None else plane.at,
+                labels=labels,
+                image=image,
+            )
+            if plane is not None:
+                return Made([(labels, plane.edit(new))], deed)
+            return Made([(labels, Whole(new))], deed)
+
+        self.session.change(make, after=lambda: self.fits.note(labels))
+
+    def adjust(self, title: str, options: Mapping[str, Any]) -> None:
+        """Adjust what is selected, or everything, in a new image layer."""
+        plain = {name: np.asarray(value).tolist() for name, value in options.items()}
+        name = ADJUSTMENTS[title].change.__name__
+        self._add_image(title.lower(), Step.of(name, **plain))
+
+    def cut_out(self) -> None:
+        """Copy what is selected to a new image layer, with soft edges."""
+        self.need()
+        self._add_image("cut out", Step.of("cut_out"))
+
+    def need(self) -> None:
+        """Raise ValueError if nothing is selected."""
+        self._need(self.session.plane())
+
+    def _add_image(self, what: str, step: Step) -> None:
+        """Make a picture in the background, and add it over the one it was made of."""
+        plane, viewer = self.session.plane(), self.session.viewer
+        picture, here = self.session.picture(plane), self.session.here(plane)
+        layer, layers = picture.layer, self._followed
+
+        def make() -> tuple[NDArray[Any], list[Note]]:
+            return np.asarray(call(step, here)), notes_of(here.deed(step), layers)
+
+        def then(result: tuple[NDArray[Any], list[Note]]) -> None:
+            made, notes = result
+            rgb = made.ndim == 3 and made.shape[-1] in (3, 4)
+            across = [axis for axis, at in enumerate(picture.at) if at is not None]
+            look = {} if rgb else {"contrast_limits": layer.contrast_limits}
+            image = Image(
+                np.expand_dims(made, across),
+                name=f"{layer.name} {what}",
+                rgb=rgb,
+                **look,
+                **placement(layer, picture.at),
+            )
+            active = viewer.layers.selection.active
+            # It becomes active, so that panels turn to it and go on from there.
+            viewer.add_layer(image)
+            viewer.layers.selection.active = active
+            viewer.layers.move(len(viewer.layers) - 1, viewer.layers.index(layer) + 1)
+            self.session.journal.added(image, notes)
+
+        self.session.background.run(make, then)
+
+    def _choose(self, step: Step) -> None:
+        plane = self.session.plane()
+        self.session.choose(plane, lambda: step, "new", feather=False)
+
+    def _reshape(self, step: Step) -> None:
+        self.need()
+        self._choose(step)
+
+    def _by_color(self, step: Step) -> None:
+        plane = self.session.plane()
+        self._need_half(plane)
+        self.session.picture(plane)
+        self.session.choose(plane, lambda: step, "new")
+
+    def _recolor(self, step: Step) -> None:
+        plane = self._plane()
+        self._need_half(plane)
+        self._edit(plane, step)
+
+    def _edit(self, plane: Plane, step: Step) -> None:
+        """Edit the labels of a plane."""
+        labels, here = self._labels(), self.session.here(plane)
+
+        def make() -> Made:
+            edit = call(step, here)
+            changed = plane.edit(edit.labels, edit.where)
+            return Made([(labels, changed)], here.deed(step))
+
+        self.session.change(make)
+
+    @property
+    def _followed(self) -> list[Followed]:
+        session = self.session
+        return followed(session.viewer, session.labels, session.image)
+
+    @property
+    def _locked(self) -> tuple[int, ...]:
+        return tuple(sorted(self.session.locked))
+
+    def _labels(self) -> Labels:
+        labels = self.session.labels
+        if labels is None or labels not in self.session.viewer.layers:
+            raise ValueError(
+                "there are no labels to edit; segment the image, or choose a Labels "
+                "layer in the panel"
+            )
+        return labels
+
+    def _plane(self) -> Plane:
+        self._labels()
+        return self.session.plane()
+
+    def _need(self, plane: Plane) -> NDArray[Any]:
+        selected = self.session.selected(plane)
+        if selected is None:
+            raise ValueError(
+                "nothing is selected here; take a tool and select something first"
+            )
+        return selected
+
+    def _need_half(self, plane: Plane) -> None:
+        """Raise ValueError if no pixel is selected enough to be one or the other."""
+        if not (self._need(plane) >= 0.5).any():
+            raise ValueError(
+                "no pixel is selected by half or more, so none would change; the "
+                "selection is too soft for its size, so undo Feather, or grow it"
+            )

@@ -1,0 +1,1 @@
+"""Dialogs that adjust the colors of a picture."""

@@ -1,0 +1,96 @@
+"""An adjustment that is tried out while its dialog is open."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.layers import Image
+
+from napari_emseg.layers import add_quietly, placement
+from napari_emseg.layers.metadata import MARK
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from numpy.typing import NDArray
+
+    from napari_emseg.layers import Plane
+    from napari_emseg.widgets.edit.session import Session
+
+NAME = "adjusting"
+# Of larger planes every other pixel is shown, or every third…, so that it is quick.
+PIXELS = 2**20
+# Options in pixels.
+LENGTHS = {"radius"}
+
+
+class Trial:
+    """Shows what an adjustment would do, in a layer that goes with `hide`.
+
+    Parameters
+    ----------
+    session : Session
+        Has the viewer and the background.
+    picture : Plane
+        Of the image that is adjusted.
+    selected : (Y, X) ndarray of bool or coverage, optional
+        What of it.
+    change : callable
+        Of `napari_emseg.adjust`.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        picture: Plane,
+        selected: NDArray[Any] | None,
+        change: Callable[..., NDArray[Any]],
+    ) -> None:
+        self._session, self._picture, self._change = session, picture, change
+        height, width = picture.shape
+        self._step = step = max(1, int(np.ceil(np.sqrt(height * width / PIXELS))))
+        thin = slice(None, None, step), slice(None, None, step)
+        self._data = np.ascontiguousarray(np.asarray(picture.data())[thin])
+        self._selected = None if selected is None else selected[thin]
+        self._layer: Image | None = None
+
+    def show(self, options: Mapping[str, Any]) -> None:
+        """Work it out in the background, and show it."""
+        scaled = {
+            name: max(value / self._step, 0.1) if name in LENGTHS else value
+            for name, value in options.items()
+        }
+        rgb = self._picture.layer.rgb
+        self._session.background.preview(
+            lambda: self._change(self._data, self._selected, rgb=rgb, **scaled),
+            self._display,
+            NAME,
+        )
+
+    def hide(self) -> None:
+        """Remove the layer."""
+        self._session.background.drop(NAME)
+        if self._layer is not None and self._layer in self._session.viewer.layers:
+            self._session.viewer.layers.remove(self._layer)
+        self._layer = None
+
+    def _display(self, made: NDArray[Any]) -> None:
+        picture, viewer = self._picture, self._session.viewer
+        across = [axis for axis, at in enumerate(picture.at) if at is not None]
+        data = np.expand_dims(made, across)
+        if self._layer is not None and self._layer in viewer.layers:
+            self._layer.data = data
+            return
+        layer = picture.layer
+        place = placement(layer, picture.at)
+        place["scale"] = np.array(place["scale"], float)
+        place["scale"][picture.axes] *= self._step
+        look = {}
+        if not layer.rgb:
+            look = {"contrast_limits": layer.contrast_limits, "gamma": layer.gamma}
+            look["colormap"] = layer.colormap.name
+        self._layer = Image(data, name=NAME, rgb=layer.rgb, **look, **place)
+        self._layer.metadata = {MARK: NAME}
+        add_quietly(viewer, self._layer)
+        viewer.layers.move(len(viewer.layers) - 1, viewer.layers.index(layer) + 1)

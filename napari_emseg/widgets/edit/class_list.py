@@ -1,0 +1,299 @@
+"""The list of classes: color, name, pixels, shown, locked."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.utils.theme import get_theme
+from qtpy.QtCore import QSize, Qt, Signal
+from qtpy.QtGui import QColor, QDrag, QIcon, QPixmap
+from qtpy.QtWidgets import (
+    QAbstractItemView,
+    QColorDialog,
+    QHeaderView,
+    QTableWidget,
+    QTableWidgetItem,
+)
+
+from napari_emseg.layers.classes import (
+    class_color,
+    class_name,
+    class_shown,
+    paint_class,
+    rename_class,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from napari.layers import Labels
+    from qtpy.QtGui import QDragMoveEvent, QDropEvent
+
+    from napari_emseg.widgets.edit.session import Session
+
+SHOWN, LOCKED, NAME, PIXELS = range(4)
+HEADER = ("Show", "Lock", "Class", "Pixels")
+SWATCH = 14  # pixels
+CHECKED, UNCHECKED = Qt.CheckState.Checked, Qt.CheckState.Unchecked
+# Counting the pixels of a large layer waits until nobody draws.
+COUNTS = "counts"
+# Rows: thousands of cells or nuclei would take longer to list than to draw.
+MOST = 400
+
+
+# Qt is untyped here, so a class of it is Any to mypy.
+class ClassList(QTableWidget):  # type: ignore[misc]
+    """A row for each class of the session's labels.
+
+    Names are edited in place, a double click on the number of pixels asks for a
+    color, the current row is the selected label of napari's brush, and rows that are
+    dragged onto another one are to be merged with it.
+
+    Parameters
+    ----------
+    session : Session
+        Whose labels are listed.
+    """
+
+    # The class that was dropped on, and those that were dragged there.
+    dropped = Signal(object)
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(0, len(HEADER))
+        self._session = session
+        self._filling = False
+        self._shown: Labels | None = None
+        self._dragged: list[int] = []
+        self.setHorizontalHeaderLabels(HEADER)
+        self.verticalHeader().hide()
+        self.setTabKeyNavigation(False)
+        self.setShowGrid(False)
+        self.setIconSize(QSize(SWATCH, SWATCH))
+        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+        header = self.horizontalHeader()
+        header.setMinimumSectionSize(10)
+        for column in range(len(HEADER)):
+            header.setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
+        header.setSectionResizeMode(NAME, QHeaderView.ResizeMode.Stretch)
+        self.setToolTip(
+            "Click a row to select the class, with Ctrl or Shift several. Double "
+            "click the name to rename it, the pixels to change the color. Drag classes "
+            "onto another one to merge them."
+        )
+        self.setDragEnabled(True)
+        self.setAcceptDrops(True)
+        self.setDragDropOverwriteMode(True)
+        self.itemChanged.connect(self._on_edit)
+        self.itemSelectionChanged.connect(self._on_select)
+        # A click with Ctrl tells that a row is chosen before it is the current one.
+        self.currentItemChanged.connect(lambda *_: self._on_select())
+        self.cellDoubleClicked.connect(self._on_double_click)
+
+    def dress(self, theme_name: str) -> None:
+        """Frame what is not checked, which napari's theme hides in lists."""
+        frame = get_theme(theme_name).icon.as_hex()
+        self.setStyleSheet(
+            f"QTableWidget::indicator:unchecked {{ border: 1px solid {frame};"
+            " border-radius: 2px }"
+        )
+
+    @property
+    def labels(self) -> list[int]:
+        """Classes of the chosen rows, the current one first."""
+        rows = {index.row() for index in self.selectionModel().selectedRows()}
+        current = self.currentRow()
+        ordered = sorted(rows, key=lambda row: (row != current, row))
+        return [self._label(row) for row in ordered]
+
+    def reload(self) -> None:
+        """Count the pixels again in the background, then show the classes."""
+        layer = self._session.labels
+        if layer is None or not isinstance(layer.data, np.ndarray):
+            self._fill(layer, {})
+            return
+        self._session.background.preview(
+            lambda: _count(layer), lambda counts: self._fill(layer, counts), COUNTS
+        )
+
+    def follow_brush(self) -> None:
+        """Choose the class of napari's brush; none if it has no pixels yet."""
+        layer = self._session.labels
+        if layer is None or int(layer.selected_label) in self.labels[:1]:
+            return
+        with self._quietly():
+            self.clearSelection()
+            self._select(int(layer.selected_label), add=False)
+
+    def recolor(self) -> None:
+        """Ask for a color of the current class."""
+        layer, label = self._session.labels, self._label(self.currentRow())
+        if layer is None or label < 0:
+            return
+        old = QColor.fromRgbF(*class_color(layer, label).tolist())
+        color = QColorDialog.getColor(old, self, f"Color of {class_name(layer, label)}")
+        if color.isValid():
+            paint_class(layer, label, color.getRgbF()[:3])
+            self.item(self.currentRow(), NAME).setIcon(_swatch(layer, label))
+
+    def startDrag(self, actions: Qt.DropAction) -> None:
+        """Let classes hang on the pointer; they stay in the list meanwhile."""
+        self._dragged = self.labels
+        rows = [index.row() for index in self.selectionModel().selectedRows()]
+        drag = QDrag(self)
+        drag.setMimeData(self.mimeData([self.item(row, NAME) for row in rows]))
+        drag.setPixmap(self.item(rows[0], NAME).icon().pixmap(SWATCH, SWATCH))
+        drag.exec(Qt.DropAction.CopyAction)
+        self._dragged = []
+
+    def dragMoveEvent(self, event: QDragMoveEvent) -> None:
+        """Show which class they would be merged with."""
+        super().dragMoveEvent(event)
+        event.setAccepted(self._under(event) not in (-1, *self._dragged))
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        """Tell who came to whom."""
+        label = self._under(event)
+        if event.source() is self and label not in (-1, *self._dragged):
+            event.setDropAction(Qt.DropAction.CopyAction)
+            event.accept()
+            self.dropped.emit([label, *self._dragged])
+        else:
+            event.ignore()
+        # Qt's own would put text into the row.
+        self.setState(QAbstractItemView.State.NoState)
+        self.viewport().update()
+
+    def sizeHint(self) -> QSize:
+        """Ask for few rows; there may be room for more."""
+        return QSize(240, 150)
+
+    def minimumSizeHint(self) -> QSize:
+        """Show some rows at least."""
+        return QSize(200, 110)
+
+    def _label(self, row: int) -> int:
+        item = self.item(row, NAME)
+        return -1 if item is None else int(item.data(Qt.ItemDataRole.UserRole))
+
+    def _under(self, event: QDropEvent) -> int:
+        return self._label(self.rowAt(round(event.position().y())))
+
+    @contextmanager
+    def _quietly(self) -> Iterator[None]:
+        before, self._filling = self._filling, True
+        try:
+            yield
+        finally:
+            self._filling = before
+
+    def _fill(self, layer: Labels | None, counts: dict[int, int]) -> None:
+        if layer is not self._session.labels:
+            return
+        chosen = self.labels if layer is self._shown else []
+        self._shown = layer
+        with self._quietly():
+            rows = list(counts.items())[:MOST]
+            self.setRowCount(len(rows))
+            for row, (label, pixels) in enumerate(rows):
+                self._fill_row(row, layer, label, pixels)
+            if len(counts) > MOST:
+                self._add_note(f"and {len(counts) - MOST:,} more")
+            self.clearSelection()
+            for label in reversed(chosen):
+                self._select(label, add=True)
+            if layer is not None and not self.labels:
+                self._select(int(layer.selected_label), add=False)
+
+    def _fill_row(self, row: int, layer: Any, label: int, pixels: int) -> None:
+        enabled = Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable
+        enabled |= Qt.ItemFlag.ItemIsDragEnabled | Qt.ItemFlag.ItemIsDropEnabled
+        shown, locked = class_shown(layer, label), label in self._session.locked
+        for column, state in ((SHOWN, shown), (LOCKED, locked)):
+            item = QTableWidgetItem()
+            item.setFlags(enabled | Qt.ItemFlag.ItemIsUserCheckable)
+            item.setCheckState(CHECKED if state else UNCHECKED)
+            self.setItem(row, column, item)
+        name = QTableWidgetItem(_swatch(layer, label), class_name(layer, label))
+        name.setFlags(enabled | Qt.ItemFlag.ItemIsEditable)
+        name.setData(Qt.ItemDataRole.UserRole, label)
+        name.setToolTip(
+            f"Label {label}. Double click to rename; drag onto another to merge."
+        )
+        self.setItem(row, NAME, name)
+        number = QTableWidgetItem(f"{pixels:,}")
+        number.setFlags(enabled)
+        number.setToolTip("Double click to change the color.")
+        right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+        number.setTextAlignment(right)
+        self.setItem(row, PIXELS, number)
+
+    def _add_note(self, text: str) -> None:
+        """Add a row that is none of a class."""
+        row = self.rowCount()
+        self.insertRow(row)
+        for column in range(len(HEADER)):
+            item = QTableWidgetItem(text if column == NAME else "")
+            item.setFlags(Qt.ItemFlag.NoItemFlags)
+            item.setData(Qt.ItemDataRole.UserRole, -1)
+            self.setItem(row, column, item)
+
+    def _select(self, label: int, *, add: bool) -> None:
+        for row in range(self.rowCount()):
+            if self._label(row) == label:
+                if not add:
+                    self.selectRow(row)
+                    return
+                model = self.selectionModel()
+                model.setCurrentIndex(
+                    self.model().index(row, NAME),
+                    model.SelectionFlag.Select | model.SelectionFlag.Rows,
+                )
+
+    def _on_edit(self, item: QTableWidgetItem) -> None:
+        layer = self._session.labels
+        if self._filling or layer is None:
+            return
+        label, checked = self._label(item.row()), item.checkState() == CHECKED
+        if item.column() == SHOWN:
+            paint_class(layer, label, shown=checked)
+        elif item.column() == LOCKED:
+            (self._session.locked.add if checked else self._session.locked.discard)(
+                label
+            )
+        elif item.column() == NAME and item.text() != class_name(layer, label):
+            rename_class(layer, label, item.text())
+
+    def _on_select(self) -> None:
+        layer, labels = self._session.labels, self.labels
+        if self._filling or layer is None:
+            return
+        if labels:
+            layer.selected_label = labels[0]
+
+    def _on_double_click(self, row: int, column: int) -> None:
+        if column == PIXELS:
+            self.recolor()
+
+
+def _count(layer: Labels) -> dict[int, int]:
+    data = layer.data.ravel()
+    if data.dtype.kind == "u" and data.dtype.itemsize <= 2:
+        pixels = np.bincount(data)
+        found = np.flatnonzero(pixels)
+        pixels = pixels[found]
+    else:
+        found, pixels = np.unique(data, return_counts=True)
+    counts = zip(found.tolist(), pixels.tolist(), strict=True)
+    return {label: count for label, count in counts if label != 0}
+
+
+def _swatch(layer: Labels, label: int) -> QIcon:
+    picture = QPixmap(SWATCH, SWATCH)
+    picture.fill(QColor.fromRgbF(*class_color(layer, label).tolist()))
+    swatch = QIcon(picture)
+    # Otherwise that of a chosen row is tinted.
+    swatch.addPixmap(picture, QIcon.Mode.Selected)
+    return swatch

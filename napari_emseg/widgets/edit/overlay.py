@@ -1,0 +1,155 @@
+"""What a tool is about to do, drawn over the image."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+from napari.layers import Labels
+from napari.utils.colormaps import DirectLabelColormap
+
+from napari_emseg.layers import add_quietly, placement, show
+from napari_emseg.layers.metadata import MARK
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from napari.components import ViewerModel
+    from numpy.typing import NDArray
+
+    from napari_emseg.layers import Plane
+
+AREA, LINE = 1, 2
+NAME = "preview"
+_COLORS = {None: "transparent", 0: "transparent", AREA: "cyan", LINE: "yellow"}
+
+
+class Preview:
+    """A layer over one plane that comes with the first drawing and goes with `hide`.
+
+    Until then it stays, empty at times: adding and removing layers takes napari so long
+    that it is felt.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer or napari.components.ViewerModel
+        Where it is shown.
+    """
+
+    def __init__(self, viewer: ViewerModel) -> None:
+        self._viewer = viewer
+        self._layer: Labels | None = None
+        self._plane: Plane | None = None
+        self._drawn: tuple[slice, slice] | None = None
+
+    @property
+    def shown(self) -> NDArray[np.uint8]:
+        """What is drawn, (Y, X): `AREA`, `LINE`, or 0; without pixels if nothing is."""
+        if self._layer is None or self._plane is None or self._drawn is None:
+            return np.zeros((0, 0), np.uint8)
+        return self._layer.data.reshape(self._plane.shape).copy()
+
+    def area(self, plane: Plane, mask: NDArray[Any]) -> None:
+        """Show a selection: (Y, X) of bool, or coverage."""
+        canvas = self._start(plane)
+        canvas[:] = mask if mask.dtype == bool else mask >= 0.5
+        self._finish(tuple(slice(0, size) for size in plane.shape))
+
+    def path(
+        self,
+        plane: Plane,
+        points: Sequence[Sequence[float]] | NDArray[Any],
+        *,
+        closed: bool = False,
+        width: int = 0,
+    ) -> None:
+        """Show a path through points (y, x); `width` pixels wide, 0 for a thin line."""
+        canvas = self._start(plane)
+        spots = np.rint(np.asarray(points, float)).astype(np.int32)
+        thick = width or self._thin(plane)
+        cv2.polylines(canvas, [spots[:, np.newaxis, ::-1]], closed, LINE, thick)
+        margin = thick + 1
+        low = np.maximum(spots.min(axis=0) - margin, 0)
+        high = np.minimum(spots.max(axis=0) + margin + 1, plane.shape)
+        box = tuple(
+            slice(int(a), max(int(b), int(a))) for a, b in zip(low, high, strict=True)
+        )
+        self._finish(box)
+
+    def clear(self) -> None:
+        """Show nothing."""
+        if self._layer is not None and self._drawn is not None:
+            box = self._erase()
+            self._show(box)
+
+    def hide(self) -> None:
+        """Remove the layer."""
+        if self._layer is not None and self._layer in self._viewer.layers:
+            self._viewer.layers.remove(self._layer)
+        self._layer = self._plane = self._drawn = None
+
+    def _start(self, plane: Plane) -> NDArray[np.uint8]:
+        """Return the empty pixels of a plane."""
+        same = (
+            self._plane is not None
+            and self._plane.layer is plane.layer
+            and self._plane.axes == plane.axes
+            and self._plane.shape == plane.shape
+            and self._layer in self._viewer.layers
+        )
+        if not same:
+            self.hide()
+            self._add(plane)
+        self._old = self._erase()
+        assert self._layer is not None
+        assert self._plane is not None
+        if self._plane.at != plane.at:
+            self._plane = plane
+            self._layer.translate = placement(plane.layer, plane.at)["translate"]
+        return self._layer.data.reshape(plane.shape)
+
+    def _finish(self, box: tuple[slice, ...]) -> None:
+        y, x = box
+        self._drawn = y, x
+        old_y, old_x = self._old or self._drawn
+        self._show(
+            (
+                slice(min(y.start, old_y.start), max(y.stop, old_y.stop)),
+                slice(min(x.start, old_x.start), max(x.stop, old_x.stop)),
+            )
+        )
+
+    def _erase(self) -> tuple[slice, slice] | None:
+        box, self._drawn = self._drawn, None
+        if box is not None and self._layer is not None and self._plane is not None:
+            self._layer.data.reshape(self._plane.shape)[box] = 0
+        return box
+
+    def _show(self, box: tuple[slice, slice] | None) -> None:
+        if box is None or self._layer is None or self._plane is None:
+            return
+        where = [slice(0, 1)] * self._layer.ndim
+        for axis, part in zip(self._plane.axes, box, strict=True):
+            where[axis] = part
+        if all(part.stop > part.start for part in where):
+            show(self._layer, tuple(where))
+
+    def _add(self, plane: Plane) -> None:
+        across = tuple(axis for axis, index in enumerate(plane.at) if index is not None)
+        self._layer = Labels(
+            np.expand_dims(np.zeros(plane.shape, np.uint8), across),
+            name=NAME,
+            opacity=0.5,
+            colormap=DirectLabelColormap(color_dict=_COLORS),
+            metadata={MARK: NAME},
+            **placement(plane.layer, plane.at),
+        )
+        self._plane = plane
+        add_quietly(self._viewer, self._layer)
+
+    def _thin(self, plane: Plane) -> int:
+        """Width in pixels of a line that is seen at the present zoom."""
+        camera = getattr(self._viewer, "scene", self._viewer).camera
+        size = float(np.max(np.abs(np.asarray(plane.layer.scale)[plane.axes])))
+        return max(1, round(1.5 / (camera.zoom * size)))

@@ -1,0 +1,288 @@
+"""The panel "Select and edit"."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+from app_model.types import KeyCode, KeyMod
+from napari.utils.notifications import show_error
+from qtpy.QtCore import QEvent
+from qtpy.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
+
+from napari_emseg.layers import (
+    Plane,
+    find_selection,
+    is_selection,
+    line_width,
+    warm_up_selection,
+)
+from napari_emseg.layers.classes import class_name
+from napari_emseg.layers.history import Fits
+from napari_emseg.select.by_label import FULL
+from napari_emseg.widgets.common.background import Background
+from napari_emseg.widgets.common.docks import share_dock
+from napari_emseg.widgets.common.qt import ScrollArea, form_rows, order_tabs
+from napari_emseg.widgets.edit.actions import Actions
+from napari_emseg.widgets.edit.buttons import Commands
+from napari_emseg.widgets.edit.class_list import ClassList
+from napari_emseg.widgets.edit.keys import Key, Keys, KeyTable, shown
+from napari_emseg.widgets.edit.layer_pair import Pair
+from napari_emseg.widgets.edit.session import Session
+from napari_emseg.widgets.edit.tool_manager import Toolbox
+from napari_emseg.widgets.edit.tool_options import Settings
+from napari_emseg.widgets.edit.toolbar import MODE_KEYS, MODE_TIPS, Palette
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import napari.components
+    from napari.layers import Labels
+    from qtpy.QtGui import QHideEvent
+
+UNDO = KeyMod.CtrlCmd | KeyCode.KeyZ
+BUSY = "Working …"
+READY = "Drag a class onto another to merge; Ctrl+Z undoes."
+SELECTED = "{:,} px selected"
+FILL = "{}; Fill makes them {}."
+
+
+# Qt is untyped here, so a class of it is Any to mypy.
+class EditWidget(QWidget):  # type: ignore[misc]
+    """Panel to select parts of an image and to edit its labels.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer or napari.components.ViewerModel
+        Where everything is.
+
+    Attributes
+    ----------
+    session : Session
+        Image, labels, selection and options.
+    toolbox : Toolbox
+        The tools on the canvas.
+    palette_of_tools, settings, commands, classes
+        The parts of the panel.
+    image, labels : QComboBox
+        The layers that are worked on.
+    keys : Keys
+        Undo and redo.
+    """
+
+    def __init__(self, viewer: napari.components.ViewerModel) -> None:
+        super().__init__()
+        # Napari passes a proxy, of which a layer is another object each time.
+        viewer = self._viewer = getattr(viewer, "__wrapped__", viewer)
+        self.background = Background(show_error, self._on_busy)
+        session = self.session = Session(viewer, self.background)
+        self.toolbox = Toolbox(viewer, session)
+        self.classes = ClassList(session)
+        self.palette_of_tools = Palette(session, self.toolbox)
+        self.settings = Settings(session)
+        self.commands = Commands(Actions(session, Fits()), self.classes)
+        self._pair = Pair(viewer)
+        self.image, self.labels = self._pair.image, self._pair.labels
+        self._selected = 0  # pixels
+        self._locks: WeakKeyDictionary[Labels, set[int]] = WeakKeyDictionary()
+        self._ready = READY
+        self._status = QLabel(READY)
+        self._status.setIndent(4)
+        # However long its text is, the panel keeps its width.
+        self._status.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self._lay_out()
+        share_dock(self, "Select and edit")
+        self.keys = Keys(
+            viewer,
+            [
+                Key(UNDO, "Undo the last action, on any layer", session.undo),
+                Key(KeyMod.Shift | UNDO, "Redo it", session.redo),
+            ],
+        )
+        self.keys.bind()
+        self._pair.changed.connect(self._on_choice)
+        session.labels_changed.connect(self.classes.reload)
+        session.selection_changed.connect(self._on_selection)
+        self.classes.itemSelectionChanged.connect(self._say)
+        self.palette_of_tools.tinted.connect(self._on_tint)
+        self.palette_of_tools.keys_wanted.connect(self.show_keys)
+        for event, react in self._reactions():
+            event.connect(react)
+        self.destroyed.connect(partial(_leave, self))
+        self._on_layers()
+        self._on_theme()
+        # Now rather than at the first click, which would have to wait.
+        self.background.preview(warm_up_selection, lambda _: None, "warm up")
+
+    def show_keys(self) -> None:
+        """Show all keys in a window of their own."""
+        modes = [(key, MODE_TIPS[mode]) for mode, key in MODE_KEYS.items()]
+        KeyTable(
+            self,
+            {
+                "While a tool is in the hand": shown(self.toolbox.keys.rows),
+                "Held while selecting": modes,
+                "Always": shown(self.keys.rows),
+            },
+        ).show()
+
+    def changeEvent(self, event: QEvent) -> None:
+        """Give mouse and keys back when the panel is closed.
+
+        Napari takes it out of its dock then, and Python may delete it much later.
+        """
+        if event.type() == QEvent.Type.ParentChange:
+            if self.parent() is None:
+                self.toolbox.take("")
+                self.keys.release()
+            else:
+                self.keys.bind()
+        super().changeEvent(event)
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        """Put the tool away when the panel is hidden, but not behind another tab."""
+        dock = self.parentWidget()
+        if dock is not None and dock.isHidden():
+            self.toolbox.take("")
+        super().hideEvent(event)
+
+    def _lay_out(self) -> None:
+        inner = QWidget()
+        page = QVBoxLayout(inner)
+        page.setContentsMargins(4, 4, 4, 4)
+        page.setSpacing(8)
+        page.addLayout(form_rows([("Image", self.image), ("Labels", self.labels)]))
+        page.addWidget(self.palette_of_tools)
+        page.addWidget(self.settings)
+        page.addWidget(self.commands)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.setSpacing(4)
+        outer.addWidget(ScrollArea(inner))
+        outer.addWidget(self.classes, 1)
+        outer.addWidget(self.commands.of_classes)
+        outer.addWidget(self._status)
+        order_tabs(outer)
+
+    def _on_busy(self, busy: bool) -> None:
+        self._status.setText(BUSY if busy else self._ready)
+
+    def _on_selection(self, event: object = None) -> None:
+        """Count what is selected in the displayed plane."""
+        plane = self.session.shown()
+        layer = None if plane is None else find_selection(self._viewer, plane.layer)
+        self._selected = 0
+        if plane is not None and layer is not None:
+            # As Fill has it, which leaves what is selected by less than half.
+            found = Plane(layer, plane.at).data() > FULL // 2
+            self._selected = int(np.count_nonzero(found))
+        self._say()
+
+    def _say(self) -> None:
+        """Say what can be done next."""
+        self._ready = SELECTED.format(self._selected) if self._selected else READY
+        layer = self.session.labels
+        if self._selected and layer is not None:
+            name = class_name(layer, int(layer.selected_label))
+            self._ready = FILL.format(self._ready, name)
+        self._on_busy(self.background.busy)
+
+    def _on_tint(self, on: bool) -> None:
+        self.session.tinted = on
+        self.session.redress()
+
+    def _on_view(self, event: object = None) -> None:
+        """Draw and count the selection of the plane that is displayed now."""
+        self.session.redress()
+        self._on_selection()
+
+    def _on_zoom(self, event: object = None) -> None:
+        """Keep the selection's outline as wide as a pixel of the screen."""
+        for layer in self._viewer.layers:
+            if is_selection(layer) and layer.contour:
+                width = line_width(self._viewer, layer)
+                if layer.contour != width:
+                    layer.contour = width
+
+    def _on_layers(self, event: object = None) -> None:
+        self._pair.offer()
+        for layer in filter(is_selection, self._viewer.layers):
+            layer.events.paint.connect(self._on_selection)
+        self._on_selection()
+        if getattr(event, "type", "") == "inserted":
+            self._on_active()
+
+    def _on_choice(self) -> None:
+        image, labels = self.image.currentData(), self.labels.currentData()
+        if image is not self.session.image:
+            self.session.image = image
+            self.session.forget()
+            self.toolbox.drop()
+        if labels is not self.session.labels:
+            self.toolbox.drop()
+            self._listen(self.session.labels, labels)
+            self.session.labels = labels
+            self.session.locked = (
+                set() if labels is None else self._locks.setdefault(labels, set())
+            )
+            self.classes.reload()
+            self._on_selection()
+
+    def stop_listening(self) -> None:
+        """Leave the viewer's events alone."""
+        self._listen(self.session.labels, None)
+        for event, react in self._reactions():
+            event.disconnect(react)
+
+    def _listen(self, old: Labels | None, new: Labels | None) -> None:
+        """Follow napari's brush: its strokes, its class; and count after a new fit."""
+        if old is not None:
+            old.events.paint.disconnect(self._on_paint)
+            old.events.data.disconnect(self._on_paint)
+            old.events.selected_label.disconnect(self._on_brush)
+        if new is not None:
+            new.events.paint.connect(self._on_paint)
+            new.events.data.connect(self._on_paint)
+            new.events.selected_label.connect(self._on_brush)
+
+    def _on_paint(self, event: object = None) -> None:
+        self.classes.reload()
+
+    def _on_brush(self, event: object = None) -> None:
+        self.classes.follow_brush()
+        self._say()
+
+    def _on_active(self, event: object = None) -> None:
+        self._pair.turn_to(self._viewer.layers.selection.active)
+
+    def _on_theme(self, event: object = None) -> None:
+        self.palette_of_tools.dress(self._viewer.theme)
+        self.commands.dress()
+        self.classes.dress(self._viewer.theme)
+
+    def _reactions(self) -> list[tuple[Any, Callable[..., None]]]:
+        """Return the viewer's events that concern the panel, and what they do."""
+        layers = self._viewer.layers
+        camera = getattr(self._viewer, "scene", self._viewer).camera
+        return [
+            (layers.events.inserted, self._on_layers),
+            (layers.events.removed, self._on_layers),
+            (layers.events.reordered, self._on_layers),
+            (layers.events.renamed, self._on_layers),
+            (layers.selection.events.active, self._on_active),
+            (self._viewer.events.theme, self._on_theme),
+            (camera.events.zoom, self._on_zoom),
+            (self._viewer.dims.events.current_step, self._on_view),
+            (self._viewer.dims.events.ndisplay, self._on_view),
+        ]
+
+
+def _leave(panel: EditWidget, *_: object) -> None:
+    """Let go of the viewer when Qt destroys the panel."""
+    panel.toolbox.changed.disconnect()
+    panel.toolbox.take("")
+    panel.keys.release()
+    panel.stop_listening()
+    panel.session.close()

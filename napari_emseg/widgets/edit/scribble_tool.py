@@ -1,0 +1,172 @@
+"""Scribbles: strokes on a layer of their own, and a result that follows each one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+
+from napari_emseg import select
+from napari_emseg.layers import add_selection
+from napari_emseg.layers.geometry import Plane
+from napari_emseg.layers.selection import fits
+from napari_emseg.recipe.execute import call
+from napari_emseg.recipe.packed_array import pack
+from napari_emseg.recipe.step import Step
+from napari_emseg.widgets.edit.gestures import Gesture, Point
+from napari_emseg.widgets.edit.session import Made
+
+if TYPE_CHECKING:
+    from napari.layers import Labels
+    from numpy.typing import NDArray
+
+    from napari_emseg.widgets.edit.session import Changes, Session
+
+NAME, KIND = "strokes", "strokes"
+BACKGROUND, OBJECT = 1, 2
+MOST = 255
+
+
+class Scribbling(Gesture):
+    """Paints strokes; after each of them all pixels are given to strokes anew.
+
+    Strokes select an object, those that subtract being its surroundings; or they draw
+    classes: the selected label of the labels layer, into what is selected.
+    """
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        self._path: list[Point] = []
+        self._class = OBJECT
+        self._layer: Labels | None = None
+        # What the strokes of that layer draw into; None is a selection.
+        self._into: Labels | None = None
+
+    def press(self, plane: Plane, point: Point, spot: Point, mode: str) -> None:
+        """Start a stroke."""
+        if self.session.options.classes:
+            self._class = self._selected_class()
+        else:
+            self._class = BACKGROUND if mode == "subtract" else OBJECT
+        self.plane, self._path = plane, [point]
+        self._show()
+
+    def drag(self, point: Point, spot: Point) -> None:
+        """Paint on."""
+        if self.plane is not None:
+            self._path.append(point)
+            self._show()
+
+    def release(self) -> None:
+        """Keep the stroke, and let the result follow."""
+        plane, path, label = self.plane, self._path, self._class
+        self.drop()
+        if plane is None:
+            return
+        self.session.picture(plane)
+        labels = self.session.labels if self.session.options.classes else None
+        target = Plane(self._strokes(plane, labels), plane.at)
+        chosen = self.session.on_selection(plane)
+        width = self.session.options.brush
+
+        here = self.session.here(plane)
+
+        def make() -> Made:
+            marks = np.array(target.data())
+            drawn = cv2.polylines(
+                np.zeros(plane.shape, np.uint8), [_spots(path)], False, 1, width
+            )
+            marks[drawn > 0] = label
+            changes: Changes = [(target.layer, target.edit(marks))]
+            if len(np.unique(marks[marks > 0])) < 2:
+                return Made(changes)
+            if labels is None:
+                step = Step.of("scribbles", strokes=pack(marks))
+                found = np.asarray(call(step, here))
+                after = select.to_bytes(found)
+                changes.append((chosen.layer, chosen.edit(after)))
+                return Made(changes, here.deed(step, found, after))
+            step = Step.of(
+                "draw",
+                strokes=pack(marks),
+                inside=here.area is not None,
+                locked=tuple(self.session.locked),
+            )
+            changes.append((labels, plane.edit(call(step, here))))
+            return Made(changes, here.deed(step))
+
+        self.session.change(make)
+
+    def cancel(self) -> None:
+        """Drop the stroke that is being painted; without one, all strokes."""
+        painting = self.plane is not None
+        self.drop()
+        if painting or self._layer not in self.session.viewer.layers:
+            return
+        plane = self.session.plane()
+        if self._layer is None or not fits(self._layer, plane.layer):
+            return
+        target = Plane(self._layer, plane.at)
+        if np.asarray(target.data()).any():
+            self.session.apply(
+                [(target.layer, target.edit(np.zeros(plane.shape, np.uint8)))]
+            )
+
+    def put_away(self) -> None:
+        """Remove the layer of the strokes."""
+        self.drop()
+        if self._layer in self.session.viewer.layers:
+            self.session.viewer.layers.remove(self._layer)
+        self._layer = None
+
+    def _selected_class(self) -> int:
+        labels = self.session.labels
+        if labels is None or labels not in self.session.viewer.layers:
+            raise ValueError(
+                "strokes draw classes into a Labels layer, but none is chosen; choose "
+                "one in the panel"
+            )
+        label = int(labels.selected_label)
+        if not 1 <= label <= MOST:
+            raise ValueError(
+                f"strokes draw the selected label, which is {label}; select one from "
+                f"1 to {MOST}"
+            )
+        if label in self.session.locked:
+            raise ValueError(f"label {label} is locked; unlock it, or select another")
+        return label
+
+    def _strokes(self, plane: Plane, into: Labels | None) -> Labels:
+        """Return the layer of the strokes; another one for another purpose."""
+        layer, viewer = self._layer, self.session.viewer
+        if layer is not None and layer in viewer.layers:
+            if fits(layer, plane.layer) and self._into is into:
+                return layer
+            self.put_away()
+        layer = add_selection(viewer, plane.layer, name=NAME, kind=KIND)
+        layer.colormap = _colors(self.session)
+        layer.opacity = 0.8
+        self._layer, self._into = layer, into
+        return layer
+
+    def _show(self) -> None:
+        if self.plane is not None:
+            width = self.session.options.brush
+            self.session.preview.path(self.plane, self._path, width=width)
+
+
+def _spots(path: list[Point]) -> NDArray[np.int32]:
+    return np.rint(np.asarray(path)).astype(np.int32)[:, np.newaxis, ::-1]
+
+
+def _colors(session: Session) -> Any:
+    from napari.utils.colormaps import DirectLabelColormap
+
+    colors: dict[int | None, Any] = {None: "magenta", 0: "transparent"}
+    if session.options.classes and session.labels is not None:
+        for label in range(1, MOST + 1):
+            colors[label] = session.labels.get_color(label)
+    else:
+        colors |= {BACKGROUND: "crimson", OBJECT: "lime"}
+    return DirectLabelColormap(color_dict=colors)

@@ -1,0 +1,356 @@
+"""What the tools and the panel work on: image, labels, selection, options."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from psygnal import Signal
+
+from napari_emseg import select
+from napari_emseg.layers import (
+    Journal,
+    add_selection,
+    carry_out,
+    coverage,
+    displayed_plane,
+    dress,
+    find_selection,
+    fingerprint,
+    line_width,
+    plan_edit,
+)
+from napari_emseg.layers.geometry import Plane, PlaneEdit
+from napari_emseg.layers.recipe_log import followed, notes_of
+from napari_emseg.recipe.execute import settle
+from napari_emseg.widgets.common.preferences import preferred
+from napari_emseg.widgets.edit.context import Here
+from napari_emseg.widgets.edit.overlay import Preview
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Sequence
+
+    from napari.components import ViewerModel
+    from napari.layers import Image, Labels
+    from numpy.typing import NDArray
+
+    from napari_emseg.layers.edits import LabelEdit, Plan
+    from napari_emseg.layers.metadata import Note
+    from napari_emseg.layers.recipe_log import Deed
+    from napari_emseg.widgets.common.background import Background
+    from napari_emseg.widgets.edit.context import Find
+
+    # Labels layers and their edits, that are one action together.
+    Changes = list[tuple[Labels, LabelEdit]]
+    Steps = Generator[Any, None, "Made"]
+
+MODES = ("new", "add", "subtract", "intersect")
+
+
+@dataclass
+class Options:
+    """How tools work, as the panel says.
+
+    Attributes
+    ----------
+    mode : {"new", "add", "subtract", "intersect"}
+        What becomes of the old selection, where no key says otherwise.
+    tolerance : float
+        ΔE for RGB images, for others percent of the range of their values.
+    contiguous : bool
+        Whether wand and class tool take only the piece that was pointed at.
+    level : float
+        How coarse regions are, 0 to 1.
+    sample_size : int
+        Side of the square of pixels whose mean color the wand takes.
+    feather : float
+        Softness of new selections in pixels; 0 is hard.
+    brush : int
+        Width of scribbles in pixels.
+    classes : bool
+        Whether scribbles draw classes into the labels, or select an object.
+    """
+
+    mode: str = "new"
+    tolerance: float = 12.0
+    contiguous: bool = True
+    level: float = 0.5
+    sample_size: int = 1
+    feather: float = 0.0
+    brush: int = 9
+    classes: bool = False
+
+
+class Made(NamedTuple):
+    """Edits that were worked out, and what recipes shall say of them."""
+
+    changes: Changes
+    deed: Deed | None = None
+
+
+class Session:
+    """The state that tools and panel share.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer or napari.components.ViewerModel
+        Where everything is.
+    background : Background
+        Where it is worked out.
+
+    Attributes
+    ----------
+    image : napari.layers.Image or None
+        Where colors come from.
+    labels : napari.layers.Labels or None
+        What is edited.
+    locked : set of int
+        Labels that no action changes.
+    """
+
+    tolerance_changed = Signal(float)
+    level_changed = Signal(float)
+    selection_changed = Signal()
+    labels_changed = Signal()
+
+    def __init__(self, viewer: ViewerModel, background: Background) -> None:
+        self.viewer = viewer
+        self.background = background
+        self.journal = Journal(viewer)
+        self.preview = Preview(viewer)
+        self.options = Options()
+        self.image: Image | None = None
+        self.labels: Labels | None = None
+        self.locked: set[int] = set()
+        self.tinted = False
+        self.previous: tuple[Labels, LabelEdit] | None = None
+        self._prepared: tuple[Any, Any, select.Prepared] | None = None
+
+    def plane(self) -> Plane:
+        """Return the plane that the user sees: of the labels, or else of the image.
+
+        Raises
+        ------
+        ValueError
+            If there is none.
+        """
+        layer = self.labels if self.labels in self.viewer.layers else self.image
+        if layer is None or layer not in self.viewer.layers:
+            raise ValueError(
+                "there is nothing to select in; open an image or a Labels layer, and "
+                "choose it in the panel"
+            )
+        return displayed_plane(self.viewer, layer)
+
+    def shown(self) -> Plane | None:
+        """Return the plane that the user sees; None if there is none."""
+        try:
+            return self.plane()
+        except ValueError:
+            return None
+
+    def picture(self, plane: Plane) -> Plane:
+        """Return the plane of the image that lies on a plane.
+
+        Raises
+        ------
+        ValueError
+            If there is no image, or it does not lie there pixel by pixel.
+        """
+        if self.image is None or self.image not in self.viewer.layers:
+            raise ValueError(
+                "this tool looks at colors, but no image is chosen that lies on "
+                f"{plane.layer.name!r} pixel by pixel; open one, and choose it in the "
+                "panel"
+            )
+        found = displayed_plane(self.viewer, self.image)
+        if not found.lies_on(plane):
+            raise ValueError(
+                f"image {self.image.name!r} does not lie on {plane.layer.name!r} pixel "
+                "by pixel; choose the image that the labels were made from"
+            )
+        return found
+
+    def here(self, plane: Plane) -> Here:
+        """Return what tools look at in a plane, as far as it is there."""
+        picture: Plane | str
+        try:
+            picture = self.picture(plane)
+        except ValueError as error:
+            picture = str(error)
+        layer = find_selection(self.viewer, plane.layer)
+        target = None if layer is None else Plane(layer, plane.at)
+        return Here(plane, picture, target, self.labels, self.prepared)
+
+    def prepared(self, picture: Plane) -> select.Prepared:
+        """Make an image plane ready for color tools; call it in the background."""
+        data = picture.layer.data
+        key = picture.layer, picture.at, fingerprint(picture.data())
+        if self._prepared and self._prepared[0] == key and self._prepared[1] is data:
+            return self._prepared[2]
+        ready = select.prepare(np.asarray(picture.data()), rgb=picture.layer.rgb)
+        self._prepared = key, data, ready
+        return ready
+
+    def forget(self) -> None:
+        """Read the image again next time."""
+        self._prepared = None
+
+    def on_selection(self, plane: Plane) -> Plane:
+        """Return the same plane of the selection, which is made if there is none."""
+        layer = find_selection(self.viewer, plane.layer)
+        if layer is None:
+            layer = add_selection(self.viewer, plane.layer)
+        return Plane(layer, plane.at)
+
+    def selected(self, plane: Plane) -> NDArray[Any] | None:
+        """Return mask or coverage (Y, X) of the selection; None if it is empty."""
+        layer = find_selection(self.viewer, plane.layer)
+        if layer is None:
+            return None
+        found = coverage(Plane(layer, plane.at))
+        return found if found.any() else None
+
+    def choose(
+        self,
+        plane: Plane,
+        find: Find,
+        mode: str | None = None,
+        *,
+        feather: bool = True,
+    ) -> None:
+        """Find a mask in the background, and make it the selection as one action.
+
+        Parameters
+        ----------
+        plane : Plane
+            Where.
+        find : callable
+            Gives a step that finds the mask; or mask or coverage (Y, X).
+        mode : str, optional
+            As in the panel by default.
+        feather : bool, optional
+            Whether the panel's softness applies.
+        """
+        target, here = self.on_selection(plane), self.here(plane)
+        ways: dict[str, Any] = {
+            "mode": mode or self.options.mode,
+            "feather": self.options.feather if feather else 0.0,
+        }
+
+        def make() -> Made:
+            found, step = here.look(find())
+            after = select.to_bytes(settle(found, here.selection, **ways))
+            changes: Changes = [(target.layer, target.edit(after))]
+            if step is None:
+                return Made(changes)
+            if hasattr(step.args, "mode"):
+                step = step.changed(**ways)
+            return Made(changes, here.deed(step, found, after))
+
+        self.change(make)
+
+    def change(
+        self,
+        make: Callable[[], Made | Steps],
+        after: Callable[[], None] | None = None,
+    ) -> None:
+        """Work out edits in the background and apply them as one action.
+
+        Parameters
+        ----------
+        make : callable
+            Gives what was made, or a generator that returns it, which can be canceled
+            between its steps. It is called again if a layer was edited meanwhile.
+        after : callable, optional
+            Called when they are applied.
+        """
+        layers = followed(self.viewer, self.labels, self.image)
+
+        def work() -> Generator[Any, None, tuple[int, Made, Any, Any]]:
+            revision = self.journal.revision
+            made = make()
+            if not isinstance(made, Made):
+                made = yield from made
+            plans = [plan_edit(layer, edit) for layer, edit in made.changes]
+            notes = [] if made.deed is None else notes_of(made.deed, layers)
+            return revision, made, plans, notes
+
+        def then(result: tuple[int, Made, Any, Any]) -> None:
+            revision, made, plans, notes = result
+            if revision == self.journal.revision:
+                self.apply(made.changes, plans, notes)
+                if after is not None:
+                    after()
+            else:
+                self.change(make, after)
+
+        self.background.run(work, then)
+
+    def apply(
+        self,
+        changes: Changes,
+        plans: list[Plan | None] | None = None,
+        notes: Sequence[Note] = (),
+    ) -> None:
+        """Apply edits as one action.
+
+        Parameters
+        ----------
+        changes : list of (layer, edit)
+        plans : list of Plan or None, optional
+            What `plan_edit` gave for each of them, if that was called beforehand.
+        notes : sequence of Note, optional
+            What it adds to recipes.
+        """
+        if plans is None:
+            plans = [plan_edit(layer, edit) for layer, edit in changes]
+        touched = []
+        with self.journal.group(notes):
+            for (layer, edit), plan in zip(changes, plans, strict=True):
+                if plan is None or layer not in self.viewer.layers:
+                    continue
+                if find_selection(self.viewer, layer) is layer:
+                    self._remember(layer, edit)
+                carry_out(layer, plan, max_bytes=preferred().history_bytes)
+                touched.append(layer)
+        self._tell(touched)
+
+    def undo(self) -> None:
+        """Undo the last action; one that is still being worked out is dropped."""
+        if not self.background.cancel():
+            self._tell(self.journal.undo())
+
+    def redo(self) -> None:
+        """Redo what was undone last."""
+        self._tell(self.journal.redo())
+
+    def redress(self) -> None:
+        """Draw the selection as its softness in the displayed plane asks."""
+        plane = self.shown()
+        if plane is None:
+            return
+        layer = find_selection(self.viewer, plane.layer)
+        if layer is not None:
+            soft = coverage(Plane(layer, plane.at)).dtype != bool
+            width = line_width(self.viewer, layer)
+            dress(layer, soft=soft, tinted=self.tinted, width=width)
+
+    def close(self) -> None:
+        """Let go of the viewer."""
+        self.background.close()
+        self.journal.close()
+
+    def _remember(self, layer: Labels, edit: LabelEdit) -> None:
+        """Keep a selection that is about to become empty, for Reselect."""
+        old = np.asarray(layer.data[edit.where])
+        if old.any() and not edit.labels.any():
+            self.previous = layer, PlaneEdit(edit.where, old.copy())
+
+    def _tell(self, layers: list[Labels]) -> None:
+        if self.labels in layers:
+            self.labels_changed.emit()
+        if any(layer is not self.labels for layer in layers):
+            self.redress()
+            self.selection_changed.emit()

@@ -1,0 +1,229 @@
+"""The tool in the hand: mouse and keys of the canvas are its own."""
+
+from __future__ import annotations
+
+from functools import partial, wraps
+from typing import TYPE_CHECKING, Any
+
+from napari.utils.notifications import show_error
+from psygnal import Signal
+
+from napari_emseg.widgets.edit.keys import Key, Keys
+from napari_emseg.widgets.edit.scribble_tool import Scribbling
+from napari_emseg.widgets.edit.tools import TOOLS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from napari.components import ViewerModel
+
+    from napari_emseg.layers import Plane
+    from napari_emseg.widgets.edit.gestures import Gesture, Point
+    from napari_emseg.widgets.edit.session import Session
+    from napari_emseg.widgets.edit.tools import Tool
+
+
+def _told(react: Callable[..., Any]) -> Callable[..., Any]:
+    """Tell the user what is wrong, rather than napari that we are."""
+
+    @wraps(react)
+    def call(*args: Any) -> Any:
+        try:
+            return react(*args)
+        except (ValueError, TypeError) as error:
+            show_error(str(error))
+            return None
+
+    return call
+
+
+class Toolbox:
+    """Holds one tool at a time, and gives it mouse and keys.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer or napari.components.ViewerModel
+        Whose canvas is worked on.
+    session : Session
+        What is worked on.
+
+    Attributes
+    ----------
+    keys : Keys
+        Bound while a tool is in the hand.
+    """
+
+    changed = Signal(str)
+
+    def __init__(self, viewer: ViewerModel, session: Session) -> None:
+        self._viewer = viewer
+        self._session = session
+        self._tool: Tool | None = None
+        self._gesture: Gesture | None = None
+        # Kept, since some remember what took long to find.
+        self._gestures: dict[str, Gesture] = {}
+        self._set_aside: list[Any] = []
+        self.keys = Keys(
+            viewer,
+            [
+                *(Key(t.key, t.title, partial(self.take, t.name)) for t in TOOLS),
+                Key("Escape", "Cancel; forget scribbles", self._escape),
+                Key("Enter", "Close the path", self._finish),
+                Key("Backspace", "Take the last point back", self._back),
+                Key("Space", "Hold to move the view", self._hold_to_pan),
+            ],
+        )
+
+    @property
+    def name(self) -> str:
+        """Name of the tool in the hand; empty if there is none."""
+        return "" if self._tool is None else self._tool.name
+
+    def take(self, name: str) -> None:
+        """Take a tool; its own name again, or an empty one, puts it away."""
+        wanted = next((tool for tool in TOOLS if tool.name == name), None)
+        if wanted is self._tool:
+            wanted = None
+        if self._tool is not None:
+            self._put_away()
+        if wanted is not None:
+            self._take(wanted)
+        else:
+            self._session.preview.hide()
+        self.changed.emit(self.name)
+
+    def drop(self, event: object = None) -> None:
+        """End what is under way: something else is displayed, or worked on."""
+        if self._gesture is not None and self._gesture.plane is not None:
+            self._gesture.drop()
+        self._session.preview.clear()
+
+    def _take(self, tool: Tool) -> None:
+        viewer = self._viewer
+        if tool.name not in self._gestures:
+            self._gestures[tool.name] = tool.make(self._session)
+        self._tool, self._gesture = tool, self._gestures[tool.name]
+        # napari's own drag with Alt zooms to a box.
+        self._set_aside = list(viewer.mouse_drag_callbacks)
+        viewer.mouse_drag_callbacks[:] = [self._on_press]
+        viewer.mouse_move_callbacks.append(self._on_move)
+        viewer.mouse_double_click_callbacks.append(self._on_double_click)
+        viewer.dims.events.current_step.connect(self.drop)
+        viewer.dims.events.ndisplay.connect(self.drop)
+        selection = viewer.layers.selection
+        selection.events.active.connect(self._on_active, position="last")
+        self.keys.bind()
+        self._on_active()
+
+    def _put_away(self) -> None:
+        viewer, gesture = self._viewer, self._gesture
+        self._tool = self._gesture = None
+        viewer.mouse_drag_callbacks[:] = self._set_aside
+        viewer.mouse_move_callbacks.remove(self._on_move)
+        viewer.mouse_double_click_callbacks.remove(self._on_double_click)
+        viewer.dims.events.current_step.disconnect(self.drop)
+        viewer.dims.events.ndisplay.disconnect(self.drop)
+        viewer.layers.selection.events.active.disconnect(self._on_active)
+        self.keys.release()
+        if isinstance(gesture, Scribbling):
+            gesture.put_away()
+        elif gesture is not None:
+            gesture.drop()
+        active = viewer.layers.selection.active
+        self._pan(active is None or active.mouse_pan)
+        if active is not None:
+            active.events.mode.disconnect(self._on_mode)
+
+    def _pan(self, on: bool) -> None:
+        getattr(self._viewer, "scene", self._viewer).camera.mouse_pan = on
+
+    def _on_active(self, event: object = None) -> None:
+        """Take the mouse from the active layer."""
+        for layer in self._viewer.layers:
+            layer.events.mode.disconnect(self._on_mode)
+        active = self._viewer.layers.selection.active
+        if active is not None:
+            active.mode = "pan_zoom"
+            active.events.mode.connect(self._on_mode)
+        self._pan(False)
+
+    def _on_mode(self, event: Any) -> None:
+        """Make room for one of napari's own tools."""
+        if str(event.source.mode) != "pan_zoom":
+            self.take("")
+
+    def _at(self, event: Any) -> tuple[Plane, Point]:
+        plane = self._session.plane()
+        return plane, plane.point(event.position)
+
+    def _mode(self, event: Any) -> str:
+        add, subtract = "Shift" in event.modifiers, "Alt" in event.modifiers
+        if add or subtract:
+            return "intersect" if add and subtract else "add" if add else "subtract"
+        return self._session.options.mode
+
+    def _on_press(self, viewer: ViewerModel, event: Any) -> Iterator[None]:
+        gesture = self._gesture
+        if gesture is None or event.button != 1:
+            return
+        self._press(gesture, event)
+        yield
+        while event.type == "mouse_move":
+            self._drag(gesture, event)
+            yield
+        if gesture is self._gesture:
+            self._release(gesture)
+
+    @_told
+    def _press(self, gesture: Gesture, event: Any) -> None:
+        try:
+            plane, point = self._at(event)
+            gesture.press(plane, point, _spot(event), self._mode(event))
+        except (ValueError, TypeError):
+            gesture.drop()
+            raise
+
+    @_told
+    def _drag(self, gesture: Gesture, event: Any) -> None:
+        gesture.drag(self._at(event)[1], _spot(event))
+
+    @_told
+    def _release(self, gesture: Gesture) -> None:
+        gesture.release()
+
+    def _on_move(self, viewer: ViewerModel, event: Any) -> None:
+        # Without a plane or an image there is nothing to show, and moving the mouse
+        # is no reason to complain.
+        if self._gesture is None:
+            return
+        try:
+            self._gesture.hover(*self._at(event))
+        except ValueError:
+            self._session.preview.clear()
+
+    def _on_double_click(self, viewer: ViewerModel, event: Any) -> None:
+        self._finish()
+
+    @_told
+    def _finish(self) -> None:
+        if self._gesture is not None:
+            self._gesture.finish()
+
+    def _back(self) -> None:
+        if self._gesture is not None:
+            self._gesture.back()
+
+    @_told
+    def _escape(self) -> None:
+        if self._gesture is not None:
+            self._gesture.cancel()
+
+    def _hold_to_pan(self) -> Iterator[None]:
+        self._pan(True)
+        yield
+        self._pan(self._tool is None)
+
+
+def _spot(event: Any) -> Point:
+    x, y = event.pos[:2]
+    return float(x), float(y)

@@ -1,0 +1,145 @@
+"""The palette: a button for each tool, and for what becomes of the old selection."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from napari.utils.theme import get_theme
+from qtpy.QtCore import QSize, Qt, Signal
+from qtpy.QtWidgets import (
+    QButtonGroup,
+    QGridLayout,
+    QLabel,
+    QSizePolicy,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_emseg.widgets.edit.icons import icon
+from napari_emseg.widgets.edit.session import MODES
+from napari_emseg.widgets.edit.tools import TOOLS
+
+if TYPE_CHECKING:
+    from napari_emseg.widgets.edit.session import Session
+    from napari_emseg.widgets.edit.tool_manager import Toolbox
+
+IDLE = "Take a tool and select something in the picture, to fill or change it."
+PER_ROW = 6
+ICON = 20  # pixels
+PAN, TINT, KEYS = "pan", "tint", "keys"
+MODE_KEYS = {"add": "Shift", "subtract": "Alt", "intersect": "Shift+Alt"}
+MODE_TIPS = {
+    "new": "New selection",
+    "add": "Add to the selection",
+    "subtract": "Subtract from the selection",
+    "intersect": "Intersect with the selection",
+}
+
+
+# Qt is untyped here, so a class of it is Any to mypy.
+class Palette(QWidget):  # type: ignore[misc]
+    """Buttons with icons, and a line that tells how the tool in the hand is used.
+
+    Parameters
+    ----------
+    session : Session
+        Gets the mode.
+    toolbox : Toolbox
+        Gives the tools.
+
+    Attributes
+    ----------
+    buttons : dict of str to QToolButton
+        By name of tool or mode; "pan" for no tool, "tint" for the quick mask, "keys"
+        for the table of keys.
+    """
+
+    tinted = Signal(bool)
+    keys_wanted = Signal()
+
+    def __init__(self, session: Session, toolbox: Toolbox) -> None:
+        super().__init__()
+        self._session, self._toolbox = session, toolbox
+        self.buttons: dict[str, QToolButton] = {}
+        self._help = QLabel(IDLE)
+        self._help.setWordWrap(True)
+        self._help.setAlignment(Qt.AlignmentFlag.AlignTop)
+        page = QVBoxLayout(self)
+        page.setContentsMargins(0, 0, 0, 0)
+        page.addLayout(self._grid())
+        page.addWidget(self._help)
+        toolbox.changed.connect(self._on_tool)
+
+    def dress(self, theme_name: str) -> None:
+        """Take the colors of a theme."""
+        theme = get_theme(theme_name)
+        for name, button in self.buttons.items():
+            button.setIcon(icon(name, theme.icon.as_hex()))
+        self.setStyleSheet(
+            "QToolButton { padding: 3px; border-radius: 3px;"
+            f" background-color: {theme.foreground.as_hex()} }}"
+            f"QToolButton:checked {{ background-color: {theme.current.as_hex()} }}"
+        )
+        # Room for the longest help, so that nothing jumps.
+        self._help.setFixedHeight(3 * self._help.fontMetrics().lineSpacing() + 4)
+
+    def _grid(self) -> QGridLayout:
+        grid = QGridLayout()
+        grid.setSpacing(3)
+        pan = self._button(PAN, "No tool: move the view")
+        pan.clicked.connect(partial(self._take, ""))
+        pan.setChecked(True)
+        tools = [pan]
+        for tool in TOOLS:
+            button = self._button(tool.name, f"{tool.title} ({tool.key})\n{tool.help}")
+            button.clicked.connect(partial(self._take, tool.name))
+            tools.append(button)
+        for place, button in enumerate(tools):
+            grid.addWidget(button, place // PER_ROW, place % PER_ROW)
+        last = grid.rowCount()
+        for place, button in enumerate(self._below()):
+            grid.addWidget(button, last, place)
+        return grid
+
+    def _below(self) -> list[QToolButton]:
+        """Make buttons for the modes, the quick mask and the keys."""
+        group = QButtonGroup(self)
+        for mode in MODES:
+            keys = f" (hold {MODE_KEYS[mode]})" if mode in MODE_KEYS else ""
+            button = self._button(mode, f"{MODE_TIPS[mode]}{keys}")
+            button.setChecked(mode == self._session.options.mode)
+            button.clicked.connect(partial(self._set_mode, mode))
+            group.addButton(button)
+        tint = self._button(TINT, "Show the selection as a tint (quick mask)")
+        tint.toggled.connect(self.tinted)
+        keys_button = self._button(KEYS, "Show all keys")
+        keys_button.setCheckable(False)
+        keys_button.clicked.connect(self.keys_wanted)
+        return [*group.buttons(), tint, keys_button]
+
+    def _button(self, name: str, tip: str) -> QToolButton:
+        button = QToolButton()
+        button.setToolTip(tip)
+        button.setCheckable(True)
+        button.setIconSize(QSize(ICON, ICON))
+        button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        # The canvas keeps the keys.
+        button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.buttons[name] = button
+        return button
+
+    def _take(self, name: str, *_: object) -> None:
+        self._toolbox.take(name)
+
+    def _set_mode(self, mode: str, *_: object) -> None:
+        self._session.options.mode = mode
+
+    def _on_tool(self, name: str) -> None:
+        self._help.setText(IDLE)
+        self.buttons[PAN].setChecked(not name)
+        for tool in TOOLS:
+            self.buttons[tool.name].setChecked(tool.name == name)
+            if tool.name == name:
+                self._help.setText(tool.help)

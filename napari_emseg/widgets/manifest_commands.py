@@ -1,0 +1,350 @@
+"""Commands of napari's menus, of its palette and of the menu of a result.
+
+Each gets the viewer, and works on `chosen_result`.
+"""
+
+from __future__ import annotations
+
+from functools import partial, wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari.layers import Labels
+from napari.utils.notifications import show_error, show_info
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QApplication, QMainWindow
+
+from napari_emseg import regions
+from napari_emseg.io.files import write_text
+from napari_emseg.layers import carry_out, is_result, is_selection, plan_edit
+from napari_emseg.layers.classes import class_name
+from napari_emseg.layers.fit_records import run_of
+from napari_emseg.layers.label_files import write_with_recipe
+from napari_emseg.layers.layer_features import pixel_size
+from napari_emseg.layers.metadata import KEY
+from napari_emseg.layers.recipe_log import Deed, append_to_latest, followed, notes_of
+from napari_emseg.layers.uncertainty import meant_image
+from napari_emseg.pipeline.class_table import columns, csv_text, labels_of
+from napari_emseg.recipe.step import Step
+from napari_emseg.widgets.common.docks import find_panel
+from napari_emseg.widgets.common.preferences import preferred
+from napari_emseg.widgets.common.qt import counted
+from napari_emseg.widgets.compare.panel import open_compare
+from napari_emseg.widgets.edit.panel import EditWidget
+from napari_emseg.widgets.model.panel import ModelWidget
+from napari_emseg.widgets.results.dialogs import (
+    ClassesDialog,
+    ThresholdDialog,
+    ask_path,
+    count_uncertain,
+)
+from napari_emseg.widgets.results.inspector import inspector_of
+from napari_emseg.widgets.results.menu import NO_IMAGE, NO_RESULT
+from napari_emseg.widgets.segment.panel import SegmentWidget
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import napari
+    import numpy as np
+    from napari.components import ViewerModel
+    from numpy.typing import NDArray
+    from qtpy.QtWidgets import QWidget
+
+    from napari_emseg.layers.edits import Plan
+    from napari_emseg.layers.metadata import Note
+    from napari_emseg.pipeline.class_table import Table
+    from napari_emseg.recipe import Recipe
+    from napari_emseg.regions.edit import Edit
+
+TABLE_WIDGET = "Features table widget"
+
+
+def command(call: Callable[[Any], None]) -> Callable[[Any], None]:
+    """Make a function take napari's proxy of a viewer, and tell what is wrong."""
+
+    @wraps(call)
+    def run(viewer: napari.Viewer) -> None:
+        try:
+            call(getattr(viewer, "__wrapped__", viewer))
+        except (ValueError, TypeError, OSError) as error:
+            show_error(str(error))
+
+    return run
+
+
+def chosen_result(viewer: ViewerModel) -> Labels:
+    """Return the result that is meant: the active layer, or the uppermost result.
+
+    Raises
+    ------
+    ValueError
+        If there is none.
+    """
+    active = viewer.layers.selection.active
+    if isinstance(active, Labels) and not is_selection(active):
+        return active
+    for layer in reversed(viewer.layers):
+        if is_result(layer):
+            return layer
+    raise ValueError(NO_RESULT)
+
+
+@command
+def segment_active(viewer: napari.Viewer) -> None:
+    """Segment the active image as the preferences say, through the panel."""
+    image = meant_image(viewer)
+    if image is None:
+        raise ValueError(NO_IMAGE)
+    viewer.layers.selection.active = image
+    panel = _opened(viewer, SegmentWidget, "Segment")
+    panel.adopt(preferred().params)
+    panel.run()
+
+
+@command
+def compare(viewer: napari.Viewer) -> None:
+    """Open the panel that compares settings on an image."""
+    if meant_image(viewer) is None:
+        raise ValueError(NO_IMAGE)
+    open_compare(viewer)
+
+
+@command
+def open_edit(viewer: napari.Viewer) -> None:
+    """Open the panel in which the result is edited."""
+    viewer.layers.selection.active = chosen_result(viewer)
+    _opened(viewer, EditWidget, "Select and edit")
+
+
+@command
+def open_model(viewer: napari.Viewer) -> None:
+    """Open the panel that shows how the classes were found."""
+    _opened(viewer, ModelWidget, "Model")
+
+
+@command
+def show_uncertainty(viewer: napari.Viewer) -> None:
+    """Show how uncertain the classes are, as a layer."""
+    inspector_of(viewer).show_uncertainty(chosen_result(viewer))
+
+
+@command
+def next_uncertain_place(viewer: napari.Viewer) -> None:
+    """Center the canvas on the next most uncertain place."""
+    inspector_of(viewer).show_next_place(chosen_result(viewer))
+
+
+@command
+def probability_maps(viewer: napari.Viewer) -> None:
+    """Ask for classes, and show their probabilities as layers."""
+    layer = chosen_result(viewer)
+    if not is_result(layer):
+        raise ValueError(
+            f"{layer.name!r} was not made by this plugin, so there are no "
+            "probabilities behind it; choose a result"
+        )
+    inspector = inspector_of(viewer)
+    classes = [(label, class_name(layer, label)) for label in labels_of_fit(layer)]
+    dialog = ClassesDialog(classes, layer.data.size, _window())
+    dialog.chosen.connect(partial(inspector.show_probabilities, layer))
+    dialog.open()
+
+
+@command
+def drop_uncertain(viewer: napari.Viewer) -> None:
+    """Ask for a threshold, and take the label from pixels of more uncertainty."""
+    layer = chosen_result(viewer)
+    inspector = inspector_of(viewer)
+
+    def ask(values: NDArray[np.float32], counts: NDArray[np.int64]) -> None:
+        dialog = ThresholdDialog(counts, 0.5, _window())
+        dialog.chosen.connect(partial(_drop, viewer, layer, values))
+        dialog.open()
+
+    def count(values: NDArray[np.float32]) -> None:
+        work = partial(count_uncertain, values, layer.data)
+        inspector.background.run(work, partial(ask, values))
+
+    inspector.with_uncertainty(layer, count)
+
+
+@command
+def class_table(viewer: napari.Viewer) -> None:
+    """Show the table of the classes in napari's table of features."""
+    viewer.layers.selection.active = chosen_result(viewer)
+    docked = viewer.window.dock_widgets
+    found = next((docked[name] for name in docked if TABLE_WIDGET in name), None)
+    if found is None:
+        dock, _ = viewer.window.add_plugin_dock_widget("napari", TABLE_WIDGET)
+        # It is wide rather than high.
+        dock.parent().addDockWidget(Qt.DockWidgetArea.BottomDockWidgetArea, dock)
+        return
+    found.parent().show()
+    found.parent().raise_()
+
+
+@command
+def export_class_table(viewer: napari.Viewer) -> None:
+    """Write the table of the classes as CSV."""
+    layer = chosen_result(viewer)
+    target = ask_path(
+        _window(),
+        "Export class table",
+        f"{layer.name}.csv",
+        "Table (*.csv)",
+        ".csv",
+    )
+    if target is None:
+        return
+    path, force = target
+
+    def write(table: Table, rgb: bool) -> None:
+        write_text(path, table_text(layer, table, rgb=rgb), (".csv",), force=force)
+        found = counted(len(table["label"]), "class", "es")
+        show_info(f"Saved {path.name}, {found}.")
+
+    inspector_of(viewer).with_table(layer, write)
+
+
+@command
+def copy_as_python(viewer: napari.Viewer) -> None:
+    """Copy a script that makes the labels again to the clipboard."""
+    layer = chosen_result(viewer)
+    inspector = inspector_of(viewer)
+    image = inspector.image_of(layer)
+    source = None if image is None else image.source.path
+    path = Path(source or f"{'image' if image is None else image.name}.png")
+    first = "" if source else f"Save the image as {path.name} first"
+
+    def copy(recipe: Recipe) -> None:
+        target = path.with_name(f"{path.stem}_classes.tif")
+        text = recipe.to_python(path, target, as_stored=bool(source))
+        text = f"# {first}: it has no file yet.\n{text}" if first else text
+        QApplication.clipboard().setText(text)
+        # Napari shows the first words alone, until it is asked for more.
+        show_info(f"Copied. {first or f'{text.count(chr(10))} lines'}.")
+
+    inspector.with_recipe(layer, copy)
+
+
+@command
+def save_labels(viewer: napari.Viewer) -> None:
+    """Write the labels of a result as TIFF, with their recipe inside."""
+    layer = chosen_result(viewer)
+    end = ".emseg.tif"
+    kind = f"Labels with their recipe (*{end})"
+    target = ask_path(_window(), "Save labels", f"{layer.name}{end}", kind, end)
+    if target is None:
+        return
+    path, force = target
+    inspector, news = inspector_of(viewer), f"Saved {path.name} with the recipe."
+    labels, look, _ = layer.as_layer_data_tuple()
+
+    def write(recipe: Recipe) -> None:
+        work = partial(write_with_recipe, path, labels, look, recipe, force=force)
+        inspector.background.run(work, lambda _: show_info(news))
+
+    inspector.with_recipe(layer, write)
+
+
+@command
+def save_recipe(viewer: napari.Viewer) -> None:
+    """Write what was done to a result as a recipe."""
+    layer = chosen_result(viewer)
+    target = ask_path(
+        _window(),
+        "Save recipe",
+        f"{layer.name}.json",
+        "Recipe (*.json)",
+        ".json",
+    )
+    if target is None:
+        return
+    path, force = target
+
+    def write(recipe: Recipe) -> None:
+        recipe.save(path, force=force)
+        show_info(f"Saved {path.name}, {len(recipe.steps)} steps.")
+
+    inspector_of(viewer).with_recipe(layer, write)
+
+
+@command
+def undo_last_action(viewer: napari.Viewer) -> None:
+    """Undo the last action on any layer; without the panel, that on the result."""
+    panel = find_panel(viewer, EditWidget)
+    if panel is not None:
+        panel.session.undo()
+        return
+    chosen_result(viewer).undo()
+
+
+def labels_of_fit(layer: Labels) -> list[int]:
+    """Labels of the classes that were fitted; more may have been made by hand."""
+    run = run_of(layer)
+    if run is not None:
+        return list(range(1, run.posteriors.n_classes + 1))
+    return labels_of(layer.data)
+
+
+def table_text(layer: Labels, table: Table, *, rgb: bool) -> str:
+    """Write the table of a layer as CSV, with the names of the classes."""
+    size, heading = pixel_size(layer.scale, layer.units, layer.data.shape)
+    found = columns(table, rgb=rgb, area=heading)
+    found[heading] = [size * pixels for pixels in found["pixels"]]
+    labels = found.pop("label")
+    names = [class_name(layer, label) for label in labels]
+    return csv_text({"label": labels, "name": names, **found})
+
+
+def _opened(viewer: Any, kind: type[Any], name: str) -> Any:
+    """Return a docked panel, in front; it is made if there is none."""
+    panel = find_panel(viewer, kind)
+    if panel is None:
+        panel = kind(viewer)
+        # As napari's own menus name it, which show and hide it.
+        title = f"{name} (EM color segmentation)"
+        viewer.window.add_dock_widget(panel, name=title)
+    widget = getattr(panel, "native", panel)
+    widget.parent().show()
+    widget.parent().raise_()
+    return panel
+
+
+def _drop(
+    viewer: ViewerModel, layer: Labels, values: NDArray[np.float32], threshold: float
+) -> None:
+    """Take labels away, as one action that can be undone, and a step of the recipe."""
+    panel = find_panel(viewer, EditWidget)
+    session = None if panel is None else panel.session
+    locked = session.locked if session is not None and session.labels is layer else ()
+    inspector = inspector_of(viewer)
+    step = Step.of("drop_uncertain", threshold=threshold, locked=sorted(locked))
+    frame = layer.metadata.get(KEY, {}).get("at") or ()
+    sliced = any(index is not None for index in frame)
+    at = tuple(None if index is None else 0 for index in frame) if sliced else None
+    deed = Deed(step, at=at, labels=layer, image=inspector.image_of(layer))
+    others = [one for one in followed(viewer) if one.layer is layer]
+
+    def work() -> tuple[Edit, Plan | None, list[Note]]:
+        edit = regions.drop_uncertain(layer.data, values, threshold, locked=locked)
+        return edit, plan_edit(layer, edit), notes_of(deed, others)
+
+    def then(made: tuple[Edit, Plan | None, list[Note]]) -> None:
+        edit, plan, notes = made
+        if plan is None or layer not in viewer.layers:
+            return
+        if session is not None:
+            session.apply([(layer, edit)], [plan], notes)
+            return
+        carry_out(layer, plan, max_bytes=preferred().history_bytes)
+        append_to_latest(layer, notes)
+
+    inspector.background.run(work, then)
+
+
+def _window() -> QWidget | None:
+    """Return the window over which dialogs open."""
+    windows = (w for w in QApplication.topLevelWidgets() if isinstance(w, QMainWindow))
+    return QApplication.activeWindow() or next(windows, None)

@@ -1,0 +1,1 @@
+"""The panel "Model": a fit, iteration by iteration."""

@@ -1,0 +1,230 @@
+"""Figures and movies of the panel "Model" as files."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from matplotlib.figure import Figure
+from qtpy.QtCore import QObject, Signal
+from qtpy.QtWidgets import QFileDialog, QHBoxLayout
+
+from napari_emseg.io.safe_write import new_file
+from napari_emseg.plot.movie import Reel, check_movie, write_movie
+from napari_emseg.widgets.common.qt import push_button
+from napari_emseg.widgets.model.panel_figures import draw_page
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+    from napari_emseg.layers import Run
+    from napari_emseg.plot.theme import Theme
+    from napari_emseg.widgets.common.background import Background
+    from napari_emseg.widgets.model.panel_figures import Drawing
+
+FIGURES = {"PNG picture (*.png)": ".png", "SVG drawing (*.svg)": ".svg"}
+MOVIES = {"GIF movie (*.gif)": ".gif", "MP4 movie (*.mp4)": ".mp4"}
+DPI = 200  # of pictures
+SIZE = (6.0, 4.5)  # inches
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Shot:
+    """What the panel shows, to be written.
+
+    Attributes
+    ----------
+    title : str
+        Of the figure in sight.
+    drawing : Drawing
+        What it is drawn from.
+    run : Run
+        The iterations.
+    index : int
+        The one that is shown.
+    colors : callable
+        Gives the colors (K, 3) in [0, 1] of the classes of a model.
+    theme : Theme
+        Colors of the figure.
+    likelihood : bool
+        Whether the objective is a log-likelihood.
+    where : tuple of slice
+        The displayed plane of the image.
+    features : "auto" or (int, int)
+        The axes.
+    """
+
+    title: str
+    drawing: Drawing
+    run: Run
+    index: int
+    colors: Callable[[Any], Any]
+    theme: Theme
+    likelihood: bool
+    where: tuple[slice, ...]
+    features: str | tuple[int, int]
+
+
+# Qt is untyped here, so a class of it is Any to mypy.
+class Saver(QObject):  # type: ignore[misc]
+    """Asks where to, and writes in the background.
+
+    Parameters
+    ----------
+    background : Background
+        Where files are written.
+    shoot : callable
+        Tells what is shown; None if nothing is.
+    say : callable
+        Takes what is to be told to the user, a str.
+
+    Attributes
+    ----------
+    row : QHBoxLayout
+        The buttons.
+    figure, movie, cancel : QPushButton
+        Write the figure in sight; write all iterations; stop writing.
+    """
+
+    progressed = Signal(int, int)
+
+    def __init__(
+        self,
+        background: Background,
+        shoot: Callable[[], Shot | None],
+        say: Callable[[str], None],
+    ) -> None:
+        super().__init__()
+        self._background, self._shoot, self._say = background, shoot, say
+        self.figure = push_button(
+            "Save figure…", "As PNG or SVG, as it is shown.", self.save_figure
+        )
+        self.movie = push_button(
+            "Save run…", "All iterations as GIF or MP4.", self.save_movie
+        )
+        self.cancel = push_button("Cancel", "Leave no file.", self._stop)
+        self.row = QHBoxLayout()
+        self.row.setSpacing(6)
+        for button in (self.figure, self.movie, self.cancel):
+            self.row.addWidget(button)
+        self.cancel.hide()
+        self._writing = False
+        self.progressed.connect(self._on_progress)
+
+    def enable(self, on: bool) -> None:
+        """Offer to save, or not."""
+        self.figure.setEnabled(on)
+        self.movie.setEnabled(on and not self._writing)
+
+    def save_figure(self, path: str | Path | None = None) -> None:
+        """Write the figure in sight.
+
+        Parameters
+        ----------
+        path : str or Path, optional
+            Ends in .png or .svg; asked for by default. A file that exists is replaced,
+            as the dialog asks about that.
+
+        Raises
+        ------
+        ValueError
+            If that cannot be written.
+        """
+        target, shot = self._ask(path, "Save figure", FIGURES), self._shoot()
+        if target is None or shot is None:
+            return
+        self._background.run(partial(_write_figure, target, shot), self._on_written)
+
+    def save_movie(self, path: str | Path | None = None) -> None:
+        """Write all iterations, with the plane that is displayed.
+
+        Parameters
+        ----------
+        path : str or Path, optional
+            Ends in .gif or .mp4; asked for by default. A file that exists is replaced.
+
+        Raises
+        ------
+        ValueError
+            If that cannot be written.
+        """
+        target, shot = self._ask(path, "Save run", MOVIES), self._shoot()
+        if target is None or shot is None:
+            return
+        check_movie(target, force=True)
+        steps = write_movie(
+            target,
+            Reel(shot.run.states, shot.run.source, shot.colors),
+            shot.drawing.cloud,
+            where=shot.where,
+            features=shot.features,
+            theme=shot.theme,
+            force=True,
+        )
+        self._writing = True
+        self._background.run(partial(self._write, steps, target), self._on_written)
+
+    def _write(
+        self, steps: Generator[tuple[int, int], None, None], target: Path
+    ) -> Generator[None, None, Path]:
+        # Closed at once, so that a movie which is canceled leaves no file.
+        with closing(steps):
+            for done, total in steps:
+                self.progressed.emit(done, total)
+                yield
+        return target
+
+    def _stop(self) -> None:
+        self._background.cancel()
+
+    def show_busy(self, busy: bool) -> None:
+        """Offer what can be done while something is written, and afterwards."""
+        if not busy:
+            self._writing = False
+        self.movie.setVisible(not self._writing)
+        self.cancel.setVisible(self._writing)
+
+    def _on_progress(self, done: int, total: int) -> None:
+        if self._writing:
+            self._say(f"Drawing {done} of {total} …")
+
+    def _on_written(self, target: Path) -> None:
+        self._say(f"{target.name} is written.")
+
+    def _ask(
+        self, path: str | Path | None, title: str, kinds: dict[str, str]
+    ) -> Path | None:
+        if path is None:
+            path, kind = QFileDialog.getSaveFileName(
+                self.figure.window(), title, "", ";;".join(kinds)
+            )
+            if not path:
+                return None
+            if not Path(path).suffix:
+                path = f"{path}{kinds.get(kind, '')}"
+                if Path(path).exists():
+                    # The dialog asked about another name.
+                    raise ValueError(
+                        f"{path} exists already; to replace it, give its name in full"
+                    )
+        if Path(path).suffix.lower() not in kinds.values():
+            known = " or ".join(kinds.values())
+            raise ValueError(f"{path} cannot be written; use a name in {known}")
+        return Path(path)
+
+
+def _write_figure(target: Path, shot: Shot) -> Path:
+    figure = Figure(SIZE, layout="constrained")
+    page = draw_page(
+        figure, shot.title, shot.drawing, shot.theme, likelihood=shot.likelihood
+    )
+    model = shot.run.states[shot.index].model
+    page.show(
+        shot.run.states, shot.index, None if model is None else shot.colors(model)
+    )
+    with new_file(target, force=True) as temporary:
+        figure.savefig(temporary, dpi=DPI)
+    return target

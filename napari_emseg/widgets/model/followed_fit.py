@@ -1,0 +1,189 @@
+"""What the panel "Model" shows: the run of the chosen result, or one under way."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QObject, QTimer, Signal
+
+from napari_emseg.engine.cluster.mixture import MixtureModel
+from napari_emseg.layers import Run, is_result, note_run, run_of
+from napari_emseg.layers.fit_records import fit_of
+from napari_emseg.widgets.common.run_events import feed_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+    from napari.components import ViewerModel
+    from napari.layers import Labels
+
+    from napari_emseg.engine.cluster.fit_state import FitState
+    from napari_emseg.layers.fit_records import Fit
+    from napari_emseg.pipeline.progress import Progress
+    from napari_emseg.pipeline.segmentation import Segmentation
+    from napari_emseg.pipeline.source import Source
+    from napari_emseg.widgets.common.background import Background
+    from napari_emseg.widgets.common.run_events import Feed
+
+
+# Qt is untyped here, so a class of it is Any to mypy.
+class Subject(QObject):  # type: ignore[misc]
+    """Follows the results of a viewer, and its runs while they are under way.
+
+    Parameters
+    ----------
+    viewer : napari.components.ViewerModel
+        Where the results are.
+    background : Background
+        Where a fit is done again.
+
+    Attributes
+    ----------
+    changed : Signal
+        Another run is to be shown, or none.
+    grown : Signal
+        The run that is under way has another state.
+    edited : Signal
+        The labels of the result were changed by hand or by an action.
+    layer : napari.layers.Labels or None
+        The result.
+    run : Run or None
+        Of the result; None if it is not known, or still under way.
+    states : list of FitState
+        Its iterations.
+    live : bool
+        Whether the run is under way.
+    find : callable or None
+        Gives the `Source` of the image.
+    """
+
+    changed = Signal()
+    grown = Signal()
+    edited = Signal()
+
+    def __init__(self, viewer: ViewerModel, background: Background) -> None:
+        super().__init__()
+        self._viewer, self._background = viewer, background
+        self.layer: Labels | None = None
+        self.run: Run | None = None
+        self.states: list[FitState] = []
+        self.live = False
+        self.find: Callable[[], Source] | None = None
+        # Whether what is shown is of a run that is over, and not of the layer.
+        self._stale = False
+        # Qt lets go of these by itself.
+        self._feed = feed_of(viewer)
+        self._feed.started.connect(self._on_started)
+        self._feed.stepped.connect(self._on_stepped)
+        self._feed.ended.connect(self.end)
+        for event, react in self._reactions():
+            event.connect(react)
+
+    @property
+    def likelihood(self) -> bool:
+        """Whether the objective is a log-likelihood, and not an inertia."""
+        return bool(self.states) and isinstance(self.states[-1].model, MixtureModel)
+
+    def follow(self, event: object = None) -> None:
+        """Turn to the result that is chosen in the layer list; else keep the last."""
+        active = self._viewer.layers.selection.active
+        kept = self.layer if self.layer in self._viewer.layers else None
+        layer = active if is_result(active) else kept
+        run = None if layer is None else run_of(layer)
+        run = run if run is not None and run.states else None
+        same = layer is self.layer and run is self.run and not self._stale
+        if not self.live and not same:
+            self._listen(layer)
+            self._show(layer, run)
+
+    def fit_again(self) -> None:
+        """Fit the image of the result as it was, to see the iterations.
+
+        Raises
+        ------
+        ValueError
+            If there is no image, or no fit.
+        """
+        layer = self.layer
+        if layer is None:
+            raise ValueError("there is no result; choose one in the layer list")
+        fit = fit_of(self._viewer, layer)
+        if fit.args.model is not None:
+            raise ValueError(
+                f"{layer.name!r} was labeled by a model that was given, so nothing was "
+                "fitted; look at the result of the fit that the model is from"
+            )
+        self._feed.started.emit(fit.read)
+        self._background.run(
+            partial(_watched, fit, self._feed), partial(self._on_fitted, layer, fit)
+        )
+
+    def end(self) -> None:
+        """Let go of a run that is under way, and of what it came to."""
+        self.live, self._stale = False, True
+        # By then the result, if there is one, is in its layer.
+        QTimer.singleShot(0, self.follow)
+
+    def close(self) -> None:
+        """Let go of the viewer."""
+        self._listen(None)
+        for event, react in self._reactions():
+            event.disconnect(react)
+
+    def _show(self, layer: Labels | None, run: Run | None) -> None:
+        self.layer, self.run, self._stale = layer, run, False
+        self.states = [] if run is None else list(run.states)
+        self.find = None if run is None else partial(_source_of, run)
+        self.changed.emit()
+
+    def _listen(self, new: Labels | None) -> None:
+        """Notice when a result is edited, or updated, which gives it features."""
+        if self.layer is new:
+            return
+        if self.layer is not None:
+            self.layer.events.features.disconnect(self.follow)
+            self.layer.events.paint.disconnect(self._on_paint)
+        if new is not None:
+            new.events.features.connect(self.follow)
+            new.events.paint.connect(self._on_paint)
+
+    def _on_paint(self, event: object = None) -> None:
+        self.edited.emit()
+
+    def _on_started(self, find: Callable[[], Source]) -> None:
+        self.live, self.run, self.states, self.find = True, None, [], find
+        self.changed.emit()
+
+    def _on_stepped(self, state: FitState) -> None:
+        if self.live:
+            self.states.append(state)
+            self.grown.emit()
+
+    def _on_fitted(self, layer: Labels, fit: Fit, seg: Segmentation) -> None:
+        note_run(layer, Run.of(seg, fit.step))
+        self.end()
+
+    def _reactions(self) -> list[tuple[Any, Callable[..., None]]]:
+        layers = self._viewer.layers
+        return [
+            (layers.events.removed, self.follow),
+            (layers.selection.events.active, self.follow),
+        ]
+
+
+def _source_of(run: Run) -> Source:
+    return run.source
+
+
+def _watched(fit: Fit, feed: Feed) -> Generator[Progress, None, Segmentation]:
+    """Fit once more, and tell each state."""
+    steps = fit.iterate(fit.read())
+    while True:
+        try:
+            progress = next(steps)
+        except StopIteration as stop:
+            return stop.value
+        if progress.state is not None:
+            feed.stepped.emit(progress.state)
+        yield progress

@@ -1,0 +1,340 @@
+"""The panel "Model": a fit, iteration by iteration, in figures and on the canvas."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from napari.utils.notifications import show_error
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QCheckBox, QLabel, QVBoxLayout, QWidget
+
+from napari_emseg.plot.convergence import kind_of
+from napari_emseg.plot.feature_cloud import take_cloud
+from napari_emseg.widgets.common.background import Background
+from napari_emseg.widgets.common.docks import share_dock
+from napari_emseg.widgets.common.qt import order_tabs, push_button
+from napari_emseg.widgets.model.figure_files import Saver, Shot
+from napari_emseg.widgets.model.followed_fit import Subject
+from napari_emseg.widgets.model.iteration_layer import IterationLayer, place_in_source
+from napari_emseg.widgets.model.panel_figures import (
+    Drawing,
+    Figures,
+    find_colors,
+    prepare_drawing,
+)
+from napari_emseg.widgets.model.view_controls import Axes, Transport
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import napari.components
+
+    from napari_emseg.engine.cluster.fit_state import FitState
+    from napari_emseg.engine.labels.labeler import Model
+    from napari_emseg.plot.theme import Theme
+
+DRAWING = "drawing"
+# Milliseconds between two drawings of a run that is under way, at least.
+FRAME = 40
+EMPTY = "Segment an image, or choose a result in the layer list."
+UNKNOWN = (
+    "{name}: its iterations are not known here. The same fit gives them again, if the "
+    "image is still there."
+)
+# What the objective of a level is, in words.
+_KINDS = {
+    "exact": "exact",
+    "bound": "bound",
+    "sample": "estimate",
+    "smooth": "with smoothing",
+}
+
+
+# Qt is untyped here, so a class of it is Any to mypy.
+class ModelWidget(QWidget):  # type: ignore[misc]
+    """Panel that shows how a result was fitted.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer or napari.components.ViewerModel
+        Where the results are.
+
+    Attributes
+    ----------
+    subject : Subject
+        The run that is shown.
+    drawing : Drawing or None
+        What the figures show besides; None until that is counted.
+    figures : Figures
+        Cloud, histograms and objective.
+    transport : Transport
+        Play and slider.
+    axes : Axes
+        The features to look at.
+    iteration : IterationLayer
+        The labels of the iteration on the canvas.
+    on_canvas : QCheckBox
+        Whether they are shown.
+    again : QPushButton
+        Fits a result again whose iterations are not known.
+    saver : Saver
+        Writes figures and movies.
+    """
+
+    def __init__(self, viewer: napari.components.ViewerModel) -> None:
+        super().__init__()
+        # Napari passes a proxy, of which a layer is another object each time.
+        viewer = self._viewer = getattr(viewer, "__wrapped__", viewer)
+        self.background = Background(show_error, self._on_busy)
+        self.iteration = IterationLayer(viewer, self.background)
+        self.subject = Subject(viewer, self.background)
+        self.drawing: Drawing | None = None
+        self._waiting = False  # for labels
+        self._watched: list[FitState] = []  # while the run was under way
+        self._make()
+        self._lay_out()
+        share_dock(self, "Model")
+        self._redraw = QTimer(self)
+        self._redraw.setInterval(FRAME)
+        self._redraw.setSingleShot(True)
+        self._redraw.timeout.connect(self._on_redraw)
+        self.subject.changed.connect(self._on_subject)
+        self.subject.grown.connect(self._on_grown)
+        self.subject.edited.connect(self._leave_canvas)
+        for event, react in self._reactions():
+            event.connect(react)
+        self.destroyed.connect(partial(_leave, self))
+        self._load()
+        self.subject.follow()
+
+    @property
+    def theme(self) -> Theme:
+        """Colors of figures."""
+        return find_colors(self._viewer.theme)
+
+    def colors_of(self, model: Model) -> Any:
+        """Colors (K, 3) in [0, 1] of the classes of a state's model."""
+        run = self.subject.run
+        # A class that ends without pixels is in the states, but not in the result.
+        if run is not None and len(run.colors) == model.n_classes:
+            return run.colors
+        assert self.drawing is not None
+        return self.drawing.cloud.class_colors(model)
+
+    def say(self, text: str) -> None:
+        """Tell the user something, until another iteration is shown."""
+        self._status.setText(text)
+
+    def _shoot(self) -> Shot | None:
+        run = self.subject.run
+        if self.drawing is None or run is None:
+            return None
+        return Shot(
+            self.figures.title,
+            self.drawing,
+            run,
+            self._index,
+            self.colors_of,
+            self.theme,
+            self.subject.likelihood,
+            place_in_source(self._viewer, self.subject.layer, run),
+            self.axes.pair or "auto",
+        )
+
+    def _make(self) -> None:
+        self._title = QLabel()
+        self._title.setWordWrap(True)
+        self.again = push_button(
+            "Fit again",
+            "Same image and parameters, same result.",
+            self.subject.fit_again,
+        )
+        self.axes = Axes()
+        self.axes.changed.connect(self._on_axes)
+        self.figures = Figures()
+        self.transport = Transport(lambda: not self._waiting)
+        self.transport.moved.connect(self._on_moved)
+        self._status = QLabel()
+        self._status.setWordWrap(True)
+        self.on_canvas = QCheckBox("Show labels on the canvas")
+        self.on_canvas.setToolTip(
+            "While you move through the iterations, show what each would label, "
+            "without smoothing. Your labels stay as they are."
+        )
+        self.on_canvas.setChecked(True)
+        self.on_canvas.toggled.connect(self._on_moved)
+        self.saver = Saver(self.background, self._shoot, self.say)
+
+    def _lay_out(self) -> None:
+        page = QVBoxLayout(self)
+        page.setContentsMargins(6, 6, 6, 6)
+        page.setSpacing(6)
+        for widget in (self._title, self.again):
+            page.addWidget(widget)
+        page.addWidget(self.figures, 1)
+        for widget in (self.axes, self.transport, self._status, self.on_canvas):
+            page.addWidget(widget)
+        page.addLayout(self.saver.row)
+        order_tabs(page)
+
+    def _on_subject(self) -> None:
+        """Turn to another run: count its colors, and draw them when that is done."""
+        self._leave_canvas()
+        states, watched = self.subject.states, self._watched
+        self._watched = states if self.subject.live else []
+        if self.drawing is not None and states and states == watched:
+            # The run that was watched is over: its image is the same.
+            self._load()
+            return
+        self.background.drop(DRAWING)
+        self.drawing = None
+        find = self.subject.find
+        if find is None:
+            self._load()
+        else:
+            self.background.preview(
+                lambda: prepare_drawing(take_cloud(find()), None),
+                self._on_drawing,
+                DRAWING,
+            )
+
+    def _on_drawing(self, drawing: Drawing) -> None:
+        self.drawing = drawing
+        self.axes.offer(drawing.cloud.names)
+        self._load()
+        if self.axes.pair is not None:
+            self._on_axes()
+
+    def _on_axes(self) -> None:
+        """Look at other features, and stay at the iteration that is shown."""
+        if self.drawing is not None:
+            cloud, pair = self.drawing.cloud, self.axes.pair
+            self.background.preview(
+                lambda: prepare_drawing(cloud, pair), self._on_other_axes, DRAWING
+            )
+
+    def _on_other_axes(self, drawing: Drawing) -> None:
+        self.drawing = drawing
+        self._on_theme()
+
+    def _on_theme(self, event: object = None) -> None:
+        self._draw()
+        self._show(self._index)
+
+    @property
+    def _index(self) -> int:
+        """The state that is shown."""
+        last = len(self.subject.states) - 1
+        return last if self.subject.live else min(self.transport.index, last)
+
+    def _draw(self) -> None:
+        subject = self.subject
+        known = self.drawing if subject.states else None
+        self.figures.load(known, self.theme, likelihood=subject.likelihood)
+
+    def _load(self) -> None:
+        """Draw other data, and offer other iterations."""
+        self._draw()
+        subject = self.subject
+        known = self.figures.loaded
+        playable = known and not subject.live
+        self.transport.set_length(len(subject.states) if playable else 0)
+        name = "" if subject.layer is None else subject.layer.name
+        unknown = bool(name) and subject.run is None and not subject.live
+        title = name or EMPTY
+        if subject.live:
+            title = "A run is under way …"
+        self._title.setText(UNKNOWN.format(name=name) if unknown else title)
+        self.again.setVisible(unknown)
+        self.figures.setVisible(known)
+        self.axes.setVisible(known and self.axes.count > 1)
+        self.transport.setVisible(known)
+        self.on_canvas.setVisible(known)
+        self.saver.enable(playable)
+        self._show(self._index)
+
+    def _show(self, index: int) -> None:
+        """Show a state in the figures, and say what it is."""
+        states = self.subject.states
+        if self.drawing is None or not states:
+            self.say("")
+            return
+        state = states[index]
+        colors = None if state.model is None else self.colors_of(state.model)
+        self.figures.show_state(states, index, colors)
+        what = "Log-likelihood" if self.subject.likelihood else "Inertia"
+        detail = _KINDS[kind_of(state.level)]
+        level = detail if detail == state.level else f"{state.level}, {detail}"
+        self.say(f"{what} {state.objective:.6g} ({level})")
+
+    def _on_moved(self, *_: object) -> None:
+        """Show another iteration, in the figures and on the canvas."""
+        subject, index = self.subject, self._index
+        if self.drawing is None or not subject.states:
+            return
+        self._show(index)
+        model = subject.states[index].model
+        # At the end the result itself is what there is to see.
+        wanted = self.on_canvas.isChecked() and not self.transport.at_end
+        if subject.run is None or subject.layer is None or not wanted:
+            self._waiting = False
+            self.iteration.hide()
+        elif model is not None:
+            try:
+                self.iteration.show(subject.layer, subject.run, model, self._on_seen)
+                self._waiting = True
+            except ValueError as error:
+                self.on_canvas.setChecked(False)
+                show_error(str(error))
+
+    def _on_seen(self) -> None:
+        self._waiting = False
+
+    def _on_dims(self, event: object = None) -> None:
+        if self.iteration.layer is not None:
+            self._on_moved()
+
+    def _on_grown(self) -> None:
+        if not self._redraw.isActive():
+            self._redraw.start()
+
+    def _on_redraw(self) -> None:
+        if self.subject.live and self.drawing is not None:
+            if self.figures.loaded:
+                self._show(self._index)
+            else:
+                self._load()
+
+    def _on_busy(self, busy: bool) -> None:
+        self.again.setEnabled(not busy)
+        self.saver.show_busy(busy)
+
+    def _leave_canvas(self) -> None:
+        """Show the result again: it is edited, or nobody watches any more."""
+        self.transport.pause()
+        self.iteration.hide()
+        self._waiting = False
+
+    def hideEvent(self, event: Any) -> None:
+        """Leave the canvas when the panel is closed."""
+        self._leave_canvas()
+        super().hideEvent(event)
+
+    def _reactions(self) -> list[tuple[Any, Callable[..., None]]]:
+        """Return the viewer's events that concern the panel, and what they do."""
+        return [
+            (self._viewer.events.theme, self._on_theme),
+            (self._viewer.dims.events.current_step, self._on_dims),
+        ]
+
+    def stop(self) -> None:
+        """Let go of the viewer, and of the thread."""
+        self.subject.close()
+        for event, react in self._reactions():
+            event.disconnect(react)
+        self.background.close()
+
+
+def _leave(panel: ModelWidget, *_: object) -> None:
+    panel.stop()

@@ -1,0 +1,1 @@
+"""The menu "Result": tables, uncertainty, recipes and files of a result."""

@@ -1,0 +1,223 @@
+"""What is asked for before something is done with a result."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import (
+    QDialog,
+    QDialogButtonBox,
+    QDoubleSpinBox,
+    QFileDialog,
+    QLabel,
+    QListWidget,
+    QListWidgetItem,
+    QVBoxLayout,
+)
+
+from napari_emseg.widgets.common.qt import counted, form_rows, number_box
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+    from qtpy.QtWidgets import QWidget
+
+BINS = 1000  # of the uncertainty, so that the threshold has as many steps
+CHECKED, UNCHECKED = Qt.CheckState.Checked, Qt.CheckState.Unchecked
+
+
+# Qt is untyped here, so a class of it is Any to mypy.
+class ClassesDialog(QDialog):  # type: ignore[misc]
+    """Asks for classes whose probabilities become layers.
+
+    Parameters
+    ----------
+    classes : sequence of (int, str)
+        Labels and names.
+    pixels : int
+        Of the image; tells how much memory a layer takes.
+    parent : QWidget or None
+        The window.
+
+    Attributes
+    ----------
+    chosen : Signal
+        With the labels, a list of int.
+    list : QListWidget
+        The classes, none of them checked.
+    """
+
+    chosen = Signal(list)
+
+    def __init__(
+        self, classes: Sequence[tuple[int, str]], pixels: int, parent: QWidget | None
+    ) -> None:
+        super().__init__(parent)
+        self.setWindowTitle("Probability maps")
+        self._bytes = 4 * pixels
+        self.list = QListWidget()
+        for label, name in classes:
+            item = QListWidgetItem(name, self.list)
+            item.setData(Qt.ItemDataRole.UserRole, label)
+            item.setCheckState(UNCHECKED)
+        self.list.itemChanged.connect(self._on_check)
+        self._news = QLabel()
+        self.buttons = _buttons(self, "Show")
+        page = QVBoxLayout(self)
+        page.addWidget(QLabel("A layer for each of these classes:"))
+        page.addWidget(self.list)
+        page.addWidget(self._news)
+        page.addWidget(self.buttons)
+        self.accepted.connect(lambda: self.chosen.emit(self.labels))
+        self._on_check()
+
+    @property
+    def labels(self) -> list[int]:
+        """Labels of the classes that are checked."""
+        items = (self.list.item(row) for row in range(self.list.count()))
+        return [
+            item.data(Qt.ItemDataRole.UserRole)
+            for item in items
+            if item.checkState() == CHECKED
+        ]
+
+    def _on_check(self, *_: object) -> None:
+        count = len(self.labels)
+        size = count * self._bytes / 1e6
+        self._news.setText(
+            f"{counted(count, 'layer')}, {size:,.3g} MB of memory."
+            if count
+            else "Check the classes that you want to see."
+        )
+        _ok(self.buttons).setEnabled(count > 0)
+
+
+class ThresholdDialog(QDialog):  # type: ignore[misc]
+    """Asks how uncertain pixels must be to lose their label, and says how many do.
+
+    Parameters
+    ----------
+    uncertainty : (…) ndarray of float32
+        Entropy in [0, 1].
+    labels : (…) ndarray of int
+        Pixels of label 0 do not count.
+    parent : QWidget or None
+        The window.
+
+    Attributes
+    ----------
+    chosen : Signal
+        With the threshold, a float.
+    threshold : QDoubleSpinBox
+        The threshold.
+    """
+
+    chosen = Signal(float)
+
+    def __init__(
+        self, counts: NDArray[np.int64], start: float, parent: QWidget | None
+    ) -> None:
+        super().__init__(parent)
+        self.setWindowTitle("Uncertain pixels to 0")
+        self._counts = counts
+        self._above = counts[::-1].cumsum()[::-1]
+        self.threshold = number_box(
+            QDoubleSpinBox(), (0.0, 1.0), start, "0: certain, 1: all classes alike."
+        )
+        self.threshold.setKeyboardTracking(True)
+        self.threshold.setSingleStep(0.05)
+        self.threshold.valueChanged.connect(self._on_value)
+        self.news = QLabel()
+        self.news.setMinimumWidth(280)
+        self.buttons = _buttons(self, "Set to 0")
+        page = QVBoxLayout(self)
+        page.addLayout(form_rows([("Uncertainty above", self.threshold)]))
+        page.addWidget(self.news)
+        page.addWidget(self.buttons)
+        self.accepted.connect(lambda: self.chosen.emit(self.threshold.value()))
+        self._on_value()
+
+    def _on_value(self, *_: object) -> None:
+        place = round(self.threshold.value() * BINS)
+        count = int(self._above[place + 1]) if place < BINS else 0
+        share = count / max(int(self._above[0]), 1)
+        self.news.setText(f"{count:,} pixels ({share:.2%}) lose their label.")
+        _ok(self.buttons).setEnabled(count > 0)
+
+
+def count_uncertain(
+    uncertainty: NDArray[np.float32], labels: NDArray[Any]
+) -> NDArray[np.int64]:
+    """Count the labeled pixels of each uncertainty, rounded up to 1/1000.
+
+    Returns
+    -------
+    (1001,) ndarray of int
+        Entry i counts those above (i − 1)/1000, up to i/1000.
+
+    Examples
+    --------
+    >>> found = count_uncertain(np.float32([0, 0.5, 0.5004, 1]), np.array([1, 1, 1, 0]))
+    >>> np.flatnonzero(found).tolist()
+    [0, 500, 501]
+    """
+    counts = np.zeros(BINS + 1, np.int64)
+    # Row by row, for little memory.
+    rows = uncertainty.reshape(-1, uncertainty.shape[-1])
+    names = labels.reshape(rows.shape)
+    step = max(1, 2**20 // rows.shape[1])
+    for start in range(0, len(rows), step):
+        part = rows[start : start + step].astype(np.float64)
+        # What is equal to a threshold is not above it.
+        place = np.ceil(part * BINS - 1e-4).astype(np.intp).clip(0, BINS)
+        inside = names[start : start + step] != 0
+        counts += np.bincount(place[inside], minlength=BINS + 1)
+    return counts
+
+
+def ask_path(
+    parent: QWidget | None, title: str, name: str, kind: str, suffix: str
+) -> tuple[Path, bool] | None:
+    """Ask where a file shall go.
+
+    Parameters
+    ----------
+    parent : QWidget or None
+        The window.
+    title, name : str
+        Of the dialog, and of the file by default.
+    kind : str
+        What it is, "Table (*.csv)".
+    suffix : str
+        What is added to a name without an ending.
+
+    Returns
+    -------
+    (Path, bool) or None
+        The file, and whether the user agreed to replace it; None if canceled.
+    """
+    chosen, _ = QFileDialog.getSaveFileName(parent, title, name, kind)
+    if not chosen:
+        return None
+    path = Path(chosen)
+    if path.suffix:
+        return path, True
+    # The dialog asked about another name than this.
+    return path.with_name(path.name + suffix), False
+
+
+def _buttons(dialog: QDialog, title: str) -> QDialogButtonBox:
+    kind = QDialogButtonBox.StandardButton
+    buttons = QDialogButtonBox(kind.Ok | kind.Cancel)
+    buttons.button(kind.Ok).setText(title)
+    buttons.accepted.connect(dialog.accept)
+    buttons.rejected.connect(dialog.reject)
+    return buttons
+
+
+def _ok(buttons: QDialogButtonBox) -> Any:
+    return buttons.button(QDialogButtonBox.StandardButton.Ok)

@@ -1,0 +1,339 @@
+"""What is worked out about results, beside the window."""
+
+from __future__ import annotations
+
+from functools import partial
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary, ref
+
+from napari.layers import Image, Labels
+from napari.utils import cancelable_progress
+from napari.utils.notifications import show_error, show_info
+from qtpy.QtCore import QObject, QTimer, Signal
+
+from napari_emseg.layers import image_data, is_result, recipe_of
+from napari_emseg.layers.fit_records import run_of
+from napari_emseg.layers.layer_features import reading, write_features
+from napari_emseg.layers.metadata import entry_of, image_of
+from napari_emseg.layers.uncertainty import (
+    add_probability,
+    add_uncertainty,
+    iter_posteriors,
+    shown_uncertainty,
+)
+from napari_emseg.regions.uncertain_places import uncertain_places
+from napari_emseg.widgets.common.background import Background
+from napari_emseg.widgets.common.navigation import show_point
+from napari_emseg.widgets.common.qt import told
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Sequence
+
+    import numpy as np
+    from napari.components import ViewerModel
+    from numpy.typing import NDArray
+
+    from napari_emseg.layers.fit_records import Run
+    from napari_emseg.pipeline.class_table import Table
+    from napari_emseg.recipe import Recipe
+    from napari_emseg.regions.uncertain_places import Place
+
+    Values = NDArray[np.float32]
+
+REST = 400  # ms without an edit until the table is made anew
+PATIENCE = 0.3  # s until work is shown in napari's activity dock
+
+
+# Qt is untyped here, so a class of it is Any to mypy.
+class Inspector(QObject):  # type: ignore[misc]
+    """Works out tables, uncertainty and recipes of the results in one viewer.
+
+    The table of a result follows its edits, once they rest.
+
+    Parameters
+    ----------
+    viewer : napari.components.ViewerModel
+        Not a proxy of it.
+
+    Attributes
+    ----------
+    background : Background
+        Where it is worked out.
+    """
+
+    _stepped = Signal(object, object)
+
+    def __init__(self, viewer: ViewerModel) -> None:
+        super().__init__()
+        # Inspectors live as long as their viewers, so they must not keep them alive.
+        self._viewer = ref(viewer)
+        self.background = Background(show_error, self._on_busy)
+        self._activity: Any = None
+        self._since = perf_counter()
+        self._stepped.connect(self._on_step)
+        self._rest = QTimer()
+        self._rest.setSingleShot(True)
+        self._rest.setInterval(REST)
+        self._rest.timeout.connect(told(self._on_rest))
+        self._edited: list[Labels] = []
+        # The latest one alone, which is often asked for more than once.
+        self._doubt: tuple[Run | None, Any] = (None, None)
+        self._followed: WeakKeyDictionary[Labels, tuple[Any, ...]] = WeakKeyDictionary()
+        self._places: WeakKeyDictionary[Labels, _Tour] = WeakKeyDictionary()
+        for event in (viewer.layers.events.inserted, viewer.layers.events.removed):
+            event.connect(self._follow)
+        self._follow()
+
+    @property
+    def viewer(self) -> ViewerModel:
+        """The viewer.
+
+        Raises
+        ------
+        ValueError
+            If it was closed meanwhile.
+        """
+        found = self._viewer()
+        if found is None:
+            raise ValueError("the viewer is closed, so nothing can be shown in it")
+        return found
+
+    @property
+    def idle(self) -> bool:
+        """Whether all is done and shown."""
+        return self.background.idle and not self._rest.isActive()
+
+    def with_uncertainty(self, layer: Labels, then: Callable[[Values], None]) -> None:
+        """Work the uncertainty of a result out, and call a function with it.
+
+        Raises
+        ------
+        ValueError
+            If the layer is no result.
+        """
+        shown = shown_uncertainty(self.viewer, layer)
+        if shown is not None:
+            then(shown)
+            return
+        run = run_of(layer)
+        if run is not None and run is self._doubt[0]:
+            then(self._doubt[1])
+            return
+        origin = iter_posteriors(self.viewer, layer)
+
+        def steps() -> Generator[Any, None, Values]:
+            posteriors = yield from origin
+            found = yield from posteriors.iter_uncertainty()
+            return found.reshape(layer.data.shape)
+
+        def keep(values: Values) -> None:
+            self._doubt = run, values
+            then(values)
+
+        title = f"Uncertainty of {layer.name}"
+        self.background.run(partial(self._watched, title, steps()), keep)
+
+    def show_uncertainty(self, layer: Labels) -> None:
+        """Show the uncertainty of a result as a layer."""
+        self.with_uncertainty(layer, partial(self._add_uncertainty, layer))
+
+    def show_probabilities(self, layer: Labels, labels: Sequence[int]) -> None:
+        """Show the probabilities of some classes of a result, a layer for each.
+
+        Raises
+        ------
+        ValueError
+            If the layer is no result, or there is no such class.
+        """
+        origin = iter_posteriors(self.viewer, layer)
+
+        def steps() -> Generator[Any, None, Values]:
+            posteriors = yield from origin
+            return (yield from posteriors.iter_probabilities(labels))
+
+        def then(found: Values) -> None:
+            for label, values in zip(labels, found, strict=True):
+                add_probability(self.viewer, layer, label, values)
+
+        title = f"Probabilities of {layer.name}"
+        self.background.run(partial(self._watched, title, steps()), then)
+
+    def show_next_place(self, layer: Labels) -> None:
+        """Center the canvas on the next most uncertain place of a result."""
+        tour = self._places.get(layer)
+        if tour is not None and tour.run is run_of(layer):
+            self._visit(layer, tour)
+            return
+
+        def begin(values: Values) -> None:
+            labels = layer.data
+
+            def then(places: list[Place]) -> None:
+                tour = self._places[layer] = _Tour(places, run_of(layer))
+                self._visit(layer, tour)
+
+            self.background.run(lambda: uncertain_places(values, labels), then)
+
+        self.with_uncertainty(layer, begin)
+
+    def with_table(self, layer: Labels, then: Callable[[Table, bool], None]) -> None:
+        """Make the table of a layer, and call a function with it and whether it is RGB.
+
+        Raises
+        ------
+        ValueError
+            If the layer is not in the viewer any more.
+        """
+        work, rgb = self._reading(layer)
+        self.background.run(work, lambda table: then(table, rgb))
+
+    def with_recipe(self, layer: Labels, then: Callable[[Recipe], None]) -> None:
+        """Find the recipe of a layer as it is now, and call a function with it."""
+        self.background.run(partial(recipe_of, self.viewer, layer), then)
+
+    def image_of(self, layer: Labels) -> Image | None:
+        """Return the image that a result was made from."""
+        return image_of(self.viewer, layer)
+
+    def _reading(self, layer: Labels) -> tuple[Callable[[], Table], bool]:
+        image = image_of(self.viewer, layer)
+        if image is None:
+            return reading(layer), False
+        at = entry_of(layer).get("at")
+        source = image_data(image, None if at is None else tuple(at))
+        return reading(layer, source, rgb=image.rgb), bool(image.rgb)
+
+    def _add_uncertainty(self, layer: Labels, values: Values) -> None:
+        add_uncertainty(self.viewer, layer, values)
+
+    def _visit(self, layer: Labels, tour: _Tour) -> None:
+        number, place = tour.next(layer)
+        show_point(self.viewer, layer, place.point, place.size)
+        # Napari's own line, which the next move of the mouse overwrites.
+        self.viewer.status = (
+            f"Uncertain place {number} of {len(tour.places)}: "
+            f"uncertainty {place.uncertainty:.2g} on average"
+        )
+        if number == len(tour.places):
+            show_info("This was the last uncertain place; the next is the first again.")
+
+    def _follow(self, event: object = None) -> None:
+        """Notice edits of results: strokes, actions, undo, and new fits."""
+        viewer = self._viewer()
+        for layer in [] if viewer is None else viewer.layers:
+            if isinstance(layer, Labels) and layer not in self._followed:
+                self._followed[layer] = _state(layer), run_of(layer)
+                notice = _Notice(self, layer)
+                for emitter in (layer.events.paint, layer.events.set_data):
+                    emitter.connect(notice)
+
+    def on_change(self, layer: Labels, *, painted: bool) -> None:
+        """Make the table anew when edits rest, if this was one."""
+        state, run = _state(layer), run_of(layer)
+        before = self._followed.get(layer)
+        self._followed[layer] = state, run
+        if before is not None and (before[1] is not run or not layer.editable):
+            # A new fit brings its own table, and previews have none.
+            return
+        if (painted or before != (state, run)) and is_result(layer):
+            if layer not in self._edited:
+                self._edited.append(layer)
+            self._rest.start()
+
+    def _on_rest(self) -> None:
+        viewer = self._viewer()
+        edited, self._edited = self._edited, []
+        for layer in edited:
+            if viewer is not None and layer in viewer.layers:
+                work, rgb = self._reading(layer)
+                then = partial(self._on_table, layer, _state(layer), rgb)
+                self.background.preview(work, then, f"table {id(layer)}")
+
+    def _on_table(self, layer: Labels, state: Any, rgb: bool, table: Table) -> None:
+        # A later edit has a table of its own on the way.
+        if _state(layer) == state:
+            write_features(layer, table, rgb=rgb)
+
+    def _watched(
+        self, title: str, steps: Generator[Any, None, Any]
+    ) -> Generator[None, None, Any]:
+        """Tell each step to the thread of Qt."""
+        while True:
+            try:
+                progress = next(steps)
+            except StopIteration as stop:
+                return stop.value
+            self._stepped.emit(title, progress)
+            yield
+
+    def _on_step(self, title: str, progress: Any) -> None:
+        if not self.background.busy:
+            return
+        if self._activity is None:
+            if perf_counter() - self._since < PATIENCE:
+                return
+            self._activity = cancelable_progress(desc=title, total=0)
+        if self._activity.is_canceled:
+            self.background.cancel()
+            return
+        self._activity.total = progress.total
+        self._activity.update(progress.done - self._activity.n)
+
+    def _on_busy(self, busy: bool) -> None:
+        if busy:
+            self._since = perf_counter()
+        elif self._activity is not None:
+            self._activity.close()
+            self._activity = None
+
+
+class _Tour:
+    """The uncertain places of a result, one after another."""
+
+    def __init__(self, places: list[Place], run: Any) -> None:
+        self.places, self.run = places, run
+        self._at = -1
+
+    def next(self, layer: Labels) -> tuple[int, Place]:
+        """Return the next place and its number; those without a label are left out."""
+        data = layer.data
+        for _ in self.places:
+            self._at = (self._at + 1) % len(self.places)
+            place = self.places[self._at]
+            if data[tuple(round(value) for value in place.point)] != 0:
+                return self._at + 1, place
+        raise ValueError(
+            f"there is no uncertain place in {layer.name!r}; every pixel's class is as "
+            "good as certain, or its label was taken"
+        )
+
+
+class _Notice:
+    """Tells an inspector of changes of a layer, and keeps neither alive."""
+
+    def __init__(self, inspector: Inspector, layer: Labels) -> None:
+        self._inspector, self._layer = ref(inspector), ref(layer)
+
+    def __call__(self, event: Any) -> None:
+        inspector, layer = self._inspector(), self._layer()
+        if inspector is not None and layer is not None:
+            inspector.on_change(layer, painted=event.type == "paint")
+
+
+def _state(layer: Labels) -> tuple[Any, ...]:
+    """Return what tells whether a layer was edited; undo emits no event of its own."""
+    steps = (getattr(layer, name, ()) for name in ("_undo_history", "_redo_history"))
+    return (id(layer.data), *map(len, steps))
+
+
+_INSPECTORS: WeakKeyDictionary[ViewerModel, Inspector] = WeakKeyDictionary()
+
+
+def inspector_of(viewer: ViewerModel) -> Inspector:
+    """Return the one inspector of a viewer."""
+    # Napari passes a proxy to panels and commands.
+    viewer = getattr(viewer, "__wrapped__", viewer)
+    if viewer not in _INSPECTORS:
+        _INSPECTORS[viewer] = Inspector(viewer)
+    return _INSPECTORS[viewer]

@@ -1,0 +1,160 @@
+"""The menu of what one does with a result."""
+
+from __future__ import annotations
+
+from functools import partial
+from importlib import import_module
+from typing import TYPE_CHECKING, NamedTuple
+
+from napari.layers import Image
+from qtpy.QtWidgets import QMenu
+
+from napari_emseg.layers import is_result
+from napari_emseg.widgets.common.qt import push_button
+from napari_emseg.widgets.results.inspector import inspector_of
+
+if TYPE_CHECKING:
+    import napari.components
+    from qtpy.QtWidgets import QPushButton
+
+COMMANDS = "napari_emseg.widgets.manifest_commands"
+NO_IMAGE = "there is no image to segment; open one"
+NO_RESULT = "there is no result yet; open an image and segment it"
+
+
+class Row(NamedTuple):
+    """A row of the menu.
+
+    Attributes
+    ----------
+    title, tip : str
+        As the user reads them; an ellipsis says that something is asked for first.
+    command : str
+        A function of the module of commands.
+    of_image : bool
+        Whether an image is enough, and no result is needed.
+    """
+
+    title: str
+    tip: str
+    command: str
+    of_image: bool = False
+
+
+# Groups, with a line between them.
+ROWS: tuple[tuple[Row, ...], ...] = (
+    (
+        Row(
+            "Select and edit…",
+            "Merge, split, fill and paint classes.",
+            "open_edit",
+        ),
+    ),
+    (
+        Row(
+            "Show uncertainty",
+            "A layer that glows where classes are in doubt.",
+            "show_uncertainty",
+        ),
+        Row(
+            "Next uncertain place",
+            "Go to the worst place, then to the next.",
+            "next_uncertain_place",
+        ),
+        Row(
+            "Probability maps…",
+            "How likely classes are, a layer for each that you choose.",
+            "probability_maps",
+        ),
+        Row(
+            "Uncertain pixels to 0…",
+            "Take the label from pixels in doubt.",
+            "drop_uncertain",
+        ),
+    ),
+    (
+        Row(
+            "Class table",
+            "Areas, colors and pieces of the classes.",
+            "class_table",
+        ),
+        Row(
+            "Export class table…",
+            "Write it as CSV.",
+            "export_class_table",
+        ),
+    ),
+    (
+        Row(
+            "Compare…",
+            "Segment with several settings side by side, and keep the best.",
+            "compare",
+            of_image=True,
+        ),
+        Row(
+            "Model…",
+            "Watch how the classes were found.",
+            "open_model",
+        ),
+    ),
+    (
+        Row(
+            "Copy as Python",
+            "A script that makes these labels again.",
+            "copy_as_python",
+        ),
+        Row(
+            "Save labels…",
+            "Write them as TIFF, with the recipe inside.",
+            "save_labels",
+        ),
+        Row(
+            "Save recipe…",
+            "The steps to these labels, for other images too.",
+            "save_recipe",
+        ),
+    ),
+)
+
+
+def result_button(viewer: napari.components.ViewerModel) -> QPushButton:
+    """Make the button that opens the menu; tables of results follow edits from now on.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer or napari.components.ViewerModel
+        Where the results are.
+    """
+    inspector_of(viewer)
+    button = push_button("Result ▾", "What to do with the segmentation.", None)
+    menu = QMenu(button)
+    menu.setToolTipsVisible(True)
+    menu.aboutToShow.connect(partial(fill, menu, viewer))
+    button.setMenu(menu)
+    button.setStyleSheet("QPushButton::menu-indicator { image: none; width: 0px }")
+    return button
+
+
+def fill(menu: QMenu, viewer: napari.components.ViewerModel) -> None:
+    """Write the rows; those for which something is missing say what."""
+    menu.clear()
+    images = any(isinstance(layer, Image) for layer in viewer.layers)
+    results = any(map(is_result, viewer.layers))
+    for place, group in enumerate(ROWS):
+        if place > 0:
+            menu.addSeparator()
+        for row in group:
+            missing = ""
+            if row.of_image and not images:
+                missing = NO_IMAGE
+            elif not (row.of_image or results):
+                missing = NO_RESULT
+            action = menu.addAction(row.title)
+            action.triggered.connect(partial(_call, row, viewer))
+            action.setEnabled(not missing)
+            action.setToolTip(f"{row.tip} ({missing}.)" if missing else row.tip)
+
+
+def _call(row: Row, viewer: napari.components.ViewerModel, *_: object) -> None:
+    # By its name, as that module imports the panel which this menu is in.
+    getattr(import_module(COMMANDS), row.command)(viewer)

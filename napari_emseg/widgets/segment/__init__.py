@@ -1,0 +1,1 @@
+"""The panel "Segment": an image, its parameters and the result."""

@@ -1,0 +1,239 @@
+"""What starts a segmentation, and what tells how it goes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from magicgui.widgets import (
+    CheckBox,
+    ComboBox,
+    Container,
+    Label,
+    ProgressBar,
+    PushButton,
+    Widget,
+)
+from napari.layers import Image
+from napari.utils.theme import get_theme
+from qtpy.QtWidgets import QComboBox, QSizePolicy
+
+from napari_emseg.layers import displayed, is_result
+from napari_emseg.widgets.common.qt import counted
+
+if TYPE_CHECKING:
+    import napari.components
+    from napari.layers import Labels
+
+    from napari_emseg.layers import At
+    from napari_emseg.pipeline.progress import Progress
+
+NEW = "new layer"
+WHOLE, SLICE = "whole volume", "displayed slice"
+
+
+class LayerBoxes:
+    """What is segmented, and where "Segment" puts the result.
+
+    Parameters
+    ----------
+    viewer : napari.components.ViewerModel
+        Whose layers are offered.
+
+    Attributes
+    ----------
+    image, extent, output : ComboBox
+        Rows for a panel.
+    """
+
+    def __init__(self, viewer: napari.components.ViewerModel) -> None:
+        self._viewer = viewer
+        self.image = ComboBox(
+            name="image",
+            label="Image",
+            tooltip="The image layer to segment.",
+            choices=lambda _: [
+                (layer.name, layer)
+                for layer in viewer.layers
+                if isinstance(layer, Image)
+            ],
+        )
+        self.extent = ComboBox(
+            name="extent",
+            label="Extent",
+            tooltip="Segment all slices together, or only what is displayed now.",
+            choices=[("Whole volume", WHOLE), ("Displayed slice", SLICE)],
+        )
+        self.output = ComboBox(
+            name="result",
+            label="Output",
+            tooltip="Where “Segment” puts the labels: into a new layer, or into an "
+            "earlier result, which can be undone.",
+            choices=lambda _: [
+                ("New layer", NEW),
+                *(
+                    (f"Update {layer.name}", layer)
+                    for layer in viewer.layers
+                    if is_result(layer)
+                ),
+            ],
+        )
+        for box in (self.image, self.output):
+            # A long name is cut in the closed box rather than widening the panel.
+            box.native.setSizeAdjustPolicy(
+                QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+            )
+            box.native.setMinimumContentsLength(14)
+
+    @property
+    def replace(self) -> Labels | None:
+        """The earlier result that is to be updated; None for a new layer."""
+        return None if self.output.value == NEW else self.output.value
+
+    @property
+    def part(self) -> At | None:
+        """Which part of the image is to be segmented; None is all.
+
+        Raises
+        ------
+        ValueError
+            If the displayed slice is meant, and lies outside the image.
+        """
+        layer = self.image.value
+        sliced = layer.ndim > 2 and self.extent.value == SLICE
+        return displayed(self._viewer, layer) if sliced else None
+
+    def reset(self) -> None:
+        """Follow the layer list; a chosen layer stays chosen if it is renamed."""
+        for box in (self.image, self.output):
+            chosen = box.value
+            box.reset_choices()
+            if chosen in box.choices:
+                box.value = chosen
+
+    def show_extent(self) -> None:
+        """Ask for the extent where there is a choice."""
+        layer = self.image.value
+        self.extent.visible = layer is not None and layer.ndim > 2
+
+    def turn_to(self, layer: object) -> None:
+        """Choose an image."""
+        if isinstance(layer, Image):
+            self.image.value = layer
+
+
+STAGES = {
+    "colors": "Reading colors",
+    "order": "Choosing how many classes",
+    "fit": "Fitting classes",
+    "label": "Labeling pixels",
+    "smooth": "Smoothing",
+}
+HEIGHT = 32  # pixels of a button
+
+
+class Controls:
+    """The buttons "Segment", "Live" and "Cancel", a thin bar, and a line of news.
+
+    Parameters
+    ----------
+    live : bool
+        Whether "Live" is checked.
+
+    Attributes
+    ----------
+    segment, cancel : PushButton
+        Start and stop.
+    live : CheckBox
+        Whether changes of the parameters segment at once.
+    buttons, news : Container
+        Rows for a panel.
+    """
+
+    def __init__(self, live: bool) -> None:
+        self.segment = PushButton(
+            name="run",
+            text="Segment",
+            tooltip="Find the classes; with “New layer”, an earlier result stays.",
+        )
+        self.live = CheckBox(
+            name="live",
+            text="Live",
+            value=live,
+            tooltip="Segment again at every change of the parameters. While the "
+            "latest result has edits, Live is paused, and they stay.",
+        )
+        self.cancel = PushButton(
+            name="cancel", text="Cancel", tooltip="Stop; no layer is changed."
+        )
+        self.buttons = Container[Widget](
+            name="buttons",
+            layout="horizontal",
+            labels=False,
+            widgets=[self.segment, self.live, self.cancel],
+        )
+        self.bar = ProgressBar(name="bar", min=0, max=1)
+        self.status = Label(name="status", value="")
+        self.news = Container[Widget](labels=False, widgets=[self.bar, self.status])
+        self._dress()
+
+    def show_start(self) -> None:
+        """Say that work begins, whose length is not known."""
+        self.segment.enabled = False
+        self.cancel.enabled = True
+        self.status.value = "Starting …"
+        self.bar.max = 0
+        self.bar.visible = True
+
+    def show_progress(self, progress: Progress) -> None:
+        """Say how far the work is."""
+        stage = STAGES.get(progress.stage, progress.stage)
+        counted = f" {progress.done} of {progress.total}" if progress.total > 1 else ""
+        self.status.value = f"{stage}{counted} …"
+        self.bar.max = progress.total
+        self.bar.value = progress.done if progress.total else 0
+
+    def show_preview(self, n_classes: int | None) -> None:
+        """Say that a preview of so many classes is shown; None: it is being made."""
+        many = "" if n_classes is None else f": {counted(n_classes, 'class', 'es')}"
+        self.segment.enabled = True
+        self.cancel.enabled = True
+        self.status.value = f"Preview{many} …"
+        self.bar.visible = False
+
+    def show_idle(self, status: str, *, ready: bool) -> None:
+        """Say how the work ended, and whether there can be more."""
+        self.segment.enabled = ready
+        self.cancel.enabled = False
+        self.status.value = status
+        self.bar.visible = False
+
+    def show_theme(self, theme: str) -> None:
+        """Give "Segment" and the bar the accent color of a theme of napari's."""
+        accent = get_theme(theme).current.as_hex()
+        self.segment.native.setStyleSheet(
+            f"QPushButton:enabled:!hover {{ background-color: {accent} }}"
+            "QPushButton { font-weight: bold }"
+        )
+        self.bar.native.setStyleSheet(
+            f"QProgressBar::chunk {{ background-color: {accent} }}"
+        )
+
+    def _dress(self) -> None:
+        """One large button, a thin bar, and nothing that jumps."""
+        for button in (self.segment, self.cancel):
+            button.native.setMinimumHeight(HEIGHT)
+        buttons = self.buttons.native.layout()
+        for place, stretch in enumerate((3, 0, 1)):
+            buttons.setStretch(place, stretch)
+        left, _, right, bottom = self.news.margins
+        self.news.margins = (left, 0, right, bottom)
+        bar = self.bar.native
+        bar.setTextVisible(False)
+        bar.setFixedHeight(6)
+        policy = bar.sizePolicy()
+        policy.setRetainSizeWhenHidden(True)
+        bar.setSizePolicy(policy)
+        status = self.status.native
+        status.setWordWrap(True)
+        status.setIndent(4)
+        status.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)

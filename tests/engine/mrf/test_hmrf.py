@@ -1,0 +1,334 @@
+"""The hidden Markov random field on phantoms with known truth."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from scipy import ndimage
+from skimage import measure
+
+from napari_emseg.engine.cluster.em import Rules
+from napari_emseg.engine.cluster.kmeans import KMeansModel
+from napari_emseg.engine.mrf.hmrf import HiddenField, iter_hmrf
+from napari_emseg.engine.mrf.hmrf_steps import relight
+from napari_emseg.engine.mrf.smoother import Smoother, hidden_smoother, noise_smoother
+
+if TYPE_CHECKING:
+    from napari_emseg.engine.cluster.fit_state import FitState
+
+Array = NDArray[Any]
+
+
+def fit(
+    image: Array, n_classes: int, **options: Any
+) -> tuple[HiddenField, list[FitState]]:
+    """Fit a field to (*S) or (*S, D); return it and all states."""
+    features = image[..., np.newaxis] if image.ndim == 2 else image
+    settings: dict[str, Any] = {
+        "rules": Rules("full", np.full(features.shape[-1], 1e-9)),
+        "student": False,
+        "outliers": 0.0,
+        "edges": True,
+        "bias": False,
+        "n_init": 5,
+        "max_iter": 15,
+        "rng": np.random.default_rng(0),
+    }
+    steps = iter_hmrf(features, n_classes=n_classes, **(settings | options))
+    states = []
+    while True:
+        try:
+            states.append(next(steps))
+        except StopIteration as stop:
+            return stop.value, states
+
+
+def labels(
+    image: Array, field: HiddenField, smoothing: float = 1.0, **rest: Any
+) -> Array:
+    """Label with a fitted field; classes numbered by their first mean, from 0."""
+    features = image[..., np.newaxis] if image.ndim == 2 else image
+    if field.bias is not None:
+        planes = np.moveaxis(features, -1, 0)
+        features = np.moveaxis(relight(planes, field.bias, np.zeros(1)), 0, -1)
+    model = field.model.reorder(np.argsort(field.model.means[:, 0]))
+    smoother = hidden_smoother(field, smoothing)
+    found = smoother.posteriors(model, features, rest.get("valid"))
+    result: Array = found.argmax(axis=0)
+    return result
+
+
+def shapes(size: int = 128) -> Array:
+    """Return the truth: 4 classes with curved borders, a ring and thin bars."""
+    y, x = np.mgrid[:size, :size] * 256 / size
+    truth = (x + 18 * np.sin(y / 20) > 128) + 2 * (y + 14 * np.cos(x / 17) > 128)
+    radius = np.hypot(y - 128, x - 128)
+    truth[(radius > 40) & (radius < 56)] = 0
+    truth[radius < 25] = 3
+    truth[20:60, 14:20] = 2
+    return truth
+
+
+def wrong(found: Array, truth: Array) -> float:
+    return 100 * float((found != truth).mean())
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize(
+    ("variance", "impulses", "most"),
+    [(0.01, 0, 0.15), (0.03, 0, 0.4), (0.1, 0, 1.6), (0, 0.1, 0.5), (0.02, 0.05, 0.5)],
+)
+@pytest.mark.parametrize("edges", [True, False])
+def test_phantom(
+    variance: float, impulses: float, most: float, edges: bool, seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    truth = shapes()
+    image = truth / 3 + rng.normal(0, np.sqrt(variance), truth.shape)
+    chance = rng.random(truth.shape)
+    image[chance < impulses / 2] = 0
+    image[chance > 1 - impulses / 2] = 1
+    outliers = 0.05 if impulses else 0.0
+    field, _ = fit(image, 4, outliers=outliers, edges=edges)
+    assert wrong(labels(image, field), truth) < most
+    np.testing.assert_allclose(
+        np.sort(field.model.means[:, 0]), np.arange(4) / 3, atol=0.03
+    )
+    if impulses:
+        assert 0.4 * impulses < field.model.outliers < 1.5 * impulses
+    else:
+        sds = np.sqrt(field.model.covariances.ravel())
+        np.testing.assert_allclose(sds, np.sqrt(variance), rtol=0.05)
+
+
+def test_detail_weakens_the_bond() -> None:
+    rng = np.random.default_rng(0)
+    coarse = np.arange(128)[np.newaxis].repeat(128, axis=0) // 32 % 2
+    fine = ndimage.gaussian_filter(rng.normal(size=(128, 128)), 1) > 0
+    bonds = [
+        fit(truth + rng.normal(0, 0.2, truth.shape), 2)[0].bond
+        for truth in (coarse, fine)
+    ]
+    assert bonds[0] == 2.0
+    assert 0.5 <= bonds[1] < 1.2
+
+
+def test_small_classes_survive() -> None:
+    truth = np.zeros((120, 120), int)
+    truth[:, 60:] = 1
+    truth[20:32, 20:32] = truth[80:92, 90:102] = 2
+    image = truth / 2 + np.random.default_rng(1).normal(0, 0.18, truth.shape)
+    field, _ = fit(image, 3)
+    found = labels(image, field)
+    assert wrong(found, truth) < 0.5
+    assert ((found == 2) & (truth == 2)).sum() > 0.9 * (truth == 2).sum()
+
+
+def test_bias_is_found_and_taken_out() -> None:
+    rng = np.random.default_rng(2)
+    truth = shapes(160)
+    y, x = np.mgrid[:160, :160] / 160
+    light = 1 + 0.4 * (0.6 * x + 0.4 * np.sin(2 * y) - 0.4)
+    image = (truth / 3 + 0.4) * light + rng.normal(0, 0.05, truth.shape)
+    without, _ = fit(image, 4)
+    field, _ = fit(image, 4, bias=True)
+    assert without.bias is None
+    assert field.bias is not None
+    assert field.bias.shape == truth.shape
+    assert field.bias.mean() == pytest.approx(1, abs=1e-3)
+    assert np.corrcoef(field.bias.ravel(), light.ravel())[0, 1] > 0.97
+    bad, good = (wrong(labels(image, f), truth) for f in (without, field))
+    assert good < 1.0
+    assert good < bad / 3
+
+
+def test_student_classes_forgive_heavy_tails() -> None:
+    rng = np.random.default_rng(3)
+    truth = shapes()
+    image = truth / 3 + 0.06 * rng.standard_t(2, truth.shape)
+    plain, _ = fit(image, 4)
+    heavy, _ = fit(image, 4, student=True)
+    assert heavy.model.df is not None
+    assert (heavy.model.df < 5).all()
+    np.testing.assert_allclose(
+        np.sort(heavy.model.means[:, 0]), np.arange(4) / 3, atol=0.02
+    )
+    assert wrong(labels(image, heavy), truth) < min(
+        1, wrong(labels(image, plain), truth)
+    )
+
+
+def test_everything_together() -> None:
+    rng = np.random.default_rng(4)
+    truth = shapes()
+    light = np.linspace(0.85, 1.15, truth.shape[1])
+    image = (truth / 3 + 0.3) * light + rng.normal(0, 0.05, truth.shape)
+    hit = rng.random(truth.shape)
+    image[hit < 0.02], image[hit > 0.98] = 0, 1.5
+    valid = np.ones(truth.shape, bool)
+    valid[:20, :20] = False
+    field, _ = fit(image, 4, bias=True, outliers=0.05, student=True, valid=valid)
+    found = labels(image, field, valid=valid)
+    assert wrong(found[valid], truth[valid]) < 1.0
+
+
+def test_many_features_share_one_field() -> None:
+    rng = np.random.default_rng(5)
+    truth = shapes()
+    colors = np.array(
+        [[0.2, 0.5, 0.5], [0.5, 0.2, 0.6], [0.7, 0.7, 0.2], [0.9, 0.3, 0.8]]
+    )
+    image = colors[truth] + rng.normal(0, 0.3, (*truth.shape, 3))
+    for covariance in ("full", "tied", "diag", "spherical"):
+        field, _ = fit(image, 4, rules=Rules(covariance, np.full(3, 1e-9)))
+        assert wrong(labels(image, field), truth) < 1.0
+
+
+@pytest.mark.parametrize("outliers", [0.0, 0.05])
+@pytest.mark.parametrize("bias", [False, True])
+@pytest.mark.parametrize("student", [False, True])
+@pytest.mark.parametrize(
+    ("image", "n_classes"),
+    [
+        (np.full((20, 30), 7.0), 1),
+        (np.repeat([[0.0, 1.0]], 20, axis=0).repeat(15, axis=1), 2),
+        (np.arange(4).repeat(9)[np.newaxis].repeat(20, axis=0) / 3, 4),
+        (np.ones((1, 1)), 1),
+        (np.arange(6.0).reshape(1, 6), 3),
+    ],
+)
+def test_images_without_noise_are_obvious(
+    image: Array, n_classes: int, outliers: float, bias: bool, student: bool
+) -> None:
+    field, states = fit(image, 4, outliers=outliers, bias=bias, student=student)
+    assert np.isfinite([state.objective for state in states]).all()
+    found = labels(image, field, smoothing=0.2)
+    values = np.unique(image, return_inverse=True)[1].reshape(image.shape)
+    if len(np.unique(image)) == n_classes and not bias:
+        np.testing.assert_array_equal(found, values)
+
+
+def test_pure_impulses_are_outliers_of_one_class() -> None:
+    image = np.full((64, 64), 0.5)
+    hit = np.random.default_rng(6).random(image.shape)
+    image[hit < 0.05], image[hit > 0.95] = 0, 1
+    field, _ = fit(image, 1, outliers=0.05)
+    assert field.model.means[0, 0] == pytest.approx(0.5)
+    assert field.model.outliers == pytest.approx(0.1, abs=0.02)
+
+
+def test_volume_of_one_slice_is_a_picture() -> None:
+    truth = shapes()
+    image = truth / 3 + np.random.default_rng(7).normal(0, 0.2, truth.shape)
+    flat, _ = fit(image[..., np.newaxis], 4, bias=True)
+    volume, _ = fit(image[np.newaxis, ..., np.newaxis], 4, bias=True)
+    assert volume.bond == flat.bond
+    np.testing.assert_allclose(volume.model.means, flat.model.means, rtol=1e-6)
+    np.testing.assert_array_equal(
+        labels(image[np.newaxis, ..., np.newaxis], volume)[0],
+        labels(image[..., np.newaxis], flat),
+    )
+
+
+def test_volume() -> None:
+    z, y, x = np.mgrid[:24, :40, :40]
+    truth = ((z - 12) ** 2 + (y - 20) ** 2 + (x - 20) ** 2 < 100).astype(int)
+    truth[:, :, 34:] = 2
+    image = truth / 2 + np.random.default_rng(8).normal(0, 0.3, truth.shape)
+    field, _ = fit(image[..., np.newaxis], 3)
+    assert wrong(labels(image[..., np.newaxis], field), truth) < 0.5
+
+
+def test_fixed_classes_are_kept_and_steer() -> None:
+    truth = shapes()
+    image = truth / 3 + np.random.default_rng(9).normal(0, 0.2, truth.shape)
+    fixed = np.zeros(truth.shape, int)
+    for label, level in [(1, 2), (2, 0), (3, 3), (4, 1)]:
+        where = np.argwhere(truth == level)[::40]
+        fixed[tuple(where.T)] = label
+    field, _ = fit(image, 4, fixed=fixed)
+    expected = np.array([2, 0, 3, 1]) / 3
+    np.testing.assert_allclose(field.model.means[:, 0], expected, atol=0.03)
+
+
+def test_same_seed_same_field_and_input_stays() -> None:
+    truth = shapes()
+    image = truth / 3 + np.random.default_rng(10).normal(0, 0.2, truth.shape)
+    valid = np.ones(truth.shape, bool)
+    valid[:30] = False
+    features = image[..., np.newaxis].astype(np.float32)
+    before = features.copy()
+    one, states = fit(features, 4, valid=valid)
+    two, _ = fit(features, 4, valid=valid)
+    np.testing.assert_array_equal(features, before)
+    np.testing.assert_array_equal(one.model.means, two.model.means)
+    assert one.bond == two.bond
+    assert all(state.level == "field" for state in states)
+    assert [state.iteration for state in states] == list(range(len(states)))
+    # What is masked out does not matter.
+    features[~valid] = 99
+    other, _ = fit(features, 4, valid=valid)
+    np.testing.assert_array_equal(other.model.means, one.model.means)
+
+
+@pytest.mark.parametrize("variance", [0.02, 0.1])
+def test_more_smoothing_never_gives_more_regions(variance: float) -> None:
+    truth = shapes()
+    rng = np.random.default_rng(11)
+    image = truth / 3 + rng.normal(0, np.sqrt(variance), truth.shape)
+    counts = []
+    field, _ = fit(image, 4)
+    for smoothing in (0.1, 0.3, 1, 2, 5):
+        found = labels(image, field, smoothing)
+        counts.append(measure.label(found, background=-1, connectivity=1).max())
+    assert (np.diff(counts) <= 0).all()
+
+
+def test_turned_image_gives_turned_labels() -> None:
+    truth = shapes()
+    image = truth / 3 + np.random.default_rng(12).normal(0, 0.2, truth.shape)
+    plain = labels(image, fit(image, 4)[0])
+    for turns in (1, 2, 3):
+        turned = np.rot90(image, turns)
+        found = labels(turned, fit(turned, 4)[0])
+        assert (np.rot90(found, -turns) != plain).mean() < 0.005
+    mirrored = image[:, ::-1]
+    assert (labels(mirrored, fit(mirrored, 4)[0])[:, ::-1] != plain).mean() < 0.005
+
+
+def test_smoother_of_a_model_without_field() -> None:
+    truth = shapes()
+    image = truth / 3 + np.random.default_rng(13).normal(0, 0.25, truth.shape)
+    field, _ = fit(image, 4)
+    model = field.model.reorder(np.argsort(field.model.means[:, 0]))
+    features = image[..., np.newaxis].astype(np.float32)
+    found = noise_smoother(field.scale, 1.5).posteriors(model, features, None)
+    assert wrong(found.argmax(axis=0), truth) < 1.0
+    series = np.stack([features, features[::-1]])[:, np.newaxis]
+    both = Smoother(1.0, None).posteriors(model, series, None)
+    for at in (0, 1):
+        alone = Smoother(1.0, None).posteriors(model, series[at], None)
+        np.testing.assert_array_equal(both[:, at], alone)
+    even = replace(Smoother(0.0, None), even=True).posteriors(model, features, None)
+    uneven = Smoother(0.0, None).posteriors(model, features, None)
+    ratio = (uneven / np.maximum(even, 1e-9))[:, 60, 60] / model.weights
+    np.testing.assert_allclose(ratio, ratio[0], rtol=1e-3)
+
+
+def test_nearest_centers_have_no_shares_to_leave_out() -> None:
+    """Small classes were favored, as if K-means had counted their pixels."""
+    centers = KMeansModel(np.array([[0.0], [1.0]]), np.array([0.99, 0.01]), 0.04)
+    features = np.linspace(0, 1, 12, dtype=np.float32).reshape(3, 4, 1)
+    even = Smoother(0.0, None, even=True).posteriors(centers, features, None)
+    np.testing.assert_allclose(
+        even, np.moveaxis(centers.predict_proba(features), -1, 0), rtol=1e-5
+    )
+
+
+def test_no_valid_pixel_is_told() -> None:
+    with pytest.raises(ValueError, match="no pixel is valid"):
+        fit(np.zeros((5, 6)), 2, valid=np.zeros((5, 6), bool))

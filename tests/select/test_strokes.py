@@ -1,0 +1,283 @@
+"""Strokes and boxes become outlines, on any kind of image."""
+
+import warnings
+
+import numpy as np
+import pytest
+from scipy import ndimage as ndi
+
+from napari_emseg import select
+from napari_emseg.engine.scribbles.refine import keep_touched, refine
+from napari_emseg.engine.scribbles.stroke_model import (
+    compare,
+    path_distances,
+    shrink_strokes,
+    straight_distances,
+)
+from napari_emseg.select.box import best_threshold
+
+
+@pytest.fixture
+def scene():
+    """Make a disk on a ramp, both noisy, and strokes on both."""
+    rng = np.random.default_rng(0)
+    y, x = np.mgrid[:80, :100]
+    truth = (y - 40) ** 2 + (x - 45) ** 2 < 24**2
+    image = np.stack([60 + x, 90 + 0 * x, 120 - y], axis=-1).astype(float)
+    image[truth] = (180, 60, 40)
+    image += rng.normal(0, 12, image.shape)
+    strokes = np.zeros(truth.shape, np.uint8)
+    strokes[5:7, 5:95] = 1
+    strokes[73:75, 5:95] = 1
+    strokes[39:41, 35:55] = 2
+    return image.clip(0, 255).astype(np.uint8), strokes, truth
+
+
+def iou(a, b):
+    return (a & b).sum() / (a | b).sum()
+
+
+def test_disk_is_found(scene):
+    image, strokes, truth = scene
+    found = select.scribbles(image, strokes)
+    assert found.dtype == np.uint8
+    assert found.shape == truth.shape
+    assert iou(found == 2, truth) > 0.95
+
+
+def test_strokes_keep_their_class_and_inputs_stay(scene):
+    image, strokes, _ = scene
+    strokes[40, 2:20] = 2
+    before = image.copy(), strokes.copy()
+    found = select.scribbles(image, strokes)
+    assert (found[strokes > 0] == strokes[strokes > 0]).all()
+    assert (image == before[0]).all()
+    assert (strokes == before[1]).all()
+    assert (select.scribbles(image, strokes) == found).all()
+
+
+def test_every_piece_touches_a_stroke(scene):
+    image, strokes, truth = scene
+    image[60:70, 80:90] = (180, 60, 40)
+    found = select.scribbles(image, strokes)
+    for label in (1, 2):
+        pieces, n_pieces = ndi.label(found == label)
+        assert n_pieces == len(np.unique(pieces[strokes == label]))
+    assert iou(found == 2, truth) > 0.9
+
+
+@pytest.mark.parametrize("kind", ["gray", "float", "channels", "rgba", "int16"])
+def test_kinds_of_images(scene, kind):
+    rgb, strokes, truth = scene
+    options = {}
+    image = rgb[..., 0]
+    if kind == "float":
+        image = image * 1e-4 - 3.0
+    elif kind == "channels":
+        image = np.stack([image, rgb[..., 2]] * 3).astype(np.float64)
+        options = {"channel_axis": 0}
+    elif kind == "rgba":
+        image = np.dstack([rgb, np.full(truth.shape, 255, np.uint8)])
+    elif kind == "int16":
+        image = image.astype(np.int16) * -50
+    assert iou(select.scribbles(image, strokes, **options) == 2, truth) > 0.93
+    assert iou(select.box(image, (12, 17, 68, 73), **options), truth) > 0.9
+
+
+def test_more_classes_keep_their_numbers():
+    rng = np.random.default_rng(1)
+    truth = np.repeat([4, 2, 7, 200], 25)[np.newaxis] * np.ones((60, 1), int)
+    image = np.choose(np.searchsorted([2, 4, 7, 200], truth), [40, 100, 160, 220])
+    image = (image + rng.normal(0, 8, truth.shape)).clip(0, 255).astype(np.uint8)
+    strokes = np.zeros(truth.shape, np.int64)
+    for x in (12, 37, 62, 87):
+        strokes[10:50, x] = truth[0, x]
+    found = select.scribbles(image, strokes, background=None)
+    assert (found == truth).mean() > 0.97
+
+
+def test_order_of_classes_does_not_matter(scene):
+    image, strokes, _ = scene
+    swapped = np.array([0, 2, 1])[strokes]
+    found = select.scribbles(image, strokes, background=1)
+    other = select.scribbles(image, swapped, background=2)
+    assert (np.array([0, 2, 1])[other] == found).mean() > 0.999
+
+
+def test_background_gets_what_is_halfway():
+    image = np.full((60, 90), 7, np.uint8)
+    strokes = np.zeros(image.shape, np.uint8)
+    strokes[5:55, 10] = 1
+    strokes[5:55, 80] = 2
+    sizes = [
+        (select.scribbles(image, strokes, background=k) == 2).sum()
+        for k in (1, None, 2)
+    ]
+    assert sizes[0] < sizes[1] < sizes[2]
+    assert 0.4 < sizes[1] / image.size < 0.6
+
+
+def test_smoothing_makes_outlines_shorter(scene):
+    image, strokes, _ = scene
+    noisy = image + np.random.default_rng(2).normal(0, 40, image.shape)
+    noisy = noisy.clip(0, 255).astype(np.uint8)
+
+    def length(smoothing):
+        found = select.scribbles(noisy, strokes, smoothing=smoothing) == 2
+        return np.diff(found, axis=0).sum() + np.diff(found, axis=1).sum()
+
+    assert length(5) < length(0)
+
+
+def test_invisible_pixels_get_nothing(scene):
+    image, strokes, truth = scene
+    gray = image[..., 0].astype(np.float32)
+    gray[30:36, 40:50] = np.nan
+    strokes[30, 40] = 1
+    found = select.scribbles(gray, strokes)
+    assert ((found == 0) == np.isnan(gray)).all()
+    assert iou(found == 2, truth & ~np.isnan(gray)) > 0.9
+    assert not (select.box(gray, (12, 17, 68, 73)) & np.isnan(gray)).any()
+
+
+@pytest.mark.parametrize("shape", [(1, 2), (2, 1), (3, 3), (1, 40), (5, 4)])
+def test_tiny_and_constant_images(shape):
+    image = np.full(shape, 9, np.uint8)
+    strokes = np.zeros(shape, np.uint8)
+    strokes.flat[0], strokes.flat[-1] = 1, 2
+    found = select.scribbles(image, strokes)
+    assert set(np.unique(found)) == {1, 2}
+    assert select.box(image, (0, 0, *shape)).any()
+
+
+def test_large_images_are_refined(scene):
+    image, strokes, truth = scene
+    factor = 12
+    large = np.kron(image, np.ones((factor, factor, 1), np.uint8))
+    rng = np.random.default_rng(3)
+    large = (large * 0.9 + rng.integers(0, 20, large.shape)).astype(np.uint8)
+    marks = np.kron(strokes, np.ones((factor, factor), np.uint8))
+    goal = np.kron(truth, np.ones((factor, factor), bool))
+    assert iou(select.scribbles(large, marks) == 2, goal) > 0.95
+    box = factor * np.array([12, 17, 68, 73])
+    assert iou(select.box(large, tuple(box)), goal) > 0.93
+
+
+def test_refined_outline_is_at_the_edge():
+    image = np.zeros((300, 400, 1), np.float32)
+    image[:, 203:] = 100
+    small = image.reshape(75, 4, 100, 4, 1).mean(axis=(1, 3))
+    posterior = np.full((2, 75, 100), 0.05, np.float32)
+    posterior[0, :, :51], posterior[1, :, 51:] = 0.95, 0.95
+    found = refine(posterior, small, image, strength=4.0)
+    assert ((found == 2) == (image[..., 0] > 0)).all()
+    coarse = np.kron(posterior[1] > 0.5, np.ones((4, 4), bool))
+    assert (coarse != (image[..., 0] > 0)).any()
+
+
+def test_box_finds_the_disk_and_stays_inside(scene):
+    image, _, truth = scene
+    found = select.box(image, (12, 17, 68, 73))
+    assert found.dtype == bool
+    assert iou(found, truth) > 0.95
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert select.box(image, (40, 40, 41, 41)).sum() <= 1
+    found = select.box(image, (30.2, 30, 55, 200))
+    assert found.any()
+    assert not found[:30].any()
+    assert not found[55:].any()
+    assert not found[:, :30].any()
+
+
+def test_path_goes_round_a_wall():
+    cost = np.ones((9, 9), np.float32)
+    cost[:8, 4] = 1000
+    strokes = np.zeros((9, 9), np.uint8)
+    strokes[0, 0], strokes[0, 8] = 1, 2
+    found = path_distances(cost, strokes)
+    around = 4 + 8 * 2**0.5 - 0.5
+    assert found.shape == (2, 9, 9)
+    assert found[0, 0, 3] == pytest.approx(3)
+    assert found[0, 0, 8] == pytest.approx(found[1, 0, 0])
+    assert around < found[0, 0, 8] < 20
+
+
+def test_straight_distances_agree_with_scipy(scene):
+    strokes = scene[1]
+    found = straight_distances(strokes)
+    for label in (1, 2):
+        exact = ndi.distance_transform_edt(strokes != label)
+        np.testing.assert_allclose(found[label - 1], exact, rtol=0.03, atol=0.05)
+
+
+def test_evidence_of_two_distances_is_their_contrast():
+    d = np.random.default_rng(4).uniform(0, 9, (2, 50)).astype(np.float32)
+    found = compare(d)
+    np.testing.assert_allclose(
+        found[1] - found[0], (d[0] - d[1]) / (d[0] + d[1]), atol=1e-6
+    )
+
+
+def test_thin_strokes_survive_shrinking():
+    strokes = np.zeros((90, 90), np.uint8)
+    strokes[45, 10:80] = 2
+    strokes[:, 3] = 1
+    found = shrink_strokes(strokes, (10, 10))
+    assert found.shape == (10, 10)
+    assert set(np.unique(found)) == {0, 1, 2}
+    strokes[:, :2], strokes[:, 3] = 3, 0
+    strokes[8, 2] = 1
+    assert shrink_strokes(strokes, (10, 10)) is strokes
+
+
+def test_lost_pieces_join_their_surroundings():
+    labels = np.ones((20, 20), np.uint8)
+    labels[4:8, 4:8] = 2
+    labels[12:16, 12:16] = 2
+    strokes = np.zeros_like(labels)
+    strokes[0, 0], strokes[5, 5] = 1, 2
+    found = keep_touched(labels, strokes)
+    assert (found == 2).sum() == 16
+    assert (found[4:8, 4:8] == 2).all()
+
+
+def test_best_threshold_has_the_largest_expected_overlap():
+    chance = np.random.default_rng(5).uniform(0.02, 0.98, 200) ** 2
+
+    def overlap(t):
+        chosen = chance >= t
+        return chance[chosen].sum() / (chosen.sum() + chance[~chosen].sum())
+
+    best = overlap(best_threshold(chance))
+    assert best >= max(map(overlap, np.linspace(0.02, 0.9, 300))) - 1e-9
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"scribbles": np.zeros((80, 100), int)}, ValueError, "strokes nowhere"),
+        ({"scribbles": np.ones((80, 100), int)}, ValueError, "only of class 1"),
+        ({"scribbles": np.ones((80, 90), int)}, ValueError, r"shape \(80, 90\)"),
+        ({"scribbles": np.full((80, 100), 256)}, ValueError, "256"),
+        ({"scribbles": -np.ones((80, 100), int)}, ValueError, "-1"),
+        ({"scribbles": np.ones((80, 100))}, TypeError, "float64"),
+        ({"smoothing": -1}, ValueError, "smoothing is -1"),
+        ({"smoothing": np.nan}, ValueError, "smoothing is nan"),
+        ({"image": np.zeros((4, 80, 100))}, ValueError, "one plane"),
+        ({"image": np.full((80, 100), np.nan)}, ValueError, "no finite"),
+    ],
+)
+def test_wrong_strokes_are_named(scene, change, error, message):
+    given = {"image": scene[0], "scribbles": scene[1]} | change
+    with pytest.raises(error, match=message):
+        select.scribbles(**given)
+
+
+@pytest.mark.parametrize(
+    "box",
+    [(5, 5, 5, 9), (9, 5, 5, 9), (90, 0, 99, 9), (0, 0, np.inf, 3), (1, 2, 3)],
+)
+def test_wrong_boxes_are_named(scene, box):
+    with pytest.raises(ValueError, match="box"):
+        select.box(scene[0], box)
