@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import napari_emseg as emseg
-from napari_emseg.engine.image.lazy_image import as_picture
+from napari_emseg.engine.image.lazy_image import as_lazy_image
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -101,7 +101,7 @@ def test_small_images_of_any_kind(
         axis = data.draw(st.integers(-len(shape), len(shape) - 1))
     axes = {"rgb": rgb, "channel_axis": axis}
     try:
-        picture = as_picture(image, **axes)
+        picture = as_lazy_image(image, **axes)
     except ValueError:
         assert run(image, **axes) is None
         return

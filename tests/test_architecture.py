@@ -157,10 +157,17 @@ def test_sizes():
 
 
 def test_a_name_means_one_thing():
-    """No two modules share a name; none is called utils."""
+    """Neither two modules nor two classes share a name; none is called utils."""
     modules = Counter(path.stem for path in MODULES)
     report(f"{n} modules {name}" for name, n in modules.items()
            if n > 1 and name not in SHARED_NAMES)  # fmt: skip
+    classes = Counter(
+        node.name
+        for tree in TREES.values()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ClassDef)
+    )
+    report(f"{n} classes {name}" for name, n in classes.items() if n > 1)
     assert "utils" not in {part for name in NAMES for part in name.split(".")}
 
 

@@ -13,11 +13,11 @@ from sklearn.mixture import GaussianMixture
 
 import napari_emseg as emseg
 from napari_emseg.engine.cells.cells import Cells
-from napari_emseg.engine.cells.counting import find_coding, take_census
-from napari_emseg.engine.cluster.em import Rules
+from napari_emseg.engine.cells.counting import count_cells, find_coding
+from napari_emseg.engine.cluster.em import CovarianceSpec
 from napari_emseg.engine.cluster.multilevel import iter_fit_mixture
 from napari_emseg.engine.cluster.squarem import iter_em
-from napari_emseg.engine.image.lazy_image import as_picture
+from napari_emseg.engine.image.lazy_image import as_lazy_image
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -143,15 +143,15 @@ def test_palette_and_plain_pixels_lead_to_the_same_place(
     name: str, student: bool
 ) -> None:
     image = photograph(name, 4)
-    picture = as_picture(image)
+    picture = as_lazy_image(image)
     pixels = picture.read().reshape(-1, 3)
-    census = take_census(
+    census = count_cells(
         picture, iter([(pixels, None)]), color="lab", coding=find_coding(picture)
     )
     features = emseg.features(image).reshape(-1, 3)
     dense = Cells(np.ones(len(pixels)), np.ascontiguousarray(features.T))
     assert census.cells.count < dense.count
-    rules = Rules("full", census.floor)
+    rules = CovarianceSpec("full", census.floor)
     *_, start = iter_fit_mixture(
         census.cells,
         n_classes=4,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_emseg.engine.image.lazy_image import as_picture
+from napari_emseg.engine.image.lazy_image import as_lazy_image
 from napari_emseg.pipeline.tiles import bounding_box
 from napari_emseg.select.pieces import as_selection
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from napari_emseg.engine._types import BoolArray, FloatArray
-    from napari_emseg.engine.image.lazy_image import Picture
+    from napari_emseg.engine.image.lazy_image import LazyImage
 
     Window = tuple[slice, ...]
 
@@ -31,7 +31,7 @@ class Canvas:
 
     Attributes
     ----------
-    picture : Picture
+    picture : LazyImage
         The image.
     coverage : (…) ndarray of bool or float32
         The selection.
@@ -40,7 +40,7 @@ class Canvas:
         the smallest and the largest finite value.
     """
 
-    picture: Picture
+    picture: LazyImage
     coverage: BoolArray | FloatArray
     low: float
     high: float
@@ -61,7 +61,7 @@ class Canvas:
         TypeError, ValueError
             If one cannot be used, or they do not fit.
         """
-        picture = as_picture(image, channel_axis=channel_axis, rgb=rgb)
+        picture = as_lazy_image(image, channel_axis=channel_axis, rgb=rgb)
         if selection is None:
             coverage: BoolArray | FloatArray = np.ones(picture.shape, bool)
         else:

@@ -24,8 +24,14 @@ from napari_emseg.cli.outputs import (
     run_replay,
 )
 from napari_emseg.cli.sweep_command import find_places, read_settings, run_sweep
-from napari_emseg.cli.terminal import escape_unknown, tell, tell_of, told, warnings_told
-from napari_emseg.engine.image.lazy_image import as_picture
+from napari_emseg.cli.terminal import (
+    escape_unknown,
+    explain_error,
+    tell,
+    tell_of,
+    warnings_told,
+)
+from napari_emseg.engine.image.lazy_image import as_lazy_image
 from napari_emseg.io import files, samples
 from napari_emseg.io.pixel_size import read_spacing
 from napari_emseg.pipeline.sweep import COMPARED
@@ -103,7 +109,7 @@ def main(tokens: Sequence[str] | None = None) -> int:
     try:
         status = app(tokens, exit_on_error=False, print_error=False, verbose=False)
     except CycloptsError as error:
-        tell(told(error))
+        tell(explain_error(error))
         return WRONG_INPUT
     except REFUSED as error:
         tell(error)
@@ -193,7 +199,7 @@ def open_images(images: Images, /) -> int:
             pixels, channel_axis = files.read_image(path)
             spacing = read_spacing(path)
         attributes: dict[str, Any] = {"name": path.stem}
-        picture = as_picture(pixels, channel_axis=channel_axis)
+        picture = as_lazy_image(pixels, channel_axis=channel_axis)
         if channel_axis is not None:
             attributes["channel_axis"] = channel_axis
         else:

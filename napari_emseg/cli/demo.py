@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from napari_emseg.cli.outputs import Job, run_job
+from napari_emseg.cli.outputs import OutputPlan, run_job
 from napari_emseg.io import files, samples
 from napari_emseg.io.safe_write import make_folder
 from napari_emseg.params import Params
@@ -20,7 +20,7 @@ def segment_sample(folder: Path) -> None:
     """Segment a sample picture; write labels and overlay, and say so."""
     [(pixels, attributes, _)] = samples.coffee()
     name = attributes["name"]
-    job = Job(
+    job = OutputPlan(
         name,
         labels=folder / f"{name}_labels.tif",
         overlay=folder / f"{name}_overlay.png",

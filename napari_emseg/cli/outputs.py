@@ -12,7 +12,7 @@ import numpy as np
 from rich.console import Console
 from rich.text import Text
 
-from napari_emseg.cli.terminal import counted, follow, warnings_told
+from napari_emseg.cli.terminal import follow, pluralize, warnings_told
 from napari_emseg.engine.cluster.mixture import MixtureModel
 from napari_emseg.io import decoders, files
 from napari_emseg.io.pixel_size import read_spacing
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from napari_emseg.pipeline.segmentation import Segmentation
 
 
-class Job(NamedTuple):
+class OutputPlan(NamedTuple):
     """Where the results of one image go; `folders` are made when needed."""
 
     name: str
@@ -56,7 +56,9 @@ def find_images(names: list[Path]) -> list[Path]:
     return found
 
 
-def plan_jobs(images: list[Path], output: Path, overlay: Path | None) -> list[Job]:
+def plan_jobs(
+    images: list[Path], output: Path, overlay: Path | None
+) -> list[OutputPlan]:
     """Decide which files come of which image."""
     several = len(images) > 1
 
@@ -83,7 +85,7 @@ def plan_jobs(images: list[Path], output: Path, overlay: Path | None) -> list[Jo
         return target / name if is_folder(target) else target
 
     return [
-        Job(
+        OutputPlan(
             path.name,
             labels=place(output, f"{path.stem}_labels.tif"),
             overlay=overlay and place(overlay, f"{path.stem}_overlay.png"),
@@ -93,7 +95,9 @@ def plan_jobs(images: list[Path], output: Path, overlay: Path | None) -> list[Jo
     ]
 
 
-def check_job(job: Job, source: Path, images: list[Path], *, force: bool) -> None:
+def check_job(
+    job: OutputPlan, source: Path, images: list[Path], *, force: bool
+) -> None:
     """Refuse what cannot be read or written to, before any work is done."""
     decoders.kind_of(source)
     if job.labels == job.overlay:
@@ -116,7 +120,7 @@ def run_job(
     pixels: NDArray[Any],
     channel_axis: int | None,
     params: Params,
-    job: Job,
+    job: OutputPlan,
     spacing: Spacing | None = None,
     *,
     force: bool,
@@ -136,19 +140,19 @@ def run_job(
 
 
 def write_job(
-    job: Job,
+    job: OutputPlan,
     labels: NDArray[Any],
     colors: ArrayLike,
     about: Mapping[str, Any],
     spacing: Spacing | None,
     *,
     force: bool,
-) -> Job:
+) -> OutputPlan:
     """Write labels and overlay to their files.
 
     Parameters
     ----------
-    job : Job
+    job : OutputPlan
         Where to.
     labels : (..., Y, X) ndarray of an integer type
         Values 0 to K.
@@ -163,7 +167,7 @@ def write_job(
 
     Returns
     -------
-    Job
+    OutputPlan
         Where they went: stacks whose name is ours to choose become TIFF files.
     """
     for folder in job.folders:
@@ -189,7 +193,9 @@ def write_job(
     return job
 
 
-def _summary(result: Segmentation, job: Job, seconds: float, *, swatches: bool) -> Text:
+def _summary(
+    result: Segmentation, job: OutputPlan, seconds: float, *, swatches: bool
+) -> Text:
     """Return what came out, in one line."""
     shares = [Text(f" {100 * fraction:.1f}") for fraction in result.fractions]
     if swatches:
@@ -206,13 +212,13 @@ def _summary(result: Segmentation, job: Job, seconds: float, *, swatches: bool) 
     if job.overlay:
         places += f", overlay {job.overlay}"
     return (
-        Text(f"{job.name}: {counted(result.n_classes, 'class', 'es')} (")
+        Text(f"{job.name}: {pluralize(result.n_classes, 'class', 'es')} (")
         + Text().join(shares)[1:]
         + Text(f" %), {quality}, {seconds:.2f} s; {places}")
     )
 
 
-def run_replay(recipe: Recipe, image: Path, job: Job, *, force: bool) -> str:
+def run_replay(recipe: Recipe, image: Path, job: OutputPlan, *, force: bool) -> str:
     """Do a recipe on one image, and write the labels with the recipe beside them.
 
     Returns
@@ -232,7 +238,7 @@ def run_replay(recipe: Recipe, image: Path, job: Job, *, force: bool) -> str:
     job = write_job(job, result.labels, (), about, spacing, force=force)
     classes = int(np.count_nonzero(np.unique(result.labels)))
     return (
-        f"{job.name}: {counted(classes, 'class', 'es')} after "
-        f"{counted(len(recipe.steps), 'step')}, "
+        f"{job.name}: {pluralize(classes, 'class', 'es')} after "
+        f"{pluralize(len(recipe.steps), 'step')}, "
         f"{seconds:.2f} s; labels {job.labels}"
     )

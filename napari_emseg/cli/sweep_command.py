@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from rich.console import Console
 
 from napari_emseg.cli.options import params_of_options
-from napari_emseg.cli.terminal import counted, follow, warnings_told
+from napari_emseg.cli.terminal import follow, pluralize, warnings_told
 from napari_emseg.io import decoders, files
 from napari_emseg.io.safe_write import check_target
 from napari_emseg.pipeline.progress import Progress
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from napari_emseg.params import Params
-    from napari_emseg.pipeline.sweep import Row, Trial
+    from napari_emseg.pipeline.sweep import SweepRow, SweepTrial
 
 TABLE = ".csv"
 
@@ -79,28 +79,28 @@ def run_sweep(
     files.write_picture(places.sheet, picture, force=force)
     files.write_text(places.table, as_csv(rows), (TABLE,), force=force)
     Console(soft_wrap=True, highlight=False).print(
-        f"{image.name}: {counted(len(rows), 'setting')}{_winners(rows)}, "
+        f"{image.name}: {pluralize(len(rows), 'setting')}{_winners(rows)}, "
         f"{seconds:.2f} s; sheet {places.sheet}, table {places.table}",
         markup=False,
     )
 
 
 def _with_count(
-    steps: Generator[Trial, None, tuple[Row, ...]],
-) -> Generator[Progress, None, tuple[Row, ...]]:
+    steps: Generator[SweepTrial, None, tuple[SweepRow, ...]],
+) -> Generator[Progress, None, tuple[SweepRow, ...]]:
     """Tell the steps of each setting, and how many settings are done."""
     while True:
         try:
             trial = next(steps)
         except StopIteration as end:
-            rows: tuple[Row, ...] = end.value
+            rows: tuple[SweepRow, ...] = end.value
             return rows
         yield Progress("settings", trial.done, trial.total)
         if trial.progress is not None:
             yield trial.progress
 
 
-def _winners(rows: tuple[Row, ...]) -> str:
+def _winners(rows: tuple[SweepRow, ...]) -> str:
     """Name the best setting of each color space."""
     found = {space: rows[place].title for space, place in best(rows, "icl").items()}
     several = len(found) > 1

@@ -58,7 +58,7 @@ def warnings_told(name: str) -> Iterator[None]:
         tell(f"{name}: {message}")
 
 
-def told(error: CycloptsError) -> str:
+def explain_error(error: CycloptsError) -> str:
     """Say in our words what the command line cannot be understood for.
 
     Returns
@@ -85,7 +85,7 @@ def _wanted(kind: Any) -> str:
     return {int: "a whole number", float: "a number"}.get(kind, kind.__name__)
 
 
-def counted(number: int, noun: str, ending: str = "s") -> str:
+def pluralize(number: int, noun: str, ending: str = "s") -> str:
     """Return a number with its noun.
 
     Examples

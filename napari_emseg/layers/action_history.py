@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Layer
 
-    from napari_emseg.layers.metadata import Note
+    from napari_emseg.layers.metadata import LogEntry
 
 
 @dataclass(slots=True, eq=False)
@@ -29,7 +29,7 @@ class Action:
     ----------
     layers : list of napari.layers.Labels
         A layer for each of its undo steps, in order.
-    notes : list of Note
+    notes : list of LogEntry
         What it adds to recipes.
     made : napari.layers.Layer or None
         The layer that it added.
@@ -38,7 +38,7 @@ class Action:
     """
 
     layers: list[Labels] = field(default_factory=list)
-    notes: Sequence[Note] = ()
+    notes: Sequence[LogEntry] = ()
     made: Layer | None = None
     place: int = 0
 
@@ -55,7 +55,7 @@ class Action:
             viewer.layers.move(len(viewer.layers) - 1, self.place)
 
 
-class Journal:
+class ActionHistory:
     """Notes in which order the Labels layers of a viewer were edited.
 
     Strokes of napari's own brush count like edits by `apply_edit`. What actions add
@@ -77,7 +77,7 @@ class Journal:
     >>> from napari.components import ViewerModel
     >>> viewer = ViewerModel()
     >>> one, two = (viewer.add_labels(np.zeros((3, 3), np.uint8)) for _ in range(2))
-    >>> journal = Journal(viewer)
+    >>> journal = ActionHistory(viewer)
     >>> one.paint((0, 0), 5)
     >>> two.paint((1, 1), 7)
     >>> journal.undo() == [two], journal.undo() == [one], journal.undo()
@@ -96,12 +96,12 @@ class Journal:
         self._follow()
 
     @contextmanager
-    def group(self, notes: Sequence[Note] = ()) -> Iterator[None]:
+    def group(self, notes: Sequence[LogEntry] = ()) -> Iterator[None]:
         """All edits inside are one action, and undone if one of them fails.
 
         Parameters
         ----------
-        notes : sequence of Note, optional
+        notes : sequence of LogEntry, optional
             What it adds to recipes, if it edits anything.
         """
         if self._group is not None:
@@ -120,14 +120,14 @@ class Journal:
                 if failed:
                     self.undo()
 
-    def added(self, layer: Layer, notes: Sequence[Note] = ()) -> None:
+    def added(self, layer: Layer, notes: Sequence[LogEntry] = ()) -> None:
         """Take an added layer for an action: undone it goes, and redone it is back.
 
         Parameters
         ----------
         layer : napari.layers.Layer
             A layer of the viewer.
-        notes : sequence of Note, optional
+        notes : sequence of LogEntry, optional
             What it adds to recipes.
         """
         self._undone.clear()

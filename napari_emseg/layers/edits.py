@@ -89,7 +89,7 @@ def apply_edit(
     [[1, 1], [2, 2]]
     """
     plan = plan_edit(layer, edit)
-    return plan is not None and carry_out(layer, plan, max_bytes=max_bytes)
+    return plan is not None and write_plan(layer, plan, max_bytes=max_bytes)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -125,7 +125,7 @@ def plan_edit(layer: Labels, edit: LabelEdit) -> Plan | None:
     return Plan(where, old, new, make_atoms(where, old, new))
 
 
-def carry_out(layer: Labels, plan: Plan, *, max_bytes: int = HISTORY_BYTES) -> bool:
+def write_plan(layer: Labels, plan: Plan, *, max_bytes: int = HISTORY_BYTES) -> bool:
     """Write what `plan_edit` gave, if the layer was not edited since; True: it is done.
 
     As for `apply_edit`, all is as before if anything fails.

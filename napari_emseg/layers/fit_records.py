@@ -8,7 +8,7 @@ from weakref import WeakKeyDictionary
 
 from napari_emseg.layers.geometry import image_data
 from napari_emseg.layers.metadata import RECIPE, entry_of, image_of
-from napari_emseg.pipeline.segment import iter_source, read_source
+from napari_emseg.pipeline.segment import iter_input, read_input
 from napari_emseg.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -24,24 +24,24 @@ if TYPE_CHECKING:
     from napari_emseg.pipeline.posteriors import Posteriors
     from napari_emseg.pipeline.progress import Progress
     from napari_emseg.pipeline.segmentation import Segmentation
-    from napari_emseg.pipeline.source import Source
+    from napari_emseg.pipeline.source import SegmentationInput
 
 # Not in the layers' metadata, which are copied and written to files. Nothing is lost
 # with an entry: a fit is done again from the parameters.
 # Bytes of labels that are kept to save a fit.
 MOST = 2**26
-_RUNS: WeakKeyDictionary[Labels, Run] = WeakKeyDictionary()
+_RUNS: WeakKeyDictionary[Labels, FitRecord] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Run:
+class FitRecord:
     """What is remembered of a fit.
 
     Attributes
     ----------
     states : tuple of FitState
         Of all iterations, with their models as far as there was room for these.
-    source : Source
+    source : SegmentationInput
         The image that was segmented.
     params : Params
         How.
@@ -56,7 +56,7 @@ class Run:
     """
 
     states: tuple[FitState, ...]
-    source: Source
+    source: SegmentationInput
     params: Params
     colors: NDArray[np.float64]
     posteriors: Posteriors
@@ -64,7 +64,7 @@ class Run:
     labels: NDArray[np.unsignedinteger] | None = None
 
     @classmethod
-    def of(cls, seg: Segmentation, step: dict[str, Any] | None = None) -> Run:
+    def of(cls, seg: Segmentation, step: dict[str, Any] | None = None) -> FitRecord:
         """Take what is remembered from a result."""
         posteriors = seg.posteriors.slim()
         labels = seg.labels if step is not None and seg.labels.nbytes <= MOST else None
@@ -72,7 +72,7 @@ class Run:
         return cls(*about, step, labels)
 
 
-def note_run(layer: Labels, run: Run | None) -> None:
+def remember_fit(layer: Labels, run: FitRecord | None) -> None:
     """Remember the run that a layer came from; None if that is not known."""
     if run is None:
         _RUNS.pop(layer, None)
@@ -80,7 +80,7 @@ def note_run(layer: Labels, run: Run | None) -> None:
         _RUNS[layer] = run
 
 
-def run_of(layer: Labels) -> Run | None:
+def fit_record_of(layer: Labels) -> FitRecord | None:
     """Return the run that a layer came from, None if that was in another session.
 
     Examples
@@ -98,7 +98,7 @@ def run_of(layer: Labels) -> Run | None:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Fit:
+class FitRequest:
     """An image, and how a result was made from it.
 
     Attributes
@@ -115,10 +115,10 @@ class Fit:
     step: dict[str, Any]
     args: Any
 
-    def read(self) -> Source:
+    def read(self) -> SegmentationInput:
         """Check what is to be segmented; any thread may."""
         args = self.args
-        return read_source(
+        return read_input(
             self.data,
             args.params,
             mask=None if args.mask is None else args.mask.array(),
@@ -127,10 +127,12 @@ class Fit:
             channel_axis=args.channel_axis,
         )
 
-    def iterate(self, source: Source) -> Generator[Progress, None, Segmentation]:
+    def iterate(
+        self, source: SegmentationInput
+    ) -> Generator[Progress, None, Segmentation]:
         """Segment what `read` gave, which gives the same result."""
         model, start = self.args.model, self.args.start
-        return iter_source(
+        return iter_input(
             source,
             self.args.params,
             model=None if model is None else model.model(),
@@ -138,7 +140,7 @@ class Fit:
         )
 
 
-def fit_of(viewer: ViewerModel, layer: Labels) -> Fit:
+def fit_request_of(viewer: ViewerModel, layer: Labels) -> FitRequest:
     """Return the fit of a result; it needs not be known in this session.
 
     Parameters
@@ -180,4 +182,4 @@ def fit_of(viewer: ViewerModel, layer: Labels) -> Fit:
         )
     at = note.get("at")
     data = image_data(image, None if at is None else tuple(at))
-    return Fit(data, recipe["steps"][0], steps[0].args)
+    return FitRequest(data, recipe["steps"][0], steps[0].args)

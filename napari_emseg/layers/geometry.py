@@ -43,7 +43,7 @@ class Plane:
     """
 
     layer: Image | Labels
-    at: At
+    at: SliceIndex
 
     @property
     def axes(self) -> list[int]:
@@ -181,10 +181,10 @@ def fingerprint(data: Any) -> int:
 
 
 # Which part of an image: for each axis the index of a slice, None for all of it.
-At: TypeAlias = tuple[int | None, ...]
+SliceIndex: TypeAlias = tuple[int | None, ...]
 
 
-def displayed(viewer: ViewerModel, layer: Image | Labels) -> At:
+def displayed(viewer: ViewerModel, layer: Image | Labels) -> SliceIndex:
     """Tell which part of a layer the viewer displays.
 
     Parameters
@@ -232,7 +232,7 @@ def displayed(viewer: ViewerModel, layer: Image | Labels) -> At:
     return tuple(at)
 
 
-def image_data(layer: Image | Labels, at: At | None = None) -> Any:
+def image_data(layer: Image | Labels, at: SliceIndex | None = None) -> Any:
     """Return an image's finest data, or the part of it that `at` tells.
 
     Parameters
@@ -258,7 +258,7 @@ def spatial_shape(layer: Image | Labels) -> tuple[int, ...]:
     return tuple(image_data(layer).shape[: layer.ndim])
 
 
-def placement(layer: Layer, at: At) -> dict[str, Any]:
+def placement(layer: Layer, at: SliceIndex) -> dict[str, Any]:
     """Return the attributes of a layer that lies on a part of another.
 
     Parameters

@@ -248,7 +248,7 @@ def follow_undo(layer: Labels, turn: Callable[[], None]) -> None:
     layer.events.set_data.connect(follow)
 
 
-class Fits:
+class ManualEdits:
     """Notes which steps of undo histories were fits, and not made by hand."""
 
     def __init__(self) -> None:
@@ -274,7 +274,7 @@ class Fits:
         >>> from napari.layers import Labels
         >>> layer = Labels(np.zeros((1, 5), np.uint8))
         >>> layer.data_setitem((np.array([0]), np.array([3])), 2)
-        >>> Fits().edited(layer)
+        >>> ManualEdits().edited(layer)
         array([[False, False, False,  True, False]])
         """
         found = np.zeros(layer.data.shape, bool)

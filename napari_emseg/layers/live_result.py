@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from napari.utils.colormaps import DirectLabelColormap
     from numpy.typing import NDArray
 
-    from napari_emseg.layers.geometry import At
-    from napari_emseg.layers.results import Look
+    from napari_emseg.layers.geometry import SliceIndex
+    from napari_emseg.layers.results import LayerStyle
     from napari_emseg.pipeline.segmentation import Segmentation
 
 
@@ -72,7 +72,7 @@ class CurrentResult:
     def __init__(self, viewer: ViewerModel) -> None:
         self._viewer = viewer
         self._layer: Labels | None = None
-        self._of: tuple[Image, At | None] | None = None
+        self._of: tuple[Image, SliceIndex | None] | None = None
         self._before: _Before | None = None
         self._written: _Written | None = None
         self._touched = False
@@ -114,7 +114,7 @@ class CurrentResult:
     def draw(
         self,
         image: Image,
-        at: At | None,
+        at: SliceIndex | None,
         labels: NDArray[np.uint8],
         colormap: DirectLabelColormap,
     ) -> Labels:
@@ -161,7 +161,7 @@ class CurrentResult:
         return layer
 
     def keep(
-        self, seg: Segmentation, image: Image, at: At | None, look: Look
+        self, seg: Segmentation, image: Image, at: SliceIndex | None, look: LayerStyle
     ) -> Labels:
         """Put the result of a run into the layer, or into a new one.
 
@@ -196,15 +196,15 @@ class CurrentResult:
         np.copyto(layer.data, before.labels)
         layer.colormap = before.colormap
 
-    def fitting(self, image: Image, at: At | None) -> Labels | None:
+    def fitting(self, image: Image, at: SliceIndex | None) -> Labels | None:
         """Return the layer if it is of this part of this image, and has no edits."""
         return None if self.edited else self._at(image, at)
 
-    def edits(self, image: Image, at: At | None) -> Labels | None:
+    def edits(self, image: Image, at: SliceIndex | None) -> Labels | None:
         """Return the layer if it is of this part of this image, and has edits."""
         return self._at(image, at) if self.edited else None
 
-    def follow(self, layer: Labels, image: Image, at: At | None) -> None:
+    def follow(self, layer: Labels, image: Image, at: SliceIndex | None) -> None:
         """Take a layer as the current result."""
         if layer is not self._layer:
             self.release()
@@ -227,7 +227,7 @@ class CurrentResult:
             self._before = None
         self._written, self._touched = None, False
 
-    def _at(self, image: Image, at: At | None) -> Labels | None:
+    def _at(self, image: Image, at: SliceIndex | None) -> Labels | None:
         layer = self.layer
         if layer is None or self._of is None:
             return None

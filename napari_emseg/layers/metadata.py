@@ -42,7 +42,7 @@ class Noted(dict[str, Any]):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Note:
+class LogEntry:
     """Steps that an action adds to the recipe of a layer.
 
     Attributes
@@ -70,7 +70,7 @@ def steps_of(layer: Labels) -> list[Any] | None:
     return None if recipe is None else [*recipe["steps"]]
 
 
-def append(notes: Iterable[Note]) -> None:
+def append(notes: Iterable[LogEntry]) -> None:
     """Add steps to the recipes of layers."""
     for note in notes:
         steps = steps_of(note.layer)
@@ -82,7 +82,7 @@ def append(notes: Iterable[Note]) -> None:
         _write(note.layer, [*(steps or ()), *note.steps])
 
 
-def remove(notes: Iterable[Note]) -> None:
+def remove(notes: Iterable[LogEntry]) -> None:
     """Take steps out of the recipes of layers, the latest ones like these."""
     for note in notes:
         steps = steps_of(note.layer)

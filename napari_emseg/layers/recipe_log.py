@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from napari.layers import Image, Labels
 
-from napari_emseg.layers.fit_records import run_of
+from napari_emseg.layers.fit_records import fit_record_of
 from napari_emseg.layers.geometry import image_data
 from napari_emseg.layers.history import follow_undo
 from napari_emseg.layers.metadata import RECIPE as RECIPE
 from napari_emseg.layers.metadata import (
     SELECTS,
-    Note,
+    LogEntry,
     Noted,
     entry_of,
     image_of,
@@ -36,11 +36,11 @@ if TYPE_CHECKING:
     from napari.layers import Image
     from numpy.typing import NDArray
 
-    from napari_emseg.layers.geometry import At
+    from napari_emseg.layers.geometry import SliceIndex
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Deed:
+class RecordedEdit:
     """What was done, in the words of a step, and what came of it.
 
     Attributes
@@ -62,7 +62,7 @@ class Deed:
     """
 
     step: Step
-    at: At | None = None
+    at: SliceIndex | None = None
     labels: Labels | None = None
     selection: Labels | None = None
     image: Image | None = None
@@ -80,14 +80,16 @@ class Followed:
     selection: Labels | None
 
 
-def notes_of(deed: Deed, layers: Iterable[Followed]) -> list[Note]:
+def log_entries(deed: RecordedEdit, layers: Iterable[Followed]) -> list[LogEntry]:
     """Say in steps what was done, for each layer that it concerns; any thread may.
 
     What a step cannot say, since it was done with another image, or begins with a
     selection that no step made, is said by a selection that is stored as it is.
     """
     notes = (
-        Note(one.layer, tuple(_steps(deed, one)), one.image.name if one.image else "")
+        LogEntry(
+            one.layer, tuple(_steps(deed, one)), one.image.name if one.image else ""
+        )
         for one in layers
     )
     return [note for note in notes if note.steps]
@@ -108,7 +110,7 @@ def all_by_hand(labels: Any, *, rgb: bool | None = None) -> tuple[Step, ...]:
     return blank, Step.of("patch", where=pack(labels != 0), values=pack(labels))
 
 
-def _steps(deed: Deed, one: Followed) -> Iterator[Noted]:
+def _steps(deed: RecordedEdit, one: Followed) -> Iterator[Noted]:
     """Yield the steps that an action adds to the recipe of a layer."""
     step, group = deed.step, deed.step.row.group
     on_labels = "labels" in step.row.takes
@@ -143,7 +145,9 @@ def _steps(deed: Deed, one: Followed) -> Iterator[Noted]:
     yield _noted(step.model_copy(update={"at": at}), shown)
 
 
-def _explained(before: NDArray[np.uint8], steps: list[Any], at: At | None) -> bool:
+def _explained(
+    before: NDArray[np.uint8], steps: list[Any], at: SliceIndex | None
+) -> bool:
     """Whether steps make the selection that there is."""
     for step in reversed(steps):
         if step["op"] in SELECTS and _same_place(step, at):
@@ -151,7 +155,7 @@ def _explained(before: NDArray[np.uint8], steps: list[Any], at: At | None) -> bo
     return not before.any()
 
 
-def _was_kept(deed: Deed, steps: list[Any], at: At | None) -> bool:
+def _was_kept(deed: RecordedEdit, steps: list[Any], at: SliceIndex | None) -> bool:
     """Whether a step kept what is taken, under its name."""
     args: Any = deed.step.args
     for step in reversed(steps):
@@ -162,11 +166,11 @@ def _was_kept(deed: Deed, steps: list[Any], at: At | None) -> bool:
     return False
 
 
-def _same_place(step: dict[str, Any], at: At | None) -> bool:
+def _same_place(step: dict[str, Any], at: SliceIndex | None) -> bool:
     return step.get("at") == (None if at is None else [*at])
 
 
-def _stored(selection: NDArray[np.uint8], at: At | None) -> Noted:
+def _stored(selection: NDArray[np.uint8], at: SliceIndex | None) -> Noted:
     """Return the step that selects just this."""
     if not selection.any():
         return _noted(Step.of("none", at=at), selection)
@@ -179,7 +183,7 @@ def _noted(step: Step, selection: NDArray[np.uint8] | None) -> Noted:
     return found
 
 
-def _place(at: At | None, layer: Labels) -> At | None:
+def _place(at: SliceIndex | None, layer: Labels) -> SliceIndex | None:
     """Return a plane of a layer as one of its image; None for images of one plane."""
     if at is None or len(at) == 2:
         return None
@@ -249,7 +253,7 @@ def recipe_of(viewer: ViewerModel, layer: Labels) -> Recipe:
 
 def _fitted(layer: Labels, image: Image) -> NDArray[Any] | None:
     """Return the labels that the first step of a layer's recipe gave, if known."""
-    run, steps = run_of(layer), steps_of(layer)
+    run, steps = fit_record_of(layer), steps_of(layer)
     if run is None or run.labels is None or not steps or steps[0] != run.step:
         return None
     # The image may have got other data since.
@@ -264,7 +268,7 @@ def _fitted(layer: Labels, image: Image) -> NDArray[Any] | None:
     )
 
 
-def followed(
+def logged_layers(
     viewer: ViewerModel, labels: Labels | None = None, image: Image | None = None
 ) -> list[Followed]:
     """Return the layers of a viewer whose recipes are kept.
@@ -298,12 +302,12 @@ def note_step(viewer: ViewerModel, layer: Labels, step: Step) -> None:
 
     Without this, what it changed becomes part of the patch. Undo takes it back.
     """
-    deed = Deed(step, labels=layer, image=image_of(viewer, layer))
-    layers = [one for one in followed(viewer) if one.layer is layer]
-    append_to_latest(layer, notes_of(deed, layers))
+    deed = RecordedEdit(step, labels=layer, image=image_of(viewer, layer))
+    layers = [one for one in logged_layers(viewer) if one.layer is layer]
+    append_to_latest(layer, log_entries(deed, layers))
 
 
-def append_to_latest(layer: Labels, notes: Sequence[Note]) -> None:
+def append_to_latest(layer: Labels, notes: Sequence[LogEntry]) -> None:
     """Add to recipes what the latest edit of a layer did; it goes and comes with it."""
     append(notes)
     added = True

@@ -12,9 +12,9 @@ import numpy as np
 from napari.layers import Labels
 
 from napari_emseg.layers.classes import class_colormap
-from napari_emseg.layers.edits import apply_edit, carry_out
-from napari_emseg.layers.fit_records import Run, note_run, run_of
-from napari_emseg.layers.geometry import At, displayed, placement, spatial_shape
+from napari_emseg.layers.edits import apply_edit, write_plan
+from napari_emseg.layers.fit_records import FitRecord, fit_record_of, remember_fit
+from napari_emseg.layers.geometry import SliceIndex, displayed, placement, spatial_shape
 from napari_emseg.layers.history import HISTORY_BYTES, follow_undo
 from napari_emseg.layers.layer_features import features_of, pixel_size
 from napari_emseg.layers.metadata import KEY, MARK
@@ -51,11 +51,11 @@ class Whole:
         return tuple(slice(0, size) for size in self.labels.shape)
 
 
-def renew(
+def replace_labels(
     layer: Labels,
     labels: NDArray[np.unsignedinteger],
     attributes: Mapping[str, Any],
-    run: Run,
+    run: FitRecord,
     *,
     undo: bool,
     plan: Plan | None = None,
@@ -71,7 +71,7 @@ def renew(
         Become the layer's own array if they cannot be written into that.
     attributes : mapping of str to Any
         Those that are different are assigned.
-    run : Run
+    run : FitRecord
         That the labels come from.
     undo : bool
         Whether labels of the same shape and type are one step of the undo history,
@@ -82,13 +82,13 @@ def renew(
     max_bytes : int, optional
         As for `apply_edit`.
     """
-    before = _read(layer, attributes), run_of(layer)
-    note_run(layer, run)
+    before = _read(layer, attributes), fit_record_of(layer)
+    remember_fit(layer, run)
     done = False
     if undo and layer.editable and alike(layer, labels):
         # It may have been edited since the plan was made.
         if plan is not None and np.array_equal(layer.data[plan.where], plan.old):
-            done = carry_out(layer, plan, max_bytes=max_bytes)
+            done = write_plan(layer, plan, max_bytes=max_bytes)
         done |= apply_edit(layer, Whole(labels), max_bytes=max_bytes)
     else:
         _replace(layer, labels)
@@ -146,7 +146,7 @@ def _assign(layer: Labels, attributes: Mapping[str, Any]) -> None:
 
 
 def _turn_with_undo(
-    layer: Labels, attributes: Mapping[str, Any], run: Run | None
+    layer: Labels, attributes: Mapping[str, Any], run: FitRecord | None
 ) -> None:
     """Give a layer these attributes and this run while its latest edit is undone."""
     other = attributes, run
@@ -154,8 +154,8 @@ def _turn_with_undo(
     def turn() -> None:
         nonlocal other
         attributes, run = other
-        other = _read(layer, attributes), run_of(layer)
-        note_run(layer, run)
+        other = _read(layer, attributes), fit_record_of(layer)
+        remember_fit(layer, run)
         _assign(layer, attributes)
 
     follow_undo(layer, turn)
@@ -172,7 +172,7 @@ def _same(old: Any, new: Any) -> bool:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Look:
+class LayerStyle:
     """What napari shows of a segmentation besides its labels.
 
     Attributes
@@ -187,7 +187,7 @@ class Look:
     table: Table
 
 
-def prepare(seg: Segmentation) -> Look:
+def prepare_style(seg: Segmentation) -> LayerStyle:
     """Work out the look of a segmentation; needs no viewer and any thread may do it.
 
     Parameters
@@ -197,13 +197,13 @@ def prepare(seg: Segmentation) -> Look:
 
     Returns
     -------
-    Look
+    LayerStyle
         For `add_to`.
     """
     colormap = class_colormap(seg.class_colors)
     # Fills the map's cache here rather than in the viewer's thread.
     colormap.map(np.zeros(1, seg.labels.dtype))
-    return Look(colormap, seg.table())
+    return LayerStyle(colormap, seg.table())
 
 
 def warm_up() -> None:
@@ -225,8 +225,8 @@ def add_to(
     image_layer: Image | None = None,
     *,
     replace: Labels | None = None,
-    at: At | None = None,
-    look: Look | None = None,
+    at: SliceIndex | None = None,
+    look: LayerStyle | None = None,
     undo: bool = True,
     plan: Plan | None = None,
     max_bytes: int = HISTORY_BYTES,
@@ -251,8 +251,8 @@ def add_to(
         the slice, or None for the whole axis. A sliced axis is one pixel long in
         the new layer, and lies at its place. By default the whole image if the
         shapes are equal, else the part that the viewer displays.
-    look : Look, optional
-        What `prepare` returned for `seg`, if that was done beforehand.
+    look : LayerStyle, optional
+        What `prepare_style` returned for `seg`, if that was done beforehand.
     undo : bool, optional
         False ends the undo history of `replace` in any case.
     plan : Plan, optional
@@ -292,11 +292,11 @@ def add_to(
         )
     at = _part(viewer, seg.labels, image_layer, at)
     labels, place = _place(seg.labels, image_layer, at)
-    look = look or prepare(seg)
+    look = look or prepare_style(seg)
     features = _features(look, seg, labels.shape, place)
     attributes = place | {"colormap": look.colormap, "features": features}
     recipe = Recipe(steps=(segment_step(seg, at),)).model_dump(mode="json")
-    run = Run.of(seg, recipe["steps"][0])
+    run = FitRecord.of(seg, recipe["steps"][0])
     note = {
         "version": version("napari-emseg"),
         "params": seg.params.model_dump(),
@@ -307,11 +307,13 @@ def add_to(
     if replace is None:
         name = "classes" if image_layer is None else f"{image_layer.name} classes"
         layer = Labels(labels, name=name, metadata={KEY: note}, **attributes)
-        note_run(layer, run)
+        remember_fit(layer, run)
         add_result(viewer, layer)
         return layer
     attributes["metadata"] = replace.metadata | {KEY: note}
-    renew(replace, labels, attributes, run, undo=undo, plan=plan, max_bytes=max_bytes)
+    replace_labels(
+        replace, labels, attributes, run, undo=undo, plan=plan, max_bytes=max_bytes
+    )
     return replace
 
 
@@ -327,8 +329,8 @@ def _part(
     viewer: ViewerModel,
     labels: NDArray[np.unsignedinteger],
     image_layer: Image | None,
-    at: At | None,
-) -> At | None:
+    at: SliceIndex | None,
+) -> SliceIndex | None:
     """Return the part of the image that was segmented."""
     if image_layer is None:
         return None
@@ -341,7 +343,9 @@ def _part(
 
 
 def _place(
-    labels: NDArray[np.unsignedinteger], image_layer: Image | None, at: At | None
+    labels: NDArray[np.unsignedinteger],
+    image_layer: Image | None,
+    at: SliceIndex | None,
 ) -> tuple[NDArray[np.unsignedinteger], dict[str, Any]]:
     """Return an own copy of the labels and the layer attributes that place it."""
     if image_layer is None or at is None:
@@ -359,7 +363,7 @@ def _place(
 
 
 def _features(
-    look: Look, seg: Segmentation, shape: tuple[int, ...], place: dict[str, Any]
+    look: LayerStyle, seg: Segmentation, shape: tuple[int, ...], place: dict[str, Any]
 ) -> dict[str, list[Any]]:
     """Return what napari shows about each label under the pointer."""
     scale = place.get("scale", (1.0,) * len(shape))

@@ -166,7 +166,7 @@ def add_selection(
         **placement(like, (None,) * len(shape)),
     )
     layer.selected_label = FULL
-    # As `dress` has it, which would draw all again otherwise.
+    # As `style_selection` has it, which would draw all again otherwise.
     layer.contour = line_width(viewer, layer)
     add_quietly(viewer, layer)
     return layer
@@ -219,7 +219,9 @@ def coverage(plane: Plane) -> NDArray[Any]:
     return from_bytes(np.asarray(plane.data()))
 
 
-def dress(layer: Labels, *, soft: bool, tinted: bool = False, width: int = 1) -> None:
+def style_selection(
+    layer: Labels, *, soft: bool, tinted: bool = False, width: int = 1
+) -> None:
     """Draw a selection as an outline; as a tint if it is soft.
 
     Parameters

@@ -9,7 +9,7 @@ from napari.layers import Image, Labels
 from napari.utils.colormaps import Colormap
 
 from napari_emseg.layers.classes import class_name
-from napari_emseg.layers.fit_records import fit_of, run_of
+from napari_emseg.layers.fit_records import fit_record_of, fit_request_of
 from napari_emseg.layers.geometry import placement
 from napari_emseg.layers.metadata import image_of
 from napari_emseg.layers.selection import add_quietly
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from numpy.typing import NDArray
 
-    from napari_emseg.layers.fit_records import Fit, Run
+    from napari_emseg.layers.fit_records import FitRecord, FitRequest
     from napari_emseg.pipeline.posteriors import Posteriors
 
     Steps = Generator[Any, None, Posteriors]
@@ -34,7 +34,9 @@ DOUBT = Colormap(
 # Key of our entry in the metadata of these layers.
 MARK = "emseg uncertainty"
 # The layers, and the runs whose uncertainty they show.
-_SHOWN: WeakKeyDictionary[Labels, tuple[ref[Image], Run | None]] = WeakKeyDictionary()
+_SHOWN: WeakKeyDictionary[Labels, tuple[ref[Image], FitRecord | None]] = (
+    WeakKeyDictionary()
+)
 
 
 def iter_posteriors(viewer: ViewerModel, layer: Labels) -> Steps:
@@ -64,10 +66,10 @@ def iter_posteriors(viewer: ViewerModel, layer: Labels) -> Steps:
     ValueError
         If the layer is no result of this plugin, or its image is gone.
     """
-    run = run_of(layer)
+    run = fit_record_of(layer)
     if run is not None:
         return _given(run.posteriors)
-    return _fitted(fit_of(viewer, layer))
+    return _fitted(fit_request_of(viewer, layer))
 
 
 def add_uncertainty(
@@ -93,12 +95,12 @@ def add_uncertainty(
     if shown is not None:
         shown.data = values
         shown.visible = True
-        _SHOWN[layer] = ref(shown), run_of(layer)
+        _SHOWN[layer] = ref(shown), fit_record_of(layer)
         return shown
     # Most pixels are nearly certain: their square roots tell more.
     look = {"colormap": DOUBT, "blending": "additive", "gamma": 0.5}
     image = _add(viewer, layer, f"{layer.name} uncertainty", values, look)
-    _SHOWN[layer] = ref(image), run_of(layer)
+    _SHOWN[layer] = ref(image), fit_record_of(layer)
     return image
 
 
@@ -126,7 +128,7 @@ def meant_image(viewer: ViewerModel) -> Image | None:
 def shown_uncertainty(viewer: ViewerModel, layer: Labels) -> NDArray[np.float32] | None:
     """Return the uncertainty that a layer shows, if it is that of the latest fit."""
     shown = uncertainty_layer(viewer, layer)
-    if shown is None or _SHOWN[layer][1] is not run_of(layer):
+    if shown is None or _SHOWN[layer][1] is not fit_record_of(layer):
         return None
     values: NDArray[np.float32] = shown.data
     return values
@@ -184,6 +186,6 @@ def _given(kept: Posteriors) -> Steps:
     return kept
 
 
-def _fitted(fit: Fit) -> Steps:
+def _fitted(fit: FitRequest) -> Steps:
     seg = yield from fit.iterate(fit.read())
     return seg.posteriors.slim()

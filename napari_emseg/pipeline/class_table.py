@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_emseg.engine.image.lazy_image import as_picture
+from napari_emseg.engine.image.lazy_image import as_lazy_image
 from napari_emseg.engine.labels.measures import Measures, count_pieces
 from napari_emseg.pipeline.tiles import slab, tiles
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
-    from napari_emseg.engine.image.lazy_image import Picture
+    from napari_emseg.engine.image.lazy_image import LazyImage
 
     Table = dict[str, NDArray[Any]]
 
@@ -83,7 +83,7 @@ def class_table(
         )
     picture = None
     if image is not None:
-        picture = as_picture(image, rgb=rgb, channel_axis=channel_axis)
+        picture = as_lazy_image(image, rgb=rgb, channel_axis=channel_axis)
         if picture.shape != given.shape:
             raise ValueError(
                 f"labels have shape {given.shape}, but the image {picture.shape}; take "
@@ -105,7 +105,7 @@ def labels_of(labels: NDArray[Any]) -> list[int]:
 
 
 def measure(
-    labels: NDArray[Any], picture: Picture | None, classes: Sequence[int]
+    labels: NDArray[Any], picture: LazyImage | None, classes: Sequence[int]
 ) -> Measures:
     """Measure classes in one pass over labels and image, in little memory."""
     channels = 0 if picture is None else picture.channels

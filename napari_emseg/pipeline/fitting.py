@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_emseg.engine.cluster.em import Rules
+from napari_emseg.engine.cluster.em import CovarianceSpec
 from napari_emseg.engine.cluster.kmeans import KMeansModel
 from napari_emseg.engine.cluster.mixture import MixtureModel
 from napari_emseg.engine.cluster.multilevel import iter_fit_kmeans, iter_fit_mixture
@@ -23,11 +23,11 @@ from napari_emseg.pipeline.smoothing import impulses_in, noise_in
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
-    from napari_emseg.engine.cells.counting import Census
+    from napari_emseg.engine.cells.counting import CellCounts
     from napari_emseg.engine.cluster.fit_state import FitState
     from napari_emseg.engine.labels.labeler import Model
     from napari_emseg.params import Params
-    from napari_emseg.pipeline.source import Source
+    from napari_emseg.pipeline.source import SegmentationInput
 
 # Pixels that a hidden field is fitted to.
 _ENOUGH = 2**20
@@ -35,13 +35,13 @@ _MAX_ITER = 15
 
 
 def fit_em(
-    census: Census, n_classes: int, params: Params, start: Model | None
+    census: CellCounts, n_classes: int, params: Params, start: Model | None
 ) -> Iterator[FitState]:
     """Fit a mixture to cells, level by level."""
     return iter_fit_mixture(
         census.cells,
         n_classes=n_classes,
-        rules=Rules(params.covariance, census.floor),
+        rules=CovarianceSpec(params.covariance, census.floor),
         student=params.distribution == "student",
         outliers=params.outliers,
         init=params.init,
@@ -54,7 +54,7 @@ def fit_em(
 
 
 def fit_kmeans(
-    census: Census, n_classes: int, params: Params, start: Model | None
+    census: CellCounts, n_classes: int, params: Params, start: Model | None
 ) -> Iterator[FitState]:
     """Fit K-means to cells, level by level."""
     return iter_fit_kmeans(
@@ -94,7 +94,7 @@ def check_start(start: Model, params: Params) -> None:
 
 
 def choose_order(
-    source: Source, census: Census, params: Params, start: Model | None
+    source: SegmentationInput, census: CellCounts, params: Params, start: Model | None
 ) -> Generator[Progress, None, int]:
     """Find the number of classes, unless it is given."""
     if params.n_classes != "auto":
@@ -106,19 +106,19 @@ def choose_order(
 
 
 def fit_hidden(
-    source: Source, model: Model, params: Params, rules: Rules
+    source: SegmentationInput, model: Model, params: Params, rules: CovarianceSpec
 ) -> Generator[FitState, None, HiddenField | None]:
     """Fit a hidden Markov random field, if noise demands it, or the user.
 
     Parameters
     ----------
-    source : Source
+    source : SegmentationInput
         The image.
     model : MixtureModel or KMeansModel
         What was fitted without a field.
     params : Params
         What was asked for.
-    rules : Rules
+    rules : CovarianceSpec
         Kind of covariance, and floor.
 
     Returns
@@ -156,8 +156,8 @@ def fit_hidden(
 
 
 def iter_fits(
-    source: Source,
-    census: Census,
+    source: SegmentationInput,
+    census: CellCounts,
     params: Params,
     start: Model | None,
     states: list[FitState],
@@ -171,7 +171,7 @@ def iter_fits(
     n_classes = yield from choose_order(source, census, params, start)
     for state in METHODS[params.method](census, n_classes, params, start):
         yield note(state)
-    rules = Rules(params.covariance, census.floor)
+    rules = CovarianceSpec(params.covariance, census.floor)
     steps = fit_hidden(source, states[-1].model, params, rules)
     hidden: HiddenField | None = None
     while True:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from napari_emseg.engine.hierarchy.build import comparable
 from napari_emseg.engine.hierarchy.build import hierarchy as grow_tree
-from napari_emseg.engine.image.lazy_image import as_picture
+from napari_emseg.engine.image.lazy_image import as_lazy_image
 from napari_emseg.pipeline.parallel import one_thread
 from napari_emseg.pipeline.source import as_source, find_space
 
@@ -60,7 +60,7 @@ def hierarchy(
     >>> emseg.hierarchy(image).cut(n_regions=2)[0, ::30]
     array([1, 2], dtype=int32)
     """
-    picture = as_picture(image, channel_axis=channel_axis, rgb=rgb)
+    picture = as_lazy_image(image, channel_axis=channel_axis, rgb=rgb)
     if len(picture.shape) != 2:
         raise ValueError(
             f"the image has the spatial shape {picture.shape}, but a hierarchy has two "

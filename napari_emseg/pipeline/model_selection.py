@@ -12,12 +12,12 @@ from scipy.spatial.distance import pdist
 from napari_emseg.engine.cells.cells import Cells
 from napari_emseg.engine.cluster.criteria import (
     MOST,
-    Order,
+    Criteria,
     coherence,
     effective_size,
-    iter_orders,
+    iter_criteria,
 )
-from napari_emseg.engine.cluster.em import Rules
+from napari_emseg.engine.cluster.em import CovarianceSpec
 from napari_emseg.engine.image.noise import blur, blur_radius, noise_level
 from napari_emseg.engine.mrf.edge_preserving import OF_PHOTOS
 from napari_emseg.pipeline.progress import Progress, finish
@@ -31,18 +31,18 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_emseg.engine._types import BoolArray, Float64Array, FloatArray
-    from napari_emseg.engine.cells.counting import Census
+    from napari_emseg.engine.cells.counting import CellCounts
     from napari_emseg.engine.cluster.mixture import MixtureModel
     from napari_emseg.engine.labels.labeler import Model
-    from napari_emseg.pipeline.source import Source
+    from napari_emseg.pipeline.source import SegmentationInput
 
-    Fit = tuple[Order, MixtureModel]
+    Fit = tuple[Criteria, MixtureModel]
 
 # Pixels along the longer side of the part whose correlation is measured.
 _SIDE = 256
 
 
-def independent_pixels(source: Source, model: Model, total: float) -> float:
+def independent_pixels(source: SegmentationInput, model: Model, total: float) -> float:
     """Count the independent pixels of an image.
 
     How far pixels depend on each other is read off a thumbnail of one plane, cut to
@@ -50,7 +50,7 @@ def independent_pixels(source: Source, model: Model, total: float) -> float:
 
     Parameters
     ----------
-    source : Source
+    source : SegmentationInput
         The image.
     model : MixtureModel or KMeansModel
         Fitted to it: what the classes leave unexplained is what correlates.
@@ -86,7 +86,9 @@ def independent_pixels(source: Source, model: Model, total: float) -> float:
     return effective_size(planes, total * kept, valid)
 
 
-def _plane(source: Source) -> tuple[tuple[int, ...], NDArray[Any], BoolArray]:
+def _plane(
+    source: SegmentationInput,
+) -> tuple[tuple[int, ...], NDArray[Any], BoolArray]:
     """Read the plane next to the middle, or of those where a mask has most.
 
     Returns
@@ -170,7 +172,7 @@ class Choice:
 
     Attributes
     ----------
-    orders : tuple of Order
+    orders : tuple of Criteria
         Fits of 1, 2, … classes; where noise dominates, to pixels that are averaged.
     n : float
         Number of independent pixels.
@@ -178,13 +180,13 @@ class Choice:
         The number that was chosen by them: see `iter_choice`.
     """
 
-    orders: tuple[Order, ...]
+    orders: tuple[Criteria, ...]
     n: float
     best: int
 
 
 def iter_choice(
-    source: Source, census: Census, *, seed: int = 0, most: int = MOST
+    source: SegmentationInput, census: CellCounts, *, seed: int = 0, most: int = MOST
 ) -> Generator[Progress, None, Choice]:
     """Fit mixtures of 1 to `most` classes and choose one.
 
@@ -196,9 +198,9 @@ def iter_choice(
 
     Parameters
     ----------
-    source : Source
+    source : SegmentationInput
         The image.
-    census : Census
+    census : CellCounts
         Its pixels, counted.
     seed : int, optional
         As in `Params`.
@@ -220,19 +222,19 @@ def iter_choice(
        developed after the adoption of CIELAB and CIELUV", Color Research and
        Application 19(2), 105-121, 1994.
     """
-    rules = Rules("full", _least_variances(source, census))
+    rules = CovarianceSpec("full", _least_variances(source, census))
     tried: list[Fit] = []
-    for fit in iter_orders(census.cells, rules=rules, seed=seed, most=most):
+    for fit in iter_criteria(census.cells, rules=rules, seed=seed, most=most):
         tried.append(fit)
         yield Progress("order", len(tried), most)
     orders = _orders(tried)
     n = independent_pixels(source, tried[-1][1], census.cells.total)
     features, valid, fixed = source.glance
-    models = _ranked(tried, Order.icl, n)
+    models = _ranked(tried, Criteria.icl, n)
     wide = _widest(models, features, valid)
     if noise_in(source, tried[-1][1]) is None:
         # Who asks for classes wants two that overlap rather than one.
-        single = _ranked(tried, Order.bic, n)[0].n_classes == 1
+        single = _ranked(tried, Criteria.bic, n)[0].n_classes == 1
         best = 1 if single else wide or _thickest(models, features, valid)
         return Choice(orders, n, best)
     radius, quiet = _quiet(features, valid)
@@ -240,10 +242,10 @@ def iter_choice(
     points = np.ascontiguousarray(quiet[valid].T)
     cells = Cells(np.ones(points.shape[1]), points, fixed=known)
     tried = []
-    for fit in iter_orders(cells, rules=rules, seed=seed, most=most):
+    for fit in iter_criteria(cells, rules=rules, seed=seed, most=most):
         tried.append(fit)
         yield Progress("order", most + len(tried), 2 * most)
-    calm = _ranked(tried, Order.icl, n)
+    calm = _ranked(tried, Criteria.icl, n)
     if calm[0].n_classes == 1:
         if _strewn(models[0], census):
             return Choice(orders, n, models[0].n_classes)
@@ -255,12 +257,12 @@ def iter_choice(
     return Choice(_orders(tried), n, found or _thickest(calm, quiet, valid))
 
 
-def try_orders(source: Source, *, seed: int = 0, most: int = MOST) -> Choice:
+def try_orders(source: SegmentationInput, *, seed: int = 0, most: int = MOST) -> Choice:
     """Choose a number of classes, as ``n_classes="auto"`` does.
 
     Parameters
     ----------
-    source : Source
+    source : SegmentationInput
         As `Segmentation.source`.
     seed : int, optional
         As in `Params`.
@@ -284,19 +286,19 @@ def try_orders(source: Source, *, seed: int = 0, most: int = MOST) -> Choice:
     return finish(iter_choice(source, count_source(source), seed=seed, most=most))
 
 
-def _orders(tried: list[Fit]) -> tuple[Order, ...]:
+def _orders(tried: list[Fit]) -> tuple[Criteria, ...]:
     return tuple(order for order, _ in tried)
 
 
 def _ranked(
-    tried: list[Fit], criterion: Callable[[Order, float], float], n: float
+    tried: list[Fit], criterion: Callable[[Criteria, float], float], n: float
 ) -> list[MixtureModel]:
     """Give the models, that of the largest criterion first."""
     best_first = sorted(tried, key=lambda fit: criterion(fit[0], n), reverse=True)
     return [model for _, model in best_first]
 
 
-def _least_variances(source: Source, census: Census) -> Float64Array:
+def _least_variances(source: SegmentationInput, census: CellCounts) -> Float64Array:
     """Tell how narrow a class can be that is told apart from others, (D,)."""
     if source.space.color == "none":
         return census.floor
@@ -351,7 +353,7 @@ def _quiet(features: FloatArray, valid: BoolArray) -> tuple[float, FloatArray]:
     return radius, np.moveaxis(blur(planes, valid, radius), 0, -1)
 
 
-def _strewn(model: MixtureModel, census: Census) -> bool:
+def _strewn(model: MixtureModel, census: CellCounts) -> bool:
     """Tell whether clearly different colors make classes, wherever they are.
 
     Single levels of noise that was rounded are not clearly different.

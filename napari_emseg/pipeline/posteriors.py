@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from napari_emseg.engine._types import BoolArray, FloatArray
     from napari_emseg.engine.labels.labeler import Labeler
     from napari_emseg.pipeline.progress import Progress
-    from napari_emseg.pipeline.source import Source
+    from napari_emseg.pipeline.source import SegmentationInput
     from napari_emseg.pipeline.tiles import Tile
 
     Steps = Generator[Progress, None, FloatArray]
@@ -31,7 +31,7 @@ class Posteriors:
 
     Attributes
     ----------
-    source : Source
+    source : SegmentationInput
         The image, its mask, and what the user fixed.
     labeler : Labeler
         The fit and how it is smoothed.
@@ -39,7 +39,7 @@ class Posteriors:
         Illumination that the pixels are divided by.
     """
 
-    source: Source
+    source: SegmentationInput
     labeler: Labeler
     bias: FloatArray | None = None
 

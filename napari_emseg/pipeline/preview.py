@@ -9,14 +9,14 @@ import cv2
 import numpy as np
 
 from napari_emseg.engine.cells.cells import Cells
-from napari_emseg.engine.cells.counting import Census, find_coding, least_variances
+from napari_emseg.engine.cells.counting import CellCounts, find_coding, least_variances
 from napari_emseg.engine.cells.palette import Coding, count_codes, count_values
-from napari_emseg.engine.cluster.em import Rules
+from napari_emseg.engine.cluster.em import CovarianceSpec
 from napari_emseg.engine.cluster.kmeans import KMeansModel, iter_kmeans
 from napari_emseg.engine.cluster.multilevel import levels
 from napari_emseg.engine.cluster.squarem import iter_em
 from napari_emseg.engine.image.color_space import convert, resolve_color, usable
-from napari_emseg.engine.image.lazy_image import Picture, as_picture
+from napari_emseg.engine.image.lazy_image import LazyImage, as_lazy_image
 from napari_emseg.pipeline.fitting import METHODS, darkest_first
 from napari_emseg.pipeline.parallel import one_thread
 from napari_emseg.pipeline.segmentation import colors_of
@@ -46,7 +46,7 @@ _KEPT = 32
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Glimpse:
+class PreviewResult:
     """What a preview shows.
 
     Attributes
@@ -64,7 +64,7 @@ class Glimpse:
     model: Model
 
 
-class LivePicture:
+class PreviewImage:
     """A picture whose colors are counted once, to be segmented many times.
 
     Its pixels are kept as codes of at most 16 bits: gray levels as they are, colors
@@ -91,7 +91,7 @@ class LivePicture:
     --------
     >>> import numpy as np
     >>> from napari_emseg import Params
-    >>> picture = LivePicture(np.repeat(np.uint8([3, 90, 200]), 4).reshape(3, 4))
+    >>> picture = PreviewImage(np.repeat(np.uint8([3, 90, 200]), 4).reshape(3, 4))
     >>> picture.look(Params(n_classes=3)).labels[:, 0].tolist()
     [1, 2, 3]
     """
@@ -103,7 +103,7 @@ class LivePicture:
         channel_axis: int | None = None,
         rgb: bool | None = None,
     ) -> None:
-        picture = as_picture(image, channel_axis=channel_axis, rgb=rgb)
+        picture = as_lazy_image(image, channel_axis=channel_axis, rgb=rgb)
         if picture.size > LARGEST or (picture.channels > 1 and not picture.rgb):
             raise ValueError(
                 f"image of shape {picture.shape} with {picture.channels} channel(s) "
@@ -127,7 +127,7 @@ class LivePicture:
         plain = not (params.texture or params.position or params.bias)
         return plain and params.n_classes != "auto"
 
-    def look(self, params: Params) -> Glimpse:
+    def look(self, params: Params) -> PreviewResult:
         """Segment the picture, nearly as `segment` would.
 
         Parameters
@@ -139,7 +139,7 @@ class LivePicture:
 
         Returns
         -------
-        Glimpse
+        PreviewResult
 
         Raises
         ------
@@ -160,7 +160,7 @@ class LivePicture:
             out[~self._usable] = 0
         if params.smoothing >= _FIRM:
             out = _smooth(out)
-        return Glimpse(out, self._class_colors(labels, model.n_classes), model)
+        return PreviewResult(out, self._class_colors(labels, model.n_classes), model)
 
     def _fit(self, params: Params) -> tuple[Model, NDArray[np.uint8]]:
         """Return the model, and the label of each box."""
@@ -209,7 +209,9 @@ class _Scale:
         return self.low + self.step * values if self.step else values
 
 
-def _scale(picture: Picture, values: NDArray[Any], inside: BoolArray | None) -> _Scale:
+def _scale(
+    picture: LazyImage, values: NDArray[Any], inside: BoolArray | None
+) -> _Scale:
     coding = find_coding(picture)
     if coding is not None:
         return _Scale(coding)
@@ -296,9 +298,9 @@ class _Space:
 
     def fit(self, params: Params) -> Model:
         """Fit as `iter_segment` does, but end on the coarse levels."""
-        census = Census(self.cells[0], None, np.empty(0, np.uint32), self.floor)
+        census = CellCounts(self.cells[0], None, np.empty(0, np.uint32), self.floor)
         *_, state = METHODS[params.method](census, int(params.n_classes), params, None)
-        rules, tol = Rules(params.covariance, self.floor), params.tol
+        rules, tol = CovarianceSpec(params.covariance, self.floor), params.tol
         most = min(params.max_iter, _STEPS)
         for cells in self.cells[1:]:
             model = state.model
@@ -312,7 +314,7 @@ class _Space:
         return found
 
 
-def _space(picture: Picture, colors: _Colors, color: str) -> _Space:
+def _space(picture: LazyImage, colors: _Colors, color: str) -> _Space:
     points = np.ascontiguousarray(_features(picture, colors.values, color).T)
     cells = Cells(colors.counts, points)
     codes = colors.codes if find_coding(picture) else colors.codes[:0]
@@ -321,7 +323,7 @@ def _space(picture: Picture, colors: _Colors, color: str) -> _Space:
     return _Space([coarsest, *(c for c in finer if c.count <= _CELLS)], floor)
 
 
-def _features(picture: Picture, values: Float64Array, color: str) -> FloatArray:
+def _features(picture: LazyImage, values: Float64Array, color: str) -> FloatArray:
     """Convert (M, C) values, means of pixels perhaps, to features (M, D)."""
     if color == "none":
         return values.astype(np.float32)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_emseg.engine.cluster.fit_state import bounded
 from napari_emseg.engine.image.color_space import black
-from napari_emseg.engine.image.lazy_image import as_picture
+from napari_emseg.engine.image.lazy_image import as_lazy_image
 from napari_emseg.engine.labels.labeler import Labeler, Model, check_model, label_table
 from napari_emseg.params import Params
 from napari_emseg.pipeline.fitting import check_start, iter_fits
@@ -17,7 +17,12 @@ from napari_emseg.pipeline.progress import finish
 from napari_emseg.pipeline.segmentation import Segmentation as Segmentation
 from napari_emseg.pipeline.segmentation import iter_labels, join_small
 from napari_emseg.pipeline.smoothing import choose_smoother
-from napari_emseg.pipeline.source import Source, as_source, count_source, find_space
+from napari_emseg.pipeline.source import (
+    SegmentationInput,
+    as_source,
+    count_source,
+    find_space,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -26,7 +31,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from napari_emseg.engine._types import FloatArray
-    from napari_emseg.engine.cells.counting import Census
+    from napari_emseg.engine.cells.counting import CellCounts
     from napari_emseg.engine.cluster.fit_state import FitState
     from napari_emseg.engine.mrf.hmrf import HiddenField
 
@@ -73,7 +78,7 @@ def features(
     >>> emseg.features(white).round(2)[0, 0]
     array([100.,   0.,   0.], dtype=float32)
     """
-    picture = as_picture(image, channel_axis=channel_axis, rgb=rgb)
+    picture = as_lazy_image(image, channel_axis=channel_axis, rgb=rgb)
     space = find_space(picture, color, texture, position)
     return as_source(picture, None, None, space).features(())[0]
 
@@ -213,25 +218,25 @@ def iter_segment(
     ['colors', 'fit', 'label']
     """
     params = Params() if params is None else params
-    source = read_source(image, params, mask, seed_labels, channel_axis, rgb)
+    source = read_input(image, params, mask, seed_labels, channel_axis, rgb)
     for given in (model, start):
         if given is not None:
             check_model(given, source.picture, source.space, source.seeds)
     if start is not None:
         check_start(start, params)
-    return iter_source(source, params, model, start, executor)
+    return iter_input(source, params, model, start, executor)
 
 
-def read_source(
+def read_input(
     image: ArrayLike,
     params: Params,
     mask: ArrayLike | None = None,
     seed_labels: ArrayLike | None = None,
     channel_axis: int | None = None,
     rgb: bool | None = None,
-) -> Source:
+) -> SegmentationInput:
     """Check what is to be segmented; as `iter_segment`."""
-    picture = as_picture(image, channel_axis=channel_axis, rgb=rgb)
+    picture = as_lazy_image(image, channel_axis=channel_axis, rgb=rgb)
     space = find_space(picture, params.color, params.texture, params.position)
     source = as_source(picture, mask, seed_labels, space)
     if params.bias:
@@ -239,7 +244,7 @@ def read_source(
     return source
 
 
-def _check_bias(source: Source) -> None:
+def _check_bias(source: SegmentationInput) -> None:
     if len(source.picture.shape) > 3:
         raise ValueError(
             f"bias=True needs an image with 2 or 3 spatial axes, but this one has the "
@@ -253,15 +258,15 @@ def _check_bias(source: Source) -> None:
 
 
 @one_thread_a_step
-def iter_source(
-    source: Source,
+def iter_input(
+    source: SegmentationInput,
     params: Params,
     model: Model | None = None,
     start: Model | None = None,
     executor: Executor | None = None,
-    census: Census | None = None,
+    census: CellCounts | None = None,
 ) -> Generator[Progress, None, Segmentation]:
-    """Segment what `read_source` checked; its census may have been taken before."""
+    """Segment what `read_input` checked; its census may have been taken before."""
     if census is None:
         yield Progress("colors", 0, 0)
         census = count_source(source)
@@ -291,8 +296,8 @@ def iter_source(
 
 
 def _labeler(
-    source: Source,
-    census: Census,
+    source: SegmentationInput,
+    census: CellCounts,
     params: Params,
     model: Model,
     hidden: HiddenField | None,

@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 
     from napari_emseg.engine._types import FloatArray
     from napari_emseg.engine.cluster.fit_state import FitState
-    from napari_emseg.engine.image.lazy_image import Picture
+    from napari_emseg.engine.image.lazy_image import LazyImage
     from napari_emseg.engine.labels.labeler import Labeler, Model
     from napari_emseg.engine.labels.measures import Measures
     from napari_emseg.params import Params
     from napari_emseg.pipeline.class_table import Table
     from napari_emseg.pipeline.progress import Progress
-    from napari_emseg.pipeline.source import Source
+    from napari_emseg.pipeline.source import SegmentationInput
     from napari_emseg.pipeline.tiles import Tile
 
 LabelArray = NDArray[np.unsignedinteger[Any]]
@@ -71,7 +71,7 @@ class Segmentation:
     objective: tuple[float, ...]
     levels: tuple[str, ...]
     converged: bool
-    source: Source
+    source: SegmentationInput
     labeler: Labeler
     bias: FloatArray | None = None
     states: tuple[FitState, ...] = ()
@@ -178,7 +178,7 @@ class Segmentation:
         return colors_of(self.source.picture, self._measures.mean())
 
 
-def colors_of(picture: Picture, mean: NDArray[np.float64]) -> NDArray[np.float64]:
+def colors_of(picture: LazyImage, mean: NDArray[np.float64]) -> NDArray[np.float64]:
     """Choose colors (K, 3) in [0, 1] for classes with these (K, C) mean channels."""
     if picture.rgb:
         full = 1.0 if picture.dtype.kind == "f" else np.iinfo(picture.dtype).max
@@ -193,7 +193,7 @@ def colors_of(picture: Picture, mean: NDArray[np.float64]) -> NDArray[np.float64
 
 
 def join_small(
-    source: Source, labels: LabelArray, min_size: int
+    source: SegmentationInput, labels: LabelArray, min_size: int
 ) -> tuple[NDArray[np.int32], LabelArray]:
     """Find the regions of labels, absorb small ones, and relabel what they cover.
 
@@ -225,7 +225,7 @@ def join_small(
 
 
 def iter_labels(
-    source: Source,
+    source: SegmentationInput,
     labeler: Labeler,
     executor: Executor | None,
     bias: FloatArray | None = None,

@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_emseg.engine.cluster.mixture import MixtureModel
 from napari_emseg.engine.image.noise import salt_and_pepper
-from napari_emseg.engine.mrf.edge_preserving import softness
+from napari_emseg.engine.mrf.edge_preserving import choose_filter
 from napari_emseg.engine.mrf.hmrf import noise_scale
 from napari_emseg.engine.mrf.smoother import (
     BOND,
@@ -18,7 +18,11 @@ from napari_emseg.engine.mrf.smoother import (
     hidden_smoother,
     noise_smoother,
 )
-from napari_emseg.engine.mrf.texture_model import Impression, fit_impression, impress
+from napari_emseg.engine.mrf.texture_model import (
+    TextureModel,
+    augment,
+    fit_texture_model,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -26,7 +30,7 @@ if TYPE_CHECKING:
     from napari_emseg.engine.labels.labeler import Model
     from napari_emseg.engine.mrf.hmrf import HiddenField
     from napari_emseg.params import Params
-    from napari_emseg.pipeline.source import Source
+    from napari_emseg.pipeline.source import SegmentationInput
 
     Planes = NDArray[np.float32]
 
@@ -40,13 +44,13 @@ _SHARES = (1.0, 0.5, 0.25)
 
 
 def choose_smoother(
-    source: Source, model: Model, params: Params, hidden: HiddenField | None
+    source: SegmentationInput, model: Model, params: Params, hidden: HiddenField | None
 ) -> Smoother:
     """Choose how posteriors are smoothed: by a fitted field, for noise, or by edges.
 
     Parameters
     ----------
-    source : Source
+    source : SegmentationInput
         The image.
     model : MixtureModel or KMeansModel
         Its classes.
@@ -69,7 +73,7 @@ def choose_smoother(
     return replace(smoother, impression=found)
 
 
-def noise_in(source: Source, model: Model) -> float | None:
+def noise_in(source: SegmentationInput, model: Model) -> float | None:
     """Give the squared contrast of noise that dominates an image; None if none does."""
     if not source.space.plain:
         # Texture and position are smooth by their making, however noisy the image is.
@@ -82,7 +86,7 @@ def noise_in(source: Source, model: Model) -> float | None:
     return noise_scale(features, float(within), valid=valid)
 
 
-def impulses_in(source: Source) -> float:
+def impulses_in(source: SegmentationInput) -> float:
     """Estimate the share of pixels that salt-and-pepper noise has changed."""
     if not source.space.plain:
         return 0.0
@@ -115,8 +119,8 @@ class _Jury:
 
 
 def _impression(
-    source: Source, model: Model, params: Params, smoother: Smoother
-) -> Impression | None:
+    source: SegmentationInput, model: Model, params: Params, smoother: Smoother
+) -> TextureModel | None:
     """Look as softly at the image as all of its classes bear; None is not at all."""
     jury = _Jury(*source.glance)
     if not jury.valid.any():
@@ -125,12 +129,12 @@ def _impression(
     had = _won(model, jury.points(planes))
     for share in _SHARES:
         amount = share * min(params.smoothing, 1.0)
-        soft = softness(model, amount, percent=source.space.color != "none")
+        soft = choose_filter(model, amount, percent=source.space.color != "none")
         if soft is None:
             return None
-        seen = impress(planes, soft, jury.valid)
+        seen = augment(planes, soft, jury.valid)
         if source.space.plain and _can_be_refitted(model):
-            fitted = fit_impression(
+            fitted = fit_texture_model(
                 model,
                 seen,
                 soft,
@@ -149,7 +153,7 @@ def _impression(
                 return found
         widened = _won(soft.widen(model), jury.points(seen[:-1]))
         if (widened >= _SURVIVES * had).all():
-            return Impression(soft)
+            return TextureModel(soft)
     return None
 
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_emseg.engine.cells.counting import find_coding, take_census
+from napari_emseg.engine.cells.counting import count_cells, find_coding
 from napari_emseg.engine.image.color_space import convert, resolve_color, usable
-from napari_emseg.engine.image.feature_space import Space
+from napari_emseg.engine.image.feature_space import FeatureSpace
 from napari_emseg.engine.mrf.mean_field import edge_sums
 from napari_emseg.pipeline.tiles import Slices, Tile, bounding_box, pieces, slab, tiles
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from napari_emseg.engine._types import BoolArray, FloatArray
-    from napari_emseg.engine.cells.counting import Census, Part
-    from napari_emseg.engine.image.lazy_image import Picture
+    from napari_emseg.engine.cells.counting import CellCounts, Part
+    from napari_emseg.engine.image.lazy_image import LazyImage
 
 MAX_CLASSES = 64
 # Pixels of a part that needs no surroundings, and of one that is only counted.
@@ -33,25 +33,25 @@ _TILE = {2: 1024, 3: 192}
 
 
 @dataclass(frozen=True, eq=False)
-class Source:
+class SegmentationInput:
     """A picture, its mask, and what the user fixed; read tile by tile.
 
     Attributes
     ----------
-    picture : Picture
+    picture : LazyImage
         The image.
     mask : (*S) ndarray of bool or None
         Pixels inside; None is all.
     seeds : (*S) ndarray of uint8 or None
         Labels that the user fixed; 0 where free.
-    space : Space
+    space : FeatureSpace
         What features are made of.
     """
 
-    picture: Picture
+    picture: LazyImage
     mask: BoolArray | None
     seeds: NDArray[np.uint8] | None
-    space: Space
+    space: FeatureSpace
 
     def tiles(self, halo: int) -> list[Tile]:
         """Cut the image into parts that need `halo` pixels around them.
@@ -231,11 +231,11 @@ class Source:
 
 
 def as_source(
-    picture: Picture,
+    picture: LazyImage,
     mask: ArrayLike | None,
     seed_labels: ArrayLike | None,
-    space: Space,
-) -> Source:
+    space: FeatureSpace,
+) -> SegmentationInput:
     """Check mask and seed labels against the picture.
 
     Raises
@@ -269,7 +269,7 @@ def as_source(
                 f"seed_labels has labels from {seeds.min()} to {seeds.max()}, but 0 "
                 f"(free) to {MAX_CLASSES} are allowed; renumber them"
             )
-    return Source(
+    return SegmentationInput(
         picture,
         inside,
         None if seeds is None or not seeds.any() else seeds.astype(np.uint8),
@@ -277,7 +277,9 @@ def as_source(
     )
 
 
-def find_space(picture: Picture, color: str, texture: float, position: float) -> Space:
+def find_space(
+    picture: LazyImage, color: str, texture: float, position: float
+) -> FeatureSpace:
     """Resolve what features are made of, in units of the image's contrast.
 
     Raises
@@ -285,7 +287,7 @@ def find_space(picture: Picture, color: str, texture: float, position: float) ->
     ValueError
         If the image has not the channels of the color space.
     """
-    space = Space(resolve_color(picture, color), texture, position)
+    space = FeatureSpace(resolve_color(picture, color), texture, position)
     if space.plain or picture.rgb:
         return space
     count, total, square, origin = 0, 0.0, 0.0, None
@@ -308,7 +310,7 @@ def find_space(picture: Picture, color: str, texture: float, position: float) ->
     return replace(space, contrast=float(np.sqrt(max(variance, 0))))
 
 
-def count_source(source: Source) -> Census:
+def count_source(source: SegmentationInput) -> CellCounts:
     """Count the pixels of an image into the cells that fits work on.
 
     Raises
@@ -318,4 +320,4 @@ def count_source(source: Source) -> Census:
     """
     coding = find_coding(source.picture) if source.space.plain else None
     parts = source.parts(raw=coding is not None)
-    return take_census(source.picture, parts, color=source.space.color, coding=coding)
+    return count_cells(source.picture, parts, color=source.space.color, coding=coding)

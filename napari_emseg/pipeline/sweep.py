@@ -11,12 +11,12 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from napari_emseg.engine.cluster.criteria import judge
-from napari_emseg.engine.cluster.em import Rules
+from napari_emseg.engine.cluster.em import CovarianceSpec
 from napari_emseg.engine.cluster.mixture import MixtureModel
 from napari_emseg.params import Params
 from napari_emseg.pipeline.model_selection import independent_pixels
 from napari_emseg.pipeline.progress import finish
-from napari_emseg.pipeline.segment import iter_source, read_source
+from napari_emseg.pipeline.segment import iter_input, read_input
 from napari_emseg.pipeline.source import count_source
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike
 
-    from napari_emseg.engine.cluster.criteria import Order
+    from napari_emseg.engine.cluster.criteria import Criteria
     from napari_emseg.pipeline.progress import Progress
     from napari_emseg.pipeline.segmentation import Segmentation
 
@@ -126,7 +126,7 @@ _SPACE = ("color", "texture", "position", "bias")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Row:
+class SweepRow:
     """One setting, and what came of it.
 
     Attributes
@@ -137,7 +137,7 @@ class Row:
         The setting.
     seg : Segmentation
         The result.
-    order : Order or None
+    order : Criteria or None
         Likelihood and free parameters of the mixture; None for K-means, which has no
         likelihood.
     n : float
@@ -149,7 +149,7 @@ class Row:
     title: str
     params: Params
     seg: Segmentation
-    order: Order | None
+    order: Criteria | None
     n: float
     seconds: float
 
@@ -176,7 +176,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Trial:
+class SweepTrial:
     """How far a comparison is.
 
     Attributes
@@ -205,7 +205,7 @@ def iter_sweep(
     mask: ArrayLike | None = None,
     channel_axis: int | None = None,
     rgb: bool | None = None,
-) -> Generator[Trial, None, tuple[Row, ...]]:
+) -> Generator[SweepTrial, None, tuple[SweepRow, ...]]:
     """Segment an image with several settings; to cancel, stop iterating.
 
     Parameters
@@ -217,12 +217,12 @@ def iter_sweep(
 
     Yields
     ------
-    Trial
+    SweepTrial
         For every step of every setting, and with the result of each.
 
     Returns
     -------
-    tuple of Row
+    tuple of SweepRow
         In the order of the settings.
 
     Raises
@@ -250,7 +250,7 @@ def iter_sweep(
         key = tuple(getattr(params, name) for name in _SPACE)
         groups.setdefault(key, []).append(place)
     sources = [
-        read_source(image, chosen[places[0]], mask, None, channel_axis, rgb)
+        read_input(image, chosen[places[0]], mask, None, channel_axis, rgb)
         for places in groups.values()
     ]
     return _steps(chosen, list(zip(sources, groups.values(), strict=True)))
@@ -258,7 +258,7 @@ def iter_sweep(
 
 def sweep(
     image: ArrayLike, chosen: Sequence[Params], **options: Any
-) -> tuple[Row, ...]:
+) -> tuple[SweepRow, ...]:
     """Segment an image with several settings.
 
     Parameters
@@ -268,7 +268,7 @@ def sweep(
 
     Returns
     -------
-    tuple of Row
+    tuple of SweepRow
         In the order of the settings.
 
     Examples
@@ -281,12 +281,12 @@ def sweep(
     return finish(iter_sweep(image, chosen, **options))
 
 
-def space_name(row: Row) -> str:
+def space_name(row: SweepRow) -> str:
     """Name the color space of a setting, and what else its features are, for people.
 
     Parameters
     ----------
-    row : Row
+    row : SweepRow
         Of `sweep`.
 
     Returns
@@ -308,12 +308,12 @@ def space_name(row: Row) -> str:
     return " + ".join([fields["color"]["names"][space], *extra])
 
 
-def best(rows: Sequence[Row], criterion: str) -> dict[str, int]:
+def best(rows: Sequence[SweepRow], criterion: str) -> dict[str, int]:
     """Find the best setting of each color space.
 
     Parameters
     ----------
-    rows : sequence of Row
+    rows : sequence of SweepRow
         What `sweep` returned.
     criterion : {"bic", "icl"}
         What decides.
@@ -348,12 +348,12 @@ def best(rows: Sequence[Row], criterion: str) -> dict[str, int]:
     }
 
 
-def as_csv(rows: Sequence[Row]) -> str:
+def as_csv(rows: Sequence[SweepRow]) -> str:
     """Return the table of a comparison as comma-separated values.
 
     Parameters
     ----------
-    rows : sequence of Row
+    rows : sequence of SweepRow
         What `sweep` returned.
 
     Returns
@@ -395,16 +395,16 @@ def as_csv(rows: Sequence[Row]) -> str:
 
 def _steps(
     chosen: Sequence[Params], groups: list[tuple[Any, list[int]]]
-) -> Generator[Trial, None, tuple[Row, ...]]:
+) -> Generator[SweepTrial, None, tuple[SweepRow, ...]]:
     names, rows = titles(chosen), {}
     done, total = 0, len(chosen)
     for source, places in groups:
-        yield Trial(places[0], done, total)
+        yield SweepTrial(places[0], done, total)
         census = count_source(source)
-        found: dict[int, tuple[Segmentation, Order | None, float]] = {}
+        found: dict[int, tuple[Segmentation, Criteria | None, float]] = {}
         for place in places:
             params, spent = chosen[place], 0.0
-            steps = iter_source(source, params, census=census)
+            steps = iter_input(source, params, census=census)
             while True:
                 # Only our own time counts, not that of whoever looks on.
                 start = perf_counter()
@@ -415,14 +415,14 @@ def _steps(
                     break
                 finally:
                     spent += perf_counter() - start
-                yield Trial(place, done, total, progress)
+                yield SweepTrial(place, done, total, progress)
             order = None
             if isinstance(seg.model, MixtureModel):
-                rules = Rules(params.covariance, census.floor)
+                rules = CovarianceSpec(params.covariance, census.floor)
                 order = judge(seg.model, census.cells, rules)
             found[place] = seg, order, spent
             done += 1
-            yield Trial(place, done, total, seg=seg)
+            yield SweepTrial(place, done, total, seg=seg)
         # As for "auto": what the most classes leave unexplained tells how far pixels
         # depend on each other.
         mixtures = [seg for seg, order, _ in found.values() if order is not None]
@@ -433,5 +433,5 @@ def _steps(
             else independent_pixels(source, most.model, census.cells.total)
         )
         for place, (seg, order, spent) in found.items():
-            rows[place] = Row(names[place], chosen[place], seg, order, n, spent)
+            rows[place] = SweepRow(names[place], chosen[place], seg, order, n, spent)
     return tuple(rows[place] for place in range(total))

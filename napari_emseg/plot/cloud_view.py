@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 
 from napari_emseg.plot.histogram import fill
 from napari_emseg.plot.projection import ellipse_axes, spreads
-from napari_emseg.plot.theme import Badges, dress, halo
+from napari_emseg.plot.theme import Badges, halo, style_axes
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from napari_emseg.engine._types import Float64Array
     from napari_emseg.engine.labels.labeler import Model
-    from napari_emseg.plot.histogram import Bars
+    from napari_emseg.plot.histogram import Histogram
     from napari_emseg.plot.projection import Density
     from napari_emseg.plot.theme import Theme
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _UNLIKE = 8.0
 
 
-class View(Protocol):
+class ClusterView(Protocol):
     """A drawing whose classes can be moved."""
 
     @property
@@ -79,7 +79,7 @@ class CloudView:
             ax.set_aspect("equal", adjustable="datalim")
         ax.set_xlabel(density.projection.names[0])
         ax.set_ylabel(density.projection.names[1])
-        dress(ax, theme)
+        style_axes(ax, theme)
         self._badges = Badges(ax, theme)
 
     def show(self, model: Model, colors: ArrayLike) -> None:
@@ -121,7 +121,7 @@ class LineView:
     ----------
     ax, theme, sd
         As for `CloudView`.
-    found : Bars
+    found : Histogram
         The data.
 
     Attributes
@@ -130,7 +130,7 @@ class LineView:
         One for each class.
     """
 
-    def __init__(self, ax: Axes, found: Bars, theme: Theme, sd: float) -> None:
+    def __init__(self, ax: Axes, found: Histogram, theme: Theme, sd: float) -> None:
         ax.clear()
         self.intervals: list[Line2D] = []
         self._ax, self._theme, self._sd = ax, theme, sd
@@ -138,7 +138,7 @@ class LineView:
         self._top = float(found.density.max())
         ax.set_xlabel(found.name)
         ax.set_ylabel("density")
-        dress(ax, theme)
+        style_axes(ax, theme)
         self._badges = Badges(ax, theme)
 
     def show(self, model: Model, colors: ArrayLike) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from napari_emseg.plot.theme import FONT, dress
+from napari_emseg.plot.theme import FONT, style_axes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,7 +35,7 @@ _MARKS = {
 }
 
 
-def kind_of(level: str) -> str:
+def objective_kind(level: str) -> str:
     """Tell what objectives of a level are.
 
     Returns
@@ -49,7 +49,7 @@ def kind_of(level: str) -> str:
     return level if level in ("exact", "sample") else SMOOTH
 
 
-class LearningView:
+class ConvergenceView:
     """The objective over the iterations of a fit, level by level.
 
     Filled dots are exact; hollow ones are bounds, computed on bins of colors, or
@@ -80,7 +80,7 @@ class LearningView:
         label = LIKELIHOOD if likelihood else INERTIA
         ax.set_ylabel(label.split(" ")[0] if brief else label)
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-        dress(ax, theme)
+        style_axes(ax, theme)
 
     def show(self, objective: Sequence[float], levels: Sequence[str]) -> None:
         """Draw objectives, one for each iteration, and the level of each."""
@@ -99,7 +99,7 @@ class LearningView:
             rule.set_xdata([x[0] - 0.5] * 2)
             text.set(x=(x[0] + x[-1]) / 2, visible=len(runs) > 1)
         self._frame(y)
-        self._legend({kind_of(name) for name in names})
+        self._legend({objective_kind(name) for name in names})
 
     @property
     def moving(self) -> list[Artist]:
@@ -119,7 +119,9 @@ class LearningView:
 
     def _make(self, name: str, *, first: bool) -> tuple[Line2D, Line2D, Text]:
         ax, theme = self._ax, self._theme
-        (line,) = ax.plot([], [], "-", lw=1.4, zorder=3, **self._mark_of(kind_of(name)))
+        (line,) = ax.plot(
+            [], [], "-", lw=1.4, zorder=3, **self._mark_of(objective_kind(name))
+        )
         rule = ax.axvline(0, color=theme.faint, lw=1, zorder=1, visible=not first)
         # Upright, and away from the curve: levels of few iterations are narrow.
         text = ax.text(

@@ -10,7 +10,7 @@ import numpy as np
 from napari_emseg.engine.cells.cells import Cells, coarsen
 from napari_emseg.engine.cells.counting import find_coding
 from napari_emseg.engine.image.color_space import convert, unit_rgb
-from napari_emseg.engine.image.lazy_image import Picture
+from napari_emseg.engine.image.lazy_image import LazyImage
 from napari_emseg.pipeline.segmentation import colors_of
 from napari_emseg.pipeline.source import count_source
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from napari_emseg.engine._types import Float64Array
     from napari_emseg.engine.labels.labeler import Model
-    from napari_emseg.pipeline.source import Source
+    from napari_emseg.pipeline.source import SegmentationInput
 
 # Cells of a palette, and sampled pixels, that are kept: more would not be seen.
 _PALETTE, _PIXELS = 2**21, 2**18
@@ -40,7 +40,7 @@ _NAMES = {
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Cloud:
+class FeatureCloud:
     """What a fit saw of an image.
 
     Attributes
@@ -49,7 +49,7 @@ class Cloud:
         The palette of the image, exact or in fine bins; else a sample of its pixels.
     names : tuple of str
         One for each of the D features.
-    picture : Picture
+    picture : LazyImage
         Of which only the kind counts: whether it is RGB, and its channels.
     swatches : ((S, D) ndarray of float32, (S, 3) ndarray of float32) or None
         Features and colors in [0, 1] of some pixels of an RGB image.
@@ -57,7 +57,7 @@ class Cloud:
 
     cells: Cells
     names: tuple[str, ...]
-    picture: Picture
+    picture: LazyImage
     swatches: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None
 
     def class_colors(self, model: Model) -> Float64Array:
@@ -76,7 +76,7 @@ class Cloud:
         return np.asarray(total / count[:, np.newaxis])
 
 
-def as_cloud(points: Cells | Cloud | ArrayLike, dims: int) -> Cloud:
+def as_cloud(points: Cells | FeatureCloud | ArrayLike, dims: int) -> FeatureCloud:
     """Make a cloud of cells, or of points (N, D) that stand for one pixel each.
 
     Raises
@@ -84,7 +84,7 @@ def as_cloud(points: Cells | Cloud | ArrayLike, dims: int) -> Cloud:
     ValueError
         If they have not `dims` features.
     """
-    if isinstance(points, Cloud):
+    if isinstance(points, FeatureCloud):
         cloud = points
     else:
         cells = points
@@ -97,8 +97,8 @@ def as_cloud(points: Cells | Cloud | ArrayLike, dims: int) -> Cloud:
                 )
             cells = Cells(np.ones(len(array)), np.ascontiguousarray(array.T))
         names = tuple(f"feature {i + 1}" for i in range(cells.dims))
-        picture = Picture(cells.points, (cells.count,), channel_axis=0, rgb=False)
-        cloud = Cloud(cells, names, picture)
+        picture = LazyImage(cells.points, (cells.count,), channel_axis=0, rgb=False)
+        cloud = FeatureCloud(cells, names, picture)
     if cloud.cells.dims != dims:
         raise ValueError(
             f"the points have {cloud.cells.dims} features, but the model has {dims}; "
@@ -107,17 +107,17 @@ def as_cloud(points: Cells | Cloud | ArrayLike, dims: int) -> Cloud:
     return cloud
 
 
-def take_cloud(source: Source) -> Cloud:
+def read_feature_cloud(source: SegmentationInput) -> FeatureCloud:
     """Read an image once, and keep what there is to draw.
 
     Parameters
     ----------
-    source : Source
+    source : SegmentationInput
         As `Segmentation.source`.
 
     Returns
     -------
-    Cloud
+    FeatureCloud
         At most 64 megabytes, whatever the size of the image.
 
     Examples
@@ -133,7 +133,7 @@ def take_cloud(source: Source) -> Cloud:
     coding = find_coding(picture) if source.space.plain else None
     if coding is None:
         cells, swatches = _sample(source)
-        return Cloud(cells, names, picture, swatches)
+        return FeatureCloud(cells, names, picture, swatches)
     census = count_source(source)
     cells = census.cells
     swatches = None
@@ -143,7 +143,7 @@ def take_cloud(source: Source) -> Cloud:
         swatches = np.ascontiguousarray(cells.points[:, few].T, np.float32), rgb
     if cells.count > _PALETTE:
         cells = coarsen(cells, 21 // cells.dims)
-    return Cloud(cells, names, picture, swatches)
+    return FeatureCloud(cells, names, picture, swatches)
 
 
 def _draw(weights: Float64Array) -> NDArray[np.intp]:
@@ -154,7 +154,7 @@ def _draw(weights: Float64Array) -> NDArray[np.intp]:
 
 
 def _sample(
-    source: Source,
+    source: SegmentationInput,
 ) -> tuple[Cells, tuple[NDArray[np.float32], NDArray[np.float32]] | None]:
     """Read some pixels of each part, and the colors of a few of them."""
     space, picture = source.space, source.picture
@@ -180,7 +180,7 @@ def _sample(
     return cells, (cells.points[:, few].T, np.concatenate(colors)[few])
 
 
-def feature_names(source: Source) -> tuple[str, ...]:
+def feature_names(source: SegmentationInput) -> tuple[str, ...]:
     """Name the features of a source, in their order."""
     space, picture = source.space, source.picture
     dims = space.dims(picture)

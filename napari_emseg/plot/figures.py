@@ -12,26 +12,26 @@ from matplotlib.ticker import MaxNLocator
 from napari_emseg.engine.cluster.mixture import MixtureModel
 from napari_emseg.pipeline.model_selection import Choice, try_orders
 from napari_emseg.pipeline.segmentation import Segmentation
-from napari_emseg.plot.cloud_view import CloudView, LineView, View
+from napari_emseg.plot.cloud_view import CloudView, ClusterView, LineView
 from napari_emseg.plot.convergence import (
     INERTIA,
     LIKELIHOOD,
     SMOOTH,
-    LearningView,
-    kind_of,
+    ConvergenceView,
+    objective_kind,
     runs_of,
 )
-from napari_emseg.plot.feature_cloud import Cloud, as_cloud, take_cloud
+from napari_emseg.plot.feature_cloud import FeatureCloud, as_cloud, read_feature_cloud
 from napari_emseg.plot.histogram import HistogramView, bars, choose_features
 from napari_emseg.plot.projection import density_of, find_projection
 from napari_emseg.plot.theme import (
     FONT,
     Theme,
     canvas_of,
-    dress,
     find_theme,
     make_figure,
     root_of,
+    style_axes,
 )
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from napari_emseg.engine.labels.labeler import Model
 
 # A segmentation, or cells (or points (N, D)) and a model of their features.
-Data: TypeAlias = "Segmentation | tuple[Cells | Cloud | ArrayLike, Model]"
+Data: TypeAlias = "Segmentation | tuple[Cells | FeatureCloud | ArrayLike, Model]"
 # Histograms side by side.
 _ACROSS = 3
 
@@ -64,7 +64,7 @@ def ellipses(
     Parameters
     ----------
     data : Segmentation or (cells, model)
-        What was fitted; instead of cells also points (N, D) or a `Cloud`.
+        What was fitted; instead of cells also points (N, D) or a `FeatureCloud`.
     features : "auto" or pair of int or str, optional
         Two features, by number (0..D-1) or name; "auto" is the first two principal
         axes, or both features if there are but two. A single feature is drawn as a
@@ -101,7 +101,7 @@ def ellipses(
     cloud, model, rgb = _read(data, colors)
     figure, ax = canvas_of(look, ax)
     projection = find_projection(cloud, features)
-    view: View
+    view: ClusterView
     if cloud.cells.dims == 1:
         view = LineView(ax, bars(cloud, 0), look, sd)
     else:
@@ -219,7 +219,7 @@ def convergence(
     figure, ax = canvas_of(look, ax)
     likelihood = kinds.pop()
     if isinstance(data, Segmentation):
-        view = LearningView(ax, look, likelihood=likelihood)
+        view = ConvergenceView(ax, look, likelihood=likelihood)
         view.show(data.objective, data.levels)
     else:
         _compare(ax, runs, look, likelihood=likelihood)
@@ -232,20 +232,22 @@ def _compare(
     styles = product(("-", "--", ":", "-."), theme.series)
     for (name, seg), (style, color) in zip(runs.items(), styles, strict=False):
         y = np.asarray(seg.objective)
-        for smooth, part in runs_of([kind_of(at) == SMOOTH for at in seg.levels]):
+        for smooth, part in runs_of(
+            [objective_kind(at) == SMOOTH for at in seg.levels]
+        ):
             # Objectives of another kind make a curve of their own, and no step.
             x = np.arange(part.start, part.stop) + 1
             label = None if part.start else name
             ax.plot(x, y[part], style, color=color, lw=1.6, label=label)
             mark = "D" if smooth else "o"
             ax.plot(x[-1:], y[part][-1:], mark, ms=5, color=color)
-    if any(kind_of(at) == SMOOTH for seg in runs.values() for at in seg.levels):
+    if any(objective_kind(at) == SMOOTH for seg in runs.values() for at in seg.levels):
         ax.plot([], [], "D", ms=5, color=theme.ink, label="with smoothing")
     ax.set_xlabel("iteration")
     ax.set_ylabel(LIKELIHOOD if likelihood else INERTIA)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.legend(frameon=False, fontsize=FONT - 1)
-    dress(ax, theme)
+    style_axes(ax, theme)
 
 
 def criteria(
@@ -314,14 +316,14 @@ def criteria(
     ax.set_ylabel("nats per independent pixel, larger is better")
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.legend(frameon=False, fontsize=FONT - 1, loc="lower right")
-    dress(ax, look)
+    style_axes(ax, look)
     return figure
 
 
-def _read(data: Data, colors: ArrayLike | None) -> tuple[Cloud, Model, Any]:
+def _read(data: Data, colors: ArrayLike | None) -> tuple[FeatureCloud, Model, Any]:
     """Return cloud, model, and colors (K, 3) of what is to be drawn."""
     if isinstance(data, Segmentation):
-        cloud, model = take_cloud(data.source), data.model
+        cloud, model = read_feature_cloud(data.source), data.model
         rgb = data.class_colors if colors is None else np.asarray(colors, float)
     else:
         if not (isinstance(data, tuple) and len(data) == 2):

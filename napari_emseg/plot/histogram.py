@@ -10,7 +10,7 @@ from scipy.special import gammaln
 
 from napari_emseg.engine.cluster.kmeans import KMeansModel
 from napari_emseg.plot.projection import find_range, spreads
-from napari_emseg.plot.theme import Badges, dress, halo
+from napari_emseg.plot.theme import Badges, halo, style_axes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
     from napari_emseg.engine._types import Float64Array
     from napari_emseg.engine.labels.labeler import Model
-    from napari_emseg.plot.feature_cloud import Cloud
+    from napari_emseg.plot.feature_cloud import FeatureCloud
     from napari_emseg.plot.theme import Theme
 
-# Bars over the range of nearly all values, and in all.
+# Histogram over the range of nearly all values, and in all.
 _BARS, _MOST = 80, 4096
 # Histograms that one figure has room for.
 _ROOM = 12
@@ -36,7 +36,7 @@ _ON_GRID = 1e-3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Bars:
+class Histogram:
     """The histogram of a feature.
 
     Attributes
@@ -57,7 +57,7 @@ class Bars:
     shown: tuple[float, float]
 
 
-def choose_features(cloud: Cloud, features: Sequence[int] | None) -> list[int]:
+def choose_features(cloud: FeatureCloud, features: Sequence[int] | None) -> list[int]:
     """Return the features that histograms are drawn of; all, or the first, if None.
 
     Raises
@@ -80,10 +80,10 @@ def choose_features(cloud: Cloud, features: Sequence[int] | None) -> list[int]:
     return chosen
 
 
-def bars(cloud: Cloud, feature: int) -> Bars:
+def bars(cloud: FeatureCloud, feature: int) -> Histogram:
     """Count all pixels of a cloud along one of its features.
 
-    Bars of levels, such as gray levels, hold equally many of them each, so that no
+    Histogram of levels, such as gray levels, hold equally many of them each, so that no
     bar is higher than its neighbor for a reason that lies in the bars.
     """
     values, weights = cloud.cells.points[feature], cloud.cells.weights
@@ -99,7 +99,9 @@ def bars(cloud: Cloud, feature: int) -> Bars:
         count += 1
     edges = np.asarray(first + width * np.arange(count + 1), np.float64)
     mass = np.histogram(values, edges, weights=weights)[0]
-    return Bars(cloud.names[feature], edges, mass / mass.sum() / width, (low, high))
+    return Histogram(
+        cloud.names[feature], edges, mass / mass.sum() / width, (low, high)
+    )
 
 
 def _level_step(values: NDArray[np.floating]) -> float:
@@ -136,7 +138,7 @@ def marginals(model: Model, feature: int, x: ArrayLike) -> Float64Array:
     return share * weights[:, np.newaxis] * shape
 
 
-def fill(ax: Axes, found: Bars, theme: Theme) -> None:
+def fill(ax: Axes, found: Histogram, theme: Theme) -> None:
     """Draw a histogram as one area."""
     ax.stairs(found.density, found.edges, fill=True, color=theme.faint, zorder=1)
     ax.set_xlim(*found.shown)
@@ -151,7 +153,7 @@ class HistogramView:
         Drawn into; whatever it holds goes.
     feature : int
         Its number.
-    found : Bars
+    found : Histogram
         The data.
     theme : Theme
         Colors.
@@ -160,13 +162,13 @@ class HistogramView:
     ----------
     ax : matplotlib.axes.Axes
         As given.
-    bars : Bars
+    bars : Histogram
         The histogram.
     curves : list of matplotlib.lines.Line2D
         One for each class.
     """
 
-    def __init__(self, ax: Axes, feature: int, found: Bars, theme: Theme) -> None:
+    def __init__(self, ax: Axes, feature: int, found: Histogram, theme: Theme) -> None:
         ax.clear()
         self.curves: list[Line2D] = []
         self.ax, self._feature, self._theme = ax, feature, theme
@@ -178,7 +180,7 @@ class HistogramView:
         ax.set_ylim(0, 1.12 * float(self.bars.density.max()))
         ax.set_xlabel(found.name)
         ax.set_ylabel("density")
-        dress(ax, theme)
+        style_axes(ax, theme)
 
     def show(self, model: Model, colors: ArrayLike) -> None:
         """Move the curves to a model's classes, in colors (K, 3) in [0, 1]."""

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_emseg.engine.labels.labeler import Model
-    from napari_emseg.pipeline.source import Source
+    from napari_emseg.pipeline.source import SegmentationInput
     from napari_emseg.pipeline.tiles import Slices
 
 # Pixels with fewer distinct colors than this share of them are labeled by color.
@@ -21,7 +21,7 @@ _WORTH = 0.5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Frame:
+class IterationLabels:
     """Pixels of a part of an image, to be labeled by one model after another.
 
     Attributes
@@ -66,14 +66,14 @@ class Frame:
         return out
 
 
-def take_frame(
-    source: Source, where: Slices = (), step: tuple[int, ...] | int = 1
-) -> Frame:
+def read_iteration_labels(
+    source: SegmentationInput, where: Slices = (), step: tuple[int, ...] | int = 1
+) -> IterationLabels:
     """Read a part of an image.
 
     Parameters
     ----------
-    source : Source
+    source : SegmentationInput
         As `Segmentation.source`.
     where : tuple of slice, optional
         The part; all of the image by default.
@@ -82,7 +82,7 @@ def take_frame(
 
     Returns
     -------
-    Frame
+    IterationLabels
     """
     shape = source.picture.shape
     full = tuple(where) + tuple(slice(0, n) for n in shape[len(where) :])
@@ -106,7 +106,9 @@ def take_frame(
             None,
             found.shape[:-1],
         )
-    return Frame(features, color, None if usable is None else usable[few], seeds, size)
+    return IterationLabels(
+        features, color, None if usable is None else usable[few], seeds, size
+    )
 
 
 def _distinct(

@@ -15,10 +15,10 @@ from matplotlib.figure import Figure
 from napari_emseg.engine.cluster.mixture import MixtureModel
 from napari_emseg.io.safe_write import check_target, new_file
 from napari_emseg.plot.cloud_view import CloudView, LineView
-from napari_emseg.plot.convergence import LearningView
-from napari_emseg.plot.feature_cloud import take_cloud
-from napari_emseg.plot.histogram import Bars, bars
-from napari_emseg.plot.iteration_labels import take_frame
+from napari_emseg.plot.convergence import ConvergenceView
+from napari_emseg.plot.feature_cloud import read_feature_cloud
+from napari_emseg.plot.histogram import Histogram, bars
+from napari_emseg.plot.iteration_labels import read_iteration_labels
 from napari_emseg.plot.projection import density_of, find_projection
 from napari_emseg.plot.theme import find_theme
 
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 
     from napari_emseg.engine.cluster.fit_state import FitState
     from napari_emseg.pipeline.segmentation import Segmentation
-    from napari_emseg.pipeline.source import Source
+    from napari_emseg.pipeline.source import SegmentationInput
     from napari_emseg.pipeline.tiles import Slices
-    from napari_emseg.plot.feature_cloud import Cloud
+    from napari_emseg.plot.feature_cloud import FeatureCloud
     from napari_emseg.plot.projection import Density
     from napari_emseg.plot.theme import Theme
 
@@ -46,7 +46,7 @@ class RunFigure:
     ----------
     states : sequence of FitState
         All iterations.
-    cloud : Density or Bars
+    cloud : Density or Histogram
         The data.
     theme : Theme
         Colors.
@@ -57,7 +57,7 @@ class RunFigure:
     def __init__(
         self,
         states: Sequence[FitState],
-        cloud: Density | Bars,
+        cloud: Density | Histogram,
         theme: Theme,
         *,
         likelihood: bool,
@@ -70,7 +70,7 @@ class RunFigure:
         grid = figure.add_gridspec(2, 2, height_ratios=(2, 1))
         ax = figure.add_subplot(grid[0, 0])
         self._cloud: CloudView | LineView
-        if isinstance(cloud, Bars):
+        if isinstance(cloud, Histogram):
             self._cloud = LineView(ax, cloud, theme, 2.0)
         else:
             self._cloud = CloudView(ax, cloud, theme, 2.0)
@@ -78,7 +78,7 @@ class RunFigure:
         self._picture.set_axis_off()
         self._image = self._picture.imshow(np.zeros((1, 1, 3)), interpolation="nearest")
         ax = figure.add_subplot(grid[1, :])
-        self._learning = LearningView(ax, theme, likelihood=likelihood)
+        self._learning = ConvergenceView(ax, theme, likelihood=likelihood)
         self._learning.show([s.objective for s in states], [s.level for s in states])
         self._states = states
 
@@ -124,21 +124,21 @@ _REST = 10
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Reel:
+class Movie:
     """What a movie is made of.
 
     Attributes
     ----------
     states : sequence of FitState
         The iterations.
-    source : Source
+    source : SegmentationInput
         The image.
     colors : callable
         Gives the colors (K, 3) in [0, 1] of the classes of a model.
     """
 
     states: Sequence[FitState]
-    source: Source
+    source: SegmentationInput
     colors: Callable[[Any], Any]
 
 
@@ -182,9 +182,9 @@ def save_movie(
         return seg.class_colors if same else cloud.class_colors(model)
 
     check_movie(Path(path), force=force)
-    cloud = take_cloud(seg.source)
+    cloud = read_feature_cloud(seg.source)
     middle = tuple(slice(n // 2, n // 2 + 1) for n in seg.labels.shape[:-2])
-    reel = Reel(seg.states, seg.source, colors)
+    reel = Movie(seg.states, seg.source, colors)
     for _ in write_movie(
         Path(path),
         reel,
@@ -216,8 +216,8 @@ def check_movie(path: Path, *, force: bool) -> None:
 
 def write_movie(
     path: Path,
-    reel: Reel,
-    cloud: Cloud,
+    reel: Movie,
+    cloud: FeatureCloud,
     *,
     where: Slices = (),
     fps: float = 6.0,
@@ -231,9 +231,9 @@ def write_movie(
     ----------
     path, fps, features, theme, force
         As for `save_movie`.
-    reel : Reel
+    reel : Movie
         The run.
-    cloud : Cloud
+    cloud : FeatureCloud
         Of its image.
     where : tuple of slice, optional
         The plane of the image that is shown.
@@ -261,7 +261,7 @@ def write_movie(
     full = (*where, *(slice(0, n) for n in reel.source.picture.shape[len(where) :]))
     plane = [part.stop - part.start for part in full if part.stop - part.start > 1]
     every = max(1, -(-max(plane, default=1) // _SIDE))
-    frame = take_frame(
+    frame = read_iteration_labels(
         reel.source,
         full,
         tuple(every if p.stop - p.start > 1 else 1 for p in full),

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from napari_emseg.engine._types import Float64Array
     from napari_emseg.engine.labels.labeler import Model
-    from napari_emseg.plot.feature_cloud import Cloud
+    from napari_emseg.plot.feature_cloud import FeatureCloud
 
 # Share of the pixels that may lie outside of the picture, at each of its sides.
 _OUTSIDE = 5e-4
@@ -42,13 +42,13 @@ class Projection:
 
 
 def find_projection(
-    cloud: Cloud, features: str | Sequence[int | str] = "auto"
+    cloud: FeatureCloud, features: str | Sequence[int | str] = "auto"
 ) -> Projection:
     """Choose two axes.
 
     Parameters
     ----------
-    cloud : Cloud
+    cloud : FeatureCloud
         Of D features.
     features : "auto" or pair of int or str
         Two features, by number (0..D-1) or name; "auto" is the first two principal
@@ -96,7 +96,7 @@ def find_projection(
     return Projection(np.eye(dims)[pair], tuple(cloud.names[i] for i in pair))
 
 
-def _find_feature(cloud: Cloud, feature: int | str) -> int:
+def _find_feature(cloud: FeatureCloud, feature: int | str) -> int:
     if isinstance(feature, str) and feature in cloud.names:
         return cloud.names.index(feature)
     if isinstance(feature, int | np.integer) and 0 <= feature < cloud.cells.dims:
@@ -126,7 +126,7 @@ class Density:
     extent: tuple[float, float, float, float]
 
 
-def density_of(cloud: Cloud, projection: Projection) -> Density:
+def density_of(cloud: FeatureCloud, projection: Projection) -> Density:
     """Count the pixels of a cloud in boxes of two axes."""
     weights = cloud.cells.weights
     x, y = np.asarray(projection.matrix @ cloud.cells.points, np.float64)

@@ -13,7 +13,7 @@ from napari_emseg.engine.image.color_space import unit_rgb
 from napari_emseg.io.files import paint
 from napari_emseg.pipeline.sweep import best, space_name, titles
 from napari_emseg.plot import convergence
-from napari_emseg.plot.theme import FONT, Drawing, Theme, find_theme
+from napari_emseg.plot.theme import FONT, NotebookFigure, Theme, find_theme
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
-    from napari_emseg.pipeline.sweep import Row
+    from napari_emseg.pipeline.sweep import SweepRow
 
 DPI = 110
 WIDTH = 14.0  # inches
@@ -56,13 +56,13 @@ _COLUMNS = (
 
 
 def draw_sheet(
-    rows: Sequence[Row], *, name: str = "", theme: str | Theme = "light"
+    rows: Sequence[SweepRow], *, name: str = "", theme: str | Theme = "light"
 ) -> Figure:
     """Draw all settings of a comparison on one sheet.
 
     Parameters
     ----------
-    rows : sequence of Row
+    rows : sequence of SweepRow
         What `sweep` returned. Of stacks, the middle plane is shown.
     name : str, optional
         Of the image.
@@ -100,7 +100,7 @@ def draw_sheet(
     table = (len(rows) + 1) * _LINE + 0.2 + 2 * _LINE
     pictures = down * (tall + _LINE + _GAP)
     total = _MARGIN * 3 + pictures + curves * (_CURVE + 0.35) + table
-    figure = Drawing(figsize=(WIDTH, total), dpi=DPI, facecolor=look.page)
+    figure = NotebookFigure(figsize=(WIDTH, total), dpi=DPI, facecolor=look.page)
     FigureCanvasAgg(figure)
 
     def place(left: float, top: float, wide: float, high: float) -> Axes:
@@ -145,7 +145,7 @@ def render(figure: Figure) -> NDArray[np.uint8]:
     return np.ascontiguousarray(np.asarray(canvas.buffer_rgba())[..., :3])
 
 
-def _grid(rows: Sequence[Row]) -> tuple[int, int]:
+def _grid(rows: Sequence[SweepRow]) -> tuple[int, int]:
     """Choose rows and columns; a column for each number of classes if that fits."""
     count = len(rows)
     across = len({row.params.n_classes for row in rows})
@@ -154,7 +154,7 @@ def _grid(rows: Sequence[Row]) -> tuple[int, int]:
     return -(-count // across), across
 
 
-def _groups(rows: Sequence[Row]) -> list[tuple[str, list[int]]]:
+def _groups(rows: Sequence[SweepRow]) -> list[tuple[str, list[int]]]:
     """Group the settings whose objectives can be compared."""
     found: dict[str, list[int]] = {}
     for place, row in enumerate(rows):
@@ -166,7 +166,7 @@ def _groups(rows: Sequence[Row]) -> list[tuple[str, list[int]]]:
 
 
 def _curves(
-    ax: Axes, title: str, group: Sequence[tuple[int, Row]], theme: Theme
+    ax: Axes, title: str, group: Sequence[tuple[int, SweepRow]], theme: Theme
 ) -> None:
     names = titles([row.params for _, row in group], always=("n_classes",))
     runs = {
@@ -190,7 +190,7 @@ def _plane(array: NDArray[Any], trailing: int) -> NDArray[Any]:
     return array[tuple(n // 2 for n in lead)]
 
 
-def _original(row: Row) -> NDArray[Any]:
+def _original(row: SweepRow) -> NDArray[Any]:
     """Return the image (Y, X, 3) or (Y, X), small."""
     picture = row.seg.source.picture
     where = tuple(slice(n // 2, n // 2 + 1) for n in picture.shape[:-2])
@@ -203,7 +203,7 @@ def _original(row: Row) -> NDArray[Any]:
     return np.repeat(gray[..., np.newaxis], 3, axis=-1)
 
 
-def _painted(row: Row) -> NDArray[np.uint8]:
+def _painted(row: SweepRow) -> NDArray[np.uint8]:
     labels = _plane(row.seg.labels, 0)
     step = max(1, max(labels.shape) // (2 * _SIDE))
     return _shrink(paint(labels[::step, ::step], row.seg.class_colors))
@@ -218,7 +218,7 @@ def _shrink(picture: NDArray[Any]) -> NDArray[Any]:
     return cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
 
 
-def _table(ax: Axes, rows: Sequence[Row], theme: Theme) -> None:
+def _table(ax: Axes, rows: Sequence[SweepRow], theme: Theme) -> None:
     ax.set_axis_off()
     ax.set(xlim=(0, 1), ylim=((len(rows) + 3) + 0.2 / _LINE, 0))
     style: dict[str, Any] = {"fontsize": FONT - 0.5, "color": theme.ink, "va": "center"}
@@ -249,7 +249,7 @@ def _table(ax: Axes, rows: Sequence[Row], theme: Theme) -> None:
         ax.text(0, len(rows) + 1.75 + 0.85 * i, text, ha="left", **style_of_note)
 
 
-def _cell(row: Row, column: str) -> str:
+def _cell(row: SweepRow, column: str) -> str:
     """Return one entry of the table as text; a dash where there is none."""
     mixture = row.order is not None
     entries = {

@@ -82,7 +82,7 @@ def find_theme(theme: str | Theme) -> Theme:
     return THEMES[theme]
 
 
-class Drawing(Figure):
+class NotebookFigure(Figure):
     """A figure that notebooks and napari's console show, without pyplot."""
 
     def _repr_png_(self) -> bytes:
@@ -94,7 +94,7 @@ class Drawing(Figure):
 def make_figure(theme: Theme, figure: FigureBase | None = None) -> FigureBase:
     """Paint a figure's page; make the figure if there is none."""
     if figure is None:
-        figure = Drawing(figsize=SIZE, layout="constrained")
+        figure = NotebookFigure(figsize=SIZE, layout="constrained")
     figure.set_facecolor(theme.page)
     return figure
 
@@ -113,7 +113,7 @@ def root_of(figure: FigureBase) -> Figure:
     return root
 
 
-def dress(ax: Axes, theme: Theme) -> None:
+def style_axes(ax: Axes, theme: Theme) -> None:
     """Give axes the theme: a frame of two lines, readable text."""
     ax.set_facecolor(theme.page)
     for side, spine in ax.spines.items():

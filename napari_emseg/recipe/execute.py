@@ -9,7 +9,7 @@ import numpy as np
 from napari_emseg import select
 from napari_emseg.pipeline.segment import segment
 from napari_emseg.recipe.packed_array import Packed
-from napari_emseg.recipe.state import State, View
+from napari_emseg.recipe.state import State, StateView
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from napari_emseg.recipe.step import Step
 
 
-class Scene(Protocol):
+class OperationContext(Protocol):
     """What operations look at, in one plane or in everything; see `Operation.takes`."""
 
     @property
@@ -49,7 +49,7 @@ class Scene(Protocol):
         """The selection; None if nothing is selected."""
 
 
-def call(step: Step, scene: Scene) -> Any:
+def call(step: Step, scene: OperationContext) -> Any:
     """Call the function of a step.
 
     Raises
@@ -79,14 +79,14 @@ def needs_image(step: Step) -> bool:
     return getattr(step.args, "method", None) == "classes"
 
 
-def find(step: Step, scene: Scene) -> NDArray[Any]:
+def find(step: Step, scene: OperationContext) -> NDArray[Any]:
     """Find what a step selects, before it is combined with the old selection.
 
     Parameters
     ----------
     step : Step
         Of the group "select" or "modify", or "all" or "none".
-    scene : Scene
+    scene : OperationContext
         Where.
 
     Returns
@@ -147,7 +147,7 @@ def do(step: Step, state: State) -> None:
     TypeError, ValueError
         If it cannot be done here.
     """
-    view, group = View(state, step.at), step.row.group
+    view, group = StateView(state, step.at), step.row.group
     if step.op in _OWN:
         _OWN[step.op](step, view)
     elif group == "select" or step.op == "all":
@@ -171,7 +171,7 @@ def do(step: Step, state: State) -> None:
         state.picture = np.asarray(call(step, view))
 
 
-def start(view: View, labels: NDArray[Any]) -> None:
+def start(view: StateView, labels: NDArray[Any]) -> None:
     """Begin with a copy of labels; nothing is selected then."""
     state = view.state
     state.labels = np.array(labels)
@@ -180,7 +180,7 @@ def start(view: View, labels: NDArray[Any]) -> None:
     state.selected.clear()
 
 
-def _segment(step: Step, view: View) -> None:
+def _segment(step: Step, view: StateView) -> None:
     args: Any = step.args
     found = segment(
         view.image,
@@ -196,7 +196,7 @@ def _segment(step: Step, view: View) -> None:
     view.state.seg = found
 
 
-def _blank(step: Step, view: View) -> None:
+def _blank(step: Step, view: StateView) -> None:
     args: Any = step.args
     shape = view.state.shape
     fits = len(args.shape) == len(shape) and all(
@@ -210,16 +210,16 @@ def _blank(step: Step, view: View) -> None:
     start(view, np.zeros(args.shape, args.dtype))
 
 
-def _none(step: Step, view: View) -> None:
+def _none(step: Step, view: StateView) -> None:
     view.state.selected.pop(step.at, None)
 
 
-def _save(step: Step, view: View) -> None:
+def _save(step: Step, view: StateView) -> None:
     args: Any = step.args
     view.state.saved[args.name, step.at] = view.selection
 
 
-def _load(step: Step, view: View) -> None:
+def _load(step: Step, view: StateView) -> None:
     args: Any = step.args
     key, state = (args.name, step.at), view.state
     if key not in state.saved:

@@ -18,7 +18,7 @@ _Positive = Annotated[float, Field(strict=True, ge=0)]
 _Row = tuple[_Value, ...]
 
 
-class Fitted(BaseModel):
+class FittedModel(BaseModel):
     """The numbers of a fitted model: floats, which JSON gives back exactly.
 
     Attributes
@@ -44,8 +44,8 @@ class Fitted(BaseModel):
     Examples
     --------
     >>> model = KMeansModel(np.array([[0.1], [0.7]]), np.array([0.5, 0.5]), 0.01)
-    >>> text = Fitted.of(model).model_dump_json(exclude_none=True)
-    >>> bool((Fitted.model_validate_json(text).model().means == model.means).all())
+    >>> text = FittedModel.of(model).model_dump_json(exclude_none=True)
+    >>> bool((FittedModel.model_validate_json(text).model().means == model.means).all())
     True
     """
 

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, create_model
 from napari_emseg import adjust, regions, select
 from napari_emseg.params import Params
 from napari_emseg.recipe import packed_array
-from napari_emseg.recipe.fitted_model import Fitted
+from napari_emseg.recipe.fitted_model import FittedModel
 from napari_emseg.recipe.packed_array import Kind, Packed, Side
 from napari_emseg.regions import refit
 
@@ -194,7 +194,7 @@ _Labels = Annotated[tuple[Whole, ...], Field(min_length=1)]
 _Color: Any = Point | Number
 _params: Any = (Params, Params())
 _packed: Any = (Packed | None, None)
-_fitted: Any = (Fitted | None, None)
+_fitted: Any = (FittedModel | None, None)
 _ways: dict[str, Any] = {
     "rgb": (Switch | None, None),
     "channel_axis": (Whole | None, None),
@@ -254,7 +254,7 @@ ROWS = (
         "hand.scribbled",
         "image",
         called="scribbles",
-        function=packed_array.scribbled,
+        function=packed_array.scribble_mask,
         strokes=Packed,
         label=Count,
         background=Count | None,

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from napari_emseg.pipeline.tiles import bounding_box
 from napari_emseg.regions.label_edits import draw as draw
 from napari_emseg.regions.label_edits import patch as patch
-from napari_emseg.select.strokes import scribbled as scribbled
+from napari_emseg.select.strokes import scribble_mask as scribble_mask
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray

@@ -14,10 +14,10 @@ from napari_emseg.io import decoders, files
 from napari_emseg.pipeline.progress import Progress, finish
 from napari_emseg.recipe import to_python
 from napari_emseg.recipe.execute import do, start
-from napari_emseg.recipe.fitted_model import Fitted
+from napari_emseg.recipe.fitted_model import FittedModel
 from napari_emseg.recipe.packed_array import pack
-from napari_emseg.recipe.state import Result, State, View, begin, check_colors
-from napari_emseg.recipe.step import Step, told
+from napari_emseg.recipe.state import Result, State, StateView, begin, check_colors
+from napari_emseg.recipe.step import Step, explain_error
 
 if TYPE_CHECKING:
     import os
@@ -166,7 +166,7 @@ class Recipe(BaseModel):
         try:
             return cls.model_validate(read_file(Path(path)))
         except ValidationError as error:
-            raise ValueError(f"{path}: {told(error, 'the recipe')}") from None
+            raise ValueError(f"{path}: {explain_error(error, 'the recipe')}") from None
 
     def save(self, path: str | os.PathLike[str], *, force: bool = False) -> None:
         """Write a JSON file.
@@ -299,7 +299,7 @@ class Recipe(BaseModel):
         steps: list[Step] = []
         if first is not None and not any("seg" in s.row.takes for s in self.steps):
             steps.append(self.steps[0])
-            start(View(state, steps[0].at), np.asarray(first))
+            start(StateView(state, steps[0].at), np.asarray(first))
         steps += [step for step in self.steps[len(steps) :] if _done(step, state)]
         found = state.labels
         if found is None or found.shape != wanted.shape:
@@ -387,8 +387,10 @@ def segment_step(seg: Segmentation, at: tuple[int | None, ...] | None = None) ->
         params=seg.params,
         mask=None if source.mask is None else pack(source.mask),
         seed_labels=None if source.seeds is None else pack(source.seeds),
-        model=None if seg.states else Fitted.of(seg.model),
-        start=None if seg.start is None or not seg.states else Fitted.of(seg.start),
+        model=None if seg.states else FittedModel.of(seg.model),
+        start=None
+        if seg.start is None or not seg.states
+        else FittedModel.of(seg.start),
         rgb=picture.rgb if channels is None else None,
         channel_axis=channels,
     )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from napari_emseg import select
-from napari_emseg.engine.image.lazy_image import as_picture
+from napari_emseg.engine.image.lazy_image import as_lazy_image
 from napari_emseg.pipeline.image_hierarchy import hierarchy
 
 if TYPE_CHECKING:
@@ -92,13 +92,13 @@ class State:
         ValueError
             If no step made labels.
         """
-        whole = View(self, None)
+        whole = StateView(self, None)
         selection = self.selected.get(None)
         if selection is None and self.selected:
             kind = np.result_type(*self.selected.values())
             selection = np.zeros(whole.shape, kind)
             for at, found in self.selected.items():
-                selection[View(self, at).where] = found
+                selection[StateView(self, at).where] = found
         return Result(*map(_fixed, (whole.labels, selection, self.picture)))
 
 
@@ -112,8 +112,8 @@ def _fixed(array: Any) -> Any:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class View:
-    """A plane of a `State`, or all of it; a `Scene`.
+class StateView:
+    """A plane of a `State`, or all of it; a `HMRFData`.
 
     Raises
     ------
@@ -258,7 +258,7 @@ def check_colors(image: ArrayLike, *, rgb: bool) -> None:
     if rgb or not colored or min(shape[-3:-1]) <= _NARROW:
         return
     try:
-        colored = as_picture(image).rgb
+        colored = as_lazy_image(image).rgb
     except (TypeError, ValueError):  # the recipe knows what it is
         return
     if colored:
@@ -273,7 +273,7 @@ def begin(
     image: ArrayLike, *, rgb: bool | None = None, channel_axis: int | None = None
 ) -> State:
     """Understand the axes of an image, as `napari_emseg.segment` does."""
-    picture = as_picture(image, rgb=rgb, channel_axis=channel_axis)
+    picture = as_lazy_image(image, rgb=rgb, channel_axis=channel_axis)
     if picture.channel_axis is None or picture.rgb:
         return State(image, {"rgb": picture.rgb}, picture.shape)
     last = np.moveaxis(np.asarray(image), picture.channel_axis, -1)

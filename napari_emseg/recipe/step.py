@@ -132,7 +132,7 @@ class Step(BaseModel):
             return OPERATIONS[op].args.model_validate(args)
         except ValidationError as error:
             fields = OPERATIONS[op].args.model_fields
-            raise ValueError(told(error, op, fields)) from None
+            raise ValueError(explain_error(error, op, fields)) from None
 
     @model_serializer
     def _write(self, info: Any) -> dict[str, Any]:
@@ -148,7 +148,7 @@ class Step(BaseModel):
         return {"op": self.op, **place, "args": args}
 
 
-def told(error: ValidationError, what: str, names: Iterable[str] = ()) -> str:
+def explain_error(error: ValidationError, what: str, names: Iterable[str] = ()) -> str:
     """Say in one line what pydantic found: the value, the reason, what to do.
 
     Parameters

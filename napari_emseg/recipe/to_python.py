@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_emseg.io import files
 from napari_emseg.recipe.execute import needs_image
-from napari_emseg.recipe.fitted_model import Fitted
+from napari_emseg.recipe.fitted_model import FittedModel
 from napari_emseg.recipe.packed_array import Packed
 from napari_emseg.recipe.state import NOTHING
 
@@ -190,7 +190,7 @@ class Writer:
         for name, value in step.row.options(step.args).items():
             if isinstance(value, Packed):
                 yield _array(name, value)
-            elif isinstance(value, Fitted):
+            elif isinstance(value, FittedModel):
                 yield f"{name} = {value.code()}"
 
     def _select(self, step: Step, name: str, found: str) -> Iterator[str]:
@@ -248,8 +248,9 @@ class Writer:
         return _joined(f"emseg.{row.code}", given)
 
     def _keywords(self, step: Step) -> list[str]:
+        stored = (Packed, FittedModel)
         return [
-            f"{name}={name if isinstance(value, Packed | Fitted) else _value(value)}"
+            f"{name}={name if isinstance(value, stored) else _value(value)}"
             for name, value in step.row.options(step.args).items()
         ]
 

@@ -137,7 +137,7 @@ def free_labels(
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Target:
+class EditableLabels:
     """Where an edit may change something.
 
     Attributes
@@ -167,7 +167,7 @@ class Target:
         selection: ArrayLike | None,
         locked: Iterable[int],
         reach: int | None = 0,
-    ) -> Target:
+    ) -> EditableLabels:
         """Look at labels in a box that holds the selection and `reach` around it."""
         whole = as_labels(labels)
         box = tuple(slice(0, length) for length in whole.shape)

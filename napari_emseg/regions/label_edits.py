@@ -9,7 +9,7 @@ import numpy as np
 from napari_emseg.pipeline.tiles import bounding_box
 from napari_emseg.regions.edit import (
     Edit,
-    Target,
+    EditableLabels,
     as_labels,
     free_labels,
     one_of,
@@ -62,7 +62,7 @@ def fill(
     >>> fill(labels, labels > 1, 9, locked=[3]).apply(labels)
     array([[1, 9, 3]])
     """
-    target = Target.of(labels, selection, locked)
+    target = EditableLabels.of(labels, selection, locked)
     return target.edit(np.full_like(target.labels, target.check(label)))
 
 
@@ -132,7 +132,7 @@ def merge(
     wanted = [whole_number("a member", label) for label in members]
     if not wanted:
         raise ValueError("merge got no labels; pass two or more")
-    target = Target.of(labels, selection, locked)
+    target = EditableLabels.of(labels, selection, locked)
     new = target.labels.copy()
     new[one_of(new, wanted)] = target.check(wanted[0] if into is None else into)
     return target.edit(new)
@@ -190,7 +190,7 @@ def split(
     >>> split(labels, 1).apply(labels)
     array([[1, 1, 2, 3]])
     """
-    target = Target.of(labels, selection, locked)
+    target = EditableLabels.of(labels, selection, locked)
     number = target.check(label)
     inside = target.free & (target.labels == number)
     box = bounding_box(inside)
@@ -248,7 +248,7 @@ def absorb_small(
            [1, 1, 3],
            [3, 3, 3]])
     """
-    target = Target.of(labels, selection, locked, reach=None)
+    target = EditableLabels.of(labels, selection, locked, reach=None)
     fixed = one_of(target.labels, [0, *target.locked])
     return target.edit(absorb(target.labels, fixed, min_size))
 
@@ -288,7 +288,9 @@ def smooth_boundaries(
     """
     if not (np.isfinite(radius) and radius > 0):
         raise ValueError(f"radius={radius}, but a positive number of pixels is needed")
-    target = Target.of(labels, selection, locked, reach=int(np.ceil(4 * radius)))
+    target = EditableLabels.of(
+        labels, selection, locked, reach=int(np.ceil(4 * radius))
+    )
     return target.edit(majority(target.labels, radius, target.locked))
 
 
@@ -326,7 +328,7 @@ def renumber(
     >>> renumber(labels, {5: 9, 9: 5}).apply(labels)
     array([[9, 0, 5, 3]])
     """
-    target = Target.of(labels, None, locked)
+    target = EditableLabels.of(labels, None, locked)
     values = np.unique(target.labels)
     old = present(values)
     if numbers is None:
@@ -380,7 +382,7 @@ def swap(
     >>> swap(labels, 1, 3).apply(labels)
     array([[3, 2, 1]])
     """
-    target = Target.of(labels, selection, locked)
+    target = EditableLabels.of(labels, selection, locked)
     one, two = target.check(a), target.check(b)
     new = target.labels.copy()
     new[target.labels == one] = two
@@ -476,7 +478,7 @@ def draw(
     >>> bool((found == np.where(image == 200, 7, 3)).all())
     True
     """
-    target = Target.of(labels, selection, locked, reach=None)
+    target = EditableLabels.of(labels, selection, locked, reach=None)
     found = scribbles(
         image, strokes, background=None, channel_axis=channel_axis, rgb=rgb
     )

@@ -10,7 +10,7 @@ from scipy import ndimage as ndi
 from skimage.morphology import h_maxima
 from skimage.segmentation import watershed
 
-from napari_emseg.engine.image.lazy_image import as_picture
+from napari_emseg.engine.image.lazy_image import as_lazy_image
 from napari_emseg.engine.labels.connected_components import components
 from napari_emseg.pipeline.segment import segment
 from napari_emseg.select.morphology import blurred
@@ -59,7 +59,7 @@ def _classes(
         raise ValueError("method='classes' looks at colors; pass image=")
     ways = {name: options.get(name) for name in ("channel_axis", "rgb")}
     params = {name: value for name, value in options.items() if name not in ways}
-    picture = as_picture(image, **ways)
+    picture = as_lazy_image(image, **ways)
     if picture.shape != shape:
         raise ValueError(
             f"image has the spatial shape {picture.shape}, but the labels are {shape}; "

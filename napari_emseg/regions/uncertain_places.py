@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from scipy.ndimage import gaussian_filter, maximum_filter
 
-from napari_emseg.regions.edit import Edit, Target
+from napari_emseg.regions.edit import Edit, EditableLabels
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -35,7 +35,7 @@ class Doubtful(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class UncertainPlace:
     """A part of an image where the classes are in doubt.
 
     Attributes
@@ -55,7 +55,7 @@ class Place:
 
 def uncertain_places(
     uncertainty: ArrayLike, labels: ArrayLike | None = None, *, limit: int = 100
-) -> list[Place]:
+) -> list[UncertainPlace]:
     """List the most uncertain places, worst first.
 
     Places are local maxima of the uncertainty, averaged over a neighborhood.
@@ -71,7 +71,7 @@ def uncertain_places(
 
     Returns
     -------
-    list of Place
+    list of UncertainPlace
         None of them in the middle of another's neighborhood.
 
     Raises
@@ -101,7 +101,7 @@ def uncertain_places(
     peaks = (smooth == maximum_filter(smooth, around)) & (smooth > _LEAST)
     at_peaks = np.argwhere(peaks)
     order = np.argsort(-smooth[peaks], kind="stable")
-    found: list[Place] = []
+    found: list[UncertainPlace] = []
     taken = np.zeros(blocks.shape, bool)
     for index in at_peaks[order]:
         if len(found) == limit:
@@ -112,7 +112,7 @@ def uncertain_places(
         taken[_box(index, around)] = True
         point = (*index[:-2], *(index[-2:] * side + (side - 1) / 2))
         found.append(
-            Place(
+            UncertainPlace(
                 tuple(map(float, point)),
                 float(side * (2 * _APART + 1)),
                 float(smooth[tuple(index)]),
@@ -160,7 +160,7 @@ def drop_uncertain(
             f"threshold={threshold}, but the uncertainty lies in 0 to 1; take a "
             "threshold in between"
         )
-    target = Target.of(labels, selection, locked)
+    target = EditableLabels.of(labels, selection, locked)
     target.check(0)
     found: Any = getattr(uncertainty, "uncertainty", lambda: uncertainty)()
     doubt = _checked(found, target.whole)[target.box]

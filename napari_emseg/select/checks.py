@@ -8,13 +8,13 @@ import numpy as np
 
 from napari_emseg.engine._types import FloatArray
 from napari_emseg.engine.image.color_space import convert, resolve_color, usable
-from napari_emseg.engine.image.lazy_image import as_picture
+from napari_emseg.engine.image.lazy_image import as_lazy_image
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from napari_emseg.engine._types import BoolArray, FloatArray
-    from napari_emseg.engine.image.lazy_image import Picture
+    from napari_emseg.engine.image.lazy_image import LazyImage
 
 
 def read_plane(
@@ -43,7 +43,7 @@ def read_plane(
     ValueError
         If there are more axes, or no pixel counts.
     """
-    picture = as_picture(image, channel_axis=channel_axis, rgb=rgb)
+    picture = as_lazy_image(image, channel_axis=channel_axis, rgb=rgb)
     if len(picture.shape) != 2:
         raise ValueError(
             f"image has {len(picture.shape)} spatial axes, but strokes and boxes are "
@@ -117,7 +117,7 @@ def check_points(points: ArrayLike, shape: tuple[int, ...]) -> NDArray[np.intp]:
     return np.floor(at + 0.5).astype(np.intp)
 
 
-def check_colors(colors: ArrayLike, picture: Picture) -> FloatArray:
+def check_colors(colors: ArrayLike, picture: LazyImage) -> FloatArray:
     """Convert colors in the units of an image to features (N, D).
 
     Raises

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_emseg.engine._types import FloatArray
-    from napari_emseg.select.color_index import Scene
+    from napari_emseg.select.color_index import ColorIndex
 
 # Nearness is 0..255; from here on a color is within the tolerance.
 SELECTED = 128
@@ -61,7 +61,7 @@ class Anchors:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Cloud:
+class NearestColors:
     """Nearness to the nearest of many colors.
 
     Attributes
@@ -79,7 +79,7 @@ class Cloud:
     soft: bool
 
     @classmethod
-    def of(cls, colors: FloatArray, tolerance: float, soft: bool) -> Cloud:
+    def of(cls, colors: FloatArray, tolerance: float, soft: bool) -> NearestColors:
         """Make a cloud of (N, D) colors; equal ones count once."""
         return cls(cKDTree(np.unique(colors, axis=0)), tolerance, soft)
 
@@ -117,7 +117,7 @@ def _grade(distance: FloatArray, tolerance: float, soft: bool) -> NDArray[np.uin
 
 
 def check_tolerance(
-    tolerance: float | None, scene: Scene, default: float = 12.0
+    tolerance: float | None, scene: ColorIndex, default: float = 12.0
 ) -> float:
     """Give the tolerance in the units of the features.
 

@@ -10,7 +10,7 @@ import numpy as np
 from napari_emseg.engine.cells.counting import find_coding
 from napari_emseg.engine.cells.palette import count_codes
 from napari_emseg.engine.image.color_space import convert, resolve_color, usable
-from napari_emseg.engine.image.lazy_image import as_picture
+from napari_emseg.engine.image.lazy_image import as_lazy_image
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from napari_emseg.engine._types import BoolArray, FloatArray
     from napari_emseg.engine.cells.palette import Coding
-    from napari_emseg.engine.image.lazy_image import Picture
+    from napari_emseg.engine.image.lazy_image import LazyImage
 
     # Nearness 0..255 of (N, D) features: from 128 on, they are selected.
     Score: TypeAlias = Callable[[FloatArray], NDArray[np.uint8]]
@@ -29,13 +29,13 @@ Window: TypeAlias = tuple[slice, ...]
 _SLAB = 2**20
 
 
-class Scene(Protocol):
+class ColorIndex(Protocol):
     """What the color tools need to know of an image."""
 
     @property
     def shape(self) -> tuple[int, ...]: ...  # noqa: D102
     @property
-    def picture(self) -> Picture: ...  # noqa: D102
+    def picture(self) -> LazyImage: ...  # noqa: D102
     @property
     def span(self) -> float: ...  # noqa: D102
     def colors(self, where: Window | BoolArray) -> FloatArray:
@@ -49,7 +49,7 @@ class Scene(Protocol):
 class Direct:
     """An image that is read where it is looked at, and converted each time."""
 
-    picture: Picture
+    picture: LazyImage
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -109,7 +109,7 @@ class Prepared:
 
     Attributes
     ----------
-    picture : Picture
+    picture : LazyImage
         The image; only its shape and type are asked for.
     coding : Coding or None
         How its values became codes; None if it has no short list of values.
@@ -131,7 +131,7 @@ class Prepared:
     per pixel for gray levels; 4 D bytes per pixel for others.
     """
 
-    picture: Picture
+    picture: LazyImage
     coding: Coding | None
     codes: NDArray[Any]
     palette: NDArray[np.uint32]
@@ -222,7 +222,7 @@ def prepare(
     >>> select.wand(ready, (0, 1), tolerance=50).sum()
     np.int64(3)
     """
-    picture = as_picture(image, channel_axis=channel_axis, rgb=rgb)
+    picture = as_lazy_image(image, channel_axis=channel_axis, rgb=rgb)
     color = resolve_color(picture, "auto")
     coding = find_coding(picture)
     values = picture.read()
@@ -248,11 +248,11 @@ def prepare(
     return Prepared(picture, coding, codes, palette, features, inside, span)
 
 
-def as_scene(image: Any, *, channel_axis: int | None, rgb: bool | None) -> Scene:
+def as_scene(image: Any, *, channel_axis: int | None, rgb: bool | None) -> ColorIndex:
     """Take a prepared image as it is, and others to be read where needed."""
     if isinstance(image, Prepared):
         return image
-    return Direct(as_picture(image, channel_axis=channel_axis, rgb=rgb))
+    return Direct(as_lazy_image(image, channel_axis=channel_axis, rgb=rgb))
 
 
 def _slabs(window: Window) -> Iterator[Window]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_emseg.select.checks import check_colors, check_points
-from napari_emseg.select.color_distance import Anchors, Cloud, check_tolerance
+from napari_emseg.select.color_distance import Anchors, NearestColors, check_tolerance
 from napari_emseg.select.color_index import Prepared, as_scene
 from napari_emseg.select.flood import as_coverage, flood
 from napari_emseg.select.pieces import check_connectivity, connected_to, hard_mask
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from napari_emseg.engine._types import BoolArray, FloatArray
     from napari_emseg.pipeline.segmentation import Segmentation
-    from napari_emseg.select.color_index import Scene, Window
+    from napari_emseg.select.color_index import ColorIndex, Window
 
     Reader = Callable[[Window], NDArray[np.uint8]]
 
@@ -301,19 +301,19 @@ def by_class(
 
 
 def _similar(
-    scene: Scene, start: BoolArray, tolerance: float | None, soft: bool
+    scene: ColorIndex, start: BoolArray, tolerance: float | None, soft: bool
 ) -> BoolArray | FloatArray:
     colors = scene.colors(start)
     if len(colors) == 0:
         return _nothing(scene, soft)
     limit = check_tolerance(tolerance, scene, default=3.0)
-    read = scene.reader(Cloud.of(colors, limit, soft))
+    read = scene.reader(NearestColors.of(colors, limit, soft))
     return as_coverage(read(_everything(scene)), soft)
 
 
-def _everything(scene: Scene) -> Window:
+def _everything(scene: ColorIndex) -> Window:
     return tuple(slice(0, length) for length in scene.shape)
 
 
-def _nothing(scene: Scene, soft: bool) -> BoolArray | FloatArray:
+def _nothing(scene: ColorIndex, soft: bool) -> BoolArray | FloatArray:
     return np.zeros(scene.shape, np.float32 if soft else bool)

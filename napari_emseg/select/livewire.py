@@ -13,7 +13,7 @@ from napari_emseg.select.checks import read_plane
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_emseg.engine.image.lazy_image import Picture
+    from napari_emseg.engine.image.lazy_image import LazyImage
 
 # Pixels of the path and next to it may belong to either side; which one, the mean
 # colors tell of a square of so many pixels.
@@ -27,7 +27,7 @@ _MARGIN, _WIDER = 32, 0.25
 
 
 def snap(
-    picture: Picture, start: NDArray[np.intp], stop: NDArray[np.intp]
+    picture: LazyImage, start: NDArray[np.intp], stop: NDArray[np.intp]
 ) -> NDArray[np.intp]:
     """Find the path (M, 2) of pixels from start to stop that follows edges best.
 
@@ -48,7 +48,7 @@ def snap(
 
 
 def settle(
-    picture: Picture, mask: NDArray[np.bool_], path: NDArray[np.intp]
+    picture: LazyImage, mask: NDArray[np.bool_], path: NDArray[np.intp]
 ) -> NDArray[np.bool_]:
     """Give pixels along a path to the side whose color nearby is more like theirs.
 
@@ -57,7 +57,7 @@ def settle(
 
     Parameters
     ----------
-    picture : Picture
+    picture : LazyImage
     mask : (Y, X) ndarray of bool
         What the path goes around.
     path : (M, 2) ndarray of int

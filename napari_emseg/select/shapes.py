@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_emseg.engine.image.lazy_image import as_picture
+from napari_emseg.engine.image.lazy_image import as_lazy_image
 from napari_emseg.select.checks import check_points
 from napari_emseg.select.livewire import settle, snap
 
@@ -216,7 +216,7 @@ def scissors(
     True
     """
     path = scissors_path(image, points, closed=True, channel_axis=channel_axis, rgb=rgb)
-    picture = as_picture(image, channel_axis=channel_axis, rgb=rgb)
+    picture = as_lazy_image(image, channel_axis=channel_axis, rgb=rgb)
     if len(path) < 3:  # of points next to each other, which enclose nothing
         return np.zeros(picture.shape, np.float32 if soft else bool)
     found = lasso(picture.shape, path, soft=soft)
@@ -258,7 +258,7 @@ def scissors_path(
     >>> path.shape, np.unique(path[:, 0]).tolist()
     ((34, 2), [4, 5])
     """
-    picture = as_picture(image, channel_axis=channel_axis, rgb=rgb)
+    picture = as_lazy_image(image, channel_axis=channel_axis, rgb=rgb)
     if len(picture.shape) != 2:
         raise ValueError(
             f"image has {len(picture.shape)} spatial axes, but scissors cut one plane; "

@@ -168,7 +168,7 @@ def _decide(
     return keep_touched(labels, strokes)
 
 
-def scribbled(
+def scribble_mask(
     image: ArrayLike,
     strokes: ArrayLike,
     *,

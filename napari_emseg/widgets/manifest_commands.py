@@ -16,19 +16,24 @@ from qtpy.QtWidgets import QApplication, QMainWindow
 
 from napari_emseg import regions
 from napari_emseg.io.files import write_text
-from napari_emseg.layers import carry_out, is_result, is_selection, plan_edit
+from napari_emseg.layers import is_result, is_selection, plan_edit, write_plan
 from napari_emseg.layers.classes import class_name
-from napari_emseg.layers.fit_records import run_of
+from napari_emseg.layers.fit_records import fit_record_of
 from napari_emseg.layers.label_files import write_with_recipe
 from napari_emseg.layers.layer_features import pixel_size
 from napari_emseg.layers.metadata import KEY
-from napari_emseg.layers.recipe_log import Deed, append_to_latest, followed, notes_of
+from napari_emseg.layers.recipe_log import (
+    RecordedEdit,
+    append_to_latest,
+    log_entries,
+    logged_layers,
+)
 from napari_emseg.layers.uncertainty import meant_image
 from napari_emseg.pipeline.class_table import columns, csv_text, labels_of
 from napari_emseg.recipe.step import Step
 from napari_emseg.widgets.common.docks import find_panel
 from napari_emseg.widgets.common.preferences import preferred
-from napari_emseg.widgets.common.qt import counted
+from napari_emseg.widgets.common.qt import pluralize
 from napari_emseg.widgets.compare.panel import open_compare
 from napari_emseg.widgets.edit.panel import EditWidget
 from napari_emseg.widgets.model.panel import ModelWidget
@@ -52,7 +57,7 @@ if TYPE_CHECKING:
     from qtpy.QtWidgets import QWidget
 
     from napari_emseg.layers.edits import Plan
-    from napari_emseg.layers.metadata import Note
+    from napari_emseg.layers.metadata import LogEntry
     from napari_emseg.pipeline.class_table import Table
     from napari_emseg.recipe import Recipe
     from napari_emseg.regions.edit import Edit
@@ -201,7 +206,7 @@ def export_class_table(viewer: napari.Viewer) -> None:
 
     def write(table: Table, rgb: bool) -> None:
         write_text(path, table_text(layer, table, rgb=rgb), (".csv",), force=force)
-        found = counted(len(table["label"]), "class", "es")
+        found = pluralize(len(table["label"]), "class", "es")
         show_info(f"Saved {path.name}, {found}.")
 
     inspector_of(viewer).with_table(layer, write)
@@ -282,7 +287,7 @@ def undo_last_action(viewer: napari.Viewer) -> None:
 
 def labels_of_fit(layer: Labels) -> list[int]:
     """Labels of the classes that were fitted; more may have been made by hand."""
-    run = run_of(layer)
+    run = fit_record_of(layer)
     if run is not None:
         return list(range(1, run.posteriors.n_classes + 1))
     return labels_of(layer.data)
@@ -324,21 +329,21 @@ def _drop(
     frame = layer.metadata.get(KEY, {}).get("at") or ()
     sliced = any(index is not None for index in frame)
     at = tuple(None if index is None else 0 for index in frame) if sliced else None
-    deed = Deed(step, at=at, labels=layer, image=inspector.image_of(layer))
-    others = [one for one in followed(viewer) if one.layer is layer]
+    deed = RecordedEdit(step, at=at, labels=layer, image=inspector.image_of(layer))
+    others = [one for one in logged_layers(viewer) if one.layer is layer]
 
-    def work() -> tuple[Edit, Plan | None, list[Note]]:
+    def work() -> tuple[Edit, Plan | None, list[LogEntry]]:
         edit = regions.drop_uncertain(layer.data, values, threshold, locked=locked)
-        return edit, plan_edit(layer, edit), notes_of(deed, others)
+        return edit, plan_edit(layer, edit), log_entries(deed, others)
 
-    def then(made: tuple[Edit, Plan | None, list[Note]]) -> None:
+    def then(made: tuple[Edit, Plan | None, list[LogEntry]]) -> None:
         edit, plan, notes = made
         if plan is None or layer not in viewer.layers:
             return
         if session is not None:
             session.apply([(layer, edit)], [plan], notes)
             return
-        carry_out(layer, plan, max_bytes=preferred().history_bytes)
+        write_plan(layer, plan, max_bytes=preferred().history_bytes)
         append_to_latest(layer, notes)
 
     inspector.background.run(work, then)

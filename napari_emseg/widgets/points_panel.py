@@ -12,14 +12,14 @@ from napari.utils.notifications import show_error
 from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 from scipy.optimize import linear_sum_assignment
 
-from napari_emseg.layers import add_to, prepare
+from napari_emseg.layers import add_to, prepare_style
 from napari_emseg.params import Params
 from napari_emseg.pipeline.blobs import SIDE, Blobs, blobs
 from napari_emseg.pipeline.segmentation import colors_of
 from napari_emseg.plot.projection import spreads
 from napari_emseg.widgets.common.background import Background
 from napari_emseg.widgets.common.docks import find_panel
-from napari_emseg.widgets.common.qt import counted, form_rows
+from napari_emseg.widgets.common.qt import form_rows, pluralize
 from napari_emseg.widgets.model.panel import ModelWidget
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_emseg.engine.labels.labeler import Model
-    from napari_emseg.layers import Look
+    from napari_emseg.layers import LayerStyle
     from napari_emseg.pipeline.segmentation import Segmentation
 
 SD = 2.0  # standard deviations that ellipses reach
@@ -43,7 +43,7 @@ class Lesson:
 
     made: Blobs
     seg: Segmentation
-    look: Look
+    look: LayerStyle
 
 
 # Qt is untyped here, so a class of it is Any to mypy.
@@ -240,7 +240,7 @@ def open_points(viewer: napari.Viewer) -> PointsWidget:
 def _teach(drawn: dict[str, Any], fit: dict[str, Any]) -> Lesson:
     made = blobs(**drawn)
     seg = made.segment(**fit)
-    return Lesson(made, seg, prepare(seg))
+    return Lesson(made, seg, prepare_style(seg))
 
 
 def _close(background: Background, *_: object) -> None:
@@ -256,8 +256,8 @@ def _summary(lesson: Lesson) -> str:
     # Each blob has the class that makes the most of all, whatever their numbers.
     shared = counts[linear_sum_assignment(counts, maximize=True)].sum() / counts.sum()
     return (
-        f"{counted(seg.n_classes, 'class', 'es')}, {kind} {seg.objective[-1]:.4f} per "
-        f"point. {100 * shared:.1f} % of the points are in the class of their blob."
+        f"{pluralize(seg.n_classes, 'class', 'es')}, {kind} {seg.objective[-1]:.4f} "
+        f"per point. {100 * shared:.1f} % of the points are in the class of their blob."
     )
 
 

@@ -23,7 +23,7 @@ from skimage import data
 
 import napari_emseg as emseg
 from napari_emseg import Params
-from napari_emseg.pipeline.preview import LivePicture
+from napari_emseg.pipeline.preview import PreviewImage
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,7 +66,7 @@ def main() -> None:
     out = np.empty(codes.shape, np.uint8)
     take, _ = best(lambda: np.take(table, codes, out=out, mode="clip"))
     print(f"np.take of {codes.size / 1e6:.0f} million codes: {take:.1f} ms")
-    made, picture = best(lambda: LivePicture(image), repeats=2)
+    made, picture = best(lambda: PreviewImage(image), repeats=2)
     first, _ = best(lambda: picture.look(Params()), repeats=1)
     print(f"colors counted, once: {made:.0f} ms; first use of Lab: {first:.0f} ms")
     flat = image.reshape(-1, 3)[:: image.size // 3 // SAMPLE].astype(np.float32)

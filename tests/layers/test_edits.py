@@ -14,7 +14,7 @@ from napari.components import ViewerModel
 from napari.layers import Labels
 from napari.utils.notifications import notification_manager
 
-from napari_emseg.layers import Journal, apply_edit, edits, history, history_bytes
+from napari_emseg.layers import ActionHistory, apply_edit, edits, history, history_bytes
 
 WRITERS = {str(Path(module.__file__)) for module in (edits, history)}
 
@@ -334,7 +334,7 @@ class TestJournal:
 
     @pytest.fixture
     def journal(self, viewer, pair):
-        journal = Journal(viewer)
+        journal = ActionHistory(viewer)
         yield journal
         journal.close()
 
@@ -415,7 +415,7 @@ class TestJournal:
         assert list(viewer.layers) == [one, two]
 
     def test_closed_it_notes_nothing(self, viewer, pair):
-        journal = Journal(viewer)
+        journal = ActionHistory(viewer)
         journal.close()
         pair[0].paint((1, 1), 3)
         assert journal.undo() == []

@@ -15,10 +15,10 @@ from napari_emseg.layers import (
     add_to,
     class_colormap,
     displayed,
+    fit_record_of,
     image_data,
     is_result,
     recipe_of,
-    run_of,
 )
 
 PLACE = {
@@ -289,7 +289,7 @@ class TestReplace:
         def state():
             colors = [layer.get_color(label) for label in (1, 2, 3)]
             note = dict(layer.metadata)
-            return colors, layer.features, layer.scale, note, run_of(layer)
+            return colors, layer.features, layer.scale, note, fit_record_of(layer)
 
         before = state()
         add_to(viewer, seg, image, replace=layer)

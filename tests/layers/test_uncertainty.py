@@ -13,7 +13,7 @@ from napari.layers import Labels
 import napari_emseg as emseg
 from napari_emseg.layers import add_to
 from napari_emseg.layers.classes import rename_class
-from napari_emseg.layers.fit_records import Run, note_run, run_of
+from napari_emseg.layers.fit_records import FitRecord, fit_record_of, remember_fit
 from napari_emseg.layers.layer_features import pixel_size, reading, write_features
 from napari_emseg.layers.uncertainty import (
     add_probability,
@@ -59,7 +59,7 @@ class TestPosteriors:
 
     def test_of_a_copy_come_from_its_parameters(self, viewer, layer, seg):
         copy = Labels(layer.data, metadata=layer.metadata)
-        assert run_of(copy) is None
+        assert fit_record_of(copy) is None
         np.testing.assert_array_equal(doubt(viewer, copy), seg.uncertainty())
 
     def test_of_a_slice_come_from_that_slice(self, viewer, rng):
@@ -92,7 +92,7 @@ class TestPosteriors:
         # Not in a viewer, since napari holds on to layers that were removed.
         seg = emseg.segment(stripes, n_classes=3, smoothing=0)
         layer = Labels(seg.labels)
-        note_run(layer, Run.of(seg))
+        remember_fit(layer, FitRecord.of(seg))
         kept = weakref.ref(layer)
         del layer
         gc.collect()

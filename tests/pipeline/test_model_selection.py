@@ -11,7 +11,7 @@ from scipy.ndimage import gaussian_filter
 
 import napari_emseg as emseg
 from napari_emseg.pipeline.model_selection import independent_pixels, shrunk
-from napari_emseg.pipeline.segment import read_source
+from napari_emseg.pipeline.segment import read_input
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -186,7 +186,7 @@ def independent(image: NDArray[Any], mask: NDArray[np.bool_] | None = None) -> f
     params = emseg.Params(n_classes=1, smoothing=0)
     seg = emseg.segment(image, mask=mask, n_classes=1, smoothing=0)
     total = int((seg.labels > 0).sum())
-    return independent_pixels(read_source(image, params, mask), seg.model, total)
+    return independent_pixels(read_input(image, params, mask), seg.model, total)
 
 
 def field(shape: tuple[int, ...], sigma: float = 2) -> NDArray[np.float64]:
@@ -239,7 +239,7 @@ def test_independent_pixels_are_counted_in_little_room(masked: bool) -> None:
     image = rng.integers(0, 256, (600, 800, 3), np.uint8)
     mask = image[..., 0] > 40 if masked else None
     model = emseg.segment(image[:50, :50], n_classes=2, smoothing=0).model
-    source = read_source(image, emseg.Params(), mask)
+    source = read_input(image, emseg.Params(), mask)
     independent_pixels(source, model, image[..., 0].size)
     tracemalloc.start()
     independent_pixels(source, model, image[..., 0].size)

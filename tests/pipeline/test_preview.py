@@ -10,7 +10,7 @@ from skimage import data as pictures
 import napari_emseg as emseg
 from napari_emseg import Params
 from napari_emseg.pipeline import preview as module
-from napari_emseg.pipeline.preview import LivePicture
+from napari_emseg.pipeline.preview import PreviewImage
 
 PHOTOGRAPHS = {
     "coffee": pictures.coffee,
@@ -23,7 +23,7 @@ PHOTOGRAPHS = {
 
 def agreement(image, **params):
     """Return the share of pixels that preview and exact result label alike."""
-    found = LivePicture(image).look(Params(**params)).labels
+    found = PreviewImage(image).look(Params(**params)).labels
     return np.mean(found == emseg.segment(image, **params).labels)
 
 
@@ -52,7 +52,7 @@ def test_smoothing_is_nearly_that_of_the_random_field(method, least, strength):
     params = Params(method=method, smoothing=strength)
     image = pictures.coffee()
     exact = emseg.segment(image, **params.model_dump()).labels
-    picture = LivePicture(image)
+    picture = PreviewImage(image)
     smooth = picture.look(params).labels
     rough = picture.look(params.replace(smoothing=0)).labels
     assert np.mean(smooth == exact) > least
@@ -83,7 +83,7 @@ def test_images_of_any_type(convert):
 
 @pytest.mark.parametrize("color", ["rgb", "hsv", "luv", "gray", "none"])
 def test_color_spaces_of_one_picture(color):
-    picture = LivePicture(pictures.coffee())
+    picture = PreviewImage(pictures.coffee())
     picture.look(Params())
     params = Params(color=color, n_classes=3, smoothing=0)
     exact = emseg.segment(pictures.coffee(), **params.model_dump())
@@ -105,7 +105,7 @@ def test_other_parameters_matter_as_they_do_exactly(params):
 
 def test_up_to_65536_colors_are_labeled_one_by_one():
     image = pictures.coffee()[:300, :300]
-    glimpse = LivePicture(image).look(Params(smoothing=0))
+    glimpse = PreviewImage(image).look(Params(smoothing=0))
     exact = emseg.segment(image, model=glimpse.model, smoothing=0)
     np.testing.assert_array_equal(glimpse.labels, exact.labels)
     np.testing.assert_allclose(glimpse.colors, exact.class_colors, atol=1e-9)
@@ -113,21 +113,21 @@ def test_up_to_65536_colors_are_labeled_one_by_one():
 
 def test_more_colors_share_codes(colorful):
     assert len(np.unique(colorful.reshape(-1, 3), axis=0)) > 1.5 * 2**16
-    glimpse = LivePicture(colorful).look(Params(n_classes=3, smoothing=0))
+    glimpse = PreviewImage(colorful).look(Params(n_classes=3, smoothing=0))
     exact = emseg.segment(colorful, model=glimpse.model, smoothing=0)
     assert np.mean(glimpse.labels == exact.labels) > 0.99
     np.testing.assert_allclose(glimpse.colors, exact.class_colors, atol=0.01)
 
 
 def test_darkest_class_first():
-    glimpse = LivePicture(pictures.astronaut()).look(Params(n_classes=6))
+    glimpse = PreviewImage(pictures.astronaut()).look(Params(n_classes=6))
     assert (np.diff(glimpse.model.means[:, 0]) > 0).all()
     assert glimpse.colors[0].sum() < glimpse.colors[-1].sum()
 
 
 def test_fewer_colors_than_classes(stripes):
     image = np.where(stripes[..., :1] > 100, 200, 7).astype(np.uint8)[..., 0]
-    glimpse = LivePicture(image).look(Params(n_classes=5, smoothing=0))
+    glimpse = PreviewImage(image).look(Params(n_classes=5, smoothing=0))
     assert glimpse.model.n_classes == len(glimpse.colors) == 2
     np.testing.assert_array_equal(glimpse.labels, 1 + (image > 100))
 
@@ -141,16 +141,16 @@ def test_pixels_that_do_not_count(stripes, smoothing):
     clear[50:] = 0
     image = np.dstack([stripes, clear])
     image[50:, :, :3] = 255
-    glimpse = LivePicture(image).look(Params(n_classes=3, smoothing=smoothing))
+    glimpse = PreviewImage(image).look(Params(n_classes=3, smoothing=smoothing))
     np.testing.assert_array_equal(glimpse.labels == 0, clear == 0)
     grey = stripes[..., 0].astype(np.float32)
     grey[clear == 0] = np.nan
-    found = LivePicture(grey).look(Params(n_classes=2, smoothing=smoothing)).labels
+    found = PreviewImage(grey).look(Params(n_classes=2, smoothing=smoothing)).labels
     np.testing.assert_array_equal(found == 0, clear == 0)
 
 
 def test_a_slider_that_goes_back_finds_the_same(stripes, monkeypatch):
-    picture = LivePicture(stripes)
+    picture = PreviewImage(stripes)
     first = [picture.look(Params(n_classes=n)).labels for n in (2, 3, 4)]
     monkeypatch.setattr(module, "METHODS", {})
     for n, labels in zip((2, 3, 4), first, strict=True):
@@ -158,7 +158,7 @@ def test_a_slider_that_goes_back_finds_the_same(stripes, monkeypatch):
 
 
 def test_memory_of_models_is_bounded(stripes):
-    picture = LivePicture(stripes[:10, :10])
+    picture = PreviewImage(stripes[:10, :10])
     for seed in range(50):
         picture.look(Params(n_classes=2, method="kmeans", seed=seed))
     assert len(picture._fits) <= 32
@@ -166,7 +166,7 @@ def test_memory_of_models_is_bounded(stripes):
 
 def test_the_image_is_not_written_to(stripes):
     image = stripes.copy()
-    glimpse = LivePicture(image).look(Params())
+    glimpse = PreviewImage(image).look(Params())
     glimpse.labels[:] = 0
     np.testing.assert_array_equal(image, stripes)
 
@@ -177,23 +177,23 @@ class TestRefuses:
         [{"n_classes": "auto"}, {"texture": 1}, {"position": 1}, {"bias": True}],
     )
     def test_parameters_without_a_preview(self, stripes, params):
-        assert not LivePicture.shows(Params(**params))
+        assert not PreviewImage.shows(Params(**params))
         with pytest.raises(ValueError, match="has no preview"):
-            LivePicture(stripes).look(Params(**params))
+            PreviewImage(stripes).look(Params(**params))
 
     def test_large_images(self, stripes, monkeypatch):
         monkeypatch.setattr(module, "LARGEST", 100)
         with pytest.raises(ValueError, match="at most 100 pixels"):
-            LivePicture(stripes)
+            PreviewImage(stripes)
 
     def test_several_scalar_channels(self):
         with pytest.raises(ValueError, match="has no preview"):
-            LivePicture(np.zeros((5, 6, 7, 4), np.uint8), channel_axis=-1)
+            PreviewImage(np.zeros((5, 6, 7, 4), np.uint8), channel_axis=-1)
 
     def test_nothing_to_see(self):
         with pytest.raises(ValueError, match="no usable pixel"):
-            LivePicture(np.full((4, 4), np.nan))
+            PreviewImage(np.full((4, 4), np.nan))
 
     def test_colors_of_grey_images(self):
         with pytest.raises(ValueError, match="needs RGB"):
-            LivePicture(pictures.coins()).look(Params(color="lab"))
+            PreviewImage(pictures.coins()).look(Params(color="lab"))

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from skimage.data import coffee
 
 import napari_emseg as emseg
-from napari_emseg.engine.image.lazy_image import as_picture
+from napari_emseg.engine.image.lazy_image import as_lazy_image
 from napari_emseg.pipeline import source as module
 from napari_emseg.pipeline.smoothing import impulses_in, noise_in
-from napari_emseg.pipeline.source import Source, as_source, find_space
+from napari_emseg.pipeline.source import SegmentationInput, as_source, find_space
 from napari_emseg.pipeline.tiles import pieces
 
 if TYPE_CHECKING:
@@ -24,8 +24,10 @@ if TYPE_CHECKING:
 SHAPES = st.lists(st.integers(1, 40), min_size=2, max_size=5).map(tuple)
 
 
-def source_of(values: NDArray[Any], mask: NDArray[np.bool_] | None = None) -> Source:
-    picture = as_picture(values, rgb=False)
+def source_of(
+    values: NDArray[Any], mask: NDArray[np.bool_] | None = None
+) -> SegmentationInput:
+    picture = as_lazy_image(values, rgb=False)
     return as_source(picture, mask, None, find_space(picture, "none", 0, 0))
 
 
@@ -215,7 +217,7 @@ def test_what_an_image_is_like_is_read_once() -> None:
             reads.append(1)
             return np.random.default_rng(0).random(self.shape, np.float32)[key]
 
-    picture = as_picture(Slow(), rgb=False)
+    picture = as_lazy_image(Slow(), rgb=False)
     source = as_source(picture, None, None, find_space(picture, "none", 0, 0))
     model = emseg.segment(np.eye(9), n_classes=2, smoothing=0).model
     reads.clear()

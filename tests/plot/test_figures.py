@@ -19,8 +19,8 @@ from napari_emseg.engine.cells.cells import Cells
 from napari_emseg.engine.cluster.mixture import MixtureModel
 from napari_emseg.pipeline.model_selection import try_orders
 from napari_emseg.plot import DARK, LIGHT
-from napari_emseg.plot.convergence import LearningView, kind_of
-from napari_emseg.plot.feature_cloud import as_cloud, take_cloud
+from napari_emseg.plot.convergence import ConvergenceView, objective_kind
+from napari_emseg.plot.feature_cloud import as_cloud, read_feature_cloud
 from napari_emseg.plot.histogram import bars, marginals
 from napari_emseg.plot.projection import density_of, ellipse_axes, find_projection
 from napari_emseg.plot.sweep_sheet import draw_sheet
@@ -165,7 +165,7 @@ def test_histograms_count_every_pixel(rng, dtype):
     image = rng.gamma(3, 20, (80, 90)).astype(dtype)
     image[0, 0] = 250  # far away, but a pixel
     seg = emseg.segment(image, n_classes=2)
-    found = bars(take_cloud(seg.source), 0)
+    found = bars(read_feature_cloud(seg.source), 0)
     count = np.histogram(image, found.edges)[0]
     width = np.diff(found.edges)
     np.testing.assert_allclose(found.density * width * image.size, count, atol=1e-6)
@@ -175,7 +175,7 @@ def test_histograms_count_every_pixel(rng, dtype):
 def test_bars_of_levels_hold_equally_many(rng):
     """A flat image of every third grey level has a flat histogram."""
     image = np.repeat(np.arange(0, 255, 3, np.uint8), 20).reshape(20, -1)
-    found = bars(take_cloud(emseg.segment(image, n_classes=2).source), 0)
+    found = bars(read_feature_cloud(emseg.segment(image, n_classes=2).source), 0)
     full = found.density[:-1]
     assert full.min() == pytest.approx(full.max())
 
@@ -230,7 +230,7 @@ def test_convergence_shows_every_iteration(rng, method):
     page = to_rgb(LIGHT.page)
     for name, line in zip(runs, lines, strict=True):
         hollow = to_rgb(line.get_markerfacecolor()) == page
-        assert hollow == (kind_of(name) == "bound")
+        assert hollow == (objective_kind(name) == "bound")
         assert hollow == (not seg.states[int(line.get_xdata()[0]) - 1].exact)
     texts = [text.get_text() for text in ax.texts]
     assert texts == list(runs)
@@ -272,7 +272,7 @@ def test_objectives_of_another_kind_make_no_step(rng):
 def test_a_curve_that_starts_again_is_drawn_afresh():
     """Another run may have fewer levels, or others."""
     ax = Figure().add_subplot()
-    view = LearningView(ax, LIGHT, likelihood=True)
+    view = ConvergenceView(ax, LIGHT, likelihood=True)
     view.show([1, 2, 3], ["4 bit", "5 bit", "exact"])
     view.show([1, 2], ["4 bit", "exact"])
     assert [text.get_text() for text in ax.texts] == ["4 bit", "exact"]

@@ -12,8 +12,8 @@ import napari_emseg as emseg
 from napari_emseg.engine.cluster.fit_state import bounded
 from napari_emseg.plot import feature_cloud as clouds
 from napari_emseg.plot import movie
-from napari_emseg.plot.feature_cloud import take_cloud
-from napari_emseg.plot.iteration_labels import take_frame
+from napari_emseg.plot.feature_cloud import read_feature_cloud
+from napari_emseg.plot.iteration_labels import read_iteration_labels
 from napari_emseg.plot.movie import save_movie
 
 
@@ -38,7 +38,7 @@ KINDS = ["bytes", "few colors", "alpha", "float", "grey", "channels", "volume"]
 def test_frames_are_the_labels_of_each_state(rng, kind, method):
     image, ways = image_of(kind, rng)
     seg = emseg.segment(image, method=method, n_classes=3, smoothing=0, **ways)
-    frame = take_frame(seg.source)
+    frame = read_iteration_labels(seg.source)
     features = emseg.features(image, **ways)
     for state in seg.states:
         expected = state.model.predict(features)
@@ -53,7 +53,7 @@ def test_frames_of_a_part_and_of_some_pixels(rng):
     where = (slice(7, 33), slice(4, 44))
     for step in (1, 2, 3, (4, 1)):
         down, across = (step, step) if isinstance(step, int) else step
-        found = take_frame(seg.source, where, step).labels(seg.model)
+        found = read_iteration_labels(seg.source, where, step).labels(seg.model)
         part = seg.labels[where][down // 2 :: down, across // 2 :: across]
         np.testing.assert_array_equal(found, part)
 
@@ -65,14 +65,16 @@ def test_frames_keep_mask_and_seeds(rng):
     seg = emseg.segment(
         image, n_classes=3, smoothing=0, mask=mask, seed_labels=seeds, position=0.5
     )
-    np.testing.assert_array_equal(take_frame(seg.source).labels(seg.model), seg.labels)
+    np.testing.assert_array_equal(
+        read_iteration_labels(seg.source).labels(seg.model), seg.labels
+    )
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_clouds_weigh_what_the_image_does(rng, kind):
     image, ways = image_of(kind, rng)
     seg = emseg.segment(image, n_classes=3, smoothing=0, **ways)
-    cloud = take_cloud(seg.source)
+    cloud = read_feature_cloud(seg.source)
     features = emseg.features(image, **ways)[seg.labels > 0]
     assert cloud.cells.total == pytest.approx(len(features))
     np.testing.assert_allclose(cloud.cells.mean(), features.mean(axis=0), atol=1e-3)
@@ -86,7 +88,7 @@ def test_clouds_are_bounded(rng, kind, monkeypatch):
     monkeypatch.setattr(clouds, "_PIXELS", 500)
     image, _ = image_of(kind, rng)
     seg = emseg.segment(image, n_classes=3, smoothing=0)
-    cloud = take_cloud(seg.source)
+    cloud = read_feature_cloud(seg.source)
     assert cloud.cells.total == pytest.approx(2000)
     features = emseg.features(image).reshape(-1, 3)
     spread = features.std(axis=0)
@@ -98,17 +100,19 @@ def test_class_colors_while_a_fit_is_under_way(stripes):
     """At the end they are those of the result, but for the sample."""
     seg = emseg.segment(stripes, n_classes=3, smoothing=0)
     for image in (stripes, stripes / np.float32(255)):
-        cloud = take_cloud(emseg.segment(image, n_classes=3, smoothing=0).source)
+        cloud = read_feature_cloud(
+            emseg.segment(image, n_classes=3, smoothing=0).source
+        )
         found = cloud.class_colors(seg.model)
         np.testing.assert_allclose(found, seg.class_colors, atol=0.01)
     grey = emseg.segment(stripes[..., 0], n_classes=3, smoothing=0)
-    found = take_cloud(grey.source).class_colors(grey.model)
+    found = read_feature_cloud(grey.source).class_colors(grey.model)
     np.testing.assert_allclose(found, grey.class_colors)
 
 
 def test_names_of_features(stripes):
     seg = emseg.segment(stripes, n_classes=2, texture=1, position=1)
-    assert take_cloud(seg.source).names == (
+    assert read_feature_cloud(seg.source).names == (
         "L*",
         "a*",
         "b*",

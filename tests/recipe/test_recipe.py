@@ -15,7 +15,7 @@ import napari_emseg as emseg
 from napari_emseg import files
 from napari_emseg.cli.app import main
 from napari_emseg.recipe import packed_array, segment_step
-from napari_emseg.recipe.fitted_model import Fitted
+from napari_emseg.recipe.fitted_model import FittedModel
 from napari_emseg.recipe.operations import OPERATIONS
 from napari_emseg.recipe.packed_array import pack
 from napari_emseg.regions import refit
@@ -56,8 +56,8 @@ INSIDE = LOCKED | {"inside": st.booleans()}
 TRIED = {
     "segment": {
         "params": st.sampled_from([{"n_classes": 2, "smoothing": 0}]),
-        "model": st.sampled_from([None, Fitted.of(FITTED)]),
-        "start": st.sampled_from([None, Fitted.of(FITTED)]),
+        "model": st.sampled_from([None, FittedModel.of(FITTED)]),
+        "start": st.sampled_from([None, FittedModel.of(FITTED)]),
     },
     "blank": {"shape": st.just(SHAPE), "dtype": st.just("uint8")},
     "wand": WAYS
@@ -327,8 +327,8 @@ WAYS_TO_FIT = [
 @pytest.mark.parametrize("params", WAYS_TO_FIT)
 def test_models_come_back_bit_for_bit(params):
     model = emseg.segment(IMAGE, **params).model
-    text = json.dumps(Fitted.of(model).model_dump(mode="json"))
-    again = Fitted.model_validate_json(text).model()
+    text = json.dumps(FittedModel.of(model).model_dump(mode="json"))
+    again = FittedModel.model_validate_json(text).model()
     assert type(again) is type(model)
     for name in type(model).__dataclass_fields__:
         old, new = getattr(model, name), getattr(again, name)
@@ -376,7 +376,7 @@ def test_results_of_given_models(params, how, tmp_path):
     ],
 )
 def test_wrong_models_are_named(change, message):
-    found = Fitted.of(FITTED).model_dump(mode="json") | change
+    found = FittedModel.of(FITTED).model_dump(mode="json") | change
     with pytest.raises(ValueError, match=message):
         Step.of("segment", model=found)
 

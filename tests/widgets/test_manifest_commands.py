@@ -20,7 +20,7 @@ from tifffile import TiffFile, imwrite
 import napari_emseg as emseg
 from napari_emseg.layers import add_to, recipe_of
 from napari_emseg.layers.classes import class_name, paint_class, rename_class
-from napari_emseg.layers.fit_records import fit_of
+from napari_emseg.layers.fit_records import fit_request_of
 from napari_emseg.layers.label_files import labels_reader
 from napari_emseg.layers.uncertainty import uncertainty_layer
 from napari_emseg.widgets.common.docks import find_panel
@@ -426,7 +426,10 @@ def test_written_labels_are_opened_as_they_were(qtbot, viewer, layer, saving):
         np.testing.assert_allclose(again.colormap.map(label), expected, atol=1e-3)
         assert class_name(again, label) == class_name(layer, label)
     assert recipe_of(viewer, again) == recipe_of(viewer, layer)
-    assert fit_of(viewer, again).args.params == fit_of(viewer, layer).args.params
+    assert (
+        fit_request_of(viewer, again).args.params
+        == fit_request_of(viewer, layer).args.params
+    )
 
 
 def test_labels_without_anything_else_are_opened(viewer, tmp_path):

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from napari_emseg.engine.cells.cells import Cells
 from napari_emseg.engine.cells.palette import Coding, coding_for, count_values
 from napari_emseg.engine.image.color_space import convert, variance_floor
-from napari_emseg.engine.image.lazy_image import Picture, slabs
+from napari_emseg.engine.image.lazy_image import LazyImage, slabs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,7 +22,7 @@ Part = tuple[NDArray[Any], NDArray[np.integer[Any]] | None]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Census:
+class CellCounts:
     """Cells of an image, and what is needed to find them again.
 
     Attributes
@@ -43,14 +43,14 @@ class Census:
     floor: NDArray[np.float64]
 
 
-def take_census(
-    picture: Picture, parts: Iterator[Part], *, color: str, coding: Coding | None
-) -> Census:
+def count_cells(
+    picture: LazyImage, parts: Iterator[Part], *, color: str, coding: Coding | None
+) -> CellCounts:
     """Count the pixels of an image into cells.
 
     Parameters
     ----------
-    picture : Picture
+    picture : LazyImage
         The image that the parts come from.
     parts : iterator of (values, fixed)
         Usable pixels, N > 0: channels (N, C) if there is a coding, else features
@@ -77,17 +77,19 @@ def take_census(
         codes = np.empty(0, np.uint32)
     else:
         cells, codes = _palette(picture, parts, color, coding)
-    return Census(cells, coding, codes, least_variances(picture, cells, codes, color))
+    return CellCounts(
+        cells, coding, codes, least_variances(picture, cells, codes, color)
+    )
 
 
 def least_variances(
-    picture: Picture, cells: Cells, codes: NDArray[np.uint32], color: str
+    picture: LazyImage, cells: Cells, codes: NDArray[np.uint32], color: str
 ) -> NDArray[np.float64]:
     """Tell how narrow a class can be along each feature, (D,).
 
     Parameters
     ----------
-    picture : Picture
+    picture : LazyImage
         Whose type tells the step between its values.
     cells : Cells
         All its usable pixels.
@@ -115,7 +117,7 @@ def least_variances(
     return floor
 
 
-def find_coding(picture: Picture) -> Coding | None:
+def find_coding(picture: LazyImage) -> Coding | None:
     """Tell how an image's values can be coded as a palette or gray levels."""
     dtype = picture.dtype
     span = None
@@ -147,7 +149,7 @@ def _pixels(parts: Iterator[Part]) -> Cells:
 
 
 def _palette(
-    picture: Picture, parts: Iterator[Part], color: str, coding: Coding
+    picture: LazyImage, parts: Iterator[Part], color: str, coding: Coding
 ) -> tuple[Cells, NDArray[np.uint32]]:
     """Count the free pixels, and those of each fixed class apart."""
     fixed: dict[int, list[NDArray[Any]]] = {}

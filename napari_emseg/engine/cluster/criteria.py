@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from napari_emseg.engine._types import BoolArray, Float64Array, FloatArray
     from napari_emseg.engine.cells.cells import Cells
-    from napari_emseg.engine.cluster.em import Rules
+    from napari_emseg.engine.cluster.em import CovarianceSpec
     from napari_emseg.engine.cluster.mixture import MixtureModel
 
 # Most classes that are tried.
@@ -35,7 +35,7 @@ _CELLS = 2**14
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class Criteria:
     """How well one number of classes explains an image.
 
     Attributes
@@ -199,16 +199,16 @@ def coherence(labels: NDArray[np.integer], n_classes: int) -> Float64Array:
     return found
 
 
-def iter_orders(
-    cells: Cells, *, rules: Rules, seed: int, most: int = MOST
-) -> Iterator[tuple[Order, MixtureModel]]:
+def iter_criteria(
+    cells: Cells, *, rules: CovarianceSpec, seed: int, most: int = MOST
+) -> Iterator[tuple[Criteria, MixtureModel]]:
     """Fit mixtures of 1, 2, … classes and say how well they do.
 
     Parameters
     ----------
     cells : Cells
         The data; fitted on a coarse level.
-    rules : Rules
+    rules : CovarianceSpec
         Kind of covariance and its floor.
     seed : int
         Source of chance, the same for each order.
@@ -217,7 +217,7 @@ def iter_orders(
 
     Yields
     ------
-    order : Order
+    order : Criteria
         Criteria of this number of classes.
     model : MixtureModel
         Its fit.
@@ -248,7 +248,7 @@ def _few(cells: Cells) -> Cells:
     return found[0].sample(_CELLS) if found[0].exact else found[0]
 
 
-def judge(model: MixtureModel, cells: Cells, rules: Rules) -> Order:
+def judge(model: MixtureModel, cells: Cells, rules: CovarianceSpec) -> Criteria:
     """Measure likelihood and entropy of a fitted mixture."""
     k, dims = model.means.shape
     center = cells.mean()
@@ -267,4 +267,4 @@ def judge(model: MixtureModel, cells: Cells, rules: Rules) -> Order:
         "diag": k * dims,
         "spherical": k,
     }[rules.covariance]
-    return Order(k, likelihood, entropy, k - 1 + k * dims + shape)
+    return Criteria(k, likelihood, entropy, k - 1 + k * dims + shape)

@@ -59,7 +59,7 @@ class Statistics:
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class CovarianceSpec:
     """How the M step may shape the classes.
 
     Attributes
@@ -153,7 +153,7 @@ def m_step(
     stats: Statistics,
     model: MixtureModel,
     center: Float64Array,
-    rules: Rules,
+    rules: CovarianceSpec,
 ) -> MixtureModel:
     """Give the most likely parameters for these statistics, within the rules.
 
@@ -195,7 +195,7 @@ def m_step(
 
 
 def shape_covariances(
-    scatter: Float64Array, weights: Float64Array, rules: Rules, runs: int = 1
+    scatter: Float64Array, weights: Float64Array, rules: CovarianceSpec, runs: int = 1
 ) -> Float64Array:
     """Bring covariances into the wanted kind, not narrower than the floor."""
     dims = scatter.shape[-1]
@@ -228,7 +228,7 @@ def lift(matrices: Float64Array, floor: Float64Array) -> Float64Array:
 def _update_df(
     stats: Statistics,
     model: MixtureModel,
-    rules: Rules,
+    rules: CovarianceSpec,
     dims: int,
     alive: NDArray[np.bool_],
 ) -> Float64Array | None:

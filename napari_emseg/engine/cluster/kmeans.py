@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_emseg.engine.cells.cells import largest, products, upper
 from napari_emseg.engine.cluster.fit_state import FitState
-from napari_emseg.engine.cluster.kmeans_bounds import Settling, score_matrix
+from napari_emseg.engine.cluster.kmeans_bounds import ActiveSet, score_matrix
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -168,7 +168,7 @@ def iter_kmeans(
     middle, total = cells.mean(), cells.total
     data = cells.blocks(middle, order="linear")
     whole = _inertia(data)
-    settling = Settling(data, centers - middle)
+    settling = ActiveSet(data, centers - middle)
     for iteration in range(max_iter + 1):
         sums, gain = settling.layer(centers - middle).assign(centers - middle)
         counts = sums[:, 0]

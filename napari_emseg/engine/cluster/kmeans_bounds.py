@@ -28,7 +28,7 @@ _NOISE = 64 * np.finfo(np.float64).eps
 
 
 @dataclass(slots=True, eq=False)
-class Layer:
+class ActiveCells:
     """Cells that act like all others too, while the centers stay near.
 
     Attributes
@@ -80,7 +80,7 @@ class Layer:
             gain += float(weights @ top)
         return sums, gain
 
-    def part(self, centers: Float64Array, slack: float) -> Layer:
+    def part(self, centers: Float64Array, slack: float) -> ActiveCells:
         """Leave only the cells that may change their class before others do.
 
         While no center moves by `slack`, a cell changes its class only if its
@@ -118,10 +118,10 @@ class Layer:
         cells, rest = self.data.cells, np.concatenate(moving)
         left = Cells(cells.weights[rest], cells.points[:, rest])
         data = left.blocks(self.data.center, order="linear")
-        return Layer(centers, slack, settled, data)
+        return ActiveCells(centers, slack, settled, data)
 
 
-class Settling:
+class ActiveSet:
     """Layers of fewer and fewer cells, as the centers come to rest.
 
     Parameters
@@ -134,10 +134,10 @@ class Settling:
 
     def __init__(self, data: Blocks, centers: Float64Array) -> None:
         nothing = np.zeros((len(centers), 1 + centers.shape[1]))
-        self._layers = [Layer(centers, np.inf, nothing, data)]
+        self._layers = [ActiveCells(centers, np.inf, nothing, data)]
         self._last: Float64Array | None = None
 
-    def layer(self, centers: Float64Array) -> Layer:
+    def layer(self, centers: Float64Array) -> ActiveCells:
         """Give the fewest cells that act like all of them at these centers."""
         layers = self._layers
         while layers[-1].room(centers) <= 0:

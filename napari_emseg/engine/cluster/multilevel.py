@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_emseg.engine.cells.cells import Cells, coarsen, feature_rows
-from napari_emseg.engine.cluster.em import DF_START, Rules, Statistics, e_step, m_step
+from napari_emseg.engine.cluster.em import (
+    DF_START,
+    CovarianceSpec,
+    Statistics,
+    e_step,
+    m_step,
+)
 from napari_emseg.engine.cluster.fit_state import FitState
 from napari_emseg.engine.cluster.kmeans import KMeansModel, iter_kmeans, nearest
 from napari_emseg.engine.cluster.mixture import MixtureModel
@@ -24,10 +30,10 @@ if TYPE_CHECKING:
     from napari_emseg.engine.cells.cells import Cells
 
 
-def race(
+def run_restarts(
     cells: Cells,
     models: Sequence[MixtureModel],
-    rules: Rules,
+    rules: CovarianceSpec,
     *,
     steps: int,
     level: str,
@@ -43,7 +49,7 @@ def race(
         Few of them.
     models : sequence of R MixtureModel
         Where to start, with as many classes each, and the same outliers.
-    rules : Rules
+    rules : CovarianceSpec
         Kind of covariance, floor, shrinkage.
     steps : int
         M steps of each.
@@ -217,7 +223,7 @@ def iter_fit_mixture(
     cells: Cells,
     *,
     n_classes: int,
-    rules: Rules,
+    rules: CovarianceSpec,
     student: bool,
     outliers: float,
     init: str,
@@ -235,7 +241,7 @@ def iter_fit_mixture(
         The data.
     n_classes, init, n_init, tol, max_iter, outliers
         As in `Params`.
-    rules : Rules
+    rules : CovarianceSpec
         Kind of covariance, floor, shrinkage.
     student : bool
         Whether classes are Student-t.
@@ -282,7 +288,7 @@ def iter_fit_mixture(
 def _best(
     cells: Cells,
     first: list[MixtureModel],
-    rules: Rules,
+    rules: CovarianceSpec,
     *,
     tol: float,
     max_iter: int,
@@ -291,7 +297,9 @@ def _best(
     """Let starts race, then the best of them alone; give the winner's states."""
     tried = []
     steps = min(max_iter, _RACE_STEPS)
-    for states in race(cells, first, rules, steps=steps, level=level)[:_FINALISTS]:
+    for states in run_restarts(cells, first, rules, steps=steps, level=level)[
+        :_FINALISTS
+    ]:
         final = iter_em(
             cells,
             states[-1].model,
@@ -315,7 +323,7 @@ def _start_mixture(
     cells: Cells,
     n_classes: int,
     *,
-    rules: Rules,
+    rules: CovarianceSpec,
     init: str,
     rng: np.random.Generator,
 ) -> MixtureModel:

@@ -10,7 +10,7 @@ import numpy as np
 from napari_emseg.engine.cells.cells import upper
 from napari_emseg.engine.cluster.em import (
     DF_RANGE,
-    Rules,
+    CovarianceSpec,
     e_step,
     m_step,
     shape_covariances,
@@ -32,7 +32,7 @@ _FIRST_BOUND, _GROWTH = 64.0, 4.0
 def iter_em(
     cells: Cells,
     model: MixtureModel,
-    rules: Rules,
+    rules: CovarianceSpec,
     *,
     tol: float,
     max_iter: int,
@@ -46,7 +46,7 @@ def iter_em(
         The data.
     model : MixtureModel
         Where to start.
-    rules : Rules
+    rules : CovarianceSpec
         Kind of covariance, floor, shrinkage.
     tol : float
         Stop when less than this, in nats per pixel, is to be gained: the gain of a
@@ -111,7 +111,7 @@ def iter_em(
         yield state(False)
 
 
-def _spread(model: MixtureModel, rules: Rules) -> Float64Array:
+def _spread(model: MixtureModel, rules: CovarianceSpec) -> Float64Array:
     """Standard deviation of the whole mixture along each feature, (D,)."""
     away = model.means - model.weights @ model.means
     inside = np.einsum("kii->ki", model.covariances)
@@ -136,7 +136,7 @@ def _squarem(
     path: list[Float64Array | None],
     model: MixtureModel,
     unit: Float64Array,
-    rules: Rules,
+    rules: CovarianceSpec,
     bound: float,
 ) -> tuple[MixtureModel | None, float, float]:
     """Extrapolate three steps of EM.
@@ -165,7 +165,7 @@ def _squarem(
 
 
 def _model(
-    vector: Float64Array, like: MixtureModel, unit: Float64Array, rules: Rules
+    vector: Float64Array, like: MixtureModel, unit: Float64Array, rules: CovarianceSpec
 ) -> MixtureModel:
     k, dims = like.means.shape
     weights = np.exp(vector[:k] - vector[:k].max())

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.ndimage import distance_transform_edt
 
 from napari_emseg.engine.hierarchy.contours import gather, resize
-from napari_emseg.engine.hierarchy.merge_cost import BIAS, WEIGHTS, Regions
+from napari_emseg.engine.hierarchy.merge_cost import BIAS, WEIGHTS, MergeStatistics
 from napari_emseg.engine.hierarchy.region_graph import build, fine_regions
 from napari_emseg.engine.hierarchy.region_tree import RegionTree, grow
 
@@ -164,7 +164,7 @@ def merge_order(
     graph : RegionGraph
         n fine regions.
     weights : (W,) ndarray of float64
-        Of the columns of `Regions.compare`.
+        Of the columns of `MergeStatistics.compare`.
     bias : float
         Added to their sum.
     record : callable, optional
@@ -176,7 +176,7 @@ def merge_order(
         The k-th makes node n + k.
     """
     n = len(graph.area)
-    regions = Regions.of(graph)
+    regions = MergeStatistics.of(graph)
     near: list[dict[int, int]] = [{} for _ in range(max(2 * n - 1, 0))]
     borders = list(graph.borders)
     for i, (a, b) in enumerate(graph.pairs.tolist()):
@@ -229,7 +229,7 @@ def enlarge(
     Parameters
     ----------
     labels : (y, x) ndarray of int32
-        Regions 0..n-1, -1 where no pixel takes part.
+        MergeStatistics 0..n-1, -1 where no pixel takes part.
     image : (C, Y, X) ndarray of float32
         The larger image, in the units of Lab.
     inside : (Y, X) ndarray of bool or None

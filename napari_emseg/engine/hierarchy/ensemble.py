@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from napari_emseg.engine.cells.cells import Cells
-from napari_emseg.engine.cluster.em import Rules
+from napari_emseg.engine.cluster.em import CovarianceSpec
 from napari_emseg.engine.cluster.multilevel import iter_fit_mixture
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ def fit_small(cells: Cells, n_classes: int) -> MixtureModel:
     states = iter_fit_mixture(
         cells,
         n_classes=n_classes,
-        rules=Rules("full", np.full(cells.dims, _FLOOR), _SHRINKAGE),
+        rules=CovarianceSpec("full", np.full(cells.dims, _FLOOR), _SHRINKAGE),
         student=False,
         outliers=0.0,
         init="kmeans",

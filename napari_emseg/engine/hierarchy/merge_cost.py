@@ -100,12 +100,12 @@ BIAS = -8.111
 # What the likeness of the spectral embedding leaves out, and its range in log-odds.
 GLOBAL = ("spectral", "size", "border", "frame")
 _ODDS = (-4.0, 8.0)
-# Columns of `Regions.sums` before colors and embedding.
+# Columns of `MergeStatistics.sums` before colors and embedding.
 _AREA, _PERIMETER, _FRAME, _EDGE = range(4)
 
 
 @dataclass(slots=True, eq=False)
-class Regions:
+class MergeStatistics:
     """Statistics of the fine regions and of all that are merged from them.
 
     Attributes
@@ -130,7 +130,7 @@ class Regions:
     colors: int
 
     @classmethod
-    def of(cls, graph: RegionGraph) -> Regions:
+    def of(cls, graph: RegionGraph) -> MergeStatistics:
         """Start with the fine regions of a graph."""
         n = len(graph.area)
         sums = np.column_stack(
@@ -187,7 +187,7 @@ class Regions:
         Parameters
         ----------
         one, others : (m,) ndarray of intp
-            Regions and their neighbors.
+            MergeStatistics and their neighbors.
         borders : (m, 2 + Q) ndarray of float64
             Length, weak part and sums of the cues of each border.
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from numpy.typing import DTypeLike, NDArray
 
     from napari_emseg.engine._types import BoolArray, FloatArray
-    from napari_emseg.engine.image.lazy_image import Picture
+    from napari_emseg.engine.image.lazy_image import LazyImage
 
     pass
 # Squared differences of larger values leave the range of float32. Real images do
@@ -32,7 +32,7 @@ _CODES = {
 PERCENT = np.float32(100)
 
 
-def resolve_color(picture: Picture, color: str) -> str:
+def resolve_color(picture: LazyImage, color: str) -> str:
     """Say which conversion ``"auto"`` stands for, and refuse impossible ones.
 
     Raises
@@ -67,7 +67,7 @@ def convert(values: NDArray[Any], color: str) -> FloatArray:
     Parameters
     ----------
     values : (…, C) ndarray
-        As `Picture.read` gives them.
+        As `LazyImage.read` gives them.
     color : str
         A color space of `resolve_color`'s answers.
 

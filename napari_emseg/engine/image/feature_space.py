@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_emseg.engine._types import FloatArray
-    from napari_emseg.engine.image.lazy_image import Picture
+    from napari_emseg.engine.image.lazy_image import LazyImage
 
 # Standard deviations of the Gaussians that take the mean away, in pixels; the local
 # deviation is averaged over twice as much.
@@ -28,7 +28,7 @@ _LIGHTNESS = 22.0
 
 
 @dataclass(frozen=True, slots=True)
-class Space:
+class FeatureSpace:
     """What features are made of.
 
     Attributes
@@ -64,7 +64,7 @@ class Space:
         """How many units of this image are one of lightness."""
         return self.contrast / _LIGHTNESS if self.contrast > 0 else 1.0
 
-    def dims(self, picture: Picture) -> int:
+    def dims(self, picture: LazyImage) -> int:
         """Count the features D."""
         pixel = np.zeros((1, picture.channels), picture.dtype)
         count = convert(pixel, self.color).shape[-1]
@@ -75,7 +75,7 @@ class Space:
         return count
 
     def features(
-        self, values: NDArray[np.generic], origin: tuple[int, ...], whole: Picture
+        self, values: NDArray[np.generic], origin: tuple[int, ...], whole: LazyImage
     ) -> FloatArray:
         """Make the features of a part of an image.
 
@@ -85,7 +85,7 @@ class Space:
             Channels of the part, with `halo` pixels around it where there are any.
         origin : tuple of int
             Where the part begins in the image.
-        whole : Picture
+        whole : LazyImage
             The image.
 
         Returns
@@ -136,7 +136,7 @@ def _blur(plane: FloatArray, sigma: float) -> FloatArray:
 
 
 def _position(
-    shape: tuple[int, ...], origin: tuple[int, ...], whole: Picture
+    shape: tuple[int, ...], origin: tuple[int, ...], whole: LazyImage
 ) -> FloatArray:
     axes = range(max(len(shape) - 3, 0), len(shape))
     step = _SPAN / max(whole.shape[axis] for axis in axes)

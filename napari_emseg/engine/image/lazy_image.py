@@ -26,7 +26,7 @@ _SLACK = 1e-3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Picture:
+class LazyImage:
     """An image whose axes are understood; nothing is read or copied yet.
 
     Attributes
@@ -89,9 +89,9 @@ class Picture:
         return np.ascontiguousarray(values, self.dtype)
 
 
-def as_picture(
+def as_lazy_image(
     image: Any, *, channel_axis: int | None = None, rgb: bool | None = None
-) -> Picture:
+) -> LazyImage:
     """Understand the axes of an image, or say why that cannot be.
 
     Parameters
@@ -107,7 +107,7 @@ def as_picture(
 
     Returns
     -------
-    Picture
+    LazyImage
 
     Raises
     ------
@@ -143,7 +143,7 @@ def as_picture(
             f"image of shape {shape} has {len(spatial)} spatial axis besides the "
             "channels, but Y and X are needed; add an axis of length 1"
         )
-    return Picture(image, spatial, channel_axis, bool(rgb))
+    return LazyImage(image, spatial, channel_axis, bool(rgb))
 
 
 def _looks_rgb(image: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> bool:

@@ -30,7 +30,7 @@ def _radius(sigma: float) -> int:
 REACH = _radius(_FINE) + _radius(_WIDE) + _ASIDE
 
 
-def roughness(planes: Planes, valid: NDArray[np.bool_] | None = None) -> Planes:
+def local_deviation(planes: Planes, valid: NDArray[np.bool_] | None = None) -> Planes:
     """Measure the local deviation of a plane, all features together [1]_.
 
     Of five places around a pixel the calmest is measured [2]_, so that the step

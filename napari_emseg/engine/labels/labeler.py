@@ -11,17 +11,17 @@ from napari_emseg.engine.cells.cells import largest
 from napari_emseg.engine.cluster.kmeans import KMeansModel
 from napari_emseg.engine.cluster.mixture import MixtureModel
 from napari_emseg.engine.image.color_space import convert
-from napari_emseg.engine.mrf.hmrf_steps import relight
+from napari_emseg.engine.mrf.hmrf_steps import correct_bias
 from napari_emseg.engine.mrf.smoother import Smoother
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_emseg.engine._types import BoolArray, Float64Array, FloatArray
-    from napari_emseg.engine.cells.counting import Census
+    from napari_emseg.engine.cells.counting import CellCounts
     from napari_emseg.engine.cells.palette import Coding
-    from napari_emseg.engine.image.feature_space import Space
-    from napari_emseg.engine.image.lazy_image import Picture
+    from napari_emseg.engine.image.feature_space import FeatureSpace
+    from napari_emseg.engine.image.lazy_image import LazyImage
 
 Model = KMeansModel | MixtureModel
 
@@ -108,12 +108,12 @@ class Labeler:
         """Give class probabilities (K, *S) float32; 0 where not usable."""
         if light is not None:
             planes = np.moveaxis(features, -1, 0)
-            features = np.moveaxis(relight(planes, light, self.black), 0, -1)
+            features = np.moveaxis(correct_bias(planes, light, self.black), 0, -1)
         smoother = self.smoother or Smoother(0.0, None)
         return smoother.posteriors(self.model, features, usable)
 
 
-def label_table(model: Model, census: Census, color: str) -> NDArray[np.uint8]:
+def label_table(model: Model, census: CellCounts, color: str) -> NDArray[np.uint8]:
     """Make the look-up table of labels for the codes of a palette."""
     coding, codes, cells = census.coding, census.codes, census.cells
     assert coding is not None
@@ -127,8 +127,8 @@ def label_table(model: Model, census: Census, color: str) -> NDArray[np.uint8]:
 
 def check_model(
     model: Model,
-    picture: Picture,
-    space: Space,
+    picture: LazyImage,
+    space: FeatureSpace,
     seeds: NDArray[np.integer[Any]] | None,
 ) -> None:
     """Refuse to apply a model to a picture that it does not fit.

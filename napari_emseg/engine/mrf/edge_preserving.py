@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_emseg.engine.cluster.em import Rules, shape_covariances
+from napari_emseg.engine.cluster.em import CovarianceSpec, shape_covariances
 from napari_emseg.engine.cluster.mixture import MixtureModel
 from napari_emseg.engine.mrf.potts import closeness, pairs
 
@@ -40,7 +40,7 @@ _WITHIN = 4.0
 
 
 @dataclass(frozen=True, slots=True)
-class Softness:
+class EdgePreservingFilter:
     """How softly an image is looked at.
 
     Attributes
@@ -68,14 +68,14 @@ class Softness:
         if not isinstance(model, MixtureModel):
             return model
         floor = np.full(model.means.shape[1], self.floor)
-        rules = Rules("full", floor, self.shrinkage)
+        rules = CovarianceSpec("full", floor, self.shrinkage)
         wide = shape_covariances(model.covariances, model.weights, rules)
         return replace(model, covariances=wide)
 
 
-def softness(
+def choose_filter(
     model: MixtureModel | KMeansModel, amount: float, *, percent: bool
-) -> Softness | None:
+) -> EdgePreservingFilter | None:
     """Choose how softly to look at an image, from its classes.
 
     Parameters
@@ -90,7 +90,7 @@ def softness(
 
     Returns
     -------
-    Softness or None
+    EdgePreservingFilter or None
         None where there is nothing to soften.
     """
     dims = model.means.shape[1]
@@ -106,10 +106,10 @@ def softness(
         return None
     floor = amount * min(_VARIANCE * unit, within / dims)
     seen = float(np.sqrt(scale / amount / _CONTRAST))
-    return Softness(scale, floor, amount * SHRINKAGE, seen, amount)
+    return EdgePreservingFilter(scale, floor, amount * SHRINKAGE, seen, amount)
 
 
-def soften(
+def filter_edge_preserving(
     planes: Planes, scale: float, valid: NDArray[np.bool_] | None = None
 ) -> Planes:
     """Average each pixel with those around it that differ little from it.

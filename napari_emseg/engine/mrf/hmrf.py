@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_emseg.engine.cluster.em import DF_START, Rules
+from napari_emseg.engine.cluster.em import DF_START, CovarianceSpec
 from napari_emseg.engine.cluster.fit_state import FitState
 from napari_emseg.engine.cluster.kmeans import nearest
 from napari_emseg.engine.cluster.mixture import MixtureModel
 from napari_emseg.engine.cluster.multilevel import iter_fit_kmeans
 from napari_emseg.engine.image.noise import blur, blur_radius, despeckle, noise_level
-from napari_emseg.engine.mrf.hmrf_steps import Scene, relight, update
+from napari_emseg.engine.mrf.hmrf_steps import HMRFData, correct_bias, update
 from napari_emseg.engine.mrf.mean_field import start
 from napari_emseg.engine.mrf.potts import PottsField
 
@@ -77,7 +77,7 @@ def iter_hmrf(
     features: ArrayLike,
     *,
     n_classes: int,
-    rules: Rules,
+    rules: CovarianceSpec,
     student: bool,
     outliers: float,
     edges: bool,
@@ -101,7 +101,7 @@ def iter_hmrf(
         S is (Y, X) or (Z, Y, X).
     n_classes, outliers, edges, bias, n_init, max_iter
         As in `Params`.
-    rules : Rules
+    rules : CovarianceSpec
         Kind of covariance and floor.
     student : bool
         Whether classes are Student-t.
@@ -162,7 +162,7 @@ def iter_hmrf(
         labels = field.lattices.split(np.asarray(fixed, np.float32))
         known = (labels * field.valid).reshape(-1).astype(np.int64)
     origin = np.zeros(dims) if black is None else np.asarray(black, np.float64)
-    scene = Scene(planes, inside, field, known, origin)
+    scene = HMRFData(planes, inside, field, known, origin)
     rules = replace(
         rules,
         shrinkage=max(rules.shrinkage, _SHRINKAGE),
@@ -201,7 +201,7 @@ def iter_hmrf(
         model = update(model, data, posteriors, rules)
         if bias and iteration > 0:
             illumination = scene.illumination(model, posteriors)
-            lit = relight(planes, illumination, origin)
+            lit = correct_bias(planes, illumination, origin)
             data = scene.cells(lit).blocks(data.center, order=rules.order)
         unary, top = scene.evidence(model, data)
         bond, objective = scene.bond(unary, posteriors, bond, bounds)
@@ -214,7 +214,7 @@ def iter_hmrf(
 
 
 def _first_labels(
-    scene: Scene,
+    scene: HMRFData,
     smooth: Planes,
     n_classes: int,
     n_init: int,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_emseg.engine.cells.cells import Blocks, Cells, feature_rows
-from napari_emseg.engine.cluster.em import Rules, Statistics, m_step
+from napari_emseg.engine.cluster.em import CovarianceSpec, Statistics, m_step
 from napari_emseg.engine.cluster.mixture import component_log_joint, quadratics
 from napari_emseg.engine.mrf.bias_field import bias_field
 
@@ -31,7 +31,7 @@ _WITNESSES = 2**13
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Scene:
+class HMRFData:
     """An image laid out in lattices, and the field on it.
 
     Attributes
@@ -176,7 +176,7 @@ class Scene:
         return bias_field(seen, expected, self.valid)
 
 
-def relight(features: Planes, illumination: Planes, black: Float64Array) -> Planes:
+def correct_bias(features: Planes, illumination: Planes, black: Float64Array) -> Planes:
     """Divide what lies above black by the illumination.
 
     Parameters
@@ -195,7 +195,7 @@ def relight(features: Planes, illumination: Planes, black: Float64Array) -> Plan
 
 
 def update(
-    model: MixtureModel, data: Blocks, posteriors: Planes, rules: Rules
+    model: MixtureModel, data: Blocks, posteriors: Planes, rules: CovarianceSpec
 ) -> MixtureModel:
     """M step from the posteriors (K, 2ⁿ, size) of a field, outliers put aside."""
     k, dims = model.means.shape

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from napari_emseg.engine.cluster.kmeans import KMeansModel
     from napari_emseg.engine.cluster.mixture import MixtureModel
-    from napari_emseg.engine.mrf.texture_model import Impression
+    from napari_emseg.engine.mrf.texture_model import TextureModel
 
     Planes = NDArray[np.float32]
 
@@ -48,7 +48,7 @@ class Smoother:
         Whether impulses are no edges.
     even : bool
         Whether the field alone is the prior, and the shares of the classes are not.
-    impression : Impression or None
+    impression : TextureModel or None
         What the image and the classes look like softly; None is as they are.
     """
 
@@ -59,7 +59,7 @@ class Smoother:
     consensus: float = 0.0
     speckled: bool = False
     even: bool = False
-    impression: Impression | None = None
+    impression: TextureModel | None = None
 
     def halo(self, n_axes: int) -> int:
         """Pixels around a tile of 2 or 3 axes that its posteriors depend on, even."""

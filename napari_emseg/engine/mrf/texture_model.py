@@ -8,11 +8,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_emseg.engine.cells.cells import products, unpack, upper
-from napari_emseg.engine.cluster.em import Rules, shape_covariances
+from napari_emseg.engine.cluster.em import CovarianceSpec, shape_covariances
 from napari_emseg.engine.cluster.mixture import MixtureModel
 from napari_emseg.engine.image.local_texture import REACH as ROUGH_REACH
-from napari_emseg.engine.image.local_texture import roughness
-from napari_emseg.engine.mrf.edge_preserving import REACH, Softness, soften
+from napari_emseg.engine.image.local_texture import local_deviation
+from napari_emseg.engine.mrf.edge_preserving import (
+    REACH,
+    EdgePreservingFilter,
+    filter_edge_preserving,
+)
 from napari_emseg.engine.mrf.mean_field import edge_scale, start
 from napari_emseg.engine.mrf.potts import PottsField
 
@@ -41,7 +45,7 @@ _TEMPER = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class Impression:
+class TextureModel:
     """What classes look like in the softened picture.
 
     The classes are those of a fitted model as a hidden Markov random field sees them
@@ -49,14 +53,14 @@ class Impression:
 
     Attributes
     ----------
-    softness : Softness
+    softness : EdgePreservingFilter
         How softly the picture is looked at.
     classes : MixtureModel or None
         K classes of D features and texture; None compares the softened picture with
         the model's own, widened.
     """
 
-    softness: Softness
+    softness: EdgePreservingFilter
     classes: MixtureModel | None = None
 
     @property
@@ -87,26 +91,26 @@ class Impression:
         """
         planes = np.ascontiguousarray(np.moveaxis(features, -1, 0))
         if self.classes is None:
-            soft = soften(planes, self.softness.scale, mask)
+            soft = filter_edge_preserving(planes, self.softness.scale, mask)
             return self.softness.widen(model).log_joint(np.moveaxis(soft, 0, -1))
-        seen = impress(planes, self.softness, mask)
+        seen = augment(planes, self.softness, mask)
         log = self.classes.log_joint(np.moveaxis(seen, 0, -1))
         log *= temper(self.softness)
         return log
 
-    def spare(self, points: Planes, least: NDArray[np.floating]) -> Impression:
+    def spare(self, points: Planes, least: NDArray[np.floating]) -> TextureModel:
         """Give classes that win too few pixels more weight.
 
         Parameters
         ----------
         points : (N, D + 1) ndarray of float32
-            Some pixels, as `impress` gives them.
+            Some pixels, as `augment` gives them.
         least : (K,) ndarray of float
             How many each class has to win.
 
         Returns
         -------
-        Impression
+        TextureModel
             The same if none wins too few.
         """
         if self.classes is None:
@@ -130,13 +134,15 @@ class Impression:
         return replace(self, classes=replace(self.classes, weights=weights))
 
 
-def temper(softness: Softness) -> float:
+def temper(softness: EdgePreservingFilter) -> float:
     """Give the power of likelihoods: 1 where nothing is softened, .5 at full."""
     return _TEMPER**softness.amount
 
 
-def impress(
-    planes: Planes, softness: Softness, valid: NDArray[np.bool_] | None = None
+def augment(
+    planes: Planes,
+    softness: EdgePreservingFilter,
+    valid: NDArray[np.bool_] | None = None,
 ) -> Planes:
     """Soften features, and measure the texture that was there.
 
@@ -144,7 +150,7 @@ def impress(
     ----------
     planes : (D, *S) ndarray of float32
         Features, plane by plane; S has 2 or 3 axes.
-    softness : Softness
+    softness : EdgePreservingFilter
         How softly.
     valid : (*S) ndarray of bool, optional
         Pixels that take part.
@@ -152,29 +158,30 @@ def impress(
     Returns
     -------
     (D + 1, *S) ndarray of float32
-        Softened features; last, the logarithm of their `roughness`; 0 where not valid.
+        Filtered features; last, the logarithm of their `local_deviation`; 0 where
+        not valid.
     """
     seen = np.empty((len(planes) + 1, *planes.shape[1:]), np.float32)
-    seen[:-1] = soften(planes, softness.scale, valid)
+    seen[:-1] = filter_edge_preserving(planes, softness.scale, valid)
     unit = np.float32(softness.unit)
     for at in np.ndindex(planes.shape[1:-2]):
         inside = None if valid is None else valid[at]
-        seen[-1, *at] = roughness(planes[:, *at] / unit, inside)
+        seen[-1, *at] = local_deviation(planes[:, *at] / unit, inside)
     texture = seen[-1]
     np.log1p(texture, out=texture)
     texture *= np.float32(_TEXTURE * softness.amount * softness.unit)
     return seen
 
 
-def fit_impression(
+def fit_texture_model(
     model: MixtureModel,
     planes: Planes,
-    softness: Softness,
+    softness: EdgePreservingFilter,
     valid: NDArray[np.bool_],
     *,
     fixed: NDArray[np.integer] | None = None,
     covariance: str = "full",
-) -> Impression:
+) -> TextureModel:
     """Fit classes to a softened picture, each beginning as one of a model's.
 
     Ten iterations of EM with mean field between pixels that lie apart, so that a
@@ -186,19 +193,19 @@ def fit_impression(
     model : MixtureModel
         Gaussian classes, K at least 2, of D features.
     planes : (D + 1, *S) ndarray of float32
-        As `impress` gives them.
-    softness : Softness
+        As `augment` gives them.
+    softness : EdgePreservingFilter
         The one they were made with.
     valid : (*S) ndarray of bool
         Pixels that count.
     fixed : (*S) ndarray of int, optional
         Classes 1..K that the user fixed; 0 where free.
     covariance : str, optional
-        As `Rules`.
+        As `CovarianceSpec`.
 
     Returns
     -------
-    Impression
+    TextureModel
 
     References
     ----------
@@ -216,7 +223,9 @@ def fit_impression(
         inside.shape, guide=color if scale > 0 else None, scale=scale, valid=inside
     )
     known = None if fixed is None else fixed[apart] * inside
-    rules = Rules(covariance, np.full(len(seen), softness.floor), softness.shrinkage)
+    rules = CovarianceSpec(
+        covariance, np.full(len(seen), softness.floor), softness.shrinkage
+    )
     wide = softness.widen(model)
     assert isinstance(wide, MixtureModel)  # as `model` is
     power = temper(softness)
@@ -238,7 +247,7 @@ def fit_impression(
             virtual = _virtual(wide, sums, softness.amount)
         found = _classes(model, sums + virtual, rules)
         at = seen
-    return Impression(softness, found)
+    return TextureModel(softness, found)
 
 
 def _apart(shape: tuple[int, ...]) -> list[NDArray[np.intp]]:
@@ -271,7 +280,9 @@ def _virtual(wide: MixtureModel, sums: Float64Array, amount: float) -> Float64Ar
     return pixels * found
 
 
-def _classes(model: MixtureModel, sums: Float64Array, rules: Rules) -> MixtureModel:
+def _classes(
+    model: MixtureModel, sums: Float64Array, rules: CovarianceSpec
+) -> MixtureModel:
     """Make classes of sums (K, F) over φ."""
     dims = len(rules.floor)
     moments = sums / sums[:, :1]

@@ -12,7 +12,7 @@ from scipy.spatial import KDTree
 from skimage.segmentation import watershed
 
 from napari_emseg.engine.cells.cells import Cells
-from napari_emseg.engine.cluster.em import Rules
+from napari_emseg.engine.cluster.em import CovarianceSpec
 from napari_emseg.engine.cluster.multilevel import iter_fit_mixture
 
 if TYPE_CHECKING:
@@ -147,7 +147,7 @@ def fit_strokes(samples: FloatArray, seed: int = 0) -> MixtureModel:
     *_, last = iter_fit_mixture(
         Cells(np.ones(len(picked)), points),
         n_classes=min(_COMPONENTS, len(picked)),
-        rules=Rules("full", np.full(len(points), _FLOOR)),
+        rules=CovarianceSpec("full", np.full(len(points), _FLOOR)),
         student=False,
         outliers=0.0,
         init="kmeans",

@@ -30,11 +30,11 @@ def push_button(title: str, tip: str, call: Callable[[], Any] | None) -> QPushBu
     button.setToolTip(tip)
     button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
     if call is not None:
-        button.clicked.connect(told(call))
+        button.clicked.connect(show_errors(call))
     return button
 
 
-def told(call: Callable[[], Any]) -> Callable[..., None]:
+def show_errors(call: Callable[[], Any]) -> Callable[..., None]:
     """Make a function tell the user what is wrong, rather than raise it."""
 
     @wraps(call)
@@ -47,7 +47,7 @@ def told(call: Callable[[], Any]) -> Callable[..., None]:
     return react
 
 
-def counted(number: int, noun: str, ending: str = "s") -> str:
+def pluralize(number: int, noun: str, ending: str = "s") -> str:
     """Say how many of something there are."""
     return f"{number} {noun}{'' if number == 1 else ending}"
 

@@ -12,13 +12,13 @@ if TYPE_CHECKING:
 
 
 # Qt is untyped here, so a class of it is Any to mypy.
-class Feed(QObject):  # type: ignore[misc]
+class RunEvents(QObject):  # type: ignore[misc]
     """Signals of the runs in one viewer, all in the thread of Qt.
 
     Attributes
     ----------
     started : Signal
-        A run of a `Job` begins, with the job.
+        A run of a `OutputPlan` begins, with the job.
     stepped : Signal
         It has come to a `FitState`, with the state.
     ended : Signal
@@ -30,13 +30,13 @@ class Feed(QObject):  # type: ignore[misc]
     ended = Signal()
 
 
-_FEEDS: WeakKeyDictionary[ViewerModel, Feed] = WeakKeyDictionary()
+_FEEDS: WeakKeyDictionary[ViewerModel, RunEvents] = WeakKeyDictionary()
 
 
-def feed_of(viewer: ViewerModel) -> Feed:
+def run_events_of(viewer: ViewerModel) -> RunEvents:
     """Return the one feed of a viewer."""
     # Napari passes a proxy to panels.
     viewer = getattr(viewer, "__wrapped__", viewer)
     if viewer not in _FEEDS:
-        _FEEDS[viewer] = Feed()
+        _FEEDS[viewer] = RunEvents()
     return _FEEDS[viewer]

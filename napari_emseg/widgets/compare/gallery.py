@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Image, Labels
 
-    from napari_emseg.layers import At, Look
+    from napari_emseg.layers import LayerStyle, SliceIndex
     from napari_emseg.pipeline.segmentation import Segmentation
 
 OPACITY = 0.7  # of napari's own Labels layers
@@ -35,7 +35,9 @@ class Gallery:
         One for each result.
     """
 
-    def __init__(self, viewer: ViewerModel, image: Image, at: At | None) -> None:
+    def __init__(
+        self, viewer: ViewerModel, image: Image, at: SliceIndex | None
+    ) -> None:
         self.image, self.at = image, at
         self.layers: list[Labels] = []
         self._viewer = viewer
@@ -56,7 +58,7 @@ class Gallery:
         self._grid.shape = (-1, -1)
         self._grid.enabled = True
 
-    def add(self, seg: Segmentation, title: str, look: Look) -> Labels:
+    def add(self, seg: Segmentation, title: str, look: LayerStyle) -> Labels:
         """Show one more result.
 
         Parameters
@@ -65,7 +67,7 @@ class Gallery:
             Of the image.
         title : str
             What it is called, in the layer list and on the canvas.
-        look : Look
+        look : LayerStyle
             Of `prepare`.
 
         Returns

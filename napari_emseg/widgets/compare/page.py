@@ -23,12 +23,12 @@ from qtpy.QtWidgets import (
 
 from napari_emseg.params import Params
 from napari_emseg.pipeline.sweep import best, settings, space_name
-from napari_emseg.widgets.common.qt import counted, push_button
+from napari_emseg.widgets.common.qt import pluralize, push_button
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from napari_emseg.pipeline.sweep import Row
+    from napari_emseg.pipeline.sweep import SweepRow
 
 CLASSES = "3 5 7 10"
 _ACROSS = 4
@@ -190,7 +190,7 @@ class ResultsList(QTreeWidget):  # type: ignore[misc]
             item.setTextAlignment(column, Qt.AlignmentFlag.AlignRight)
         self.addTopLevelItem(item)
 
-    def judge(self, rows: Sequence[Row]) -> None:
+    def judge(self, rows: Sequence[SweepRow]) -> None:
         """Write the criteria of all lines."""
         for column, name in enumerate(CRITERIA, start=1):
             top = best(rows, name.lower())
@@ -209,11 +209,11 @@ class ResultsList(QTreeWidget):  # type: ignore[misc]
         self.setCurrentItem(self.topLevelItem(place))
 
 
-def _about(row: Row) -> str:
+def _about(row: SweepRow) -> str:
     """Say what the line has no room for."""
     kind = "inertia" if row.order is None else "log-likelihood"
     return (
-        f"{row.title}\n{counted(row.seg.n_classes, 'class', 'es')} in "
+        f"{row.title}\n{pluralize(row.seg.n_classes, 'class', 'es')} in "
         f"{space_name(row)}, {kind} {row.objective:.5g} per pixel, "
         f"{len(row.seg.objective)} iterations, {row.seconds:.2g} s"
     )

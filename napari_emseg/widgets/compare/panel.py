@@ -11,13 +11,13 @@ from napari.utils.notifications import show_error
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
-from napari_emseg.layers import displayed, image_data, prepare
+from napari_emseg.layers import displayed, image_data, prepare_style
 from napari_emseg.layers.uncertainty import meant_image
 from napari_emseg.pipeline.sweep import iter_sweep, titles
 from napari_emseg.widgets.common.background import Background
 from napari_emseg.widgets.common.docks import find_panel, share_dock
 from napari_emseg.widgets.common.preferences import preferred
-from napari_emseg.widgets.common.qt import counted, order_tabs, told
+from napari_emseg.widgets.common.qt import order_tabs, pluralize, show_errors
 from napari_emseg.widgets.compare.gallery import Gallery
 from napari_emseg.widgets.compare.page import NO_IMAGE, ComparePage
 from napari_emseg.widgets.compare.sheet_files import ask_path, write_sheet
@@ -31,9 +31,9 @@ if TYPE_CHECKING:
     import napari
     import napari.components
 
-    from napari_emseg.layers import Look
+    from napari_emseg.layers import LayerStyle
     from napari_emseg.params import Params
-    from napari_emseg.pipeline.sweep import Row, Trial
+    from napari_emseg.pipeline.sweep import SweepRow, SweepTrial
 
 PAUSE = 0.05  # s between two reports of progress
 NAME = "Compare"
@@ -54,7 +54,7 @@ class CompareWidget(QWidget):  # type: ignore[misc]
     ----------
     page : ComparePage
         What is seen of the panel.
-    rows : tuple of Row
+    rows : tuple of SweepRow
         The same; empty until all are there.
     gallery : Gallery or None
         The layers of the results.
@@ -69,7 +69,7 @@ class CompareWidget(QWidget):  # type: ignore[misc]
         self._viewer = getattr(viewer, "__wrapped__", viewer)
         self.background = Background(self._on_error, self._on_busy)
         self.gallery: Gallery | None = None
-        self.rows: tuple[Row, ...] = ()
+        self.rows: tuple[SweepRow, ...] = ()
         self._image: Image | None = None
         self._chosen: tuple[Params, ...] = ()
         self._run = 0
@@ -85,7 +85,7 @@ class CompareWidget(QWidget):  # type: ignore[misc]
             (self.page.save, self._ask_path),
             (self.page.close_all, self.discard),
         ):
-            button.clicked.connect(told(call))
+            button.clicked.connect(show_errors(call))
         self._told.connect(self._on_trial)
         self.page.choices.changed.connect(self._show_state)
         self.page.results.currentItemChanged.connect(self._on_line)
@@ -199,24 +199,26 @@ class CompareWidget(QWidget):  # type: ignore[misc]
         )
 
     def _work(
-        self, run: int, steps: Callable[[], Generator[Trial, None, tuple[Row, ...]]]
-    ) -> Generator[None, None, tuple[Row, ...]]:
+        self,
+        run: int,
+        steps: Callable[[], Generator[SweepTrial, None, tuple[SweepRow, ...]]],
+    ) -> Generator[None, None, tuple[SweepRow, ...]]:
         """Compare in the background; what is told goes to the thread of Qt."""
         trials, moment = steps(), 0.0
         while True:
             try:
                 trial = next(trials)
             except StopIteration as stop:
-                rows: tuple[Row, ...] = stop.value
+                rows: tuple[SweepRow, ...] = stop.value
                 return rows
             if trial.seg is not None:
-                self._told.emit(run, trial, prepare(trial.seg))
+                self._told.emit(run, trial, prepare_style(trial.seg))
             elif perf_counter() - moment > PAUSE:
                 self._told.emit(run, trial, None)
                 moment = perf_counter()
             yield
 
-    def _on_trial(self, run: int, trial: Trial, look: Look | None) -> None:
+    def _on_trial(self, run: int, trial: SweepTrial, look: LayerStyle | None) -> None:
         if run != self._run or self.gallery is None:
             return
         title = titles(self._chosen)[trial.place]
@@ -227,14 +229,14 @@ class CompareWidget(QWidget):  # type: ignore[misc]
         stage = STAGES[trial.progress.stage if trial.progress else "colors"]
         self.page.status.setText(f"{trial.done} of {trial.total}. {title}: {stage} …")
 
-    def _on_rows(self, rows: tuple[Row, ...] | None) -> None:
+    def _on_rows(self, rows: tuple[SweepRow, ...] | None) -> None:
         if rows is None:
             return
         self.rows = rows
         self.page.results.judge(rows)
         seconds = sum(row.seconds for row in rows)
         self.page.status.setText(
-            f"{counted(len(rows), 'setting')}, {seconds:.2g} s. Click one to see it."
+            f"{pluralize(len(rows), 'setting')}, {seconds:.2g} s. Click one to see it."
         )
         self._show_state()
 

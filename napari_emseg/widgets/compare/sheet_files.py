@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from qtpy.QtWidgets import QWidget
 
-    from napari_emseg.pipeline.sweep import Row
+    from napari_emseg.pipeline.sweep import SweepRow
 
 TABLE = ".csv"
 _OFFERED = "Sheet (*.png *.jpg *.tif);;Table (*.csv)"
@@ -42,14 +42,14 @@ def ask_path(parent: QWidget, name: str) -> str:
     return str(path)
 
 
-def write_sheet(path: str | Path, rows: Sequence[Row], name: str) -> None:
+def write_sheet(path: str | Path, rows: Sequence[SweepRow], name: str) -> None:
     """Write the sheet of a comparison, or its table; replaces what is there.
 
     Parameters
     ----------
     path : path
         Ends in .csv for the table, otherwise like a picture.
-    rows : sequence of Row
+    rows : sequence of SweepRow
         What was compared.
     name : str
         Of the image.

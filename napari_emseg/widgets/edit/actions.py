@@ -19,14 +19,14 @@ from napari_emseg.layers import (
 )
 from napari_emseg.layers.geometry import Plane, image_data
 from napari_emseg.layers.metadata import KEY, append
-from napari_emseg.layers.recipe_log import Deed, followed, notes_of
+from napari_emseg.layers.recipe_log import RecordedEdit, log_entries, logged_layers
 from napari_emseg.params import Params
 from napari_emseg.recipe.execute import call
 from napari_emseg.recipe.packed_array import pack
 from napari_emseg.recipe.step import Step
 from napari_emseg.regions.refit import iter_refit
 from napari_emseg.widgets.edit.adjust.dialog import ADJUSTMENTS
-from napari_emseg.widgets.edit.context import Found
+from napari_emseg.widgets.edit.context import SelectionResult
 from napari_emseg.widgets.edit.session import Made
 
 if TYPE_CHECKING:
@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from napari.layers import Labels
     from numpy.typing import NDArray
 
-    from napari_emseg.layers.history import Fits
-    from napari_emseg.layers.metadata import Note
+    from napari_emseg.layers.history import ManualEdits
+    from napari_emseg.layers.metadata import LogEntry
     from napari_emseg.layers.recipe_log import Followed
     from napari_emseg.widgets.edit.session import Session, Steps
 
@@ -58,12 +58,12 @@ class Actions:
     ----------
     session : Session
         Image, labels and selection.
-    fits : Fits
+    fits : ManualEdits
         Which steps were not made by hand.
     """
 
     session: Session
-    fits: Fits
+    fits: ManualEdits
 
     def modify(self, name: str, pixels: float) -> None:
         """Change the selection by a number of pixels; a row of `MODIFY`."""
@@ -111,7 +111,7 @@ class Actions:
         layer.visible = False
         layer.data[plane.where] = plane.edit(select.to_bytes(selected)).labels
         deed = self.session.here(plane).deed(Step.of("save", name=layer.name))
-        append(notes_of(deed, self._followed))
+        append(log_entries(deed, self._followed))
 
     def load(self, name: str) -> None:
         """Select what was kept."""
@@ -124,7 +124,7 @@ class Actions:
             raise ValueError(f"there is no selection {name!r} that lies on this layer")
         step = Step.of("load", name=name)
         self.session.choose(
-            plane, lambda: Found(coverage(kept[name]), step), feather=False
+            plane, lambda: SelectionResult(coverage(kept[name]), step), feather=False
         )
 
     def fill(self, label: int) -> None:
@@ -147,7 +147,7 @@ class Actions:
 
         def make() -> Made:
             edit = regions.merge(labels.data, members, locked=self._locked)
-            return Made([(labels, edit)], Deed(step, labels=labels))
+            return Made([(labels, edit)], RecordedEdit(step, labels=labels))
 
         self.session.change(make)
 
@@ -197,7 +197,7 @@ class Actions:
                 np.asarray(data), old, params=params, rgb=rgb, **options
             )
             packed = {name: pack(options[name]) for name in ("seed_labels", "erased")}
-            deed = Deed(
+            deed = RecordedEdit(
                 Step.of("refit", params=params, locked=self._locked, **packed),
                 at=None if plane is None else plane.at,
                 labels=labels,
@@ -230,10 +230,10 @@ class Actions:
         picture, here = self.session.picture(plane), self.session.here(plane)
         layer, layers = picture.layer, self._followed
 
-        def make() -> tuple[NDArray[Any], list[Note]]:
-            return np.asarray(call(step, here)), notes_of(here.deed(step), layers)
+        def make() -> tuple[NDArray[Any], list[LogEntry]]:
+            return np.asarray(call(step, here)), log_entries(here.deed(step), layers)
 
-        def then(result: tuple[NDArray[Any], list[Note]]) -> None:
+        def then(result: tuple[NDArray[Any], list[LogEntry]]) -> None:
             made, notes = result
             rgb = made.ndim == 3 and made.shape[-1] in (3, 4)
             across = [axis for axis, at in enumerate(picture.at) if at is not None]
@@ -287,7 +287,7 @@ class Actions:
     @property
     def _followed(self) -> list[Followed]:
         session = self.session
-        return followed(session.viewer, session.labels, session.image)
+        return logged_layers(session.viewer, session.labels, session.image)
 
     @property
     def _locked(self) -> tuple[int, ...]:

@@ -10,9 +10,14 @@ from qtpy.QtWidgets import QInputDialog, QMenu, QSpinBox, QVBoxLayout, QWidget
 
 from napari_emseg.layers import saved_selections
 from napari_emseg.widgets.common.navigation import jump_to
-from napari_emseg.widgets.common.qt import even_rows, number_box, push_button, told
+from napari_emseg.widgets.common.qt import (
+    even_rows,
+    number_box,
+    push_button,
+    show_errors,
+)
 from napari_emseg.widgets.edit.actions import MODIFY
-from napari_emseg.widgets.edit.adjust.adjusted_picture import Trial
+from napari_emseg.widgets.edit.adjust.adjusted_picture import AdjustmentPreview
 from napari_emseg.widgets.edit.adjust.dialog import ADJUSTMENTS, ask, look_at
 
 if TYPE_CHECKING:
@@ -63,7 +68,9 @@ class Commands(QWidget):  # type: ignore[misc]
         page.setSpacing(8)
         page.addLayout(even_rows(self._of_selection()))
         page.addLayout(even_rows(self._of_contents()))
-        classes.dropped.connect(lambda members: told(partial(self._merge, members))())
+        classes.dropped.connect(
+            lambda members: show_errors(partial(self._merge, members))()
+        )
         self.of_classes = QWidget()
         layout = even_rows([self._of_list()])
         layout.setContentsMargins(4, 0, 4, 0)
@@ -174,11 +181,11 @@ class Commands(QWidget):  # type: ignore[misc]
     def _splits(self, menu: QMenu) -> None:
         for title, method in SPLITS.items():
             split = partial(self._actions.split, method=method)
-            menu.addAction(title, told(partial(self._with_class, split)))
+            menu.addAction(title, show_errors(partial(self._with_class, split)))
 
     def _adjust(self, menu: QMenu) -> None:
         for title in ADJUSTMENTS:
-            menu.addAction(f"{title}…", told(partial(self._ask, title)))
+            menu.addAction(f"{title}…", show_errors(partial(self._ask, title)))
 
     def _ask(self, title: str) -> None:
         session = self._actions.session
@@ -186,13 +193,13 @@ class Commands(QWidget):  # type: ignore[misc]
         picture = session.picture(plane)
         selected = session.selected(plane)
         subject = look_at(np.asarray(picture.data()), selected, rgb=picture.layer.rgb)
-        trial = Trial(session, picture, selected, ADJUSTMENTS[title].change)
+        trial = AdjustmentPreview(session, picture, selected, ADJUSTMENTS[title].change)
         options = ask(title, self, subject, trial)
         if options is not None:
             self._actions.adjust(title, options)
 
     def _kept(self, menu: QMenu) -> None:
-        menu.addAction("Save as…", told(self._save))
+        menu.addAction("Save as…", show_errors(self._save))
         menu.addSeparator()
         session = self._actions.session
         try:
@@ -200,7 +207,9 @@ class Commands(QWidget):  # type: ignore[misc]
         except ValueError:
             return
         for layer in saved_selections(session.viewer, like):
-            menu.addAction(layer.name, told(partial(self._actions.load, layer.name)))
+            menu.addAction(
+                layer.name, show_errors(partial(self._actions.load, layer.name))
+            )
 
     def _save(self) -> None:
         self._actions.need()

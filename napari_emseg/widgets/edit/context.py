@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_emseg import select
 from napari_emseg.layers import coverage
-from napari_emseg.layers.recipe_log import Deed
+from napari_emseg.layers.recipe_log import RecordedEdit
 from napari_emseg.recipe.execute import find
 from napari_emseg.recipe.step import Step
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from napari_emseg.layers import Plane
 
 
-class Found(NamedTuple):
+class SelectionResult(NamedTuple):
     """A mask, and the step that finds it."""
 
     mask: NDArray[Any]
@@ -30,13 +30,13 @@ class Found(NamedTuple):
 
 
 # What a tool returns: a step, what it found already, or a mask that no step finds.
-Answer: TypeAlias = "Step | Found | NDArray[Any]"
+Answer: TypeAlias = "Step | SelectionResult | NDArray[Any]"
 Find: TypeAlias = "Callable[[], Answer]"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Here:
-    """A plane of the viewer, as a `napari_emseg.recipe.execute.Scene`.
+class EditContext:
+    """A plane of the viewer, as a `napari_emseg.recipe.execute.OperationContext`.
 
     Attributes
     ----------
@@ -100,14 +100,14 @@ class Here:
         """Return the mask that a tool's answer stands for, and its step."""
         if isinstance(answer, Step):
             return find(answer, self), answer
-        return answer if isinstance(answer, Found) else (answer, None)
+        return answer if isinstance(answer, SelectionResult) else (answer, None)
 
     def deed(
         self,
         step: Step,
         found: NDArray[Any] | None = None,
         after: NDArray[np.uint8] | None = None,
-    ) -> Deed:
+    ) -> RecordedEdit:
         """Say that a step is done here.
 
         Parameters
@@ -119,7 +119,7 @@ class Here:
         kept = None
         if step.op == "load" and found is not None:
             kept = select.to_bytes(found)
-        return Deed(
+        return RecordedEdit(
             step,
             at=self.plane.at,
             labels=self.edited,

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
 
 
-class Pair:
+class LayerPair:
     """Two boxes; what is chosen in one of them lies on what is chosen in the other.
 
     As long as no layer does, nothing is chosen there: tools would look at colors of

@@ -25,7 +25,7 @@ NAME = "preview"
 _COLORS = {None: "transparent", 0: "transparent", AREA: "cyan", LINE: "yellow"}
 
 
-class Preview:
+class Overlay:
     """A layer over one plane that comes with the first drawing and goes with `hide`.
 
     Until then it stays, empty at times: adding and removing layers takes napari so long

@@ -20,7 +20,7 @@ from napari_emseg.layers import (
     warm_up_selection,
 )
 from napari_emseg.layers.classes import class_name
-from napari_emseg.layers.history import Fits
+from napari_emseg.layers.history import ManualEdits
 from napari_emseg.select.by_label import FULL
 from napari_emseg.widgets.common.background import Background
 from napari_emseg.widgets.common.docks import share_dock
@@ -29,11 +29,11 @@ from napari_emseg.widgets.edit.actions import Actions
 from napari_emseg.widgets.edit.buttons import Commands
 from napari_emseg.widgets.edit.class_list import ClassList
 from napari_emseg.widgets.edit.keys import Key, Keys, KeyTable, shown
-from napari_emseg.widgets.edit.layer_pair import Pair
+from napari_emseg.widgets.edit.layer_pair import LayerPair
 from napari_emseg.widgets.edit.session import Session
-from napari_emseg.widgets.edit.tool_manager import Toolbox
-from napari_emseg.widgets.edit.tool_options import Settings
-from napari_emseg.widgets.edit.toolbar import MODE_KEYS, MODE_TIPS, Palette
+from napari_emseg.widgets.edit.tool_manager import ToolManager
+from napari_emseg.widgets.edit.tool_options import ToolOptions
+from napari_emseg.widgets.edit.toolbar import MODE_KEYS, MODE_TIPS, Toolbar
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,7 +62,7 @@ class EditWidget(QWidget):  # type: ignore[misc]
     ----------
     session : Session
         Image, labels, selection and options.
-    toolbox : Toolbox
+    toolbox : ToolManager
         The tools on the canvas.
     palette_of_tools, settings, commands, classes
         The parts of the panel.
@@ -78,12 +78,12 @@ class EditWidget(QWidget):  # type: ignore[misc]
         viewer = self._viewer = getattr(viewer, "__wrapped__", viewer)
         self.background = Background(show_error, self._on_busy)
         session = self.session = Session(viewer, self.background)
-        self.toolbox = Toolbox(viewer, session)
+        self.toolbox = ToolManager(viewer, session)
         self.classes = ClassList(session)
-        self.palette_of_tools = Palette(session, self.toolbox)
-        self.settings = Settings(session)
-        self.commands = Commands(Actions(session, Fits()), self.classes)
-        self._pair = Pair(viewer)
+        self.palette_of_tools = Toolbar(session, self.toolbox)
+        self.settings = ToolOptions(session)
+        self.commands = Commands(Actions(session, ManualEdits()), self.classes)
+        self._pair = LayerPair(viewer)
         self.image, self.labels = self._pair.image, self._pair.labels
         self._selected = 0  # pixels
         self._locks: WeakKeyDictionary[Labels, set[int]] = WeakKeyDictionary()

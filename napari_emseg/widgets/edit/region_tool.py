@@ -10,7 +10,7 @@ from napari_emseg import select
 from napari_emseg.layers import fingerprint
 from napari_emseg.pipeline.image_hierarchy import hierarchy
 from napari_emseg.recipe.step import Step
-from napari_emseg.widgets.edit.context import Found
+from napari_emseg.widgets.edit.context import SelectionResult
 from napari_emseg.widgets.edit.gestures import CLICK, Picking, Point
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 PER_PIXEL = 0.002  # level per pixel that a region is dragged on the canvas
 
 
-class Regions(Picking):
+class RegionTool(Picking):
     """Shows the region under the pointer; pressed and dragged, it changes the level.
 
     The hierarchy of an image is made once, in the background, and kept while the
@@ -82,9 +82,9 @@ class Regions(Picking):
             self._asked = key
             session.background.run(lambda: self._tree(picture, key), lambda _: None)
 
-        def find() -> Found:
+        def find() -> SelectionResult:
             mask = select.region_at(self._tree(picture, key), pixel, level)
-            return Found(mask, Step.of("region_at", point=pixel, level=level))
+            return SelectionResult(mask, Step.of("region_at", point=pixel, level=level))
 
         return find
 

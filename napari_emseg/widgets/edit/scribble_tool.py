@@ -28,7 +28,7 @@ BACKGROUND, OBJECT = 1, 2
 MOST = 255
 
 
-class Scribbling(Gesture):
+class ScribbleTool(Gesture):
     """Paints strokes; after each of them all pixels are given to strokes anew.
 
     Strokes select an object, those that subtract being its surroundings; or they draw

@@ -10,23 +10,23 @@ from psygnal import Signal
 
 from napari_emseg import select
 from napari_emseg.layers import (
-    Journal,
+    ActionHistory,
     add_selection,
-    carry_out,
     coverage,
     displayed_plane,
-    dress,
     find_selection,
     fingerprint,
     line_width,
     plan_edit,
+    style_selection,
+    write_plan,
 )
 from napari_emseg.layers.geometry import Plane, PlaneEdit
-from napari_emseg.layers.recipe_log import followed, notes_of
+from napari_emseg.layers.recipe_log import log_entries, logged_layers
 from napari_emseg.recipe.execute import settle
 from napari_emseg.widgets.common.preferences import preferred
-from napari_emseg.widgets.edit.context import Here
-from napari_emseg.widgets.edit.overlay import Preview
+from napari_emseg.widgets.edit.context import EditContext
+from napari_emseg.widgets.edit.overlay import Overlay
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_emseg.layers.edits import LabelEdit, Plan
-    from napari_emseg.layers.metadata import Note
-    from napari_emseg.layers.recipe_log import Deed
+    from napari_emseg.layers.metadata import LogEntry
+    from napari_emseg.layers.recipe_log import RecordedEdit
     from napari_emseg.widgets.common.background import Background
     from napari_emseg.widgets.edit.context import Find
 
@@ -49,7 +49,7 @@ MODES = ("new", "add", "subtract", "intersect")
 
 
 @dataclass
-class Options:
+class ToolSettings:
     """How tools work, as the panel says.
 
     Attributes
@@ -86,7 +86,7 @@ class Made(NamedTuple):
     """Edits that were worked out, and what recipes shall say of them."""
 
     changes: Changes
-    deed: Deed | None = None
+    deed: RecordedEdit | None = None
 
 
 class Session:
@@ -117,9 +117,9 @@ class Session:
     def __init__(self, viewer: ViewerModel, background: Background) -> None:
         self.viewer = viewer
         self.background = background
-        self.journal = Journal(viewer)
-        self.preview = Preview(viewer)
-        self.options = Options()
+        self.journal = ActionHistory(viewer)
+        self.preview = Overlay(viewer)
+        self.options = ToolSettings()
         self.image: Image | None = None
         self.labels: Labels | None = None
         self.locked: set[int] = set()
@@ -172,7 +172,7 @@ class Session:
             )
         return found
 
-    def here(self, plane: Plane) -> Here:
+    def here(self, plane: Plane) -> EditContext:
         """Return what tools look at in a plane, as far as it is there."""
         picture: Plane | str
         try:
@@ -181,7 +181,7 @@ class Session:
             picture = str(error)
         layer = find_selection(self.viewer, plane.layer)
         target = None if layer is None else Plane(layer, plane.at)
-        return Here(plane, picture, target, self.labels, self.prepared)
+        return EditContext(plane, picture, target, self.labels, self.prepared)
 
     def prepared(self, picture: Plane) -> select.Prepared:
         """Make an image plane ready for color tools; call it in the background."""
@@ -266,7 +266,7 @@ class Session:
         after : callable, optional
             Called when they are applied.
         """
-        layers = followed(self.viewer, self.labels, self.image)
+        layers = logged_layers(self.viewer, self.labels, self.image)
 
         def work() -> Generator[Any, None, tuple[int, Made, Any, Any]]:
             revision = self.journal.revision
@@ -274,7 +274,7 @@ class Session:
             if not isinstance(made, Made):
                 made = yield from made
             plans = [plan_edit(layer, edit) for layer, edit in made.changes]
-            notes = [] if made.deed is None else notes_of(made.deed, layers)
+            notes = [] if made.deed is None else log_entries(made.deed, layers)
             return revision, made, plans, notes
 
         def then(result: tuple[int, Made, Any, Any]) -> None:
@@ -292,7 +292,7 @@ class Session:
         self,
         changes: Changes,
         plans: list[Plan | None] | None = None,
-        notes: Sequence[Note] = (),
+        notes: Sequence[LogEntry] = (),
     ) -> None:
         """Apply edits as one action.
 
@@ -301,7 +301,7 @@ class Session:
         changes : list of (layer, edit)
         plans : list of Plan or None, optional
             What `plan_edit` gave for each of them, if that was called beforehand.
-        notes : sequence of Note, optional
+        notes : sequence of LogEntry, optional
             What it adds to recipes.
         """
         if plans is None:
@@ -313,7 +313,7 @@ class Session:
                     continue
                 if find_selection(self.viewer, layer) is layer:
                     self._remember(layer, edit)
-                carry_out(layer, plan, max_bytes=preferred().history_bytes)
+                write_plan(layer, plan, max_bytes=preferred().history_bytes)
                 touched.append(layer)
         self._tell(touched)
 
@@ -335,7 +335,7 @@ class Session:
         if layer is not None:
             soft = coverage(Plane(layer, plane.at)).dtype != bool
             width = line_width(self.viewer, layer)
-            dress(layer, soft=soft, tinted=self.tinted, width=width)
+            style_selection(layer, soft=soft, tinted=self.tinted, width=width)
 
     def close(self) -> None:
         """Let go of the viewer."""

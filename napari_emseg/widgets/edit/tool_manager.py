@@ -9,7 +9,7 @@ from napari.utils.notifications import show_error
 from psygnal import Signal
 
 from napari_emseg.widgets.edit.keys import Key, Keys
-from napari_emseg.widgets.edit.scribble_tool import Scribbling
+from napari_emseg.widgets.edit.scribble_tool import ScribbleTool
 from napari_emseg.widgets.edit.tools import TOOLS
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def _told(react: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
-class Toolbox:
+class ToolManager:
     """Holds one tool at a time, and gives it mouse and keys.
 
     Parameters
@@ -125,7 +125,7 @@ class Toolbox:
         viewer.dims.events.ndisplay.disconnect(self.drop)
         viewer.layers.selection.events.active.disconnect(self._on_active)
         self.keys.release()
-        if isinstance(gesture, Scribbling):
+        if isinstance(gesture, ScribbleTool):
             gesture.put_away()
         elif gesture is not None:
             gesture.drop()

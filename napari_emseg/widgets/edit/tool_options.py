@@ -22,7 +22,7 @@ SAMPLES = {"1 pixel": 1, "3 × 3": 3, "5 × 5": 5, "11 × 11": 11, "31 × 31": 3
 
 
 # Qt is untyped here, so a class of it is Any to mypy.
-class Settings(QWidget):  # type: ignore[misc]
+class ToolOptions(QWidget):  # type: ignore[misc]
     """The session's options as a form.
 
     Parameters

@@ -23,7 +23,7 @@ from napari_emseg.widgets.edit.tools import TOOLS
 
 if TYPE_CHECKING:
     from napari_emseg.widgets.edit.session import Session
-    from napari_emseg.widgets.edit.tool_manager import Toolbox
+    from napari_emseg.widgets.edit.tool_manager import ToolManager
 
 IDLE = "Take a tool and select something in the picture, to fill or change it."
 PER_ROW = 6
@@ -39,14 +39,14 @@ MODE_TIPS = {
 
 
 # Qt is untyped here, so a class of it is Any to mypy.
-class Palette(QWidget):  # type: ignore[misc]
+class Toolbar(QWidget):  # type: ignore[misc]
     """Buttons with icons, and a line that tells how the tool in the hand is used.
 
     Parameters
     ----------
     session : Session
         Gets the mode.
-    toolbox : Toolbox
+    toolbox : ToolManager
         Gives the tools.
 
     Attributes
@@ -59,7 +59,7 @@ class Palette(QWidget):  # type: ignore[misc]
     tinted = Signal(bool)
     keys_wanted = Signal()
 
-    def __init__(self, session: Session, toolbox: Toolbox) -> None:
+    def __init__(self, session: Session, toolbox: ToolManager) -> None:
         super().__init__()
         self._session, self._toolbox = session, toolbox
         self.buttons: dict[str, QToolButton] = {}

@@ -17,8 +17,8 @@ from napari_emseg.widgets.edit.gestures import (
     Picking,
     Point,
 )
-from napari_emseg.widgets.edit.region_tool import Regions
-from napari_emseg.widgets.edit.scribble_tool import Scribbling
+from napari_emseg.widgets.edit.region_tool import RegionTool
+from napari_emseg.widgets.edit.scribble_tool import ScribbleTool
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -180,13 +180,13 @@ TOOLS = (
         _pick(partial(_wand, everywhere=True)),
     ),
     Tool("class", "Class", "J", "Click a class or a piece of it.", _pick(_class)),
-    Tool("region", "Region", "H", f"Click a region. {COARSER}", Regions),
+    Tool("region", "Region", "H", f"Click a region. {COARSER}", RegionTool),
     Tool(
         "scribbles",
         "Scribbles",
         "Shift+D",
         "Paint strokes on the object, and around it with Alt. Escape forgets them.",
-        Scribbling,
+        ScribbleTool,
     ),
     Tool("box", "Object in a box", "K", "Drag a box around it.", _drag(_box, _frame)),
     Tool(

@@ -13,17 +13,17 @@ from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout
 
 from napari_emseg.io.safe_write import new_file
-from napari_emseg.plot.movie import Reel, check_movie, write_movie
+from napari_emseg.plot.movie import Movie, check_movie, write_movie
 from napari_emseg.widgets.common.qt import push_button
 from napari_emseg.widgets.model.panel_figures import draw_page
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
-    from napari_emseg.layers import Run
+    from napari_emseg.layers import FitRecord
     from napari_emseg.plot.theme import Theme
     from napari_emseg.widgets.common.background import Background
-    from napari_emseg.widgets.model.panel_figures import Drawing
+    from napari_emseg.widgets.model.panel_figures import FigureData
 
 FIGURES = {"PNG picture (*.png)": ".png", "SVG drawing (*.svg)": ".svg"}
 MOVIES = {"GIF movie (*.gif)": ".gif", "MP4 movie (*.mp4)": ".mp4"}
@@ -32,16 +32,16 @@ SIZE = (6.0, 4.5)  # inches
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Shot:
+class ExportedView:
     """What the panel shows, to be written.
 
     Attributes
     ----------
     title : str
         Of the figure in sight.
-    drawing : Drawing
+    drawing : FigureData
         What it is drawn from.
-    run : Run
+    run : FitRecord
         The iterations.
     index : int
         The one that is shown.
@@ -58,8 +58,8 @@ class Shot:
     """
 
     title: str
-    drawing: Drawing
-    run: Run
+    drawing: FigureData
+    run: FitRecord
     index: int
     colors: Callable[[Any], Any]
     theme: Theme
@@ -94,7 +94,7 @@ class Saver(QObject):  # type: ignore[misc]
     def __init__(
         self,
         background: Background,
-        shoot: Callable[[], Shot | None],
+        shoot: Callable[[], ExportedView | None],
         say: Callable[[str], None],
     ) -> None:
         super().__init__()
@@ -157,7 +157,7 @@ class Saver(QObject):  # type: ignore[misc]
         check_movie(target, force=True)
         steps = write_movie(
             target,
-            Reel(shot.run.states, shot.run.source, shot.colors),
+            Movie(shot.run.states, shot.run.source, shot.colors),
             shot.drawing.cloud,
             where=shot.where,
             features=shot.features,
@@ -216,7 +216,7 @@ class Saver(QObject):  # type: ignore[misc]
         return Path(path)
 
 
-def _write_figure(target: Path, shot: Shot) -> Path:
+def _write_figure(target: Path, shot: ExportedView) -> Path:
     figure = Figure(SIZE, layout="constrained")
     page = draw_page(
         figure, shot.title, shot.drawing, shot.theme, likelihood=shot.likelihood

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_emseg.engine.cluster.mixture import MixtureModel
-from napari_emseg.layers import Run, is_result, note_run, run_of
-from napari_emseg.layers.fit_records import fit_of
-from napari_emseg.widgets.common.run_events import feed_of
+from napari_emseg.layers import FitRecord, fit_record_of, is_result, remember_fit
+from napari_emseg.layers.fit_records import fit_request_of
+from napari_emseg.widgets.common.run_events import run_events_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
     from napari.layers import Labels
 
     from napari_emseg.engine.cluster.fit_state import FitState
-    from napari_emseg.layers.fit_records import Fit
+    from napari_emseg.layers.fit_records import FitRequest
     from napari_emseg.pipeline.progress import Progress
     from napari_emseg.pipeline.segmentation import Segmentation
-    from napari_emseg.pipeline.source import Source
+    from napari_emseg.pipeline.source import SegmentationInput
     from napari_emseg.widgets.common.background import Background
-    from napari_emseg.widgets.common.run_events import Feed
+    from napari_emseg.widgets.common.run_events import RunEvents
 
 
 # Qt is untyped here, so a class of it is Any to mypy.
-class Subject(QObject):  # type: ignore[misc]
+class FollowedFit(QObject):  # type: ignore[misc]
     """Follows the results of a viewer, and its runs while they are under way.
 
     Parameters
@@ -48,14 +48,14 @@ class Subject(QObject):  # type: ignore[misc]
         The labels of the result were changed by hand or by an action.
     layer : napari.layers.Labels or None
         The result.
-    run : Run or None
+    run : FitRecord or None
         Of the result; None if it is not known, or still under way.
     states : list of FitState
         Its iterations.
     live : bool
         Whether the run is under way.
     find : callable or None
-        Gives the `Source` of the image.
+        Gives the `SegmentationInput` of the image.
     """
 
     changed = Signal()
@@ -66,14 +66,14 @@ class Subject(QObject):  # type: ignore[misc]
         super().__init__()
         self._viewer, self._background = viewer, background
         self.layer: Labels | None = None
-        self.run: Run | None = None
+        self.run: FitRecord | None = None
         self.states: list[FitState] = []
         self.live = False
-        self.find: Callable[[], Source] | None = None
+        self.find: Callable[[], SegmentationInput] | None = None
         # Whether what is shown is of a run that is over, and not of the layer.
         self._stale = False
         # Qt lets go of these by itself.
-        self._feed = feed_of(viewer)
+        self._feed = run_events_of(viewer)
         self._feed.started.connect(self._on_started)
         self._feed.stepped.connect(self._on_stepped)
         self._feed.ended.connect(self.end)
@@ -90,7 +90,7 @@ class Subject(QObject):  # type: ignore[misc]
         active = self._viewer.layers.selection.active
         kept = self.layer if self.layer in self._viewer.layers else None
         layer = active if is_result(active) else kept
-        run = None if layer is None else run_of(layer)
+        run = None if layer is None else fit_record_of(layer)
         run = run if run is not None and run.states else None
         same = layer is self.layer and run is self.run and not self._stale
         if not self.live and not same:
@@ -108,7 +108,7 @@ class Subject(QObject):  # type: ignore[misc]
         layer = self.layer
         if layer is None:
             raise ValueError("there is no result; choose one in the layer list")
-        fit = fit_of(self._viewer, layer)
+        fit = fit_request_of(self._viewer, layer)
         if fit.args.model is not None:
             raise ValueError(
                 f"{layer.name!r} was labeled by a model that was given, so nothing was "
@@ -131,7 +131,7 @@ class Subject(QObject):  # type: ignore[misc]
         for event, react in self._reactions():
             event.disconnect(react)
 
-    def _show(self, layer: Labels | None, run: Run | None) -> None:
+    def _show(self, layer: Labels | None, run: FitRecord | None) -> None:
         self.layer, self.run, self._stale = layer, run, False
         self.states = [] if run is None else list(run.states)
         self.find = None if run is None else partial(_source_of, run)
@@ -151,7 +151,7 @@ class Subject(QObject):  # type: ignore[misc]
     def _on_paint(self, event: object = None) -> None:
         self.edited.emit()
 
-    def _on_started(self, find: Callable[[], Source]) -> None:
+    def _on_started(self, find: Callable[[], SegmentationInput]) -> None:
         self.live, self.run, self.states, self.find = True, None, [], find
         self.changed.emit()
 
@@ -160,8 +160,8 @@ class Subject(QObject):  # type: ignore[misc]
             self.states.append(state)
             self.grown.emit()
 
-    def _on_fitted(self, layer: Labels, fit: Fit, seg: Segmentation) -> None:
-        note_run(layer, Run.of(seg, fit.step))
+    def _on_fitted(self, layer: Labels, fit: FitRequest, seg: Segmentation) -> None:
+        remember_fit(layer, FitRecord.of(seg, fit.step))
         self.end()
 
     def _reactions(self) -> list[tuple[Any, Callable[..., None]]]:
@@ -172,11 +172,13 @@ class Subject(QObject):  # type: ignore[misc]
         ]
 
 
-def _source_of(run: Run) -> Source:
+def _source_of(run: FitRecord) -> SegmentationInput:
     return run.source
 
 
-def _watched(fit: Fit, feed: Feed) -> Generator[Progress, None, Segmentation]:
+def _watched(
+    fit: FitRequest, feed: RunEvents
+) -> Generator[Progress, None, Segmentation]:
     """Fit once more, and tell each state."""
     steps = fit.iterate(fit.read())
     while True:

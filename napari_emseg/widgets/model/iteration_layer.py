@@ -10,7 +10,7 @@ from napari.utils.transforms import Affine
 
 from napari_emseg.layers import KEY, add_quietly, displayed_plane, placement, show
 from napari_emseg.layers.metadata import MARK
-from napari_emseg.plot.iteration_labels import Frame, take_frame
+from napari_emseg.plot.iteration_labels import IterationLabels, read_iteration_labels
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_emseg.engine.labels.labeler import Model
-    from napari_emseg.layers import At, Plane, Run
+    from napari_emseg.layers import FitRecord, Plane, SliceIndex
     from napari_emseg.widgets.common.background import Background
 
 NAME = "iteration"
@@ -47,12 +47,12 @@ class IterationLayer:
     def __init__(self, viewer: ViewerModel, background: Background) -> None:
         self._viewer, self._background = viewer, background
         self.layer: Labels | None = None
-        self._over: tuple[Labels, At] | None = None
+        self._over: tuple[Labels, SliceIndex] | None = None
         # Of the latest plane; written and read in the background alone.
-        self._frame: tuple[Any, Frame] | None = None
+        self._frame: tuple[Any, IterationLabels] | None = None
 
     def show(
-        self, result: Labels, run: Run, model: Model, then: Callable[[], None]
+        self, result: Labels, run: FitRecord, model: Model, then: Callable[[], None]
     ) -> None:
         """Work out the labels of a model, show them, and then call a function.
 
@@ -60,7 +60,7 @@ class IterationLayer:
         ----------
         result : napari.layers.Labels
             Gives place and colors; its labels stay as they are.
-        run : Run
+        run : FitRecord
             That it came from.
         model : MixtureModel or KMeansModel
             Of one of its states.
@@ -79,7 +79,7 @@ class IterationLayer:
 
         def work() -> NDArray[np.uint8]:
             if self._frame is None or self._frame[0] != key:
-                self._frame = key, take_frame(run.source, where, strides)
+                self._frame = key, read_iteration_labels(run.source, where, strides)
             size = tuple(
                 len(range(step // 2, length, step))
                 for length, step in zip(plane.shape, steps, strict=True)
@@ -135,7 +135,7 @@ def _find_steps(shape: tuple[int, int]) -> tuple[int, int]:
 
 
 def find_in_source(
-    plane: Plane, run: Run, steps: tuple[int, int]
+    plane: Plane, run: FitRecord, steps: tuple[int, int]
 ) -> tuple[tuple[slice, ...], tuple[int, ...]]:
     """Find a plane of a result in the image that was segmented.
 
@@ -161,7 +161,7 @@ def find_in_source(
 
 
 def place_in_source(
-    viewer: ViewerModel, result: Labels | None, run: Run
+    viewer: ViewerModel, result: Labels | None, run: FitRecord
 ) -> tuple[slice, ...]:
     """Find the displayed plane of a result, or else the middle, in the run's image."""
     shape = run.source.picture.shape

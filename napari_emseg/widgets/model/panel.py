@@ -9,21 +9,21 @@ from napari.utils.notifications import show_error
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QCheckBox, QLabel, QVBoxLayout, QWidget
 
-from napari_emseg.plot.convergence import kind_of
-from napari_emseg.plot.feature_cloud import take_cloud
+from napari_emseg.plot.convergence import objective_kind
+from napari_emseg.plot.feature_cloud import read_feature_cloud
 from napari_emseg.widgets.common.background import Background
 from napari_emseg.widgets.common.docks import share_dock
 from napari_emseg.widgets.common.qt import order_tabs, push_button
-from napari_emseg.widgets.model.figure_files import Saver, Shot
-from napari_emseg.widgets.model.followed_fit import Subject
+from napari_emseg.widgets.model.figure_files import ExportedView, Saver
+from napari_emseg.widgets.model.followed_fit import FollowedFit
 from napari_emseg.widgets.model.iteration_layer import IterationLayer, place_in_source
 from napari_emseg.widgets.model.panel_figures import (
-    Drawing,
+    FigureData,
     Figures,
     find_colors,
     prepare_drawing,
 )
-from napari_emseg.widgets.model.view_controls import Axes, Transport
+from napari_emseg.widgets.model.view_controls import FeatureAxes, Transport
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,15 +62,15 @@ class ModelWidget(QWidget):  # type: ignore[misc]
 
     Attributes
     ----------
-    subject : Subject
+    subject : FollowedFit
         The run that is shown.
-    drawing : Drawing or None
+    drawing : FigureData or None
         What the figures show besides; None until that is counted.
     figures : Figures
         Cloud, histograms and objective.
     transport : Transport
         Play and slider.
-    axes : Axes
+    axes : FeatureAxes
         The features to look at.
     iteration : IterationLayer
         The labels of the iteration on the canvas.
@@ -88,8 +88,8 @@ class ModelWidget(QWidget):  # type: ignore[misc]
         viewer = self._viewer = getattr(viewer, "__wrapped__", viewer)
         self.background = Background(show_error, self._on_busy)
         self.iteration = IterationLayer(viewer, self.background)
-        self.subject = Subject(viewer, self.background)
-        self.drawing: Drawing | None = None
+        self.subject = FollowedFit(viewer, self.background)
+        self.drawing: FigureData | None = None
         self._waiting = False  # for labels
         self._watched: list[FitState] = []  # while the run was under way
         self._make()
@@ -126,11 +126,11 @@ class ModelWidget(QWidget):  # type: ignore[misc]
         """Tell the user something, until another iteration is shown."""
         self._status.setText(text)
 
-    def _shoot(self) -> Shot | None:
+    def _shoot(self) -> ExportedView | None:
         run = self.subject.run
         if self.drawing is None or run is None:
             return None
-        return Shot(
+        return ExportedView(
             self.figures.title,
             self.drawing,
             run,
@@ -150,7 +150,7 @@ class ModelWidget(QWidget):  # type: ignore[misc]
             "Same image and parameters, same result.",
             self.subject.fit_again,
         )
-        self.axes = Axes()
+        self.axes = FeatureAxes()
         self.axes.changed.connect(self._on_axes)
         self.figures = Figures()
         self.transport = Transport(lambda: not self._waiting)
@@ -194,12 +194,12 @@ class ModelWidget(QWidget):  # type: ignore[misc]
             self._load()
         else:
             self.background.preview(
-                lambda: prepare_drawing(take_cloud(find()), None),
+                lambda: prepare_drawing(read_feature_cloud(find()), None),
                 self._on_drawing,
                 DRAWING,
             )
 
-    def _on_drawing(self, drawing: Drawing) -> None:
+    def _on_drawing(self, drawing: FigureData) -> None:
         self.drawing = drawing
         self.axes.offer(drawing.cloud.names)
         self._load()
@@ -214,7 +214,7 @@ class ModelWidget(QWidget):  # type: ignore[misc]
                 lambda: prepare_drawing(cloud, pair), self._on_other_axes, DRAWING
             )
 
-    def _on_other_axes(self, drawing: Drawing) -> None:
+    def _on_other_axes(self, drawing: FigureData) -> None:
         self.drawing = drawing
         self._on_theme()
 
@@ -264,7 +264,7 @@ class ModelWidget(QWidget):  # type: ignore[misc]
         colors = None if state.model is None else self.colors_of(state.model)
         self.figures.show_state(states, index, colors)
         what = "Log-likelihood" if self.subject.likelihood else "Inertia"
-        detail = _KINDS[kind_of(state.level)]
+        detail = _KINDS[objective_kind(state.level)]
         level = detail if detail == state.level else f"{state.level}, {detail}"
         self.say(f"{what} {state.objective:.6g} ({level})")
 

@@ -10,8 +10,8 @@ from qtpy.QtCore import QSize
 from qtpy.QtWidgets import QTabWidget
 
 from napari_emseg.plot.cloud_view import CloudView, LineView
-from napari_emseg.plot.convergence import LearningView
-from napari_emseg.plot.histogram import Bars, HistogramView, bars
+from napari_emseg.plot.convergence import ConvergenceView
+from napari_emseg.plot.histogram import Histogram, HistogramView, bars
 from napari_emseg.plot.projection import Density, density_of, find_projection
 from napari_emseg.plot.theme import DARK, LIGHT, Theme
 from napari_emseg.widgets.model.canvas import MovingCanvas
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from napari_emseg.engine.cluster.fit_state import FitState
-    from napari_emseg.plot.cloud_view import View
-    from napari_emseg.plot.feature_cloud import Cloud
+    from napari_emseg.plot.cloud_view import ClusterView
+    from napari_emseg.plot.feature_cloud import FeatureCloud
 
 SD = 2.0
 CLOUD, HISTOGRAM, LEARNING = "Cloud", "Histogram", "Learning"
@@ -33,30 +33,30 @@ _ROOM = 3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Drawing:
+class FigureData:
     """What there is to draw of a cloud, counted beforehand.
 
     Attributes
     ----------
-    cloud : Cloud
+    cloud : FeatureCloud
         The data.
     density : Density or None
         In two dimensions, if there are as many.
-    bars : dict of int to Bars
+    bars : dict of int to Histogram
         By the number of the feature.
     """
 
-    cloud: Cloud
+    cloud: FeatureCloud
     density: Density | None
-    bars: dict[int, Bars]
+    bars: dict[int, Histogram]
 
 
-def prepare_drawing(cloud: Cloud, pair: tuple[int, int] | None) -> Drawing:
+def prepare_drawing(cloud: FeatureCloud, pair: tuple[int, int] | None) -> FigureData:
     """Count what there is to draw; any thread may do it.
 
     Parameters
     ----------
-    cloud : Cloud
+    cloud : FeatureCloud
         The data.
     pair : (int, int) or None
         Features to look at; None chooses.
@@ -65,11 +65,11 @@ def prepare_drawing(cloud: Cloud, pair: tuple[int, int] | None) -> Drawing:
     chosen = range(dims) if pair is None or dims <= _ROOM else sorted(pair)
     found = {feature: bars(cloud, feature) for feature in list(chosen)[:_ROOM]}
     if dims == 1:
-        return Drawing(cloud, None, found)
+        return FigureData(cloud, None, found)
     density = density_of(
         cloud, find_projection(cloud, "auto" if pair is None else pair)
     )
-    return Drawing(cloud, density, found)
+    return FigureData(cloud, density, found)
 
 
 def find_colors(name: str) -> Theme:
@@ -91,9 +91,9 @@ class Page:
 
     Attributes
     ----------
-    views : list of View
+    views : list of ClusterView
         What shows the classes.
-    learning : LearningView or None
+    learning : ConvergenceView or None
         What shows the objectives.
     shares : tuple of float
         Of the room, for each of the axes; without any, equal.
@@ -101,8 +101,8 @@ class Page:
         How many objectives it shows.
     """
 
-    views: list[View]
-    learning: LearningView | None = None
+    views: list[ClusterView]
+    learning: ConvergenceView | None = None
     shares: tuple[float, ...] = ()
     count: int = 0
 
@@ -132,7 +132,7 @@ class Page:
 def draw_page(
     figure: Figure,
     title: str,
-    drawing: Drawing,
+    drawing: FigureData,
     theme: Theme,
     *,
     likelihood: bool,
@@ -146,7 +146,7 @@ def draw_page(
         Whatever it holds goes.
     title : str
         Of the tab.
-    drawing : Drawing
+    drawing : FigureData
         The data.
     theme : Theme
         Colors.
@@ -168,10 +168,10 @@ def draw_page(
             ]
         )
     if title == LEARNING:
-        view = LearningView(figure.add_subplot(), theme, likelihood=likelihood)
+        view = ConvergenceView(figure.add_subplot(), theme, likelihood=likelihood)
         return Page([], view)
     ax = figure.add_subplot(2 if strip else 1, 1, 1)
-    cloud: View
+    cloud: ClusterView
     if drawing.density is None:
         cloud = LineView(ax, drawing.bars[0], theme, SD)
     else:
@@ -180,7 +180,9 @@ def draw_page(
         return Page([cloud])
     below = figure.add_subplot(2, 1, 2)
     return Page(
-        [cloud], LearningView(below, theme, likelihood=likelihood, brief=True), (2, 1)
+        [cloud],
+        ConvergenceView(below, theme, likelihood=likelihood, brief=True),
+        (2, 1),
     )
 
 
@@ -210,7 +212,7 @@ class Figures(QTabWidget):  # type: ignore[misc]
             self.canvases[title] = MovingCanvas()
             self.setTabToolTip(self.addTab(self.canvases[title], title), tip)
         self._pages: dict[str, Page] = {}
-        self._given: tuple[Drawing, Theme, bool] | None = None
+        self._given: tuple[FigureData, Theme, bool] | None = None
         self._shown: tuple[Sequence[FitState], int, Any] | None = None
         self.currentChanged.connect(self._show)
 
@@ -254,7 +256,9 @@ class Figures(QTabWidget):  # type: ignore[misc]
         """Ask for as much as is well readable."""
         return QSize(360, 420)
 
-    def load(self, drawing: Drawing | None, theme: Theme, *, likelihood: bool) -> None:
+    def load(
+        self, drawing: FigureData | None, theme: Theme, *, likelihood: bool
+    ) -> None:
         """Draw other data, without classes as yet; None leaves the pages empty."""
         self._pages, self._shown = {}, None
         self._given = None if drawing is None else (drawing, theme, likelihood)

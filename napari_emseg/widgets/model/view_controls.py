@@ -124,7 +124,7 @@ AUTOMATIC = "principal axes"
 
 
 # Qt is untyped here, so a class of it is Any to mypy.
-class Axes(QWidget):  # type: ignore[misc]
+class FeatureAxes(QWidget):  # type: ignore[misc]
     """A row to choose two features, or the axes of most variance.
 
     Attributes

@@ -18,7 +18,7 @@ from qtpy.QtWidgets import (
     QVBoxLayout,
 )
 
-from napari_emseg.widgets.common.qt import counted, form_rows, number_box
+from napari_emseg.widgets.common.qt import form_rows, number_box, pluralize
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -89,7 +89,7 @@ class ClassesDialog(QDialog):  # type: ignore[misc]
         count = len(self.labels)
         size = count * self._bytes / 1e6
         self._news.setText(
-            f"{counted(count, 'layer')}, {size:,.3g} MB of memory."
+            f"{pluralize(count, 'layer')}, {size:,.3g} MB of memory."
             if count
             else "Check the classes that you want to see."
         )

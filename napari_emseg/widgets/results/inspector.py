@@ -13,7 +13,7 @@ from napari.utils.notifications import show_error, show_info
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_emseg.layers import image_data, is_result, recipe_of
-from napari_emseg.layers.fit_records import run_of
+from napari_emseg.layers.fit_records import fit_record_of
 from napari_emseg.layers.layer_features import reading, write_features
 from napari_emseg.layers.metadata import entry_of, image_of
 from napari_emseg.layers.uncertainty import (
@@ -25,7 +25,7 @@ from napari_emseg.layers.uncertainty import (
 from napari_emseg.regions.uncertain_places import uncertain_places
 from napari_emseg.widgets.common.background import Background
 from napari_emseg.widgets.common.navigation import show_point
-from napari_emseg.widgets.common.qt import told
+from napari_emseg.widgets.common.qt import show_errors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
@@ -34,10 +34,10 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from numpy.typing import NDArray
 
-    from napari_emseg.layers.fit_records import Run
+    from napari_emseg.layers.fit_records import FitRecord
     from napari_emseg.pipeline.class_table import Table
     from napari_emseg.recipe import Recipe
-    from napari_emseg.regions.uncertain_places import Place
+    from napari_emseg.regions.uncertain_places import UncertainPlace
 
     Values = NDArray[np.float32]
 
@@ -75,10 +75,10 @@ class Inspector(QObject):  # type: ignore[misc]
         self._rest = QTimer()
         self._rest.setSingleShot(True)
         self._rest.setInterval(REST)
-        self._rest.timeout.connect(told(self._on_rest))
+        self._rest.timeout.connect(show_errors(self._on_rest))
         self._edited: list[Labels] = []
         # The latest one alone, which is often asked for more than once.
-        self._doubt: tuple[Run | None, Any] = (None, None)
+        self._doubt: tuple[FitRecord | None, Any] = (None, None)
         self._followed: WeakKeyDictionary[Labels, tuple[Any, ...]] = WeakKeyDictionary()
         self._places: WeakKeyDictionary[Labels, _Tour] = WeakKeyDictionary()
         for event in (viewer.layers.events.inserted, viewer.layers.events.removed):
@@ -116,7 +116,7 @@ class Inspector(QObject):  # type: ignore[misc]
         if shown is not None:
             then(shown)
             return
-        run = run_of(layer)
+        run = fit_record_of(layer)
         if run is not None and run is self._doubt[0]:
             then(self._doubt[1])
             return
@@ -162,15 +162,15 @@ class Inspector(QObject):  # type: ignore[misc]
     def show_next_place(self, layer: Labels) -> None:
         """Center the canvas on the next most uncertain place of a result."""
         tour = self._places.get(layer)
-        if tour is not None and tour.run is run_of(layer):
+        if tour is not None and tour.run is fit_record_of(layer):
             self._visit(layer, tour)
             return
 
         def begin(values: Values) -> None:
             labels = layer.data
 
-            def then(places: list[Place]) -> None:
-                tour = self._places[layer] = _Tour(places, run_of(layer))
+            def then(places: list[UncertainPlace]) -> None:
+                tour = self._places[layer] = _Tour(places, fit_record_of(layer))
                 self._visit(layer, tour)
 
             self.background.run(lambda: uncertain_places(values, labels), then)
@@ -223,14 +223,14 @@ class Inspector(QObject):  # type: ignore[misc]
         viewer = self._viewer()
         for layer in [] if viewer is None else viewer.layers:
             if isinstance(layer, Labels) and layer not in self._followed:
-                self._followed[layer] = _state(layer), run_of(layer)
+                self._followed[layer] = _state(layer), fit_record_of(layer)
                 notice = _Notice(self, layer)
                 for emitter in (layer.events.paint, layer.events.set_data):
                     emitter.connect(notice)
 
     def on_change(self, layer: Labels, *, painted: bool) -> None:
         """Make the table anew when edits rest, if this was one."""
-        state, run = _state(layer), run_of(layer)
+        state, run = _state(layer), fit_record_of(layer)
         before = self._followed.get(layer)
         self._followed[layer] = state, run
         if before is not None and (before[1] is not run or not layer.editable):
@@ -291,11 +291,11 @@ class Inspector(QObject):  # type: ignore[misc]
 class _Tour:
     """The uncertain places of a result, one after another."""
 
-    def __init__(self, places: list[Place], run: Any) -> None:
+    def __init__(self, places: list[UncertainPlace], run: Any) -> None:
         self.places, self.run = places, run
         self._at = -1
 
-    def next(self, layer: Labels) -> tuple[int, Place]:
+    def next(self, layer: Labels) -> tuple[int, UncertainPlace]:
         """Return the next place and its number; those without a label are left out."""
         data = layer.data
         for _ in self.places:

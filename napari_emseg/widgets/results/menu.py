@@ -22,7 +22,7 @@ NO_IMAGE = "there is no image to segment; open one"
 NO_RESULT = "there is no result yet; open an image and segment it"
 
 
-class Row(NamedTuple):
+class MenuRow(NamedTuple):
     """A row of the menu.
 
     Attributes
@@ -42,73 +42,73 @@ class Row(NamedTuple):
 
 
 # Groups, with a line between them.
-ROWS: tuple[tuple[Row, ...], ...] = (
+ROWS: tuple[tuple[MenuRow, ...], ...] = (
     (
-        Row(
+        MenuRow(
             "Select and edit…",
             "Merge, split, fill and paint classes.",
             "open_edit",
         ),
     ),
     (
-        Row(
+        MenuRow(
             "Show uncertainty",
             "A layer that glows where classes are in doubt.",
             "show_uncertainty",
         ),
-        Row(
+        MenuRow(
             "Next uncertain place",
             "Go to the worst place, then to the next.",
             "next_uncertain_place",
         ),
-        Row(
+        MenuRow(
             "Probability maps…",
             "How likely classes are, a layer for each that you choose.",
             "probability_maps",
         ),
-        Row(
+        MenuRow(
             "Uncertain pixels to 0…",
             "Take the label from pixels in doubt.",
             "drop_uncertain",
         ),
     ),
     (
-        Row(
+        MenuRow(
             "Class table",
             "Areas, colors and pieces of the classes.",
             "class_table",
         ),
-        Row(
+        MenuRow(
             "Export class table…",
             "Write it as CSV.",
             "export_class_table",
         ),
     ),
     (
-        Row(
+        MenuRow(
             "Compare…",
             "Segment with several settings side by side, and keep the best.",
             "compare",
             of_image=True,
         ),
-        Row(
+        MenuRow(
             "Model…",
             "Watch how the classes were found.",
             "open_model",
         ),
     ),
     (
-        Row(
+        MenuRow(
             "Copy as Python",
             "A script that makes these labels again.",
             "copy_as_python",
         ),
-        Row(
+        MenuRow(
             "Save labels…",
             "Write them as TIFF, with the recipe inside.",
             "save_labels",
         ),
-        Row(
+        MenuRow(
             "Save recipe…",
             "The steps to these labels, for other images too.",
             "save_recipe",
@@ -155,6 +155,6 @@ def fill(menu: QMenu, viewer: napari.components.ViewerModel) -> None:
             action.setToolTip(f"{row.tip} ({missing}.)" if missing else row.tip)
 
 
-def _call(row: Row, viewer: napari.components.ViewerModel, *_: object) -> None:
+def _call(row: MenuRow, viewer: napari.components.ViewerModel, *_: object) -> None:
     # By its name, as that module imports the panel which this menu is in.
     getattr(import_module(COMMANDS), row.command)(viewer)

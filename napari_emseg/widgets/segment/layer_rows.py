@@ -18,13 +18,13 @@ from napari.utils.theme import get_theme
 from qtpy.QtWidgets import QComboBox, QSizePolicy
 
 from napari_emseg.layers import displayed, is_result
-from napari_emseg.widgets.common.qt import counted
+from napari_emseg.widgets.common.qt import pluralize
 
 if TYPE_CHECKING:
     import napari.components
     from napari.layers import Labels
 
-    from napari_emseg.layers import At
+    from napari_emseg.layers import SliceIndex
     from napari_emseg.pipeline.progress import Progress
 
 NEW = "new layer"
@@ -90,7 +90,7 @@ class LayerBoxes:
         return None if self.output.value == NEW else self.output.value
 
     @property
-    def part(self) -> At | None:
+    def part(self) -> SliceIndex | None:
         """Which part of the image is to be segmented; None is all.
 
         Raises
@@ -187,14 +187,14 @@ class Controls:
     def show_progress(self, progress: Progress) -> None:
         """Say how far the work is."""
         stage = STAGES.get(progress.stage, progress.stage)
-        counted = f" {progress.done} of {progress.total}" if progress.total > 1 else ""
-        self.status.value = f"{stage}{counted} …"
+        count = f" {progress.done} of {progress.total}" if progress.total > 1 else ""
+        self.status.value = f"{stage}{count} …"
         self.bar.max = progress.total
         self.bar.value = progress.done if progress.total else 0
 
     def show_preview(self, n_classes: int | None) -> None:
         """Say that a preview of so many classes is shown; None: it is being made."""
-        many = "" if n_classes is None else f": {counted(n_classes, 'class', 'es')}"
+        many = "" if n_classes is None else f": {pluralize(n_classes, 'class', 'es')}"
         self.segment.enabled = True
         self.cancel.enabled = True
         self.status.value = f"Preview{many} …"

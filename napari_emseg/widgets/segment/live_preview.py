@@ -10,7 +10,7 @@ import numpy as np
 from qtpy.QtCore import QObject, QTimer
 
 from napari_emseg.layers import class_colormap, fingerprint, image_data
-from napari_emseg.pipeline.preview import LivePicture
+from napari_emseg.pipeline.preview import PreviewImage
 from napari_emseg.widgets.common.background import Background
 
 if TYPE_CHECKING:
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from napari.layers import Image
     from napari.utils.colormaps import DirectLabelColormap
 
-    from napari_emseg.layers import At
+    from napari_emseg.layers import SliceIndex
     from napari_emseg.params import Params
-    from napari_emseg.pipeline.preview import Glimpse
+    from napari_emseg.pipeline.preview import PreviewResult
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +29,7 @@ REST = 300  # ms without a change until parameters are at rest
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Request:
+class PreviewRequest:
     """What is to be segmented.
 
     Attributes
@@ -43,7 +43,7 @@ class Request:
     """
 
     image: Image
-    at: At | None
+    at: SliceIndex | None
     params: Params
 
 
@@ -54,10 +54,10 @@ class _Counted:
     image: Image
     data: object
     mark: int
-    at: At | None
-    picture: LivePicture | None
+    at: SliceIndex | None
+    picture: PreviewImage | None
 
-    def serves(self, request: Request) -> bool:
+    def serves(self, request: PreviewRequest) -> bool:
         """Tell whether it is the picture of a request, and has not changed."""
         same = self.image is request.image and self.at == request.at
         if not same or self.data is not request.image.data:
@@ -65,7 +65,7 @@ class _Counted:
         return self.mark == fingerprint(image_data(request.image, request.at))
 
 
-class Live:
+class LivePreview:
     """Shows previews of the latest request, and says when requests have come to rest.
 
     Previews are made beside the window, one at a time; what a later request made
@@ -74,22 +74,24 @@ class Live:
     Parameters
     ----------
     on_preview : callable
-        Takes a `Request`, its `Glimpse`, and the colormap for it.
+        Takes a `PreviewRequest`, its `PreviewResult`, and the colormap for it.
     on_rest : callable
-        Takes the latest `Request` when there was no other for a moment.
+        Takes the latest `PreviewRequest` when there was no other for a moment.
     parent : QObject
         Keeps the timer for as long as itself.
     """
 
     def __init__(
         self,
-        on_preview: Callable[[Request, Glimpse, DirectLabelColormap], None],
-        on_rest: Callable[[Request], None],
+        on_preview: Callable[
+            [PreviewRequest, PreviewResult, DirectLabelColormap], None
+        ],
+        on_rest: Callable[[PreviewRequest], None],
         parent: QObject,
     ) -> None:
         self._on_preview = on_preview
         self._on_rest = on_rest
-        self._request: Request | None = None
+        self._request: PreviewRequest | None = None
         self._counted: _Counted | None = None
         self._background = Background(log.warning, lambda busy: None)
         self._timer = QTimer(parent)
@@ -107,7 +109,7 @@ class Live:
         """Whether nothing waits, and no preview is being made."""
         return not self.waiting and self._background.idle
 
-    def follow(self, request: Request) -> None:
+    def follow(self, request: PreviewRequest) -> None:
         """Show a preview of a request, if it has one, instead of those before."""
         self._request = request
         self._timer.start()
@@ -131,9 +133,11 @@ class Live:
         self.forget()
         self._background.close()
 
-    def _look(self, request: Request) -> tuple[Glimpse, DirectLabelColormap] | None:
+    def _look(
+        self, request: PreviewRequest
+    ) -> tuple[PreviewResult, DirectLabelColormap] | None:
         """Make a preview, beside the window; None if there can be none."""
-        if not LivePicture.shows(request.params):
+        if not PreviewImage.shows(request.params):
             return None
         counted = self._counted
         if counted is None or not counted.serves(request):
@@ -152,7 +156,9 @@ class Live:
         return glimpse, colormap
 
     def _show(
-        self, request: Request, found: tuple[Glimpse, DirectLabelColormap] | None
+        self,
+        request: PreviewRequest,
+        found: tuple[PreviewResult, DirectLabelColormap] | None,
     ) -> None:
         if found is not None:
             self._on_preview(request, *found)
@@ -163,12 +169,12 @@ class Live:
             self._on_rest(request)
 
 
-def _count(request: Request) -> _Counted:
+def _count(request: PreviewRequest) -> _Counted:
     image, at = request.image, request.at
     data = image_data(image, at)
     mark = fingerprint(data)
     try:
-        picture = LivePicture(data, rgb=image.rgb)
+        picture = PreviewImage(data, rgb=image.rgb)
     except (TypeError, ValueError) as error:
         log.debug("no previews of %r: %s", image.name, error)
         picture = None

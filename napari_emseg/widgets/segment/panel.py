@@ -14,11 +14,11 @@ from qtpy.QtCore import QTimer
 from napari_emseg.layers import CurrentResult, image_data, warm_up
 from napari_emseg.widgets.common.docks import share_dock
 from napari_emseg.widgets.common.preferences import preferred
-from napari_emseg.widgets.common.qt import ScrollArea, counted, order_tabs
-from napari_emseg.widgets.common.run_events import feed_of
+from napari_emseg.widgets.common.qt import ScrollArea, order_tabs, pluralize
+from napari_emseg.widgets.common.run_events import run_events_of
 from napari_emseg.widgets.results.menu import result_button
 from napari_emseg.widgets.segment.layer_rows import Controls, LayerBoxes
-from napari_emseg.widgets.segment.live_preview import Live, Request
+from napari_emseg.widgets.segment.live_preview import LivePreview, PreviewRequest
 from napari_emseg.widgets.segment.params_form import ParamsForm
 from napari_emseg.widgets.segment.runner import Failure, Job, Runner, Success, Target
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from napari.utils.colormaps import DirectLabelColormap
 
     from napari_emseg.params import Params
-    from napari_emseg.pipeline.preview import Glimpse
+    from napari_emseg.pipeline.preview import PreviewResult
 
 HINT = "Open an image, or a sample from the File menu."
 READY = "Press Segment to find the classes."
@@ -44,7 +44,7 @@ class SegmentWidget(Container[Widget]):
 
     With "Live", any change of the parameters draws a preview at once, and the exact
     result when they rest. Both go into the latest result of the panel. While that has
-    edits, Live is paused; "Segment" begins a new result.
+    edits, LivePreview is paused; "Segment" begins a new result.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ class SegmentWidget(Container[Widget]):
         The buttons, and the line of news.
     runner : Runner
         Runs the segmentations.
-    live : Live
+    live : LivePreview
         Makes the previews.
     current : CurrentResult
         The layer that runs and previews go into.
@@ -73,7 +73,7 @@ class SegmentWidget(Container[Widget]):
         self.runner = Runner(
             on_progress=self.controls.show_progress,
             on_warning=show_warning,
-            feed=feed_of(viewer),
+            feed=run_events_of(viewer),
         )
         self.current = CurrentResult(viewer)
         self._boxes = LayerBoxes(viewer)
@@ -88,7 +88,7 @@ class SegmentWidget(Container[Widget]):
         )
         self._dress()
         share_dock(self.native, "Segment")
-        self.live = Live(self._on_preview, self._on_rest, self.native)
+        self.live = LivePreview(self._on_preview, self._on_rest, self.native)
         # Several rows may change at once; they are read when all have.
         self._changes = QTimer(self.native)
         self._changes.setSingleShot(True)
@@ -147,7 +147,7 @@ class SegmentWidget(Container[Widget]):
         self._boxes.reset()
         self._on_image()
 
-    def _read(self) -> Request:
+    def _read(self) -> PreviewRequest:
         """Read the panel once: what to segment, and how.
 
         Raises
@@ -158,9 +158,9 @@ class SegmentWidget(Container[Widget]):
         layer = self._boxes.image.value
         if layer is None:
             raise ValueError(f"there is no image layer to segment. {HINT}")
-        return Request(layer, self._boxes.part, self.form.params)
+        return PreviewRequest(layer, self._boxes.part, self.form.params)
 
-    def _start(self, request: Request, replace: Labels | None) -> None:
+    def _start(self, request: PreviewRequest, replace: Labels | None) -> None:
         target = Target(request, replace, perf_counter())
         self.controls.show_start()
         self.runner.start(
@@ -199,7 +199,7 @@ class SegmentWidget(Container[Widget]):
         self.controls.show_preview(None)
         self.live.follow(request)
 
-    def _paused(self, request: Request) -> bool:
+    def _paused(self, request: PreviewRequest) -> bool:
         """Leave a result with edits as it is, and say so."""
         layer = self.current.edits(request.image, request.at)
         if layer is None:
@@ -209,7 +209,10 @@ class SegmentWidget(Container[Widget]):
         return True
 
     def _on_preview(
-        self, request: Request, glimpse: Glimpse, colormap: DirectLabelColormap
+        self,
+        request: PreviewRequest,
+        glimpse: PreviewResult,
+        colormap: DirectLabelColormap,
     ) -> None:
         # It may have been edited since the preview was asked for.
         if self._paused(request):
@@ -218,7 +221,7 @@ class SegmentWidget(Container[Widget]):
         if not self.runner.running:
             self.controls.show_preview(glimpse.model.n_classes)
 
-    def _on_rest(self, request: Request) -> None:
+    def _on_rest(self, request: PreviewRequest) -> None:
         if not self._paused(request):
             self._start(request, None)
 
@@ -254,7 +257,7 @@ class SegmentWidget(Container[Widget]):
             )
         # A preview becomes a result without any change of the layer list.
         self.reset_choices()
-        found = counted(result.seg.n_classes, "class", "es")
+        found = pluralize(result.seg.n_classes, "class", "es")
         return f"{layer.name}: {found}, {seconds:.2g} s."
 
     def _on_active(self) -> None:

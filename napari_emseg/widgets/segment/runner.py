@@ -14,8 +14,8 @@ from napari.utils import cancelable_progress
 from qtpy.QtCore import QTimer
 from superqt.utils import GeneratorWorker
 
-from napari_emseg.layers import Whole, add_to, alike, plan_edit, prepare
-from napari_emseg.pipeline.segment import iter_segment, read_source
+from napari_emseg.layers import Whole, add_to, alike, plan_edit, prepare_style
+from napari_emseg.pipeline.segment import iter_segment, read_input
 from napari_emseg.pipeline.segmentation import Segmentation
 from napari_emseg.widgets.common.preferences import preferred
 
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Labels
 
-    from napari_emseg.layers import Look
+    from napari_emseg.layers import LayerStyle
     from napari_emseg.layers.edits import Plan
     from napari_emseg.params import Params
     from napari_emseg.pipeline.progress import Progress
     from napari_emseg.pipeline.segmentation import Segmentation
-    from napari_emseg.widgets.common.run_events import Feed
-    from napari_emseg.widgets.segment.live_preview import Request
+    from napari_emseg.widgets.common.run_events import RunEvents
+    from napari_emseg.widgets.segment.live_preview import PreviewRequest
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,7 +40,7 @@ class Target:
 
     Attributes
     ----------
-    request : Request
+    request : PreviewRequest
         What is segmented.
     replace : napari.layers.Labels or None
         An earlier result that is to be updated.
@@ -48,7 +48,7 @@ class Target:
         When the run began, in seconds of `time.perf_counter`.
     """
 
-    request: Request
+    request: PreviewRequest
     replace: Labels | None
     start: float
 
@@ -106,7 +106,7 @@ class Success:
     """The result of a run, how it is to look, and what the job planned with it."""
 
     seg: Segmentation
-    look: Look
+    look: LayerStyle
     plan: Plan | None = None
 
 
@@ -158,7 +158,7 @@ class Runner:
         Takes a `Progress` at the start of each stage, and then now and then.
     on_warning : callable
         Takes each warning for the user, a str.
-    feed : Feed, optional
+    feed : RunEvents, optional
         Is told of every job, and of every state that it comes to.
     """
 
@@ -167,7 +167,7 @@ class Runner:
         *,
         on_progress: Callable[[Progress], None],
         on_warning: Callable[[str], None],
-        feed: Feed | None = None,
+        feed: RunEvents | None = None,
     ) -> None:
         self._on_progress = on_progress
         self._on_warning = on_warning
@@ -207,7 +207,7 @@ class Runner:
 
     def _launch(self, job: Job) -> None:
         if self._feed is not None:
-            read = partial(read_source, job.data, job.params, rgb=job.rgb)
+            read = partial(read_input, job.data, job.params, rgb=job.rgb)
             self._feed.started.emit(read)
         self._worker = create_worker(
             _work,
@@ -286,7 +286,7 @@ def _work(job: Job) -> Generator[Progress, None, Success | Failure]:
     try:
         seg = yield from iter_segment(job.data, job.params, rgb=job.rgb)
         plan = None if job.plan is None else job.plan(seg)
-        return Success(seg, prepare(seg), plan)
+        return Success(seg, prepare_style(seg), plan)
     except (ValueError, TypeError) as error:
         return Failure(str(error))
     except Exception as error:

@@ -17,10 +17,10 @@ from napari_emseg.engine.cells.cells import Cells
 from napari_emseg.engine.cluster.criteria import (
     coherence,
     effective_size,
-    iter_orders,
+    iter_criteria,
     judge,
 )
-from napari_emseg.engine.cluster.em import Rules
+from napari_emseg.engine.cluster.em import CovarianceSpec
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -39,8 +39,8 @@ def test_bic_is_that_of_scikit_learn(covariance: str) -> None:
     cells = clouds(3, pixels=800)
     x = cells.points.T.astype(np.float64)
     peer = GaussianMixture(3, covariance_type=covariance, random_state=0).fit(x)
-    rules = Rules(covariance, np.full(3, 1e-3))
-    *_, (order, model) = iter_orders(cells, rules=rules, seed=0, most=3)
+    rules = CovarianceSpec(covariance, np.full(3, 1e-3))
+    *_, (order, model) = iter_criteria(cells, rules=rules, seed=0, most=3)
     assert order.n_classes == 3
     # Theirs is to be small, ours to be large.
     assert order.bic(800) == pytest.approx(-peer.bic(x), rel=1e-3)
@@ -56,8 +56,11 @@ def test_bic_is_that_of_scikit_learn(covariance: str) -> None:
 def test_criteria_find_the_number_of_clouds(count: int) -> None:
     orders = [
         order
-        for order, _ in iter_orders(
-            clouds(count), rules=Rules("full", np.full(3, 0.01)), seed=0, most=8
+        for order, _ in iter_criteria(
+            clouds(count),
+            rules=CovarianceSpec("full", np.full(3, 0.01)),
+            seed=0,
+            most=8,
         )
     ]
     assert [order.n_classes for order in orders] == list(range(1, 9))
@@ -69,9 +72,9 @@ def test_criteria_find_the_number_of_clouds(count: int) -> None:
 
 
 def test_many_pixels_of_many_features_are_no_obstacle() -> None:
-    orders = iter_orders(
+    orders = iter_criteria(
         clouds(3, dims=6, pixels=40_000),
-        rules=Rules("full", np.full(6, 0.01)),
+        rules=CovarianceSpec("full", np.full(6, 0.01)),
         seed=0,
         most=4,
     )

@@ -14,7 +14,13 @@ from sklearn.mixture import GaussianMixture
 
 from napari_emseg.engine._types import Float64Array
 from napari_emseg.engine.cells.cells import Cells, coarsen
-from napari_emseg.engine.cluster.em import Rules, Statistics, e_step, lift, m_step
+from napari_emseg.engine.cluster.em import (
+    CovarianceSpec,
+    Statistics,
+    e_step,
+    lift,
+    m_step,
+)
 from napari_emseg.engine.cluster.mixture import MixtureModel
 from napari_emseg.engine.cluster.squarem import iter_em
 
@@ -49,15 +55,15 @@ def start_of(cells: Cells, classes: int = 3, *, seed: int = 0) -> MixtureModel:
     )
 
 
-def rules_of(cells: Cells, covariance: str = "full", **options: Any) -> Rules:
-    return Rules(covariance, np.full(cells.dims, 1e-6), **options)
+def rules_of(cells: Cells, covariance: str = "full", **options: Any) -> CovarianceSpec:
+    return CovarianceSpec(covariance, np.full(cells.dims, 1e-6), **options)
 
 
 def expect(model: MixtureModel, cells: Cells) -> Statistics:
     return e_step(model, cells.blocks(cells.mean()))
 
 
-def em_once(model: MixtureModel, cells: Cells, rules: Rules) -> MixtureModel:
+def em_once(model: MixtureModel, cells: Cells, rules: CovarianceSpec) -> MixtureModel:
     data = cells.blocks(cells.mean(), order=rules.order)
     return m_step(e_step(model, data), model, data.center, rules)
 
@@ -65,7 +71,7 @@ def em_once(model: MixtureModel, cells: Cells, rules: Rules) -> MixtureModel:
 def run(
     cells: Cells,
     start: MixtureModel,
-    rules: Rules,
+    rules: CovarianceSpec,
     *,
     tol: float = 1e-9,
     max_iter: int = 2000,
@@ -203,7 +209,7 @@ def test_likelihood_never_falls(
         outliers=outliers,
         log_uniform=-dims * np.log(40),
     )
-    rules = Rules(kind, np.full(dims, floor), df=df)
+    rules = CovarianceSpec(kind, np.full(dims, floor), df=df)
     states = run(cells, start, rules, tol=0, max_iter=60)
     # The start itself need not keep the rules.
     objective = np.array([state.objective for state in states[1:]])

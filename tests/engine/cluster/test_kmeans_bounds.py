@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from napari_emseg.engine.cells.cells import Cells
 from napari_emseg.engine.cluster import kmeans_bounds
 from napari_emseg.engine.cluster.kmeans import iter_kmeans
-from napari_emseg.engine.cluster.kmeans_bounds import Layer, Settling
+from napari_emseg.engine.cluster.kmeans_bounds import ActiveCells, ActiveSet
 from napari_emseg.engine.cluster.seeding import seed_centers
 
 
@@ -27,9 +27,9 @@ def clouds(seed: int, count: int, *, fixed: bool = False) -> Cells:
     )
 
 
-def whole(cells: Cells, centers: np.ndarray) -> Layer:
+def whole(cells: Cells, centers: np.ndarray) -> ActiveCells:
     data = cells.blocks(np.zeros(3), order="linear")
-    return Layer(centers, np.inf, np.zeros((len(centers), 4)), data)
+    return ActiveCells(centers, np.inf, np.zeros((len(centers), 4)), data)
 
 
 @given(
@@ -91,7 +91,7 @@ def test_settled_k_means_takes_the_steps_of_the_plain_one(
 def test_few_cells_are_left_when_centers_come_to_rest() -> None:
     cells = clouds(3, 50_000)
     centers = seed_centers(cells, 6, init="kmeans", rng=np.random.default_rng(0))
-    every = Settling(cells.blocks(np.zeros(3), order="linear"), centers)
+    every = ActiveSet(cells.blocks(np.zeros(3), order="linear"), centers)
     for _ in range(40):
         layer = every.layer(centers)
         sums = layer.assign(centers)[0]

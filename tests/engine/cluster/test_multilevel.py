@@ -13,13 +13,13 @@ from sklearn.mixture import GaussianMixture
 
 from napari_emseg.engine.cells.cells import Cells
 from napari_emseg.engine.cluster import multilevel as module
-from napari_emseg.engine.cluster.em import Rules, e_step, m_step
+from napari_emseg.engine.cluster.em import CovarianceSpec, e_step, m_step
 from napari_emseg.engine.cluster.mixture import MixtureModel
 from napari_emseg.engine.cluster.multilevel import (
     iter_fit_kmeans,
     iter_fit_mixture,
     levels,
-    race,
+    run_restarts,
 )
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def clouds(
 def fit_mixture(cells: Cells, **options: Any) -> list[FitState]:
     settings_ = {
         "n_classes": 4,
-        "rules": Rules("full", np.full(cells.dims, 0.01)),
+        "rules": CovarianceSpec("full", np.full(cells.dims, 0.01)),
         "student": False,
         "outliers": 0.0,
         "init": "kmeans",
@@ -133,7 +133,7 @@ def test_likelihood_rises_within_and_between_levels(
     cells = clouds(seed, weighted=weighted, fixed=fixed, count=4000, noise=1)
     states = fit_mixture(
         cells,
-        rules=Rules(kind, np.full(3, 0.01)),
+        rules=CovarianceSpec(kind, np.full(3, 0.01)),
         student=student,
         outliers=outliers,
         init=init,
@@ -293,7 +293,7 @@ def test_each_start_goes_as_if_alone(
 ) -> None:
     rng = np.random.default_rng(2)
     cells = some_cells(fixed=fixed, rng=rng)
-    rules = Rules(covariance, np.full(2, 0.01), shrinkage)
+    rules = CovarianceSpec(covariance, np.full(2, 0.01), shrinkage)
     models = [
         MixtureModel(
             np.full(3, 1 / 3),
@@ -305,7 +305,7 @@ def test_each_start_goes_as_if_alone(
         )
         for _ in range(4)
     ]
-    ranking = race(cells, models, rules, steps=6, level="exact")
+    ranking = run_restarts(cells, models, rules, steps=6, level="exact")
     ends = [states[-1].objective for states in ranking]
     assert ends == sorted(ends, reverse=True)
     assert len(set(ends)) > 1
@@ -333,14 +333,14 @@ def test_each_start_goes_as_if_alone(
 def test_a_class_without_pixels_leaves_the_others_alone() -> None:
     rng = np.random.default_rng(0)
     cells = some_cells(fixed=False, rng=rng)
-    rules = Rules("full", np.full(2, 0.01))
+    rules = CovarianceSpec("full", np.full(2, 0.01))
     near, far = rng.normal(4, 3, (2, 2)), np.full((1, 2), 1e4)
     wide = np.repeat(np.eye(2)[np.newaxis], 3, axis=0)
     models = [
         MixtureModel(np.full(3, 1 / 3), np.vstack([near, far]), wide),
         MixtureModel(np.full(3, 1 / 3), rng.normal(4, 3, (3, 2)), wide),
     ]
-    for states in race(cells, models, rules, steps=4, level="exact"):
+    for states in run_restarts(cells, models, rules, steps=4, level="exact"):
         model = states[-1].model
         assert model.weights.sum() == pytest.approx(1)
         assert np.isfinite(model.means).all()

@@ -32,7 +32,7 @@ from napari_emseg.engine.hierarchy.contours import (
     look,
 )
 from napari_emseg.engine.hierarchy.ensemble import CLASSES, opinions
-from napari_emseg.engine.hierarchy.merge_cost import WEIGHTS, Regions, spectral
+from napari_emseg.engine.hierarchy.merge_cost import WEIGHTS, MergeStatistics, spectral
 from napari_emseg.engine.hierarchy.region_graph import (
     FINE,
     build,
@@ -342,7 +342,7 @@ def test_each_cue_and_weight_has_its_column(photo: np.ndarray) -> None:
     assert len(evidence.cues) == len(CUES)
     assert ((evidence.edge > 0) & (evidence.edge < 1)).all()
     graph = build(fine_regions(evidence.edge), evidence)
-    table = Regions.of(graph).compare(*graph.pairs[:1].T, graph.borders[:1])
+    table = MergeStatistics.of(graph).compare(*graph.pairs[:1].T, graph.borders[:1])
     assert table.shape == (1, len(WEIGHTS))
     mixtures = [f"{name}_{k}" for name, ks in CLASSES.items() for k in ks]
     assert list(WEIGHTS)[: len(CUES) + len(mixtures)] == [*CUES, *mixtures]
@@ -363,13 +363,13 @@ def test_merged_statistics_equal_those_of_the_union(photo: np.ndarray) -> None:
     fine = fine_regions(evidence.edge)
     graph = build(fine, evidence)
     (one, two), border = graph.pairs[0], graph.borders[0, 0]
-    merged = Regions.of(graph)
+    merged = MergeStatistics.of(graph)
     n = len(graph.area)
     merged.merge(one, two, n, border)
     union = fine.copy()
     union[fine == two] = one
     union[fine > two] -= 1
-    whole = Regions.of(build(union, evidence))
+    whole = MergeStatistics.of(build(union, evidence))
     # The spectral embedding depends on the graph, all else on pixels alone.
     c = 4 + 2 * merged.colors
     np.testing.assert_allclose(merged.sums[n, :c], whole.sums[one, :c], atol=1e-9)

@@ -21,7 +21,7 @@ from napari_emseg.engine.image.color_space import (
     usable,
     variance_floor,
 )
-from napari_emseg.engine.image.lazy_image import as_picture
+from napari_emseg.engine.image.lazy_image import as_lazy_image
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -145,7 +145,7 @@ def test_axes_are_understood(
     channels: int,
     is_rgb: bool,
 ) -> None:
-    picture = as_picture(np.zeros(shape, dtype), **options)
+    picture = as_lazy_image(np.zeros(shape, dtype), **options)
     assert picture.shape == spatial
     assert picture.channels == channels
     assert picture.rgb == is_rgb
@@ -155,7 +155,7 @@ def test_axes_are_understood(
 @pytest.mark.parametrize("axis", [0, 1, 2, -1])
 def test_parts_are_read_with_channels_last(axis: int) -> None:
     image = np.arange(4 * 5 * 6, dtype=">i4").reshape(4, 5, 6)
-    picture = as_picture(image, channel_axis=axis)
+    picture = as_lazy_image(image, channel_axis=axis)
     whole = np.moveaxis(image, axis, -1)
     where = (slice(1, 3), slice(2, 4))
     part = picture.read(where)
@@ -194,7 +194,7 @@ def test_impossible_images_are_refused(
     image: Any, options: dict[str, Any], error: type[Exception], words: str
 ) -> None:
     with pytest.raises(error, match=words):
-        as_picture(image, **options)
+        as_lazy_image(image, **options)
 
 
 def test_what_holds_arrays_is_no_image_itself() -> None:
@@ -203,25 +203,25 @@ def test_what_holds_arrays_is_no_image_itself() -> None:
     with pytest.raises(
         ValueError, match=r"MultiScaleData .* as a pyramid .*image\[0\]"
     ):
-        as_picture(levels.data)
+        as_lazy_image(levels.data)
     group = zarr.group()
     group.create_array("0", data=whole)
     for owner in (levels, Image(whole), group):
         with pytest.raises(
             TypeError, match=r"no array of numbers; pass one: of a napari"
         ):
-            as_picture(owner)
-    assert as_picture([whole, whole]).shape == (2, 40, 50)
-    assert as_picture(np.ma.masked_equal(whole, 1)).shape == (40, 50)
+            as_lazy_image(owner)
+    assert as_lazy_image([whole, whole]).shape == (2, 40, 50)
+    assert as_lazy_image(np.ma.masked_equal(whole, 1)).shape == (40, 50)
 
 
 def test_auto_color_is_lab_for_rgb_alone() -> None:
-    rgb, grey = as_picture(np.zeros((4, 4, 3))), as_picture(np.zeros((4, 4)))
+    rgb, grey = as_lazy_image(np.zeros((4, 4, 3))), as_lazy_image(np.zeros((4, 4)))
     assert resolve_color(rgb, "auto") == "lab"
     assert resolve_color(grey, "auto") == "none"
     assert resolve_color(grey, "gray") == "none"
     assert resolve_color(rgb, "hsv") == "hsv"
-    five = as_picture(np.zeros((4, 4, 5)), channel_axis=2)
+    five = as_lazy_image(np.zeros((4, 4, 5)), channel_axis=2)
     with pytest.raises(ValueError, match=r"5 channel.*color='lab' needs RGB"):
         resolve_color(five, "lab")
 

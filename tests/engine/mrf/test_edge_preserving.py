@@ -18,9 +18,9 @@ from napari_emseg.engine.mrf import edge_preserving
 from napari_emseg.engine.mrf.edge_preserving import (
     REACH,
     STEPS,
-    Softness,
-    soften,
-    softness,
+    EdgePreservingFilter,
+    choose_filter,
+    filter_edge_preserving,
 )
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def reference(
 def test_formula(shape: tuple[int, ...]) -> None:
     planes = textured(shape)
     valid = np.random.default_rng(0).random(shape) > 0.2
-    found = soften(planes, 30.0, valid)
+    found = filter_edge_preserving(planes, 30.0, valid)
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, reference(planes, 30.0, valid), rtol=1e-4)
     np.testing.assert_array_equal(found[:, ~valid], planes[:, ~valid])
@@ -74,7 +74,7 @@ def test_formula(shape: tuple[int, ...]) -> None:
 def test_texture_fades_and_steps_stay(shape: tuple[int, ...]) -> None:
     planes = textured(shape)
     before = planes.copy()
-    found = soften(planes, 64.0)
+    found = filter_edge_preserving(planes, 64.0)
     np.testing.assert_array_equal(planes, before)
     half = shape[-1] // 2
     for part in (np.s_[..., :half], np.s_[..., half:]):
@@ -84,11 +84,13 @@ def test_texture_fades_and_steps_stay(shape: tuple[int, ...]) -> None:
 
 def test_tiles_give_the_whole_bit_for_bit(monkeypatch: pytest.MonkeyPatch) -> None:
     planes = textured((60, 50))
-    whole = soften(planes, 20.0)
+    whole = filter_edge_preserving(planes, 20.0)
     monkeypatch.setattr(edge_preserving, "_STRIP", 130)
-    np.testing.assert_array_equal(soften(planes, 20.0), whole)
+    np.testing.assert_array_equal(filter_edge_preserving(planes, 20.0), whole)
     for top, left in ((0, 0), (20, 10), (31, 17)):
-        part = soften(planes[:, top : top + 25, left : left + 31].copy(), 20.0)
+        part = filter_edge_preserving(
+            planes[:, top : top + 25, left : left + 31].copy(), 20.0
+        )
         inner = np.s_[:, REACH:-REACH, REACH:-REACH]
         wanted = whole[:, top : top + 25, left : left + 31][inner]
         np.testing.assert_array_equal(part[inner], wanted)
@@ -102,23 +104,23 @@ def test_strips_of_any_height_give_the_whole(
     """A last strip of three rows, as in 500 x 328 pixels, was refused."""
     planes = textured(shape)
     valid = np.random.default_rng(0).random(shape) > 0.2
-    whole = soften(planes, 20.0, valid)
+    whole = filter_edge_preserving(planes, 20.0, valid)
     monkeypatch.setattr(edge_preserving, "_STRIP", rows * np.prod(shape[1:]))
-    np.testing.assert_array_equal(soften(planes, 20.0, valid), whole)
+    np.testing.assert_array_equal(filter_edge_preserving(planes, 20.0, valid), whole)
 
 
 def test_flips_and_turns_commute() -> None:
     planes = textured((40, 33))
-    found = soften(planes, 20.0)
+    found = filter_edge_preserving(planes, 20.0)
     for turn in (lambda a: a[:, ::-1], lambda a: np.rot90(a, axes=(1, 2))):
-        turned = soften(np.ascontiguousarray(turn(planes)), 20.0)
+        turned = filter_edge_preserving(np.ascontiguousarray(turn(planes)), 20.0)
         np.testing.assert_allclose(turned, turn(found), atol=1e-4)
 
 
 def test_volume_of_one_slice_is_a_picture() -> None:
     planes = textured((21, 16))
-    volume = soften(planes[:, np.newaxis].copy(), 20.0)
-    np.testing.assert_array_equal(volume[:, 0], soften(planes, 20.0))
+    volume = filter_edge_preserving(planes[:, np.newaxis].copy(), 20.0)
+    np.testing.assert_array_equal(volume[:, 0], filter_edge_preserving(planes, 20.0))
 
 
 def classes(means: Any, variance: float) -> MixtureModel:
@@ -132,30 +134,30 @@ def classes(means: Any, variance: float) -> MixtureModel:
 
 def test_softness_grows_with_its_amount_and_knows_its_bounds() -> None:
     photo = classes([[20, 0, 0], [80, 0, 0]], 30.0)
-    whole, half = (softness(photo, amount, percent=True) for amount in (1, 0.5))
+    whole, half = (choose_filter(photo, amount, percent=True) for amount in (1, 0.5))
     assert whole is not None
     assert half is not None
     assert half.scale == pytest.approx(whole.scale / 2)
     assert half.floor == pytest.approx(whole.floor / 2)
     assert half.shrinkage == pytest.approx(whole.shrinkage / 2)
-    assert softness(photo, 0, percent=True) is None
+    assert choose_filter(photo, 0, percent=True) is None
     # Without noise, levels stay apart, and there is nothing to soften in the end.
-    narrow = softness(classes([[20.0], [21.0]], 1e-3), 1, percent=True)
+    narrow = choose_filter(classes([[20.0], [21.0]], 1e-3), 1, percent=True)
     assert narrow is not None
     assert narrow.scale <= 4e-3
     assert narrow.floor <= 1e-3
-    assert softness(classes([[20.0], [21.0]], 0.0), 1, percent=False) is None
+    assert choose_filter(classes([[20.0], [21.0]], 0.0), 1, percent=False) is None
 
 
 def test_units_of_an_image_do_not_matter() -> None:
-    one = softness(classes([[2.0], [8.0]], 0.5), 1, percent=False)
-    ten = softness(classes([[20.0], [80.0]], 50.0), 1, percent=False)
+    one = choose_filter(classes([[2.0], [8.0]], 0.5), 1, percent=False)
+    ten = choose_filter(classes([[20.0], [80.0]], 50.0), 1, percent=False)
     assert one is not None
     assert ten is not None
     assert ten.scale == pytest.approx(100 * one.scale)
     assert ten.floor == pytest.approx(100 * one.floor)
     centers = np.array([[2.0], [8.0]])
-    same = softness(KMeansModel(centers, np.full(2, 0.5), 0.5), 1, percent=False)
+    same = choose_filter(KMeansModel(centers, np.full(2, 0.5), 0.5), 1, percent=False)
     assert same == one
 
 
@@ -171,17 +173,17 @@ def test_classes_widen_and_grow_alike() -> None:
         np.array([[20.0, 0.0], [80.0, 0.0]]),
         np.array([np.diag([1.0, 9.0]), np.diag([100.0, 25.0])]),
     )
-    wide = Softness(30.0, 6.0, 0.5).widen(model)
+    wide = EdgePreservingFilter(30.0, 6.0, 0.5).widen(model)
     assert isinstance(wide, MixtureModel)
     pooled = 0.25 * model.covariances[0] + 0.75 * model.covariances[1]
     wanted = (model.covariances + pooled) / 2
     np.testing.assert_allclose(wide.covariances, wanted)
     np.testing.assert_array_equal(wide.means, model.means)
-    floor = Softness(30.0, 36.0, 0.0).widen(model)
+    floor = EdgePreservingFilter(30.0, 36.0, 0.0).widen(model)
     assert isinstance(floor, MixtureModel)
     np.testing.assert_allclose(np.linalg.eigvalsh(floor.covariances).min(), 36.0)
     centers = KMeansModel(model.means, model.weights, 4.0)
-    assert Softness(30.0, 6.0, 0.5).widen(centers) is centers
+    assert EdgePreservingFilter(30.0, 6.0, 0.5).widen(centers) is centers
 
 
 def test_smoothing_looks_softly_and_leaves_the_model_alone() -> None:

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from skimage import measure
 
-from napari_emseg.engine.cluster.em import Rules
+from napari_emseg.engine.cluster.em import CovarianceSpec
 from napari_emseg.engine.cluster.kmeans import KMeansModel
 from napari_emseg.engine.mrf.hmrf import HiddenField, iter_hmrf
-from napari_emseg.engine.mrf.hmrf_steps import relight
+from napari_emseg.engine.mrf.hmrf_steps import correct_bias
 from napari_emseg.engine.mrf.smoother import Smoother, hidden_smoother, noise_smoother
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def fit(
     """Fit a field to (*S) or (*S, D); return it and all states."""
     features = image[..., np.newaxis] if image.ndim == 2 else image
     settings: dict[str, Any] = {
-        "rules": Rules("full", np.full(features.shape[-1], 1e-9)),
+        "rules": CovarianceSpec("full", np.full(features.shape[-1], 1e-9)),
         "student": False,
         "outliers": 0.0,
         "edges": True,
@@ -54,7 +54,7 @@ def labels(
     features = image[..., np.newaxis] if image.ndim == 2 else image
     if field.bias is not None:
         planes = np.moveaxis(features, -1, 0)
-        features = np.moveaxis(relight(planes, field.bias, np.zeros(1)), 0, -1)
+        features = np.moveaxis(correct_bias(planes, field.bias, np.zeros(1)), 0, -1)
     model = field.model.reorder(np.argsort(field.model.means[:, 0]))
     smoother = hidden_smoother(field, smoothing)
     found = smoother.posteriors(model, features, rest.get("valid"))
@@ -184,7 +184,7 @@ def test_many_features_share_one_field() -> None:
     )
     image = colors[truth] + rng.normal(0, 0.3, (*truth.shape, 3))
     for covariance in ("full", "tied", "diag", "spherical"):
-        field, _ = fit(image, 4, rules=Rules(covariance, np.full(3, 1e-9)))
+        field, _ = fit(image, 4, rules=CovarianceSpec(covariance, np.full(3, 1e-9)))
         assert wrong(labels(image, field), truth) < 1.0
 
 

@@ -10,13 +10,20 @@ from skimage import data
 
 import napari_emseg as emseg
 from napari_emseg.engine.cluster.mixture import MixtureModel
-from napari_emseg.engine.mrf.edge_preserving import Softness, soften
-from napari_emseg.engine.mrf.texture_model import Impression, fit_impression, impress
+from napari_emseg.engine.mrf.edge_preserving import (
+    EdgePreservingFilter,
+    filter_edge_preserving,
+)
+from napari_emseg.engine.mrf.texture_model import (
+    TextureModel,
+    augment,
+    fit_texture_model,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-SOFT = Softness(64.0, 6.0, 0.3)
+SOFT = EdgePreservingFilter(64.0, 6.0, 0.3)
 
 
 def rough_and_flat(shape: tuple[int, ...], seed: int = 0) -> NDArray[np.float32]:
@@ -41,8 +48,8 @@ def everywhere(planes: NDArray[np.float32]) -> NDArray[np.bool_]:
 @pytest.mark.parametrize("shape", [(60, 80), (6, 40, 50)])
 def test_texture_is_what_softening_takes_away(shape: tuple[int, ...]) -> None:
     planes = rough_and_flat(shape)
-    seen = impress(planes, SOFT)
-    np.testing.assert_array_equal(seen[:-1], soften(planes, SOFT.scale))
+    seen = augment(planes, SOFT)
+    np.testing.assert_array_equal(seen[:-1], filter_edge_preserving(planes, SOFT.scale))
     half = shape[-1] // 2
     rough, flat = seen[-1][..., : half - 12], seen[-1][..., half + 12 :]
     assert rough.min() > 2 * flat.max()
@@ -50,9 +57,9 @@ def test_texture_is_what_softening_takes_away(shape: tuple[int, ...]) -> None:
 
 def test_steps_are_less_than_texture() -> None:
     step = np.repeat([20.0, 44.0], 40)[np.newaxis, np.newaxis].repeat(50, axis=1)
-    texture = impress(step.astype(np.float32), SOFT)[-1]
+    texture = augment(step.astype(np.float32), SOFT)[-1]
     noise = np.random.default_rng(0).normal(0, 4, step.shape).astype(np.float32)
-    assert texture.max() < impress(step.astype(np.float32) + noise, SOFT)[-1].min()
+    assert texture.max() < augment(step.astype(np.float32) + noise, SOFT)[-1].min()
     assert texture[:, :20].max() == 0
 
 
@@ -62,21 +69,21 @@ def test_texture_does_not_see_what_is_not_valid() -> None:
     hidden[:, :, 40:] = 1e4
     valid = everywhere(planes)
     valid[:, 40:] = False
-    one, two = (impress(p, SOFT, valid)[:, valid] for p in (planes, hidden))
+    one, two = (augment(p, SOFT, valid)[:, valid] for p in (planes, hidden))
     np.testing.assert_array_equal(one, two)
     # Half of the surroundings are missing there, and the texture is as strong.
-    texture = impress(planes, SOFT, valid)[-1]
+    texture = augment(planes, SOFT, valid)[-1]
     assert texture[:, 39].mean() == pytest.approx(texture[:, 20].mean(), rel=0.1)
     assert texture[:, 40:].max() == 0
 
 
 def test_tiles_give_the_whole() -> None:
     planes = np.concatenate([rough_and_flat((90, 100), seed) for seed in (1, 2)])
-    found = Impression(SOFT, classes(np.zeros((2, 3)), 1.0))
-    whole, margin = impress(planes, SOFT), found.reach
+    found = TextureModel(SOFT, classes(np.zeros((2, 3)), 1.0))
+    whole, margin = augment(planes, SOFT), found.reach
     assert margin % 2 == 0
     for top, left in ((0, 0), (20, 10), (31, 17)):
-        part = impress(planes[:, top : top + 59, left : left + 71].copy(), SOFT)
+        part = augment(planes[:, top : top + 59, left : left + 71].copy(), SOFT)
         inner = np.s_[:, margin:-margin, margin:-margin]
         wanted = whole[:, top : top + 59, left : left + 71][inner]
         np.testing.assert_array_equal(part[inner], wanted)
@@ -88,8 +95,8 @@ def test_classes_come_to_know_texture_and_keep_their_numbers() -> None:
     planes = (spots + np.random.default_rng(1).normal(0, 1, spots.shape)).astype("f4")
     # By their color, half of the spots belong with the flat half.
     model = classes([[46.0], [58.0]], 9.0)
-    seen = impress(planes, SOFT)
-    found = fit_impression(model, seen, SOFT, everywhere(planes)).classes
+    seen = augment(planes, SOFT)
+    found = fit_texture_model(model, seen, SOFT, everywhere(planes)).classes
     assert found is not None
     truth = np.repeat([1, 2], 60)[np.newaxis]
     plain = model.predict(np.moveaxis(planes, 0, -1))
@@ -102,7 +109,7 @@ def test_classes_come_to_know_texture_and_keep_their_numbers() -> None:
 def test_classes_that_are_not_there_stay_what_they_were() -> None:
     planes = rough_and_flat((80, 90))
     model = classes([[50.0], [95.0]], 20.0)
-    found = fit_impression(model, impress(planes, SOFT), SOFT, everywhere(planes))
+    found = fit_texture_model(model, augment(planes, SOFT), SOFT, everywhere(planes))
     assert found.classes is not None
     assert found.classes.means[1, 0] == pytest.approx(95, abs=1)
 
@@ -111,8 +118,10 @@ def test_user_decides_what_classes_look_like() -> None:
     planes = rough_and_flat((90, 120))
     model = classes([[50.0], [50.0]], [36.0, 4.0])
     fixed = np.repeat([2, 1], 60)[np.newaxis].repeat(90, axis=0)
-    seen = impress(planes, SOFT)
-    found = fit_impression(model, seen, SOFT, everywhere(planes), fixed=fixed).classes
+    seen = augment(planes, SOFT)
+    found = fit_texture_model(
+        model, seen, SOFT, everywhere(planes), fixed=fixed
+    ).classes
     assert found is not None
     assert found.means[0, -1] < found.means[1, -1]
 
@@ -122,9 +131,9 @@ def test_less_of_it_is_nearer_to_the_model() -> None:
     model = classes([[46.0, 50.0], [58.0, 50.0]], 30.0)
     away = []
     for amount in (0.02, 0.3, 1.0):
-        soft = Softness(64 * amount, 6 * amount, 0.3 * amount, 1.0, amount)
-        seen = impress(planes, soft)
-        found = fit_impression(model, seen, soft, everywhere(planes)).classes
+        soft = EdgePreservingFilter(64 * amount, 6 * amount, 0.3 * amount, 1.0, amount)
+        seen = augment(planes, soft)
+        found = fit_texture_model(model, seen, soft, everywhere(planes)).classes
         assert found is not None
         away.append(np.abs(found.means[:, :2] - model.means).max())
     assert away[0] < 0.4
@@ -135,8 +144,8 @@ def test_less_of_it_is_nearer_to_the_model() -> None:
 def test_kind_of_covariance_holds(kind: str) -> None:
     planes = np.concatenate([rough_and_flat((60, 70), seed) for seed in (5, 6)])
     model = classes([[46.0, 50.0], [58.0, 50.0]], 30.0)
-    seen = impress(planes, SOFT)
-    found = fit_impression(
+    seen = augment(planes, SOFT)
+    found = fit_texture_model(
         model, seen, SOFT, everywhere(planes), covariance=kind
     ).classes
     assert found is not None
@@ -174,10 +183,10 @@ def test_poor_classes_are_spared() -> None:
         return np.bincount(model.predict(points), minlength=4)[1:]
 
     assert won(rich)[2] < 300
-    spared = Impression(SOFT, rich).spare(points, least)
+    spared = TextureModel(SOFT, rich).spare(points, least)
     assert (won(spared.classes) >= least).all()
     assert won(spared.classes)[2] < 400
-    content = Impression(SOFT, rich)
+    content = TextureModel(SOFT, rich)
     assert content.spare(points, np.zeros(3)) is content
 
 

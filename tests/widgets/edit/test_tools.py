@@ -17,7 +17,7 @@ from napari_emseg.widgets.common.background import Background
 from napari_emseg.widgets.edit import region_tool
 from napari_emseg.widgets.edit.keys import Key, Keys
 from napari_emseg.widgets.edit.session import Session
-from napari_emseg.widgets.edit.tool_manager import Toolbox
+from napari_emseg.widgets.edit.tool_manager import ToolManager
 from napari_emseg.widgets.edit.tools import TOOLS
 
 COLORS = np.array([[20, 30, 60], [190, 60, 40], [230, 225, 210]], np.uint8)
@@ -71,7 +71,7 @@ class Bench:
         self.background = Background(self.errors.append, lambda busy: None)
         self.session = Session(viewer, self.background)
         self.session.image, self.session.labels = self.image, self.labels
-        self.toolbox = Toolbox(viewer, self.session)
+        self.toolbox = ToolManager(viewer, self.session)
         undo, redo = self.session.undo, self.session.redo
         self.undo_keys = Keys(
             viewer, [Key("Ctrl+Z", "Undo", undo), Key("Ctrl+Shift+Z", "Redo", redo)]

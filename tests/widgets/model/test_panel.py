@@ -11,7 +11,7 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
 import napari_emseg as emseg
-from napari_emseg.layers import run_of
+from napari_emseg.layers import fit_record_of
 from napari_emseg.layers.fit_records import _RUNS
 from napari_emseg.widgets.model import iteration_layer, view_controls
 from napari_emseg.widgets.model import panel as model
@@ -269,7 +269,7 @@ def test_a_result_of_another_session_is_fitted_again(qtbot, viewer, image, panel
     del _RUNS[layer]
     panel.subject.follow()
     settle(qtbot, panel)
-    assert run_of(layer) is None
+    assert fit_record_of(layer) is None
     assert panel.again.isVisible()
     assert not panel.transport.isVisible()
     QTest.mouseClick(panel.again, LEFT)
@@ -329,8 +329,10 @@ def test_a_run_is_watched_while_it_is_under_way(
     panel.subject.grown.connect(lambda: counts.append(len(panel.subject.states)))
     panel.subject.grown.connect(lambda: live.append(panel.subject.live))
     taken = []
-    take = model.take_cloud
-    monkeypatch.setattr(model, "take_cloud", lambda s: taken.append(s) or take(s))
+    take = model.read_feature_cloud
+    monkeypatch.setattr(
+        model, "read_feature_cloud", lambda s: taken.append(s) or take(s)
+    )
     other.form.update(n_classes=3, smoothing=0)
     other.run()
     qtbot.waitUntil(lambda: bool(panel.subject.run), timeout=60_000)
@@ -345,7 +347,7 @@ def test_a_run_is_watched_while_it_is_under_way(
     assert panel._title.text() == "stripes classes"
     assert panel.transport.slider.maximum() == len(panel.subject.states) - 1
     layer = viewer.layers[-1]
-    assert panel.subject.run is run_of(layer)
+    assert panel.subject.run is fit_record_of(layer)
 
 
 def test_figures_and_movies_are_written(qtbot, viewer, image, panel, tmp_path, told):

@@ -25,7 +25,7 @@ PIXELS = 2**20
 LENGTHS = {"radius"}
 
 
-class Trial:
+class AdjustmentPreview:
     """Shows what an adjustment would do, in a layer that goes with `hide`.
 
     Parameters

@@ -18,7 +18,7 @@ from napari_emseg import adjust
 from napari_emseg.adjust.blend import Canvas
 from napari_emseg.pipeline.tiles import bounding_box
 from napari_emseg.widgets.common.qt import form_rows
-from napari_emseg.widgets.edit.adjust.fields import Color, Curve, Number, Subject
+from napari_emseg.widgets.edit.adjust.fields import AdjustedImage, Color, Curve, Number
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from qtpy.QtWidgets import QWidget
 
-    from napari_emseg.widgets.edit.adjust.adjusted_picture import Trial
+    from napari_emseg.widgets.edit.adjust.adjusted_picture import AdjustmentPreview
 
 # How many pixels tell the mean and the histogram of a selection.
 SAMPLE = 250_000
@@ -88,7 +88,7 @@ ADJUSTMENTS = {
 
 def look_at(
     image: NDArray[Any], selected: NDArray[Any] | None, *, rgb: bool
-) -> Subject:
+) -> AdjustedImage:
     """Take some pixels of what is selected, or of everything.
 
     Parameters
@@ -100,7 +100,7 @@ def look_at(
 
     Returns
     -------
-    Subject
+    AdjustedImage
     """
     canvas = Canvas.of(image, None, channel_axis=None, rgb=rgb)
     inside = np.ones(image.shape[:2], bool) if selected is None else selected > 0
@@ -112,7 +112,7 @@ def look_at(
     if not thin.any():
         step, thin = 1, inside
     values = image[box][::step, ::step][thin].reshape(np.count_nonzero(thin), -1)
-    return Subject(values[:, : canvas.picture.channels], canvas.low, canvas.high)
+    return AdjustedImage(values[:, : canvas.picture.channels], canvas.low, canvas.high)
 
 
 # Qt is untyped here, so a class of it is Any to mypy.
@@ -125,7 +125,7 @@ class Dialog(QDialog):  # type: ignore[misc]
         A key of `ADJUSTMENTS`.
     parent : QWidget
         What it belongs to.
-    subject : Subject
+    subject : AdjustedImage
         What is adjusted.
 
     Attributes
@@ -138,7 +138,7 @@ class Dialog(QDialog):  # type: ignore[misc]
 
     changed = Signal()
 
-    def __init__(self, title: str, parent: QWidget, subject: Subject) -> None:
+    def __init__(self, title: str, parent: QWidget, subject: AdjustedImage) -> None:
         super().__init__(parent)
         self.setWindowTitle(title)
         self.fields = {
@@ -180,7 +180,7 @@ class Dialog(QDialog):  # type: ignore[misc]
 
 
 def ask(
-    title: str, parent: QWidget, subject: Subject, trial: Trial
+    title: str, parent: QWidget, subject: AdjustedImage, trial: AdjustmentPreview
 ) -> dict[str, Any] | None:
     """Ask for the options of an adjustment; None if the user changed their mind.
 
@@ -190,9 +190,9 @@ def ask(
         A key of `ADJUSTMENTS`.
     parent : QWidget
         What the dialog belongs to.
-    subject : Subject
+    subject : AdjustedImage
         What is adjusted.
-    trial : Trial
+    trial : AdjustmentPreview
         Shows what would come of it meanwhile.
     """
     dialog = Dialog(title, parent, subject)

@@ -31,7 +31,7 @@ CHANNELS = {"All channels": None, "Red": 0, "Green": 1, "Blue": 2}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Subject:
+class AdjustedImage:
     """What is to be adjusted.
 
     Attributes
@@ -97,7 +97,7 @@ class Number:
     most: float
     start: float
 
-    def make(self, subject: Subject) -> Field:
+    def make(self, subject: AdjustedImage) -> Field:
         """Return a slider, or a box where a slider would be too coarse."""
         kind = FloatSlider if self.most <= 5 or self.least < 0 else FloatSpinBox
         row = kind(min=self.least, max=self.most, value=self.start)
@@ -111,7 +111,7 @@ class Color:
 
     name: str
 
-    def make(self, subject: Subject) -> Field:
+    def make(self, subject: AdjustedImage) -> Field:
         """Return a button that shows it."""
         button = ColorButton(subject.mean)
         return Field(
@@ -125,7 +125,7 @@ class Curve:
 
     name: str
 
-    def make(self, subject: Subject) -> Field:
+    def make(self, subject: AdjustedImage) -> Field:
         """Return a curve over the histogram of what is selected."""
         part = CurvePart(subject)
         return Field(part, part.options, part.changed)
@@ -163,7 +163,7 @@ class CurvePart(QWidget):  # type: ignore[misc]
 
     changed = Signal()
 
-    def __init__(self, subject: Subject) -> None:
+    def __init__(self, subject: AdjustedImage) -> None:
         super().__init__()
         self._subject = subject
         self.box = CurveBox(subject.histogram())
