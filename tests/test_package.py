@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[1]
 CHECK = """
 import pathlib, sys
 import napari_emseg as emseg
-from napari_emseg import samples
+from napari_emseg.io import samples
 assert pathlib.Path(emseg.__file__).is_relative_to(sys.argv[1]), emseg.__file__
 (image, _, _), (truth, _, _) = samples.scene()
 assert image.shape[:2] == truth.shape
