@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from napari_emseg.engine.cluster.methods import METHODS, MethodName
+
 if TYPE_CHECKING:
     from pydantic.config import JsonDict
 
-Method = Literal["em", "kmeans"]
 Color = Literal[
     "auto", "lab", "luv", "rgb", "hsv", "hls", "ycrcb", "xyz", "gray", "none"
 ]
@@ -58,11 +59,13 @@ class Params(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    method: Method = Field(
+    method: MethodName = Field(
         "em",
         title="Method",
-        description="EM fits a Gaussian mixture; K-means finds nearest centers.",
-        json_schema_extra=MAIN | _named(em="EM", kmeans="K-means"),
+        description="; ".join(f"{row.title} {row.about}" for row in METHODS.values())
+        + ".",
+        json_schema_extra=MAIN
+        | _named(**{name: row.title for name, row in METHODS.items()}),
     )
     n_classes: Annotated[int, Field(ge=1, le=64)] | Literal["auto"] = Field(
         4,

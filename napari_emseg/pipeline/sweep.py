@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 from napari_emseg.engine.cluster.criteria import judge
 from napari_emseg.engine.cluster.em import CovarianceSpec
-from napari_emseg.engine.cluster.mixture import MixtureModel
 from napari_emseg.params import Params
 from napari_emseg.pipeline.model_selection import independent_pixels
 from napari_emseg.pipeline.progress import finish
@@ -417,7 +416,7 @@ def _steps(
                     spent += perf_counter() - start
                 yield SweepTrial(place, done, total, progress)
             order = None
-            if isinstance(seg.model, MixtureModel):
+            if seg.model.has_likelihood:
                 rules = CovarianceSpec(params.covariance, census.floor)
                 order = judge(seg.model, census.cells, rules)
             found[place] = seg, order, spent
