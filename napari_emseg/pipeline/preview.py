@@ -15,6 +15,7 @@ from napari_emseg.engine.cluster.methods import METHODS
 from napari_emseg.engine.cluster.multilevel import levels
 from napari_emseg.engine.image.color_space import convert, resolve_color, usable
 from napari_emseg.engine.image.lazy_image import LazyImage, as_lazy_image
+from napari_emseg.params import params_affecting
 from napari_emseg.pipeline.fitting import darkest_first, fit_options
 from napari_emseg.pipeline.parallel import one_thread
 from napari_emseg.pipeline.segmentation import colors_of
@@ -39,6 +40,10 @@ _CODES = 2**16
 _CELLS, _STEPS = 12_000, 20
 # Strength of smoothing from which labels are filtered, and the filter's width.
 _FIRM, _WIDTH = 0.5, 3
+# Features beside color, which a preview does not have, and what turns them off.
+_OFF = {
+    name: off for name, off in params_affecting("features").items() if name != "color"
+}
 # Models that are kept, so that a slider that goes back finds them.
 _KEPT = 32
 
@@ -122,7 +127,7 @@ class PreviewImage:
     @staticmethod
     def shows(params: Params) -> bool:
         """Tell whether parameters have a preview: those of color alone have one."""
-        plain = not (params.texture or params.position or params.bias)
+        plain = all(getattr(params, name) == off for name, off in _OFF.items())
         return plain and params.n_classes != "auto"
 
     def look(self, params: Params) -> PreviewResult:
@@ -147,7 +152,7 @@ class PreviewImage:
         if not self.shows(params):
             raise ValueError(
                 f"{params!r} has no preview: it needs a number of classes, and neither "
-                "texture nor position nor bias; use segment"
+                f"{' nor '.join(_OFF)}; use segment"
             )
         model, labels = self._fit(params)
         bits = 8 * self._codes.itemsize
@@ -162,7 +167,7 @@ class PreviewImage:
 
     def _fit(self, params: Params) -> tuple[Model, NDArray[np.uint8]]:
         """Return the model, and the label of each box."""
-        key = params.replace(smoothing=0, edges=True, min_size=0)
+        key = params.replace(**params_affecting("labels"))
         if key not in self._fits:
             color = resolve_color(self._picture, params.color)
             if color not in self._spaces:
