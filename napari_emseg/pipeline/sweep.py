@@ -436,3 +436,7 @@ def _steps(
         for place, (seg, order, spent) in found.items():
             rows[place] = SweepRow(names[place], chosen[place], seg, order, n, spent)
     return tuple(rows[place] for place in range(total))
+
+
+# Public names of earlier versions.
+Row, Trial = SweepRow, SweepTrial
