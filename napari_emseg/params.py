@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from napari_emseg.engine.cluster.methods import METHODS, MethodName
+
 if TYPE_CHECKING:
     from pydantic.config import JsonDict
 
-Method = Literal["em", "kmeans"]
 Color = Literal[
     "auto", "lab", "luv", "rgb", "hsv", "hls", "ycrcb", "xyz", "gray", "none"
 ]
@@ -21,6 +22,10 @@ Init = Literal["kmeans", "random"]
 
 # Marks the parameters that a form shows at first; the rest waits under "More".
 MAIN: JsonDict = {"main": True}
+# What a parameter affects first: the features of pixels, or no more than their labels;
+# all others affect the fit.
+FEATURES: JsonDict = {"affects": "features"}
+LABELS: JsonDict = {"affects": "labels"}
 
 
 def _usual(low: float, high: float) -> JsonDict:
@@ -58,11 +63,13 @@ class Params(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    method: Method = Field(
+    method: MethodName = Field(
         "em",
         title="Method",
-        description="EM fits a Gaussian mixture; K-means finds nearest centers.",
-        json_schema_extra=MAIN | _named(em="EM", kmeans="K-means"),
+        description="; ".join(f"{row.title} {row.about}" for row in METHODS.values())
+        + ".",
+        json_schema_extra=MAIN
+        | _named(**{name: row.title for name, row in METHODS.items()}),
     )
     n_classes: Annotated[int, Field(ge=1, le=64)] | Literal["auto"] = Field(
         4,
@@ -77,6 +84,7 @@ class Params(BaseModel):
         description="Space in which colors are compared; auto is Lab for RGB "
         "images and no conversion for others.",
         json_schema_extra=MAIN
+        | FEATURES
         | _named(
             auto="automatic",
             lab="Lab",
@@ -97,12 +105,13 @@ class Params(BaseModel):
         title="Smoothing",
         description="Strength of the Markov random field that makes neighbors "
         "agree; 0: every pixel for itself.",
-        json_schema_extra=MAIN | _usual(0, 4),
+        json_schema_extra=MAIN | LABELS | _usual(0, 4),
     )
     edges: bool = Field(
         True,
         title="Keep edges",
         description="Smooth less where neighboring colors differ much.",
+        json_schema_extra=LABELS,
     )
     covariance: Covariance = Field(
         "full",
@@ -160,6 +169,7 @@ class Params(BaseModel):
         title="Texture",
         description="Weight of texture, the local contrast at two scales, beside "
         "color; 0 leaves it out.",
+        json_schema_extra=FEATURES,
     )
     position: float = Field(
         0.0,
@@ -167,12 +177,14 @@ class Params(BaseModel):
         le=10,
         title="Position",
         description="Weight of the place in the image beside color; 0 leaves it out.",
+        json_schema_extra=FEATURES,
     )
     bias: bool = Field(
         False,
         title="Uneven light",
         description="Estimate smooth multiplicative illumination and divide by it, "
         "for EM with smoothing.",
+        json_schema_extra=FEATURES,
     )
     min_size: int = Field(
         0,
@@ -181,6 +193,7 @@ class Params(BaseModel):
         title="Smallest region",
         description="Regions with fewer pixels join the most similar neighbor; "
         "0 keeps all.",
+        json_schema_extra=LABELS,
     )
     seed: int = Field(
         0,
@@ -212,6 +225,27 @@ class Params(BaseModel):
         """Show only what differs from the defaults."""
         fields = type(self).model_fields
         return [(name, value) for name, value in self if value != fields[name].default]
+
+
+def params_affecting(stage: str) -> dict[str, Any]:
+    """Return the parameters that affect a stage first, with their defaults.
+
+    Parameters
+    ----------
+    stage : {"features", "fit", "labels"}
+        The earliest stage of a segmentation that depends on them.
+
+    Examples
+    --------
+    >>> params_affecting("labels")
+    {'smoothing': 1.0, 'edges': True, 'min_size': 0}
+    """
+    fields = Params.model_json_schema()["properties"]
+    return {
+        name: field["default"]
+        for name, field in fields.items()
+        if field.get("affects", "fit") == stage
+    }
 
 
 def _parameters(model: type[BaseModel]) -> str:

@@ -15,6 +15,7 @@ import napari_emseg as emseg
 from napari_emseg.engine.cells.cells import Cells
 from napari_emseg.engine.cells.counting import count_cells, find_coding
 from napari_emseg.engine.cluster.em import CovarianceSpec
+from napari_emseg.engine.cluster.fit_state import FitOptions
 from napari_emseg.engine.cluster.multilevel import iter_fit_mixture
 from napari_emseg.engine.cluster.squarem import iter_em
 from napari_emseg.engine.image.lazy_image import as_lazy_image
@@ -154,15 +155,7 @@ def test_palette_and_plain_pixels_lead_to_the_same_place(
     rules = CovarianceSpec("full", census.floor)
     *_, start = iter_fit_mixture(
         census.cells,
-        n_classes=4,
-        rules=rules,
-        student=student,
-        outliers=0.0,
-        init="kmeans",
-        n_init=1,
-        tol=1.0,
-        max_iter=5,
-        rng=np.random.default_rng(0),
+        FitOptions(n_classes=4, rules=rules, student=student, tol=1.0, max_iter=5),
     )
     ends = [
         list(iter_em(cells, start.model, rules, tol=1e-5, max_iter=30))

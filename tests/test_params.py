@@ -12,7 +12,8 @@ import pytest
 from pydantic import ValidationError
 
 from napari_emseg import Params
-from napari_emseg.params import Color, Covariance, Distribution, Init, Method
+from napari_emseg.engine.cluster.methods import MethodName
+from napari_emseg.params import Color, Covariance, Distribution, Init
 
 # Of each number: values that just fit, and values that just do not.
 NUMBERS: dict[str, tuple[list[Any], list[Any]]] = {
@@ -28,7 +29,7 @@ NUMBERS: dict[str, tuple[list[Any], list[Any]]] = {
     "seed": ([0, 2**31 - 1], [-1, 2**31, 0.5]),
 }
 CHOICES = {
-    "method": Method,
+    "method": MethodName,
     "color": Color,
     "covariance": Covariance,
     "distribution": Distribution,

@@ -13,7 +13,6 @@ from rich.console import Console
 from rich.text import Text
 
 from napari_emseg.cli.terminal import follow, pluralize, warnings_told
-from napari_emseg.engine.cluster.mixture import MixtureModel
 from napari_emseg.io import decoders, files
 from napari_emseg.io.pixel_size import read_spacing
 from napari_emseg.io.safe_write import check_access, check_target, make_folder
@@ -204,10 +203,8 @@ def _summary(
             Text(" ■", style=f"rgb({red},{green},{blue})") + share
             for (red, green, blue), share in zip(rgb, shares, strict=True)
         ]
-    if isinstance(result.model, MixtureModel):
-        quality = f"log-likelihood {result.objective[-1]:.4f} nats per pixel"
-    else:
-        quality = f"inertia {result.objective[-1]:.4f} per pixel"
+    model, value = result.model, result.objective[-1]
+    quality = f"{model.objective_name} {value:.4f} {model.objective_unit}"
     places = f"labels {job.labels}"
     if job.overlay:
         places += f", overlay {job.overlay}"

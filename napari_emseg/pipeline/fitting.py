@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_emseg.engine.cluster.em import CovarianceSpec
-from napari_emseg.engine.cluster.kmeans import KMeansModel
-from napari_emseg.engine.cluster.mixture import MixtureModel
-from napari_emseg.engine.cluster.multilevel import iter_fit_kmeans, iter_fit_mixture
+from napari_emseg.engine.cluster.fit_state import FitOptions, FitState
+from napari_emseg.engine.cluster.methods import METHODS
 from napari_emseg.engine.image.color_space import black
 from napari_emseg.engine.mrf.hmrf import HiddenField, iter_hmrf
 from napari_emseg.pipeline.model_selection import iter_choice
@@ -21,11 +20,11 @@ from napari_emseg.pipeline.progress import Progress
 from napari_emseg.pipeline.smoothing import impulses_in, noise_in
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Generator
 
+    from napari_emseg.engine._types import Float64Array
     from napari_emseg.engine.cells.counting import CellCounts
-    from napari_emseg.engine.cluster.fit_state import FitState
-    from napari_emseg.engine.labels.labeler import Model
+    from napari_emseg.engine.cluster.model import Model
     from napari_emseg.params import Params
     from napari_emseg.pipeline.source import SegmentationInput
 
@@ -34,43 +33,19 @@ _ENOUGH = 2**20
 _MAX_ITER = 15
 
 
-def fit_em(
-    census: CellCounts, n_classes: int, params: Params, start: Model | None
-) -> Iterator[FitState]:
-    """Fit a mixture to cells, level by level."""
-    return iter_fit_mixture(
-        census.cells,
+def fit_options(params: Params, n_classes: int, floor: Float64Array) -> FitOptions:
+    """Return what decides a fit, from parameters and least variances (D,)."""
+    return FitOptions(
         n_classes=n_classes,
-        rules=CovarianceSpec(params.covariance, census.floor),
+        rules=CovarianceSpec(params.covariance, floor),
         student=params.distribution == "student",
         outliers=params.outliers,
         init=params.init,
         n_init=params.n_init,
         tol=params.tol,
         max_iter=params.max_iter,
-        rng=np.random.default_rng(params.seed),
-        start=start if isinstance(start, MixtureModel) else None,
+        seed=params.seed,
     )
-
-
-def fit_kmeans(
-    census: CellCounts, n_classes: int, params: Params, start: Model | None
-) -> Iterator[FitState]:
-    """Fit K-means to cells, level by level."""
-    return iter_fit_kmeans(
-        census.cells,
-        n_classes=n_classes,
-        init=params.init,
-        n_init=params.n_init,
-        tol=params.tol,
-        max_iter=params.max_iter,
-        rng=np.random.default_rng(params.seed),
-        start=start if isinstance(start, KMeansModel) else None,
-    )
-
-
-METHODS = {"em": fit_em, "kmeans": fit_kmeans}
-MODELS = {"em": MixtureModel, "kmeans": KMeansModel}
 
 
 def check_start(start: Model, params: Params) -> None:
@@ -81,10 +56,11 @@ def check_start(start: Model, params: Params) -> None:
     ValueError
         If method or number of classes differ.
     """
-    if not isinstance(start, MODELS[params.method]):
+    wanted = METHODS[params.method].model
+    if not isinstance(start, wanted):
         raise ValueError(
             f"start is a {type(start).__name__}, but method={params.method!r} starts "
-            f"from a {MODELS[params.method].__name__}; pass one, or change the method"
+            f"from a {wanted.__name__}; pass one, or change the method"
         )
     if params.n_classes not in ("auto", start.n_classes):
         raise ValueError(
@@ -106,7 +82,7 @@ def choose_order(
 
 
 def fit_hidden(
-    source: SegmentationInput, model: Model, params: Params, rules: CovarianceSpec
+    source: SegmentationInput, model: Model, params: Params, floor: Float64Array
 ) -> Generator[FitState, None, HiddenField | None]:
     """Fit a hidden Markov random field, if noise demands it, or the user.
 
@@ -114,19 +90,19 @@ def fit_hidden(
     ----------
     source : SegmentationInput
         The image.
-    model : MixtureModel or KMeansModel
+    model : Model
         What was fitted without a field.
     params : Params
         What was asked for.
-    rules : CovarianceSpec
-        Kind of covariance, and floor.
+    floor : (D,) ndarray of float64
+        Least variances of a class.
 
     Returns
     -------
     HiddenField or None
         None where the model will do.
     """
-    if params.smoothing == 0 or not isinstance(model, MixtureModel):
+    if params.smoothing == 0 or not model.has_likelihood:
         return None
     outliers = params.outliers or impulses_in(source)
     asked = source.space.plain and (outliers > 0 or params.bias)
@@ -136,18 +112,17 @@ def fit_hidden(
     features, valid, fixed = source.excerpt(None if params.bias else _ENOUGH)
     if not valid.any():
         return None
+    options = replace(
+        fit_options(params, model.n_classes, floor),
+        outliers=outliers,
+        max_iter=min(params.max_iter, _MAX_ITER),
+    )
     return (
         yield from iter_hmrf(
             features,
-            n_classes=model.n_classes,
-            rules=rules,
-            student=params.distribution == "student",
-            outliers=outliers,
+            options,
             edges=params.edges,
             bias=params.bias,
-            n_init=params.n_init,
-            max_iter=min(params.max_iter, _MAX_ITER),
-            rng=np.random.default_rng(params.seed),
             valid=valid,
             fixed=fixed,
             black=np.broadcast_to(black(source.space.color), features.shape[-1:]),
@@ -169,10 +144,10 @@ def iter_fits(
         return Progress("fit", len(states), 0, states[-1])
 
     n_classes = yield from choose_order(source, census, params, start)
-    for state in METHODS[params.method](census, n_classes, params, start):
+    options = fit_options(params, n_classes, census.floor)
+    for state in METHODS[params.method].fit(census.cells, options, start):
         yield note(state)
-    rules = CovarianceSpec(params.covariance, census.floor)
-    steps = fit_hidden(source, states[-1].model, params, rules)
+    steps = fit_hidden(source, states[-1].model, params, census.floor)
     hidden: HiddenField | None = None
     while True:
         try:

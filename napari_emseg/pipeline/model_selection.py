@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from napari_emseg.engine._types import BoolArray, Float64Array, FloatArray
     from napari_emseg.engine.cells.counting import CellCounts
     from napari_emseg.engine.cluster.mixture import MixtureModel
-    from napari_emseg.engine.labels.labeler import Model
+    from napari_emseg.engine.cluster.model import Model
     from napari_emseg.pipeline.source import SegmentationInput
 
     Fit = tuple[Criteria, MixtureModel]
@@ -52,7 +52,7 @@ def independent_pixels(source: SegmentationInput, model: Model, total: float) ->
     ----------
     source : SegmentationInput
         The image.
-    model : MixtureModel or KMeansModel
+    model : Model
         Fitted to it: what the classes leave unexplained is what correlates.
     total : float
         Number of usable pixels.

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 
 from napari_emseg.engine.cells.cells import Cells
-from napari_emseg.engine.cells.counting import CellCounts, find_coding, least_variances
+from napari_emseg.engine.cells.counting import find_coding, least_variances
 from napari_emseg.engine.cells.palette import Coding, count_codes, count_values
-from napari_emseg.engine.cluster.em import CovarianceSpec
-from napari_emseg.engine.cluster.kmeans import KMeansModel, iter_kmeans
+from napari_emseg.engine.cluster.methods import METHODS
 from napari_emseg.engine.cluster.multilevel import levels
-from napari_emseg.engine.cluster.squarem import iter_em
 from napari_emseg.engine.image.color_space import convert, resolve_color, usable
 from napari_emseg.engine.image.lazy_image import LazyImage, as_lazy_image
-from napari_emseg.pipeline.fitting import METHODS, darkest_first
+from napari_emseg.params import params_affecting
+from napari_emseg.pipeline.fitting import darkest_first, fit_options
 from napari_emseg.pipeline.parallel import one_thread
 from napari_emseg.pipeline.segmentation import colors_of
 
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from napari_emseg.engine._types import BoolArray, Float64Array, FloatArray
-    from napari_emseg.engine.labels.labeler import Model
+    from napari_emseg.engine.cluster.model import Model
     from napari_emseg.params import Params
 
 # Pixels beyond which a preview would no longer be one.
@@ -41,6 +40,10 @@ _CODES = 2**16
 _CELLS, _STEPS = 12_000, 20
 # Strength of smoothing from which labels are filtered, and the filter's width.
 _FIRM, _WIDTH = 0.5, 3
+# Features beside color, which a preview does not have, and what turns them off.
+_OFF = {
+    name: off for name, off in params_affecting("features").items() if name != "color"
+}
 # Models that are kept, so that a slider that goes back finds them.
 _KEPT = 32
 
@@ -55,7 +58,7 @@ class PreviewResult:
         Classes 1..K, darkest first; 0 where a pixel is not usable.
     colors : (K, 3) ndarray of float64
         Colors in [0, 1] to show the classes in.
-    model : MixtureModel or KMeansModel
+    model : Model
         The classes.
     """
 
@@ -124,7 +127,7 @@ class PreviewImage:
     @staticmethod
     def shows(params: Params) -> bool:
         """Tell whether parameters have a preview: those of color alone have one."""
-        plain = not (params.texture or params.position or params.bias)
+        plain = all(getattr(params, name) == off for name, off in _OFF.items())
         return plain and params.n_classes != "auto"
 
     def look(self, params: Params) -> PreviewResult:
@@ -149,7 +152,7 @@ class PreviewImage:
         if not self.shows(params):
             raise ValueError(
                 f"{params!r} has no preview: it needs a number of classes, and neither "
-                "texture nor position nor bias; use segment"
+                f"{' nor '.join(_OFF)}; use segment"
             )
         model, labels = self._fit(params)
         bits = 8 * self._codes.itemsize
@@ -164,7 +167,7 @@ class PreviewImage:
 
     def _fit(self, params: Params) -> tuple[Model, NDArray[np.uint8]]:
         """Return the model, and the label of each box."""
-        key = params.replace(smoothing=0, edges=True, min_size=0)
+        key = params.replace(**params_affecting("labels"))
         if key not in self._fits:
             color = resolve_color(self._picture, params.color)
             if color not in self._spaces:
@@ -298,17 +301,12 @@ class _Space:
 
     def fit(self, params: Params) -> Model:
         """Fit as `iter_segment` does, but end on the coarse levels."""
-        census = CellCounts(self.cells[0], None, np.empty(0, np.uint32), self.floor)
-        *_, state = METHODS[params.method](census, int(params.n_classes), params, None)
-        rules, tol = CovarianceSpec(params.covariance, self.floor), params.tol
-        most = min(params.max_iter, _STEPS)
+        method = METHODS[params.method]
+        options = fit_options(params, int(params.n_classes), self.floor)
+        *_, state = method.fit(self.cells[0], options, None)
+        options = replace(options, max_iter=min(params.max_iter, _STEPS))
         for cells in self.cells[1:]:
-            model = state.model
-            if isinstance(model, KMeansModel):
-                steps = iter_kmeans(cells, model.centers, tol=tol, max_iter=most)
-            else:
-                steps = iter_em(cells, model, rules, tol=tol, max_iter=most)
-            *_, state = steps
+            *_, state = method.iterate(cells, state.model, options)
         model = darkest_first(state).model
         found: Model = model.reorder(np.flatnonzero(model.weights > 0))
         return found

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from napari_emseg.engine.cluster.fit_state import bounded
 from napari_emseg.engine.image.color_space import black
 from napari_emseg.engine.image.lazy_image import as_lazy_image
-from napari_emseg.engine.labels.labeler import Labeler, Model, check_model, label_table
+from napari_emseg.engine.labels.labeler import Labeler, check_model, label_table
 from napari_emseg.params import Params
 from napari_emseg.pipeline.fitting import check_start, iter_fits
 from napari_emseg.pipeline.parallel import one_thread, one_thread_a_step
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from napari_emseg.engine._types import FloatArray
     from napari_emseg.engine.cells.counting import CellCounts
     from napari_emseg.engine.cluster.fit_state import FitState
+    from napari_emseg.engine.cluster.model import Model
     from napari_emseg.engine.mrf.hmrf import HiddenField
 
 
@@ -109,9 +110,9 @@ def segment(
     seed_labels : (…, Y, X) array_like of int, optional
         Labels 1..64 of pixels whose class is known, 0 elsewhere. They keep it, they
         steer the fit, and their numbers stay; classes without any stay free.
-    model : MixtureModel or KMeansModel, optional
+    model : Model, optional
         A fitted model to apply as it is, instead of a fit.
-    start : MixtureModel or KMeansModel, optional
+    start : Model, optional
         A model of the same method to start the fit from, instead of seeding.
     channel_axis : int, optional
         Axis of the channels of images that are not RGB.

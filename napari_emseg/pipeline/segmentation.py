@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 
     from napari_emseg.engine._types import FloatArray
     from napari_emseg.engine.cluster.fit_state import FitState
+    from napari_emseg.engine.cluster.model import Model
     from napari_emseg.engine.image.lazy_image import LazyImage
-    from napari_emseg.engine.labels.labeler import Labeler, Model
+    from napari_emseg.engine.labels.labeler import Labeler
     from napari_emseg.engine.labels.measures import Measures
     from napari_emseg.params import Params
     from napari_emseg.pipeline.class_table import Table
@@ -45,7 +46,7 @@ class Segmentation:
     labels : (…) ndarray of unsigned int
         1..K, darkest class first; 0 outside the mask and where not finite or
         transparent.
-    model : MixtureModel or KMeansModel
+    model : Model
         The fitted classes; ``model.predict`` takes `napari_emseg.features`.
     params : Params
         What was asked for.
@@ -61,7 +62,7 @@ class Segmentation:
     states : tuple of FitState
         The parameters at each iteration; the model is None in some of them if it is
         very large. Without any, a model was applied that was fitted before.
-    start : MixtureModel or KMeansModel or None
+    start : Model or None
         The model that the fit started from, if one was given.
     """
 

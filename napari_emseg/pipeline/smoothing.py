@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, TypeGuard
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_emseg.engine.cluster.mixture import MixtureModel
 from napari_emseg.engine.image.noise import salt_and_pepper
 from napari_emseg.engine.mrf.edge_preserving import choose_filter
 from napari_emseg.engine.mrf.hmrf import noise_scale
@@ -27,7 +26,7 @@ from napari_emseg.engine.mrf.texture_model import (
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_emseg.engine.labels.labeler import Model
+    from napari_emseg.engine.cluster.model import Model
     from napari_emseg.engine.mrf.hmrf import HiddenField
     from napari_emseg.params import Params
     from napari_emseg.pipeline.source import SegmentationInput
@@ -52,7 +51,7 @@ def choose_smoother(
     ----------
     source : SegmentationInput
         The image.
-    model : MixtureModel or KMeansModel
+    model : Model
         Its classes.
     params : Params
         What was asked for; `smoothing` is above 0.
@@ -79,11 +78,7 @@ def noise_in(source: SegmentationInput, model: Model) -> float | None:
         # Texture and position are smooth by their making, however noisy the image is.
         return None
     features, valid, _ = source.glance
-    if isinstance(model, MixtureModel):
-        within = model.weights @ np.einsum("kii->k", model.covariances)
-    else:
-        within = model.variance * features.shape[-1]
-    return noise_scale(features, float(within), valid=valid)
+    return noise_scale(features, model.within_variance, valid=valid)
 
 
 def impulses_in(source: SegmentationInput) -> float:
@@ -157,10 +152,10 @@ def _impression(
     return None
 
 
-def _can_be_refitted(model: Model) -> TypeGuard[MixtureModel]:
+def _can_be_refitted(model: Model) -> bool:
     """Tell whether classes are Gaussians, and more than one."""
     return (
-        isinstance(model, MixtureModel)
+        model.has_likelihood
         and model.n_classes > 1
         and model.df is None
         and model.outliers == 0

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from napari_emseg.engine.cluster.criteria import judge
 from napari_emseg.engine.cluster.em import CovarianceSpec
-from napari_emseg.engine.cluster.mixture import MixtureModel
-from napari_emseg.params import Params
+from napari_emseg.engine.cluster.methods import METHODS
+from napari_emseg.params import Params, params_affecting
 from napari_emseg.pipeline.model_selection import independent_pixels
 from napari_emseg.pipeline.progress import finish
 from napari_emseg.pipeline.segment import iter_input, read_input
@@ -119,10 +119,6 @@ def titles(
 
     told = [name for name in fields if name in varied or name in always]
     return [" · ".join(word(params, name) for name in told) for params in chosen]
-
-
-# Fields whose settings see the same features.
-_SPACE = ("color", "texture", "position", "bias")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -246,8 +242,9 @@ def iter_sweep(
     if not chosen:
         raise ValueError("there are no settings to compare; give one at least")
     groups: dict[tuple[Any, ...], list[int]] = {}
+    seen = params_affecting("features")
     for place, params in enumerate(chosen):
-        key = tuple(getattr(params, name) for name in _SPACE)
+        key = tuple(getattr(params, name) for name in seen)
         groups.setdefault(key, []).append(place)
     sources = [
         read_input(image, chosen[places[0]], mask, None, channel_axis, rgb)
@@ -302,10 +299,10 @@ def space_name(row: SweepRow) -> str:
     >>> [space_name(row) for row in sweep(image, chosen)]
     ['RGB', 'Lab']
     """
-    fields = Params.model_json_schema()["properties"]
-    extra = [name for name in ("texture", "position") if getattr(row.params, name) > 0]
-    space = row.seg.source.space.color
-    return " + ".join([fields["color"]["names"][space], *extra])
+    names = Params.model_json_schema()["properties"]["color"]["names"]
+    space = row.seg.source.space
+    extra = [name for name in ("texture", "position") if getattr(space, name) > 0]
+    return " + ".join([names[space.color], *extra])
 
 
 def best(rows: Sequence[SweepRow], criterion: str) -> dict[str, int]:
@@ -371,20 +368,24 @@ def as_csv(rows: Sequence[SweepRow]) -> str:
     """
     text = io.StringIO()
     out = csv.writer(text, lineterminator="\n")
+    kinds = [method.model for method in METHODS.values()]
+    objectives = dict.fromkeys((k.objective_name, k.objective_unit) for k in kinds)
     for row in rows:
-        mixture = row.order is not None
+        own = row.seg.model.objective_name
         entries = {
             "setting": row.title,
             "colors": space_name(row),
             "found classes": row.seg.n_classes,
-            "log-likelihood (nats per pixel)": row.objective if mixture else None,
-            "inertia (per pixel)": None if mixture else row.objective,
+            **{
+                f"{name} ({unit})": row.objective if name == own else None
+                for name, unit in objectives
+            },
             "iterations": len(row.seg.objective),
             "converged": row.seg.converged,
             "seconds": round(row.seconds, 4),
             "BIC": row.bic,
             "ICL": row.icl,
-            "independent pixels": row.n if mixture else None,
+            "independent pixels": None if row.order is None else row.n,
             **row.params.model_dump(),
         }
         if row is rows[0]:
@@ -417,7 +418,7 @@ def _steps(
                     spent += perf_counter() - start
                 yield SweepTrial(place, done, total, progress)
             order = None
-            if isinstance(seg.model, MixtureModel):
+            if seg.model.has_likelihood:
                 rules = CovarianceSpec(params.covariance, census.floor)
                 order = judge(seg.model, census.cells, rules)
             found[place] = seg, order, spent
@@ -435,3 +436,7 @@ def _steps(
         for place, (seg, order, spent) in found.items():
             rows[place] = SweepRow(names[place], chosen[place], seg, order, n, spent)
     return tuple(rows[place] for place in range(total))
+
+
+# Public names of earlier versions.
+Row, Trial = SweepRow, SweepTrial

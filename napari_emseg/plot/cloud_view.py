@@ -10,7 +10,7 @@ from matplotlib.patches import Ellipse
 from matplotlib.ticker import MaxNLocator
 
 from napari_emseg.plot.histogram import fill
-from napari_emseg.plot.projection import ellipse_axes, spreads
+from napari_emseg.plot.projection import ellipse_axes
 from napari_emseg.plot.theme import Badges, halo, style_axes
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from napari_emseg.engine._types import Float64Array
-    from napari_emseg.engine.labels.labeler import Model
+    from napari_emseg.engine.cluster.model import Model
     from napari_emseg.plot.histogram import Histogram
     from napari_emseg.plot.projection import Density
     from napari_emseg.plot.theme import Theme
@@ -86,7 +86,7 @@ class CloudView:
         """Move the ellipses to a model's classes, in colors (K, 3) in [0, 1]."""
         matrix, rgb = self._projection.matrix, np.asarray(colors, float)
         means = model.means @ matrix.T
-        within = matrix @ spreads(model) @ matrix.T
+        within = matrix @ model.covariances @ matrix.T
         if len(self.ellipses) != model.n_classes:
             self._make(model.n_classes)
         for i, ellipse in enumerate(self.ellipses):
@@ -147,7 +147,7 @@ class LineView:
         if len(self.intervals) != model.n_classes:
             self._make(model.n_classes)
         means = model.means[:, 0]
-        reach = self._sd * np.sqrt(spreads(model)[:, 0, 0])
+        reach = self._sd * np.sqrt(model.covariances[:, 0, 0])
         rows = self._rows(model.n_classes)
         for i, line in enumerate(self.intervals):
             ends = [means[i] - reach[i], means[i] + reach[i]]

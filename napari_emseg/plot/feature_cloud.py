@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from napari_emseg.engine._types import Float64Array
-    from napari_emseg.engine.labels.labeler import Model
+    from napari_emseg.engine.cluster.model import Model
     from napari_emseg.pipeline.source import SegmentationInput
 
 # Cells of a palette, and sampled pixels, that are kept: more would not be seen.

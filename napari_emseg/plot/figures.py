@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
-from napari_emseg.engine.cluster.mixture import MixtureModel
 from napari_emseg.pipeline.model_selection import Choice, try_orders
 from napari_emseg.pipeline.segmentation import Segmentation
 from napari_emseg.plot.cloud_view import CloudView, ClusterView, LineView
@@ -42,7 +41,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from napari_emseg.engine.cells.cells import Cells
-    from napari_emseg.engine.labels.labeler import Model
+    from napari_emseg.engine.cluster.model import Model
 
 # A segmentation, or cells (or points (N, D)) and a model of their features.
 Data: TypeAlias = "Segmentation | tuple[Cells | FeatureCloud | ArrayLike, Model]"
@@ -205,7 +204,7 @@ def convergence(
     for run in runs.values():
         if not isinstance(run, Segmentation):
             raise _misfit(run)
-    kinds = {isinstance(seg.model, MixtureModel) for seg in runs.values()}
+    kinds = {seg.model.has_likelihood for seg in runs.values()}
     if not runs or not all(seg.objective for seg in runs.values()):
         raise ValueError(
             "there are no iterations to draw: the model was given, not fitted; draw "

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.special import gammaln
 
-from napari_emseg.engine.cluster.kmeans import KMeansModel
-from napari_emseg.plot.projection import find_range, spreads
+from napari_emseg.plot.projection import find_range
 from napari_emseg.plot.theme import Badges, halo, style_axes
 
 if TYPE_CHECKING:
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from napari_emseg.engine._types import Float64Array
-    from napari_emseg.engine.labels.labeler import Model
+    from napari_emseg.engine.cluster.model import Model
     from napari_emseg.plot.feature_cloud import FeatureCloud
     from napari_emseg.plot.theme import Theme
 
@@ -124,18 +123,17 @@ def marginals(model: Model, feature: int, x: ArrayLike) -> Float64Array:
     none of them.
     """
     at = np.asarray(x, float)
-    variance = np.maximum(spreads(model)[:, feature, feature], 1e-300)
+    variance = np.maximum(model.covariances[:, feature, feature], 1e-300)
     away = (at - model.means[:, feature, np.newaxis]) ** 2 / variance[:, np.newaxis]
     weights = model.weights / np.sqrt(variance)
-    if isinstance(model, KMeansModel) or model.df is None:
+    if model.df is None:
         shape = np.exp(-away / 2) / np.sqrt(2 * np.pi)
     else:
         # Marginals of a multivariate t have its degrees of freedom.
         df = model.df[:, np.newaxis]
         peak = np.exp(gammaln((df + 1) / 2) - gammaln(df / 2)) / np.sqrt(np.pi * df)
         shape = peak * (1 + away / df) ** (-(df + 1) / 2)
-    share = 1.0 if isinstance(model, KMeansModel) else 1 - model.outliers
-    return share * weights[:, np.newaxis] * shape
+    return (1 - model.outliers) * weights[:, np.newaxis] * shape
 
 
 def fill(ax: Axes, found: Histogram, theme: Theme) -> None:
@@ -203,8 +201,6 @@ class HistogramView:
 
     def _outliers(self, model: Model) -> float:
         """Density of the outliers, which lie anywhere in the range of the data."""
-        if isinstance(model, KMeansModel) or model.outliers == 0:
-            return 0.0
         return model.outliers / (self.bars.edges[-1] - self.bars.edges[0])
 
     def _make(self, count: int) -> None:

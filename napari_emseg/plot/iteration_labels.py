@@ -12,7 +12,7 @@ from napari_emseg.engine.image.color_space import convert
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_emseg.engine.labels.labeler import Model
+    from napari_emseg.engine.cluster.model import Model
     from napari_emseg.pipeline.source import SegmentationInput
     from napari_emseg.pipeline.tiles import Slices
 

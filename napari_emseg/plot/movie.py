@@ -12,7 +12,6 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from napari_emseg.engine.cluster.mixture import MixtureModel
 from napari_emseg.io.safe_write import check_target, new_file
 from napari_emseg.plot.cloud_view import CloudView, LineView
 from napari_emseg.plot.convergence import ConvergenceView
@@ -272,7 +271,7 @@ def write_movie(
         reel.states,
         bars(cloud, 0) if cloud.cells.dims == 1 else density_of(cloud, projection),
         find_theme(theme),
-        likelihood=isinstance(reel.states[-1].model, MixtureModel),
+        likelihood=reel.states[-1].model.has_likelihood,
     )
     with new_file(path, force=force) as temporary, _Writer(temporary, fps) as writer:
         for done, index in enumerate(shown, start=1):

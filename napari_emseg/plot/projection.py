@@ -8,15 +8,12 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from napari_emseg.engine.cluster.kmeans import KMeansModel
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import ArrayLike
 
     from napari_emseg.engine._types import Float64Array
-    from napari_emseg.engine.labels.labeler import Model
     from napari_emseg.plot.feature_cloud import FeatureCloud
 
 # Share of the pixels that may lie outside of the picture, at each of its sides.
@@ -137,18 +134,6 @@ def density_of(cloud: FeatureCloud, projection: Projection) -> Density:
     # Evenly spaced colors in even boxes would beat.
     smooth = cv2.GaussianBlur(values.T, (0, 0), 1.0)
     return Density(projection, np.asarray(smooth, np.float64), (*across, *along))
-
-
-def spreads(model: Model) -> Float64Array:
-    """Covariances (K, D, D) of the classes, as ellipses show them.
-
-    Scale matrices of Student-t classes, which always exist; of K-means the common
-    variance within classes, as balls.
-    """
-    if isinstance(model, KMeansModel):
-        k, dims = model.centers.shape
-        return np.broadcast_to(np.eye(dims) * model.variance, (k, dims, dims))
-    return model.covariances
 
 
 def ellipse_axes(covariance: ArrayLike, sd: float) -> tuple[float, float, float]:

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-from napari_emseg.engine.cluster.mixture import MixtureModel
+from napari_emseg.engine.cluster.methods import METHODS
 from napari_emseg.engine.image.color_space import unit_rgb
 from napari_emseg.io.files import paint
 from napari_emseg.pipeline.sweep import best, space_name, titles
@@ -158,7 +158,7 @@ def _groups(rows: Sequence[SweepRow]) -> list[tuple[str, list[int]]]:
     """Group the settings whose objectives can be compared."""
     found: dict[str, list[int]] = {}
     for place, row in enumerate(rows):
-        method = "EM" if isinstance(row.seg.model, MixtureModel) else "K-means"
+        method = METHODS[row.params.method].title
         plain = row.seg.source.space.color == "none"
         name = method if plain else f"{method}, {space_name(row)}"
         found.setdefault(name, []).append(place)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from napari_emseg.engine.cluster.kmeans import KMeansModel
-from napari_emseg.engine.cluster.mixture import MixtureModel
+from napari_emseg.engine.cluster.methods import METHODS, MethodName
 
 if TYPE_CHECKING:
-    from napari_emseg.engine.labels.labeler import Model
+    from napari_emseg.engine.cluster.model import Model
 
 _Value = Annotated[float, Field(strict=True)]
 _Positive = Annotated[float, Field(strict=True, ge=0)]
@@ -35,6 +35,9 @@ class FittedModel(BaseModel):
         As of `MixtureModel`.
     variance : float or None
         As of `KMeansModel`; None for a mixture.
+    method : str or None
+        Of which method it is, as in `Params`; None where the numbers tell: a mixture
+        has covariances, K-means has a variance.
 
     Raises
     ------
@@ -43,7 +46,8 @@ class FittedModel(BaseModel):
 
     Examples
     --------
-    >>> model = KMeansModel(np.array([[0.1], [0.7]]), np.array([0.5, 0.5]), 0.01)
+    >>> import napari_emseg as emseg
+    >>> model = emseg.KMeansModel(np.array([[0.1], [0.7]]), np.array([0.5, 0.5]), 0.01)
     >>> text = FittedModel.of(model).model_dump_json(exclude_none=True)
     >>> bool((FittedModel.model_validate_json(text).model().means == model.means).all())
     True
@@ -58,48 +62,43 @@ class FittedModel(BaseModel):
     outliers: Annotated[float, Field(strict=True, ge=0, le=1)] = 0.0
     log_uniform: _Value = 0.0
     variance: _Positive | None = None
+    method: MethodName | None = None
 
     @classmethod
     def of(cls, model: Model) -> Self:
         """Take the numbers of a model."""
-        found: dict[str, Any] = {"weights": model.weights, "means": model.means}
-        if isinstance(model, KMeansModel):
-            found["variance"] = model.variance
-        else:
-            names = ("covariances", "df", "outliers", "log_uniform")
-            found |= {name: getattr(model, name) for name in names}
-        return cls.model_validate(
-            {
-                name: value if value is None else np.asarray(value, float).tolist()
-                for name, value in found.items()
-            }
-        )
+        names = {_key(field.name) for field in fields(model)}
+        found: dict[str, Any] = {}
+        for name in names:
+            value = getattr(model, name)
+            found[name] = None if value is None else np.asarray(value, float).tolist()
+        made = cls.model_validate(found)
+        if _kind(made) is type(model):
+            return made
+        kinds = {row.model: name for name, row in METHODS.items()}
+        return made.model_copy(update={"method": kinds[type(model)]})
 
     def model(self) -> Model:
         """Make the model again."""
-        weights, means = np.array(self.weights, float), np.array(self.means, float)
-        if self.covariances is None:
-            assert self.variance is not None
-            return KMeansModel(means, weights, self.variance)
-        df = None if self.df is None else np.array(self.df, float)
-        covariances = np.array(self.covariances, float)
-        rest = (df, self.outliers, self.log_uniform)
-        return MixtureModel(weights, means, covariances, *rest)
+        kind = _kind(self)
+        found = {}
+        for field in fields(kind):
+            value = getattr(self, _key(field.name))
+            found[field.name] = (
+                np.array(value, float) if isinstance(value, tuple) else value
+            )
+        return kind(**found)
 
     def code(self) -> str:
         """Write Python that makes the model; ``np`` and ``emseg`` are imported."""
         model = self.model()
-        names = {
-            KMeansModel: ("centers", "weights", "variance"),
-            MixtureModel: (*MixtureModel.__dataclass_fields__,),
-        }[type(model)]
         given = []
-        for name in names:
-            value = getattr(model, name)
+        for field in fields(model):
+            value = getattr(model, field.name)
             if isinstance(value, np.ndarray):
                 rows = ",".join(f"\n        {row!r}" for row in value.tolist())
                 value = f"np.array(\n        [{rows},\n        ]\n    )"
-            given.append(f"    {name}={value},\n")
+            given.append(f"    {field.name}={value},\n")
         return f"emseg.{type(model).__name__}(\n{''.join(given)})"
 
     @model_validator(mode="after")
@@ -127,6 +126,17 @@ class FittedModel(BaseModel):
                 "recipe from where it was made"
             ) from None
         return self
+
+
+def _kind(fitted: FittedModel) -> type[Model]:
+    """Return the class of a model."""
+    numbers: MethodName = "kmeans" if fitted.covariances is None else "em"
+    return METHODS[fitted.method or numbers].model
+
+
+def _key(field: str) -> str:
+    """Return the name in JSON of a field of a model."""
+    return "means" if field == "centers" else field
 
 
 def _shape(value: tuple[Any, ...]) -> tuple[int, ...] | None:

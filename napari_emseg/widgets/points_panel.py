@@ -16,7 +16,6 @@ from napari_emseg.layers import add_to, prepare_style
 from napari_emseg.params import Params
 from napari_emseg.pipeline.blobs import SIDE, Blobs, blobs
 from napari_emseg.pipeline.segmentation import colors_of
-from napari_emseg.plot.projection import spreads
 from napari_emseg.widgets.common.background import Background
 from napari_emseg.widgets.common.docks import find_panel
 from napari_emseg.widgets.common.qt import form_rows, pluralize
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
     from napari.layers import Labels, Points, Shapes
     from numpy.typing import NDArray
 
-    from napari_emseg.engine.labels.labeler import Model
+    from napari_emseg.engine.cluster.model import Model
     from napari_emseg.layers import LayerStyle
     from napari_emseg.pipeline.segmentation import Segmentation
 
@@ -177,7 +176,7 @@ class PointsWidget(QWidget):  # type: ignore[misc]
         self.ellipses.data = []
         corners = [
             _on_canvas(_box(mean, spread))
-            for mean, spread in zip(model.means, spreads(model), strict=True)
+            for mean, spread in zip(model.means, model.covariances, strict=True)
         ]
         self.ellipses.add(
             corners,
@@ -250,13 +249,13 @@ def _close(background: Background, *_: object) -> None:
 def _summary(lesson: Lesson) -> str:
     """Say how well the fit does."""
     seg, made = lesson.seg, lesson.made
-    kind = "log-likelihood" if seg.params.method == "em" else "inertia"
     counts = np.zeros((made.n_classes, seg.n_classes))
     np.add.at(counts, (made.classes - 1, seg.labels[0].astype(int) - 1), 1)
     # Each blob has the class that makes the most of all, whatever their numbers.
     shared = counts[linear_sum_assignment(counts, maximize=True)].sum() / counts.sum()
     return (
-        f"{pluralize(seg.n_classes, 'class', 'es')}, {kind} {seg.objective[-1]:.4f} "
+        f"{pluralize(seg.n_classes, 'class', 'es')}, {seg.model.objective_name} "
+        f"{seg.objective[-1]:.4f} "
         f"per point. {100 * shared:.1f} % of the points are in the class of their blob."
     )
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import fft
 
+from napari_emseg.engine.cluster.fit_state import FitOptions
 from napari_emseg.engine.cluster.mixture import class_log_joint, normalize
 from napari_emseg.engine.cluster.multilevel import iter_fit_mixture, levels
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from napari_emseg.engine.cells.cells import Cells
     from napari_emseg.engine.cluster.em import CovarianceSpec
     from napari_emseg.engine.cluster.mixture import MixtureModel
+    from napari_emseg.engine.cluster.model import Model
 
 # Most classes that are tried.
 MOST = 12
@@ -224,18 +226,8 @@ def iter_criteria(
     """
     coarse = _few(cells)
     for k in range(1, most + 1):
-        *_, last = iter_fit_mixture(
-            coarse,
-            n_classes=k,
-            rules=rules,
-            student=False,
-            outliers=0.0,
-            init="kmeans",
-            n_init=3,
-            tol=1e-4,
-            max_iter=60,
-            rng=np.random.default_rng(seed),
-        )
+        options = FitOptions(n_classes=k, rules=rules, n_init=3, max_iter=60, seed=seed)
+        *_, last = iter_fit_mixture(coarse, options)
         yield judge(last.model, coarse, rules), last.model
 
 
@@ -248,7 +240,7 @@ def _few(cells: Cells) -> Cells:
     return found[0].sample(_CELLS) if found[0].exact else found[0]
 
 
-def judge(model: MixtureModel, cells: Cells, rules: CovarianceSpec) -> Criteria:
+def judge(model: Model, cells: Cells, rules: CovarianceSpec) -> Criteria:
     """Measure likelihood and entropy of a fitted mixture."""
     k, dims = model.means.shape
     center = cells.mean()

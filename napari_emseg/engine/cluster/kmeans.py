@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -37,6 +37,14 @@ class KMeansModel:
         probabilities of `predict_proba`.
     """
 
+    has_likelihood: ClassVar[bool] = False
+    objective_name: ClassVar[str] = "inertia"
+    objective_unit: ClassVar[str] = "per pixel"
+    # The classes are round Gaussians of one size, where a density is asked for.
+    df: ClassVar[None] = None
+    outliers: ClassVar[float] = 0.0
+    log_uniform: ClassVar[float] = 0.0
+
     centers: Float64Array
     weights: Float64Array
     variance: float
@@ -50,6 +58,17 @@ class KMeansModel:
     def means(self) -> Float64Array:
         """The centers, under the name that mixtures use."""
         return self.centers
+
+    @property
+    def covariances(self) -> Float64Array:
+        """The common variance within classes, as balls (K, D, D)."""
+        k, dims = self.centers.shape
+        return np.broadcast_to(np.eye(dims) * self.variance, (k, dims, dims))
+
+    @property
+    def within_variance(self) -> float:
+        """Mean variance within classes, summed over the features."""
+        return float(self.variance * self.centers.shape[1])
 
     @property
     def log_prior(self) -> Float64Array:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import cv2
 import numpy as np
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from napari_emseg.engine._types import Float64Array
+    from napari_emseg.engine.cluster.model import Model
 
 _CHUNK_BYTES = 2**20
 _NO_WEIGHT = 1e-300
@@ -46,6 +47,10 @@ class MixtureModel:
         Its log-density: minus the log of the volume of the features' range.
     """
 
+    has_likelihood: ClassVar[bool] = True
+    objective_name: ClassVar[str] = "log-likelihood"
+    objective_unit: ClassVar[str] = "nats per pixel"
+
     weights: Float64Array
     means: Float64Array
     covariances: Float64Array
@@ -57,6 +62,11 @@ class MixtureModel:
     def n_classes(self) -> int:
         """Number of classes K."""
         return len(self.weights)
+
+    @property
+    def within_variance(self) -> float:
+        """Mean variance within classes, summed over the features."""
+        return float(self.weights @ np.einsum("kii->k", self.covariances))
 
     @property
     def log_prior(self) -> Float64Array:
@@ -183,9 +193,7 @@ class Quadratics:
     log_det: Float64Array
 
 
-def quadratics(
-    model: MixtureModel, center: Float64Array, order: str = "full"
-) -> Quadratics:
+def quadratics(model: Model, center: Float64Array, order: str = "full") -> Quadratics:
     """Lay a model out for products with φ, centered at `center`."""
     k, dims = model.means.shape
     # By its root: the inverse of a narrow covariance itself loses what is along it.
@@ -212,7 +220,7 @@ def _times(dims: int) -> Float64Array:
     return np.where(i == j, 1.0, 2.0)
 
 
-def log_norm(model: MixtureModel, log_det: Float64Array) -> Float64Array:
+def log_norm(model: Model, log_det: Float64Array) -> Float64Array:
     """Log of the weighted class densities at their peaks, (K,)."""
     dims = model.means.shape[1]
     out = model.log_prior + (np.log1p(-model.outliers) - log_det / 2)
@@ -227,7 +235,7 @@ def log_norm(model: MixtureModel, log_det: Float64Array) -> Float64Array:
 
 
 def class_log_joint(
-    model: MixtureModel, center: Float64Array
+    model: Model, center: Float64Array
 ) -> Callable[[Float64Array], Float64Array]:
     """Make a function of φ (F, B) that gives log-joints (K, B), outliers shared out."""
     evaluate = component_log_joint(model, center)
@@ -243,7 +251,7 @@ def class_log_joint(
 
 
 def component_log_joint(
-    model: MixtureModel, center: Float64Array, *, order: str = "full"
+    model: Model, center: Float64Array, *, order: str = "full"
 ) -> Callable[[Float64Array], Float64Array]:
     """Make a function of φ (F, B) that gives log-joints (K, B) without outliers."""
     form = quadratics(model, center, order)

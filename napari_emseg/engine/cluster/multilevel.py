@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from napari_emseg.engine.cells.cells import Cells, coarsen, feature_rows
+from napari_emseg.engine.cells.cells import coarsen, feature_rows
 from napari_emseg.engine.cluster.em import (
     DF_START,
     CovarianceSpec,
@@ -15,19 +15,209 @@ from napari_emseg.engine.cluster.em import (
     e_step,
     m_step,
 )
-from napari_emseg.engine.cluster.fit_state import FitState
+from napari_emseg.engine.cluster.fit_state import FitOptions, FitState
 from napari_emseg.engine.cluster.kmeans import KMeansModel, iter_kmeans, nearest
 from napari_emseg.engine.cluster.mixture import MixtureModel
 from napari_emseg.engine.cluster.seeding import start_centers
 from napari_emseg.engine.cluster.squarem import iter_em
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
     from napari_emseg.engine._types import Float64Array
     from napari_emseg.engine.cells.cells import Cells
+
+
+M = TypeVar("M", KMeansModel, MixtureModel)
+
+# Bits that the boxes of a level spend on all features together, fine to coarse.
+_BOX_BITS = (18, 15, 12)
+# Boxes need few features: with more, most of them would hold a single cell.
+_BOX_DIMS = 4
+# A level must be this much smaller than the next to be worth its making.
+_SHRINK = 3
+# Cells of which pixels, if there are twice as many of them, are drawn to converge on,
+# fine to coarse: of a million, likelihood is known as well as it is fitted to.
+_SAMPLES = (2**20, 2**17)
+# A start gets so many iterations of K-means, then of EM; the best of them, with so many
+# evaluations of accelerated EM, go on to the final. Fewer lose likelihood with eight
+# classes and more, more gain none.
+_SEED_ITERATIONS = 8
+_RACE_STEPS = 12
+_FINALISTS = 2
+_FINAL_ITERATIONS = 10
+
+
+def levels(cells: Cells, *, order: str = "full") -> list[tuple[str, Cells]]:
+    """Make coarser versions of cells, coarsest first, the cells themselves last.
+
+    K-means needs them in linear order only, as `coarsen` names it.
+    """
+    out = [("exact", cells)]
+    if (cells.weights == 1).all():
+        for size in _SAMPLES:
+            if cells.count > 2 * size:
+                cells = cells.sample(size)
+                out.append(("sample", cells))
+    if cells.dims <= _BOX_DIMS:
+        for total in _BOX_BITS:
+            bits = min(total // cells.dims, 10)
+            if cells.count < _SHRINK * 2**10:
+                break
+            coarse = coarsen(cells, bits, order=order)
+            if coarse.count * _SHRINK <= cells.count:
+                out.append((f"{bits} bit", coarse))
+                cells = coarse
+    return out[::-1]
+
+
+def iter_fit_kmeans(
+    cells: Cells, options: FitOptions, start: KMeansModel | None = None
+) -> Iterator[FitState]:
+    """Run K-means from coarse to fine; the last state is that of all pixels.
+
+    Parameters
+    ----------
+    cells : Cells
+        The data.
+    options : FitOptions
+        Number of classes, starts, tolerance, iterations and seed.
+    start : KMeansModel, optional
+        Where to start instead of seeding.
+
+    Yields
+    ------
+    FitState
+        Of the best start; levels from coarse to "exact".
+    """
+    steps = levels(cells, order="linear")
+    if start is None:
+        (name, coarse), *steps = steps
+        n_classes = max(options.n_classes, cells.last_fixed)
+        rng = np.random.default_rng(options.seed)
+        tried = [
+            list(
+                iter_kmeans(
+                    coarse,
+                    start_centers(coarse, n_classes, init=options.init, rng=rng),
+                    tol=options.tol,
+                    max_iter=options.max_iter,
+                    level=name,
+                )
+            )
+            for _ in range(options.n_init)
+        ]
+        best = min(tried, key=lambda states: states[-1].objective)
+        yield from best
+        start = best[-1].model
+    yield from _refine(steps, start, options, continue_kmeans)
+
+
+def iter_fit_mixture(
+    cells: Cells, options: FitOptions, start: MixtureModel | None = None
+) -> Iterator[FitState]:
+    """Run EM from coarse to fine; the last state is that of all pixels.
+
+    Parameters
+    ----------
+    cells : Cells
+        The data.
+    options : FitOptions
+        All of them count.
+    start : MixtureModel, optional
+        Where to start instead of seeding.
+
+    Yields
+    ------
+    FitState
+        Of the best start; levels from coarse to "exact".
+    """
+    steps, rules = levels(cells), options.rules
+    log_uniform = -_log_volume(cells, rules.floor)
+
+    def tails(model: MixtureModel) -> MixtureModel:
+        df = None
+        if options.student:
+            df = np.full(model.n_classes, rules.df or DF_START)
+            df = df if model.df is None else model.df
+        return replace(model, df=df, outliers=options.outliers, log_uniform=log_uniform)
+
+    if start is None:
+        name, coarse = steps[0]
+        n_classes = max(options.n_classes, cells.last_fixed)
+        rng = np.random.default_rng(options.seed)
+        first = [
+            tails(_start_mixture(coarse, n_classes, rules, init=options.init, rng=rng))
+            for _ in range(options.n_init)
+        ]
+        best = _best(coarse, first, options, name)
+        yield from best
+        model = best[-1].model
+        if best[-1].converged or options.max_iter <= best[-1].iteration:
+            steps = steps[1:]
+    else:
+        model = tails(start)
+    yield from _refine(steps, model, options, continue_mixture)
+
+
+def continue_kmeans(
+    cells: Cells, model: KMeansModel, options: FitOptions, level: str = "exact"
+) -> Iterator[FitState]:
+    """Run K-means on cells from the centers of a model, as `iter_kmeans`."""
+    return iter_kmeans(
+        cells,
+        model.centers,
+        tol=options.tol,
+        max_iter=options.max_iter,
+        level=level,
+    )
+
+
+def continue_mixture(
+    cells: Cells, model: MixtureModel, options: FitOptions, level: str = "exact"
+) -> Iterator[FitState]:
+    """Run EM on cells from a model, as `iter_em`."""
+    return iter_em(
+        cells,
+        model,
+        options.rules,
+        tol=options.tol,
+        max_iter=options.max_iter,
+        level=level,
+    )
+
+
+def _refine(
+    steps: list[tuple[str, Cells]],
+    model: M,
+    options: FitOptions,
+    iterate: Callable[[Cells, M, FitOptions, str], Iterator[FitState]],
+) -> Iterator[FitState]:
+    """Iterate on level after level, each from where the last one ended."""
+    for name, cells in steps:
+        for state in iterate(cells, model, options, name):
+            yield state
+            model = state.model
+
+
+def _best(
+    cells: Cells,
+    first: list[MixtureModel],
+    options: FitOptions,
+    level: str,
+) -> list[FitState]:
+    """Run all starts, then the best of them alone; return the best one's states."""
+    steps = min(options.max_iter, _RACE_STEPS)
+    finals = replace(options, max_iter=min(options.max_iter - steps, _FINAL_ITERATIONS))
+    ranking = run_restarts(cells, first, options.rules, steps=steps, level=level)
+    tried = [
+        [*states[:-1], *continue_mixture(cells, states[-1].model, finals, level)]
+        for states in ranking[:_FINALISTS]
+    ]
+    best = max(tried, key=lambda states: states[-1].objective)
+    return [replace(state, iteration=i) for i, state in enumerate(best)]
 
 
 def run_restarts(
@@ -119,200 +309,6 @@ def _part(joined: MixtureModel, run: int, runs: int) -> MixtureModel:
     )
 
 
-# Bits that the boxes of a level spend on all features together, fine to coarse.
-_BOX_BITS = (18, 15, 12)
-# Boxes need few features: with more, most of them would hold a single cell.
-_BOX_DIMS = 4
-# A level must be this much smaller than the next to be worth its making.
-_SHRINK = 3
-# Cells of which pixels, if there are twice as many of them, are drawn to converge on,
-# fine to coarse: of a million, likelihood is known as well as it is fitted to.
-_SAMPLES = (2**20, 2**17)
-# A start gets so many iterations of K-means, then of EM; the best of them, with so many
-# evaluations of accelerated EM, go on to the final. Fewer lose likelihood with eight
-# classes and more, more gain none.
-_SEED_ITERATIONS = 8
-_RACE_STEPS = 12
-_FINALISTS = 2
-_FINAL_ITERATIONS = 10
-
-
-def levels(cells: Cells, *, order: str = "full") -> list[tuple[str, Cells]]:
-    """Make coarser versions of cells, coarsest first, the cells themselves last.
-
-    K-means needs them in linear order only, as `coarsen` names it.
-    """
-    out = [("exact", cells)]
-    if (cells.weights == 1).all():
-        for size in _SAMPLES:
-            if cells.count > 2 * size:
-                cells = cells.sample(size)
-                out.append(("sample", cells))
-    if cells.dims <= _BOX_DIMS:
-        for total in _BOX_BITS:
-            bits = min(total // cells.dims, 10)
-            if cells.count < _SHRINK * 2**10:
-                break
-            coarse = coarsen(cells, bits, order=order)
-            if coarse.count * _SHRINK <= cells.count:
-                out.append((f"{bits} bit", coarse))
-                cells = coarse
-    return out[::-1]
-
-
-def iter_fit_kmeans(
-    cells: Cells,
-    *,
-    n_classes: int,
-    init: str,
-    n_init: int,
-    tol: float,
-    max_iter: int,
-    rng: np.random.Generator,
-    start: KMeansModel | None = None,
-) -> Iterator[FitState]:
-    """Run K-means from coarse to fine; the last state is that of all pixels.
-
-    Parameters
-    ----------
-    cells : Cells
-        The data.
-    n_classes, init, n_init, tol, max_iter
-        As in `Params`.
-    rng : numpy.random.Generator
-        Source of chance.
-    start : KMeansModel, optional
-        Where to start instead of seeding.
-
-    Yields
-    ------
-    FitState
-        Of the best start; levels from coarse to "exact".
-    """
-    steps = levels(cells, order="linear")
-    n_classes = max(n_classes, cells.last_fixed)
-    if start is not None:
-        centers = start.centers
-    else:
-        name, coarse = steps[0]
-        tried = [
-            list(
-                iter_kmeans(
-                    coarse,
-                    start_centers(coarse, n_classes, init=init, rng=rng),
-                    tol=tol,
-                    max_iter=max_iter,
-                    level=name,
-                )
-            )
-            for _ in range(n_init)
-        ]
-        best = min(tried, key=lambda states: states[-1].objective)
-        yield from best
-        centers = best[-1].model.centers
-        steps = steps[1:]
-    for name, level in steps:
-        for state in iter_kmeans(
-            level, centers, tol=tol, max_iter=max_iter, level=name
-        ):
-            yield state
-            centers = state.model.centers
-
-
-def iter_fit_mixture(
-    cells: Cells,
-    *,
-    n_classes: int,
-    rules: CovarianceSpec,
-    student: bool,
-    outliers: float,
-    init: str,
-    n_init: int,
-    tol: float,
-    max_iter: int,
-    rng: np.random.Generator,
-    start: MixtureModel | None = None,
-) -> Iterator[FitState]:
-    """Run EM from coarse to fine; the last state is that of all pixels.
-
-    Parameters
-    ----------
-    cells : Cells
-        The data.
-    n_classes, init, n_init, tol, max_iter, outliers
-        As in `Params`.
-    rules : CovarianceSpec
-        Kind of covariance, floor, shrinkage.
-    student : bool
-        Whether classes are Student-t.
-    rng : numpy.random.Generator
-        Source of chance.
-    start : MixtureModel, optional
-        Where to start instead of seeding.
-
-    Yields
-    ------
-    FitState
-        Of the best start; levels from coarse to "exact".
-    """
-    steps = levels(cells)
-    n_classes = max(n_classes, cells.last_fixed)
-    log_uniform = -_log_volume(cells, rules.floor)
-
-    def tails(model: MixtureModel) -> MixtureModel:
-        df = np.full(model.n_classes, rules.df or DF_START) if student else None
-        if student and model.df is not None:
-            df = model.df
-        return replace(model, df=df, outliers=outliers, log_uniform=log_uniform)
-
-    model = None if start is None else tails(start)
-    if model is None:
-        name, coarse = steps[0]
-        first = [
-            tails(_start_mixture(coarse, n_classes, rules=rules, init=init, rng=rng))
-            for _ in range(n_init)
-        ]
-        best = _best(coarse, first, rules, tol=tol, max_iter=max_iter, level=name)
-        yield from best
-        model = best[-1].model
-        if best[-1].converged or max_iter <= best[-1].iteration:
-            steps = steps[1:]
-    for name, level in steps:
-        for state in iter_em(
-            level, model, rules, tol=tol, max_iter=max_iter, level=name
-        ):
-            yield state
-            model = state.model
-
-
-def _best(
-    cells: Cells,
-    first: list[MixtureModel],
-    rules: CovarianceSpec,
-    *,
-    tol: float,
-    max_iter: int,
-    level: str,
-) -> list[FitState]:
-    """Let starts race, then the best of them alone; give the winner's states."""
-    tried = []
-    steps = min(max_iter, _RACE_STEPS)
-    for states in run_restarts(cells, first, rules, steps=steps, level=level)[
-        :_FINALISTS
-    ]:
-        final = iter_em(
-            cells,
-            states[-1].model,
-            rules,
-            tol=tol,
-            max_iter=min(max_iter - steps, _FINAL_ITERATIONS),
-            level=level,
-        )
-        tried.append([*states[:-1], *final])
-    best = max(tried, key=lambda states: states[-1].objective)
-    return [replace(state, iteration=i) for i, state in enumerate(best)]
-
-
 def _log_volume(cells: Cells, floor: Float64Array) -> float:
     """Log of the volume of the box that holds all cells."""
     side = cells.points.max(axis=1) - cells.points.min(axis=1)
@@ -322,8 +318,8 @@ def _log_volume(cells: Cells, floor: Float64Array) -> float:
 def _start_mixture(
     cells: Cells,
     n_classes: int,
-    *,
     rules: CovarianceSpec,
+    *,
     init: str,
     rng: np.random.Generator,
 ) -> MixtureModel:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,6 +10,7 @@ import numpy as np
 
 from napari_emseg.engine.cells.cells import Cells
 from napari_emseg.engine.cluster.em import CovarianceSpec
+from napari_emseg.engine.cluster.fit_state import FitOptions
 from napari_emseg.engine.cluster.multilevel import iter_fit_mixture
 
 if TYPE_CHECKING:
@@ -135,20 +135,14 @@ def opinions(views: Views) -> dict[str, list[Float32Array]]:
 
 def fit_small(cells: Cells, n_classes: int) -> MixtureModel:
     """Fit a mixture by a fixed, small number of iterations; always the same one."""
-    states = iter_fit_mixture(
-        cells,
+    options = FitOptions(
         n_classes=n_classes,
         rules=CovarianceSpec("full", np.full(cells.dims, _FLOOR), _SHRINKAGE),
-        student=False,
-        outliers=0.0,
-        init="kmeans",
-        n_init=1,
         tol=_TOLERANCE,
         max_iter=_ITERATIONS,
-        rng=np.random.default_rng(0),
     )
-    model: MixtureModel = deque(states, maxlen=1)[0].model
-    return model
+    *_, last = iter_fit_mixture(cells, options)
+    return last.model
 
 
 def _tempered(log: NDArray[np.floating]) -> Float32Array:

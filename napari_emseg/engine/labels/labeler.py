@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_emseg.engine.cells.cells import largest
-from napari_emseg.engine.cluster.kmeans import KMeansModel
-from napari_emseg.engine.cluster.mixture import MixtureModel
+from napari_emseg.engine.cluster.methods import METHODS
 from napari_emseg.engine.image.color_space import convert
 from napari_emseg.engine.mrf.hmrf_steps import correct_bias
 from napari_emseg.engine.mrf.smoother import Smoother
@@ -20,10 +19,9 @@ if TYPE_CHECKING:
     from napari_emseg.engine._types import BoolArray, Float64Array, FloatArray
     from napari_emseg.engine.cells.counting import CellCounts
     from napari_emseg.engine.cells.palette import Coding
+    from napari_emseg.engine.cluster.model import Model
     from napari_emseg.engine.image.feature_space import FeatureSpace
     from napari_emseg.engine.image.lazy_image import LazyImage
-
-Model = KMeansModel | MixtureModel
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,7 +30,7 @@ class Labeler:
 
     Attributes
     ----------
-    model : KMeansModel or MixtureModel
+    model : Model
         The classes.
     black : (D,) or (1,) ndarray of float64
         Features from which illumination scales all others.
@@ -140,10 +138,12 @@ def check_model(
     ValueError
         If it has other features than the picture, or fewer classes than the seeds.
     """
-    if not isinstance(model, Model):
+    kinds = tuple(method.model for method in METHODS.values())
+    if not isinstance(model, kinds):
         raise TypeError(
-            f"model is {type(model).__name__}, but a fitted MixtureModel or "
-            "KMeansModel is needed: pass the `model` of a Segmentation"
+            f"model is {type(model).__name__}, but a fitted "
+            f"{' or '.join(kind.__name__ for kind in kinds)} is needed: pass the "
+            "`model` of a Segmentation"
         )
     dims = space.dims(picture)
     if model.means.shape[1] != dims:

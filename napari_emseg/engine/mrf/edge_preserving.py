@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from itertools import product
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
 from napari_emseg.engine.cluster.em import CovarianceSpec, shape_covariances
-from napari_emseg.engine.cluster.mixture import MixtureModel
 from napari_emseg.engine.mrf.potts import closeness, pairs
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_emseg.engine.cluster.kmeans import KMeansModel
+    from napari_emseg.engine.cluster.model import Model
 
-    Model = MixtureModel | KMeansModel
+    M = TypeVar("M", bound=Model)
     Planes = NDArray[np.float32]
 
 # Distance of the neighbors that each pass looks at, in pixels.
@@ -63,9 +62,9 @@ class EdgePreservingFilter:
     unit: float = 1.0
     amount: float = 1.0
 
-    def widen(self, model: Model) -> Model:
+    def widen(self, model: M) -> M:
         """Give a mixture whose classes are so wide, and more alike; or centers."""
-        if not isinstance(model, MixtureModel):
+        if not model.has_likelihood:
             return model
         floor = np.full(model.means.shape[1], self.floor)
         rules = CovarianceSpec("full", floor, self.shrinkage)
@@ -74,13 +73,13 @@ class EdgePreservingFilter:
 
 
 def choose_filter(
-    model: MixtureModel | KMeansModel, amount: float, *, percent: bool
+    model: Model, amount: float, *, percent: bool
 ) -> EdgePreservingFilter | None:
     """Choose how softly to look at an image, from its classes.
 
     Parameters
     ----------
-    model : MixtureModel or KMeansModel
+    model : Model
         Fitted to the image.
     amount : float
         In 0..1; 0 is not at all.
@@ -94,10 +93,7 @@ def choose_filter(
         None where there is nothing to soften.
     """
     dims = model.means.shape[1]
-    if isinstance(model, MixtureModel):
-        within = float(model.weights @ np.einsum("kii->k", model.covariances))
-    else:
-        within = model.variance * dims
+    within = model.within_variance
     away = model.means - model.weights @ model.means
     total = within + float(model.weights @ np.einsum("kd,kd->k", away, away))
     unit = 1.0 if percent else total / OF_PHOTOS

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_emseg.engine.cluster.em import DF_START, CovarianceSpec
-from napari_emseg.engine.cluster.fit_state import FitState
+from napari_emseg.engine.cluster.em import DF_START
+from napari_emseg.engine.cluster.fit_state import FitOptions, FitState
 from napari_emseg.engine.cluster.kmeans import nearest
 from napari_emseg.engine.cluster.mixture import MixtureModel
 from napari_emseg.engine.cluster.multilevel import iter_fit_kmeans
@@ -75,16 +75,10 @@ class HiddenField:
 
 def iter_hmrf(
     features: ArrayLike,
+    options: FitOptions,
     *,
-    n_classes: int,
-    rules: CovarianceSpec,
-    student: bool,
-    outliers: float,
     edges: bool,
     bias: bool,
-    n_init: int,
-    max_iter: int,
-    rng: np.random.Generator,
     valid: ArrayLike | None = None,
     fixed: ArrayLike | None = None,
     black: ArrayLike | None = None,
@@ -99,14 +93,10 @@ def iter_hmrf(
     ----------
     features : (*S, D) array_like of float
         S is (Y, X) or (Z, Y, X).
-    n_classes, outliers, edges, bias, n_init, max_iter
+    options : FitOptions
+        All but `init` and `tol` count.
+    edges, bias
         As in `Params`.
-    rules : CovarianceSpec
-        Kind of covariance and floor.
-    student : bool
-        Whether classes are Student-t.
-    rng : numpy.random.Generator
-        Source of chance.
     valid : (*S) array_like of bool, optional
         Pixels that count.
     fixed : (*S) array_like of int, optional
@@ -148,7 +138,8 @@ def iter_hmrf(
     spread = planes[:, inside].var(axis=1, dtype=np.float64)
     noise = noise_level(planes, inside)
     noise[noise**2 < _FAINT * spread] = 0
-    speckled = outliers > 0 or student
+    outliers = options.outliers
+    speckled = outliers > 0 or options.student
     clean = despeckle(planes, inside) if speckled else planes
     scale = _EDGE * 2 * float(noise @ noise) if edges and noise.any() else None
     field = PottsField(
@@ -164,12 +155,12 @@ def iter_hmrf(
     origin = np.zeros(dims) if black is None else np.asarray(black, np.float64)
     scene = HMRFData(planes, inside, field, known, origin)
     rules = replace(
-        rules,
-        shrinkage=max(rules.shrinkage, _SHRINKAGE),
-        floor=np.maximum(rules.floor, _NARROW * spread),
+        options.rules,
+        shrinkage=max(options.rules.shrinkage, _SHRINKAGE),
+        floor=np.maximum(options.rules.floor, _NARROW * spread),
     )
-    smooth = blur(clean, inside, blur_radius(noise, spread, n_classes))
-    centers, label = _first_labels(scene, smooth, n_classes, n_init, rng)
+    smooth = blur(clean, inside, blur_radius(noise, spread, options.n_classes))
+    centers, label = _first_labels(scene, smooth, options)
     k = len(centers)
     posteriors = np.full((k, label.size), 0.1 / k, np.float32)
     np.put_along_axis(posteriors, label[np.newaxis], 0.9 + 0.1 / k, axis=0)
@@ -185,7 +176,7 @@ def iter_hmrf(
         side = np.ptp(planes[:, inside], axis=1).astype(np.float64)
         volume = float(np.log(np.maximum(side, np.sqrt(rules.floor))).sum())
         model = replace(model, outliers=outliers, log_uniform=-volume)
-    if student:
+    if options.student:
         model = replace(model, df=np.full(k, rules.df or DF_START))
     # Impulses look like detail, and detail like a weak bond: then it is not estimated.
     bounds = (_BONDS[1] if outliers > 0 else _BONDS[0], _BONDS[1])
@@ -194,7 +185,7 @@ def iter_hmrf(
     data = scene.cells(planes).blocks(data.center, order=rules.order)
     unary, _ = scene.evidence(model, data)
     start(field, unary, posteriors, CONSENSUS)
-    for iteration in range(max_iter):
+    for iteration in range(options.max_iter):
         for _ in range(_SWEEPS_INSIDE):
             field.sweep(unary, posteriors, bond)
         before = model, bond
@@ -214,25 +205,14 @@ def iter_hmrf(
 
 
 def _first_labels(
-    scene: HMRFData,
-    smooth: Planes,
-    n_classes: int,
-    n_init: int,
-    rng: np.random.Generator,
+    scene: HMRFData, smooth: Planes, options: FitOptions
 ) -> tuple[Float64Array, NDArray[np.intp]]:
     """Find centers (K, D) by K-means, and the nearest for each element (N,)."""
     cells = scene.cells(smooth)
     pixels = np.flatnonzero(cells.weights)
     sample = replace(cells, fixed=scene.fixed).take(pixels).sample(_SAMPLE)
-    *_, last = iter_fit_kmeans(
-        sample,
-        n_classes=n_classes,
-        init="kmeans",
-        n_init=n_init,
-        tol=1e-3,
-        max_iter=50,
-        rng=rng,
-    )
+    brief = replace(options, init="kmeans", tol=1e-3, max_iter=50)
+    *_, last = iter_fit_kmeans(sample, brief)
     centers: Float64Array = last.model.centers
     label = nearest(centers, cells.points)[0]
     if scene.fixed is not None:

@@ -13,8 +13,7 @@ from napari_emseg.engine.mrf.mean_field import halo, mean_field
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_emseg.engine.cluster.kmeans import KMeansModel
-    from napari_emseg.engine.cluster.mixture import MixtureModel
+    from napari_emseg.engine.cluster.model import Model
     from napari_emseg.engine.mrf.texture_model import TextureModel
 
     Planes = NDArray[np.float32]
@@ -68,7 +67,7 @@ class Smoother:
 
     def posteriors(
         self,
-        model: MixtureModel | KMeansModel,
+        model: Model,
         features: Planes,
         usable: NDArray[np.bool_] | None,
     ) -> Planes:
@@ -76,7 +75,7 @@ class Smoother:
 
         Parameters
         ----------
-        model : MixtureModel or KMeansModel
+        model : Model
             K classes.
         features : (*S, D) ndarray of float32
             Space is the last three axes of S, or both of two; those before, such as

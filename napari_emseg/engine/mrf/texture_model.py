@@ -9,7 +9,6 @@ import numpy as np
 
 from napari_emseg.engine.cells.cells import products, unpack, upper
 from napari_emseg.engine.cluster.em import CovarianceSpec, shape_covariances
-from napari_emseg.engine.cluster.mixture import MixtureModel
 from napari_emseg.engine.image.local_texture import REACH as ROUGH_REACH
 from napari_emseg.engine.image.local_texture import local_deviation
 from napari_emseg.engine.mrf.edge_preserving import (
@@ -24,9 +23,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_emseg.engine._types import Float64Array
-    from napari_emseg.engine.cluster.kmeans import KMeansModel
+    from napari_emseg.engine.cluster.model import Model
 
-    Model = MixtureModel | KMeansModel
     Planes = NDArray[np.float32]
 
 # Deviations e-fold over this many units of lightness, as those of `features`.
@@ -55,13 +53,13 @@ class TextureModel:
     ----------
     softness : EdgePreservingFilter
         How softly the picture is looked at.
-    classes : MixtureModel or None
+    classes : Model or None
         K classes of D features and texture; None compares the softened picture with
         the model's own, widened.
     """
 
     softness: EdgePreservingFilter
-    classes: MixtureModel | None = None
+    classes: Model | None = None
 
     @property
     def reach(self) -> int:
@@ -77,7 +75,7 @@ class TextureModel:
 
         Parameters
         ----------
-        model : MixtureModel or KMeansModel
+        model : Model
             K classes as they were fitted.
         features : (*S, D) ndarray of float32
             S has 2 or 3 axes.
@@ -174,7 +172,7 @@ def augment(
 
 
 def fit_texture_model(
-    model: MixtureModel,
+    model: Model,
     planes: Planes,
     softness: EdgePreservingFilter,
     valid: NDArray[np.bool_],
@@ -190,7 +188,7 @@ def fit_texture_model(
 
     Parameters
     ----------
-    model : MixtureModel
+    model : Model
         Gaussian classes, K at least 2, of D features.
     planes : (D + 1, *S) ndarray of float32
         As `augment` gives them.
@@ -227,7 +225,6 @@ def fit_texture_model(
         covariance, np.full(len(seen), softness.floor), softness.shrinkage
     )
     wide = softness.widen(model)
-    assert isinstance(wide, MixtureModel)  # as `model` is
     power = temper(softness)
     phi = products(seen.reshape(len(seen), -1).astype(np.float64))
     found, at = wide, color
@@ -260,7 +257,7 @@ def _apart(shape: tuple[int, ...]) -> list[NDArray[np.intp]]:
     ]
 
 
-def _virtual(wide: MixtureModel, sums: Float64Array, amount: float) -> Float64Array:
+def _virtual(wide: Model, sums: Float64Array, amount: float) -> Float64Array:
     """Make sums (K, F) over φ of pixels that look as the classes were fitted.
 
     Their texture is that of the pixels which the classes won first.
@@ -280,9 +277,7 @@ def _virtual(wide: MixtureModel, sums: Float64Array, amount: float) -> Float64Ar
     return pixels * found
 
 
-def _classes(
-    model: MixtureModel, sums: Float64Array, rules: CovarianceSpec
-) -> MixtureModel:
+def _classes(model: Model, sums: Float64Array, rules: CovarianceSpec) -> Model:
     """Make classes of sums (K, F) over φ."""
     dims = len(rules.floor)
     moments = sums / sums[:, :1]

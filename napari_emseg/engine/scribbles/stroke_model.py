@@ -13,6 +13,7 @@ from skimage.segmentation import watershed
 
 from napari_emseg.engine.cells.cells import Cells
 from napari_emseg.engine.cluster.em import CovarianceSpec
+from napari_emseg.engine.cluster.fit_state import FitOptions
 from napari_emseg.engine.cluster.multilevel import iter_fit_mixture
 
 if TYPE_CHECKING:
@@ -144,20 +145,15 @@ def fit_strokes(samples: FloatArray, seed: int = 0) -> MixtureModel:
     """Fit a mixture to the features (N, D) of one class's strokes."""
     picked = samples[:: 1 + len(samples) // _SAMPLE]
     points = np.ascontiguousarray(picked.T, np.float64)
-    *_, last = iter_fit_mixture(
-        Cells(np.ones(len(picked)), points),
+    options = FitOptions(
         n_classes=min(_COMPONENTS, len(picked)),
         rules=CovarianceSpec("full", np.full(len(points), _FLOOR)),
-        student=False,
-        outliers=0.0,
-        init="kmeans",
-        n_init=1,
         tol=1e-3,
         max_iter=30,
-        rng=np.random.default_rng(seed),
+        seed=seed,
     )
-    model: MixtureModel = last.model
-    return model
+    *_, last = iter_fit_mixture(Cells(np.ones(len(picked)), points), options)
+    return last.model
 
 
 def nearest_distances(samples: FloatArray, features: FloatArray) -> FloatArray:

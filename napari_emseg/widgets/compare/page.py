@@ -211,7 +211,7 @@ class ResultsList(QTreeWidget):  # type: ignore[misc]
 
 def _about(row: SweepRow) -> str:
     """Say what the line has no room for."""
-    kind = "inertia" if row.order is None else "log-likelihood"
+    kind = row.seg.model.objective_name
     return (
         f"{row.title}\n{pluralize(row.seg.n_classes, 'class', 'es')} in "
         f"{space_name(row)}, {kind} {row.objective:.5g} per pixel, "

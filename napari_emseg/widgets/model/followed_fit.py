@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, QTimer, Signal
 
-from napari_emseg.engine.cluster.mixture import MixtureModel
 from napari_emseg.layers import FitRecord, fit_record_of, is_result, remember_fit
 from napari_emseg.layers.fit_records import fit_request_of
 from napari_emseg.widgets.common.run_events import run_events_of
@@ -83,7 +82,7 @@ class FollowedFit(QObject):  # type: ignore[misc]
     @property
     def likelihood(self) -> bool:
         """Whether the objective is a log-likelihood, and not an inertia."""
-        return bool(self.states) and isinstance(self.states[-1].model, MixtureModel)
+        return bool(self.states) and self.states[-1].model.has_likelihood
 
     def follow(self, event: object = None) -> None:
         """Turn to the result that is chosen in the layer list; else keep the last."""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from numpy.typing import NDArray
 
-    from napari_emseg.engine.labels.labeler import Model
+    from napari_emseg.engine.cluster.model import Model
     from napari_emseg.layers import FitRecord, Plane, SliceIndex
     from napari_emseg.widgets.common.background import Background
 
@@ -62,7 +62,7 @@ class IterationLayer:
             Gives place and colors; its labels stay as they are.
         run : FitRecord
             That it came from.
-        model : MixtureModel or KMeansModel
+        model : Model
             Of one of its states.
         then : callable
             Called in the thread of Qt, unless another request comes first.

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     import napari.components
 
     from napari_emseg.engine.cluster.fit_state import FitState
-    from napari_emseg.engine.labels.labeler import Model
+    from napari_emseg.engine.cluster.model import Model
     from napari_emseg.plot.theme import Theme
 
 DRAWING = "drawing"

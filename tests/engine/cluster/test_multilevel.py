@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +14,7 @@ from sklearn.mixture import GaussianMixture
 from napari_emseg.engine.cells.cells import Cells
 from napari_emseg.engine.cluster import multilevel as module
 from napari_emseg.engine.cluster.em import CovarianceSpec, e_step, m_step
+from napari_emseg.engine.cluster.fit_state import FitOptions, FitState
 from napari_emseg.engine.cluster.mixture import MixtureModel
 from napari_emseg.engine.cluster.multilevel import (
     iter_fit_kmeans,
@@ -21,9 +22,6 @@ from napari_emseg.engine.cluster.multilevel import (
     levels,
     run_restarts,
 )
-
-if TYPE_CHECKING:
-    from napari_emseg.engine.cluster.fit_state import FitState
 
 # Far apart, so that every sensible fit finds them.
 MIDDLES = np.array([[0.0, 0, 0], [60, 10, -20], [20, 70, 30], [90, 80, 60]])
@@ -55,27 +53,24 @@ def fit_mixture(cells: Cells, **options: Any) -> list[FitState]:
     settings_ = {
         "n_classes": 4,
         "rules": CovarianceSpec("full", np.full(cells.dims, 0.01)),
-        "student": False,
-        "outliers": 0.0,
-        "init": "kmeans",
         "n_init": 3,
         "tol": 1e-6,
-        "max_iter": 200,
-        "rng": np.random.default_rng(1),
+        "seed": 1,
     } | options
-    return list(iter_fit_mixture(cells, **settings_))
+    start = settings_.pop("start", None)
+    return list(iter_fit_mixture(cells, FitOptions(**settings_), start))
 
 
 def fit_kmeans(cells: Cells, **options: Any) -> list[FitState]:
     settings_ = {
         "n_classes": 4,
-        "init": "kmeans",
+        "rules": CovarianceSpec("full", np.full(cells.dims, 0.01)),
         "n_init": 3,
         "tol": 0.0,
-        "max_iter": 200,
-        "rng": np.random.default_rng(1),
+        "seed": 1,
     } | options
-    return list(iter_fit_kmeans(cells, **settings_))
+    start = settings_.pop("start", None)
+    return list(iter_fit_kmeans(cells, FitOptions(**settings_), start))
 
 
 def by_level(states: list[FitState]) -> dict[str, list[FitState]]:
@@ -138,7 +133,7 @@ def test_likelihood_rises_within_and_between_levels(
         outliers=outliers,
         init=init,
         n_init=2,
-        rng=np.random.default_rng(seed),
+        seed=seed,
         max_iter=40,
     )
     assert states[0].level != "exact"
@@ -162,8 +157,7 @@ def test_inertia_falls_within_and_between_levels(
     seed: int, k: int, weighted: bool, fixed: bool, init: str
 ) -> None:
     cells = clouds(seed, weighted=weighted, fixed=fixed, count=4000, noise=1)
-    rng = np.random.default_rng(seed)
-    states = fit_kmeans(cells, n_classes=k, init=init, rng=rng)
+    states = fit_kmeans(cells, n_classes=k, init=init, seed=seed)
     objective = np.array([state.objective for state in states])
     assert (np.diff(objective) <= 1e-9 * objective[:-1]).all()
     assert states[-1].level == "exact"
@@ -205,7 +199,7 @@ def test_more_starts_are_no_worse() -> None:
                 init="random",
                 n_init=n_init,
                 max_iter=10,
-                rng=np.random.default_rng(3),
+                seed=3,
             )
             results.append(sign * states[-1].objective)
         # The same start is as good up to rounding, among however many others.

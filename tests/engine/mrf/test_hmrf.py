@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,13 +12,11 @@ from scipy import ndimage
 from skimage import measure
 
 from napari_emseg.engine.cluster.em import CovarianceSpec
+from napari_emseg.engine.cluster.fit_state import FitOptions, FitState
 from napari_emseg.engine.cluster.kmeans import KMeansModel
 from napari_emseg.engine.mrf.hmrf import HiddenField, iter_hmrf
 from napari_emseg.engine.mrf.hmrf_steps import correct_bias
 from napari_emseg.engine.mrf.smoother import Smoother, hidden_smoother, noise_smoother
-
-if TYPE_CHECKING:
-    from napari_emseg.engine.cluster.fit_state import FitState
 
 Array = NDArray[Any]
 
@@ -30,15 +28,13 @@ def fit(
     features = image[..., np.newaxis] if image.ndim == 2 else image
     settings: dict[str, Any] = {
         "rules": CovarianceSpec("full", np.full(features.shape[-1], 1e-9)),
-        "student": False,
-        "outliers": 0.0,
-        "edges": True,
-        "bias": False,
         "n_init": 5,
         "max_iter": 15,
-        "rng": np.random.default_rng(0),
     }
-    steps = iter_hmrf(features, n_classes=n_classes, **(settings | options))
+    rest: dict[str, Any] = {"edges": True, "bias": False}
+    for name, value in options.items():
+        (settings if hasattr(FitOptions, name) else rest)[name] = value
+    steps = iter_hmrf(features, FitOptions(n_classes=n_classes, **settings), **rest)
     states = []
     while True:
         try:
