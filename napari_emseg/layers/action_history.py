@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import deque
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from napari.layers import Labels
 
-from napari_emseg.layers.history import REDO, UNDO
+from napari_emseg.layers.history import redo_steps, undo_steps
 from napari_emseg.layers.metadata import append, remove
 from napari_emseg.layers.selection import add_quietly
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Layer
 
+    from napari_emseg.layers.history import Steps
     from napari_emseg.layers.metadata import LogEntry
 
 
@@ -136,7 +138,7 @@ class ActionHistory:
 
     def undo(self) -> list[Labels]:
         """Undo the last action; return the layers that it touched."""
-        action = self._pop(self._done, UNDO)
+        action = self._pop(self._done, undo_steps)
         for layer in reversed(action.layers):
             layer.undo()
         action.take_out(self._viewer)
@@ -145,7 +147,7 @@ class ActionHistory:
 
     def redo(self) -> list[Labels]:
         """Redo the action that was undone last; return the layers that it touched."""
-        action = self._pop(self._undone, REDO)
+        action = self._pop(self._undone, redo_steps)
         for layer in action.layers:
             layer.redo()
         action.put_in(self._viewer)
@@ -160,8 +162,10 @@ class ActionHistory:
             layer.events.paint.disconnect(note)
         self._notes.clear()
 
-    def _pop(self, actions: list[Action], queue: str) -> Action:
-        """Take the last action of which something can still be undone."""
+    def _pop(
+        self, actions: list[Action], steps_of: Callable[[Labels], Steps | None]
+    ) -> Action:
+        """Remove and return the last action of which something can still be undone."""
         while actions:
             # Steps may be gone: their layer was removed or got new data, or its
             # history was too long.
@@ -169,11 +173,11 @@ class ActionHistory:
             action.layers = [
                 layer
                 for layer in action.layers
-                if layer in self._viewer.layers and len(getattr(layer, queue, (0,)))
+                if layer in self._viewer.layers and steps_of(layer) != deque()
             ]
             # What is to be taken out is there, and what is to be put in is not.
             there = action.made in self._viewer.layers
-            if action.made is not None and there == (queue == UNDO):
+            if action.made is not None and there == (steps_of is undo_steps):
                 return action
             if action.layers:
                 return action

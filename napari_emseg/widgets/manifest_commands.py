@@ -56,7 +56,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from qtpy.QtWidgets import QWidget
 
-    from napari_emseg.layers.edits import Plan
+    from napari_emseg.layers.edits import PlannedEdit
     from napari_emseg.layers.metadata import LogEntry
     from napari_emseg.pipeline.class_table import Table
     from napari_emseg.recipe import Recipe
@@ -332,11 +332,11 @@ def _drop(
     deed = RecordedEdit(step, at=at, labels=layer, image=inspector.image_of(layer))
     others = [one for one in logged_layers(viewer) if one.layer is layer]
 
-    def work() -> tuple[Edit, Plan | None, list[LogEntry]]:
+    def work() -> tuple[Edit, PlannedEdit | None, list[LogEntry]]:
         edit = regions.drop_uncertain(layer.data, values, threshold, locked=locked)
         return edit, plan_edit(layer, edit), log_entries(deed, others)
 
-    def then(made: tuple[Edit, Plan | None, list[LogEntry]]) -> None:
+    def then(made: tuple[Edit, PlannedEdit | None, list[LogEntry]]) -> None:
         edit, plan, notes = made
         if plan is None or layer not in viewer.layers:
             return

@@ -10,7 +10,6 @@ from napari.layers import Image
 
 from napari_emseg import regions, select
 from napari_emseg.layers import (
-    Whole,
     add_selection,
     coverage,
     placement,
@@ -205,7 +204,7 @@ class Actions:
             )
             if plane is not None:
                 return Made([(labels, plane.edit(new))], deed)
-            return Made([(labels, Whole(new))], deed)
+            return Made([(labels, regions.Edit.whole(new))], deed)
 
         self.session.change(make, after=lambda: self.fits.note(labels))
 

@@ -21,9 +21,10 @@ from napari_emseg.layers import (
     style_selection,
     write_plan,
 )
-from napari_emseg.layers.geometry import Plane, PlaneEdit
+from napari_emseg.layers.geometry import Plane
 from napari_emseg.layers.recipe_log import log_entries, logged_layers
 from napari_emseg.recipe.execute import settle
+from napari_emseg.regions import Edit
 from napari_emseg.widgets.common.preferences import preferred
 from napari_emseg.widgets.edit.context import EditContext
 from napari_emseg.widgets.edit.overlay import Overlay
@@ -35,14 +36,14 @@ if TYPE_CHECKING:
     from napari.layers import Image, Labels
     from numpy.typing import NDArray
 
-    from napari_emseg.layers.edits import LabelEdit, Plan
+    from napari_emseg.layers.edits import PlannedEdit
     from napari_emseg.layers.metadata import LogEntry
     from napari_emseg.layers.recipe_log import RecordedEdit
     from napari_emseg.widgets.common.background import Background
     from napari_emseg.widgets.edit.context import Find
 
     # Labels layers and their edits, that are one action together.
-    Changes = list[tuple[Labels, LabelEdit]]
+    Changes = list[tuple[Labels, Edit]]
     Steps = Generator[Any, None, "Made"]
 
 MODES = ("new", "add", "subtract", "intersect")
@@ -124,7 +125,7 @@ class Session:
         self.labels: Labels | None = None
         self.locked: set[int] = set()
         self.tinted = False
-        self.previous: tuple[Labels, LabelEdit] | None = None
+        self.previous: tuple[Labels, Edit] | None = None
         self._prepared: tuple[Any, Any, select.Prepared] | None = None
 
     def plane(self) -> Plane:
@@ -291,7 +292,7 @@ class Session:
     def apply(
         self,
         changes: Changes,
-        plans: list[Plan | None] | None = None,
+        plans: list[PlannedEdit | None] | None = None,
         notes: Sequence[LogEntry] = (),
     ) -> None:
         """Apply edits as one action.
@@ -299,7 +300,7 @@ class Session:
         Parameters
         ----------
         changes : list of (layer, edit)
-        plans : list of Plan or None, optional
+        plans : list of PlannedEdit or None, optional
             What `plan_edit` gave for each of them, if that was called beforehand.
         notes : sequence of LogEntry, optional
             What it adds to recipes.
@@ -342,11 +343,11 @@ class Session:
         self.background.close()
         self.journal.close()
 
-    def _remember(self, layer: Labels, edit: LabelEdit) -> None:
+    def _remember(self, layer: Labels, edit: Edit) -> None:
         """Keep a selection that is about to become empty, for Reselect."""
         old = np.asarray(layer.data[edit.where])
         if old.any() and not edit.labels.any():
-            self.previous = layer, PlaneEdit(edit.where, old.copy())
+            self.previous = layer, Edit(edit.where, old.copy())
 
     def _tell(self, layers: list[Labels]) -> None:
         if self.labels in layers:
