@@ -1,16 +1,19 @@
-"""The table of all that a recipe can hold: names, functions, arguments."""
+"""The table of all that a recipe can hold: names, functions, arguments.
+
+What a row needs of the image, the labels and the selection, it names; where these come
+from is the business of a context: that of a replay, of a script or of the viewer.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from inspect import Parameter, signature
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from napari_emseg import adjust, regions, select
 from napari_emseg.params import Params
-from napari_emseg.recipe import packed_array
 from napari_emseg.recipe.fitted_model import FittedModel
 from napari_emseg.recipe.packed_array import Kind, Packed, Side
 from napari_emseg.regions import refit
@@ -32,13 +35,13 @@ Points: TypeAlias = tuple[Point, ...]
 
 
 class Args(BaseModel):
-    """Arguments of a step."""
+    """The arguments of a step."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Selecting(Args):
-    """What all selections take.
+    """The arguments of all selections.
 
     Attributes
     ----------
@@ -53,7 +56,7 @@ class Selecting(Args):
 
 
 class Editing(Args):
-    """What all edits of labels take.
+    """The arguments of all edits of labels.
 
     Attributes
     ----------
@@ -65,7 +68,7 @@ class Editing(Args):
 
 
 class Inside(Editing):
-    """What edits take that need no selection.
+    """The arguments of edits that need no selection.
 
     Attributes
     ----------
@@ -76,13 +79,45 @@ class Inside(Editing):
     inside: Switch = False
 
 
+class OperationContext(Protocol):
+    """What operations work on, in a plane or in everything; see `Operation.inputs`."""
+
+    @property
+    def image(self) -> Any:
+        """The image."""
+
+    @property
+    def colors(self) -> Any:
+        """The image prepared for color tools."""
+
+    @property
+    def reader_kwargs(self) -> dict[str, Any]:
+        """How to read the image: ``rgb`` or ``channel_axis``."""
+
+    @property
+    def labels(self) -> Any:
+        """The labels."""
+
+    @property
+    def shape(self) -> Any:
+        """Their shape."""
+
+    @property
+    def selection(self) -> Any:
+        """The selection; an error if there is none."""
+
+    @property
+    def area(self) -> Any:
+        """The selection; None if nothing is selected."""
+
+
 Group = Literal["select", "modify", "edit", "labels", "picture", "own"]
 
 _BASES: dict[str, type[Args]] = {
     "select": Selecting,
     "edit": Inside,
 }
-# These have a meaning of their own, and are not handed to the function.
+# These have a meaning of their own, and are not passed to the function.
 OURS = frozenset({*Selecting.model_fields, "inside", "params", "rgb", "channel_axis"})
 
 
@@ -102,33 +137,68 @@ class Operation:
         Of the public interface.
     code : str
         Its name in ``napari_emseg``.
-    takes : tuple of str
-        What it is handed first: "image", "colors" (the image prepared for color
-        tools), "labels", "selection" (there must be one), "area" (the selection, or
-        None if there is none), "shape", "tree", "seg".
+    inputs : tuple of str
+        Its first arguments, taken from the context: "image", "colors" (the image
+        prepared for color tools), "labels", "selection" (there must be one), "area"
+        (the selection, or None if there is none), "shape", "tree", "seg".
     args : type of Args
         Its other arguments, as keywords.
     rgb_only : bool
         Whether it knows no ``channel_axis``.
+    image_method : str
+        Value of its argument ``method`` for which the image is a keyword.
     """
 
     name: str
     group: Group
     function: Callable[..., Any]
     code: str
-    takes: tuple[str, ...]
+    inputs: tuple[str, ...]
     args: type[Args]
     rgb_only: bool = False
+    image_method: str = ""
 
     @property
     def begins(self) -> bool:
         """Whether it makes labels out of nothing."""
         return self.name in ("segment", "blank")
 
-    @property
-    def looks(self) -> bool:
+    def needs_image(self, args: Args) -> bool:
         """Whether the image matters."""
-        return not {"image", "colors", "tree", "seg"}.isdisjoint(self.takes)
+        by_input = not {"image", "colors", "tree", "seg"}.isdisjoint(self.inputs)
+        return by_input or self._image_keyword(args)
+
+    def _image_keyword(self, args: Args) -> bool:
+        return self.image_method == getattr(args, "method", None)
+
+    def arguments(
+        self, args: Args, context: OperationContext
+    ) -> tuple[list[Any], dict[str, Any]]:
+        """Return the positional and the keyword arguments of a call of the function.
+
+        Parameters
+        ----------
+        args : Args
+            Those of a step.
+        context : OperationContext
+            Holds the inputs, or their names in a script.
+        """
+        inputs = [getattr(context, name) for name in self.inputs]
+        if inputs and inputs[-1] is None:  # an area is optional
+            inputs.pop()
+        options = self.options(args)
+        if getattr(args, "inside", False):
+            options["selection"] = context.selection
+        image_keyword = self._image_keyword(args)
+        if image_keyword:
+            options["image"] = context.image
+        if image_keyword or "image" in self.inputs:
+            options |= {
+                name: value
+                for name, value in context.reader_kwargs.items()
+                if name == "rgb" or not self.rgb_only
+            }
+        return inputs, options
 
     def options(self, args: Args) -> dict[str, Any]:
         """Return the keywords of the function that are not as by default."""
@@ -145,17 +215,18 @@ class Operation:
 
 
 def _no_function() -> None:
-    """Stand for what `replay` does by itself."""
+    """Stand for the function of operations that have none."""
 
 
 def _row(
     group: Group,
     code: str,
-    *takes: str,
+    *inputs: str,
     called: str = "",
     function: Callable[..., Any] = _no_function,
     base: type[Args] | None = None,
     rgb_only: bool = False,
+    image_method: str = "",
     **fields: Any,
 ) -> Operation:
     """Make a row; a field is a type, or a type and a default.
@@ -172,22 +243,23 @@ def _row(
         given[key] = field if isinstance(field, tuple) else (field, missing)
     make: Any = create_model  # mypy wants to see the fields
     args: type[Args] = make(name, __base__=base or _BASES.get(group, Args), **given)
-    return Operation(name, group, function, code, takes, args, rgb_only)
+    return Operation(name, group, function, code, inputs, args, rgb_only, image_method)
 
 
 def _of(module: Any, group: Group) -> Callable[..., Operation]:
     """Return what makes rows of the functions of a module."""
     where = module.__name__.rpartition(".")[2]
 
-    def row(code: str, *takes: str, **options: Any) -> Operation:
+    def row(code: str, *inputs: str, **options: Any) -> Operation:
         function = getattr(module, code)
-        return _row(group, f"{where}.{code}", *takes, function=function, **options)
+        return _row(group, f"{where}.{code}", *inputs, function=function, **options)
 
     return row
 
 
 _pick, _modify = _of(select, "select"), _of(select, "modify")
-_edit, _adjust = _of(regions, "edit"), _of(adjust, "picture")
+_edit, _relabel = _of(regions, "edit"), _of(regions, "labels")
+_adjust = _of(adjust, "picture")
 _Tolerance: Any = Amount | None
 _Joined: Any = Literal[4, 8]
 _Labels = Annotated[tuple[Whole, ...], Field(min_length=1)]
@@ -195,7 +267,7 @@ _Color: Any = Point | Number
 _params: Any = (Params, Params())
 _packed: Any = (Packed | None, None)
 _fitted: Any = (FittedModel | None, None)
-_ways: dict[str, Any] = {
+_reader_kwargs: dict[str, Any] = {
     "rgb": (Switch | None, None),
     "channel_axis": (Whole | None, None),
 }
@@ -210,9 +282,9 @@ ROWS = (
         seed_labels=_packed,
         model=_fitted,
         start=_fitted,
-        **_ways,
+        **_reader_kwargs,
     ),
-    _row("own", "blank", shape=tuple[Side, ...], dtype=Kind, **_ways),
+    _row("own", "blank", shape=tuple[Side, ...], dtype=Kind, **_reader_kwargs),
     # Selections.
     _pick(
         "wand",
@@ -249,12 +321,10 @@ ROWS = (
     _pick("lasso", "shape", path=Points, soft=Switch),
     _pick("scissors", "image", points=Points, soft=Switch),
     _pick("box", "image", box=tuple[Number, Number, Number, Number], smoothing=Amount),
-    _row(
-        "select",
-        "hand.scribbled",
+    _pick(
+        "scribble_mask",
         "image",
         called="scribbles",
-        function=packed_array.scribble_mask,
         strokes=Packed,
         label=Count,
         background=Count | None,
@@ -283,6 +353,7 @@ ROWS = (
     _edit(
         "split",
         "labels",
+        image_method="classes",
         label=Whole,
         method=Literal["components", "classes", "watershed"],
         n_parts=Count | None,
@@ -294,15 +365,7 @@ ROWS = (
     _edit("renumber", "labels", base=Editing, numbers=dict[int, Whole] | None),
     _edit("swap", "labels", a=Whole, b=Whole),
     _edit("drop_uncertain", "labels", "seg", threshold=Share),
-    _row(
-        "labels",
-        "hand.draw",
-        "labels",
-        "image",
-        function=packed_array.draw,
-        base=Inside,
-        strokes=Packed,
-    ),
+    _relabel("draw", "labels", "image", base=Inside, strokes=Packed),
     _row(
         "labels",
         "refit",
@@ -314,14 +377,7 @@ ROWS = (
         erased=Packed | None,
         params=_params,
     ),
-    _row(
-        "labels",
-        "hand.patch",
-        "labels",
-        function=packed_array.patch,
-        where=Packed,
-        values=Packed,
-    ),
+    _relabel("patch", "labels", where=Packed, values=Packed),
     # Adjusted pictures.
     _adjust(
         "hue_saturation",

@@ -816,4 +816,4 @@ class TestRefit:
 
 def test_patch_of_another_type():
     with pytest.raises(ValueError, match="larger type"):
-        packed_array.patch([[300, 1]], [[False, True]], np.array([[0, 5]], np.uint8))
+        emseg.regions.patch([[300, 1]], [[False, True]], np.array([[0, 5]], np.uint8))

@@ -58,7 +58,7 @@ def _wand(
     }
 
     def find() -> Step:
-        ready = session.prepared(picture)
+        ready = session.cache.prepared(picture)
         limit = given if ready.picture.rgb else ready.span * given / 100
         return Step.of("wand", tolerance=limit, **options)
 
