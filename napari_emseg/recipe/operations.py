@@ -1,217 +1,40 @@
-"""The table of all that a recipe can hold: names, functions, arguments.
-
-What a row needs of the image, the labels and the selection, it names; where these come
-from is the business of a context: that of a replay, of a script or of the viewer.
-"""
+"""The table of all that a recipe can hold: names, functions, arguments."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from inspect import Parameter, signature
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, create_model
+from pydantic import Field, create_model
 
 from napari_emseg import adjust, regions, select
 from napari_emseg.params import Params
 from napari_emseg.recipe.fitted_model import FittedModel
+from napari_emseg.recipe.operation import (
+    Amount,
+    Args,
+    Count,
+    Editing,
+    Group,
+    Inside,
+    Name,
+    Number,
+    Operation,
+    Point,
+    Points,
+    Selecting,
+    Share,
+    Switch,
+    ToolLabel,
+    Whole,
+)
 from napari_emseg.recipe.packed_array import Kind, Packed, Side
 from napari_emseg.regions import refit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-Number = Annotated[float, Field(strict=True)]
-Amount = Annotated[float, Field(strict=True, ge=0)]
-Share = Annotated[float, Field(strict=True, ge=0, le=1)]
-Whole = Annotated[int, Field(strict=True)]
-Count = Annotated[int, Field(strict=True, ge=1)]
-Switch = Annotated[bool, Field(strict=True)]
-Name = Annotated[str, Field(strict=True, min_length=1)]
-Point: TypeAlias = tuple[Number, ...]
-# The plane of a step: an index or None for each axis; None is everything.
-Place: TypeAlias = tuple[Side | None, ...] | None
-Points: TypeAlias = tuple[Point, ...]
-
-
-class Args(BaseModel):
-    """The arguments of a step."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class Selecting(Args):
-    """The arguments of all selections.
-
-    Attributes
-    ----------
-    mode : {"new", "add", "subtract", "intersect", "xor"}
-        How the new selection is combined with the old one.
-    feather : float
-        How soft it is made before that, in pixels.
-    """
-
-    mode: Literal["new", "add", "subtract", "intersect", "xor"] = "new"
-    feather: Amount = 0.0
-
-
-class Editing(Args):
-    """The arguments of all edits of labels.
-
-    Attributes
-    ----------
-    locked : tuple of int
-        Labels that neither lose nor gain a pixel.
-    """
-
-    locked: tuple[Whole, ...] = ()
-
-
-class Inside(Editing):
-    """The arguments of edits that need no selection.
-
-    Attributes
-    ----------
-    inside : bool
-        Whether only selected pixels change.
-    """
-
-    inside: Switch = False
-
-
-class OperationContext(Protocol):
-    """What operations work on, in a plane or in everything; see `Operation.inputs`."""
-
-    @property
-    def image(self) -> Any:
-        """The image."""
-
-    @property
-    def colors(self) -> Any:
-        """The image prepared for color tools."""
-
-    @property
-    def reader_kwargs(self) -> dict[str, Any]:
-        """How to read the image: ``rgb`` or ``channel_axis``."""
-
-    @property
-    def labels(self) -> Any:
-        """The labels."""
-
-    @property
-    def shape(self) -> Any:
-        """Their shape."""
-
-    @property
-    def selection(self) -> Any:
-        """The selection; an error if there is none."""
-
-    @property
-    def area(self) -> Any:
-        """The selection; None if nothing is selected."""
-
-
-Group = Literal["select", "modify", "edit", "labels", "picture", "own"]
-
-_BASES: dict[str, type[Args]] = {
-    "select": Selecting,
-    "edit": Inside,
-}
-# These have a meaning of their own, and are not passed to the function.
-OURS = frozenset({*Selecting.model_fields, "inside", "params", "rgb", "channel_axis"})
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Operation:
-    """A row of the table.
-
-    Attributes
-    ----------
-    name : str
-        What a recipe calls it.
-    group : str
-        What the function gives. "select": a selection, combined with the old one;
-        "modify": one that replaces the old one; "edit": an `Edit`; "labels": new
-        labels; "picture": a picture. "own": there is no function.
-    function : callable
-        Of the public interface.
-    code : str
-        Its name in ``napari_emseg``.
-    inputs : tuple of str
-        Its first arguments, taken from the context: "image", "colors" (the image
-        prepared for color tools), "labels", "selection" (there must be one), "area"
-        (the selection, or None if there is none), "shape", "tree", "seg".
-    args : type of Args
-        Its other arguments, as keywords.
-    rgb_only : bool
-        Whether it knows no ``channel_axis``.
-    image_method : str
-        Value of its argument ``method`` for which the image is a keyword.
-    """
-
-    name: str
-    group: Group
-    function: Callable[..., Any]
-    code: str
-    inputs: tuple[str, ...]
-    args: type[Args]
-    rgb_only: bool = False
-    image_method: str = ""
-
-    @property
-    def begins(self) -> bool:
-        """Whether it makes labels out of nothing."""
-        return self.name in ("segment", "blank")
-
-    def needs_image(self, args: Args) -> bool:
-        """Whether the image matters."""
-        by_input = not {"image", "colors", "tree", "seg"}.isdisjoint(self.inputs)
-        return by_input or self._image_keyword(args)
-
-    def _image_keyword(self, args: Args) -> bool:
-        return self.image_method == getattr(args, "method", None)
-
-    def arguments(
-        self, args: Args, context: OperationContext
-    ) -> tuple[list[Any], dict[str, Any]]:
-        """Return the positional and the keyword arguments of a call of the function.
-
-        Parameters
-        ----------
-        args : Args
-            Those of a step.
-        context : OperationContext
-            Holds the inputs, or their names in a script.
-        """
-        inputs = [getattr(context, name) for name in self.inputs]
-        if inputs and inputs[-1] is None:  # an area is optional
-            inputs.pop()
-        options = self.options(args)
-        if getattr(args, "inside", False):
-            options["selection"] = context.selection
-        image_keyword = self._image_keyword(args)
-        if image_keyword:
-            options["image"] = context.image
-        if image_keyword or "image" in self.inputs:
-            options |= {
-                name: value
-                for name, value in context.reader_kwargs.items()
-                if name == "rgb" or not self.rgb_only
-            }
-        return inputs, options
-
-    def options(self, args: Args) -> dict[str, Any]:
-        """Return the keywords of the function that are not as by default."""
-        given = {name: getattr(args, name) for name in type(args).model_fields}
-        defaults = {name: f.default for name, f in type(args).model_fields.items()}
-        options = {
-            name: value
-            for name, value in given.items()
-            if name not in OURS and value != defaults[name]
-        }
-        if isinstance(given.get("params"), Params):
-            options |= dict(given["params"].__repr_args__())
-        return options
+_BASES: dict[str, type[Args]] = {"select": Selecting, "edit": Inside}
 
 
 def _no_function() -> None:
@@ -227,6 +50,7 @@ def _row(
     base: type[Args] | None = None,
     rgb_only: bool = False,
     image_method: str = "",
+    tool: ToolLabel | None = None,
     **fields: Any,
 ) -> Operation:
     """Make a row; a field is a type, or a type and a default.
@@ -243,7 +67,9 @@ def _row(
         given[key] = field if isinstance(field, tuple) else (field, missing)
     make: Any = create_model  # mypy wants to see the fields
     args: type[Args] = make(name, __base__=base or _BASES.get(group, Args), **given)
-    return Operation(name, group, function, code, inputs, args, rgb_only, image_method)
+    return Operation(
+        name, group, function, code, inputs, args, rgb_only, image_method, tool
+    )
 
 
 def _of(module: Any, group: Group) -> Callable[..., Operation]:
@@ -272,6 +98,12 @@ _reader_kwargs: dict[str, Any] = {
     "channel_axis": (Whole | None, None),
 }
 
+_CLICKS = "Backspace takes the last point back, Enter or a double click closes."
+_PRESS = "Press and drag to the right for more tolerance, to the left for less."
+_COARSER = (
+    "Press and drag to the right for a larger one, to the left for a smaller one."
+)
+
 ROWS = (
     # What begins a recipe.
     _row(
@@ -289,6 +121,7 @@ ROWS = (
     _pick(
         "wand",
         "colors",
+        tool=ToolLabel("Magic wand", "W", f"Click a color. {_PRESS}"),
         point=Point,
         tolerance=_Tolerance,
         contiguous=Switch,
@@ -299,6 +132,9 @@ ROWS = (
     _pick(
         "color_range",
         "colors",
+        tool=ToolLabel(
+            "Color range", "Q", f"Click a color to select it everywhere. {_PRESS}"
+        ),
         points=Points | None,
         colors=Points | None,
         tolerance=_Tolerance,
@@ -313,22 +149,80 @@ ROWS = (
         connectivity=_Joined,
     ),
     _pick("by_class", "seg", k=Count, threshold=Share | None),
-    _pick("by_label", "labels", point=Point, contiguous=Switch),
-    _pick("region_at", "tree", point=Point, level=Share | None),
-    _pick("rectangle", "shape", corner=Point, opposite=Point),
-    _pick("ellipse", "shape", corner=Point, opposite=Point, soft=Switch),
-    _pick("polygon", "shape", points=Points, soft=Switch),
-    _pick("lasso", "shape", path=Points, soft=Switch),
-    _pick("scissors", "image", points=Points, soft=Switch),
-    _pick("box", "image", box=tuple[Number, Number, Number, Number], smoothing=Amount),
+    _pick(
+        "by_label",
+        "labels",
+        tool=ToolLabel("Class", "J", "Click a class or a piece of it.", "class"),
+        point=Point,
+        contiguous=Switch,
+    ),
+    _pick(
+        "region_at",
+        "tree",
+        tool=ToolLabel("Region", "H", f"Click a region. {_COARSER}", "region"),
+        point=Point,
+        level=Share | None,
+    ),
     _pick(
         "scribble_mask",
         "image",
         called="scribbles",
+        tool=ToolLabel(
+            "Scribbles",
+            "Shift+D",
+            "Paint strokes on the object, and around it with Alt. Escape forgets them.",
+        ),
         strokes=Packed,
         label=Count,
         background=Count | None,
         smoothing=Amount,
+    ),
+    _pick(
+        "box",
+        "image",
+        tool=ToolLabel("Object in a box", "K", "Drag a box around it."),
+        box=tuple[Number, Number, Number, Number],
+        smoothing=Amount,
+    ),
+    _pick(
+        "lasso",
+        "shape",
+        tool=ToolLabel("Lasso", "N", "Draw around it."),
+        path=Points,
+        soft=Switch,
+    ),
+    _pick(
+        "polygon",
+        "shape",
+        tool=ToolLabel("Polygon", "G", f"Click corners. {_CLICKS}"),
+        points=Points,
+        soft=Switch,
+    ),
+    _pick(
+        "scissors",
+        "image",
+        tool=ToolLabel(
+            "Scissors",
+            "Shift+S",
+            f"Click points along an edge; the path follows it. {_CLICKS}",
+        ),
+        points=Points,
+        soft=Switch,
+    ),
+    _pick(
+        "rectangle",
+        "shape",
+        tool=ToolLabel("Rectangle", "Shift+R", "Drag from corner to corner."),
+        corner=Point,
+        opposite=Point,
+    ),
+    _pick(
+        "ellipse",
+        "shape",
+        tool=ToolLabel("Ellipse", "Shift+E", "Drag from corner to corner."),
+        corner=Point,
+        opposite=Point,
+        soft=Switch,
     ),
     _pick("from_bytes", called="selection", values=Packed),
     _row("own", "all", base=Selecting),

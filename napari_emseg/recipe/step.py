@@ -16,7 +16,8 @@ from pydantic import (
     model_serializer,
 )
 
-from napari_emseg.recipe.operations import OPERATIONS, Args, Operation, Place
+from napari_emseg.recipe.operation import Args, Operation, Place
+from napari_emseg.recipe.operations import OPERATIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -71,7 +71,7 @@ class ImageCache:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EditContext:
-    """A plane of the viewer, as a `napari_emseg.recipe.operations.OperationContext`.
+    """A plane of the viewer, as a `napari_emseg.recipe.operation.OperationContext`.
 
     Attributes
     ----------
