@@ -10,7 +10,7 @@ import pytest
 
 import napari_emseg as emseg
 
-MODULES = ("select", "regions", "adjust", "plot", "demo", "files", "hand", "sweep")
+MODULES = ("select", "regions", "adjust", "plot", "files", "sweep")
 SECTION = re.compile(r"^([A-Z][a-z]+(?: [A-Z][a-z]+)?)\n-{3,}\n", re.MULTILINE)
 # Modules without a list of public names: what they define themselves is public.
 PUBLIC = {

@@ -10,3 +10,5 @@ from numpy.typing import NDArray
 FloatArray: TypeAlias = NDArray[np.float32]
 Float64Array: TypeAlias = NDArray[np.float64]
 BoolArray: TypeAlias = NDArray[np.bool_]
+# A part of an array: one slice for each axis.
+Box: TypeAlias = tuple[slice, ...]

@@ -6,7 +6,6 @@ from napari_emseg.layers.edits import apply_edit, plan_edit, write_plan
 from napari_emseg.layers.fit_records import FitRecord, fit_record_of, remember_fit
 from napari_emseg.layers.geometry import (
     Plane,
-    PlaneEdit,
     SliceIndex,
     displayed,
     displayed_plane,
@@ -21,7 +20,6 @@ from napari_emseg.layers.metadata import KEY, image_of, is_result
 from napari_emseg.layers.recipe_log import note_step, recipe_of
 from napari_emseg.layers.results import (
     LayerStyle,
-    Whole,
     add_to,
     alike,
     prepare_style,
@@ -47,9 +45,7 @@ __all__ = [
     "FitRecord",
     "LayerStyle",
     "Plane",
-    "PlaneEdit",
     "SliceIndex",
-    "Whole",
     "add_quietly",
     "add_selection",
     "add_to",

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+from collections import deque
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from napari.layers import Labels
 
-from napari_emseg.layers.history import REDO, UNDO
+from napari_emseg.layers.history import redo_steps, undo_steps
 from napari_emseg.layers.metadata import append, remove
 from napari_emseg.layers.selection import add_quietly
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
 
     from napari.components import ViewerModel
     from napari.layers import Layer
 
-    from napari_emseg.layers.metadata import LogEntry
+    from napari_emseg.layers.history import Steps
+    from napari_emseg.layers.metadata import Log
 
 
 @dataclass(slots=True, eq=False)
@@ -29,7 +31,7 @@ class Action:
     ----------
     layers : list of napari.layers.Labels
         A layer for each of its undo steps, in order.
-    notes : list of LogEntry
+    log : mapping of napari.layers.Labels to sequence of LogEntry
         What it adds to recipes.
     made : napari.layers.Layer or None
         The layer that it added.
@@ -38,7 +40,7 @@ class Action:
     """
 
     layers: list[Labels] = field(default_factory=list)
-    notes: Sequence[LogEntry] = ()
+    log: Log = field(default_factory=dict)
     made: Layer | None = None
     place: int = 0
 
@@ -56,7 +58,7 @@ class Action:
 
 
 class ActionHistory:
-    """Notes in which order the Labels layers of a viewer were edited.
+    """Knows in which order the Labels layers of a viewer were edited.
 
     Strokes of napari's own brush count like edits by `apply_edit`. What actions add
     to recipes comes and goes with them.
@@ -77,10 +79,10 @@ class ActionHistory:
     >>> from napari.components import ViewerModel
     >>> viewer = ViewerModel()
     >>> one, two = (viewer.add_labels(np.zeros((3, 3), np.uint8)) for _ in range(2))
-    >>> journal = ActionHistory(viewer)
+    >>> history = ActionHistory(viewer)
     >>> one.paint((0, 0), 5)
     >>> two.paint((1, 1), 7)
-    >>> journal.undo() == [two], journal.undo() == [one], journal.undo()
+    >>> history.undo() == [two], history.undo() == [one], history.undo()
     (True, True, [])
     """
 
@@ -90,24 +92,24 @@ class ActionHistory:
         self._done: list[Action] = []
         self._undone: list[Action] = []
         self._group: Action | None = None
-        self._notes: dict[Labels, Callable[[Any], None]] = {}
+        self._callbacks: dict[Labels, Callable[[Any], None]] = {}
         viewer.layers.events.inserted.connect(self._follow)
         viewer.layers.events.removed.connect(self._follow)
         self._follow()
 
     @contextmanager
-    def group(self, notes: Sequence[LogEntry] = ()) -> Iterator[None]:
-        """All edits inside are one action, and undone if one of them fails.
+    def group(self, log: Log | None = None) -> Iterator[None]:
+        """Make all edits inside one action, which is undone if one of them fails.
 
         Parameters
         ----------
-        notes : sequence of LogEntry, optional
+        log : mapping of napari.layers.Labels to sequence of LogEntry, optional
             What it adds to recipes, if it edits anything.
         """
         if self._group is not None:
             yield
             return
-        self._group = Action(notes=notes)
+        self._group = Action(log=log or {})
         failed = True
         try:
             yield
@@ -116,52 +118,54 @@ class ActionHistory:
             action, self._group = self._group, None
             if action.layers:
                 self._done.append(action)
-                append(notes)
+                append(action.log)
                 if failed:
                     self.undo()
 
-    def added(self, layer: Layer, notes: Sequence[LogEntry] = ()) -> None:
-        """Take an added layer for an action: undone it goes, and redone it is back.
+    def added(self, layer: Layer, log: Log | None = None) -> None:
+        """Record that a layer was added: undo removes it, redo brings it back.
 
         Parameters
         ----------
         layer : napari.layers.Layer
             A layer of the viewer.
-        notes : sequence of LogEntry, optional
+        log : mapping of napari.layers.Labels to sequence of LogEntry, optional
             What it adds to recipes.
         """
         self._undone.clear()
-        self._done.append(Action(notes=notes, made=layer))
-        append(notes)
+        self._done.append(Action(log=log or {}, made=layer))
+        append(log or {})
 
     def undo(self) -> list[Labels]:
         """Undo the last action; return the layers that it touched."""
-        action = self._pop(self._done, UNDO)
+        action = self._pop(self._done, undo_steps)
         for layer in reversed(action.layers):
             layer.undo()
         action.take_out(self._viewer)
-        remove(action.notes)
+        remove(action.log)
         return self._moved(action, self._undone)
 
     def redo(self) -> list[Labels]:
         """Redo the action that was undone last; return the layers that it touched."""
-        action = self._pop(self._undone, REDO)
+        action = self._pop(self._undone, redo_steps)
         for layer in action.layers:
             layer.redo()
         action.put_in(self._viewer)
-        append(action.notes)
+        append(action.log)
         return self._moved(action, self._done)
 
     def close(self) -> None:
-        """Let go of the viewer."""
+        """Disconnect from the viewer."""
         self._viewer.layers.events.inserted.disconnect(self._follow)
         self._viewer.layers.events.removed.disconnect(self._follow)
-        for layer, note in self._notes.items():
+        for layer, note in self._callbacks.items():
             layer.events.paint.disconnect(note)
-        self._notes.clear()
+        self._callbacks.clear()
 
-    def _pop(self, actions: list[Action], queue: str) -> Action:
-        """Take the last action of which something can still be undone."""
+    def _pop(
+        self, actions: list[Action], steps_of: Callable[[Labels], Steps | None]
+    ) -> Action:
+        """Remove and return the last action of which something can still be undone."""
         while actions:
             # Steps may be gone: their layer was removed or got new data, or its
             # history was too long.
@@ -169,11 +173,11 @@ class ActionHistory:
             action.layers = [
                 layer
                 for layer in action.layers
-                if layer in self._viewer.layers and len(getattr(layer, queue, (0,)))
+                if layer in self._viewer.layers and steps_of(layer) != deque()
             ]
             # What is to be taken out is there, and what is to be put in is not.
             there = action.made in self._viewer.layers
-            if action.made is not None and there == (queue == UNDO):
+            if action.made is not None and there == (steps_of is undo_steps):
                 return action
             if action.layers:
                 return action
@@ -194,13 +198,13 @@ class ActionHistory:
             self._group.layers.append(layer)
 
     def _follow(self, event: object = None) -> None:
-        for layer in set(self._notes) - set(self._viewer.layers):
-            layer.events.paint.disconnect(self._notes.pop(layer))
+        for layer in set(self._callbacks) - set(self._viewer.layers):
+            layer.events.paint.disconnect(self._callbacks.pop(layer))
         for layer in self._viewer.layers:
-            if isinstance(layer, Labels) and layer not in self._notes:
+            if isinstance(layer, Labels) and layer not in self._callbacks:
 
                 def note(event: object, layer: Labels = layer) -> None:
                     self._note(layer)
 
-                self._notes[layer] = note
+                self._callbacks[layer] = note
                 layer.events.paint.connect(note)

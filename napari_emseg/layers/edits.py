@@ -2,50 +2,41 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_emseg.layers.history import (
-    _BLOCK,
-    _SAVE,
-    _STAGED,
     HISTORY_BYTES,
-    REDO,
-    UNDO,
     Atom,
-    Box,
-    Values,
-    _copied,
-    _restore,
-    _trim,
     make_atoms,
-    masked_atom,
-    show,
-    tight_box,
+    write_step,
 )
+from napari_emseg.pipeline.tiles import bounding_box
+from napari_emseg.regions import Edit
 
 if TYPE_CHECKING:
     from napari.layers import Labels
     from numpy.typing import NDArray
 
-
-class LabelEdit(Protocol):
-    """Other labels for a box of a layer; `napari_emseg.regions.Edit` is one."""
-
-    @property
-    def where(self) -> tuple[slice, ...]:
-        """One slice of pixels for each axis."""
-
-    @property
-    def labels(self) -> NDArray[Any]:
-        """The labels of the box."""
+    from napari_emseg.engine._types import Box
 
 
-def apply_edit(
-    layer: Labels, edit: LabelEdit, *, max_bytes: int = HISTORY_BYTES
-) -> bool:
+@dataclass(frozen=True, slots=True, eq=False)
+class PlannedEdit(Edit):
+    """An edit of a layer whose arithmetic is done; made by `plan_edit`.
+
+    Attributes
+    ----------
+    atoms : list of tuple
+        Its step in napari's undo history.
+    """
+
+    atoms: list[Atom] = field(default_factory=list)
+
+
+def apply_edit(layer: Labels, edit: Edit, *, max_bytes: int = HISTORY_BYTES) -> bool:
     """Write an edit into a layer, as one step of its undo history.
 
     The edit is written as it is: locked labels and the like are the business of who
@@ -77,10 +68,9 @@ def apply_edit(
     --------
     >>> import numpy as np
     >>> from napari.layers import Labels
-    >>> from types import SimpleNamespace
+    >>> from napari_emseg.regions import Edit
     >>> layer = Labels(np.array([[1, 1], [2, 2]], np.uint8))
-    >>> row = SimpleNamespace(where=(slice(0, 1), slice(None)), labels=[[7, 8]])
-    >>> apply_edit(layer, row)
+    >>> apply_edit(layer, Edit((slice(0, 1), slice(None)), np.array([[7, 8]])))
     True
     >>> layer.data.tolist()
     [[7, 8], [2, 2]]
@@ -92,18 +82,10 @@ def apply_edit(
     return plan is not None and write_plan(layer, plan, max_bytes=max_bytes)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Plan:
-    """What is left of an edit when all arithmetic is done; made by `plan_edit`."""
+def plan_edit(layer: Labels, edit: Edit) -> PlannedEdit | None:
+    """Return an edit with the arithmetic of `apply_edit` done; None if nothing changes.
 
-    where: Box
-    old: Values
-    new: Values
-    step: list[Atom]
-
-
-def plan_edit(layer: Labels, edit: LabelEdit) -> Plan | None:
-    """Do the arithmetic of `apply_edit`, in any thread; None if nothing changes.
+    Any thread may call it.
 
     Raises
     ------
@@ -115,29 +97,24 @@ def plan_edit(layer: Labels, edit: LabelEdit) -> Plan | None:
     changed = data[where] != new
     if not changed.any():
         return None
-    inner = tight_box(changed)
+    inner = bounding_box(changed)
     new = new[inner]
     where = tuple(
         slice(part.start + box.start, part.start + box.stop)
         for part, box in zip(where, inner, strict=True)
     )
     old = data[where].copy()
-    return Plan(where, old, new, make_atoms(where, old, new))
+    return PlannedEdit(where, new, old, make_atoms(where, old, new))
 
 
-def write_plan(layer: Labels, plan: Plan, *, max_bytes: int = HISTORY_BYTES) -> bool:
-    """Write what `plan_edit` gave, if the layer was not edited since; True: it is done.
+def write_plan(
+    layer: Labels, plan: PlannedEdit, *, max_bytes: int = HISTORY_BYTES
+) -> bool:
+    """Write what `plan_edit` returned, if the layer was not edited since; return True.
 
     As for `apply_edit`, all is as before if anything fails.
     """
-    history = {name: _copied(layer, name) for name in (UNDO, REDO, _STAGED, _BLOCK)}
-    try:
-        return _write(layer, plan, max_bytes)
-    except BaseException:
-        layer.data[plan.where] = plan.old
-        _restore(layer, history)
-        layer.refresh(extent=False)
-        raise
+    return write_step(layer, plan, plan.atoms, max_bytes)
 
 
 def writable(layer: Labels) -> NDArray[Any]:
@@ -175,7 +152,7 @@ def writable(layer: Labels) -> NDArray[Any]:
     return data
 
 
-def _fit(layer: Labels, edit: LabelEdit) -> tuple[Box, Values]:
+def _fit(layer: Labels, edit: Edit) -> tuple[Box, NDArray[Any]]:
     """Return an edit's box with its bounds in numbers, and its labels.
 
     Raises
@@ -209,24 +186,3 @@ def _fit(layer: Labels, edit: LabelEdit) -> tuple[Box, Values]:
                 "larger type (right click in the layer list)"
             )
     return tuple(slice(start, stop) for start, stop, _ in bounds), new
-
-
-def _write(layer: Labels, plan: Plan, max_bytes: int) -> bool:
-    """Write a box and add one step to the history; True says that it is done."""
-    known = all(hasattr(layer, name) for name in (UNDO, REDO, _SAVE))
-    if not known or masked_atom() is None:
-        changed = plan.old != plan.new
-        index = tuple(
-            found + part.start
-            for found, part in zip(np.nonzero(changed), plan.where, strict=True)
-        )
-        with layer.block_history():
-            layer.data_setitem(index, plan.new[changed])
-    else:
-        layer.data[plan.where] = plan.new
-        with layer.block_history():
-            for atom in plan.step:
-                getattr(layer, _SAVE)(atom)
-        show(layer, plan.where)
-    _trim(layer, max_bytes)
-    return True

@@ -88,10 +88,10 @@ def fit_record_of(layer: Labels) -> FitRecord | None:
     >>> import numpy as np
     >>> from napari.components import ViewerModel
     >>> import napari_emseg as emseg
-    >>> from napari_emseg.layers import run_of
+    >>> from napari_emseg.layers import fit_record_of
     >>> seg = emseg.segment(np.arange(16, dtype=np.uint8).reshape(4, 4), n_classes=2)
     >>> layer = emseg.add_to(ViewerModel(), seg)
-    >>> run_of(layer).states == seg.states
+    >>> fit_record_of(layer).states == seg.states
     True
     """
     return _RUNS.get(layer)
@@ -163,7 +163,7 @@ def fit_request_of(viewer: ViewerModel, layer: Labels) -> FitRequest:
     >>> viewer = ViewerModel()
     >>> image = viewer.add_image(np.arange(16, dtype=np.uint8).reshape(4, 4))
     >>> layer = emseg.add_to(viewer, emseg.segment(image.data, n_classes=2), image)
-    >>> fit_of(viewer, layer).args.params.n_classes
+    >>> fit_request_of(viewer, layer).args.params.n_classes
     2
     """
     note = entry_of(layer)

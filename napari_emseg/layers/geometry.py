@@ -10,6 +10,8 @@ import numpy as np
 from napari.layers import Image, Labels
 from napari.utils.transforms import Affine
 
+from napari_emseg.regions import Edit
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -20,14 +22,6 @@ if TYPE_CHECKING:
 
 # How far apart the corners of two planes may lie, in pixels, that count as one.
 _CLOSE = 0.01
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class PlaneEdit:
-    """Other labels for a box of a layer, as `apply_edit` takes them."""
-
-    where: tuple[slice, ...]
-    labels: NDArray[Any]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,9 +80,7 @@ class Plane:
             found[axis] = value
         return np.asarray(self.layer.data_to_world(found))
 
-    def edit(
-        self, labels: NDArray[Any], box: tuple[slice, ...] | None = None
-    ) -> PlaneEdit:
+    def edit(self, labels: NDArray[Any], box: tuple[slice, ...] | None = None) -> Edit:
         """Return an edit of the plane, or of a box of it.
 
         Parameters
@@ -103,7 +95,7 @@ class Plane:
             for axis, part in zip(self.axes, box, strict=True):
                 where[axis] = part
         across = tuple(axis for axis, index in enumerate(self.at) if index is not None)
-        return PlaneEdit(tuple(where), np.expand_dims(labels, across))
+        return Edit(tuple(where), np.expand_dims(labels, across))
 
     def lies_on(self, other: Plane) -> bool:
         """Whether the pixels of two planes cover each other one by one."""

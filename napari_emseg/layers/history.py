@@ -1,8 +1,9 @@
-"""What an undo step of napari holds, written as small as can be."""
+"""The undo history of Labels layers: the one file that knows napari's private names."""
 
 from __future__ import annotations
 
 from collections import deque
+from contextlib import contextmanager
 from itertools import product
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -10,25 +11,49 @@ import numpy as np
 from napari.layers.labels import labels as napari_labels
 from napari.utils.notifications import show_warning
 
+from napari_emseg.pipeline.tiles import bounding_box
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from napari.components import LayerList
     from napari.layers import Labels
     from numpy.typing import NDArray
 
+    from napari_emseg.engine._types import Box
+    from napari_emseg.regions import Edit
 
 # What the undo history of a layer may hold.
 HISTORY_BYTES = 2**28
 # Names of napari's that are private, so each is looked for before it is used.
-UNDO, REDO, _STAGED = "_undo_history", "_redo_history", "_staged_history"
+_UNDO, _REDO, _STAGED = "_undo_history", "_redo_history", "_staged_history"
 _BLOCK, _SAVE = "_block_history", "_save_history"
 _DIRTY, _PARTIAL = "_accumulate_updated_slice", "_partial_labels_refresh"
-_SLICE = "_slice"
+_SLICE, _ACTIVATE = "_slice", "_activate_on_insert"
+# An atom covers at most this many pixels of the last axes, and single planes of the
+# axes before, so that its box fits tightly and its kind suits what changed there.
+_TILE = (8, 256, 256)
+
+Values: TypeAlias = "NDArray[np.integer[Any]]"
+# napari's kinds of atoms: bounding box, mask, old values and new label (since 0.8),
+# or index, old values and new values.
+Atom: TypeAlias = tuple[Any, ...]
+Steps: TypeAlias = deque[list[Atom]]
+
+
+def undo_steps(layer: Labels) -> Steps | None:
+    """Return the steps that can be undone, oldest first; None if napari hides them."""
+    return getattr(layer, _UNDO, None)
+
+
+def redo_steps(layer: Labels) -> Steps | None:
+    """Return the steps that can be redone; None if napari hides them."""
+    return getattr(layer, _REDO, None)
 
 
 def history_bytes(layer: Labels) -> int:
-    """Bytes that the undo and redo steps of a layer hold."""
-    steps = [*getattr(layer, UNDO, ()), *getattr(layer, REDO, ())]
+    """Return the bytes that the undo and redo steps of a layer hold."""
+    steps = [*(undo_steps(layer) or ()), *(redo_steps(layer) or ())]
     return sum(map(atoms_bytes, steps))
 
 
@@ -47,9 +72,49 @@ def show(layer: Labels, where: Box) -> None:
     getattr(layer, _PARTIAL)()
 
 
+def write_step(layer: Labels, edit: Edit, atoms: list[Atom], max_bytes: int) -> bool:
+    """Write an edit whose old labels are known, as one step of a limited undo history.
+
+    Labels, history and display are as before if that fails; True: it is done.
+    """
+    history = {
+        name: value.copy() if isinstance(value, deque | list) else value
+        for name in (_UNDO, _REDO, _STAGED, _BLOCK)
+        if (value := getattr(layer, name, None)) is not None
+    }
+    try:
+        return _write(layer, edit, atoms, max_bytes)
+    except BaseException:
+        layer.data[edit.where] = edit.old
+        for name, value in history.items():
+            setattr(layer, name, value)
+        layer.refresh(extent=False)
+        raise
+
+
+def _write(layer: Labels, edit: Edit, atoms: list[Atom], max_bytes: int) -> bool:
+    known = all(hasattr(layer, name) for name in (_UNDO, _REDO, _SAVE))
+    if not known or masked_atom() is None:
+        changed = np.asarray(edit.old != edit.labels)
+        index = tuple(
+            found + part.start
+            for found, part in zip(np.nonzero(changed), edit.where, strict=True)
+        )
+        with layer.block_history():
+            layer.data_setitem(index, edit.labels[changed])
+    else:
+        layer.data[edit.where] = edit.labels
+        with layer.block_history():
+            for atom in atoms:
+                getattr(layer, _SAVE)(atom)
+        show(layer, edit.where)
+    _trim(layer, max_bytes)
+    return True
+
+
 def _trim(layer: Labels, max_bytes: int) -> None:
     """Drop the oldest steps beyond the limit, but not the newest, and say so."""
-    steps = getattr(layer, UNDO, None)
+    steps = undo_steps(layer)
     if steps is None:
         return
     held = history_bytes(layer)
@@ -65,35 +130,29 @@ def _trim(layer: Labels, max_bytes: int) -> None:
         )
 
 
-def _copied(layer: Labels, name: str) -> Any:
-    value = getattr(layer, name, None)
-    return value.copy() if isinstance(value, deque | list) else value
+@contextmanager
+def inserting_inactive(layers: LayerList) -> Iterator[None]:
+    """Add layers without making them active, which builds their controls.
 
-
-def _restore(layer: Labels, history: dict[str, Any]) -> None:
-    for name, value in history.items():
-        if hasattr(layer, name):
-            setattr(layer, name, value)
-
-
-Box: TypeAlias = tuple[slice, ...]
-Values: TypeAlias = "NDArray[np.integer[Any]]"
-# napari's kinds of atoms: bounding box, mask, old values and new label (since 0.8),
-# or index, old values and new values.
-Atom: TypeAlias = tuple[Any, ...]
-
-# An atom covers at most this many pixels of the last axes, and single planes of the
-# axes before, so that its box fits tightly and its kind suits what changed there.
-_TILE = (8, 256, 256)
+    That takes a third of the time, and is seen.
+    """
+    known = hasattr(layers, _ACTIVATE)
+    if known:
+        setattr(layers, _ACTIVATE, False)
+    try:
+        yield
+    finally:
+        if known:
+            setattr(layers, _ACTIVATE, True)
 
 
 def masked_atom() -> type[Any] | None:
-    """The kind of atom that napari has for masks; None where it has none."""
+    """Return napari's kind of atom for masks; None if it has none."""
     return getattr(napari_labels, "_MaskedPaintAtom", None)
 
 
 def make_atoms(where: Box, old: Values, new: Values) -> list[Atom]:
-    """Describe a change for napari's undo history.
+    """Return the atoms that describe a change in napari's undo history.
 
     Parameters
     ----------
@@ -134,7 +193,7 @@ def make_atoms(where: Box, old: Values, new: Values) -> list[Atom]:
 
 
 def atoms_bytes(atoms: list[Atom]) -> int:
-    """Bytes of the arrays in an undo step, whoever made it."""
+    """Return the bytes of the arrays in an undo step, whoever made it."""
     return sum(_bytes(part) for atom in atoms for part in atom)
 
 
@@ -158,22 +217,12 @@ def _tiles(old: Values, new: Values) -> Iterator[Box]:
             continue
         yield tuple(
             slice(part.start + box.start, part.start + box.stop)
-            for part, box in zip(tile, tight_box(changed), strict=True)
+            for part, box in zip(tile, bounding_box(changed), strict=True)
         )
 
 
-def tight_box(changed: NDArray[np.bool_]) -> Box:
-    """Smallest box around the pixels that are True; there must be one."""
-    box = []
-    for axis in range(changed.ndim):
-        others = tuple(other for other in range(changed.ndim) if other != axis)
-        used = np.flatnonzero(changed.any(axis=others))
-        box.append(slice(int(used[0]), int(used[-1]) + 1))
-    return tuple(box)
-
-
 def _make_atom(where: Box, old: Values, new: Values, masked: type[Any] | None) -> Atom:
-    """Choose the smallest of the kinds of atoms."""
+    """Return the smallest of the kinds of atoms."""
     changed = old != new
     before, after = narrow(old[changed]), narrow(new[changed])
     label = int(after[0])
@@ -221,48 +270,48 @@ def follow_undo(layer: Labels, turn: Callable[[], None]) -> None:
     --------
     >>> import numpy as np
     >>> from napari.layers import Labels
-    >>> layer, told = Labels(np.zeros((2, 2), int)), []
+    >>> layer, seen = Labels(np.zeros((2, 2), int)), []
     >>> layer.paint((0, 0), 1)
-    >>> follow_undo(layer, lambda: told.append(int(layer.data[0, 0])))
+    >>> follow_undo(layer, lambda: seen.append(int(layer.data[0, 0])))
     >>> layer.undo()
     >>> layer.redo()
-    >>> told
+    >>> seen
     [0, 1]
     """
     # Napari turns a step around when it undoes it; what is in it stays the same.
-    edit = getattr(layer, UNDO)[-1][0]
+    edit = getattr(layer, _UNDO)[-1][0]
     done = True
 
-    def holds(queue: str) -> bool:
-        steps = getattr(layer, queue, ())
-        return any(edit is end for step in steps for end in (step[0], step[-1]))
+    def holds(steps: Steps | None) -> bool:
+        return any(edit is end for step in steps or () for end in (step[0], step[-1]))
 
     def follow(event: object) -> None:
         nonlocal done
-        if holds(REDO if done else UNDO):
+        undo, redo = undo_steps(layer), redo_steps(layer)
+        if holds(redo if done else undo):
             done = not done
             turn()
-        elif not holds(UNDO if done else REDO):
+        elif not holds(undo if done else redo):
             layer.events.set_data.disconnect(follow)
 
     layer.events.set_data.connect(follow)
 
 
 class ManualEdits:
-    """Notes which steps of undo histories were fits, and not made by hand."""
+    """Knows which steps of undo histories were fits, and which were made by hand."""
 
     def __init__(self) -> None:
         # Atoms keep their identity when a step is undone and redone, steps do not.
         self._atoms: list[Atom] = []
 
     def note(self, layer: Labels) -> None:
-        """Note the latest step of a layer."""
-        steps = getattr(layer, UNDO, None)
+        """Remember that the latest step of a layer is a fit."""
+        steps = undo_steps(layer)
         if steps:
             self._atoms += steps[-1]
 
     def edited(self, layer: Labels) -> NDArray[np.bool_]:
-        """Pixels of a layer that were edited by hand, and not undone.
+        """Return the pixels of a layer that were edited by hand, and not undone.
 
         Returns
         -------
@@ -279,7 +328,7 @@ class ManualEdits:
         """
         found = np.zeros(layer.data.shape, bool)
         known = {id(atom) for atom in self._atoms}
-        for step in getattr(layer, UNDO, ()):
+        for step in undo_steps(layer) or ():
             for atom in step:
                 if id(atom) not in known:
                     _mark(found, atom)

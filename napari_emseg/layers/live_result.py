@@ -11,7 +11,7 @@ from napari.layers import Labels
 
 from napari_emseg.layers.classes import recolored
 from napari_emseg.layers.geometry import placement
-from napari_emseg.layers.history import UNDO
+from napari_emseg.layers.history import undo_steps
 from napari_emseg.layers.layer_features import columns_of, named
 from napari_emseg.layers.results import add_result, add_to, alike
 
@@ -105,7 +105,7 @@ class CurrentResult:
         layer, written = self.layer, self._written
         if layer is None or written is None or self._before is not None:
             return False
-        if self._touched and not getattr(layer, UNDO, ()):
+        if self._touched and not undo_steps(layer):
             # All was undone, unless the history was too short for that.
             self._touched = _checksum(layer) != written.mark
         shown = recolored(layer, written.colormap)

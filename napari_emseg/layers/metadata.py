@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from napari.layers import Image, Labels
 
@@ -13,11 +12,15 @@ from napari_emseg.recipe.operations import OPERATIONS
 from napari_emseg.recipe.step import SELECTING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Mapping, Sequence
 
     from napari.components import ViewerModel
 
 
+# Key of our entry in a layer's metadata: it also tells our results from others.
+KEY = "emseg"
+# Key of our entry in the metadata of what is drawn over results: selections, previews.
+MARK = "emseg selection"
 # Where a recipe is kept in an entry, as what JSON can hold.
 RECIPE = "recipe"
 # Key of the entry of a layer that was not segmented here.
@@ -29,33 +32,23 @@ SELECTS = {
 }
 
 
-class Noted(dict[str, Any]):
-    """A step as JSON has it, that knows what is selected after it.
+class LogEntry(dict[str, Any]):
+    """A step as JSON has it, with what a session knows about it besides.
 
     Attributes
     ----------
     mark : int
-        `mark_of` the selection in its plane.
+        `mark_of` what is selected in its plane after it.
+    image : str
+        Name of the image of its layer.
     """
 
     mark = 0
+    image = ""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class LogEntry:
-    """Steps that an action adds to the recipe of a layer.
-
-    Attributes
-    ----------
-    layer : napari.layers.Labels
-    steps : tuple of Noted
-    image : str
-        Name of the image of a layer that has no recipe yet.
-    """
-
-    layer: Labels
-    steps: tuple[Noted, ...]
-    image: str = ""
+# What an action adds to the recipes of layers.
+Log: TypeAlias = "Mapping[Labels, Sequence[LogEntry]]"
 
 
 def entry_of(layer: Labels) -> dict[str, Any]:
@@ -70,28 +63,28 @@ def steps_of(layer: Labels) -> list[Any] | None:
     return None if recipe is None else [*recipe["steps"]]
 
 
-def append(notes: Iterable[LogEntry]) -> None:
+def append(log: Log) -> None:
     """Add steps to the recipes of layers."""
-    for note in notes:
-        steps = steps_of(note.layer)
+    for layer, entries in log.items():
+        steps = steps_of(layer)
         if steps is None:
             empty = Recipe().model_dump(mode="json")
-            note.layer.metadata = note.layer.metadata | {
-                EDITED: {RECIPE: empty, "image": note.image}
+            layer.metadata = layer.metadata | {
+                EDITED: {RECIPE: empty, "image": entries[0].image}
             }
-        _write(note.layer, [*(steps or ()), *note.steps])
+        _write(layer, [*(steps or ()), *entries])
 
 
-def remove(notes: Iterable[LogEntry]) -> None:
+def remove(log: Log) -> None:
     """Take steps out of the recipes of layers, the latest ones like these."""
-    for note in notes:
-        steps = steps_of(note.layer)
+    for layer, entries in log.items():
+        steps = steps_of(layer)
         if steps is None:
             continue
-        for gone in reversed(note.steps):
+        for gone in reversed(entries):
             if gone in steps:
                 del steps[len(steps) - 1 - steps[::-1].index(gone)]
-        _write(note.layer, steps)
+        _write(layer, steps)
 
 
 def _key(layer: Labels) -> str:
@@ -124,20 +117,14 @@ def image_of(viewer: ViewerModel, layer: Labels) -> Image | None:
 def _could_be_of(image: object, layer: Labels) -> bool:
     if not isinstance(image, Image):
         return False
-    shape, frame = spatial_shape(image), entry_of(layer).get("at")
+    shape, at = spatial_shape(image), entry_of(layer).get("at")
     part = tuple(
         size if index is None else 1
-        for size, index in zip(shape, frame or (None,) * len(shape), strict=False)
+        for size, index in zip(shape, at or (None,) * len(shape), strict=False)
     )
     return part == layer.data.shape
 
 
-# Key of our entry in a layer's metadata: it also tells our results from others.
-KEY = "emseg"
-# Key of our entry in the metadata of what is drawn over results: selections, previews.
-MARK = "emseg selection"
-
-
 def is_result(layer: object) -> bool:
-    """Tell whether a layer was made by `add_to`."""
+    """Return whether a layer was made by `add_to`."""
     return isinstance(layer, Labels) and KEY in layer.metadata

@@ -1,10 +1,10 @@
-"""What was done in the viewer, as steps of the recipes of layers."""
+"""The recipes of layers: what was done in the viewer, step by step."""
 
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from napari.layers import Image, Labels
@@ -12,43 +12,49 @@ from napari.layers import Image, Labels
 from napari_emseg.layers.fit_records import fit_record_of
 from napari_emseg.layers.geometry import image_data
 from napari_emseg.layers.history import follow_undo
-from napari_emseg.layers.metadata import RECIPE as RECIPE
 from napari_emseg.layers.metadata import (
+    RECIPE,
     SELECTS,
     LogEntry,
-    Noted,
+    append,
     entry_of,
     image_of,
     remove,
     steps_of,
 )
-from napari_emseg.layers.metadata import append as append
 from napari_emseg.layers.selection import find_selection, is_selection
 from napari_emseg.recipe import Recipe
-from napari_emseg.recipe.execute import needs_image
 from napari_emseg.recipe.packed_array import pack
 from napari_emseg.recipe.step import Step
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from napari.components import ViewerModel
-    from napari.layers import Image
     from numpy.typing import NDArray
 
     from napari_emseg.layers.geometry import SliceIndex
+    from napari_emseg.layers.metadata import Log
+    from napari_emseg.regions import Edit
+
+# A layer with a recipe, its image, and the selection that lies on it.
+LoggedLayer: TypeAlias = tuple[Labels, Image | None, Labels | None]
+# Labels from elsewhere with more pixels are not stored when they are first edited.
+MAX_PIXELS = 2**25
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RecordedEdit:
-    """What was done, in the words of a step, and what came of it.
+    """Edits of layers that are one action, and the step that says so in recipes.
 
     Attributes
     ----------
-    step : Step
-        Without its place.
+    step : Step or None
+        Without its slice; None if recipes say nothing of it.
+    changes : list of (napari.layers.Labels, Edit)
+        What changes.
     at : tuple of int or None, or None
-        Its plane in the layer that it was done on; None is everything.
+        The slice of the layer that it was done on; None is everything.
     labels : napari.layers.Labels or None
         The labels that it edits or looks at.
     selection : napari.layers.Labels or None
@@ -58,10 +64,11 @@ class RecordedEdit:
     before, after : (Y, X) ndarray of uint8 or None
         What is selected, in 255ths.
     kept : (Y, X) ndarray of uint8 or None
-        The kept selection that it takes.
+        The saved selection that it loads.
     """
 
-    step: Step
+    step: Step | None = None
+    changes: list[tuple[Labels, Edit]] = field(default_factory=list)
     at: SliceIndex | None = None
     labels: Labels | None = None
     selection: Labels | None = None
@@ -70,29 +77,69 @@ class RecordedEdit:
     after: NDArray[np.uint8] | None = None
     kept: NDArray[np.uint8] | None = None
 
+    def log(self, layers: Sequence[LoggedLayer]) -> Log:
+        """Return what it adds to the recipe of each layer; any thread may call it.
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Followed:
-    """A layer with a recipe, its image, and the selection that lies on it."""
+        A selection is stored as it is where its step would not find it again: it was
+        made with another image, or starts from a selection that no step made.
+        """
+        found = {}
+        for layer, image, selection in layers:
+            entries = tuple(self._entries(layer, image, selection))
+            for entry in entries:
+                entry.image = image.name if image else ""
+            if entries:
+                found[layer] = entries
+        return found
 
-    layer: Labels
-    image: Image | None
-    selection: Labels | None
+    def _entries(
+        self, layer: Labels, image: Image | None, selection: Labels | None
+    ) -> Iterator[LogEntry]:
+        """Yield the steps that it adds to the recipe of a layer."""
+        step = self.step
+        if step is None:
+            return
+        group, on_labels = step.row.group, "labels" in step.row.inputs
+        if group in ("edit", "labels"):
+            concerned = self.labels is layer
+        else:
+            concerned = self.selection is selection and selection is not None
+            concerned |= group == "picture" and self.selection is None
+        if not concerned:
+            return
+        steps, at = steps_of(layer), _slice_of(self.at, layer)
+        if steps is None:
+            rgb = None if image is None else bool(image.rgb)
+            data = np.asarray(layer.data)
+            steps = [_entry(first) for first in all_by_hand(data, rgb=rgb)]
+            yield from steps
+        if (
+            (step.needs_image and (image is None or self.image is not image))
+            or (on_labels and self.labels is not layer)
+            or (step.op == "load" and not self._was_kept(steps, at))
+        ):
+            if self.after is not None and step.op in SELECTS:
+                yield _stored(self.after, at)
+            return
+        before = self.before
+        if (
+            before is not None
+            and step.looks_at_selection
+            and not _explained(before, steps, at)
+        ):
+            yield _stored(before, at)
+        shown = before if self.after is None else self.after
+        yield _entry(step.model_copy(update={"at": at}), shown)
 
-
-def log_entries(deed: RecordedEdit, layers: Iterable[Followed]) -> list[LogEntry]:
-    """Say in steps what was done, for each layer that it concerns; any thread may.
-
-    What a step cannot say, since it was done with another image, or begins with a
-    selection that no step made, is said by a selection that is stored as it is.
-    """
-    notes = (
-        LogEntry(
-            one.layer, tuple(_steps(deed, one)), one.image.name if one.image else ""
-        )
-        for one in layers
-    )
-    return [note for note in notes if note.steps]
+    def _was_kept(self, steps: list[Any], at: SliceIndex | None) -> bool:
+        """Whether a step saved the selection that is loaded, under its name."""
+        args: Any = None if self.step is None else self.step.args
+        for step in reversed(steps):
+            kept = step["op"] == "save" and step["args"]["name"] == args.name
+            if kept and _same_slice(step, at):
+                known = isinstance(step, LogEntry) and self.kept is not None
+                return known and step.mark == mark_of(np.asarray(self.kept))
+        return False
 
 
 def mark_of(selection: NDArray[np.uint8]) -> int:
@@ -110,98 +157,41 @@ def all_by_hand(labels: Any, *, rgb: bool | None = None) -> tuple[Step, ...]:
     return blank, Step.of("patch", where=pack(labels != 0), values=pack(labels))
 
 
-def _steps(deed: RecordedEdit, one: Followed) -> Iterator[Noted]:
-    """Yield the steps that an action adds to the recipe of a layer."""
-    step, group = deed.step, deed.step.row.group
-    on_labels = "labels" in step.row.takes
-    nothing_selected = group == "picture" and deed.selection is None
-    if group in ("edit", "labels"):
-        concerned = deed.labels is one.layer
-    else:
-        concerned = nothing_selected or deed.selection is one.selection is not None
-    if not concerned:
-        return
-    steps, at = steps_of(one.layer), _place(deed.at, one.layer)
-    if steps is None:
-        steps = [*_beginning(one)]
-        yield from steps
-    foreign = step.row.looks or needs_image(step)
-    if (
-        (foreign and (one.image is None or deed.image is not one.image))
-        or (on_labels and deed.labels is not one.layer)
-        or (step.op == "load" and not _was_kept(deed, steps, at))
-    ):
-        if deed.after is not None and step.op in SELECTS:
-            yield _stored(deed.after, at)
-        return
-    before = deed.before
-    if (
-        before is not None
-        and step.looks_at_selection
-        and not _explained(before, steps, at)
-    ):
-        yield _stored(before, at)
-    shown = before if deed.after is None else deed.after
-    yield _noted(step.model_copy(update={"at": at}), shown)
-
-
 def _explained(
     before: NDArray[np.uint8], steps: list[Any], at: SliceIndex | None
 ) -> bool:
     """Whether steps make the selection that there is."""
     for step in reversed(steps):
-        if step["op"] in SELECTS and _same_place(step, at):
-            return isinstance(step, Noted) and step.mark == mark_of(before)
+        if step["op"] in SELECTS and _same_slice(step, at):
+            return isinstance(step, LogEntry) and step.mark == mark_of(before)
     return not before.any()
 
 
-def _was_kept(deed: RecordedEdit, steps: list[Any], at: SliceIndex | None) -> bool:
-    """Whether a step kept what is taken, under its name."""
-    args: Any = deed.step.args
-    for step in reversed(steps):
-        kept = step["op"] == "save" and step["args"]["name"] == args.name
-        if kept and _same_place(step, at):
-            known = isinstance(step, Noted) and deed.kept is not None
-            return known and step.mark == mark_of(np.asarray(deed.kept))
-    return False
-
-
-def _same_place(step: dict[str, Any], at: SliceIndex | None) -> bool:
+def _same_slice(step: dict[str, Any], at: SliceIndex | None) -> bool:
     return step.get("at") == (None if at is None else [*at])
 
 
-def _stored(selection: NDArray[np.uint8], at: SliceIndex | None) -> Noted:
+def _stored(selection: NDArray[np.uint8], at: SliceIndex | None) -> LogEntry:
     """Return the step that selects just this."""
     if not selection.any():
-        return _noted(Step.of("none", at=at), selection)
-    return _noted(Step.of("selection", at=at, values=pack(selection)), selection)
+        return _entry(Step.of("none", at=at), selection)
+    return _entry(Step.of("selection", at=at, values=pack(selection)), selection)
 
 
-def _noted(step: Step, selection: NDArray[np.uint8] | None) -> Noted:
-    found = Noted(step.model_dump(mode="json"))
+def _entry(step: Step, selection: NDArray[np.uint8] | None = None) -> LogEntry:
+    found = LogEntry(step.model_dump(mode="json"))
     found.mark = 0 if selection is None else mark_of(selection)
     return found
 
 
-def _place(at: SliceIndex | None, layer: Labels) -> SliceIndex | None:
-    """Return a plane of a layer as one of its image; None for images of one plane."""
+def _slice_of(at: SliceIndex | None, layer: Labels) -> SliceIndex | None:
+    """Return a slice of a layer as one of its image; None for images of one plane."""
     if at is None or len(at) == 2:
         return None
-    frame = entry_of(layer).get("at") or (None,) * len(at)
+    whole = entry_of(layer).get("at") or (None,) * len(at)
     return tuple(
-        own if fixed is None else fixed for own, fixed in zip(at, frame, strict=True)
+        own if fixed is None else fixed for own, fixed in zip(at, whole, strict=True)
     )
-
-
-def _beginning(one: Followed) -> Iterator[Noted]:
-    """Yield the steps that make the labels of a layer from elsewhere."""
-    rgb = None if one.image is None else bool(one.image.rgb)
-    for step in all_by_hand(np.asarray(one.layer.data), rgb=rgb):
-        yield _noted(step, None)
-
-
-# Labels from elsewhere are taken down up to as many pixels when they are first edited.
-MOST = 2**25
 
 
 def recipe_of(viewer: ViewerModel, layer: Labels) -> Recipe:
@@ -270,7 +260,7 @@ def _fitted(layer: Labels, image: Image) -> NDArray[Any] | None:
 
 def logged_layers(
     viewer: ViewerModel, labels: Labels | None = None, image: Image | None = None
-) -> list[Followed]:
+) -> list[LoggedLayer]:
     """Return the layers of a viewer whose recipes are kept.
 
     Parameters
@@ -289,12 +279,12 @@ def logged_layers(
         if new and not (layer is labels and _small(layer)):
             continue
         own = image if new else image_of(viewer, layer)
-        found.append(Followed(layer, own, find_selection(viewer, layer)))
+        found.append((layer, own, find_selection(viewer, layer)))
     return found
 
 
 def _small(layer: Labels) -> bool:
-    return isinstance(layer.data, np.ndarray) and layer.data.size <= MOST
+    return isinstance(layer.data, np.ndarray) and layer.data.size <= MAX_PIXELS
 
 
 def note_step(viewer: ViewerModel, layer: Labels, step: Step) -> None:
@@ -302,19 +292,20 @@ def note_step(viewer: ViewerModel, layer: Labels, step: Step) -> None:
 
     Without this, what it changed becomes part of the patch. Undo takes it back.
     """
-    deed = RecordedEdit(step, labels=layer, image=image_of(viewer, layer))
-    layers = [one for one in logged_layers(viewer) if one.layer is layer]
-    append_to_latest(layer, log_entries(deed, layers))
+    edit = RecordedEdit(step, labels=layer, image=image_of(viewer, layer))
+    append_to_latest(
+        layer, edit.log([one for one in logged_layers(viewer) if one[0] is layer])
+    )
 
 
-def append_to_latest(layer: Labels, notes: Sequence[LogEntry]) -> None:
+def append_to_latest(layer: Labels, log: Log) -> None:
     """Add to recipes what the latest edit of a layer did; it goes and comes with it."""
-    append(notes)
+    append(log)
     added = True
 
     def turn() -> None:
         nonlocal added
         added = not added
-        (append if added else remove)(notes)
+        (append if added else remove)(log)
 
     follow_undo(layer, turn)

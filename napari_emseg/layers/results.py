@@ -19,6 +19,7 @@ from napari_emseg.layers.history import HISTORY_BYTES, follow_undo
 from napari_emseg.layers.layer_features import features_of, pixel_size
 from napari_emseg.layers.metadata import KEY, MARK
 from napari_emseg.recipe import Recipe, segment_step
+from napari_emseg.regions import Edit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -28,27 +29,9 @@ if TYPE_CHECKING:
     from napari.utils.colormaps import DirectLabelColormap
     from numpy.typing import NDArray
 
-    from napari_emseg.layers.edits import Plan
+    from napari_emseg.layers.edits import PlannedEdit
     from napari_emseg.pipeline.class_table import Table
     from napari_emseg.pipeline.segmentation import Segmentation
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Whole:
-    """An edit of a whole layer.
-
-    Attributes
-    ----------
-    labels : (*S) ndarray of unsigned int
-        All its labels.
-    """
-
-    labels: NDArray[np.unsignedinteger]
-
-    @property
-    def where(self) -> tuple[slice, ...]:
-        """The box that holds everything."""
-        return tuple(slice(0, size) for size in self.labels.shape)
 
 
 def replace_labels(
@@ -58,7 +41,7 @@ def replace_labels(
     run: FitRecord,
     *,
     undo: bool,
-    plan: Plan | None = None,
+    plan: PlannedEdit | None = None,
     max_bytes: int = HISTORY_BYTES,
 ) -> None:
     """Put other labels into a layer, and set some of its attributes.
@@ -77,7 +60,7 @@ def replace_labels(
         Whether labels of the same shape and type are one step of the undo history,
         if the layer is editable; attributes and run go and come with it. Otherwise
         the history ends.
-    plan : Plan, optional
+    plan : PlannedEdit, optional
         What `plan_edit` gave for these labels, if that was called beforehand.
     max_bytes : int, optional
         As for `apply_edit`.
@@ -87,9 +70,11 @@ def replace_labels(
     done = False
     if undo and layer.editable and alike(layer, labels):
         # It may have been edited since the plan was made.
-        if plan is not None and np.array_equal(layer.data[plan.where], plan.old):
+        if plan is not None and np.array_equal(
+            layer.data[plan.where], np.asarray(plan.old)
+        ):
             done = write_plan(layer, plan, max_bytes=max_bytes)
-        done |= apply_edit(layer, Whole(labels), max_bytes=max_bytes)
+        done |= apply_edit(layer, Edit.whole(labels), max_bytes=max_bytes)
     else:
         _replace(layer, labels)
     _assign(layer, attributes)
@@ -97,7 +82,7 @@ def replace_labels(
         _turn_with_undo(layer, *before)
 
 
-def alike(layer: Labels, labels: NDArray[np.unsignedinteger]) -> bool:
+def alike(layer: Labels, labels: NDArray[np.integer[Any]]) -> bool:
     """Tell whether labels of this shape and type can be written into a layer."""
     data = layer.data
     if layer.multiscale or not isinstance(data, np.ndarray):
@@ -228,7 +213,7 @@ def add_to(
     at: SliceIndex | None = None,
     look: LayerStyle | None = None,
     undo: bool = True,
-    plan: Plan | None = None,
+    plan: PlannedEdit | None = None,
     max_bytes: int = HISTORY_BYTES,
 ) -> Labels:
     """Show a segmentation as a Labels layer that lies exactly on its image.
@@ -255,7 +240,7 @@ def add_to(
         What `prepare_style` returned for `seg`, if that was done beforehand.
     undo : bool, optional
         False ends the undo history of `replace` in any case.
-    plan : Plan, optional
+    plan : PlannedEdit, optional
         What `plan_edit` returned for the labels of `replace`, if that was done
         beforehand.
     max_bytes : int, optional

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -11,14 +10,13 @@ from napari.layers import Labels
 from napari.utils.colormaps import DirectLabelColormap
 
 from napari_emseg.layers.geometry import placement, spatial_shape
+from napari_emseg.layers.history import inserting_inactive
 from napari_emseg.layers.metadata import MARK
 from napari_emseg.select import from_bytes
 from napari_emseg.select.by_label import FULL
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from napari.components import LayerList, ViewerModel
+    from napari.components import ViewerModel
     from napari.layers import Image
     from numpy.typing import NDArray
 
@@ -111,8 +109,6 @@ NAME = "selection"
 # What our entry in their metadata says of the selection and of saved ones.
 CURRENT, SAVED = "current", "saved"
 COLOR = (0.0, 0.9, 1.0)
-# Napari's switch for whether a layer that is added becomes active.
-_ACTIVATE = "_activate_on_insert"
 
 
 def warm_up_selection() -> None:
@@ -176,7 +172,7 @@ def add_quietly(viewer: ViewerModel, layer: Image | Labels) -> None:
     """Add a layer on top; what is active and selected stays so."""
     layers = viewer.layers
     chosen, active = set(layers.selection), layers.selection.active
-    with _left_selected(layers):
+    with inserting_inactive(layers):
         viewer.add_layer(layer)
     if layers.selection.active is not active or set(layers.selection) != chosen:
         layers.selection.clear()
@@ -239,23 +235,6 @@ def style_selection(
         layer.contour = contour
     if layer.opacity != opacity:
         layer.opacity = opacity
-
-
-@contextmanager
-def _left_selected(layers: LayerList) -> Iterator[None]:
-    """Add layers without making them active, which builds their controls.
-
-    That takes a third of the time, and is seen. The switch is private, so it is looked
-    for before it is used.
-    """
-    known = hasattr(layers, _ACTIVATE)
-    if known:
-        setattr(layers, _ACTIVATE, False)
-    try:
-        yield
-    finally:
-        if known:
-            setattr(layers, _ACTIVATE, True)
 
 
 def _kind(layer: object) -> str | None:

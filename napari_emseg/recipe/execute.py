@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,79 +14,33 @@ from napari_emseg.recipe.state import State, StateView
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from napari_emseg.recipe.operation import OperationContext
     from napari_emseg.recipe.step import Step
 
 
-class OperationContext(Protocol):
-    """What operations look at, in one plane or in everything; see `Operation.takes`."""
-
-    @property
-    def image(self) -> Any:
-        """The image."""
-
-    @property
-    def colors(self) -> Any:
-        """The image prepared for color tools."""
-
-    @property
-    def ways(self) -> dict[str, Any]:
-        """How to read the image: ``rgb`` and ``channel_axis``."""
-
-    @property
-    def labels(self) -> NDArray[Any]:
-        """The labels."""
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Their shape."""
-
-    @property
-    def selection(self) -> NDArray[Any]:
-        """The selection; an error if there is none."""
-
-    @property
-    def area(self) -> NDArray[Any] | None:
-        """The selection; None if nothing is selected."""
-
-
-def call(step: Step, scene: OperationContext) -> Any:
-    """Call the function of a step.
+def call(step: Step, context: OperationContext) -> Any:
+    """Return what the function of a step returns in a context.
 
     Raises
     ------
     TypeError, ValueError
         As the function.
     """
-    row = step.row
-    options = {
-        name: value.array() if isinstance(value, Packed) else value
-        for name, value in row.options(step.args).items()
-    }
-    if getattr(step.args, "inside", False):
-        options["selection"] = scene.selection
-    if needs_image(step):
-        options["image"] = scene.image
-    if "image" in row.takes or needs_image(step):
-        ways = dict(scene.ways)
-        if row.rgb_only:
-            ways.pop("channel_axis", None)
-        options |= ways
-    return row.function(*(getattr(scene, name) for name in row.takes), **options)
+    inputs, options = step.row.arguments(step.args, context)
+    for name, value in options.items():
+        if isinstance(value, Packed):
+            options[name] = value.array()
+    return step.row.function(*inputs, **options)
 
 
-def needs_image(step: Step) -> bool:
-    """Whether the image is a keyword of its function."""
-    return getattr(step.args, "method", None) == "classes"
-
-
-def find(step: Step, scene: OperationContext) -> NDArray[Any]:
-    """Find what a step selects, before it is combined with the old selection.
+def find(step: Step, context: OperationContext) -> NDArray[Any]:
+    """Return what a step selects, before it is combined with the old selection.
 
     Parameters
     ----------
     step : Step
         Of the group "select" or "modify", or "all" or "none".
-    scene : OperationContext
+    context : OperationContext
         Where.
 
     Returns
@@ -94,18 +48,18 @@ def find(step: Step, scene: OperationContext) -> NDArray[Any]:
     (…) ndarray of bool or float32
     """
     if step.op in ("all", "none"):
-        return np.full(scene.shape, step.op == "all")
-    return np.asarray(call(step, scene))
+        return np.full(context.shape, step.op == "all")
+    return np.asarray(call(step, context))
 
 
-def settle(
+def finish_selection(
     found: NDArray[Any],
     old: NDArray[Any] | None = None,
     *,
     mode: str = "new",
     feather: float = 0.0,
 ) -> NDArray[Any]:
-    """Make what was found the selection: soften, combine with the old one, round.
+    """Return what was found as the selection: softened, combined with the old, rounded.
 
     Parameters
     ----------
@@ -130,8 +84,8 @@ def settle(
     return np.asarray(select.rounded(found))
 
 
-def ways_of(step: Step) -> dict[str, Any]:
-    """Return how a step wants its selection to be settled."""
+def finish_options(step: Step) -> dict[str, Any]:
+    """Return the keywords of `finish_selection` for a step."""
     return {
         name: getattr(step.args, name)
         for name in ("mode", "feather")
@@ -158,11 +112,11 @@ def do(step: Step, state: State) -> None:
                 "take the image that it was made on"
             )
         old = state.selected.get(step.at)
-        state.selected[step.at] = settle(found, old, **ways_of(step))
+        state.selected[step.at] = finish_selection(found, old, **finish_options(step))
     elif group == "modify":
         if step.op == "invert":
             state.selected.setdefault(step.at, np.zeros(view.shape, bool))
-        state.selected[step.at] = settle(find(step, view))
+        state.selected[step.at] = finish_selection(find(step, view))
     elif group == "edit":
         view.put(call(step, view).apply(view.labels))
     elif group == "labels":
@@ -188,7 +142,7 @@ def _segment(step: Step, view: StateView) -> None:
         seed_labels=None if args.seed_labels is None else args.seed_labels.array(),
         model=None if args.model is None else args.model.model(),
         start=None if args.start is None else args.start.model(),
-        **view.ways,
+        **view.reader_kwargs,
         **args.params.model_dump(),
     )
     across = [axis for axis, at in enumerate(step.at or ()) if at is not None]
@@ -228,7 +182,9 @@ def _load(step: Step, view: StateView) -> None:
             "before it, or correct the name"
         )
     old = state.selected.get(step.at)
-    state.selected[step.at] = settle(state.saved[key], old, **ways_of(step))
+    state.selected[step.at] = finish_selection(
+        state.saved[key], old, **finish_options(step)
+    )
 
 
 _OWN = {

@@ -2,160 +2,55 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from inspect import Parameter, signature
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, create_model
+from pydantic import Field, create_model
 
 from napari_emseg import adjust, regions, select
 from napari_emseg.params import Params
-from napari_emseg.recipe import packed_array
 from napari_emseg.recipe.fitted_model import FittedModel
+from napari_emseg.recipe.operation import (
+    Amount,
+    Args,
+    Count,
+    Editing,
+    Group,
+    Inside,
+    Name,
+    Number,
+    Operation,
+    Point,
+    Points,
+    Selecting,
+    Share,
+    Switch,
+    ToolLabel,
+    Whole,
+)
 from napari_emseg.recipe.packed_array import Kind, Packed, Side
 from napari_emseg.regions import refit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-Number = Annotated[float, Field(strict=True)]
-Amount = Annotated[float, Field(strict=True, ge=0)]
-Share = Annotated[float, Field(strict=True, ge=0, le=1)]
-Whole = Annotated[int, Field(strict=True)]
-Count = Annotated[int, Field(strict=True, ge=1)]
-Switch = Annotated[bool, Field(strict=True)]
-Name = Annotated[str, Field(strict=True, min_length=1)]
-Point: TypeAlias = tuple[Number, ...]
-# The plane of a step: an index or None for each axis; None is everything.
-Place: TypeAlias = tuple[Side | None, ...] | None
-Points: TypeAlias = tuple[Point, ...]
-
-
-class Args(BaseModel):
-    """Arguments of a step."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class Selecting(Args):
-    """What all selections take.
-
-    Attributes
-    ----------
-    mode : {"new", "add", "subtract", "intersect", "xor"}
-        How the new selection is combined with the old one.
-    feather : float
-        How soft it is made before that, in pixels.
-    """
-
-    mode: Literal["new", "add", "subtract", "intersect", "xor"] = "new"
-    feather: Amount = 0.0
-
-
-class Editing(Args):
-    """What all edits of labels take.
-
-    Attributes
-    ----------
-    locked : tuple of int
-        Labels that neither lose nor gain a pixel.
-    """
-
-    locked: tuple[Whole, ...] = ()
-
-
-class Inside(Editing):
-    """What edits take that need no selection.
-
-    Attributes
-    ----------
-    inside : bool
-        Whether only selected pixels change.
-    """
-
-    inside: Switch = False
-
-
-Group = Literal["select", "modify", "edit", "labels", "picture", "own"]
-
-_BASES: dict[str, type[Args]] = {
-    "select": Selecting,
-    "edit": Inside,
-}
-# These have a meaning of their own, and are not handed to the function.
-OURS = frozenset({*Selecting.model_fields, "inside", "params", "rgb", "channel_axis"})
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Operation:
-    """A row of the table.
-
-    Attributes
-    ----------
-    name : str
-        What a recipe calls it.
-    group : str
-        What the function gives. "select": a selection, combined with the old one;
-        "modify": one that replaces the old one; "edit": an `Edit`; "labels": new
-        labels; "picture": a picture. "own": there is no function.
-    function : callable
-        Of the public interface.
-    code : str
-        Its name in ``napari_emseg``.
-    takes : tuple of str
-        What it is handed first: "image", "colors" (the image prepared for color
-        tools), "labels", "selection" (there must be one), "area" (the selection, or
-        None if there is none), "shape", "tree", "seg".
-    args : type of Args
-        Its other arguments, as keywords.
-    rgb_only : bool
-        Whether it knows no ``channel_axis``.
-    """
-
-    name: str
-    group: Group
-    function: Callable[..., Any]
-    code: str
-    takes: tuple[str, ...]
-    args: type[Args]
-    rgb_only: bool = False
-
-    @property
-    def begins(self) -> bool:
-        """Whether it makes labels out of nothing."""
-        return self.name in ("segment", "blank")
-
-    @property
-    def looks(self) -> bool:
-        """Whether the image matters."""
-        return not {"image", "colors", "tree", "seg"}.isdisjoint(self.takes)
-
-    def options(self, args: Args) -> dict[str, Any]:
-        """Return the keywords of the function that are not as by default."""
-        given = {name: getattr(args, name) for name in type(args).model_fields}
-        defaults = {name: f.default for name, f in type(args).model_fields.items()}
-        options = {
-            name: value
-            for name, value in given.items()
-            if name not in OURS and value != defaults[name]
-        }
-        if isinstance(given.get("params"), Params):
-            options |= dict(given["params"].__repr_args__())
-        return options
+_BASES: dict[str, type[Args]] = {"select": Selecting, "edit": Inside}
 
 
 def _no_function() -> None:
-    """Stand for what `replay` does by itself."""
+    """Stand for the function of operations that have none."""
 
 
 def _row(
     group: Group,
     code: str,
-    *takes: str,
+    *inputs: str,
     called: str = "",
     function: Callable[..., Any] = _no_function,
     base: type[Args] | None = None,
     rgb_only: bool = False,
+    image_method: str = "",
+    tool: ToolLabel | None = None,
     **fields: Any,
 ) -> Operation:
     """Make a row; a field is a type, or a type and a default.
@@ -172,22 +67,25 @@ def _row(
         given[key] = field if isinstance(field, tuple) else (field, missing)
     make: Any = create_model  # mypy wants to see the fields
     args: type[Args] = make(name, __base__=base or _BASES.get(group, Args), **given)
-    return Operation(name, group, function, code, takes, args, rgb_only)
+    return Operation(
+        name, group, function, code, inputs, args, rgb_only, image_method, tool
+    )
 
 
 def _of(module: Any, group: Group) -> Callable[..., Operation]:
     """Return what makes rows of the functions of a module."""
     where = module.__name__.rpartition(".")[2]
 
-    def row(code: str, *takes: str, **options: Any) -> Operation:
+    def row(code: str, *inputs: str, **options: Any) -> Operation:
         function = getattr(module, code)
-        return _row(group, f"{where}.{code}", *takes, function=function, **options)
+        return _row(group, f"{where}.{code}", *inputs, function=function, **options)
 
     return row
 
 
 _pick, _modify = _of(select, "select"), _of(select, "modify")
-_edit, _adjust = _of(regions, "edit"), _of(adjust, "picture")
+_edit, _relabel = _of(regions, "edit"), _of(regions, "labels")
+_adjust = _of(adjust, "picture")
 _Tolerance: Any = Amount | None
 _Joined: Any = Literal[4, 8]
 _Labels = Annotated[tuple[Whole, ...], Field(min_length=1)]
@@ -195,10 +93,16 @@ _Color: Any = Point | Number
 _params: Any = (Params, Params())
 _packed: Any = (Packed | None, None)
 _fitted: Any = (FittedModel | None, None)
-_ways: dict[str, Any] = {
+_reader_kwargs: dict[str, Any] = {
     "rgb": (Switch | None, None),
     "channel_axis": (Whole | None, None),
 }
+
+_CLICKS = "Backspace takes the last point back, Enter or a double click closes."
+_PRESS = "Press and drag to the right for more tolerance, to the left for less."
+_COARSER = (
+    "Press and drag to the right for a larger one, to the left for a smaller one."
+)
 
 ROWS = (
     # What begins a recipe.
@@ -210,13 +114,14 @@ ROWS = (
         seed_labels=_packed,
         model=_fitted,
         start=_fitted,
-        **_ways,
+        **_reader_kwargs,
     ),
-    _row("own", "blank", shape=tuple[Side, ...], dtype=Kind, **_ways),
+    _row("own", "blank", shape=tuple[Side, ...], dtype=Kind, **_reader_kwargs),
     # Selections.
     _pick(
         "wand",
         "colors",
+        tool=ToolLabel("Magic wand", "W", f"Click a color. {_PRESS}"),
         point=Point,
         tolerance=_Tolerance,
         contiguous=Switch,
@@ -227,6 +132,9 @@ ROWS = (
     _pick(
         "color_range",
         "colors",
+        tool=ToolLabel(
+            "Color range", "Q", f"Click a color to select it everywhere. {_PRESS}"
+        ),
         points=Points | None,
         colors=Points | None,
         tolerance=_Tolerance,
@@ -241,24 +149,80 @@ ROWS = (
         connectivity=_Joined,
     ),
     _pick("by_class", "seg", k=Count, threshold=Share | None),
-    _pick("by_label", "labels", point=Point, contiguous=Switch),
-    _pick("region_at", "tree", point=Point, level=Share | None),
-    _pick("rectangle", "shape", corner=Point, opposite=Point),
-    _pick("ellipse", "shape", corner=Point, opposite=Point, soft=Switch),
-    _pick("polygon", "shape", points=Points, soft=Switch),
-    _pick("lasso", "shape", path=Points, soft=Switch),
-    _pick("scissors", "image", points=Points, soft=Switch),
-    _pick("box", "image", box=tuple[Number, Number, Number, Number], smoothing=Amount),
-    _row(
-        "select",
-        "hand.scribbled",
+    _pick(
+        "by_label",
+        "labels",
+        tool=ToolLabel("Class", "J", "Click a class or a piece of it.", "class"),
+        point=Point,
+        contiguous=Switch,
+    ),
+    _pick(
+        "region_at",
+        "tree",
+        tool=ToolLabel("Region", "H", f"Click a region. {_COARSER}", "region"),
+        point=Point,
+        level=Share | None,
+    ),
+    _pick(
+        "scribble_mask",
         "image",
         called="scribbles",
-        function=packed_array.scribble_mask,
+        tool=ToolLabel(
+            "Scribbles",
+            "Shift+D",
+            "Paint strokes on the object, and around it with Alt. Escape forgets them.",
+        ),
         strokes=Packed,
         label=Count,
         background=Count | None,
         smoothing=Amount,
+    ),
+    _pick(
+        "box",
+        "image",
+        tool=ToolLabel("Object in a box", "K", "Drag a box around it."),
+        box=tuple[Number, Number, Number, Number],
+        smoothing=Amount,
+    ),
+    _pick(
+        "lasso",
+        "shape",
+        tool=ToolLabel("Lasso", "N", "Draw around it."),
+        path=Points,
+        soft=Switch,
+    ),
+    _pick(
+        "polygon",
+        "shape",
+        tool=ToolLabel("Polygon", "G", f"Click corners. {_CLICKS}"),
+        points=Points,
+        soft=Switch,
+    ),
+    _pick(
+        "scissors",
+        "image",
+        tool=ToolLabel(
+            "Scissors",
+            "Shift+S",
+            f"Click points along an edge; the path follows it. {_CLICKS}",
+        ),
+        points=Points,
+        soft=Switch,
+    ),
+    _pick(
+        "rectangle",
+        "shape",
+        tool=ToolLabel("Rectangle", "Shift+R", "Drag from corner to corner."),
+        corner=Point,
+        opposite=Point,
+    ),
+    _pick(
+        "ellipse",
+        "shape",
+        tool=ToolLabel("Ellipse", "Shift+E", "Drag from corner to corner."),
+        corner=Point,
+        opposite=Point,
+        soft=Switch,
     ),
     _pick("from_bytes", called="selection", values=Packed),
     _row("own", "all", base=Selecting),
@@ -283,6 +247,7 @@ ROWS = (
     _edit(
         "split",
         "labels",
+        image_method="classes",
         label=Whole,
         method=Literal["components", "classes", "watershed"],
         n_parts=Count | None,
@@ -294,15 +259,7 @@ ROWS = (
     _edit("renumber", "labels", base=Editing, numbers=dict[int, Whole] | None),
     _edit("swap", "labels", a=Whole, b=Whole),
     _edit("drop_uncertain", "labels", "seg", threshold=Share),
-    _row(
-        "labels",
-        "hand.draw",
-        "labels",
-        "image",
-        function=packed_array.draw,
-        base=Inside,
-        strokes=Packed,
-    ),
+    _relabel("draw", "labels", "image", base=Inside, strokes=Packed),
     _row(
         "labels",
         "refit",
@@ -314,14 +271,7 @@ ROWS = (
         erased=Packed | None,
         params=_params,
     ),
-    _row(
-        "labels",
-        "hand.patch",
-        "labels",
-        function=packed_array.patch,
-        where=Packed,
-        values=Packed,
-    ),
+    _relabel("patch", "labels", where=Packed, values=Packed),
     # Adjusted pictures.
     _adjust(
         "hue_saturation",

@@ -1,4 +1,4 @@
-"""What was drawn by hand: arrays as text for recipes, and labels pixel by pixel."""
+"""Arrays of integers or bool as text, for recipes and scripts."""
 
 from __future__ import annotations
 
@@ -12,9 +12,6 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from napari_emseg.pipeline.tiles import bounding_box
-from napari_emseg.regions.label_edits import draw as draw
-from napari_emseg.regions.label_edits import patch as patch
-from napari_emseg.select.strokes import scribble_mask as scribble_mask
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -79,7 +76,7 @@ class Packed(BaseModel):
         return self
 
     def array(self) -> NDArray[Any]:
-        """Give the array back.
+        """Return the array.
 
         Raises
         ------
@@ -102,7 +99,7 @@ class Packed(BaseModel):
 
 
 def pack(array: ArrayLike) -> Packed:
-    """Write an array of integers or bool as text.
+    """Return an array of integers or bool as text.
 
     Parameters
     ----------
@@ -151,12 +148,19 @@ def pack(array: ArrayLike) -> Packed:
 def unpack(
     shape: tuple[int, ...], dtype: str, box: tuple[tuple[int, int], ...], data: str
 ) -> NDArray[Any]:
-    """Read an array that `pack` wrote; the arguments are the fields of `Packed`.
+    """Return an array that a recipe or a script holds as text.
 
     Parameters
     ----------
-    shape, dtype, box, data
-        As of `Packed`.
+    shape : tuple of int
+        Of the array.
+    dtype : {"bool", "uint8", "int8", ..., "uint64", "int64"}
+        Of the array.
+    box : tuple of (int, int)
+        For each axis the first pixel of the part that is stored, and the one after
+        the last; all others are 0.
+    data : str
+        The values of this part, compressed and in base 64, as `pack` writes them.
 
     Returns
     -------
@@ -178,7 +182,7 @@ def unpack(
 
 
 def _inflate(text: str, size: int) -> bytes:
-    """Decode text to exactly `size` bytes, and never to more."""
+    """Return the `size` bytes that a text holds, and never more."""
     hint = "it is damaged, so take the recipe from where it was made"
     try:
         packed = base64.b64decode(text, validate=True)

@@ -297,7 +297,7 @@ class Recipe(BaseModel):
         wanted = np.asarray(labels)
         state = self._begin(image)
         steps: list[Step] = []
-        if first is not None and not any("seg" in s.row.takes for s in self.steps):
+        if first is not None and not any("seg" in s.row.inputs for s in self.steps):
             steps.append(self.steps[0])
             start(StateView(state, steps[0].at), np.asarray(first))
         steps += [step for step in self.steps[len(steps) :] if _done(step, state)]

@@ -55,7 +55,7 @@ class State:
     ----------
     image : array_like
         Its channels, if there are any, come last.
-    ways : dict
+    reader_kwargs : dict
         How to read it: ``rgb`` or ``channel_axis``.
     shape : tuple of int
         Its spatial shape.
@@ -74,7 +74,7 @@ class State:
     """
 
     image: Any
-    ways: dict[str, Any]
+    reader_kwargs: dict[str, Any]
     shape: tuple[int, ...]
     labels: NDArray[Any] | None = None
     frame: tuple[int | None, ...] = ()
@@ -113,7 +113,7 @@ def _fixed(array: Any) -> Any:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StateView:
-    """A plane of a `State`, or all of it; a `HMRFData`.
+    """A plane of a `State`, or all of it; an `OperationContext`.
 
     Raises
     ------
@@ -147,16 +147,16 @@ class StateView:
         return np.asarray(self.state.image[index])
 
     @property
-    def ways(self) -> dict[str, Any]:
+    def reader_kwargs(self) -> dict[str, Any]:
         """How to read it."""
-        return self.state.ways
+        return self.state.reader_kwargs
 
     @property
     def colors(self) -> Any:
         """The image prepared for color tools, once for all steps."""
         key = "colors", self.at
         if key not in self.state.prepared:
-            self.state.prepared[key] = select.prepare(self.image, **self.ways)
+            self.state.prepared[key] = select.prepare(self.image, **self.reader_kwargs)
         return self.state.prepared[key]
 
     @property
@@ -164,7 +164,7 @@ class StateView:
         """The hierarchy of the image's regions."""
         key = "tree", self.at
         if key not in self.state.prepared:
-            self.state.prepared[key] = hierarchy(self.image, **self.ways)
+            self.state.prepared[key] = hierarchy(self.image, **self.reader_kwargs)
         return self.state.prepared[key]
 
     @property

@@ -16,7 +16,8 @@ from pydantic import (
     model_serializer,
 )
 
-from napari_emseg.recipe.operations import OPERATIONS, Args, Operation, Place
+from napari_emseg.recipe.operation import Args, Operation, Place
+from napari_emseg.recipe.operations import OPERATIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -77,13 +78,18 @@ class Step(BaseModel):
     @property
     def looks_at_selection(self) -> bool:
         """Whether it matters what was selected before."""
-        args, takes = self.args, {*self.row.takes}
+        args, inputs = self.args, {*self.row.inputs}
         return (
-            not takes.isdisjoint({"selection", "area"})
+            not inputs.isdisjoint({"selection", "area"})
             or getattr(args, "mode", "new") != "new"
             or getattr(args, "inside", False)
             or self.op in ("invert", "save")
         )
+
+    @property
+    def needs_image(self) -> bool:
+        """Whether the image matters."""
+        return self.row.needs_image(self.args)
 
     @property
     def selects(self) -> bool:

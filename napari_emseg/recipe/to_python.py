@@ -9,7 +9,6 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from napari_emseg.io import files
-from napari_emseg.recipe.execute import needs_image
 from napari_emseg.recipe.fitted_model import FittedModel
 from napari_emseg.recipe.packed_array import Packed
 from napari_emseg.recipe.state import NOTHING
@@ -20,6 +19,14 @@ if TYPE_CHECKING:
     from napari_emseg.recipe.step import Step
 
 _WIDTH = 88
+
+
+class Code(str):
+    """A piece of a script, as opposed to a text in it."""
+
+    __slots__ = ()
+
+
 _HEAD = '''"""Labels of {image}, made again; written by napari-emseg {version}."""
 
 import numpy as np
@@ -33,7 +40,7 @@ import napari_emseg as emseg
 def write(
     steps: Iterable[Step], image_path: str, output_path: str, *, as_stored: bool = False
 ) -> str:
-    """Write a script that does steps, and writes the labels.
+    """Return a script that does steps, and writes the labels.
 
     Parameters
     ----------
@@ -62,13 +69,13 @@ def write(
             "step 'segment' or 'blank'"
         )
     # Where a recipe has no channels, those that stand first were slices of a stack.
-    minded = {"upright": as_stored, "stack": "rgb=False" in writer.ways}
-    ways = [
+    minded = {"upright": as_stored, "stack": writer.reader_kwargs.get("rgb") is False}
+    keywords = [
         f", {way}={value}"
         for way, value in files.ways_as_stored(image_path).items()
         if minded[way]
     ]
-    read = f"emseg.files.read_image({_text(image_path)}{''.join(ways)})"
+    read = f"emseg.files.read_image({_text(image_path)}{''.join(keywords)})"
     head = _HEAD.format(
         image=_text(image_path),
         read=f"image, channels = {read}" if writer.moves else f"image = {read}[0]",
@@ -83,21 +90,21 @@ def write(
 
 
 class Writer:
-    """Writes steps one by one, and knows which names the script has by then.
+    """Writes a script step by step, and knows which names it has by then.
 
     Attributes
     ----------
     begun : bool
         Whether there are labels.
-    ways : list of str
-        Keywords that say how the image is read: ``rgb`` or ``channel_axis``.
+    reader_kwargs : dict
+        How the image is read: ``rgb`` or ``channel_axis``.
     moves : bool
         Whether the script asks if channels were moved to the end when it read them.
     """
 
     def __init__(self) -> None:
         self.begun = False
-        self.ways: list[str] = []
+        self.reader_kwargs: dict[str, Any] = {}
         self.moves = False
         self._frame: tuple[int | None, ...] = ()
         # Names of variables, and of those that may hold soft selections.
@@ -105,7 +112,7 @@ class Writer:
         self._soft: set[str] = set()
 
     def step(self, step: Step) -> Iterator[str]:
-        """Yield the lines of a step."""
+        """Yield the lines of a script that do a step."""
         args: Any = step.args
         group, name = step.row.group, f"selection{_suffix(step.at)}"
         if step.op == "segment":
@@ -120,11 +127,11 @@ class Writer:
             if "saved" not in self._known:
                 yield "saved = {}"
             self._known |= {"saved", _kept(step)}
-            self._carry(self._need(name), _kept(step))
+            self._carry(str(self.selection(step, required=True)), _kept(step))
             yield f"{_kept(step)} = {name}"
         elif step.op == "all":
             yield from self._select(
-                step, name, f"np.ones({self._labels(step)}.shape, bool)"
+                step, name, f"np.ones({self.labels(step)}.shape, bool)"
             )
         elif step.op == "load":
             if _kept(step) not in self._known:
@@ -135,7 +142,7 @@ class Writer:
             yield from self._select(step, name, self._call(step))
         elif group == "modify":
             if step.op == "invert" and name not in self._known:
-                yield f"{name} = np.zeros({self._labels(step)}.shape, bool)"
+                yield f"{name} = np.zeros({self.labels(step)}.shape, bool)"
                 self._known.add(name)
             yield from self._select(step, name, self._call(step))
         elif group == "picture":
@@ -143,8 +150,8 @@ class Writer:
             yield f"picture = {self._call(step)}"
         else:
             yield from self._prepare(step)
-            apply = f".apply({self._labels(step)})" if group == "edit" else ""
-            yield f"{self._labels(step)} = {self._call(step)}{apply}"
+            apply = f".apply({self.labels(step)})" if group == "edit" else ""
+            yield f"{self.labels(step)} = {self._call(step)}{apply}"
 
     def _begin(self, step: Step) -> None:
         self.begun = True
@@ -152,21 +159,22 @@ class Writer:
         self._known -= {name for name in self._known if name.startswith("selection")}
 
     def _understand(self, step: Step) -> Iterator[str]:
-        """Learn how to read the image; yield what puts its channels last."""
+        """Note how the image is read; yield the lines that put its channels last."""
         args: Any = step.args
         if args.channel_axis is not None:
             if args.channel_axis != -1:
                 self.moves = True
                 yield "if channels is None:  # the file does not tell which axis it is"
                 yield f"    image = np.moveaxis(image, {args.channel_axis}, -1)"
-            self.ways = ["channel_axis=-1"]
+            self.reader_kwargs = {"channel_axis": -1}
         elif args.rgb is not None:
-            self.ways = [f"rgb={args.rgb}"]
+            self.reader_kwargs = {"rgb": args.rgb}
 
     def _segment(self, step: Step) -> Iterator[str]:
         yield from self._understand(step)
         yield from self._prepare(step)
-        given = [f"image{_index(step.at)}", *self._keywords(step), *self.ways]
+        options = step.row.options(step.args) | self.reader_kwargs
+        given = [f"image{_index(step.at)}", *_keywords(options)]
         yield f"seg = {_joined('emseg.segment', given)}"
         across = [axis for axis, index in enumerate(step.at or ()) if index is not None]
         found = (
@@ -176,15 +184,15 @@ class Writer:
         self._begin(step)
 
     def _prepare(self, step: Step) -> Iterator[str]:
-        """Yield what must be there before a call: arrays, and what tools need."""
-        image = f"image{_index(step.at)}"
+        """Yield the lines that must come before a call: arrays, and what tools need."""
+        given = [f"image{_index(step.at)}", *_keywords(self.reader_kwargs)]
         made = {
-            "colors": _joined("emseg.select.prepare", [image, *self.ways]),
-            "tree": _joined("emseg.hierarchy", [image, *self.ways]),
+            "colors": _joined("emseg.select.prepare", given),
+            "tree": _joined("emseg.hierarchy", given),
         }
         for kind, code in made.items():
             name = f"{kind}{_suffix(step.at)}"
-            if kind in step.row.takes and name not in self._known:
+            if kind in step.row.inputs and name not in self._known:
                 self._known.add(name)
                 yield f"{name} = {code}"
         for name, value in step.row.options(step.args).items():
@@ -194,10 +202,10 @@ class Writer:
                 yield f"{name} = {value.code()}"
 
     def _select(self, step: Step, name: str, found: str) -> Iterator[str]:
-        """Yield what makes `found` the selection: softened, combined, rounded."""
+        """Yield the lines that soften and combine `found` to the selection."""
         args: Any = step.args
         feather, mode = getattr(args, "feather", 0.0), getattr(args, "mode", "new")
-        labels = self._labels(step)
+        labels = self.labels(step)
         hard = step.op in ("harden", "all")
         soft = feather > 0 or step.op in ("feather", "selection")
         soft |= getattr(args, "soft", False) or getattr(args, "threshold", 0) is None
@@ -219,43 +227,11 @@ class Writer:
 
     def _call(self, step: Step) -> str:
         """Return the call of a step's function."""
-        row, name = step.row, f"selection{_suffix(step.at)}"
-        image = f"image{_index(step.at)}"
-        given = [
-            {
-                "image": image,
-                "colors": f"colors{_suffix(step.at)}",
-                "tree": f"tree{_suffix(step.at)}",
-                "seg": "seg",
-                "labels": self._labels(step),
-                "shape": f"{self._labels(step)}.shape",
-                "selection": name,
-                "area": f"{name} if {name}.any() else None",
-            }[taken]
-            for taken in row.takes
-        ]
-        if "selection" in row.takes:
-            self._need(name)
-        if "area" in row.takes and name not in self._known:
-            given.pop()
-        given += self._keywords(step)
-        if getattr(step.args, "inside", False):
-            given.append(f"selection={self._need(name)}")
-        if needs_image(step):
-            given.append(f"image={image}")
-        if "image" in row.takes or needs_image(step):
-            given += [way for way in self.ways if "rgb" in way or not row.rgb_only]
-        return _joined(f"emseg.{row.code}", given)
+        inputs, options = step.row.arguments(step.args, Names(self, step))
+        return _joined(f"emseg.{step.row.code}", [*inputs, *_keywords(options)])
 
-    def _keywords(self, step: Step) -> list[str]:
-        stored = (Packed, FittedModel)
-        return [
-            f"{name}={name if isinstance(value, stored) else _value(value)}"
-            for name, value in step.row.options(step.args).items()
-        ]
-
-    def _labels(self, step: Step) -> str:
-        """Return how the labels of a step's plane are called."""
+    def labels(self, step: Step) -> str:
+        """Return the name of the labels in a step's plane."""
         frame = self._frame or (None,) * len(step.at or ())
         place = [
             0 if fixed is not None and index is not None else index
@@ -263,18 +239,56 @@ class Writer:
         ]
         return f"labels{_index(place)}"
 
-    def _need(self, name: str) -> str:
-        if name not in self._known:
+    def selection(self, step: Step, *, required: bool) -> Code | None:
+        """Return the name of the selection in a step's plane; None if there is none."""
+        name = Code(f"selection{_suffix(step.at)}")
+        if name in self._known:
+            return name
+        if required:
             raise ValueError(NOTHING)
-        return name
+        return None
 
     def _carry(self, old: str, new: str) -> None:
-        """Note that a name holds what another one does."""
+        """Note that one name may hold a soft selection if another one may."""
         (self._soft.add if old in self._soft else self._soft.discard)(new)
 
 
+class Names:
+    """What a step works on, by its name in a script; an `OperationContext`."""
+
+    def __init__(self, writer: Writer, step: Step) -> None:
+        self.reader_kwargs = writer.reader_kwargs
+        self.image = Code(f"image{_index(step.at)}")
+        self.colors = Code(f"colors{_suffix(step.at)}")
+        self.tree = Code(f"tree{_suffix(step.at)}")
+        self.seg = Code("seg")
+        self.labels = Code(writer.labels(step))
+        self.shape = Code(f"{self.labels}.shape")
+        self._writer, self._step = writer, step
+
+    @property
+    def selection(self) -> Code | None:
+        """The selection; an error if there is none."""
+        return self._writer.selection(self._step, required=True)
+
+    @property
+    def area(self) -> Code | None:
+        """The selection; None if nothing is selected."""
+        name = self._writer.selection(self._step, required=False)
+        return None if name is None else Code(f"{name} if {name}.any() else None")
+
+
+def _keywords(options: dict[str, Any]) -> list[str]:
+    """Return keywords of a call; a stored array is a variable of the same name."""
+    stored = (Packed, FittedModel)
+    return [
+        f"{name}={name if isinstance(value, stored) else _value(value)}"
+        for name, value in options.items()
+    ]
+
+
 def _suffix(at: Sequence[int | None] | None) -> str:
-    """Return what names of a plane end in: "_7" for slice 7 of a stack."""
+    """Return the end of the names of a plane: "_7" for slice 7 of a stack."""
     return "".join(f"_{'x' if i is None else i}" for i in _trimmed(at))
 
 
@@ -298,11 +312,11 @@ def _kept(step: Step) -> str:
 
 
 def _array(name: str, packed: Packed) -> str:
-    """Return what makes an array, its text in lines."""
+    """Return the lines that make an array."""
     lines = textwrap.wrap(packed.data, _WIDTH - 8) or [""]
     text = "\n".join(f'        "{line}"' for line in lines)
     about = f"    {packed.shape},\n    {_text(packed.dtype)},\n    {packed.box},\n"
-    return f"{name} = emseg.hand.unpack(\n{about}    (\n{text}\n    ),\n)"
+    return f"{name} = emseg.unpack_array(\n{about}    (\n{text}\n    ),\n)"
 
 
 def _joined(function: str, given: list[str]) -> str:
@@ -332,6 +346,8 @@ def _filled(part: str) -> str:
 
 
 def _value(value: Any) -> str:
+    if isinstance(value, Code):
+        return value
     return _text(value) if isinstance(value, str) else repr(value)
 
 

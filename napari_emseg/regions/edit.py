@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
-    from napari_emseg.engine._types import BoolArray
+    from napari_emseg.engine._types import BoolArray, Box
 
     Labels = NDArray[np.integer[Any]]
 
@@ -28,9 +28,12 @@ class Edit:
     Attributes
     ----------
     where : tuple of slice
-        The smallest box that holds all changed pixels; empty if there are none.
+        The box. The functions of this package return the smallest one that holds all
+        changed pixels; it is empty if there are none.
     labels : (…) ndarray of int
-        What the box shall hold, read-only, of the type of the labels.
+        The new labels of the box, read-only, of the type of the labels.
+    old : (…) ndarray of int or None
+        The labels of the box before, read-only; None if they are not known.
 
     Examples
     --------
@@ -47,8 +50,14 @@ class Edit:
     True
     """
 
-    where: tuple[slice, ...]
+    where: Box
     labels: Labels
+    old: Labels | None = None
+
+    @classmethod
+    def whole(cls, labels: Labels) -> Edit:
+        """Return the edit that gives an image these labels everywhere."""
+        return cls(tuple(slice(0, size) for size in labels.shape), labels)
 
     @property
     def empty(self) -> bool:
@@ -56,7 +65,7 @@ class Edit:
         return self.labels.size == 0
 
     def apply(self, labels: ArrayLike) -> Labels:
-        """Give a copy of the labels with the edit made.
+        """Return a copy of the labels with the edit made.
 
         Raises
         ------
@@ -79,16 +88,14 @@ class Edit:
         return out
 
     def inverse(self, labels: ArrayLike) -> Edit:
-        """Give the edit that brings these labels back once this one is made."""
-        old = np.array(np.asarray(labels)[self.where])
-        old.flags.writeable = False
-        return Edit(self.where, old)
+        """Return the edit that brings these labels back once this one is made."""
+        return Edit(self.where, _read_only(np.asarray(labels)[self.where]), self.labels)
 
 
 def free_labels(
     labels: ArrayLike, count: int = 1, *, locked: Iterable[int] = ()
 ) -> list[int]:
-    """Find numbers for new classes: those after the largest, else unused smaller ones.
+    """Return numbers for new classes: after the largest, else unused smaller ones.
 
     Locked numbers are not free, used or not.
 
@@ -155,7 +162,7 @@ class EditableLabels:
     """
 
     whole: Labels
-    box: tuple[slice, ...]
+    box: Box
     labels: Labels
     free: BoolArray
     locked: tuple[int, ...]
@@ -168,7 +175,7 @@ class EditableLabels:
         locked: Iterable[int],
         reach: int | None = 0,
     ) -> EditableLabels:
-        """Look at labels in a box that holds the selection and `reach` around it."""
+        """Return the labels of a box: the selection and `reach` pixels around it."""
         whole = as_labels(labels)
         box = tuple(slice(0, length) for length in whole.shape)
         mask = None
@@ -185,7 +192,7 @@ class EditableLabels:
         return cls(whole, box, part, free, fixed)
 
     def check(self, label: int) -> int:
-        """Give a label as int, or reject one that cannot be given."""
+        """Return a label as int, or reject one that cannot be given."""
         number = whole_number("label", label)
         bounds = np.iinfo(self.whole.dtype)
         if number in self.locked:
@@ -201,23 +208,23 @@ class EditableLabels:
         return number
 
     def edit(self, new: NDArray[Any]) -> Edit:
-        """Make the edit that brings `new` to where it is allowed."""
+        """Return the edit that brings `new` to where it is allowed."""
         changed = self.free & (new != self.labels)
         inner = bounding_box(changed)
-        made = np.where(changed[inner], new[inner], self.labels[inner])
-        made = made.astype(self.whole.dtype)
+        old = _read_only(self.labels[inner])
+        made = np.where(changed[inner], new[inner], old).astype(self.whole.dtype)
         made.flags.writeable = False
         if made.size == 0:
-            return Edit(inner, made)
+            return Edit(inner, made, old)
         box = tuple(
             slice(outer.start + part.start, outer.start + part.stop)
             for outer, part in zip(self.box, inner, strict=True)
         )
-        return Edit(box, made)
+        return Edit(box, made, old)
 
 
 def whole_number(name: str, value: Any) -> int:
-    """Give a whole number as int; what is none would be rounded silently.
+    """Return a whole number as int; another one would be rounded silently.
 
     Raises
     ------
@@ -236,7 +243,7 @@ def whole_number(name: str, value: Any) -> int:
 
 
 def as_labels(labels: ArrayLike) -> Labels:
-    """Check labels: integers with at least Y and X."""
+    """Return labels as an array of integers with at least Y and X, or reject them."""
     given = np.asarray(labels)
     if given.dtype.kind not in "ui" or given.ndim < 2:
         raise ValueError(
@@ -247,7 +254,7 @@ def as_labels(labels: ArrayLike) -> Labels:
 
 
 def one_of(labels: Labels, numbers: Iterable[int]) -> BoolArray:
-    """Tell which pixels have one of some labels.
+    """Return which pixels have one of some labels.
 
     Examples
     --------
@@ -260,11 +267,18 @@ def one_of(labels: Labels, numbers: Iterable[int]) -> BoolArray:
     return np.isin(labels, np.array(known, labels.dtype))
 
 
+def _read_only(labels: Labels) -> Labels:
+    """Return a copy that cannot be written to."""
+    copy = labels.copy()
+    copy.flags.writeable = False
+    return copy
+
+
 def _holds(dtype: np.dtype[Any], labels: Labels) -> bool:
     """Whether labels keep their values in another type."""
     return dtype == labels.dtype or bool((labels.astype(dtype) == labels).all())
 
 
 def present(labels: Labels) -> list[int]:
-    """List the labels that occur, rising."""
+    """Return the labels that occur, in rising order."""
     return [int(label) for label in np.unique(labels)]

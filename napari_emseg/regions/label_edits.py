@@ -20,14 +20,9 @@ from napari_emseg.regions.splitting import PARTS, absorb, majority
 from napari_emseg.select import scribbles
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from numpy.typing import ArrayLike, NDArray
-
-    Labels = NDArray[np.integer[Any]]
-    from collections.abc import Mapping
-
-    from numpy.typing import NDArray
 
 
 def fill(
@@ -391,7 +386,9 @@ def swap(
 
 
 def patch(labels: ArrayLike, where: ArrayLike, values: ArrayLike) -> NDArray[Any]:
-    """Give single pixels labels that no tool explains.
+    """Return labels of which single pixels got other values.
+
+    Unlike the other functions of this module, it returns labels, and not an `Edit`.
 
     Parameters
     ----------
@@ -443,7 +440,10 @@ def draw(
     channel_axis: int | None = None,
     rgb: bool | None = None,
 ) -> NDArray[Any]:
-    """Draw classes with scribbles: each pixel joins the strokes it belongs to.
+    """Return labels into which classes were drawn with scribbles.
+
+    Each pixel gets the label of the strokes that it belongs to. Unlike the other
+    functions of this module, it returns labels, and not an `Edit`.
 
     Parameters
     ----------

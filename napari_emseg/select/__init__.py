@@ -1,4 +1,7 @@
-"""Selections: masks over the image, found by pointing, drawing and by their shape."""
+"""Selections: masks over the image, found by pointing, drawing and by their shape.
+
+`scribbles` alone returns the labels of all strokes; `scribble_mask` is its mask of one.
+"""
 
 from napari_emseg.select.box import box
 from napari_emseg.select.by_label import by_label, from_bytes, rounded, to_bytes
@@ -30,7 +33,7 @@ from napari_emseg.select.shapes import (
     scissors,
     scissors_path,
 )
-from napari_emseg.select.strokes import scribbles
+from napari_emseg.select.strokes import scribble_mask, scribbles
 
 __all__ = [
     "Prepared",
@@ -58,6 +61,7 @@ __all__ = [
     "rounded",
     "scissors",
     "scissors_path",
+    "scribble_mask",
     "scribbles",
     "shrink",
     "similar",

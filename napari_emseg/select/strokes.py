@@ -178,31 +178,42 @@ def scribble_mask(
     channel_axis: int | None = None,
     rgb: bool | None = None,
 ) -> NDArray[np.bool_]:
-    """Select what belongs to the strokes of one class.
+    """Return the mask of the pixels that belong to the strokes of one class.
 
     Parameters
     ----------
-    image, strokes, background, smoothing, channel_axis, rgb
-        As for `napari_emseg.select.scribbles`.
+    image : (Y, X) or (Y, X, C) array_like
+        One plane, as for `scribbles`.
+    strokes : (Y, X) array_like of int
+        Classes 1 to 255 under the strokes; 0 elsewhere.
     label : int, optional
-        The class.
+        The class whose pixels are selected.
+    background, smoothing, channel_axis, rgb
+        As for `scribbles`.
 
     Returns
     -------
     (Y, X) ndarray of bool
+        Where `scribbles` returns this class.
 
     Raises
     ------
     TypeError, ValueError
-        As `napari_emseg.select.scribbles`.
+        As `scribbles`.
+
+    See Also
+    --------
+    scribbles : returns the classes of all strokes.
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from napari_emseg import select
     >>> image = np.zeros((20, 20), np.uint8)
     >>> image[5:15, 5:15] = 200
     >>> strokes = np.zeros((20, 20), np.uint8)
     >>> strokes[1, 2:18], strokes[10, 8:12] = 1, 2
-    >>> bool((scribbled(image, strokes) == (image == 200)).all())
+    >>> bool((select.scribble_mask(image, strokes) == (image == 200)).all())
     True
     """
     found = scribbles(

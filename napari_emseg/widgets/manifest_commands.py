@@ -25,7 +25,6 @@ from napari_emseg.layers.metadata import KEY
 from napari_emseg.layers.recipe_log import (
     RecordedEdit,
     append_to_latest,
-    log_entries,
     logged_layers,
 )
 from napari_emseg.layers.uncertainty import meant_image
@@ -56,8 +55,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from qtpy.QtWidgets import QWidget
 
-    from napari_emseg.layers.edits import Plan
-    from napari_emseg.layers.metadata import LogEntry
+    from napari_emseg.layers.edits import PlannedEdit
+    from napari_emseg.layers.metadata import Log
     from napari_emseg.pipeline.class_table import Table
     from napari_emseg.recipe import Recipe
     from napari_emseg.regions.edit import Edit
@@ -326,25 +325,26 @@ def _drop(
     locked = session.locked if session is not None and session.labels is layer else ()
     inspector = inspector_of(viewer)
     step = Step.of("drop_uncertain", threshold=threshold, locked=sorted(locked))
-    frame = layer.metadata.get(KEY, {}).get("at") or ()
-    sliced = any(index is not None for index in frame)
-    at = tuple(None if index is None else 0 for index in frame) if sliced else None
-    deed = RecordedEdit(step, at=at, labels=layer, image=inspector.image_of(layer))
-    others = [one for one in logged_layers(viewer) if one.layer is layer]
+    whole = layer.metadata.get(KEY, {}).get("at") or ()
+    sliced = any(index is not None for index in whole)
+    at = tuple(None if index is None else 0 for index in whole) if sliced else None
+    image = inspector.image_of(layer)
+    logged = [one for one in logged_layers(viewer) if one[0] is layer]
 
-    def work() -> tuple[Edit, Plan | None, list[LogEntry]]:
+    def work() -> tuple[Edit, PlannedEdit | None, Log]:
         edit = regions.drop_uncertain(layer.data, values, threshold, locked=locked)
-        return edit, plan_edit(layer, edit), log_entries(deed, others)
+        made = RecordedEdit(step, [(layer, edit)], at=at, labels=layer, image=image)
+        return edit, plan_edit(layer, edit), made.log(logged)
 
-    def then(made: tuple[Edit, Plan | None, list[LogEntry]]) -> None:
-        edit, plan, notes = made
+    def then(made: tuple[Edit, PlannedEdit | None, Log]) -> None:
+        edit, plan, log = made
         if plan is None or layer not in viewer.layers:
             return
         if session is not None:
-            session.apply([(layer, edit)], [plan], notes)
+            session.apply([(layer, edit)], [plan], log)
             return
         write_plan(layer, plan, max_bytes=preferred().history_bytes)
-        append_to_latest(layer, notes)
+        append_to_latest(layer, log)
 
     inspector.background.run(work, then)
 

@@ -16,7 +16,7 @@ import tempfile
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from warnings import catch_warnings, filterwarnings
+from warnings import catch_warnings, filterwarnings, simplefilter
 
 import npe2
 import numpy as np
@@ -25,7 +25,7 @@ from npe2 import PluginManifest
 from pydantic import BaseModel
 
 import napari_emseg as emseg
-from napari_emseg import demo, files, hand, movie, regions, sweep
+from napari_emseg import files, movie, regions, sweep
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -34,7 +34,10 @@ HERE = Path(__file__).parent
 FILE = HERE / "names.json"
 STORED = ("recipe.json", "stack.json", "colors.json")
 IMAGE = np.repeat(np.array([[10, 12, 90, 91]], np.uint8), 4, axis=0)
-# Modules without a list of their public names.
+with catch_warnings():
+    simplefilter("ignore", DeprecationWarning)
+    demo, hand = emseg.demo, emseg.hand
+# Modules without a list of their public names, and old names of modules.
 UNLISTED = {"demo": demo, "files": files, "hand": hand, "sweep": sweep}
 
 
@@ -74,7 +77,7 @@ def params() -> dict[str, Any]:
 
 def interface() -> dict[str, list[str]]:
     """Return the public names of modules."""
-    found = {"": [*emseg.__all__]}
+    found = {"": [*emseg.__all__, *UNLISTED]}
     for name in ("adjust", "plot", "regions", "select"):
         found[name] = [*getattr(emseg, name).__all__]
     found["movie"] = [name for name in _own(movie) if name.startswith("save")]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,27 +14,16 @@ from napari.layers import Labels
 from napari.utils.notifications import notification_manager
 
 from napari_emseg.layers import ActionHistory, apply_edit, edits, history, history_bytes
+from napari_emseg.regions import Edit
 
 WRITERS = {str(Path(module.__file__)) for module in (edits, history)}
-
-
-@dataclass(frozen=True)
-class Box:
-    """An edit."""
-
-    where: tuple[slice, ...]
-    labels: np.ndarray
-
-
-def whole(labels):
-    return Box((slice(None),) * labels.ndim, labels)
 
 
 @pytest.fixture(params=["private", "public"])
 def path(request, monkeypatch):
     """Write with napari's masks, and with its public function."""
     if request.param == "public":
-        monkeypatch.setattr(edits, "masked_atom", lambda: None)
+        monkeypatch.setattr(history, "masked_atom", lambda: None)
     return request.param
 
 
@@ -69,7 +57,7 @@ class TestOneStep:
         layer.contour = contour
         start = layer.data.copy()
         new = np.where(rng.random((120, 280)) < 0.3, 7, start[50:170, 5:285])
-        assert apply_edit(layer, Box((slice(50, 170), slice(5, 285)), new))
+        assert apply_edit(layer, Edit((slice(50, 170), slice(5, 285)), new))
         end = start.copy()
         end[50:170, 5:285] = new
         np.testing.assert_array_equal(layer.data, end)
@@ -83,7 +71,7 @@ class TestOneStep:
         layer = Labels(rng.integers(0, 9, (5, 40, 30), dtype=np.uint16))
         start = layer.data.copy()
         end = rng.integers(0, 900, start.shape, dtype=np.uint16)
-        assert apply_edit(layer, whole(end))
+        assert apply_edit(layer, Edit.whole(end))
         np.testing.assert_array_equal(layer.data, end)
         layer.undo()
         np.testing.assert_array_equal(layer.data, start)
@@ -93,27 +81,27 @@ class TestOneStep:
     def test_without_a_change_there_is_none(self, path):
         layer = Labels(np.ones((4, 4), np.uint8))
         before = state(layer)
-        assert not apply_edit(layer, whole(np.ones((4, 4), np.uint8)))
-        assert not apply_edit(layer, Box((slice(2, 2),) * 2, np.ones((0, 0), int)))
+        assert not apply_edit(layer, Edit.whole(np.ones((4, 4), np.uint8)))
+        assert not apply_edit(layer, Edit((slice(2, 2),) * 2, np.ones((0, 0), int)))
         assert state(layer) == before
 
     def test_emits_one_event(self, path):
         layer, events = Labels(np.zeros((600, 600), np.uint8)), []
         layer.events.paint.connect(events.append)
-        apply_edit(layer, whole(np.eye(600, dtype=np.uint8)))
+        apply_edit(layer, Edit.whole(np.eye(600, dtype=np.uint8)))
         assert len(events) == 1
 
     def test_does_not_preserve_labels(self, path):
         layer = Labels(np.ones((4, 4), np.uint8))
         layer.preserve_labels = True
         layer.selected_label = 3
-        apply_edit(layer, whole(np.full((4, 4), 2)))
+        apply_edit(layer, Edit.whole(np.full((4, 4), 2)))
         assert (layer.data == 2).all()
 
     def test_shares_nothing_with_the_edit(self, path):
         layer = Labels(np.zeros((4, 4), np.uint8))
         labels = np.arange(16, dtype=np.uint8).reshape(4, 4)
-        apply_edit(layer, whole(labels))
+        apply_edit(layer, Edit.whole(labels))
         labels[:] = 0
         layer.undo()
         layer.redo()
@@ -127,7 +115,7 @@ class TestOneStep:
                 layer.contour = contour
                 for labels in ([6], [1, 4, 5]):
                     new = rng.choice(labels, (20, 30)) * (rng.random((20, 30)) < 0.8)
-                    apply_edit(layer, Box((slice(9, 29), slice(4, 34)), new))
+                    apply_edit(layer, Edit((slice(9, 29), slice(4, 34)), new))
                     fresh = Labels(layer.data.copy())
                     fresh.contour = contour
                     np.testing.assert_array_equal(
@@ -140,7 +128,7 @@ class TestOneStep:
         viewer.dims.set_current_step(0, 2)
         apply_edit(
             layer,
-            Box(
+            Edit(
                 (slice(4, 5), slice(3, 9), slice(3, 9)), np.ones((1, 6, 6)).astype(int)
             ),
         )
@@ -165,7 +153,7 @@ def test_fifty_edits_equal_a_list_of_arrays(data):
             y1, x1 = rng.integers(y + 1, 10), rng.integers(x + 1, 12)
             new = rng.integers(0, 4, (y1 - y, x1 - x))
             new = np.where(rng.random(new.shape) < 0.5, 3, new)
-            if apply_edit(layer, Box((slice(y, y1), slice(x, x1)), new)):
+            if apply_edit(layer, Edit((slice(y, y1), slice(x, x1)), new)):
                 after = states[now].copy()
                 after[y:y1, x:x1] = new
                 states[now + 1 :] = [after]
@@ -186,7 +174,7 @@ class TestCost:
         """At most 4 bytes per changed pixel, whatever the type of the layer."""
         start = np.where(rng.random((700, 900)) < share, 3, 1).astype(dtype)
         layer = Labels(start.copy())
-        apply_edit(layer, whole(np.full(start.shape, 3)))
+        apply_edit(layer, Edit.whole(np.full(start.shape, 3)))
         changed = (start != 3).sum()
         # One byte of mask per pixel: 5 bytes where only a fifth of them change.
         assert history_bytes(layer) <= (4 if share < 0.8 else 6) * changed
@@ -196,15 +184,15 @@ class TestCost:
     def test_of_scattered_pixels(self, rng):
         new = (rng.random((1000, 1000)) < 0.001).astype(np.uint8)
         layer = Labels(np.zeros_like(new))
-        apply_edit(layer, whole(new))
+        apply_edit(layer, Edit.whole(new))
         assert history_bytes(layer) <= 6 * new.sum()
 
     def test_history_is_limited_and_the_user_is_told(self, path, told):
         layer = Labels(np.zeros((100, 100), np.uint8))
-        apply_edit(layer, whole(np.full((100, 100), 1)))
+        apply_edit(layer, Edit.whole(np.full((100, 100), 1)))
         one = history_bytes(layer)
         for label in range(2, 6):
-            new = whole(np.full((100, 100), label))
+            new = Edit.whole(np.full((100, 100), label))
             apply_edit(layer, new, max_bytes=3 * one)
         assert len(layer._undo_history) == 3
         assert history_bytes(layer) <= 3 * one
@@ -216,7 +204,7 @@ class TestCost:
 
     def test_the_newest_step_is_kept(self, path, told):
         layer = Labels(np.zeros((100, 100), np.uint8))
-        apply_edit(layer, whole(np.full((100, 100), 1)), max_bytes=1)
+        apply_edit(layer, Edit.whole(np.full((100, 100), 1)), max_bytes=1)
         assert not told
         layer.undo()
         assert not layer.data.any()
@@ -226,7 +214,7 @@ class TestData:
     def test_memory_map(self, path, tmp_path):
         data = np.memmap(tmp_path / "a", np.uint8, "w+", shape=(30, 40))
         layer = Labels(data)
-        apply_edit(layer, whole(np.eye(30, 40, dtype=int)))
+        apply_edit(layer, Edit.whole(np.eye(30, 40, dtype=int)))
         data.flush()
         again = np.memmap(tmp_path / "a", np.uint8, "r", shape=(30, 40))
         np.testing.assert_array_equal(again, np.eye(30, 40))
@@ -237,22 +225,22 @@ class TestData:
         np.zeros((4, 4), np.uint8).tofile(tmp_path / "a")
         layer = Labels(np.memmap(tmp_path / "a", np.uint8, "r", shape=(4, 4)))
         with pytest.raises(ValueError, match="read-only; duplicate it"):
-            apply_edit(layer, whole(np.ones((4, 4), int)))
+            apply_edit(layer, Edit.whole(np.ones((4, 4), int)))
         layer = Labels(np.zeros((4, 4), np.uint8))
         layer.editable = False
         with pytest.raises(ValueError, match="if it shows a preview, wait"):
-            apply_edit(layer, whole(np.ones((4, 4), int)))
+            apply_edit(layer, Edit.whole(np.ones((4, 4), int)))
 
     def test_dask(self):
         dask = pytest.importorskip("dask.array")
         layer = Labels(dask.zeros((4, 4), dtype=np.uint8))
         with pytest.raises(TypeError, match=r"only NumPy arrays and memory maps"):
-            apply_edit(layer, whole(np.ones((4, 4), int)))
+            apply_edit(layer, Edit.whole(np.ones((4, 4), int)))
 
     def test_several_scales(self):
         scales = [np.zeros((8, 8), np.uint8), np.zeros((4, 4), np.uint8)]
         with pytest.raises(TypeError, match="several scales"):
-            apply_edit(Labels(scales), whole(np.ones((8, 8), int)))
+            apply_edit(Labels(scales), Edit.whole(np.ones((8, 8), int)))
 
     @pytest.mark.parametrize(
         ("where", "shape"),
@@ -265,13 +253,13 @@ class TestData:
     def test_that_does_not_fit(self, where, shape):
         layer = Labels(np.zeros((4, 4), np.uint8))
         with pytest.raises(ValueError, match="does not fit layer 'Labels'"):
-            apply_edit(layer, Box(where, np.ones(shape, int)))
+            apply_edit(layer, Edit(where, np.ones(shape, int)))
 
     @pytest.mark.parametrize("label", [-1, 256])
     def test_label_beyond_the_type(self, label):
         layer = Labels(np.zeros((4, 4), np.uint8))
         with pytest.raises(ValueError, match=f"label {label} does not fit into"):
-            apply_edit(layer, whole(np.full((4, 4), label)))
+            apply_edit(layer, Edit.whole(np.full((4, 4), label)))
 
 
 class Fault(BaseException):
@@ -308,7 +296,7 @@ def test_a_fault_at_any_line_leaves_all_as_before(path, rng, labels):
         previous = sys.gettrace()
         sys.settrace(fail_at(faults + 1))
         try:
-            apply_edit(layer, whole(new), max_bytes=1)
+            apply_edit(layer, Edit.whole(new), max_bytes=1)
         except Fault:
             faults += 1
         else:
@@ -341,7 +329,7 @@ class TestJournal:
     def test_last_action_first(self, journal, pair):
         one, two = pair
         one.paint((1, 1), 3)
-        apply_edit(two, whole(np.ones((6, 6), int)))
+        apply_edit(two, Edit.whole(np.ones((6, 6), int)))
         one.fill((5, 5), 4)
         ends = [layer.data.copy() for layer in pair]
         assert [journal.undo() for _ in range(4)] == [[one], [two], [one], []]
@@ -353,8 +341,8 @@ class TestJournal:
     def test_group(self, journal, pair):
         one, two = pair
         with journal.group():
-            apply_edit(one, whole(np.ones((6, 6), int)))
-            apply_edit(two, whole(np.ones((6, 6), int)))
+            apply_edit(one, Edit.whole(np.ones((6, 6), int)))
+            apply_edit(two, Edit.whole(np.ones((6, 6), int)))
         journal.undo()
         assert not any(layer.data.any() for layer in pair)
         journal.redo()
@@ -367,8 +355,8 @@ class TestJournal:
 
         def both() -> None:
             with journal.group():
-                apply_edit(one, whole(np.ones((6, 6), int)))
-                apply_edit(two, whole(np.ones((9, 9), int)))
+                apply_edit(one, Edit.whole(np.ones((6, 6), int)))
+                apply_edit(two, Edit.whole(np.ones((9, 9), int)))
 
         with pytest.raises(ValueError, match="does not fit"):
             both()

@@ -10,13 +10,11 @@ from sklearn.metrics import adjusted_rand_score
 from sklearn.mixture import GaussianMixture
 
 import napari_emseg as emseg
-from napari_emseg import demo
+from napari_emseg.pipeline.blobs import SIDE
 
 
 def test_points_have_the_moments_of_their_classes():
-    made = emseg.demo.blobs(
-        60_000, 3, spread=5, anisotropy=4, weights=[1, 2, 3], seed=3
-    )
+    made = emseg.blobs(60_000, 3, spread=5, anisotropy=4, weights=[1, 2, 3], seed=3)
     assert made.points.dtype == np.float32
     np.testing.assert_allclose(sorted(made.weights), [1 / 6, 2 / 6, 3 / 6])
     for k in range(3):
@@ -28,7 +26,7 @@ def test_points_have_the_moments_of_their_classes():
 
 @pytest.mark.parametrize("anisotropy", [1, 5])
 def test_shapes_are_as_asked_for(anisotropy):
-    made = demo.blobs(10, 40, spread=3, anisotropy=anisotropy)
+    made = emseg.blobs(10, 40, spread=3, anisotropy=anisotropy)
     axes = np.sqrt(np.linalg.eigvalsh(made.covariances))
     np.testing.assert_allclose(np.sqrt(axes.prod(axis=1)), 3)
     ratio = axes[:, 1] / axes[:, 0]
@@ -39,12 +37,12 @@ def test_shapes_are_as_asked_for(anisotropy):
 
 
 def test_same_seed_same_points_in_order():
-    one, two = demo.blobs(seed=7), demo.blobs(seed=7)
+    one, two = emseg.blobs(seed=7), emseg.blobs(seed=7)
     np.testing.assert_array_equal(one.points, two.points)
-    assert (demo.blobs(seed=8).points != one.points).any()
+    assert (emseg.blobs(seed=8).points != one.points).any()
     assert (np.diff(one.means[:, 0]) > 0).all()
     assert one.means.min() >= 0
-    assert one.means.max() <= demo.SIDE
+    assert one.means.max() <= SIDE
     with pytest.raises(dataclasses.FrozenInstanceError):
         one.points = two.points
 
@@ -52,7 +50,7 @@ def test_same_seed_same_points_in_order():
 @pytest.mark.parametrize("n_points", [500, 6000])
 @pytest.mark.parametrize("n_classes", [2, 5])
 def test_the_engine_finds_the_classes(n_points, n_classes):
-    made = demo.blobs(n_points, n_classes, spread=4)
+    made = emseg.blobs(n_points, n_classes, spread=4)
     found = made.segment()
     assert found.labels.shape == (1, n_points)
     assert adjusted_rand_score(made.classes, found.labels[0]) > 0.97
@@ -66,7 +64,7 @@ def test_the_engine_finds_the_classes(n_points, n_classes):
 
 
 def test_it_is_the_real_engine():
-    made = demo.blobs(300, 3)
+    made = emseg.blobs(300, 3)
     found = made.segment(method="kmeans", n_classes=4)
     same = emseg.segment(
         made.points[np.newaxis],
@@ -93,4 +91,4 @@ def test_it_is_the_real_engine():
 )
 def test_wrong_numbers(arguments, reason):
     with pytest.raises(ValueError, match=reason):
-        demo.blobs(**arguments)
+        emseg.blobs(**arguments)

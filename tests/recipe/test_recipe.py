@@ -816,4 +816,12 @@ class TestRefit:
 
 def test_patch_of_another_type():
     with pytest.raises(ValueError, match="larger type"):
-        packed_array.patch([[300, 1]], [[False, True]], np.array([[0, 5]], np.uint8))
+        emseg.regions.patch([[300, 1]], [[False, True]], np.array([[0, 5]], np.uint8))
+
+
+@pytest.mark.parametrize("name", ["hand", "demo"])
+def test_old_names_warn_at_each_use(name):
+    for _ in range(2):
+        with pytest.warns(DeprecationWarning, match=f"emseg.{name} is deprecated"):
+            getattr(emseg, name)
+    assert name not in dir(emseg)

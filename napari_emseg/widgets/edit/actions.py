@@ -1,4 +1,4 @@
-"""What the buttons do with selection and labels."""
+"""The actions of the buttons: changes of the selection and of the labels."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from napari.layers import Image
 
 from napari_emseg import regions, select
 from napari_emseg.layers import (
-    Whole,
     add_selection,
     coverage,
     placement,
@@ -19,7 +18,7 @@ from napari_emseg.layers import (
 )
 from napari_emseg.layers.geometry import Plane, image_data
 from napari_emseg.layers.metadata import KEY, append
-from napari_emseg.layers.recipe_log import RecordedEdit, log_entries, logged_layers
+from napari_emseg.layers.recipe_log import RecordedEdit, logged_layers
 from napari_emseg.params import Params
 from napari_emseg.recipe.execute import call
 from napari_emseg.recipe.packed_array import pack
@@ -27,7 +26,6 @@ from napari_emseg.recipe.step import Step
 from napari_emseg.regions.refit import iter_refit
 from napari_emseg.widgets.edit.adjust.dialog import ADJUSTMENTS
 from napari_emseg.widgets.edit.context import SelectionResult
-from napari_emseg.widgets.edit.session import Made
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -36,8 +34,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_emseg.layers.history import ManualEdits
-    from napari_emseg.layers.metadata import LogEntry
-    from napari_emseg.layers.recipe_log import Followed
+    from napari_emseg.layers.metadata import Log
+    from napari_emseg.layers.recipe_log import LoggedLayer
     from napari_emseg.widgets.edit.session import Session, Steps
 
 # What a number of pixels does to a selection: title, help, name of the number.
@@ -52,7 +50,7 @@ MODIFY = {
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Actions:
-    """All that buttons do; each is one undo step.
+    """The actions of the buttons; each is one undo step.
 
     Attributes
     ----------
@@ -93,7 +91,7 @@ class Actions:
             raise ValueError(
                 "there is no selection that was given up, so none can come back"
             )
-        self.session.change(lambda: Made([previous]))
+        self.session.change(lambda: RecordedEdit(changes=[previous]))
 
     def similar(self) -> None:
         """Select all pixels whose color is near to a selected one."""
@@ -110,8 +108,8 @@ class Actions:
         layer = add_selection(self.session.viewer, plane.layer, name=name, kind="saved")
         layer.visible = False
         layer.data[plane.where] = plane.edit(select.to_bytes(selected)).labels
-        deed = self.session.here(plane).deed(Step.of("save", name=layer.name))
-        append(log_entries(deed, self._followed))
+        step = Step.of("save", name=layer.name)
+        append(self.session.context(plane).record(step, []).log(self._logged))
 
     def load(self, name: str) -> None:
         """Select what was kept."""
@@ -145,9 +143,9 @@ class Actions:
         labels = self._labels()
         step = Step.of("merge", members=members, locked=self._locked)
 
-        def make() -> Made:
+        def make() -> RecordedEdit:
             edit = regions.merge(labels.data, members, locked=self._locked)
-            return Made([(labels, edit)], RecordedEdit(step, labels=labels))
+            return RecordedEdit(step, [(labels, edit)], labels=labels)
 
         self.session.change(make)
 
@@ -180,7 +178,7 @@ class Actions:
             data, rgb = picture.data(), picture.layer.rgb
         else:
             data, rgb = image_data(image), image.rgb
-        note = labels.metadata.get(KEY, {}).get("params", {})
+        fitted_with = labels.metadata.get(KEY, {}).get("params", {})
 
         def make() -> Steps:
             edited = self.fits.edited(labels)
@@ -192,20 +190,19 @@ class Actions:
                 "erased": edited & (old == 0),
                 "locked": self._locked,
             }
-            params = Params(**note)
+            params = Params(**fitted_with)
             new = yield from iter_refit(
                 np.asarray(data), old, params=params, rgb=rgb, **options
             )
             packed = {name: pack(options[name]) for name in ("seed_labels", "erased")}
-            deed = RecordedEdit(
+            whole = regions.Edit.whole(new)
+            return RecordedEdit(
                 Step.of("refit", params=params, locked=self._locked, **packed),
+                [(labels, whole if plane is None else plane.edit(new))],
                 at=None if plane is None else plane.at,
                 labels=labels,
                 image=image,
             )
-            if plane is not None:
-                return Made([(labels, plane.edit(new))], deed)
-            return Made([(labels, Whole(new))], deed)
 
         self.session.change(make, after=lambda: self.fits.note(labels))
 
@@ -227,14 +224,15 @@ class Actions:
     def _add_image(self, what: str, step: Step) -> None:
         """Make a picture in the background, and add it over the one it was made of."""
         plane, viewer = self.session.plane(), self.session.viewer
-        picture, here = self.session.picture(plane), self.session.here(plane)
-        layer, layers = picture.layer, self._followed
+        picture, context = self.session.picture(plane), self.session.context(plane)
+        layer, layers = picture.layer, self._logged
 
-        def make() -> tuple[NDArray[Any], list[LogEntry]]:
-            return np.asarray(call(step, here)), log_entries(here.deed(step), layers)
+        def make() -> tuple[NDArray[Any], Log]:
+            made = np.asarray(call(step, context))
+            return made, context.record(step, []).log(layers)
 
-        def then(result: tuple[NDArray[Any], list[LogEntry]]) -> None:
-            made, notes = result
+        def then(result: tuple[NDArray[Any], Log]) -> None:
+            made, log = result
             rgb = made.ndim == 3 and made.shape[-1] in (3, 4)
             across = [axis for axis, at in enumerate(picture.at) if at is not None]
             look = {} if rgb else {"contrast_limits": layer.contrast_limits}
@@ -250,7 +248,7 @@ class Actions:
             viewer.add_layer(image)
             viewer.layers.selection.active = active
             viewer.layers.move(len(viewer.layers) - 1, viewer.layers.index(layer) + 1)
-            self.session.journal.added(image, notes)
+            self.session.history.added(image, log)
 
         self.session.background.run(make, then)
 
@@ -275,17 +273,17 @@ class Actions:
 
     def _edit(self, plane: Plane, step: Step) -> None:
         """Edit the labels of a plane."""
-        labels, here = self._labels(), self.session.here(plane)
+        labels, context = self._labels(), self.session.context(plane)
 
-        def make() -> Made:
-            edit = call(step, here)
+        def make() -> RecordedEdit:
+            edit = call(step, context)
             changed = plane.edit(edit.labels, edit.where)
-            return Made([(labels, changed)], here.deed(step))
+            return context.record(step, [(labels, changed)])
 
         self.session.change(make)
 
     @property
-    def _followed(self) -> list[Followed]:
+    def _logged(self) -> list[LoggedLayer]:
         session = self.session
         return logged_layers(session.viewer, session.labels, session.image)
 

@@ -1,4 +1,4 @@
-"""What steps look at in the viewer: a plane, its image, its selection."""
+"""What operations work on in the viewer: a plane, its image, its selection."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 import numpy as np
 
 from napari_emseg import select
-from napari_emseg.layers import coverage
+from napari_emseg.layers import coverage, fingerprint
 from napari_emseg.layers.recipe_log import RecordedEdit
 from napari_emseg.recipe.execute import find
 from napari_emseg.recipe.step import Step
@@ -20,13 +20,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_emseg.layers import Plane
+    from napari_emseg.regions import Edit
 
 
 class SelectionResult(NamedTuple):
-    """A mask, and the step that finds it."""
+    """A mask, and the step that finds it; None if no step does."""
 
     mask: NDArray[Any]
-    step: Step
+    step: Step | None
 
 
 # What a tool returns: a step, what it found already, or a mask that no step finds.
@@ -34,9 +35,43 @@ Answer: TypeAlias = "Step | SelectionResult | NDArray[Any]"
 Find: TypeAlias = "Callable[[], Answer]"
 
 
+class ImageCache:
+    """Keeps the prepared colors of the last image, and the last mask found in them."""
+
+    def __init__(self) -> None:
+        self._prepared: tuple[Any, Any, select.Prepared] | None = None
+        self._found: tuple[Step, select.Prepared, NDArray[Any]] | None = None
+
+    def prepared(self, picture: Plane) -> select.Prepared:
+        """Return an image plane prepared for color tools; call it in the background."""
+        data = picture.layer.data
+        key = picture.layer, picture.at, fingerprint(picture.data())
+        if self._prepared and self._prepared[0] == key and self._prepared[1] is data:
+            return self._prepared[2]
+        ready = select.prepare(np.asarray(picture.data()), rgb=picture.layer.rgb)
+        self._prepared = key, data, ready
+        return ready
+
+    def find(self, step: Step, context: EditContext) -> NDArray[Any]:
+        """Return what a step selects; what a preview found is not worked out again."""
+        if step.row.inputs != ("colors",):
+            return find(step, context)
+        # Prepared colors are the same object as long as the image is the same.
+        colors, last = context.colors, self._found
+        if last is not None and last[0] == step and last[1] is colors:
+            return last[2]
+        found = find(step, context)
+        self._found = step, colors, found
+        return found
+
+    def forget(self) -> None:
+        """Read the image again next time."""
+        self._prepared = self._found = None
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class EditContext:
-    """A plane of the viewer, as a `napari_emseg.recipe.execute.OperationContext`.
+    """A plane of the viewer, as a `napari_emseg.recipe.operation.OperationContext`.
 
     Attributes
     ----------
@@ -48,15 +83,15 @@ class EditContext:
         The same plane of the selection, if there is one.
     edited : napari.layers.Labels or None
         The labels that are edited.
-    prepare : callable
-        Makes an image ready for color tools.
+    cache : ImageCache
+        Keeps what was worked out for the image.
     """
 
     plane: Plane
     picture: Plane | str
     target: Plane | None
     edited: Labels | None
-    prepare: Callable[[Plane], select.Prepared]
+    cache: ImageCache
 
     @property
     def image(self) -> NDArray[Any]:
@@ -66,10 +101,10 @@ class EditContext:
     @property
     def colors(self) -> select.Prepared:
         """The image prepared for color tools."""
-        return self.prepare(self._need())
+        return self.cache.prepared(self._need())
 
     @property
-    def ways(self) -> dict[str, Any]:
+    def reader_kwargs(self) -> dict[str, Any]:
         """How to read it."""
         return {"rgb": self._need().layer.rgb}
 
@@ -96,31 +131,36 @@ class EditContext:
         found = self.selection
         return found if found.any() else None
 
-    def look(self, answer: Answer) -> tuple[NDArray[Any], Step | None]:
-        """Return the mask that a tool's answer stands for, and its step."""
+    def find(self, answer: Answer) -> SelectionResult:
+        """Return the mask and the step that a tool's answer stands for."""
         if isinstance(answer, Step):
-            return find(answer, self), answer
-        return answer if isinstance(answer, SelectionResult) else (answer, None)
+            return SelectionResult(self.cache.find(answer, self), answer)
+        if isinstance(answer, SelectionResult):
+            return answer
+        return SelectionResult(answer, None)
 
-    def deed(
+    def record(
         self,
-        step: Step,
+        step: Step | None,
+        changes: list[tuple[Labels, Edit]],
         found: NDArray[Any] | None = None,
         after: NDArray[np.uint8] | None = None,
     ) -> RecordedEdit:
-        """Say that a step is done here.
+        """Return edits that a step makes here.
 
         Parameters
         ----------
-        step : Step
+        step : Step or None
+        changes : list of (napari.layers.Labels, Edit)
         found, after : (Y, X) ndarray, optional
             The mask that it found, and what is selected afterwards in 255ths.
         """
         kept = None
-        if step.op == "load" and found is not None:
+        if step is not None and step.op == "load" and found is not None:
             kept = select.to_bytes(found)
         return RecordedEdit(
             step,
+            changes,
             at=self.plane.at,
             labels=self.edited,
             selection=None if self.target is None else self.target.layer,

@@ -143,8 +143,9 @@ class Picking(Gesture):
         def then(mask: Mask) -> None:
             self.session.preview.area(plane, mask)
 
-        find, here = self._pick(self.session, plane, point), self.session.here(plane)
-        self.session.background.preview(lambda: here.look(find())[0], then)
+        find = self._pick(self.session, plane, point)
+        context = self.session.context(plane)
+        self.session.background.preview(lambda: context.find(find()).mask, then)
 
 
 class Dragging(Gesture):

@@ -191,11 +191,11 @@ class EditWidget(QWidget):  # type: ignore[misc]
 
     def _on_tint(self, on: bool) -> None:
         self.session.tinted = on
-        self.session.redress()
+        self.session.restyle()
 
     def _on_view(self, event: object = None) -> None:
         """Draw and count the selection of the plane that is displayed now."""
-        self.session.redress()
+        self.session.restyle()
         self._on_selection()
 
     def _on_zoom(self, event: object = None) -> None:
@@ -218,7 +218,7 @@ class EditWidget(QWidget):  # type: ignore[misc]
         image, labels = self.image.currentData(), self.labels.currentData()
         if image is not self.session.image:
             self.session.image = image
-            self.session.forget()
+            self.session.cache.forget()
             self.toolbox.drop()
         if labels is not self.session.labels:
             self.toolbox.drop()

@@ -1,4 +1,4 @@
-"""Scribbles: strokes on a layer of their own, and a result that follows each one."""
+"""The scribble tool: strokes on a layer of their own, and what they select or draw."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from napari_emseg.recipe.execute import call
 from napari_emseg.recipe.packed_array import pack
 from napari_emseg.recipe.step import Step
 from napari_emseg.widgets.edit.gestures import Gesture, Point
-from napari_emseg.widgets.edit.session import Made
 
 if TYPE_CHECKING:
     from napari.layers import Labels
     from numpy.typing import NDArray
 
+    from napari_emseg.layers.recipe_log import RecordedEdit
     from napari_emseg.widgets.edit.session import Changes, Session
 
 NAME, KIND = "strokes", "strokes"
 BACKGROUND, OBJECT = 1, 2
-MOST = 255
+MAX_LABEL = 255
 
 
 class ScribbleTool(Gesture):
@@ -70,9 +70,9 @@ class ScribbleTool(Gesture):
         chosen = self.session.on_selection(plane)
         width = self.session.options.brush
 
-        here = self.session.here(plane)
+        context = self.session.context(plane)
 
-        def make() -> Made:
+        def make() -> RecordedEdit:
             marks = np.array(target.data())
             drawn = cv2.polylines(
                 np.zeros(plane.shape, np.uint8), [_spots(path)], False, 1, width
@@ -80,21 +80,21 @@ class ScribbleTool(Gesture):
             marks[drawn > 0] = label
             changes: Changes = [(target.layer, target.edit(marks))]
             if len(np.unique(marks[marks > 0])) < 2:
-                return Made(changes)
+                return context.record(None, changes)
             if labels is None:
                 step = Step.of("scribbles", strokes=pack(marks))
-                found = np.asarray(call(step, here))
+                found = np.asarray(call(step, context))
                 after = select.to_bytes(found)
                 changes.append((chosen.layer, chosen.edit(after)))
-                return Made(changes, here.deed(step, found, after))
+                return context.record(step, changes, found, after)
             step = Step.of(
                 "draw",
                 strokes=pack(marks),
-                inside=here.area is not None,
+                inside=context.area is not None,
                 locked=tuple(self.session.locked),
             )
-            changes.append((labels, plane.edit(call(step, here))))
-            return Made(changes, here.deed(step))
+            changes.append((labels, plane.edit(call(step, context))))
+            return context.record(step, changes)
 
         self.session.change(make)
 
@@ -128,10 +128,10 @@ class ScribbleTool(Gesture):
                 "one in the panel"
             )
         label = int(labels.selected_label)
-        if not 1 <= label <= MOST:
+        if not 1 <= label <= MAX_LABEL:
             raise ValueError(
                 f"strokes draw the selected label, which is {label}; select one from "
-                f"1 to {MOST}"
+                f"1 to {MAX_LABEL}"
             )
         if label in self.session.locked:
             raise ValueError(f"label {label} is locked; unlock it, or select another")
@@ -165,7 +165,7 @@ def _colors(session: Session) -> Any:
 
     colors: dict[int | None, Any] = {None: "magenta", 0: "transparent"}
     if session.options.classes and session.labels is not None:
-        for label in range(1, MOST + 1):
+        for label in range(1, MAX_LABEL + 1):
             colors[label] = session.labels.get_color(label)
     else:
         colors |= {BACKGROUND: "crimson", OBJECT: "lime"}

@@ -1,9 +1,9 @@
-"""What the tools and the panel work on: image, labels, selection, options."""
+"""The state that tools and panel share: image, labels, selection, settings."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from psygnal import Signal
@@ -15,35 +15,34 @@ from napari_emseg.layers import (
     coverage,
     displayed_plane,
     find_selection,
-    fingerprint,
     line_width,
     plan_edit,
     style_selection,
     write_plan,
 )
-from napari_emseg.layers.geometry import Plane, PlaneEdit
-from napari_emseg.layers.recipe_log import log_entries, logged_layers
-from napari_emseg.recipe.execute import settle
+from napari_emseg.layers.geometry import Plane
+from napari_emseg.layers.recipe_log import RecordedEdit, logged_layers
+from napari_emseg.recipe.execute import finish_selection
+from napari_emseg.regions import Edit
 from napari_emseg.widgets.common.preferences import preferred
-from napari_emseg.widgets.edit.context import EditContext
+from napari_emseg.widgets.edit.context import EditContext, ImageCache
 from napari_emseg.widgets.edit.overlay import Overlay
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Sequence
+    from collections.abc import Callable, Generator
 
     from napari.components import ViewerModel
     from napari.layers import Image, Labels
     from numpy.typing import NDArray
 
-    from napari_emseg.layers.edits import LabelEdit, Plan
-    from napari_emseg.layers.metadata import LogEntry
-    from napari_emseg.layers.recipe_log import RecordedEdit
+    from napari_emseg.layers.edits import PlannedEdit
+    from napari_emseg.layers.metadata import Log
     from napari_emseg.widgets.common.background import Background
     from napari_emseg.widgets.edit.context import Find
 
     # Labels layers and their edits, that are one action together.
-    Changes = list[tuple[Labels, LabelEdit]]
-    Steps = Generator[Any, None, "Made"]
+    Changes = list[tuple[Labels, Edit]]
+    Steps = Generator[Any, None, RecordedEdit]
 
 MODES = ("new", "add", "subtract", "intersect")
 
@@ -82,13 +81,6 @@ class ToolSettings:
     classes: bool = False
 
 
-class Made(NamedTuple):
-    """Edits that were worked out, and what recipes shall say of them."""
-
-    changes: Changes
-    deed: RecordedEdit | None = None
-
-
 class Session:
     """The state that tools and panel share.
 
@@ -117,15 +109,15 @@ class Session:
     def __init__(self, viewer: ViewerModel, background: Background) -> None:
         self.viewer = viewer
         self.background = background
-        self.journal = ActionHistory(viewer)
+        self.history = ActionHistory(viewer)
         self.preview = Overlay(viewer)
         self.options = ToolSettings()
         self.image: Image | None = None
         self.labels: Labels | None = None
         self.locked: set[int] = set()
         self.tinted = False
-        self.previous: tuple[Labels, LabelEdit] | None = None
-        self._prepared: tuple[Any, Any, select.Prepared] | None = None
+        self.previous: tuple[Labels, Edit] | None = None
+        self.cache = ImageCache()
 
     def plane(self) -> Plane:
         """Return the plane that the user sees: of the labels, or else of the image.
@@ -172,8 +164,8 @@ class Session:
             )
         return found
 
-    def here(self, plane: Plane) -> EditContext:
-        """Return what tools look at in a plane, as far as it is there."""
+    def context(self, plane: Plane) -> EditContext:
+        """Return what operations work on in a plane, as far as it is there."""
         picture: Plane | str
         try:
             picture = self.picture(plane)
@@ -181,24 +173,10 @@ class Session:
             picture = str(error)
         layer = find_selection(self.viewer, plane.layer)
         target = None if layer is None else Plane(layer, plane.at)
-        return EditContext(plane, picture, target, self.labels, self.prepared)
-
-    def prepared(self, picture: Plane) -> select.Prepared:
-        """Make an image plane ready for color tools; call it in the background."""
-        data = picture.layer.data
-        key = picture.layer, picture.at, fingerprint(picture.data())
-        if self._prepared and self._prepared[0] == key and self._prepared[1] is data:
-            return self._prepared[2]
-        ready = select.prepare(np.asarray(picture.data()), rgb=picture.layer.rgb)
-        self._prepared = key, data, ready
-        return ready
-
-    def forget(self) -> None:
-        """Read the image again next time."""
-        self._prepared = None
+        return EditContext(plane, picture, target, self.labels, self.cache)
 
     def on_selection(self, plane: Plane) -> Plane:
-        """Return the same plane of the selection, which is made if there is none."""
+        """Return the same plane of the selection; add one if there is none."""
         layer = find_selection(self.viewer, plane.layer)
         if layer is None:
             layer = add_selection(self.viewer, plane.layer)
@@ -220,40 +198,40 @@ class Session:
         *,
         feather: bool = True,
     ) -> None:
-        """Find a mask in the background, and make it the selection as one action.
+        """Find a mask in the background and select it, as one action.
 
         Parameters
         ----------
         plane : Plane
             Where.
         find : callable
-            Gives a step that finds the mask; or mask or coverage (Y, X).
+            Returns a step that finds the mask; or mask or coverage (Y, X).
         mode : str, optional
             As in the panel by default.
         feather : bool, optional
             Whether the panel's softness applies.
         """
-        target, here = self.on_selection(plane), self.here(plane)
-        ways: dict[str, Any] = {
+        target, context = self.on_selection(plane), self.context(plane)
+        options: dict[str, Any] = {
             "mode": mode or self.options.mode,
             "feather": self.options.feather if feather else 0.0,
         }
 
-        def make() -> Made:
-            found, step = here.look(find())
-            after = select.to_bytes(settle(found, here.selection, **ways))
+        def make() -> RecordedEdit:
+            mask, step = context.find(find())
+            after = select.to_bytes(
+                finish_selection(mask, context.selection, **options)
+            )
+            if step is not None and hasattr(step.args, "mode"):
+                step = step.changed(**options)
             changes: Changes = [(target.layer, target.edit(after))]
-            if step is None:
-                return Made(changes)
-            if hasattr(step.args, "mode"):
-                step = step.changed(**ways)
-            return Made(changes, here.deed(step, found, after))
+            return context.record(step, changes, mask, after)
 
         self.change(make)
 
     def change(
         self,
-        make: Callable[[], Made | Steps],
+        make: Callable[[], RecordedEdit | Steps],
         after: Callable[[], None] | None = None,
     ) -> None:
         """Work out edits in the background and apply them as one action.
@@ -261,26 +239,25 @@ class Session:
         Parameters
         ----------
         make : callable
-            Gives what was made, or a generator that returns it, which can be canceled
+            Returns the edits, or a generator that returns them, which can be canceled
             between its steps. It is called again if a layer was edited meanwhile.
         after : callable, optional
             Called when they are applied.
         """
         layers = logged_layers(self.viewer, self.labels, self.image)
 
-        def work() -> Generator[Any, None, tuple[int, Made, Any, Any]]:
-            revision = self.journal.revision
+        def work() -> Generator[Any, None, tuple[int, Changes, Any, Log]]:
+            revision = self.history.revision
             made = make()
-            if not isinstance(made, Made):
+            if not isinstance(made, RecordedEdit):
                 made = yield from made
             plans = [plan_edit(layer, edit) for layer, edit in made.changes]
-            notes = [] if made.deed is None else log_entries(made.deed, layers)
-            return revision, made, plans, notes
+            return revision, made.changes, plans, made.log(layers)
 
-        def then(result: tuple[int, Made, Any, Any]) -> None:
-            revision, made, plans, notes = result
-            if revision == self.journal.revision:
-                self.apply(made.changes, plans, notes)
+        def then(result: tuple[int, Changes, Any, Log]) -> None:
+            revision, changes, plans, log = result
+            if revision == self.history.revision:
+                self.apply(changes, plans, log)
                 if after is not None:
                     after()
             else:
@@ -291,23 +268,23 @@ class Session:
     def apply(
         self,
         changes: Changes,
-        plans: list[Plan | None] | None = None,
-        notes: Sequence[LogEntry] = (),
+        plans: list[PlannedEdit | None] | None = None,
+        log: Log | None = None,
     ) -> None:
         """Apply edits as one action.
 
         Parameters
         ----------
         changes : list of (layer, edit)
-        plans : list of Plan or None, optional
+        plans : list of PlannedEdit or None, optional
             What `plan_edit` gave for each of them, if that was called beforehand.
-        notes : sequence of LogEntry, optional
+        log : mapping of napari.layers.Labels to sequence of LogEntry, optional
             What it adds to recipes.
         """
         if plans is None:
             plans = [plan_edit(layer, edit) for layer, edit in changes]
         touched = []
-        with self.journal.group(notes):
+        with self.history.group(log):
             for (layer, edit), plan in zip(changes, plans, strict=True):
                 if plan is None or layer not in self.viewer.layers:
                     continue
@@ -320,13 +297,13 @@ class Session:
     def undo(self) -> None:
         """Undo the last action; one that is still being worked out is dropped."""
         if not self.background.cancel():
-            self._tell(self.journal.undo())
+            self._tell(self.history.undo())
 
     def redo(self) -> None:
         """Redo what was undone last."""
-        self._tell(self.journal.redo())
+        self._tell(self.history.redo())
 
-    def redress(self) -> None:
+    def restyle(self) -> None:
         """Draw the selection as its softness in the displayed plane asks."""
         plane = self.shown()
         if plane is None:
@@ -338,19 +315,19 @@ class Session:
             style_selection(layer, soft=soft, tinted=self.tinted, width=width)
 
     def close(self) -> None:
-        """Let go of the viewer."""
+        """Disconnect from the viewer."""
         self.background.close()
-        self.journal.close()
+        self.history.close()
 
-    def _remember(self, layer: Labels, edit: LabelEdit) -> None:
+    def _remember(self, layer: Labels, edit: Edit) -> None:
         """Keep a selection that is about to become empty, for Reselect."""
         old = np.asarray(layer.data[edit.where])
         if old.any() and not edit.labels.any():
-            self.previous = layer, PlaneEdit(edit.where, old.copy())
+            self.previous = layer, Edit(edit.where, old.copy())
 
     def _tell(self, layers: list[Labels]) -> None:
         if self.labels in layers:
             self.labels_changed.emit()
         if any(layer is not self.labels for layer in layers):
-            self.redress()
+            self.restyle()
             self.selection_changed.emit()

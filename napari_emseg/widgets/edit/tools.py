@@ -1,7 +1,8 @@
-"""The table of tools: what each is called, and what it selects."""
+"""The tools of the panel: what the mouse does for each selection that is one."""
 
 from __future__ import annotations
 
+from dataclasses import fields
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -9,6 +10,8 @@ import numpy as np
 from napari.layers import Labels
 
 from napari_emseg import select
+from napari_emseg.recipe.operation import OURS
+from napari_emseg.recipe.operations import OPERATIONS, ROWS
 from napari_emseg.recipe.step import Step
 from napari_emseg.widgets.edit.gestures import (
     Clicking,
@@ -19,23 +22,27 @@ from napari_emseg.widgets.edit.gestures import (
 )
 from napari_emseg.widgets.edit.region_tool import RegionTool
 from napari_emseg.widgets.edit.scribble_tool import ScribbleTool
+from napari_emseg.widgets.edit.session import ToolSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from napari_emseg.layers import Plane
+    from napari_emseg.recipe.operation import Operation
     from napari_emseg.widgets.edit.context import Find
     from napari_emseg.widgets.edit.session import Session
 
+# Arguments of operations that the panel has a setting for.
+SETTINGS = {field.name for field in fields(ToolSettings)} - OURS
+
 
 class Tool(NamedTuple):
-    """A row of the table of tools.
+    """A tool of the panel.
 
     Attributes
     ----------
     name, title, key, help : str
-        Name of the icon, title, the key that takes it while another tool is in the
-        hand, and what the user does.
+        As of its `ToolLabel`.
     make : callable
         Returns the gesture.
     """
@@ -47,37 +54,52 @@ class Tool(NamedTuple):
     make: Callable[[Session], Gesture]
 
 
-def _wand(
-    session: Session, plane: Plane, point: Point, *, everywhere: bool = False
+def _check(row: Operation, session: Session, plane: Plane) -> None:
+    """Raise ValueError if an operation lacks its image or its labels."""
+    if not {"image", "colors"}.isdisjoint(row.inputs):
+        session.picture(plane)
+    if "labels" in row.inputs and not isinstance(plane.layer, Labels):
+        raise ValueError(
+            "this tool selects classes of a Labels layer, but none is chosen; segment "
+            "the image, or choose one in the panel"
+        )
+
+
+def _pick(
+    row: Operation, session: Session, plane: Plane, point: Point, **options: Any
 ) -> Find:
-    picture, given = session.picture(plane), session.options.tolerance
-    options = {
-        "point": _pixel(point),
-        "contiguous": session.options.contiguous and not everywhere,
-        "sample_size": session.options.sample_size,
-    }
+    """Return what finds the step of an operation at a point."""
+    _check(row, session, plane)
+    shared = SETTINGS.intersection(row.args.model_fields) - {*options}
+    options |= {name: getattr(session.options, name) for name in shared}
+    options["point"] = round(point[0]), round(point[1])
 
     def find() -> Step:
-        ready = session.prepared(picture)
-        limit = given if ready.picture.rgb else ready.span * given / 100
-        return Step.of("wand", tolerance=limit, **options)
+        if "colors" in row.inputs and "tolerance" in options:
+            ready = session.cache.prepared(session.picture(plane))
+            limit = options["tolerance"]
+            scaled = limit if ready.picture.rgb else ready.span * limit / 100
+            return Step.of(row.name, **options | {"tolerance": scaled})
+        return Step.of(row.name, **options)
 
     return find
 
 
-def _class(session: Session, plane: Plane, point: Point) -> Find:
-    if not isinstance(plane.layer, Labels):
+def _draw(row: Operation, session: Session, plane: Plane, path: list[Point]) -> Find:
+    """Return what finds the step of an operation for a path."""
+    _check(row, session, plane)
+    known = row.args.model_fields
+    if "corner" in known:
+        step = Step.of(row.name, corner=path[0], opposite=path[-1])
+    elif len(path) < 3:
         raise ValueError(
-            "the class tool selects classes of a Labels layer, but none is chosen; "
-            "segment the image, or choose one in the panel"
+            "a line goes around nothing; draw around what is to be selected"
         )
-    contiguous = session.options.contiguous
-    step = Step.of("by_label", point=_pixel(point), contiguous=contiguous)
+    else:
+        name = "path" if "path" in known else "points"
+        given = path if "shape" in row.inputs else _held(plane, path)
+        step = Step.of(row.name, **{name: given})
     return lambda: step
-
-
-def _pixel(point: Point) -> tuple[int, int]:
-    return round(point[0]), round(point[1])
 
 
 def _box(session: Session, plane: Plane, path: list[Point]) -> Find:
@@ -93,12 +115,6 @@ def _box(session: Session, plane: Plane, path: list[Point]) -> Find:
     return lambda: step
 
 
-def _scissors(session: Session, plane: Plane, path: list[Point]) -> Find:
-    session.picture(plane)
-    step = Step.of("scissors", points=_held(plane, path))
-    return lambda: step
-
-
 def _held(plane: Plane, path: list[Point]) -> list[tuple[int, int]]:
     """Pixels of a path, those outside of the plane moved to its sides."""
     high = np.array(plane.shape) - 1
@@ -106,28 +122,6 @@ def _held(plane: Plane, path: list[Point]) -> list[tuple[int, int]]:
         (int(y), int(x))
         for y, x in np.clip(np.rint(np.asarray(path)), 0, high).tolist()
     ]
-
-
-def _outline(name: str, points: str) -> Callable[..., Find]:
-    """Return what fills the outline of a path, without looking at the image."""
-
-    def draw(session: Session, plane: Plane, path: list[Point]) -> Find:
-        if len(path) < 3:
-            raise ValueError(
-                "a line goes around nothing; draw around what is to be selected"
-            )
-        step = Step.of(name, **{points: path})
-        return lambda: step
-
-    return draw
-
-
-def _corners(name: str) -> Callable[..., Find]:
-    def draw(session: Session, plane: Plane, path: list[Point]) -> Find:
-        step = Step.of(name, corner=path[0], opposite=path[-1])
-        return lambda: step
-
-    return draw
 
 
 def _as_it_is(session: Session, plane: Plane, path: list[Point]) -> list[Point]:
@@ -155,73 +149,38 @@ def _snapped(session: Session, plane: Plane, path: list[Point]) -> Any:
     return select.scissors_path(data, points, rgb=picture.layer.rgb)
 
 
-def _drag(draw: Callable[..., Find], trace: Callable[..., Any]) -> Any:
-    return lambda session: Dragging(session, draw, trace)
+# Tools whose gesture their arguments do not tell, and other paths to show.
+GESTURES: dict[str, Callable[[Session], Gesture]] = {
+    "color_range": lambda session: Picking(
+        session, partial(_pick, OPERATIONS["wand"], contiguous=False)
+    ),
+    "region_at": RegionTool,
+    "scribbles": ScribbleTool,
+    "box": lambda session: Dragging(session, _box, _frame),
+}
+TRACES: dict[str, Callable[..., Any]] = {"ellipse": _oval, "scissors": _snapped}
 
 
-def _click(draw: Callable[..., Find], trace: Callable[..., Any]) -> Any:
-    return lambda session: Clicking(session, draw, trace)
+def _gesture(row: Operation, session: Session) -> Gesture:
+    """Return what the mouse does for an operation."""
+    if row.name in GESTURES:
+        return GESTURES[row.name](session)
+    known = row.args.model_fields
+    if "point" in known:
+        return Picking(session, partial(_pick, row))
+    kind = Clicking if "points" in known else Dragging
+    trace = TRACES.get(row.name, _frame if "corner" in known else _as_it_is)
+    return kind(session, partial(_draw, row), trace)
 
 
-def _pick(pick: Callable[..., Find]) -> Any:
-    return lambda session: Picking(session, pick)
-
-
-CLICKS = "Backspace takes the last point back, Enter or a double click closes."
-PRESS = "Press and drag to the right for more tolerance, to the left for less."
-COARSER = "Press and drag to the right for a larger one, to the left for a smaller one."
-TOOLS = (
-    Tool("wand", "Magic wand", "W", f"Click a color. {PRESS}", _pick(_wand)),
+TOOLS = tuple(
     Tool(
-        "color_range",
-        "Color range",
-        "Q",
-        f"Click a color to select it everywhere. {PRESS}",
-        _pick(partial(_wand, everywhere=True)),
-    ),
-    Tool("class", "Class", "J", "Click a class or a piece of it.", _pick(_class)),
-    Tool("region", "Region", "H", f"Click a region. {COARSER}", RegionTool),
-    Tool(
-        "scribbles",
-        "Scribbles",
-        "Shift+D",
-        "Paint strokes on the object, and around it with Alt. Escape forgets them.",
-        ScribbleTool,
-    ),
-    Tool("box", "Object in a box", "K", "Drag a box around it.", _drag(_box, _frame)),
-    Tool(
-        "lasso",
-        "Lasso",
-        "N",
-        "Draw around it.",
-        _drag(_outline("lasso", "path"), _as_it_is),
-    ),
-    Tool(
-        "polygon",
-        "Polygon",
-        "G",
-        f"Click corners. {CLICKS}",
-        _click(_outline("polygon", "points"), _as_it_is),
-    ),
-    Tool(
-        "scissors",
-        "Scissors",
-        "Shift+S",
-        f"Click points along an edge; the path follows it. {CLICKS}",
-        _click(_scissors, _snapped),
-    ),
-    Tool(
-        "rectangle",
-        "Rectangle",
-        "Shift+R",
-        "Drag from corner to corner.",
-        _drag(_corners("rectangle"), _frame),
-    ),
-    Tool(
-        "ellipse",
-        "Ellipse",
-        "Shift+E",
-        "Drag from corner to corner.",
-        _drag(_corners("ellipse"), _oval),
-    ),
+        row.tool.icon or row.name,
+        row.tool.title,
+        row.tool.key,
+        row.tool.help,
+        partial(_gesture, row),
+    )
+    for row in ROWS
+    if row.tool
 )

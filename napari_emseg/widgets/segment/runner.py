@@ -14,9 +14,10 @@ from napari.utils import cancelable_progress
 from qtpy.QtCore import QTimer
 from superqt.utils import GeneratorWorker
 
-from napari_emseg.layers import Whole, add_to, alike, plan_edit, prepare_style
+from napari_emseg.layers import add_to, alike, plan_edit, prepare_style
 from napari_emseg.pipeline.segment import iter_segment, read_input
 from napari_emseg.pipeline.segmentation import Segmentation
+from napari_emseg.regions import Edit
 from napari_emseg.widgets.common.preferences import preferred
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from napari.layers import Labels
 
     from napari_emseg.layers import LayerStyle
-    from napari_emseg.layers.edits import Plan
+    from napari_emseg.layers.edits import PlannedEdit
     from napari_emseg.params import Params
     from napari_emseg.pipeline.progress import Progress
     from napari_emseg.pipeline.segmentation import Segmentation
@@ -52,7 +53,7 @@ class Target:
     replace: Labels | None
     start: float
 
-    def plan(self, seg: Segmentation) -> Plan | None:
+    def plan(self, seg: Segmentation) -> PlannedEdit | None:
         """Work the update of the earlier result out; any thread may do it."""
         layer = self.replace
         if layer is None or not layer.editable or not self._fits(layer, seg):
@@ -87,11 +88,11 @@ class Target:
     def _fits(self, layer: Labels, seg: Segmentation) -> bool:
         return alike(layer, self._whole(seg).labels)
 
-    def _whole(self, seg: Segmentation) -> Whole:
+    def _whole(self, seg: Segmentation) -> Edit:
         """Return the labels with the axes of a layer."""
         at = self.request.at or ()
         across = [axis for axis, index in enumerate(at) if index is not None]
-        return Whole(np.expand_dims(seg.labels, across))
+        return Edit.whole(np.expand_dims(seg.labels, across))
 
 
 log = logging.getLogger(__name__)
@@ -107,7 +108,7 @@ class Success:
 
     seg: Segmentation
     look: LayerStyle
-    plan: Plan | None = None
+    plan: PlannedEdit | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +144,7 @@ class Job:
     params: Params
     rgb: bool
     on_end: Callable[[Success | Failure | None], None]
-    plan: Callable[[Segmentation], Plan | None] | None = None
+    plan: Callable[[Segmentation], PlannedEdit | None] | None = None
 
 
 class Runner:

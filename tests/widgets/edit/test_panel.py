@@ -433,7 +433,7 @@ class TestPanel:
             camera.zoom = zoom
             assert found.contour == width
         panel.session.tinted = True
-        panel.session.redress()
+        panel.session.restyle()
         camera.zoom = 0.2
         assert found.contour == 0
 

@@ -13,8 +13,9 @@ from qtpy.QtCore import QEvent, QPointF
 import napari_emseg as emseg
 from napari_emseg import select
 from napari_emseg.layers import Plane, coverage, find_selection
+from napari_emseg.recipe import execute
 from napari_emseg.widgets.common.background import Background
-from napari_emseg.widgets.edit import region_tool
+from napari_emseg.widgets.edit import context, region_tool
 from napari_emseg.widgets.edit.keys import Key, Keys
 from napari_emseg.widgets.edit.session import Session
 from napari_emseg.widgets.edit.tool_manager import ToolManager
@@ -224,6 +225,26 @@ class TestWand:
         hand.click((30, 10))
         bench.wait()
         same(bench.selected, (classes == 3) & (np.arange(60) < 30))
+
+    def test_a_click_takes_what_its_preview_found(self, bench, hand, monkeypatch):
+        steps = []
+
+        def find(step, here):
+            steps.append(step)
+            return execute.find(step, here)
+
+        monkeypatch.setattr(context, "find", find)
+        bench.toolbox.take("wand")
+        for point in ((12, 15), (30, 10)):
+            hand.move(point)
+            bench.wait()
+            hand.click(point)
+            bench.wait()
+        assert [step.args.point for step in steps] == [(12, 15), (30, 10)]
+        bench.session.options.tolerance = 40
+        hand.click((30, 10))
+        bench.wait()
+        assert len(steps) == 3
 
     def test_dragging_changes_the_tolerance_live(self, bench, hand, classes):
         told = []

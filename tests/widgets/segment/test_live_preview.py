@@ -26,7 +26,7 @@ from napari_emseg.layers.classes import (
     paint_class,
     rename_class,
 )
-from napari_emseg.layers.history import UNDO
+from napari_emseg.layers.history import undo_steps
 from napari_emseg.widgets.segment import runner
 
 LEFT = Qt.MouseButton.LeftButton
@@ -363,7 +363,7 @@ class TestPause:
         self, qtbot, viewer, panel, mine
     ):
         mine.paint((5, 5), 3)
-        getattr(mine, UNDO).clear()  # as a limit does
+        undo_steps(mine).clear()  # as a limit does
         self.step_up(panel)
         rest(qtbot, panel)
         self.assert_paused(panel)
