@@ -10,8 +10,8 @@ import numpy as np
 from napari.layers import Labels
 
 from napari_emseg.layers.classes import recolored
-from napari_emseg.layers.geometry import placement
-from napari_emseg.layers.history import UNDO
+from napari_emseg.layers.geometry import expand_slice, placement
+from napari_emseg.layers.history import HISTORY_BYTES, UNDO
 from napari_emseg.layers.layer_features import columns_of, named
 from napari_emseg.layers.results import add_result, add_to, alike
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from napari.utils.colormaps import DirectLabelColormap
     from numpy.typing import NDArray
 
+    from napari_emseg.layers.edits import Plan
     from napari_emseg.layers.geometry import SliceIndex
     from napari_emseg.layers.results import LayerStyle
     from napari_emseg.pipeline.segmentation import Segmentation
@@ -44,7 +45,7 @@ class _Written:
     colormap: Any
 
 
-class CurrentResult:
+class LiveResult:
     """The latest result of one panel, which previews and runs are drawn into.
 
     While it has edits, a stroke of a brush or a name or color of a class, it is left
@@ -62,7 +63,7 @@ class CurrentResult:
     >>> from napari_emseg.layers import class_colormap
     >>> viewer = ViewerModel()
     >>> image = viewer.add_image(np.zeros((2, 3), np.uint8), name="night")
-    >>> current = CurrentResult(viewer)
+    >>> current = LiveResult(viewer)
     >>> colors = class_colormap(np.ones((1, 3)))
     >>> layer = current.draw(image, None, np.ones((2, 3), np.uint8), colors)
     >>> layer.name, layer.editable, current.cancel(), len(viewer.layers)
@@ -136,8 +137,7 @@ class CurrentResult:
         napari.layers.Labels
         """
         whole = at or (None,) * labels.ndim
-        across = [axis for axis, index in enumerate(whole) if index is not None]
-        labels = np.expand_dims(labels, across)
+        labels = expand_slice(labels, at)
         layer = self.fitting(image, at)
         if layer is None or not alike(layer, labels):
             self.settle()
@@ -161,21 +161,50 @@ class CurrentResult:
         return layer
 
     def keep(
-        self, seg: Segmentation, image: Image, at: SliceIndex | None, look: LayerStyle
+        self,
+        seg: Segmentation,
+        image: Image,
+        at: SliceIndex | None,
+        look: LayerStyle,
+        *,
+        replace: Labels | None = None,
+        plan: Plan | None = None,
+        max_bytes: int = HISTORY_BYTES,
     ) -> Labels:
-        """Put the result of a run into the layer, or into a new one.
+        """Put the result of a run into an earlier result, the layer, or a new one.
+
+        Parameters
+        ----------
+        seg, image, at, look
+            As for `add_to`.
+        replace, plan, max_bytes
+            An earlier result, which is updated as by `add_to` if it is in the viewer
+            and can take the labels. Otherwise they go into the layer, whose undo
+            history ends, or into a new layer if that has edits.
 
         Raises
         ------
         ValueError
             If the labels do not fit the image any more.
         """
+        viewer, labels = self._viewer, expand_slice(seg.labels, at)
+        if replace is not None and replace in viewer.layers and alike(replace, labels):
+            return add_to(
+                viewer,
+                seg,
+                image,
+                replace=replace,
+                at=at,
+                look=look,
+                plan=plan,
+                max_bytes=max_bytes,
+            )
         layer = self.fitting(image, at)
         self._unlock()
         self._busy = True
         try:
             layer = add_to(
-                self._viewer, seg, image, replace=layer, at=at, look=look, undo=False
+                viewer, seg, image, replace=layer, at=at, look=look, undo=False
             )
         finally:
             self._busy = False

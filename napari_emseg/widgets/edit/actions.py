@@ -250,7 +250,7 @@ class Actions:
             viewer.add_layer(image)
             viewer.layers.selection.active = active
             viewer.layers.move(len(viewer.layers) - 1, viewer.layers.index(layer) + 1)
-            self.session.journal.added(image, notes)
+            self.session.action_history.added(image, notes)
 
         self.session.background.run(make, then)
 

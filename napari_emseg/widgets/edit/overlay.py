@@ -1,4 +1,4 @@
-"""What a tool is about to do, drawn over the image."""
+"""The preview of a tool, drawn over the image."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _COLORS = {None: "transparent", 0: "transparent", AREA: "cyan", LINE: "yellow"}
 
 
 class Overlay:
-    """A layer over one plane that comes with the first drawing and goes with `hide`.
+    """A layer over one plane, added by the first drawing and removed by `hide`.
 
     Until then it stays, empty at times: adding and removing layers takes napari so long
     that it is felt.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 NAME, KIND = "strokes", "strokes"
 BACKGROUND, OBJECT = 1, 2
-MOST = 255
+MAX_LABEL = 255
 
 
 class ScribbleTool(Gesture):
@@ -66,10 +67,20 @@ class ScribbleTool(Gesture):
             return
         self.session.picture(plane)
         labels = self.session.labels if self.session.options.classes else None
+        width = self.session.options.brush
+        self.session.do(partial(self._paint, plane, path, label, width, labels))
+
+    def _paint(
+        self,
+        plane: Plane,
+        path: list[Point],
+        label: int,
+        width: int,
+        labels: Labels | None,
+    ) -> None:
+        """Add a stroke, and select or draw what follows from all strokes."""
         target = Plane(self._strokes(plane, labels), plane.at)
         chosen = self.session.on_selection(plane)
-        width = self.session.options.brush
-
         here = self.session.here(plane)
 
         def make() -> Made:
@@ -113,7 +124,7 @@ class ScribbleTool(Gesture):
                 [(target.layer, target.edit(np.zeros(plane.shape, np.uint8)))]
             )
 
-    def put_away(self) -> None:
+    def remove_strokes(self) -> None:
         """Remove the layer of the strokes."""
         self.drop()
         if self._layer in self.session.viewer.layers:
@@ -128,10 +139,10 @@ class ScribbleTool(Gesture):
                 "one in the panel"
             )
         label = int(labels.selected_label)
-        if not 1 <= label <= MOST:
+        if not 1 <= label <= MAX_LABEL:
             raise ValueError(
                 f"strokes draw the selected label, which is {label}; select one from "
-                f"1 to {MOST}"
+                f"1 to {MAX_LABEL}"
             )
         if label in self.session.locked:
             raise ValueError(f"label {label} is locked; unlock it, or select another")
@@ -143,7 +154,7 @@ class ScribbleTool(Gesture):
         if layer is not None and layer in viewer.layers:
             if fits(layer, plane.layer) and self._into is into:
                 return layer
-            self.put_away()
+            self.remove_strokes()
         layer = add_selection(viewer, plane.layer, name=NAME, kind=KIND)
         layer.colormap = _colors(self.session)
         layer.opacity = 0.8
@@ -165,7 +176,7 @@ def _colors(session: Session) -> Any:
 
     colors: dict[int | None, Any] = {None: "magenta", 0: "transparent"}
     if session.options.classes and session.labels is not None:
-        for label in range(1, MOST + 1):
+        for label in range(1, MAX_LABEL + 1):
             colors[label] = session.labels.get_color(label)
     else:
         colors |= {BACKGROUND: "crimson", OBJECT: "lime"}

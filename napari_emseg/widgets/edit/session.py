@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from napari_emseg.layers.edits import LabelEdit, Plan
     from napari_emseg.layers.metadata import LogEntry
     from napari_emseg.layers.recipe_log import RecordedEdit
-    from napari_emseg.widgets.common.background import Background
+    from napari_emseg.widgets.common.background import BackgroundQueue
     from napari_emseg.widgets.edit.context import Find
 
     # Labels layers and their edits, that are one action together.
@@ -96,7 +96,7 @@ class Session:
     ----------
     viewer : napari.Viewer or napari.components.ViewerModel
         Where everything is.
-    background : Background
+    background : BackgroundQueue
         Where it is worked out.
 
     Attributes
@@ -114,10 +114,10 @@ class Session:
     selection_changed = Signal()
     labels_changed = Signal()
 
-    def __init__(self, viewer: ViewerModel, background: Background) -> None:
+    def __init__(self, viewer: ViewerModel, background: BackgroundQueue) -> None:
         self.viewer = viewer
         self.background = background
-        self.journal = ActionHistory(viewer)
+        self.action_history = ActionHistory(viewer)
         self.preview = Overlay(viewer)
         self.options = ToolSettings()
         self.image: Image | None = None
@@ -212,6 +212,28 @@ class Session:
         found = coverage(Plane(layer, plane.at))
         return found if found.any() else None
 
+    def do(self, command: Callable[[], Any]) -> None:
+        """Call a command when what the user did before it is done.
+
+        It finds the selection and the labels as they are then. It is reported and left
+        out if other labels, or another slice, are displayed by then.
+        """
+        asked = self._place()
+
+        def call() -> None:
+            if self._place() != asked:
+                raise ValueError(
+                    "other labels, or another slice, came into view before this could "
+                    "be done, so nothing was changed; go back, and do it again"
+                )
+            command()
+
+        self.background.do(call)
+
+    def _place(self) -> tuple[Any, Any]:
+        plane = self.shown()
+        return self.labels, None if plane is None else plane.at
+
     def choose(
         self,
         plane: Plane,
@@ -269,7 +291,7 @@ class Session:
         layers = logged_layers(self.viewer, self.labels, self.image)
 
         def work() -> Generator[Any, None, tuple[int, Made, Any, Any]]:
-            revision = self.journal.revision
+            revision = self.action_history.revision
             made = make()
             if not isinstance(made, Made):
                 made = yield from made
@@ -279,7 +301,7 @@ class Session:
 
         def then(result: tuple[int, Made, Any, Any]) -> None:
             revision, made, plans, notes = result
-            if revision == self.journal.revision:
+            if revision == self.action_history.revision:
                 self.apply(made.changes, plans, notes)
                 if after is not None:
                     after()
@@ -307,7 +329,7 @@ class Session:
         if plans is None:
             plans = [plan_edit(layer, edit) for layer, edit in changes]
         touched = []
-        with self.journal.group(notes):
+        with self.action_history.group(notes):
             for (layer, edit), plan in zip(changes, plans, strict=True):
                 if plan is None or layer not in self.viewer.layers:
                     continue
@@ -318,15 +340,15 @@ class Session:
         self._tell(touched)
 
     def undo(self) -> None:
-        """Undo the last action; one that is still being worked out is dropped."""
-        if not self.background.cancel():
-            self._tell(self.journal.undo())
+        """Undo the last action; one that waits, or is being computed, is canceled."""
+        if not self.background.cancel(last=True):
+            self._tell(self.action_history.undo())
 
     def redo(self) -> None:
-        """Redo what was undone last."""
-        self._tell(self.journal.redo())
+        """Redo what was undone last, when all that waits is done."""
+        self.background.do(lambda: self._tell(self.action_history.redo()))
 
-    def redress(self) -> None:
+    def restyle(self) -> None:
         """Draw the selection as its softness in the displayed plane asks."""
         plane = self.shown()
         if plane is None:
@@ -340,7 +362,7 @@ class Session:
     def close(self) -> None:
         """Let go of the viewer."""
         self.background.close()
-        self.journal.close()
+        self.action_history.close()
 
     def _remember(self, layer: Labels, edit: LabelEdit) -> None:
         """Keep a selection that is about to become empty, for Reselect."""
@@ -352,5 +374,5 @@ class Session:
         if self.labels in layers:
             self.labels_changed.emit()
         if any(layer is not self.labels for layer in layers):
-            self.redress()
+            self.restyle()
             self.selection_changed.emit()

@@ -1,4 +1,4 @@
-"""An adjustment that is tried out while its dialog is open."""
+"""The preview of an adjustment while its dialog is open."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ LENGTHS = {"radius"}
 
 
 class AdjustmentPreview:
-    """Shows what an adjustment would do, in a layer that goes with `hide`.
+    """Shows the adjusted image in a layer, until `hide` removes it.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ class AdjustmentPreview:
         self._layer: Image | None = None
 
     def show(self, options: Mapping[str, Any]) -> None:
-        """Work it out in the background, and show it."""
+        """Compute the adjusted image in the background, and show it."""
         scaled = {
             name: max(value / self._step, 0.1) if name in LENGTHS else value
             for name, value in options.items()
