@@ -1,4 +1,4 @@
-"""What a person does while the panel "Select and edit" works waits its turn."""
+"""Buttons and tools while the panel "Select and edit" works: each waits its turn."""
 
 from __future__ import annotations
 
