@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from napari.layers import Labels
     from numpy.typing import NDArray
 
-DURATION = 1600  # ms
+# What is shown fills the canvas with so many pixels at least, and this often its size.
+MIN_EXTENT, MARGIN_FACTOR = 64.0, 3.0
+DURATION = 1600  # ms of the ring
 # Parts of that time in which the ring closes in, and in which it fades.
 CLOSING, FADING = 0.2, 0.4
 # Screen pixels: how small the ring may be, and how much wider it begins.
@@ -116,10 +118,6 @@ def marker_of(viewer: ViewerModel) -> Marker | None:
             return None
         _MARKERS[viewer] = Marker(canvas)
     return _MARKERS[viewer]
-
-
-# Places fill the canvas at least by so many pixels, and this often their size.
-MIN_EXTENT, MARGIN_FACTOR = 64.0, 3.0
 
 
 def jump_to(viewer: ViewerModel, layer: Labels, label: int) -> None:

@@ -68,7 +68,7 @@ class LayerPair:
         self.changed.emit()
 
     def _match(self, box: QComboBox, layer: Any) -> None:
-        """Choose the uppermost layer that covers another, unless the chosen one does."""
+        """Choose the uppermost layer that covers another, if the chosen one does not."""
         chosen = box.currentData()
         if chosen is not None and not self._apart(chosen, layer):
             return
