@@ -68,7 +68,7 @@ class LayerPair:
         self.changed.emit()
 
     def _match(self, box: QComboBox, layer: Any) -> None:
-        """Choose the uppermost layer that covers another, if the chosen one does not."""
+        """Choose a layer that covers another: the chosen one, or the uppermost."""
         chosen = box.currentData()
         if chosen is not None and not self._apart(chosen, layer):
             return
