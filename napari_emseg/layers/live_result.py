@@ -1,4 +1,4 @@
-"""The current result: a layer that is written again and again while nobody edits it."""
+"""The live result: a layer that every run overwrites until it is edited."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Before:
-    """What a layer was before a preview was drawn into it; None: it was not there."""
+    """State of a layer before a preview; no labels if there was no layer."""
 
     labels: NDArray[Any] | None
     colormap: Any
@@ -39,18 +39,17 @@ class _Before:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Written:
-    """What a run wrote into the layer: a checksum of its labels, and its colors."""
+    """Checksum of the labels that a run wrote, and their colors."""
 
-    mark: int
+    checksum: int
     colormap: Any
 
 
 class LiveResult:
-    """The latest result of one panel, which previews and runs are drawn into.
+    """The layer of the latest result of a panel, which previews and runs overwrite.
 
-    While it has edits, a stroke of a brush or a name or color of a class, it is left
-    alone, and the next result is another layer. While it shows a preview it cannot be
-    edited.
+    While it has edits (strokes, or names or colors of classes), it is not overwritten,
+    and the next result is another layer. While it shows a preview it cannot be edited.
 
     Parameters
     ----------
@@ -77,7 +76,7 @@ class LiveResult:
         self._before: _Before | None = None
         self._written: _Written | None = None
         self._touched = False
-        self._busy = False
+        self._writing = False
 
     @property
     def layer(self) -> Labels | None:
@@ -102,13 +101,13 @@ class LiveResult:
 
     @property
     def edited(self) -> bool:
-        """Whether the layer has edits, of which not all were undone."""
+        """Whether the layer has edits that were not undone."""
         layer, written = self.layer, self._written
         if layer is None or written is None or self._before is not None:
             return False
         if self._touched and not getattr(layer, UNDO, ()):
             # All was undone, unless the history was too short for that.
-            self._touched = _checksum(layer) != written.mark
+            self._touched = _checksum(layer) != written.checksum
         shown = recolored(layer, written.colormap)
         return self._touched or shown or bool(named(columns_of(layer)))
 
@@ -201,19 +200,19 @@ class LiveResult:
             )
         layer = self.fitting(image, at)
         self._unlock()
-        self._busy = True
+        self._writing = True
         try:
             layer = add_to(
                 viewer, seg, image, replace=layer, at=at, look=look, undo=False
             )
         finally:
-            self._busy = False
+            self._writing = False
         self.follow(layer, image, at)
         self._written, self._touched = _Written(_checksum(layer), layer.colormap), False
         return layer
 
     def cancel(self) -> None:
-        """Take the preview back; the layer is as it was before."""
+        """Remove the preview, and restore the layer."""
         layer, before = self.layer, self._before
         if layer is None or before is None:
             return
@@ -234,7 +233,7 @@ class LiveResult:
         return self._at(image, at) if self.edited else None
 
     def follow(self, layer: Labels, image: Image, at: SliceIndex | None) -> None:
-        """Take a layer as the current result."""
+        """Overwrite this layer from now on."""
         if layer is not self._layer:
             self.release()
             self._layer = layer
@@ -243,12 +242,12 @@ class LiveResult:
         self._of = image, at
 
     def settle(self) -> None:
-        """Take a preview back, and leave the layer to the user."""
+        """Remove a preview, and stop overwriting the layer."""
         self.cancel()
         self.release()
 
     def release(self) -> None:
-        """Leave the layer to the user."""
+        """Stop overwriting the layer."""
         layer, self._layer, self._of = self._layer, None, None
         if layer is not None:
             layer.events.paint.disconnect(self._on_edit)
@@ -269,7 +268,7 @@ class LiveResult:
         self._before = None
 
     def _on_edit(self, event: object) -> None:
-        if not self._busy:
+        if not self._writing:
             self._touched = True
 
 

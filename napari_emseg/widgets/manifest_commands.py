@@ -243,12 +243,12 @@ def save_labels(viewer: napari.Viewer) -> None:
     if target is None:
         return
     path, force = target
-    inspector, news = inspector_of(viewer), f"Saved {path.name} with the recipe."
+    inspector, message = inspector_of(viewer), f"Saved {path.name} with the recipe."
     labels, look, _ = layer.as_layer_data_tuple()
 
     def write(recipe: Recipe) -> None:
         work = partial(write_with_recipe, path, labels, look, recipe, force=force)
-        inspector.background.run(work, lambda _: show_info(news))
+        inspector.background.run(work, lambda _: show_info(message))
 
     inspector.with_recipe(layer, write)
 

@@ -84,7 +84,7 @@ class CompareWidget(QWidget):  # type: ignore[misc]
         reactions = self._reactions()
         for event, react in reactions:
             event.connect(react)
-        self.destroyed.connect(partial(_leave, self.background, reactions))
+        self.destroyed.connect(partial(_close, self.background, reactions))
         share_dock(self, NAME)
         self._on_theme()
         self.choose(None, None)
@@ -326,7 +326,7 @@ def _iter_styled(
         yield trial, None if trial.seg is None else prepare_style(trial.seg)
 
 
-def _leave(
+def _close(
     background: BackgroundQueue, reactions: list[tuple[Any, Any]], *_: object
 ) -> None:
     """Stop, and disconnect from the viewer, when Qt destroys the panel."""

@@ -209,7 +209,7 @@ class Clicking(Gesture):
     Parameters
     ----------
     session, draw, trace
-        As for `Dragging`; the path shown is worked out in the background.
+        As for `Dragging`; the path shown is computed in the background.
     """
 
     def __init__(self, session: Session, draw: Draw, trace: Trace) -> None:

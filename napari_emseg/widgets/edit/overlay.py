@@ -10,6 +10,7 @@ from napari.layers import Labels
 from napari.utils.colormaps import DirectLabelColormap
 
 from napari_emseg.layers import add_quietly, placement, show
+from napari_emseg.layers.geometry import expand_slice
 from napari_emseg.layers.metadata import MARK
 
 if TYPE_CHECKING:
@@ -136,9 +137,8 @@ class Overlay:
             show(self._layer, tuple(where))
 
     def _add(self, plane: Plane) -> None:
-        across = tuple(axis for axis, index in enumerate(plane.at) if index is not None)
         self._layer = Labels(
-            np.expand_dims(np.zeros(plane.shape, np.uint8), across),
+            expand_slice(np.zeros(plane.shape, np.uint8), plane.at),
             name=NAME,
             opacity=0.5,
             colormap=DirectLabelColormap(color_dict=_COLORS),

@@ -111,7 +111,7 @@ class EditWidget(QWidget):  # type: ignore[misc]
         self.toolbar.keys_wanted.connect(self.show_keys)
         for event, react in self._reactions():
             event.connect(react)
-        self.destroyed.connect(partial(_leave, self))
+        self.destroyed.connect(partial(_close, self))
         self._on_layers()
         self._on_theme()
         # Now rather than at the first click, which would have to wait.
@@ -284,7 +284,7 @@ class EditWidget(QWidget):  # type: ignore[misc]
         ]
 
 
-def _leave(panel: EditWidget, *_: object) -> None:
+def _close(panel: EditWidget, *_: object) -> None:
     """Disconnect from the viewer when Qt destroys the panel."""
     panel.tool_manager.changed.disconnect()
     panel.tool_manager.activate("")

@@ -36,7 +36,7 @@ class ExportedView:
     Attributes
     ----------
     title : str
-        Of the figure in sight.
+        Of the displayed figure.
     drawing : FigureData
         What it is drawn from.
     run : FitRecord
@@ -76,14 +76,14 @@ class FigureFiles:
     get_view : callable
         Tells what is shown; None if nothing is.
     say : callable
-        Takes what is to be told to the user, a str.
+        Takes a status message, a str.
 
     Attributes
     ----------
     row : QHBoxLayout
         The buttons.
     figure, movie, cancel : QPushButton
-        Write the figure in sight; write all iterations; stop writing.
+        Write the displayed figure; write all iterations; stop writing.
     """
 
     def __init__(

@@ -9,6 +9,7 @@ from napari.layers import Labels
 from napari.utils.transforms import Affine
 
 from napari_emseg.layers import KEY, add_quietly, displayed_plane, placement, show
+from napari_emseg.layers.geometry import expand_slice
 from napari_emseg.layers.metadata import MARK
 from napari_emseg.plot.iteration_labels import IterationLabels, read_iteration_labels
 
@@ -103,8 +104,7 @@ class IterationLayer:
     def _draw(
         self, plane: Plane, steps: tuple[int, int], labels: NDArray[np.uint8]
     ) -> None:
-        across = tuple(axis for axis, index in enumerate(plane.at) if index is not None)
-        whole = np.expand_dims(labels, across)
+        whole = expand_slice(labels, plane.at)
         over = plane.layer, plane.at
         if (
             self.layer is None

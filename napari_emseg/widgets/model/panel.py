@@ -104,7 +104,7 @@ class ModelWidget(QWidget):  # type: ignore[misc]
         self.followed_fit.edited.connect(self._leave_canvas)
         for event, react in self._reactions():
             event.connect(react)
-        self.destroyed.connect(partial(_leave, self))
+        self.destroyed.connect(partial(_close, self))
         self._load()
         self.followed_fit.follow()
 
@@ -336,5 +336,5 @@ class ModelWidget(QWidget):  # type: ignore[misc]
         self.background.close()
 
 
-def _leave(panel: ModelWidget, *_: object) -> None:
+def _close(panel: ModelWidget, *_: object) -> None:
     panel.stop()

@@ -65,12 +65,12 @@ class ClassesDialog(QDialog):  # type: ignore[misc]
             item.setData(Qt.ItemDataRole.UserRole, label)
             item.setCheckState(UNCHECKED)
         self.list.itemChanged.connect(self._on_check)
-        self._news = QLabel()
+        self._summary = QLabel()
         self.buttons = _buttons(self, "Show")
         page = QVBoxLayout(self)
         page.addWidget(QLabel("A layer for each of these classes:"))
         page.addWidget(self.list)
-        page.addWidget(self._news)
+        page.addWidget(self._summary)
         page.addWidget(self.buttons)
         self.accepted.connect(lambda: self.chosen.emit(self.labels))
         self._on_check()
@@ -88,7 +88,7 @@ class ClassesDialog(QDialog):  # type: ignore[misc]
     def _on_check(self, *_: object) -> None:
         count = len(self.labels)
         size = count * self._bytes / 1e6
-        self._news.setText(
+        self._summary.setText(
             f"{pluralize(count, 'layer')}, {size:,.3g} MB of memory."
             if count
             else "Check the classes that you want to see."

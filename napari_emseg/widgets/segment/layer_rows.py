@@ -145,7 +145,7 @@ class Controls:
         Start and stop.
     live : CheckBox
         Whether changes of the parameters segment at once.
-    buttons, news : Container
+    buttons, footer : Container
         Rows for a panel.
     """
 
@@ -173,7 +173,7 @@ class Controls:
         )
         self.bar = ProgressBar(name="bar", min=0, max=1)
         self.status = Label(name="status", value="")
-        self.news = Container[Widget](labels=False, widgets=[self.bar, self.status])
+        self.footer = Container[Widget](labels=False, widgets=[self.bar, self.status])
         self._lay_out()
 
     def show_start(self) -> None:
@@ -225,8 +225,8 @@ class Controls:
         buttons = self.buttons.native.layout()
         for place, stretch in enumerate((3, 0, 1)):
             buttons.setStretch(place, stretch)
-        left, _, right, bottom = self.news.margins
-        self.news.margins = (left, 0, right, bottom)
+        left, _, right, bottom = self.footer.margins
+        self.footer.margins = (left, 0, right, bottom)
         bar = self.bar.native
         bar.setTextVisible(False)
         bar.setFixedHeight(6)

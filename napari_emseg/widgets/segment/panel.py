@@ -84,7 +84,7 @@ class SegmentWidget(Container[Widget]):
         self.form.append(self._boxes.output)
         super().__init__(
             labels=False,
-            widgets=[self.form, self.controls.buttons, self.controls.news],
+            widgets=[self.form, self.controls.buttons, self.controls.footer],
         )
         self._lay_out()
         share_dock(self.native, "Segment")
@@ -100,7 +100,7 @@ class SegmentWidget(Container[Widget]):
         self._boxes.image.changed.connect(self._on_image)
         for event, react in self._reactions():
             event.connect(react)
-        self.native.destroyed.connect(self._leave)
+        self.native.destroyed.connect(self._close)
         self.reset_choices()
         self._on_active()
         self._show_idle(HINT if self._boxes.image.value is None else READY)
@@ -113,7 +113,7 @@ class SegmentWidget(Container[Widget]):
 
     def run(self) -> None:
         """Segment the chosen image; a run that is under way is canceled first."""
-        self._drop()
+        self._cancel_all()
         try:
             request = self._read(self._boxes.replace)
         except ValueError as error:
@@ -128,13 +128,13 @@ class SegmentWidget(Container[Widget]):
     def cancel(self) -> None:
         """Stop the run, if there is one; layers are as they were before."""
         if self.running or self.current.previewing:
-            self._drop()
+            self._cancel_all()
             self.current.cancel()
             self._show_idle("Canceled.")
 
     def adopt(self, params: Params) -> None:
         """Show the parameters of a result; later changes make another layer."""
-        self._drop()
+        self._cancel_all()
         self.current.settle()
         self.form.update(params)
         self._changes.stop()
@@ -168,7 +168,7 @@ class SegmentWidget(Container[Widget]):
             title=f"Segment {request.image.name}",
         )
 
-    def _drop(self) -> None:
+    def _cancel_all(self) -> None:
         """Cancel what is under way; a preview stays on the canvas."""
         self._changes.stop()
         self.live.stop()
@@ -186,7 +186,7 @@ class SegmentWidget(Container[Widget]):
         try:
             request = self._read()
         except ValueError as error:
-            self._drop()
+            self._cancel_all()
             self.current.cancel()
             self._show_idle(f"No preview: {error}")
             return
@@ -202,7 +202,7 @@ class SegmentWidget(Container[Widget]):
         layer = self.current.edits(request.image, request.at)
         if layer is None:
             return False
-        self._drop()
+        self._cancel_all()
         self._show_idle(PAUSED.format(name=layer.name))
         return True
 
@@ -285,9 +285,9 @@ class SegmentWidget(Container[Widget]):
 
     def _lay_out(self) -> None:
         """Let a long panel scroll, and follow the theme."""
-        # On a small screen the rows scroll, and "Segment" stays in sight.
+        # On a small screen the rows scroll, and "Segment" stays visible.
         self.native.layout().insertWidget(0, ScrollArea(self.form.native))
-        self.controls.news.native.layout().addWidget(result_button(self._viewer))
+        self.controls.footer.native.layout().addWidget(result_button(self._viewer))
         self.native.layout().addStretch()
         order_tabs(self.native.layout())
         self._on_theme()
@@ -295,7 +295,7 @@ class SegmentWidget(Container[Widget]):
     def _on_theme(self) -> None:
         self.controls.show_theme(self._viewer.theme)
 
-    def _leave(self) -> None:
+    def _close(self) -> None:
         """Stop, and disconnect from the viewer, when Qt destroys the panel."""
         self._changes.stop()
         self.live.close()

@@ -58,9 +58,9 @@ class SegmentRequest:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             seg = yield from iter_segment(data, self.params, rgb=self.image.rgb)
-        # Others, such as deprecations in a library, tell the user nothing.
-        told = [str(w.message) for w in caught if issubclass(w.category, UserWarning)]
-        return seg, prepare_style(seg), self._plan(seg), told
+        # Others, such as deprecations in a library, are not for the user.
+        shown = [str(w.message) for w in caught if issubclass(w.category, UserWarning)]
+        return seg, prepare_style(seg), self._plan(seg), shown
 
     def _plan(self, seg: Segmentation) -> Plan | None:
         """Return how the earlier result is updated, if it can take the labels."""

@@ -8,6 +8,7 @@ import numpy as np
 from napari.layers import Image
 
 from napari_emseg.layers import add_quietly, placement
+from napari_emseg.layers.geometry import expand_slice
 from napari_emseg.layers.metadata import MARK
 
 if TYPE_CHECKING:
@@ -77,8 +78,7 @@ class AdjustmentPreview:
 
     def _display(self, made: NDArray[Any]) -> None:
         picture, viewer = self._picture, self._session.viewer
-        across = [axis for axis, at in enumerate(picture.at) if at is not None]
-        data = np.expand_dims(made, across)
+        data = expand_slice(made, picture.at)
         if self._layer is not None and self._layer in viewer.layers:
             self._layer.data = data
             return
