@@ -375,8 +375,9 @@ def test_a_movie_that_is_canceled_leaves_no_file(qtbot, viewer, image, panel, tm
     segment(viewer, image)
     settle(qtbot, panel)
     assert panel.saver.movie.isVisible()
-    with qtbot.waitSignal(panel.saver.progressed, timeout=60_000):
-        panel.saver.save_movie(tmp_path / "run.gif")
+    panel.saver.save_movie(tmp_path / "run.gif")
+    drawing = panel._status.text
+    qtbot.waitUntil(lambda: drawing().startswith("Drawing "), timeout=60_000)
     assert panel.saver.cancel.isVisible()
     QTest.mouseClick(panel.saver.cancel, LEFT)
     settle(qtbot, panel)
