@@ -18,7 +18,7 @@ from napari_emseg.widgets.common.qt import (
 )
 from napari_emseg.widgets.edit.actions import MODIFY
 from napari_emseg.widgets.edit.adjust.adjusted_picture import AdjustmentPreview
-from napari_emseg.widgets.edit.adjust.dialog import ADJUSTMENTS, ask, look_at
+from napari_emseg.widgets.edit.adjust.dialog import ADJUSTMENTS, ask, sample_pixels
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -200,9 +200,13 @@ class EditButtons(QWidget):  # type: ignore[misc]
         plane = session.plane()
         picture = session.picture(plane)
         selected = session.selected(plane)
-        subject = look_at(np.asarray(picture.data()), selected, rgb=picture.layer.rgb)
-        trial = AdjustmentPreview(session, picture, selected, ADJUSTMENTS[title].change)
-        options = ask(title, self, subject, trial)
+        subject = sample_pixels(
+            np.asarray(picture.data()), selected, rgb=picture.layer.rgb
+        )
+        preview = AdjustmentPreview(
+            session, picture, selected, ADJUSTMENTS[title].change
+        )
+        options = ask(title, self, subject, preview)
         if options is not None:
             self._actions.adjust(title, options)
 

@@ -34,8 +34,8 @@ class Tool(NamedTuple):
     Attributes
     ----------
     name, title, key, help : str
-        Name of the icon, title, the key that takes it while another tool is in the
-        hand, and what the user does.
+        Name of the icon, title, the key that activates it while another tool is
+        active, and what the user does.
     make : callable
         Returns the gesture.
     """

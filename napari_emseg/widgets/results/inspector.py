@@ -70,7 +70,7 @@ class Inspector(QObject):  # type: ignore[misc]
         self._rest.timeout.connect(show_errors(self._on_rest))
         self._edited: list[Labels] = []
         # The latest one alone, which is often asked for more than once.
-        self._doubt: tuple[FitRecord | None, Any] = (None, None)
+        self._uncertainty: tuple[FitRecord | None, Any] = (None, None)
         self._followed: WeakKeyDictionary[Labels, tuple[Any, ...]] = WeakKeyDictionary()
         self._places: WeakKeyDictionary[Labels, _Tour] = WeakKeyDictionary()
         for event in (viewer.layers.events.inserted, viewer.layers.events.removed):
@@ -112,8 +112,8 @@ class Inspector(QObject):  # type: ignore[misc]
             then(shown)
             return
         run = fit_record_of(layer)
-        if run is not None and run is self._doubt[0]:
-            then(self._doubt[1])
+        if run is not None and run is self._uncertainty[0]:
+            then(self._uncertainty[1])
             return
         origin = iter_posteriors(self.viewer, layer)
 
@@ -123,7 +123,7 @@ class Inspector(QObject):  # type: ignore[misc]
             return found.reshape(layer.data.shape)
 
         def keep(values: Values) -> None:
-            self._doubt = run, values
+            self._uncertainty = run, values
             then(values)
 
         self.background.run(steps, keep, title=f"Uncertainty of {layer.name}")
@@ -226,9 +226,9 @@ class Inspector(QObject):  # type: ignore[misc]
         for layer in [] if viewer is None else viewer.layers:
             if isinstance(layer, Labels) and layer not in self._followed:
                 self._followed[layer] = _state(layer), fit_record_of(layer)
-                notice = _Notice(self, layer)
+                callback = _ChangeCallback(self, layer)
                 for emitter in (layer.events.paint, layer.events.set_data):
-                    emitter.connect(notice)
+                    emitter.connect(callback)
 
     def on_change(self, layer: Labels, *, painted: bool) -> None:
         """Update the table after an edit, when no other follows for a moment."""
@@ -279,7 +279,7 @@ class _Tour:
         )
 
 
-class _Notice:
+class _ChangeCallback:
     """Callback that reports changes of a layer, and keeps no object alive."""
 
     def __init__(self, inspector: Inspector, layer: Labels) -> None:

@@ -448,7 +448,7 @@ class TestPanel:
             assert row.title in shown[place + 1]
         table.close()
 
-    def test_closed_with_a_tool_in_the_hand(self, viewer, layer, panel, hand, do):
+    def test_closed_with_an_active_tool(self, viewer, layer, panel, hand, do):
         """It may live on for long, as it does here."""
         panel.tool_manager.activate("wand")
         panel.parent().destroyOnClose()
@@ -462,7 +462,7 @@ class TestPanel:
         hand.undo()
         assert layer.data[3, 3] == 1
 
-    def test_hidden_with_a_tool_in_the_hand(self, qtbot, viewer, panel, layer):
+    def test_hidden_with_an_active_tool(self, qtbot, viewer, panel, layer):
         dock, window = panel.parent(), viewer.window._qt_window
         other = viewer.window.add_dock_widget(QLabel("other"), area="right")
         window.tabifyDockWidget(dock, other)

@@ -86,7 +86,7 @@ ADJUSTMENTS = {
 }
 
 
-def look_at(
+def sample_pixels(
     image: NDArray[Any], selected: NDArray[Any] | None, *, rgb: bool
 ) -> AdjustedImage:
     """Return a sample of the selected pixels, or of all pixels.
