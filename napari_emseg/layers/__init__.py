@@ -15,7 +15,7 @@ from napari_emseg.layers.geometry import (
     spatial_shape,
 )
 from napari_emseg.layers.history import HISTORY_BYTES, history_bytes, show
-from napari_emseg.layers.live_result import CurrentResult
+from napari_emseg.layers.live_result import LiveResult
 from napari_emseg.layers.metadata import KEY, image_of, is_result
 from napari_emseg.layers.recipe_log import note_step, recipe_of
 from napari_emseg.layers.results import (
@@ -41,9 +41,9 @@ __all__ = [
     "HISTORY_BYTES",
     "KEY",
     "ActionHistory",
-    "CurrentResult",
     "FitRecord",
     "LayerStyle",
+    "LiveResult",
     "Plane",
     "SliceIndex",
     "add_quietly",

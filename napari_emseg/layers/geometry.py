@@ -94,8 +94,7 @@ class Plane:
         if box is not None:
             for axis, part in zip(self.axes, box, strict=True):
                 where[axis] = part
-        across = tuple(axis for axis, index in enumerate(self.at) if index is not None)
-        return Edit(tuple(where), np.expand_dims(labels, across))
+        return Edit(tuple(where), expand_slice(labels, self.at))
 
     def lies_on(self, other: Plane) -> bool:
         """Whether the pixels of two planes cover each other one by one."""
@@ -248,6 +247,22 @@ def image_data(layer: Image | Labels, at: SliceIndex | None = None) -> Any:
 def spatial_shape(layer: Image | Labels) -> tuple[int, ...]:
     """Return the shape of a layer's finest data, without the axis of RGB."""
     return tuple(image_data(layer).shape[: layer.ndim])
+
+
+def expand_slice(data: NDArray[Any], at: SliceIndex | None) -> NDArray[Any]:
+    """Return data of a part of a layer with all axes of the layer, without a copy.
+
+    Parameters
+    ----------
+    data : ndarray
+        The part; channels may follow its axes.
+    at : tuple of int or None
+        The part: for each axis of the layer the index of a slice, or None for the
+        whole axis. None is the whole layer.
+    """
+    return np.expand_dims(
+        data, tuple(axis for axis, index in enumerate(at or ()) if index is not None)
+    )
 
 
 def placement(layer: Layer, at: SliceIndex) -> dict[str, Any]:

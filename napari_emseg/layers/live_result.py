@@ -1,4 +1,4 @@
-"""The current result: a layer that is written again and again while nobody edits it."""
+"""The live result: a layer that every run overwrites until it is edited."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import numpy as np
 from napari.layers import Labels
 
 from napari_emseg.layers.classes import recolored
-from napari_emseg.layers.geometry import placement
-from napari_emseg.layers.history import undo_steps
+from napari_emseg.layers.geometry import expand_slice, placement
+from napari_emseg.layers.history import HISTORY_BYTES, undo_steps
 from napari_emseg.layers.layer_features import columns_of, named
 from napari_emseg.layers.results import add_result, add_to, alike
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from napari.utils.colormaps import DirectLabelColormap
     from numpy.typing import NDArray
 
+    from napari_emseg.layers.edits import PlannedEdit
     from napari_emseg.layers.geometry import SliceIndex
     from napari_emseg.layers.results import LayerStyle
     from napari_emseg.pipeline.segmentation import Segmentation
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Before:
-    """What a layer was before a preview was drawn into it; None: it was not there."""
+    """State of a layer before a preview; no labels if there was no layer."""
 
     labels: NDArray[Any] | None
     colormap: Any
@@ -38,18 +39,17 @@ class _Before:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Written:
-    """What a run wrote into the layer: a checksum of its labels, and its colors."""
+    """Checksum of the labels that a run wrote, and their colors."""
 
-    mark: int
+    checksum: int
     colormap: Any
 
 
-class CurrentResult:
-    """The latest result of one panel, which previews and runs are drawn into.
+class LiveResult:
+    """The layer of the latest result of a panel, which previews and runs overwrite.
 
-    While it has edits, a stroke of a brush or a name or color of a class, it is left
-    alone, and the next result is another layer. While it shows a preview it cannot be
-    edited.
+    While it has edits (strokes, or names or colors of classes), it is not overwritten,
+    and the next result is another layer. While it shows a preview it cannot be edited.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ class CurrentResult:
     >>> from napari_emseg.layers import class_colormap
     >>> viewer = ViewerModel()
     >>> image = viewer.add_image(np.zeros((2, 3), np.uint8), name="night")
-    >>> current = CurrentResult(viewer)
+    >>> current = LiveResult(viewer)
     >>> colors = class_colormap(np.ones((1, 3)))
     >>> layer = current.draw(image, None, np.ones((2, 3), np.uint8), colors)
     >>> layer.name, layer.editable, current.cancel(), len(viewer.layers)
@@ -76,7 +76,7 @@ class CurrentResult:
         self._before: _Before | None = None
         self._written: _Written | None = None
         self._touched = False
-        self._busy = False
+        self._writing = False
 
     @property
     def layer(self) -> Labels | None:
@@ -101,13 +101,13 @@ class CurrentResult:
 
     @property
     def edited(self) -> bool:
-        """Whether the layer has edits, of which not all were undone."""
+        """Whether the layer has edits that were not undone."""
         layer, written = self.layer, self._written
         if layer is None or written is None or self._before is not None:
             return False
         if self._touched and not undo_steps(layer):
             # All was undone, unless the history was too short for that.
-            self._touched = _checksum(layer) != written.mark
+            self._touched = _checksum(layer) != written.checksum
         shown = recolored(layer, written.colormap)
         return self._touched or shown or bool(named(columns_of(layer)))
 
@@ -136,8 +136,7 @@ class CurrentResult:
         napari.layers.Labels
         """
         whole = at or (None,) * labels.ndim
-        across = [axis for axis, index in enumerate(whole) if index is not None]
-        labels = np.expand_dims(labels, across)
+        labels = expand_slice(labels, at)
         layer = self.fitting(image, at)
         if layer is None or not alike(layer, labels):
             self.settle()
@@ -161,30 +160,59 @@ class CurrentResult:
         return layer
 
     def keep(
-        self, seg: Segmentation, image: Image, at: SliceIndex | None, look: LayerStyle
+        self,
+        seg: Segmentation,
+        image: Image,
+        at: SliceIndex | None,
+        look: LayerStyle,
+        *,
+        replace: Labels | None = None,
+        plan: PlannedEdit | None = None,
+        max_bytes: int = HISTORY_BYTES,
     ) -> Labels:
-        """Put the result of a run into the layer, or into a new one.
+        """Put the result of a run into an earlier result, the layer, or a new one.
+
+        Parameters
+        ----------
+        seg, image, at, look
+            As for `add_to`.
+        replace, plan, max_bytes
+            An earlier result, which is updated as by `add_to` if it is in the viewer
+            and can take the labels. Otherwise they go into the layer, whose undo
+            history ends, or into a new layer if that has edits.
 
         Raises
         ------
         ValueError
             If the labels do not fit the image any more.
         """
+        viewer, labels = self._viewer, expand_slice(seg.labels, at)
+        if replace is not None and replace in viewer.layers and alike(replace, labels):
+            return add_to(
+                viewer,
+                seg,
+                image,
+                replace=replace,
+                at=at,
+                look=look,
+                plan=plan,
+                max_bytes=max_bytes,
+            )
         layer = self.fitting(image, at)
         self._unlock()
-        self._busy = True
+        self._writing = True
         try:
             layer = add_to(
-                self._viewer, seg, image, replace=layer, at=at, look=look, undo=False
+                viewer, seg, image, replace=layer, at=at, look=look, undo=False
             )
         finally:
-            self._busy = False
+            self._writing = False
         self.follow(layer, image, at)
         self._written, self._touched = _Written(_checksum(layer), layer.colormap), False
         return layer
 
     def cancel(self) -> None:
-        """Take the preview back; the layer is as it was before."""
+        """Remove the preview, and restore the layer."""
         layer, before = self.layer, self._before
         if layer is None or before is None:
             return
@@ -205,7 +233,7 @@ class CurrentResult:
         return self._at(image, at) if self.edited else None
 
     def follow(self, layer: Labels, image: Image, at: SliceIndex | None) -> None:
-        """Take a layer as the current result."""
+        """Overwrite this layer from now on."""
         if layer is not self._layer:
             self.release()
             self._layer = layer
@@ -214,12 +242,12 @@ class CurrentResult:
         self._of = image, at
 
     def settle(self) -> None:
-        """Take a preview back, and leave the layer to the user."""
+        """Remove a preview, and stop overwriting the layer."""
         self.cancel()
         self.release()
 
     def release(self) -> None:
-        """Leave the layer to the user."""
+        """Stop overwriting the layer."""
         layer, self._layer, self._of = self._layer, None, None
         if layer is not None:
             layer.events.paint.disconnect(self._on_edit)
@@ -240,7 +268,7 @@ class CurrentResult:
         self._before = None
 
     def _on_edit(self, event: object) -> None:
-        if not self._busy:
+        if not self._writing:
             self._touched = True
 
 

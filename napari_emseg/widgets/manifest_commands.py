@@ -1,4 +1,4 @@
-"""Commands of napari's menus, of its palette and of the menu of a result.
+"""Commands of napari's menus, its command palette and the menu "Result".
 
 Each gets the viewer, and works on `chosen_result`.
 """
@@ -65,7 +65,7 @@ TABLE_WIDGET = "Features table widget"
 
 
 def command(call: Callable[[Any], None]) -> Callable[[Any], None]:
-    """Make a function take napari's proxy of a viewer, and tell what is wrong."""
+    """Return a command that takes napari's proxy of a viewer, and shows errors."""
 
     @wraps(call)
     def run(viewer: napari.Viewer) -> None:
@@ -101,7 +101,7 @@ def segment_active(viewer: napari.Viewer) -> None:
     if image is None:
         raise ValueError(NO_IMAGE)
     viewer.layers.selection.active = image
-    panel = _opened(viewer, SegmentWidget, "Segment")
+    panel = _open_panel(viewer, SegmentWidget, "Segment")
     panel.adopt(preferred().params)
     panel.run()
 
@@ -118,13 +118,13 @@ def compare(viewer: napari.Viewer) -> None:
 def open_edit(viewer: napari.Viewer) -> None:
     """Open the panel in which the result is edited."""
     viewer.layers.selection.active = chosen_result(viewer)
-    _opened(viewer, EditWidget, "Select and edit")
+    _open_panel(viewer, EditWidget, "Select and edit")
 
 
 @command
 def open_model(viewer: napari.Viewer) -> None:
     """Open the panel that shows how the classes were found."""
-    _opened(viewer, ModelWidget, "Model")
+    _open_panel(viewer, ModelWidget, "Model")
 
 
 @command
@@ -242,12 +242,12 @@ def save_labels(viewer: napari.Viewer) -> None:
     if target is None:
         return
     path, force = target
-    inspector, news = inspector_of(viewer), f"Saved {path.name} with the recipe."
+    inspector, message = inspector_of(viewer), f"Saved {path.name} with the recipe."
     labels, look, _ = layer.as_layer_data_tuple()
 
     def write(recipe: Recipe) -> None:
         work = partial(write_with_recipe, path, labels, look, recipe, force=force)
-        inspector.background.run(work, lambda _: show_info(news))
+        inspector.background.run(work, lambda _: show_info(message))
 
     inspector.with_recipe(layer, write)
 
@@ -302,7 +302,7 @@ def table_text(layer: Labels, table: Table, *, rgb: bool) -> str:
     return csv_text({"label": labels, "name": names, **found})
 
 
-def _opened(viewer: Any, kind: type[Any], name: str) -> Any:
+def _open_panel(viewer: Any, kind: type[Any], name: str) -> Any:
     """Return a docked panel, in front; it is made if there is none."""
     panel = find_panel(viewer, kind)
     if panel is None:

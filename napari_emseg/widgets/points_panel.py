@@ -1,4 +1,4 @@
-"""The panel "Points": Gaussian blobs, and what EM or K-means makes of them."""
+"""The panel "Points": Gaussian blobs, segmented by EM or K-means."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from napari_emseg.layers import add_to, prepare_style
 from napari_emseg.params import Params
 from napari_emseg.pipeline.blobs import SIDE, Blobs, blobs
 from napari_emseg.pipeline.segmentation import colors_of
-from napari_emseg.widgets.common.background import Background
+from napari_emseg.widgets.common.background import BackgroundQueue
 from napari_emseg.widgets.common.docks import find_panel
 from napari_emseg.widgets.common.qt import form_rows, pluralize
 from napari_emseg.widgets.model.panel import ModelWidget
@@ -33,21 +33,21 @@ if TYPE_CHECKING:
 
 SD = 2.0  # standard deviations that ellipses reach
 _SIZE = 1.2  # diameter of a point, where the means lie in a square of side 100
-_RIM = 0.5  # width of an ellipse's line
+_LINE = 0.5  # width of an ellipse's line
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Lesson:
-    """Points, their segmentation, and its look."""
+class SegmentedBlobs:
+    """Blobs, their segmentation, and how its layer looks."""
 
-    made: Blobs
+    blobs: Blobs
     seg: Segmentation
-    look: LayerStyle
+    style: LayerStyle
 
 
 # Qt is untyped here, so a class of it is Any to mypy.
 class PointsWidget(QWidget):  # type: ignore[misc]
-    """Panel that draws blobs anew, and fits them again, at every change.
+    """Panel that draws Gaussian blobs and segments them, again at every change.
 
     Points have the colors of their classes, and each class its ellipse at 2 standard
     deviations. While the panel "Model" plays the iterations, both follow.
@@ -63,7 +63,7 @@ class PointsWidget(QWidget):  # type: ignore[misc]
         Arguments of `blobs`, and parameters.
     automatic : CheckBox
         Whether the number of classes is found.
-    lesson : Lesson or None
+    result : SegmentedBlobs or None
         What is shown.
     points : napari.layers.Points or None
         The points: first coordinate to the right, second one up.
@@ -75,8 +75,8 @@ class PointsWidget(QWidget):  # type: ignore[misc]
         super().__init__()
         # Napari passes a proxy, of which a layer is another object each time.
         self._viewer = getattr(viewer, "__wrapped__", viewer)
-        self.background = Background(show_error, lambda _: None)
-        self.lesson: Lesson | None = None
+        self.background = BackgroundQueue(show_error)
+        self.result: SegmentedBlobs | None = None
         self.points: Points | None = None
         self.ellipses: Shapes | None = None
         self._labels: Labels | None = None
@@ -118,7 +118,7 @@ class PointsWidget(QWidget):  # type: ignore[misc]
 
     @property
     def running(self) -> bool:
-        """Whether there are points on their way, or figures of them."""
+        """Whether points are being segmented, or their figures drawn."""
         panel = self._followed
         waiting = panel is not None and not panel.figures.loaded
         return waiting or not self.background.idle
@@ -130,13 +130,13 @@ class PointsWidget(QWidget):  # type: ignore[misc]
         return all(layer in self._viewer.layers for layer in ours)
 
     def renew(self, *_: object) -> None:
-        """Draw the points and fit them, beside the window."""
+        """Draw the points and fit them, in the background."""
         self.fit["n_classes"].enabled = not self.automatic.value
         drawn = {name: row.value for name, row in self.drawn.items()}
         fit = {name: row.value for name, row in self.fit.items()}
         if self.automatic.value:
             fit["n_classes"] = "auto"
-        self.background.preview(partial(_teach, drawn, fit), self._on_lesson)
+        self.background.preview(partial(_segment_blobs, drawn, fit), self._on_result)
 
     def follow(self, panel: ModelWidget) -> None:
         """Show the iterations that a panel "Model" plays."""
@@ -145,32 +145,32 @@ class PointsWidget(QWidget):  # type: ignore[misc]
         panel.on_canvas.setChecked(False)
         panel.transport.moved.connect(self._on_moved)
 
-    def _on_lesson(self, lesson: Lesson) -> None:
-        self.lesson = lesson
+    def _on_result(self, result: SegmentedBlobs) -> None:
+        self.result = result
         new = not self._complete
         if new:
-            self._open(lesson)
+            self._open(result)
         else:
             assert self.points is not None
-            self.points.data = _on_canvas(lesson.made.points)
-            seg, look = lesson.seg, lesson.look
-            add_to(self._viewer, seg, replace=self._labels, look=look, undo=False)
+            self.points.data = _on_canvas(result.blobs.points)
+            seg, style = result.seg, result.style
+            add_to(self._viewer, seg, replace=self._labels, look=style, undo=False)
         assert self._labels is not None
         # The row of labels is as wide as the plane of the points, if it is shown.
-        self._labels.scale = (1, SIDE / len(lesson.made.points))
-        self.show_model(lesson.seg.model)
-        self._status.setText(_summary(lesson))
+        self._labels.scale = (1, SIDE / len(result.blobs.points))
+        self.show_model(result.seg.model)
+        self._status.setText(_summary(result))
         if new:
             self._viewer.reset_view()
 
     def show_model(self, model: Model) -> None:
         """Color the points by a model, and draw its classes."""
-        assert self.lesson is not None
+        assert self.result is not None
         assert self.points is not None
         assert self.ellipses is not None
-        label = model.predict(self.lesson.made.points).astype(int) - 1
-        colors = colors_of(self.lesson.seg.source.picture, model.means)
-        truth = self.lesson.made.classes
+        label = model.predict(self.result.blobs.points).astype(int) - 1
+        colors = colors_of(self.result.seg.source.picture, model.means)
+        truth = self.result.blobs.classes
         self.points.features = {"class": label + 1, "true class": truth}
         self.points.face_color = colors[label]
         self.ellipses.data = []
@@ -181,22 +181,22 @@ class PointsWidget(QWidget):  # type: ignore[misc]
         self.ellipses.add(
             corners,
             shape_type="ellipse",
-            edge_width=_RIM,
+            edge_width=_LINE,
             edge_color=colors,
             face_color="transparent",
         )
         self.ellipses.selected_data = set()
 
-    def _open(self, lesson: Lesson) -> None:
-        """Make the layers, and remove what is left of earlier ones."""
+    def _open(self, result: SegmentedBlobs) -> None:
+        """Add the layers, and remove what is left of earlier ones."""
         for old in (self._labels, self.points, self.ellipses):
             if old in self._viewer.layers:
                 self._viewer.layers.remove(old)
-        self._labels = add_to(self._viewer, lesson.seg, look=lesson.look)
+        self._labels = add_to(self._viewer, result.seg, look=result.style)
         self._labels.name = "points classes"
         self._labels.visible = False
         self.points = self._viewer.add_points(
-            _on_canvas(lesson.made.points), size=_SIZE, border_width=0, name="points"
+            _on_canvas(result.blobs.points), size=_SIZE, border_width=0, name="points"
         )
         self.ellipses = self._viewer.add_shapes(
             name="2 standard deviations", opacity=1.0
@@ -205,10 +205,10 @@ class PointsWidget(QWidget):  # type: ignore[misc]
 
     def _on_moved(self, index: int) -> None:
         assert self._followed is not None
-        subject = self._followed.subject
-        if not self._complete or subject.layer is not self._labels:
+        fit = self._followed.followed_fit
+        if not self._complete or fit.layer is not self._labels:
             return
-        model = subject.states[index].model
+        model = fit.states[index].model
         if model is not None:
             self.show_model(model)
 
@@ -236,19 +236,19 @@ def open_points(viewer: napari.Viewer) -> PointsWidget:
     return panel
 
 
-def _teach(drawn: dict[str, Any], fit: dict[str, Any]) -> Lesson:
+def _segment_blobs(drawn: dict[str, Any], fit: dict[str, Any]) -> SegmentedBlobs:
     made = blobs(**drawn)
     seg = made.segment(**fit)
-    return Lesson(made, seg, prepare_style(seg))
+    return SegmentedBlobs(made, seg, prepare_style(seg))
 
 
-def _close(background: Background, *_: object) -> None:
+def _close(background: BackgroundQueue, *_: object) -> None:
     background.close()
 
 
-def _summary(lesson: Lesson) -> str:
-    """Say how well the fit does."""
-    seg, made = lesson.seg, lesson.made
+def _summary(result: SegmentedBlobs) -> str:
+    """Return the number of classes, the objective, and how many points are right."""
+    seg, made = result.seg, result.blobs
     counts = np.zeros((made.n_classes, seg.n_classes))
     np.add.at(counts, (made.classes - 1, seg.labels[0].astype(int) - 1), 1)
     # Each blob has the class that makes the most of all, whatever their numbers.
@@ -269,12 +269,12 @@ def _choice(field: dict[str, Any], value: str) -> ComboBox:
 
 
 def _on_canvas(points: NDArray[Any]) -> NDArray[Any]:
-    """Turn points (N, 2), right and up, into rows and columns."""
+    """Return points (N, 2), right and up, as rows and columns."""
     return np.stack([SIDE - points[:, 1], points[:, 0]], axis=1)
 
 
 def _box(mean: NDArray[Any], covariance: NDArray[Any]) -> NDArray[Any]:
-    """Corners (4, 2) of the rectangle around an ellipse."""
+    """Return the corners (4, 2) of the rectangle around an ellipse."""
     values, vectors = np.linalg.eigh(covariance)
     one, two = (SD * np.sqrt(np.maximum(values, 0)) * vectors).T
     return np.array(

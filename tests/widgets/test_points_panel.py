@@ -29,7 +29,7 @@ def colors_of(panel):
 
 
 def test_points_and_ellipses_follow_the_iterations(panel, qtbot, told):
-    made, seg = panel.lesson.made, panel.lesson.seg
+    made, seg = panel.result.blobs, panel.result.seg
     expected = blobs(1000, 4, spread=8, anisotropy=3, seed=1)
     np.testing.assert_array_equal(made.points, expected.points)
     down, right = panel.points.data.T
@@ -37,7 +37,7 @@ def test_points_and_ellipses_follow_the_iterations(panel, qtbot, told):
     np.testing.assert_allclose(shown, made.points, atol=1e-4)
     np.testing.assert_array_equal(colors_of(panel), seg.labels[0])
     model = panel._followed
-    assert model.subject.run.states == seg.states
+    assert model.followed_fit.run.states == seg.states
     index = 2
     assert (seg.states[index].model.predict(made.points) != seg.labels[0]).any()
     model.transport.slider.setValue(index)
@@ -61,14 +61,14 @@ def test_a_change_draws_and_fits_again(viewer, panel, qtbot):
     panel.fit["n_classes"].value = 6
     panel.fit["method"].value = "kmeans"
     settle(panel, qtbot)
-    seg = panel.lesson.seg
+    seg = panel.result.seg
     assert (seg.n_classes, seg.params.method) == (6, "kmeans")
     assert (len(panel.points.data), len(panel.ellipses.data)) == (500, 6)
     np.testing.assert_array_equal(colors_of(panel), seg.labels[0])
-    assert panel._followed.subject.run.states == seg.states
+    assert panel._followed.followed_fit.run.states == seg.states
     panel.automatic.value = True
     settle(panel, qtbot)
-    assert panel.lesson.seg.n_classes == 4
+    assert panel.result.seg.n_classes == 4
     assert not panel.fit["n_classes"].enabled
     assert list(viewer.layers) == layers
     # What the user removes comes back with the next points.
@@ -76,4 +76,4 @@ def test_a_change_draws_and_fits_again(viewer, panel, qtbot):
     panel.drawn["seed"].value = 2
     settle(panel, qtbot)
     assert len(viewer.layers) == 3
-    assert len(panel.ellipses.data) == panel.lesson.seg.n_classes
+    assert len(panel.ellipses.data) == panel.result.seg.n_classes

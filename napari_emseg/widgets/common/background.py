@@ -1,69 +1,137 @@
-"""Work beside the window: one thing after another, results in Qt's thread."""
+"""The queue of a panel: commands in order, work in a thread, results in Qt's thread."""
 
 from __future__ import annotations
 
 import logging
+from collections import deque
 from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QObject, Signal
+from napari.utils import cancelable_progress
+from qtpy.QtCore import QObject, QTimer, Signal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 log = logging.getLogger(__name__)
 
+PATIENCE = 300  # ms until a job is shown in napari's activity dock
+PAUSE = 0.05  # s between two changes of its bar
+MAX_TITLE = 40  # characters
+
+
+@dataclass(slots=True, eq=False)
+class _Job:
+    """Work in the thread, and what is called with its steps and its result."""
+
+    work: Callable[[], Any]
+    then: Callable[[Any], None]
+    on_step: Callable[[Any], None] | None = None
+    title: str = ""
+    kind: str = ""  # of a preview
+    wanted: bool = True
+    activity: Any = None
+    moment: float = 0.0
+
 
 # Qt is untyped here, so a class of it is Any to mypy.
-class Background(QObject):  # type: ignore[misc]
-    """A thread that computes, and hands its results to the thread of Qt.
+class BackgroundQueue(QObject):  # type: ignore[misc]
+    """A thread that computes for a panel, and the commands that wait for it.
+
+    All callables but `work` are called in the thread of Qt.
 
     Parameters
     ----------
     on_error : callable
-        Takes what went wrong, a str, in the thread of Qt.
+        Takes the message of an error, a str.
     on_busy : callable
-        Takes whether there is work that somebody waits for.
+        Takes whether there are jobs or waiting commands.
+    on_cancel : callable, optional
+        Called when the user cancels a job in napari's activity dock; `cancel` by
+        default.
     """
 
-    _ended = Signal(object)
+    _ended = Signal(object, object)
+    _stepped = Signal(object, object)
 
     def __init__(
-        self, on_error: Callable[[str], None], on_busy: Callable[[bool], None]
+        self,
+        on_error: Callable[[str], None],
+        on_busy: Callable[[bool], None] = lambda busy: None,
+        on_cancel: Callable[[], Any] | None = None,
     ) -> None:
         super().__init__()
         self._on_error = on_error
         self._on_busy = on_busy
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="emseg-edit")
-        self._latest: dict[str, int] = {}
-        self._jobs = 0
-        self._started = 0
-        self._canceled = 0
-        self._under_way = 0
+        self._on_cancel = on_cancel or self.cancel
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="napari-emseg")
+        self._commands: deque[Callable[[], Any]] = deque()
+        self._jobs: list[_Job] = []
+        self._previews: dict[str, _Job] = {}
+        self._submitted = 0
+        self._in_turn = False
         self._closed = False
         self._ended.connect(self._deliver)
+        self._stepped.connect(self._on_step)
 
     @property
     def idle(self) -> bool:
-        """Whether nothing is under way, previews included."""
-        return self._under_way == 0
+        """Whether the thread is at rest and no command waits; previews count."""
+        return not (self._submitted or self._commands)
 
     @property
     def busy(self) -> bool:
-        """Whether there is work that somebody waits for."""
-        return self._jobs > 0
+        """Whether there are jobs or waiting commands."""
+        return bool(self._jobs or self._commands)
 
-    def run(self, work: Callable[[], Any], then: Callable[[Any], None]) -> None:
-        """Call `work` in the thread, then `then` with what it returned.
+    @property
+    def waiting(self) -> int:
+        """Number of commands that wait."""
+        return len(self._commands)
 
-        Work that is a generator is left at its next step when it is canceled.
+    def do(self, command: Callable[[], Any]) -> None:
+        """Call a command when all jobs and commands before it are done.
+
+        A command that reads its state when it is called finds what was before it done.
+        If nothing is under way it is called at once, and its errors are raised here.
         """
-        self._started += 1
-        number = self._started
-        self._jobs += 1
+        if self.busy:
+            self._commands.append(command)
+            self._on_busy(True)
+        else:
+            command()
+
+    def run(
+        self,
+        work: Callable[[], Any],
+        then: Callable[[Any], None],
+        *,
+        on_step: Callable[[Any], None] | None = None,
+        title: str = "",
+    ) -> None:
+        """Start a job: call `work` in the thread, then `then` with its result.
+
+        Parameters
+        ----------
+        work : callable
+            May return a generator, which is run to its end; its return value is the
+            result. It is closed at its next step when the job is canceled.
+        then : callable
+        on_step : callable, optional
+            Takes each value that the generator yields.
+        title : str, optional
+            Shown in napari's activity dock; the values must have `done` and `total`.
+        """
+        job = _Job(work, then, on_step, title)
+        self._jobs.append(job)
         self._on_busy(True)
-        self._submit(work, then, lambda: number > self._canceled, job=True)
+        if title:
+            QTimer.singleShot(PATIENCE, lambda: self._show_activity(job))
+        self._submit(job)
 
     def preview(
         self,
@@ -71,77 +139,143 @@ class Background(QObject):  # type: ignore[misc]
         then: Callable[[Any], None],
         kind: str = "preview",
     ) -> None:
-        """Like `run`, but dropped as soon as there is a later one of its kind."""
-        number = self._latest[kind] = self._latest.get(kind, 0) + 1
-        self._submit(work, then, lambda: number == self._latest[kind], job=False)
+        """Call `work` in the thread, and `then` unless there is a later preview.
+
+        Only previews of the same `kind` replace each other. No command waits for them.
+        """
+        self.drop(kind)
+        job = self._previews[kind] = _Job(work, then, kind=kind)
+        self._submit(job)
 
     def drop(self, kind: str = "preview") -> None:
-        """Drop the previews of a kind that are under way."""
-        self._latest[kind] = self._latest.get(kind, 0) + 1
+        """Cancel the preview of a kind."""
+        if kind in self._previews:
+            self._previews.pop(kind).wanted = False
 
-    def cancel(self) -> bool:
-        """Drop everything that is under way; tell whether there was a job."""
-        self.drop()
-        found = self.busy and self._started > self._canceled
-        self._canceled = self._started
+    def cancel(self, *, last: bool = False) -> bool:
+        """Cancel all jobs and commands, and the preview; return whether any were there.
+
+        With `last`, cancel only the latest command, if one waits.
+        """
+        found = self.busy
+        if last and self._commands:
+            self._commands.pop()
+        else:
+            self._cancel_jobs()
+            self.drop()
+        if found:
+            self._on_busy(self.busy)
         return found
 
     def close(self) -> None:
-        """End the thread; nothing is handed over any more."""
+        """End the thread; no callable is called any more."""
         self._closed = True
-        self.cancel()
+        self._cancel_jobs()
+        for kind in list(self._previews):
+            self.drop(kind)
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def _submit(
-        self,
-        work: Callable[[], Any],
-        then: Callable[[Any], None],
-        wanted: Callable[[], bool],
-        *,
-        job: bool,
-    ) -> None:
-        self._under_way += 1
+    def _cancel_jobs(self) -> None:
+        self._commands.clear()
+        while self._jobs:
+            self._end(self._jobs[0])
 
-        def call() -> None:
-            outcome: Any = None
-            try:
-                if wanted():
-                    outcome = work()
-                    if isinstance(outcome, Generator):
-                        outcome = _finish(outcome, wanted)
-            except Exception as error:
-                outcome = error
-            self._ended.emit((outcome, then, wanted, job))
+    def _end(self, job: _Job) -> None:
+        """Take a job off the list, and its bar from the activity dock."""
+        job.wanted = False
+        self._jobs.remove(job)
+        if job.activity is not None:
+            job.activity.close()
 
-        self._pool.submit(call)
+    def _submit(self, job: _Job) -> None:
+        self._submitted += 1
+        self._pool.submit(self._call, job)
 
-    def _deliver(self, ended: tuple[Any, Callable[[Any], None], Any, bool]) -> None:
+    def _call(self, job: _Job) -> None:
+        """Do the work of a job; this is called in the thread."""
+        outcome: Any = None
+        try:
+            if job.wanted:
+                outcome = job.work()
+                if isinstance(outcome, Generator):
+                    outcome = self._exhaust(outcome, job)
+        except Exception as error:
+            outcome = error
+        self._ended.emit(job, outcome)
+
+    def _exhaust(self, steps: Generator[Any, Any, Any], job: _Job) -> Any:
+        """Return what a generator returns; None if its job is canceled before."""
+        with closing(steps):
+            while job.wanted:
+                try:
+                    value = next(steps)
+                except StopIteration as stop:
+                    return stop.value
+                if job.on_step is not None or job.title:
+                    self._stepped.emit(job, value)
+        return None
+
+    def _deliver(self, job: _Job, outcome: Any) -> None:
         if self._closed:
             return
-        outcome, then, wanted, job = ended
-        self._under_way -= 1
-        if job:
-            self._jobs -= 1
+        self._submitted -= 1
+        if job.wanted:
+            self._previews.pop(job.kind, None)
+            if job in self._jobs:
+                self._end(job)
+                self._on_busy(self.busy)
+            self._attempt(lambda: self._finish(job, outcome))
+        # Previews may end while a command shows a dialog.
+        if not self._in_turn:
+            self._in_turn = True
+            self._call_commands()
+            self._in_turn = False
+
+    def _call_commands(self) -> None:
+        while self._commands and not self._jobs:
+            self._attempt(self._commands.popleft())
             self._on_busy(self.busy)
-        if not wanted():
-            return
+
+    def _finish(self, job: _Job, outcome: Any) -> None:
+        if isinstance(outcome, Exception):
+            raise outcome
+        job.then(outcome)
+
+    def _attempt(self, call: Callable[[], Any]) -> None:
+        """Call a function, and report its error."""
         try:
-            if isinstance(outcome, Exception):
-                raise outcome
-            then(outcome)
+            call()
         except (ValueError, TypeError) as error:
             self._on_error(str(error))
         except Exception as error:
-            log.exception("work for the editor failed")
+            log.exception("work in the background failed")
             self._on_error(f"{type(error).__name__}: {error}")
 
+    def _on_step(self, job: _Job, value: Any) -> None:
+        if not job.wanted:
+            return
+        bar = job.activity
+        if bar is not None and bar.is_canceled:
+            self._on_cancel()
+            return
+        if job.on_step is not None:
+            job.on_step(value)
+        # Drawing each of many short steps would take longer than the steps.
+        if bar is not None and perf_counter() - job.moment > PAUSE:
+            bar.total = value.total
+            bar.update(value.done - bar.n)
+            job.moment = perf_counter()
 
-def _finish(steps: Generator[Any, Any, Any], wanted: Callable[[], bool]) -> Any:
-    """Take the steps of a generator while they are wanted; give its return value."""
-    while wanted():
-        try:
-            next(steps)
-        except StopIteration as stop:
-            return stop.value
-    steps.close()
-    return None
+    def _show_activity(self, job: _Job) -> None:
+        """Show a job in napari's activity dock, unless it is over by now."""
+        if not job.wanted:
+            return
+        title = job.title
+        if len(title) > MAX_TITLE:
+            title = f"{title[: MAX_TITLE - 1]}…"
+        bar = cancelable_progress(desc=title, total=0)
+        # napari handles other events while it makes the bar: the job may be over.
+        if job.wanted:
+            job.activity = bar
+        else:
+            bar.close()

@@ -22,7 +22,7 @@ def find_panel(viewer: napari.components.ViewerModel, kind: type[Any]) -> Any:
 
 
 def share_dock(panel: QWidget, title: str) -> None:
-    """Let a panel open as a tab beside our others, whichever way it is opened.
+    """Dock a panel as a tab beside the other panels of the plugin.
 
     Napari puts the panels of its menus below each other, where none has enough room.
     It also leaves a panel behind others that is opened again, and closes one that lies
@@ -41,7 +41,7 @@ def share_dock(panel: QWidget, title: str) -> None:
 
 # Qt is untyped here, so a class of it is Any to mypy.
 class _Tab(QObject):  # type: ignore[misc]
-    """Notices when a panel is shown or hidden."""
+    """Filter for the events that show or hide a panel."""
 
     def __init__(self, panel: QWidget) -> None:
         super().__init__(panel)
@@ -54,7 +54,7 @@ class _Tab(QObject):  # type: ignore[misc]
         self._later.timeout.connect(self._settle)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Come to the front when shown, or hidden while behind others."""
+        """Raise the panel when it is shown, or hidden while behind others."""
         shown = event.type() == QEvent.Type.Show and not event.spontaneous()
         if shown or (event.type() == QEvent.Type.Hide and self._behind):
             self._later.start(0)
@@ -81,7 +81,7 @@ class _Tab(QObject):  # type: ignore[misc]
 
 
 def _join(dock: QDockWidget) -> None:
-    """Make a dock a tab of the first of our docks that lies on the same side."""
+    """Make a dock a tab of the first dock of the plugin on the same side."""
     window = dock.parent()
     if not isinstance(window, QMainWindow) or dock.isFloating():
         return

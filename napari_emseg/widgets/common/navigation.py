@@ -1,4 +1,4 @@
-"""A ring that shows for a moment where on the canvas something is."""
+"""Moving the camera to a class or a point, and marking it with a ring."""
 
 from __future__ import annotations
 
@@ -18,12 +18,14 @@ if TYPE_CHECKING:
     from napari.layers import Labels
     from numpy.typing import NDArray
 
-DURATION = 1600  # ms
+# What is shown fills the canvas with so many pixels at least, and this often its size.
+MIN_EXTENT, MARGIN_FACTOR = 64.0, 3.0
+DURATION = 1600  # ms of the ring
 # Parts of that time in which the ring closes in, and in which it fades.
 CLOSING, FADING = 0.2, 0.4
 # Screen pixels: how small the ring may be, and how much wider it begins.
-LEAST, START = 28, 60
-MOST = 0.9  # of the canvas's shorter side
+MIN_DIAMETER, START = 28, 60
+MAX_FRACTION = 0.9  # of the canvas's shorter side
 RIM = 6  # pixels for the line
 _AWAY = {
     QEvent.Type.MouseButtonPress,
@@ -36,7 +38,7 @@ _AWAY = {
 
 # Qt is untyped here, so a class of it is Any to mypy.
 class Marker(QWidget):  # type: ignore[misc]
-    """A ring around the middle of a canvas, which leaves by itself.
+    """Ring around the middle of a canvas, shown for a moment.
 
     It is no layer, lets the mouse through, and goes at once when the user does
     something on the canvas.
@@ -49,7 +51,7 @@ class Marker(QWidget):  # type: ignore[misc]
 
     def __init__(self, canvas: QWidget) -> None:
         super().__init__(canvas)
-        self._diameter = LEAST
+        self._diameter = MIN_DIAMETER
         self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self.setAttribute(Qt.WidgetAttribute.WA_NoSystemBackground)
         self.hide()
@@ -62,7 +64,7 @@ class Marker(QWidget):  # type: ignore[misc]
         canvas.installEventFilter(self)
 
     def flash(self, diameter: float) -> None:
-        """Show the ring.
+        """Show the ring for a moment.
 
         Parameters
         ----------
@@ -70,8 +72,8 @@ class Marker(QWidget):  # type: ignore[misc]
             Of what it goes around, in pixels of the screen.
         """
         canvas = self.parentWidget()
-        most = MOST * min(canvas.width(), canvas.height()) - START
-        self._diameter = int(max(min(diameter, most), LEAST))
+        most = MAX_FRACTION * min(canvas.width(), canvas.height()) - START
+        self._diameter = int(max(min(diameter, most), MIN_DIAMETER))
         side = self._diameter + START + 2 * RIM
         left, top = (canvas.width() - side) // 2, (canvas.height() - side) // 2
         self.setGeometry(left, top, side, side)
@@ -81,14 +83,14 @@ class Marker(QWidget):  # type: ignore[misc]
         self._time.start()
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Go when the canvas is used, as the place may move away."""
+        """Hide the ring when the canvas is used."""
         if self.isVisible() and event.type() in _AWAY:
             self._time.stop()
             self.hide()
         return False
 
     def paintEvent(self, event: Any) -> None:
-        """Draw the ring as it is at this time: light, with a dark seam."""
+        """Draw the ring: light, with a dark outline."""
         time = self._time.currentValue() or 0.0
         closing = max(1 - time / CLOSING, 0.0) ** 2
         opacity = min((1 - time) / FADING, 1.0)
@@ -118,12 +120,8 @@ def marker_of(viewer: ViewerModel) -> Marker | None:
     return _MARKERS[viewer]
 
 
-# Places fill the canvas at least by so many pixels, and this often their size.
-LEAST_SIZE, AROUND = 64.0, 3.0
-
-
 def jump_to(viewer: ViewerModel, layer: Labels, label: int) -> None:
-    """Show the middle of a class: that of its pixels that is nearest to their mean.
+    """Center the view on the pixel of a class that is nearest to their mean.
 
     Raises
     ------
@@ -212,7 +210,7 @@ def show_point(
     canvas = getattr(viewer, "canvas", None)
     side = max(abs(float(layer.scale[-1])), abs(float(layer.scale[-2])))
     if size is not None and canvas is not None:
-        extent = max(LEAST_SIZE, AROUND * size) * side
+        extent = max(MIN_EXTENT, MARGIN_FACTOR * size) * side
         camera.zoom = max(camera.zoom, min(canvas.size) / extent)
     marker = marker_of(viewer)
     if marker is not None:

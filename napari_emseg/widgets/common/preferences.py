@@ -1,4 +1,4 @@
-"""What the user prefers, from napari's preferences of plugins."""
+"""Preferences of the plugin, as set in napari."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ AUTO = 0
 
 @dataclass(frozen=True, slots=True)
 class Preferences:
-    """What a panel starts with, and how much can be undone.
+    """Start values of the panels, and the size of the undo history.
 
     Attributes
     ----------
@@ -36,7 +36,7 @@ class Preferences:
 
 
 def preferred() -> Preferences:
-    """Read the preferences as they are now; the defaults if there are none.
+    """Return the current preferences, or the defaults.
 
     There are none where napari knows no preferences of plugins (before 0.9), or where
     this plugin is disabled.

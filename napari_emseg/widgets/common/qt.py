@@ -1,4 +1,4 @@
-"""Small parts of panels: buttons, number boxes, rows."""
+"""Qt widgets and layouts that panels share: buttons, number boxes, rows, scrolling."""
 
 from __future__ import annotations
 
@@ -23,9 +23,11 @@ from qtpy.QtWidgets import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+MIN_HEIGHT = 120  # pixels of a scroll area
+
 
 def push_button(title: str, tip: str, call: Callable[[], Any] | None) -> QPushButton:
-    """Make a button that, when it is clicked, leaves the keys to the canvas."""
+    """Return a button that leaves the keyboard focus on the canvas when clicked."""
     button = QPushButton(title)
     button.setToolTip(tip)
     button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
@@ -35,7 +37,7 @@ def push_button(title: str, tip: str, call: Callable[[], Any] | None) -> QPushBu
 
 
 def show_errors(call: Callable[[], Any]) -> Callable[..., None]:
-    """Make a function tell the user what is wrong, rather than raise it."""
+    """Return a function that shows errors to the user instead of raising them."""
 
     @wraps(call)
     def react(*_: object) -> None:
@@ -48,12 +50,12 @@ def show_errors(call: Callable[[], Any]) -> Callable[..., None]:
 
 
 def pluralize(number: int, noun: str, ending: str = "s") -> str:
-    """Say how many of something there are."""
+    """Return a number with its noun, such as "1 class" and "2 classes"."""
     return f"{number} {noun}{'' if number == 1 else ending}"
 
 
 def number_box(box: Any, limits: tuple[float, float], value: float, tip: str) -> Any:
-    """Make a number box that waits until a number is complete."""
+    """Set a number box up; it tells no number before that is complete."""
     box.setRange(*limits)
     box.setValue(value)
     box.setToolTip(tip)
@@ -63,7 +65,7 @@ def number_box(box: Any, limits: tuple[float, float], value: float, tip: str) ->
 
 
 def form_rows(rows: Sequence[Sequence[Any]]) -> QGridLayout:
-    """Lay labels and widgets out in columns."""
+    """Return a layout of rows of labels and widgets, in columns."""
     grid = QGridLayout()
     grid.setHorizontalSpacing(6)
     grid.setVerticalSpacing(4)
@@ -76,7 +78,7 @@ def form_rows(rows: Sequence[Sequence[Any]]) -> QGridLayout:
 
 
 def even_rows(rows: Sequence[Sequence[QWidget]]) -> QGridLayout:
-    """Lay widgets out in rows that are equally wide."""
+    """Return a layout of rows of widgets, each as wide as the others of its row."""
     wide = 12
     grid = QGridLayout()
     grid.setSpacing(3)
@@ -88,7 +90,7 @@ def even_rows(rows: Sequence[Sequence[QWidget]]) -> QGridLayout:
 
 
 def order_tabs(layout: QLayout) -> None:
-    """Let the Tab key go through a panel as it is read, and not as it was made."""
+    """Set the order of the Tab key to that in which the widgets are displayed."""
     for one, other in pairwise(_stops(layout)):
         QWidget.setTabOrder(one, other)
 
@@ -112,12 +114,9 @@ def _stops(part: QWidget | QLayout | None) -> Iterator[QWidget]:
             yield from _stops(part.layout())
 
 
-LEAST = 120  # pixels of height
-
-
 # napari and Qt are untyped here, so a class of theirs is Any to mypy.
 class ScrollArea(QScrollArea):  # type: ignore[misc]
-    """Shows a widget at its full height, and scrolls it where there is less room.
+    """Area that shows a widget at its full height, or scrolls it if there is less room.
 
     Qt's own area asks for a height that does not depend on its contents.
 
@@ -137,21 +136,21 @@ class ScrollArea(QScrollArea):  # type: ignore[misc]
         self.setWidget(widget)
 
     def sizeHint(self) -> QSize:
-        """Ask for what the contents ask for, and for the frame of the theme."""
+        """Return the size that the contents ask for, with the frame of the theme."""
         frame = 2 * self.frameWidth()
         return self.widget().sizeHint() + QSize(frame, frame)
 
     def minimumSizeHint(self) -> QSize:
-        """Ask for the width of the contents and of a scroll bar, and little height."""
+        """Return the width of the contents and of a scroll bar, and a small height."""
         height = self.widget().minimumSizeHint().height()
         frame = 2 * self.frameWidth()
         width = self.widget().minimumSizeHint().width() + frame
-        if height > LEAST:
+        if height > MIN_HEIGHT:
             width += self.verticalScrollBar().sizeHint().width()
-        return QSize(width, min(height + frame, LEAST))
+        return QSize(width, min(height + frame, MIN_HEIGHT))
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Ask again when the contents ask for another size."""
+        """Update the size when the contents ask for another one."""
         if event.type() == QEvent.Type.LayoutRequest:
             self.updateGeometry()
         return bool(super().eventFilter(watched, event))

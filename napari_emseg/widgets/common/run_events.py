@@ -1,4 +1,4 @@
-"""What a run tells while it is under way: from the panel to whoever watches."""
+"""Signals of the runs in a viewer, from the panel to those that follow them."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ class RunEvents(QObject):  # type: ignore[misc]
     Attributes
     ----------
     started : Signal
-        A run of a `OutputPlan` begins, with the job.
+        A run begins, with a function that returns its `SegmentationInput`.
     stepped : Signal
-        It has come to a `FitState`, with the state.
+        Another state of the run, a `FitState`.
     ended : Signal
-        It is over, with a result or without.
+        The run is over, with a result or without.
     """
 
     started = Signal(object)
@@ -30,13 +30,13 @@ class RunEvents(QObject):  # type: ignore[misc]
     ended = Signal()
 
 
-_FEEDS: WeakKeyDictionary[ViewerModel, RunEvents] = WeakKeyDictionary()
+_RUN_EVENTS: WeakKeyDictionary[ViewerModel, RunEvents] = WeakKeyDictionary()
 
 
 def run_events_of(viewer: ViewerModel) -> RunEvents:
-    """Return the one feed of a viewer."""
+    """Return the signals of a viewer."""
     # Napari passes a proxy to panels.
     viewer = getattr(viewer, "__wrapped__", viewer)
-    if viewer not in _FEEDS:
-        _FEEDS[viewer] = RunEvents()
-    return _FEEDS[viewer]
+    if viewer not in _RUN_EVENTS:
+        _RUN_EVENTS[viewer] = RunEvents()
+    return _RUN_EVENTS[viewer]

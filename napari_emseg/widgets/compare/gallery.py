@@ -1,4 +1,4 @@
-"""Results side by side: one cell of napari's grid for each, and back again."""
+"""Results side by side, one in each cell of napari's grid."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Gallery:
         self._grid: Any = getattr(viewer, "canvas", viewer).grid
         self._camera: Any = getattr(viewer, "scene", viewer).camera
         self._before = (self._grid.enabled, self._grid.stride, self._grid.shape)
-        self._looked = (self._camera.center, self._camera.zoom)
+        self._view = (self._camera.center, self._camera.zoom)
         self._hidden = [
             layer for layer in viewer.layers if layer.visible and layer is not image
         ]
@@ -58,7 +58,7 @@ class Gallery:
         self._grid.shape = (-1, -1)
         self._grid.enabled = True
 
-    def add(self, seg: Segmentation, title: str, look: LayerStyle) -> Labels:
+    def add(self, seg: Segmentation, title: str, style: LayerStyle) -> Labels:
         """Show one more result.
 
         Parameters
@@ -67,14 +67,14 @@ class Gallery:
             Of the image.
         title : str
             What it is called, in the layer list and on the canvas.
-        look : LayerStyle
-            Of `prepare`.
+        style : LayerStyle
+            Of `prepare_style`.
 
         Returns
         -------
         napari.layers.Labels
         """
-        layer = add_to(self._viewer, seg, self.image, at=self.at, look=look)
+        layer = add_to(self._viewer, seg, self.image, at=self.at, look=style)
         layer.name = title
         layer.opacity = 1.0
         self._name(layer, True)
@@ -97,7 +97,7 @@ class Gallery:
             layer.visible = True
         self.image.visible = self._image_seen
         self._name(self.image, False)
-        self._camera.center, self._camera.zoom = self._looked
+        self._camera.center, self._camera.zoom = self._view
         if keep is not None:
             keep.name = f"{self.image.name} classes"
             keep.opacity = OPACITY

@@ -1,4 +1,4 @@
-"""What is to be compared, as the user chooses it."""
+"""The contents of the panel "Compare": choices, buttons and list of results."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ class Choices(QWidget):  # type: ignore[misc]
             widget.setVisible(shown)
 
     def count(self, *, rgb: bool) -> int:
-        """Count the settings; 0 if they cannot be."""
+        """Return the number of settings; 0 if they are not valid."""
         try:
             return len(self.read(rgb=rgb))
         except ValueError:
@@ -148,7 +148,7 @@ class Choices(QWidget):  # type: ignore[misc]
 
 
 CRITERIA = ("BIC", "ICL")
-_LEAST = 120  # pixels of height
+MIN_HEIGHT = 120  # pixels of height
 
 
 # Qt is untyped here, so a class of it is Any to mypy.
@@ -158,7 +158,7 @@ class ResultsList(QTreeWidget):  # type: ignore[misc]
     def __init__(self) -> None:
         super().__init__()
         self.setHeaderLabels(["Setting", *CRITERIA])
-        self.setMinimumHeight(_LEAST)
+        self.setMinimumHeight(MIN_HEIGHT)
         self.setRootIsDecorated(False)
         self.setUniformRowHeights(True)
         self.setStyleSheet(
@@ -210,7 +210,7 @@ class ResultsList(QTreeWidget):  # type: ignore[misc]
 
 
 def _about(row: SweepRow) -> str:
-    """Say what the line has no room for."""
+    """Return the tooltip of a line."""
     kind = row.seg.model.objective_name
     return (
         f"{row.title}\n{pluralize(row.seg.n_classes, 'class', 'es')} in "
@@ -226,7 +226,7 @@ HEIGHT = 32  # pixels of the buttons that begin and end work
 
 # Qt is untyped here, so a class of it is Any to mypy.
 class ComparePage(QWidget):  # type: ignore[misc]
-    """The choices, the buttons, a thin bar with a line of news, and the results.
+    """The choices, the buttons, a progress bar, the status, and the results.
 
     Attributes
     ----------

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from functools import partial
-from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image
 from napari.utils.notifications import show_error
-from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_emseg.layers import displayed, image_data, prepare_style
 from napari_emseg.layers.uncertainty import meant_image
 from napari_emseg.pipeline.sweep import iter_sweep, titles
-from napari_emseg.widgets.common.background import Background
+from napari_emseg.widgets.common.background import BackgroundQueue
 from napari_emseg.widgets.common.docks import find_panel, share_dock
 from napari_emseg.widgets.common.preferences import preferred
 from napari_emseg.widgets.common.qt import order_tabs, pluralize, show_errors
@@ -35,7 +33,6 @@ if TYPE_CHECKING:
     from napari_emseg.params import Params
     from napari_emseg.pipeline.sweep import SweepRow, SweepTrial
 
-PAUSE = 0.05  # s between two reports of progress
 NAME = "Compare"
 
 
@@ -53,26 +50,22 @@ class CompareWidget(QWidget):  # type: ignore[misc]
     Attributes
     ----------
     page : ComparePage
-        What is seen of the panel.
+        The contents of the panel.
     rows : tuple of SweepRow
         The same; empty until all are there.
     gallery : Gallery or None
         The layers of the results.
     """
 
-    # The number of a run, one of its trials, and the look of its result.
-    _told = Signal(int, object, object)
-
     def __init__(self, viewer: napari.components.ViewerModel) -> None:
         super().__init__()
         # Napari passes a proxy, of which a layer is another object each time.
         self._viewer = getattr(viewer, "__wrapped__", viewer)
-        self.background = Background(self._on_error, self._on_busy)
+        self.background = BackgroundQueue(self._on_error, self._on_busy)
         self.gallery: Gallery | None = None
         self.rows: tuple[SweepRow, ...] = ()
         self._image: Image | None = None
         self._chosen: tuple[Params, ...] = ()
-        self._run = 0
         self.page = ComparePage()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -86,13 +79,12 @@ class CompareWidget(QWidget):  # type: ignore[misc]
             (self.page.close_all, self.discard),
         ):
             button.clicked.connect(show_errors(call))
-        self._told.connect(self._on_trial)
         self.page.choices.changed.connect(self._show_state)
         self.page.results.currentItemChanged.connect(self._on_line)
         reactions = self._reactions()
         for event, react in reactions:
             event.connect(react)
-        self.destroyed.connect(partial(_leave, self.background, reactions))
+        self.destroyed.connect(partial(_close, self.background, reactions))
         share_dock(self, NAME)
         self._on_theme()
         self.choose(None, None)
@@ -122,7 +114,7 @@ class CompareWidget(QWidget):  # type: ignore[misc]
         self._show_state()
 
     def compare(self) -> None:
-        """Segment the image with all settings, beside the window.
+        """Segment the image with all settings, in the background.
 
         Raises
         ------
@@ -140,15 +132,15 @@ class CompareWidget(QWidget):  # type: ignore[misc]
         self.gallery = Gallery(self._viewer, image, at)
         self.page.bar.setRange(0, len(chosen))
         self.page.bar.setValue(0)
-        self._run += 1
         self.page.status.setText("Starting …")
-        self.background.run(partial(self._work, self._run, steps), self._on_rows)
+        self.background.run(
+            partial(_iter_styled, steps), self._on_rows, on_step=self._on_trial
+        )
         self._show_state()
 
     def cancel(self) -> None:
         """Stop; results that are there stay."""
         if self.background.cancel():
-            self._run += 1
             self.page.status.setText("Canceled.")
             self._show_state()
 
@@ -184,7 +176,7 @@ class CompareWidget(QWidget):  # type: ignore[misc]
         self._forget()
 
     def save_sheet(self, path: str | Path) -> None:
-        """Draw the sheet, or write the table, beside the window.
+        """Draw the sheet, or write the table, in the background.
 
         Parameters
         ----------
@@ -198,40 +190,18 @@ class CompareWidget(QWidget):  # type: ignore[misc]
             lambda _: self.page.status.setText(f"{path} is written."),
         )
 
-    def _work(
-        self,
-        run: int,
-        steps: Callable[[], Generator[SweepTrial, None, tuple[SweepRow, ...]]],
-    ) -> Generator[None, None, tuple[SweepRow, ...]]:
-        """Compare in the background; what is told goes to the thread of Qt."""
-        trials, moment = steps(), 0.0
-        while True:
-            try:
-                trial = next(trials)
-            except StopIteration as stop:
-                rows: tuple[SweepRow, ...] = stop.value
-                return rows
-            if trial.seg is not None:
-                self._told.emit(run, trial, prepare_style(trial.seg))
-            elif perf_counter() - moment > PAUSE:
-                self._told.emit(run, trial, None)
-                moment = perf_counter()
-            yield
-
-    def _on_trial(self, run: int, trial: SweepTrial, look: LayerStyle | None) -> None:
-        if run != self._run or self.gallery is None:
-            return
+    def _on_trial(self, step: tuple[SweepTrial, LayerStyle | None]) -> None:
+        trial, style = step
+        assert self.gallery is not None
         title = titles(self._chosen)[trial.place]
-        if trial.seg is not None and look is not None:
-            self.gallery.add(trial.seg, title, look)
+        if trial.seg is not None and style is not None:
+            self.gallery.add(trial.seg, title, style)
             self.page.results.add(title)
         self.page.bar.setValue(trial.done)
         stage = STAGES[trial.progress.stage if trial.progress else "colors"]
         self.page.status.setText(f"{trial.done} of {trial.total}. {title}: {stage} …")
 
-    def _on_rows(self, rows: tuple[SweepRow, ...] | None) -> None:
-        if rows is None:
-            return
+    def _on_rows(self, rows: tuple[SweepRow, ...]) -> None:
         self.rows = rows
         self.page.results.judge(rows)
         seconds = sum(row.seconds for row in rows)
@@ -260,7 +230,7 @@ class CompareWidget(QWidget):  # type: ignore[misc]
         self._show_state()
 
     def _on_error(self, message: str) -> None:
-        """Say what went wrong; results that are there stay."""
+        """Show an error; results that are there stay."""
         show_error(message)
         if self.gallery is not None and not self.gallery.layers:
             self.discard()
@@ -271,7 +241,7 @@ class CompareWidget(QWidget):  # type: ignore[misc]
         self._show_state()
 
     def _show_state(self, *_: object) -> None:
-        """Let what can be done be done, and say what would be."""
+        """Enable the buttons that can be used, and update their titles."""
         image, busy = self.image, self.background.busy
         self.page.title.setText(
             NO_IMAGE if image is None else f"Settings for {image.name}"
@@ -342,10 +312,24 @@ def open_compare(
     return panel
 
 
-def _leave(
-    background: Background, reactions: list[tuple[Any, Any]], *_: object
+def _iter_styled(
+    steps: Callable[[], Generator[SweepTrial, None, tuple[SweepRow, ...]]],
+) -> Generator[tuple[SweepTrial, LayerStyle | None], None, tuple[SweepRow, ...]]:
+    """Yield each trial of a comparison, with the style of its layer if it is done."""
+    trials = steps()
+    while True:
+        try:
+            trial = next(trials)
+        except StopIteration as stop:
+            rows: tuple[SweepRow, ...] = stop.value
+            return rows
+        yield trial, None if trial.seg is None else prepare_style(trial.seg)
+
+
+def _close(
+    background: BackgroundQueue, reactions: list[tuple[Any, Any]], *_: object
 ) -> None:
-    """Stop, and let go of the viewer, when Qt destroys the panel."""
+    """Stop, and disconnect from the viewer, when Qt destroys the panel."""
     background.close()
     for event, react in reactions:
         event.disconnect(react)

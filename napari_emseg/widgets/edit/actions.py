@@ -248,7 +248,7 @@ class Actions:
             viewer.add_layer(image)
             viewer.layers.selection.active = active
             viewer.layers.move(len(viewer.layers) - 1, viewer.layers.index(layer) + 1)
-            self.session.history.added(image, log)
+            self.session.action_history.added(image, log)
 
         self.session.background.run(make, then)
 

@@ -18,7 +18,7 @@ from napari_emseg.widgets.common.qt import (
 )
 from napari_emseg.widgets.edit.actions import MODIFY
 from napari_emseg.widgets.edit.adjust.adjusted_picture import AdjustmentPreview
-from napari_emseg.widgets.edit.adjust.dialog import ADJUSTMENTS, ask, look_at
+from napari_emseg.widgets.edit.adjust.dialog import ADJUSTMENTS, ask, sample_pixels
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,7 +36,7 @@ SPLITS = {
 
 
 # Qt is untyped here, so a class of it is Any to mypy.
-class Commands(QWidget):  # type: ignore[misc]
+class EditButtons(QWidget):  # type: ignore[misc]
     """Buttons that change the selection, and that do something with it.
 
     Parameters
@@ -52,7 +52,7 @@ class Commands(QWidget):  # type: ignore[misc]
         By title.
     pixels : QSpinBox
         How far Grow, Shrink and the like go.
-    of_classes : QWidget
+    class_buttons : QWidget
         Buttons that belong under the list of classes.
     """
 
@@ -71,43 +71,43 @@ class Commands(QWidget):  # type: ignore[misc]
         classes.dropped.connect(
             lambda members: show_errors(partial(self._merge, members))()
         )
-        self.of_classes = QWidget()
+        self.class_buttons = QWidget()
         layout = even_rows([self._of_list()])
         layout.setContentsMargins(4, 0, 4, 0)
-        self.of_classes.setLayout(layout)
+        self.class_buttons.setLayout(layout)
 
-    def dress(self) -> None:
+    def apply_theme(self) -> None:
         """Make buttons narrow enough for the panel, whatever the theme's are."""
         style = (
             "QPushButton { padding: 4px 2px }"
             "QPushButton::menu-indicator { image: none; width: 0px }"
         )
         self.setStyleSheet(style)
-        self.of_classes.setStyleSheet(style)
+        self.class_buttons.setStyleSheet(style)
 
     def _of_selection(self) -> list[list[QWidget]]:
-        add, actions = self._add, self._actions
+        add, act, actions = self._add, self._act, self._actions
         modify = [
             add(title, tip, partial(self._modify, name))
             for name, (title, tip, _) in MODIFY.items()
         ]
         return [
             [
-                add("All", "Select everything.", actions.everything),
-                add("None", "Select nothing.", actions.nothing),
-                add("Invert", "Swap inside and outside.", actions.invert),
-                add("Reselect", "Take the selection given up last.", actions.reselect),
+                act("All", "Select everything.", actions.everything),
+                act("None", "Select nothing.", actions.nothing),
+                act("Invert", "Swap inside and outside.", actions.invert),
+                act("Reselect", "Take the selection given up last.", actions.reselect),
             ],
             [self.pixels, *modify[:2]],
             modify[2:],
             [
-                add("Fill holes", "Select what is enclosed.", actions.fill_holes),
-                add(
+                act("Fill holes", "Select what is enclosed.", actions.fill_holes),
+                act(
                     "Similar",
                     "Select the selected colors everywhere.",
                     actions.similar,
                 ),
-                add(
+                act(
                     "Grow similar",
                     "Select the selected colors where they touch the selection.",
                     actions.grow_similar,
@@ -116,7 +116,7 @@ class Commands(QWidget):  # type: ignore[misc]
         ]
 
     def _of_contents(self) -> list[list[QWidget]]:
-        add, actions = self._add, self._actions
+        add, act, actions = self._add, self._act, self._actions
         return [
             [
                 add(
@@ -125,19 +125,19 @@ class Commands(QWidget):  # type: ignore[misc]
                     "the brush, which may be a new one.",
                     self._fill,
                 ),
-                add(
+                act(
                     "New class",
                     "Make the selection a class of its own.",
                     actions.new_class,
                 ),
-                add(
+                act(
                     "Refit",
                     "Fit all classes anew; what was edited by hand stays as it is.",
                     actions.refit,
                 ),
             ],
             [
-                add(
+                act(
                     "Cut out",
                     "Copy the selection to a new image with soft edges.",
                     actions.cut_out,
@@ -169,6 +169,13 @@ class Commands(QWidget):  # type: ignore[misc]
         button = self.buttons[title] = push_button(title, tip, call)
         return button
 
+    def _act(self, title: str, tip: str, action: Callable[[], Any]) -> QPushButton:
+        return self._add(title, tip, partial(self._do, action))
+
+    def _do(self, action: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
+        """Call an action when what the user did before it is done."""
+        self._actions.session.do(partial(action, *args, **kwargs))
+
     def _menu(self, title: str, tip: str, fill: Callable[[QMenu], None]) -> QPushButton:
         button = self._add(title, tip, None)
         button.setText(f"{title} ▾")
@@ -180,26 +187,31 @@ class Commands(QWidget):  # type: ignore[misc]
 
     def _splits(self, menu: QMenu) -> None:
         for title, method in SPLITS.items():
-            split = partial(self._actions.split, method=method)
+            split = partial(self._do, self._actions.split, method=method)
             menu.addAction(title, show_errors(partial(self._with_class, split)))
 
     def _adjust(self, menu: QMenu) -> None:
         for title in ADJUSTMENTS:
-            menu.addAction(f"{title}…", show_errors(partial(self._ask, title)))
+            call = partial(self._do, self._ask, title)
+            menu.addAction(f"{title}…", show_errors(call))
 
     def _ask(self, title: str) -> None:
         session = self._actions.session
         plane = session.plane()
         picture = session.picture(plane)
         selected = session.selected(plane)
-        subject = look_at(np.asarray(picture.data()), selected, rgb=picture.layer.rgb)
-        trial = AdjustmentPreview(session, picture, selected, ADJUSTMENTS[title].change)
-        options = ask(title, self, subject, trial)
+        subject = sample_pixels(
+            np.asarray(picture.data()), selected, rgb=picture.layer.rgb
+        )
+        preview = AdjustmentPreview(
+            session, picture, selected, ADJUSTMENTS[title].change
+        )
+        options = ask(title, self, subject, preview)
         if options is not None:
             self._actions.adjust(title, options)
 
     def _kept(self, menu: QMenu) -> None:
-        menu.addAction("Save as…", show_errors(self._save))
+        menu.addAction("Save as…", show_errors(partial(self._do, self._save)))
         menu.addSeparator()
         session = self._actions.session
         try:
@@ -207,9 +219,8 @@ class Commands(QWidget):  # type: ignore[misc]
         except ValueError:
             return
         for layer in saved_selections(session.viewer, like):
-            menu.addAction(
-                layer.name, show_errors(partial(self._actions.load, layer.name))
-            )
+            call = partial(self._do, self._actions.load, layer.name)
+            menu.addAction(layer.name, show_errors(call))
 
     def _save(self) -> None:
         self._actions.need()
@@ -224,18 +235,19 @@ class Commands(QWidget):  # type: ignore[misc]
                 f"{', '.join(map(str, sorted(others)))} is locked, so its pixels stay; "
                 "unlock it in the list of classes to merge it"
             )
-        self._actions.merge(members)
+        self._do(self._actions.merge, members)
         # The others are no more when the list is shown again.
-        if self._actions.session.labels is not None:
+        if members and self._actions.session.labels is not None:
             self._actions.session.labels.selected_label = members[0]
 
     def _modify(self, name: str) -> None:
-        self._actions.modify(name, self.pixels.value())
+        self._do(self._actions.modify, name, self.pixels.value())
 
     def _fill(self) -> None:
         labels = self._actions.session.labels
         # Without labels there is a word about that.
-        self._actions.fill(0 if labels is None else int(labels.selected_label))
+        label = 0 if labels is None else int(labels.selected_label)
+        self._do(self._actions.fill, label)
 
     def _with_class(self, call: Callable[[int], None]) -> None:
         if not self._classes.labels:

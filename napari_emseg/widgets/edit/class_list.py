@@ -39,8 +39,8 @@ SWATCH = 14  # pixels
 CHECKED, UNCHECKED = Qt.CheckState.Checked, Qt.CheckState.Unchecked
 # Counting the pixels of a large layer waits until nobody draws.
 COUNTS = "counts"
-# Rows: thousands of cells or nuclei would take longer to list than to draw.
-MOST = 400
+# Thousands of cells or nuclei would take longer to list than to draw.
+MAX_ROWS = 400
 
 
 # Qt is untyped here, so a class of it is Any to mypy.
@@ -92,8 +92,8 @@ class ClassList(QTableWidget):  # type: ignore[misc]
         self.currentItemChanged.connect(lambda *_: self._on_select())
         self.cellDoubleClicked.connect(self._on_double_click)
 
-    def dress(self, theme_name: str) -> None:
-        """Frame what is not checked, which napari's theme hides in lists."""
+    def apply_theme(self, theme_name: str) -> None:
+        """Draw unchecked boxes, which napari's theme hides in lists."""
         frame = get_theme(theme_name).icon.as_hex()
         self.setStyleSheet(
             f"QTableWidget::indicator:unchecked {{ border: 1px solid {frame};"
@@ -139,7 +139,7 @@ class ClassList(QTableWidget):  # type: ignore[misc]
             self.item(self.currentRow(), NAME).setIcon(_swatch(layer, label))
 
     def startDrag(self, actions: Qt.DropAction) -> None:
-        """Let classes hang on the pointer; they stay in the list meanwhile."""
+        """Start to drag the chosen classes; they stay in the list."""
         self._dragged = self.labels
         rows = [index.row() for index in self.selectionModel().selectedRows()]
         drag = QDrag(self)
@@ -149,12 +149,12 @@ class ClassList(QTableWidget):  # type: ignore[misc]
         self._dragged = []
 
     def dragMoveEvent(self, event: QDragMoveEvent) -> None:
-        """Show which class they would be merged with."""
+        """Show which class the dragged ones would be merged with."""
         super().dragMoveEvent(event)
         event.setAccepted(self._under(event) not in (-1, *self._dragged))
 
     def dropEvent(self, event: QDropEvent) -> None:
-        """Tell who came to whom."""
+        """Emit `dropped` with the classes that are to be merged."""
         label = self._under(event)
         if event.source() is self and label not in (-1, *self._dragged):
             event.setDropAction(Qt.DropAction.CopyAction)
@@ -167,11 +167,11 @@ class ClassList(QTableWidget):  # type: ignore[misc]
         self.viewport().update()
 
     def sizeHint(self) -> QSize:
-        """Ask for few rows; there may be room for more."""
+        """Return the height of a few rows."""
         return QSize(240, 150)
 
     def minimumSizeHint(self) -> QSize:
-        """Show some rows at least."""
+        """Return the height of some rows."""
         return QSize(200, 110)
 
     def _label(self, row: int) -> int:
@@ -195,12 +195,12 @@ class ClassList(QTableWidget):  # type: ignore[misc]
         chosen = self.labels if layer is self._shown else []
         self._shown = layer
         with self._quietly():
-            rows = list(counts.items())[:MOST]
+            rows = list(counts.items())[:MAX_ROWS]
             self.setRowCount(len(rows))
             for row, (label, pixels) in enumerate(rows):
                 self._fill_row(row, layer, label, pixels)
-            if len(counts) > MOST:
-                self._add_note(f"and {len(counts) - MOST:,} more")
+            if len(counts) > MAX_ROWS:
+                self._add_note(f"and {len(counts) - MAX_ROWS:,} more")
             self.clearSelection()
             for label in reversed(chosen):
                 self._select(label, add=True)
@@ -231,7 +231,7 @@ class ClassList(QTableWidget):  # type: ignore[misc]
         self.setItem(row, PIXELS, number)
 
     def _add_note(self, text: str) -> None:
-        """Add a row that is none of a class."""
+        """Add a row without a class."""
         row = self.rowCount()
         self.insertRow(row)
         for column in range(len(HEADER)):

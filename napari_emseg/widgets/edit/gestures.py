@@ -1,7 +1,8 @@
-"""What the mouse does: one class for each kind of gesture, in pixels of a plane."""
+"""Gestures of the mouse on the canvas: one class for each kind."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -31,7 +32,7 @@ PER_PIXEL = 0.2  # tolerance per pixel that a pressed wand is dragged on the can
 
 
 class Gesture:
-    """A tool that is in the hand; what it does not use, it ignores.
+    """What an active tool does with mouse and keys; nothing by default.
 
     Points are (y, x) in pixels of the plane that the user sees, whole numbers being
     centers of pixels; `spot` is (x, y) on the canvas.
@@ -51,7 +52,7 @@ class Gesture:
         """Move with the left button."""
 
     def release(self) -> None:
-        """Let go of the left button."""
+        """Release the left button."""
 
     def finish(self) -> None:
         """Press Enter, or click twice."""
@@ -64,21 +65,25 @@ class Gesture:
         self.drop()
 
     def drop(self) -> None:
-        """End what is under way: nothing has happened."""
+        """Cancel the gesture; nothing is selected."""
         self.plane = None
         self.session.background.drop()
         self.session.preview.clear()
 
+    def _select(self, plane: Plane, find: Find, mode: str) -> None:
+        """Select what is found, after what the user did before."""
+        self.session.do(partial(self.session.choose, plane, find, mode))
+
 
 def inside(plane: Plane, point: Point) -> bool:
-    """Whether a point lies on a pixel of a plane."""
+    """Return whether a point lies on a pixel of a plane."""
     return all(
         -0.5 <= p < size - 0.5 for p, size in zip(point, plane.shape, strict=True)
     )
 
 
 class Picking(Gesture):
-    """Shows what a click would select; pressed and dragged, it changes the tolerance.
+    """Gesture that previews a click; pressed and dragged, it changes the tolerance.
 
     Parameters
     ----------
@@ -130,10 +135,10 @@ class Picking(Gesture):
             return
         find = self._pick(self.session, plane, self._point)
         super().drop()
-        self.session.choose(plane, find, self._mode)
+        self._select(plane, find, self._mode)
 
     def drop(self) -> None:
-        """Select nothing, with the tolerance of before."""
+        """Cancel the gesture, and restore the tolerance."""
         if self.plane is not None and self.session.options.tolerance != self._start:
             self.session.options.tolerance = self._start
             self.session.tolerance_changed.emit(self._start)
@@ -149,7 +154,7 @@ class Picking(Gesture):
 
 
 class Dragging(Gesture):
-    """Draws from the press to the release.
+    """Gesture that draws from the press to the release.
 
     Parameters
     ----------
@@ -190,20 +195,22 @@ class Dragging(Gesture):
         if plane is None:
             return
         if self._moved:
-            self.session.choose(
-                plane, self._draw(self.session, plane, path), self._mode
-            )
-        elif self._mode == "new" and self.session.selected(plane) is not None:
+            self._select(plane, self._draw(self.session, plane, path), self._mode)
+        elif self._mode == "new":
+            self.session.do(partial(self._deselect, plane))
+
+    def _deselect(self, plane: Plane) -> None:
+        if self.session.selected(plane) is not None:
             self.session.choose(plane, lambda: Step.of("none"), "new")
 
 
 class Clicking(Gesture):
-    """Joins points that are clicked; Enter or a double click closes the path.
+    """Gesture that joins clicked points; Enter or a double click closes the path.
 
     Parameters
     ----------
     session, draw, trace
-        As for `Dragging`; the path shown is worked out in the background.
+        As for `Dragging`; the path shown is computed in the background.
     """
 
     def __init__(self, session: Session, draw: Draw, trace: Trace) -> None:
@@ -239,9 +246,7 @@ class Clicking(Gesture):
         plane, path = self.plane, self._path
         self.drop()
         if plane is not None and len(path) > 2:
-            self.session.choose(
-                plane, self._draw(self.session, plane, path), self._mode
-            )
+            self._select(plane, self._draw(self.session, plane, path), self._mode)
 
     def drop(self) -> None:
         """Forget the path."""

@@ -60,7 +60,7 @@ class Keys:
         self._follow()
 
     def release(self) -> None:
-        """Give all keys back."""
+        """Restore all keys."""
         self._viewer.layers.selection.events.active.disconnect(self._follow)
         self._unbind()
 
@@ -81,7 +81,7 @@ class Keys:
 
 
 def _for_owner(call: Callable[[], Any]) -> Callable[[Any], Any]:
-    """Napari passes the layer or viewer, which the tools have no use for."""
+    """Return a key binding that ignores the layer or viewer that napari passes."""
     if inspect.isgeneratorfunction(call):
 
         def hold(owner: object) -> Iterator[Any]:
@@ -97,7 +97,7 @@ def _for_owner(call: Callable[[], Any]) -> Callable[[Any], Any]:
 
 # Qt is untyped here, so a class of it is Any to mypy.
 class KeyTable(QDialog):  # type: ignore[misc]
-    """A window that may stay open beside the viewer.
+    """Window with a table of the keys.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The image and the labels that the editor works on, which lie on each other."""
+"""The pair of image and labels that is edited."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class LayerPair:
-    """Two boxes; what is chosen in one of them lies on what is chosen in the other.
+    """Two boxes that choose an image and labels which cover each other.
 
     As long as no layer does, nothing is chosen there: tools would look at colors of
     one picture and edit another.
@@ -68,7 +68,7 @@ class LayerPair:
         self.changed.emit()
 
     def _match(self, box: QComboBox, layer: Any) -> None:
-        """Choose what lies on a layer, the uppermost if what is chosen does not."""
+        """Choose a layer that covers another: the chosen one, or the uppermost."""
         chosen = box.currentData()
         if chosen is not None and not self._apart(chosen, layer):
             return
@@ -82,7 +82,7 @@ class LayerPair:
         box.blockSignals(False)
 
     def _apart(self, one: Any, other: Any) -> bool:
-        """Whether two layers are seen not to lie on each other."""
+        """Return whether two displayed layers do not cover each other."""
         if one is None or other is None:
             return False
         try:
@@ -102,7 +102,7 @@ def _has_classes(layer: object) -> bool:
 
 
 def _layer_box(tip: str, empty: str) -> QComboBox:
-    """Make a box in which a long name is cut rather than widening the panel."""
+    """Return a box that cuts long names rather than widening the panel."""
     box = QComboBox()
     policy = QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
     box.setSizeAdjustPolicy(policy)
@@ -113,7 +113,7 @@ def _layer_box(tip: str, empty: str) -> QComboBox:
 
 
 def _find(box: QComboBox, layer: object) -> int:
-    """Place of a layer in a box; -1 if it is not there."""
+    """Return the index of a layer in a box; -1 if it is not there."""
     places = (place for place in range(box.count()) if box.itemData(place) is layer)
     return next(places, -1)
 

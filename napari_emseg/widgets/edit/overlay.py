@@ -1,4 +1,4 @@
-"""What a tool is about to do, drawn over the image."""
+"""The preview of a tool, drawn over the image."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from napari.layers import Labels
 from napari.utils.colormaps import DirectLabelColormap
 
 from napari_emseg.layers import add_quietly, placement, show
+from napari_emseg.layers.geometry import expand_slice
 from napari_emseg.layers.metadata import MARK
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ _COLORS = {None: "transparent", 0: "transparent", AREA: "cyan", LINE: "yellow"}
 
 
 class Overlay:
-    """A layer over one plane that comes with the first drawing and goes with `hide`.
+    """A layer over one plane, added by the first drawing and removed by `hide`.
 
     Until then it stays, empty at times: adding and removing layers takes napari so long
     that it is felt.
@@ -136,9 +137,8 @@ class Overlay:
             show(self._layer, tuple(where))
 
     def _add(self, plane: Plane) -> None:
-        across = tuple(axis for axis, index in enumerate(plane.at) if index is not None)
         self._layer = Labels(
-            np.expand_dims(np.zeros(plane.shape, np.uint8), across),
+            expand_slice(np.zeros(plane.shape, np.uint8), plane.at),
             name=NAME,
             opacity=0.5,
             colormap=DirectLabelColormap(color_dict=_COLORS),

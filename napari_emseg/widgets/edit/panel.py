@@ -22,11 +22,11 @@ from napari_emseg.layers import (
 from napari_emseg.layers.classes import class_name
 from napari_emseg.layers.history import ManualEdits
 from napari_emseg.select.by_label import FULL
-from napari_emseg.widgets.common.background import Background
+from napari_emseg.widgets.common.background import BackgroundQueue
 from napari_emseg.widgets.common.docks import share_dock
-from napari_emseg.widgets.common.qt import ScrollArea, form_rows, order_tabs
+from napari_emseg.widgets.common.qt import ScrollArea, form_rows, order_tabs, pluralize
 from napari_emseg.widgets.edit.actions import Actions
-from napari_emseg.widgets.edit.buttons import Commands
+from napari_emseg.widgets.edit.buttons import EditButtons
 from napari_emseg.widgets.edit.class_list import ClassList
 from napari_emseg.widgets.edit.keys import Key, Keys, KeyTable, shown
 from napari_emseg.widgets.edit.layer_pair import LayerPair
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 
 UNDO = KeyMod.CtrlCmd | KeyCode.KeyZ
 BUSY = "Working …"
+WAITING = "Working …, {} waiting; Ctrl+Z cancels the last one."
 READY = "Drag a class onto another to merge; Ctrl+Z undoes."
 SELECTED = "{:,} px selected"
 FILL = "{}; Fill makes them {}."
@@ -62,9 +63,9 @@ class EditWidget(QWidget):  # type: ignore[misc]
     ----------
     session : Session
         Image, labels, selection and options.
-    toolbox : ToolManager
+    tool_manager : ToolManager
         The tools on the canvas.
-    palette_of_tools, settings, commands, classes
+    toolbar, tool_options, edit_buttons, classes
         The parts of the panel.
     image, labels : QComboBox
         The layers that are worked on.
@@ -76,15 +77,15 @@ class EditWidget(QWidget):  # type: ignore[misc]
         super().__init__()
         # Napari passes a proxy, of which a layer is another object each time.
         viewer = self._viewer = getattr(viewer, "__wrapped__", viewer)
-        self.background = Background(show_error, self._on_busy)
+        self.background = BackgroundQueue(show_error, self._on_busy)
         session = self.session = Session(viewer, self.background)
-        self.toolbox = ToolManager(viewer, session)
+        self.tool_manager = ToolManager(viewer, session)
         self.classes = ClassList(session)
-        self.palette_of_tools = Toolbar(session, self.toolbox)
-        self.settings = ToolOptions(session)
-        self.commands = Commands(Actions(session, ManualEdits()), self.classes)
-        self._pair = LayerPair(viewer)
-        self.image, self.labels = self._pair.image, self._pair.labels
+        self.toolbar = Toolbar(session, self.tool_manager)
+        self.tool_options = ToolOptions(session)
+        self.edit_buttons = EditButtons(Actions(session, ManualEdits()), self.classes)
+        self._layer_pair = LayerPair(viewer)
+        self.image, self.labels = self._layer_pair.image, self._layer_pair.labels
         self._selected = 0  # pixels
         self._locks: WeakKeyDictionary[Labels, set[int]] = WeakKeyDictionary()
         self._ready = READY
@@ -102,15 +103,15 @@ class EditWidget(QWidget):  # type: ignore[misc]
             ],
         )
         self.keys.bind()
-        self._pair.changed.connect(self._on_choice)
+        self._layer_pair.changed.connect(self._on_choice)
         session.labels_changed.connect(self.classes.reload)
         session.selection_changed.connect(self._on_selection)
         self.classes.itemSelectionChanged.connect(self._say)
-        self.palette_of_tools.tinted.connect(self._on_tint)
-        self.palette_of_tools.keys_wanted.connect(self.show_keys)
+        self.toolbar.tinted.connect(self._on_tint)
+        self.toolbar.keys_wanted.connect(self.show_keys)
         for event, react in self._reactions():
             event.connect(react)
-        self.destroyed.connect(partial(_leave, self))
+        self.destroyed.connect(partial(_close, self))
         self._on_layers()
         self._on_theme()
         # Now rather than at the first click, which would have to wait.
@@ -122,30 +123,30 @@ class EditWidget(QWidget):  # type: ignore[misc]
         KeyTable(
             self,
             {
-                "While a tool is in the hand": shown(self.toolbox.keys.rows),
+                "While a tool is active": shown(self.tool_manager.keys.rows),
                 "Held while selecting": modes,
                 "Always": shown(self.keys.rows),
             },
         ).show()
 
     def changeEvent(self, event: QEvent) -> None:
-        """Give mouse and keys back when the panel is closed.
+        """Release mouse and keys when the panel is closed.
 
         Napari takes it out of its dock then, and Python may delete it much later.
         """
         if event.type() == QEvent.Type.ParentChange:
             if self.parent() is None:
-                self.toolbox.take("")
+                self.tool_manager.activate("")
                 self.keys.release()
             else:
                 self.keys.bind()
         super().changeEvent(event)
 
     def hideEvent(self, event: QHideEvent) -> None:
-        """Put the tool away when the panel is hidden, but not behind another tab."""
+        """Deactivate the tool when the panel is hidden, but not behind another tab."""
         dock = self.parentWidget()
         if dock is not None and dock.isHidden():
-            self.toolbox.take("")
+            self.tool_manager.activate("")
         super().hideEvent(event)
 
     def _lay_out(self) -> None:
@@ -154,20 +155,24 @@ class EditWidget(QWidget):  # type: ignore[misc]
         page.setContentsMargins(4, 4, 4, 4)
         page.setSpacing(8)
         page.addLayout(form_rows([("Image", self.image), ("Labels", self.labels)]))
-        page.addWidget(self.palette_of_tools)
-        page.addWidget(self.settings)
-        page.addWidget(self.commands)
+        page.addWidget(self.toolbar)
+        page.addWidget(self.tool_options)
+        page.addWidget(self.edit_buttons)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.setSpacing(4)
         outer.addWidget(ScrollArea(inner))
         outer.addWidget(self.classes, 1)
-        outer.addWidget(self.commands.of_classes)
+        outer.addWidget(self.edit_buttons.class_buttons)
         outer.addWidget(self._status)
         order_tabs(outer)
 
     def _on_busy(self, busy: bool) -> None:
-        self._status.setText(BUSY if busy else self._ready)
+        waiting = self.background.waiting
+        text = BUSY if busy else self._ready
+        if waiting:
+            text = WAITING.format(pluralize(waiting, "action"))
+        self._status.setText(text)
 
     def _on_selection(self, event: object = None) -> None:
         """Count what is selected in the displayed plane."""
@@ -181,7 +186,7 @@ class EditWidget(QWidget):  # type: ignore[misc]
         self._say()
 
     def _say(self) -> None:
-        """Say what can be done next."""
+        """Update the line that says what can be done next."""
         self._ready = SELECTED.format(self._selected) if self._selected else READY
         layer = self.session.labels
         if self._selected and layer is not None:
@@ -199,7 +204,7 @@ class EditWidget(QWidget):  # type: ignore[misc]
         self._on_selection()
 
     def _on_zoom(self, event: object = None) -> None:
-        """Keep the selection's outline as wide as a pixel of the screen."""
+        """Keep the selection's outline one screen pixel wide."""
         for layer in self._viewer.layers:
             if is_selection(layer) and layer.contour:
                 width = line_width(self._viewer, layer)
@@ -207,7 +212,7 @@ class EditWidget(QWidget):  # type: ignore[misc]
                     layer.contour = width
 
     def _on_layers(self, event: object = None) -> None:
-        self._pair.offer()
+        self._layer_pair.offer()
         for layer in filter(is_selection, self._viewer.layers):
             layer.events.paint.connect(self._on_selection)
         self._on_selection()
@@ -219,9 +224,9 @@ class EditWidget(QWidget):  # type: ignore[misc]
         if image is not self.session.image:
             self.session.image = image
             self.session.cache.forget()
-            self.toolbox.drop()
+            self.tool_manager.drop()
         if labels is not self.session.labels:
-            self.toolbox.drop()
+            self.tool_manager.drop()
             self._listen(self.session.labels, labels)
             self.session.labels = labels
             self.session.locked = (
@@ -231,7 +236,7 @@ class EditWidget(QWidget):  # type: ignore[misc]
             self._on_selection()
 
     def stop_listening(self) -> None:
-        """Leave the viewer's events alone."""
+        """Disconnect from the events of the viewer."""
         self._listen(self.session.labels, None)
         for event, react in self._reactions():
             event.disconnect(react)
@@ -255,12 +260,12 @@ class EditWidget(QWidget):  # type: ignore[misc]
         self._say()
 
     def _on_active(self, event: object = None) -> None:
-        self._pair.turn_to(self._viewer.layers.selection.active)
+        self._layer_pair.turn_to(self._viewer.layers.selection.active)
 
     def _on_theme(self, event: object = None) -> None:
-        self.palette_of_tools.dress(self._viewer.theme)
-        self.commands.dress()
-        self.classes.dress(self._viewer.theme)
+        self.toolbar.apply_theme(self._viewer.theme)
+        self.edit_buttons.apply_theme()
+        self.classes.apply_theme(self._viewer.theme)
 
     def _reactions(self) -> list[tuple[Any, Callable[..., None]]]:
         """Return the viewer's events that concern the panel, and what they do."""
@@ -279,10 +284,10 @@ class EditWidget(QWidget):  # type: ignore[misc]
         ]
 
 
-def _leave(panel: EditWidget, *_: object) -> None:
-    """Let go of the viewer when Qt destroys the panel."""
-    panel.toolbox.changed.disconnect()
-    panel.toolbox.take("")
+def _close(panel: EditWidget, *_: object) -> None:
+    """Disconnect from the viewer when Qt destroys the panel."""
+    panel.tool_manager.changed.disconnect()
+    panel.tool_manager.activate("")
     panel.keys.release()
     panel.stop_listening()
     panel.session.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -66,9 +67,20 @@ class ScribbleTool(Gesture):
             return
         self.session.picture(plane)
         labels = self.session.labels if self.session.options.classes else None
+        width = self.session.options.brush
+        self.session.do(partial(self._paint, plane, path, label, width, labels))
+
+    def _paint(
+        self,
+        plane: Plane,
+        path: list[Point],
+        label: int,
+        width: int,
+        labels: Labels | None,
+    ) -> None:
+        """Add a stroke, and select or draw what follows from all strokes."""
         target = Plane(self._strokes(plane, labels), plane.at)
         chosen = self.session.on_selection(plane)
-        width = self.session.options.brush
 
         context = self.session.context(plane)
 
@@ -113,7 +125,7 @@ class ScribbleTool(Gesture):
                 [(target.layer, target.edit(np.zeros(plane.shape, np.uint8)))]
             )
 
-    def put_away(self) -> None:
+    def remove_strokes(self) -> None:
         """Remove the layer of the strokes."""
         self.drop()
         if self._layer in self.session.viewer.layers:
@@ -143,7 +155,7 @@ class ScribbleTool(Gesture):
         if layer is not None and layer in viewer.layers:
             if fits(layer, plane.layer) and self._into is into:
                 return layer
-            self.put_away()
+            self.remove_strokes()
         layer = add_selection(viewer, plane.layer, name=NAME, kind=KIND)
         layer.colormap = _colors(self.session)
         layer.opacity = 0.8

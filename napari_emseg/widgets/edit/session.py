@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from napari_emseg.layers.edits import PlannedEdit
     from napari_emseg.layers.metadata import Log
-    from napari_emseg.widgets.common.background import Background
+    from napari_emseg.widgets.common.background import BackgroundQueue
     from napari_emseg.widgets.edit.context import Find
 
     # Labels layers and their edits, that are one action together.
@@ -88,7 +88,7 @@ class Session:
     ----------
     viewer : napari.Viewer or napari.components.ViewerModel
         Where everything is.
-    background : Background
+    background : BackgroundQueue
         Where it is worked out.
 
     Attributes
@@ -106,10 +106,10 @@ class Session:
     selection_changed = Signal()
     labels_changed = Signal()
 
-    def __init__(self, viewer: ViewerModel, background: Background) -> None:
+    def __init__(self, viewer: ViewerModel, background: BackgroundQueue) -> None:
         self.viewer = viewer
         self.background = background
-        self.history = ActionHistory(viewer)
+        self.action_history = ActionHistory(viewer)
         self.preview = Overlay(viewer)
         self.options = ToolSettings()
         self.image: Image | None = None
@@ -190,6 +190,28 @@ class Session:
         found = coverage(Plane(layer, plane.at))
         return found if found.any() else None
 
+    def do(self, command: Callable[[], Any]) -> None:
+        """Call a command when what the user did before it is done.
+
+        It finds the selection and the labels as they are then. It is reported and left
+        out if other labels, or another slice, are displayed by then.
+        """
+        asked = self._place()
+
+        def call() -> None:
+            if self._place() != asked:
+                raise ValueError(
+                    "other labels, or another slice, came into view before this could "
+                    "be done, so nothing was changed; go back, and do it again"
+                )
+            command()
+
+        self.background.do(call)
+
+    def _place(self) -> tuple[Any, Any]:
+        plane = self.shown()
+        return self.labels, None if plane is None else plane.at
+
     def choose(
         self,
         plane: Plane,
@@ -247,7 +269,7 @@ class Session:
         layers = logged_layers(self.viewer, self.labels, self.image)
 
         def work() -> Generator[Any, None, tuple[int, Changes, Any, Log]]:
-            revision = self.history.revision
+            revision = self.action_history.revision
             made = make()
             if not isinstance(made, RecordedEdit):
                 made = yield from made
@@ -256,7 +278,7 @@ class Session:
 
         def then(result: tuple[int, Changes, Any, Log]) -> None:
             revision, changes, plans, log = result
-            if revision == self.history.revision:
+            if revision == self.action_history.revision:
                 self.apply(changes, plans, log)
                 if after is not None:
                     after()
@@ -284,7 +306,7 @@ class Session:
         if plans is None:
             plans = [plan_edit(layer, edit) for layer, edit in changes]
         touched = []
-        with self.history.group(log):
+        with self.action_history.group(log):
             for (layer, edit), plan in zip(changes, plans, strict=True):
                 if plan is None or layer not in self.viewer.layers:
                     continue
@@ -295,13 +317,13 @@ class Session:
         self._tell(touched)
 
     def undo(self) -> None:
-        """Undo the last action; one that is still being worked out is dropped."""
-        if not self.background.cancel():
-            self._tell(self.history.undo())
+        """Undo the last action; one that waits, or is being computed, is canceled."""
+        if not self.background.cancel(last=True):
+            self._tell(self.action_history.undo())
 
     def redo(self) -> None:
-        """Redo what was undone last."""
-        self._tell(self.history.redo())
+        """Redo what was undone last, when all that waits is done."""
+        self.background.do(lambda: self._tell(self.action_history.redo()))
 
     def restyle(self) -> None:
         """Draw the selection as its softness in the displayed plane asks."""
@@ -317,7 +339,7 @@ class Session:
     def close(self) -> None:
         """Disconnect from the viewer."""
         self.background.close()
-        self.history.close()
+        self.action_history.close()
 
     def _remember(self, layer: Labels, edit: Edit) -> None:
         """Keep a selection that is about to become empty, for Reselect."""

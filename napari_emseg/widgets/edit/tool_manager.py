@@ -1,19 +1,19 @@
-"""The tool in the hand: mouse and keys of the canvas are its own."""
+"""The active tool, which gets mouse and keys of the canvas."""
 
 from __future__ import annotations
 
-from functools import partial, wraps
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from napari.utils.notifications import show_error
 from psygnal import Signal
 
+from napari_emseg.widgets.common.qt import show_errors
 from napari_emseg.widgets.edit.keys import Key, Keys
 from napari_emseg.widgets.edit.scribble_tool import ScribbleTool
 from napari_emseg.widgets.edit.tools import TOOLS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from napari.components import ViewerModel
 
@@ -23,22 +23,8 @@ if TYPE_CHECKING:
     from napari_emseg.widgets.edit.tools import Tool
 
 
-def _told(react: Callable[..., Any]) -> Callable[..., Any]:
-    """Tell the user what is wrong, rather than napari that we are."""
-
-    @wraps(react)
-    def call(*args: Any) -> Any:
-        try:
-            return react(*args)
-        except (ValueError, TypeError) as error:
-            show_error(str(error))
-            return None
-
-    return call
-
-
 class ToolManager:
-    """Holds one tool at a time, and gives it mouse and keys.
+    """Activates one tool at a time, and passes mouse and keys on to it.
 
     Parameters
     ----------
@@ -50,7 +36,7 @@ class ToolManager:
     Attributes
     ----------
     keys : Keys
-        Bound while a tool is in the hand.
+        Bound while a tool is active.
     """
 
     changed = Signal(str)
@@ -62,13 +48,13 @@ class ToolManager:
         self._gesture: Gesture | None = None
         # Kept, since some remember what took long to find.
         self._gestures: dict[str, Gesture] = {}
-        self._set_aside: list[Any] = []
+        self._other_callbacks: list[Any] = []
         self.keys = Keys(
             viewer,
             [
-                *(Key(t.key, t.title, partial(self.take, t.name)) for t in TOOLS),
-                Key("Escape", "Cancel; forget scribbles", self._escape),
-                Key("Enter", "Close the path", self._finish),
+                *(Key(t.key, t.title, partial(self.activate, t.name)) for t in TOOLS),
+                Key("Escape", "Cancel; forget scribbles", show_errors(self._escape)),
+                Key("Enter", "Close the path", show_errors(self._finish)),
                 Key("Backspace", "Take the last point back", self._back),
                 Key("Space", "Hold to move the view", self._hold_to_pan),
             ],
@@ -76,35 +62,35 @@ class ToolManager:
 
     @property
     def name(self) -> str:
-        """Name of the tool in the hand; empty if there is none."""
+        """Name of the active tool; empty if there is none."""
         return "" if self._tool is None else self._tool.name
 
-    def take(self, name: str) -> None:
-        """Take a tool; its own name again, or an empty one, puts it away."""
+    def activate(self, name: str) -> None:
+        """Activate a tool; deactivate it if it is active, or for an empty name."""
         wanted = next((tool for tool in TOOLS if tool.name == name), None)
         if wanted is self._tool:
             wanted = None
         if self._tool is not None:
-            self._put_away()
+            self._stop()
         if wanted is not None:
-            self._take(wanted)
+            self._start(wanted)
         else:
             self._session.preview.hide()
         self.changed.emit(self.name)
 
     def drop(self, event: object = None) -> None:
-        """End what is under way: something else is displayed, or worked on."""
+        """Cancel the gesture, as something else is displayed or edited."""
         if self._gesture is not None and self._gesture.plane is not None:
             self._gesture.drop()
         self._session.preview.clear()
 
-    def _take(self, tool: Tool) -> None:
+    def _start(self, tool: Tool) -> None:
         viewer = self._viewer
         if tool.name not in self._gestures:
             self._gestures[tool.name] = tool.make(self._session)
         self._tool, self._gesture = tool, self._gestures[tool.name]
         # napari's own drag with Alt zooms to a box.
-        self._set_aside = list(viewer.mouse_drag_callbacks)
+        self._other_callbacks = list(viewer.mouse_drag_callbacks)
         viewer.mouse_drag_callbacks[:] = [self._on_press]
         viewer.mouse_move_callbacks.append(self._on_move)
         viewer.mouse_double_click_callbacks.append(self._on_double_click)
@@ -115,10 +101,10 @@ class ToolManager:
         self.keys.bind()
         self._on_active()
 
-    def _put_away(self) -> None:
+    def _stop(self) -> None:
         viewer, gesture = self._viewer, self._gesture
         self._tool = self._gesture = None
-        viewer.mouse_drag_callbacks[:] = self._set_aside
+        viewer.mouse_drag_callbacks[:] = self._other_callbacks
         viewer.mouse_move_callbacks.remove(self._on_move)
         viewer.mouse_double_click_callbacks.remove(self._on_double_click)
         viewer.dims.events.current_step.disconnect(self.drop)
@@ -126,7 +112,7 @@ class ToolManager:
         viewer.layers.selection.events.active.disconnect(self._on_active)
         self.keys.release()
         if isinstance(gesture, ScribbleTool):
-            gesture.put_away()
+            gesture.remove_strokes()
         elif gesture is not None:
             gesture.drop()
         active = viewer.layers.selection.active
@@ -150,7 +136,7 @@ class ToolManager:
     def _on_mode(self, event: Any) -> None:
         """Make room for one of napari's own tools."""
         if str(event.source.mode) != "pan_zoom":
-            self.take("")
+            self.activate("")
 
     def _at(self, event: Any) -> tuple[Plane, Point]:
         plane = self._session.plane()
@@ -166,15 +152,14 @@ class ToolManager:
         gesture = self._gesture
         if gesture is None or event.button != 1:
             return
-        self._press(gesture, event)
+        show_errors(lambda: self._press(gesture, event))()
         yield
         while event.type == "mouse_move":
-            self._drag(gesture, event)
+            show_errors(lambda: gesture.drag(self._at(event)[1], _spot(event)))()
             yield
         if gesture is self._gesture:
-            self._release(gesture)
+            show_errors(gesture.release)()
 
-    @_told
     def _press(self, gesture: Gesture, event: Any) -> None:
         try:
             plane, point = self._at(event)
@@ -182,14 +167,6 @@ class ToolManager:
         except (ValueError, TypeError):
             gesture.drop()
             raise
-
-    @_told
-    def _drag(self, gesture: Gesture, event: Any) -> None:
-        gesture.drag(self._at(event)[1], _spot(event))
-
-    @_told
-    def _release(self, gesture: Gesture) -> None:
-        gesture.release()
 
     def _on_move(self, viewer: ViewerModel, event: Any) -> None:
         # Without a plane or an image there is nothing to show, and moving the mouse
@@ -202,9 +179,8 @@ class ToolManager:
             self._session.preview.clear()
 
     def _on_double_click(self, viewer: ViewerModel, event: Any) -> None:
-        self._finish()
+        show_errors(self._finish)()
 
-    @_told
     def _finish(self) -> None:
         if self._gesture is not None:
             self._gesture.finish()
@@ -213,10 +189,13 @@ class ToolManager:
         if self._gesture is not None:
             self._gesture.back()
 
-    @_told
     def _escape(self) -> None:
-        if self._gesture is not None:
-            self._gesture.cancel()
+        """Cancel the gesture, or else what is under way; or forget scribbles."""
+        gesture = self._gesture
+        if gesture is None:
+            return
+        if gesture.plane is not None or not self._session.background.cancel():
+            gesture.cancel()
 
     def _hold_to_pan(self) -> Iterator[None]:
         self._pan(True)

@@ -1,4 +1,4 @@
-"""How tools work: tolerance, sample, softness, width."""
+"""The form of tool options: tolerance, sample, softness, width."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The palette: a button for each tool, and for what becomes of the old selection."""
+"""The toolbar: a button for each tool, and for each mode of selecting."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ MODE_TIPS = {
 
 # Qt is untyped here, so a class of it is Any to mypy.
 class Toolbar(QWidget):  # type: ignore[misc]
-    """Buttons with icons, and a line that tells how the tool in the hand is used.
+    """Buttons with icons, and a line that tells how the active tool is used.
 
     Parameters
     ----------
     session : Session
         Gets the mode.
-    toolbox : ToolManager
-        Gives the tools.
+    tool_manager : ToolManager
+        Activates the tools.
 
     Attributes
     ----------
@@ -59,9 +59,9 @@ class Toolbar(QWidget):  # type: ignore[misc]
     tinted = Signal(bool)
     keys_wanted = Signal()
 
-    def __init__(self, session: Session, toolbox: ToolManager) -> None:
+    def __init__(self, session: Session, tool_manager: ToolManager) -> None:
         super().__init__()
-        self._session, self._toolbox = session, toolbox
+        self._session, self._tool_manager = session, tool_manager
         self.buttons: dict[str, QToolButton] = {}
         self._help = QLabel(IDLE)
         self._help.setWordWrap(True)
@@ -70,9 +70,9 @@ class Toolbar(QWidget):  # type: ignore[misc]
         page.setContentsMargins(0, 0, 0, 0)
         page.addLayout(self._grid())
         page.addWidget(self._help)
-        toolbox.changed.connect(self._on_tool)
+        tool_manager.changed.connect(self._on_tool)
 
-    def dress(self, theme_name: str) -> None:
+    def apply_theme(self, theme_name: str) -> None:
         """Take the colors of a theme."""
         theme = get_theme(theme_name)
         for name, button in self.buttons.items():
@@ -89,12 +89,12 @@ class Toolbar(QWidget):  # type: ignore[misc]
         grid = QGridLayout()
         grid.setSpacing(3)
         pan = self._button(PAN, "No tool: move the view")
-        pan.clicked.connect(partial(self._take, ""))
+        pan.clicked.connect(partial(self._activate, ""))
         pan.setChecked(True)
         tools = [pan]
         for tool in TOOLS:
             button = self._button(tool.name, f"{tool.title} ({tool.key})\n{tool.help}")
-            button.clicked.connect(partial(self._take, tool.name))
+            button.clicked.connect(partial(self._activate, tool.name))
             tools.append(button)
         for place, button in enumerate(tools):
             grid.addWidget(button, place // PER_ROW, place % PER_ROW)
@@ -130,8 +130,8 @@ class Toolbar(QWidget):  # type: ignore[misc]
         self.buttons[name] = button
         return button
 
-    def _take(self, name: str, *_: object) -> None:
-        self._toolbox.take(name)
+    def _activate(self, name: str, *_: object) -> None:
+        self._tool_manager.activate(name)
 
     def _set_mode(self, mode: str, *_: object) -> None:
         self._session.options.mode = mode

@@ -1,4 +1,4 @@
-"""A canvas that draws what stands still once, and what moves each time."""
+"""A canvas that redraws only the artists that change."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 # Inches around axes; there is a bottom between two of them too.
 LEFT, RIGHT, TOP, BOTTOM = 0.72, 0.1, 0.26, 0.5
 # Inches of height for axes, below which they stand side by side; and of any axes.
-FLAT, LEAST = 1.3, 0.2
+FLAT, MIN_SIDE = 1.3, 0.2
 # Untyped in matplotlib.
 _Base: Any = FigureCanvasQTAgg
 
 
 class MovingCanvas(_Base):  # type: ignore[misc]
-    """Shows a figure of which a few artists move.
+    """Canvas of a figure in which a few artists change.
 
     A whole drawing takes tens of milliseconds, that of the moving ones a few.
     """
@@ -42,7 +42,7 @@ class MovingCanvas(_Base):  # type: ignore[misc]
         self.mpl_connect("resize_event", self._on_resize)
 
     def hold(self, moving: Sequence[Artist], shares: Sequence[float] = ()) -> None:
-        """Draw the figure anew, of which these artists will move.
+        """Draw the whole figure; these artists change afterwards.
 
         Parameters
         ----------
@@ -61,7 +61,7 @@ class MovingCanvas(_Base):  # type: ignore[misc]
         self.draw_idle()
 
     def lay_out(self) -> None:
-        """Put the axes where there is room for their numbers and names.
+        """Place the axes so that their ticks and labels have room.
 
         One under the other, or side by side where that would be too flat.
         Matplotlib's own layouts draw everything to find that out.
@@ -87,15 +87,15 @@ class MovingCanvas(_Base):  # type: ignore[misc]
             left += size + side
 
     def _place(self, ax: Axes, box: tuple[float, float, float, float]) -> None:
-        """Put axes into a box of inches; hide them if there is none left."""
+        """Place axes in a box in inches; hide them if the box is too small."""
         width, height = self.figure.get_size_inches()
-        ax.set_visible(min(box[2:]) > LEAST)
+        ax.set_visible(min(box[2:]) > MIN_SIDE)
         if ax.get_visible():
             x, y, across, up = box
             ax.set_position((x / width, y / height, across / width, up / height))
 
     def move(self) -> None:
-        """Show where the artists are now."""
+        """Redraw the artists that change."""
         if self._still is None:
             self.draw_idle()
             return

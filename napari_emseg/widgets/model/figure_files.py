@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from matplotlib.figure import Figure
-from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout
 
 from napari_emseg.io.safe_write import new_file
@@ -18,11 +16,11 @@ from napari_emseg.widgets.common.qt import push_button
 from napari_emseg.widgets.model.panel_figures import draw_page
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable
 
     from napari_emseg.layers import FitRecord
     from napari_emseg.plot.theme import Theme
-    from napari_emseg.widgets.common.background import Background
+    from napari_emseg.widgets.common.background import BackgroundQueue
     from napari_emseg.widgets.model.panel_figures import FigureData
 
 FIGURES = {"PNG picture (*.png)": ".png", "SVG drawing (*.svg)": ".svg"}
@@ -33,12 +31,12 @@ SIZE = (6.0, 4.5)  # inches
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ExportedView:
-    """What the panel shows, to be written.
+    """The figure and the iterations that are written to files.
 
     Attributes
     ----------
     title : str
-        Of the figure in sight.
+        Of the displayed figure.
     drawing : FigureData
         What it is drawn from.
     run : FitRecord
@@ -68,37 +66,33 @@ class ExportedView:
     features: str | tuple[int, int]
 
 
-# Qt is untyped here, so a class of it is Any to mypy.
-class Saver(QObject):  # type: ignore[misc]
-    """Asks where to, and writes in the background.
+class FigureFiles:
+    """Buttons that ask for a file, and write it in the background.
 
     Parameters
     ----------
-    background : Background
+    background : BackgroundQueue
         Where files are written.
-    shoot : callable
+    get_view : callable
         Tells what is shown; None if nothing is.
     say : callable
-        Takes what is to be told to the user, a str.
+        Takes a status message, a str.
 
     Attributes
     ----------
     row : QHBoxLayout
         The buttons.
     figure, movie, cancel : QPushButton
-        Write the figure in sight; write all iterations; stop writing.
+        Write the displayed figure; write all iterations; stop writing.
     """
-
-    progressed = Signal(int, int)
 
     def __init__(
         self,
-        background: Background,
-        shoot: Callable[[], ExportedView | None],
+        background: BackgroundQueue,
+        get_view: Callable[[], ExportedView | None],
         say: Callable[[str], None],
     ) -> None:
-        super().__init__()
-        self._background, self._shoot, self._say = background, shoot, say
+        self._background, self._get_view, self._say = background, get_view, say
         self.figure = push_button(
             "Save figure…", "As PNG or SVG, as it is shown.", self.save_figure
         )
@@ -112,15 +106,14 @@ class Saver(QObject):  # type: ignore[misc]
             self.row.addWidget(button)
         self.cancel.hide()
         self._writing = False
-        self.progressed.connect(self._on_progress)
 
     def enable(self, on: bool) -> None:
-        """Offer to save, or not."""
+        """Enable or disable the buttons."""
         self.figure.setEnabled(on)
         self.movie.setEnabled(on and not self._writing)
 
     def save_figure(self, path: str | Path | None = None) -> None:
-        """Write the figure in sight.
+        """Write the displayed figure.
 
         Parameters
         ----------
@@ -133,10 +126,10 @@ class Saver(QObject):  # type: ignore[misc]
         ValueError
             If that cannot be written.
         """
-        target, shot = self._ask(path, "Save figure", FIGURES), self._shoot()
-        if target is None or shot is None:
+        target, view = self._ask(path, "Save figure", FIGURES), self._get_view()
+        if target is None or view is None:
             return
-        self._background.run(partial(_write_figure, target, shot), self._on_written)
+        self._background.run(partial(_write_figure, target, view), self._on_written)
 
     def save_movie(self, path: str | Path | None = None) -> None:
         """Write all iterations, with the plane that is displayed.
@@ -151,45 +144,38 @@ class Saver(QObject):  # type: ignore[misc]
         ValueError
             If that cannot be written.
         """
-        target, shot = self._ask(path, "Save run", MOVIES), self._shoot()
-        if target is None or shot is None:
+        target, view = self._ask(path, "Save run", MOVIES), self._get_view()
+        if target is None or view is None:
             return
         check_movie(target, force=True)
         steps = write_movie(
             target,
-            Movie(shot.run.states, shot.run.source, shot.colors),
-            shot.drawing.cloud,
-            where=shot.where,
-            features=shot.features,
-            theme=shot.theme,
+            Movie(view.run.states, view.run.source, view.colors),
+            view.drawing.cloud,
+            where=view.where,
+            features=view.features,
+            theme=view.theme,
             force=True,
         )
         self._writing = True
-        self._background.run(partial(self._write, steps, target), self._on_written)
-
-    def _write(
-        self, steps: Generator[tuple[int, int], None, None], target: Path
-    ) -> Generator[None, None, Path]:
-        # Closed at once, so that a movie which is canceled leaves no file.
-        with closing(steps):
-            for done, total in steps:
-                self.progressed.emit(done, total)
-                yield
-        return target
+        self._background.run(
+            lambda: steps,
+            lambda _: self._on_written(target),
+            on_step=self._on_progress,
+        )
 
     def _stop(self) -> None:
         self._background.cancel()
 
     def show_busy(self, busy: bool) -> None:
-        """Offer what can be done while something is written, and afterwards."""
+        """Show "Cancel" while a movie is written, and "Save run…" otherwise."""
         if not busy:
             self._writing = False
         self.movie.setVisible(not self._writing)
         self.cancel.setVisible(self._writing)
 
-    def _on_progress(self, done: int, total: int) -> None:
-        if self._writing:
-            self._say(f"Drawing {done} of {total} …")
+    def _on_progress(self, step: tuple[int, int]) -> None:
+        self._say("Drawing {} of {} …".format(*step))
 
     def _on_written(self, target: Path) -> None:
         self._say(f"{target.name} is written.")
@@ -216,14 +202,14 @@ class Saver(QObject):  # type: ignore[misc]
         return Path(path)
 
 
-def _write_figure(target: Path, shot: ExportedView) -> Path:
+def _write_figure(target: Path, view: ExportedView) -> Path:
     figure = Figure(SIZE, layout="constrained")
     page = draw_page(
-        figure, shot.title, shot.drawing, shot.theme, likelihood=shot.likelihood
+        figure, view.title, view.drawing, view.theme, likelihood=view.likelihood
     )
-    model = shot.run.states[shot.index].model
+    model = view.run.states[view.index].model
     page.show(
-        shot.run.states, shot.index, None if model is None else shot.colors(model)
+        view.run.states, view.index, None if model is None else view.colors(model)
     )
     with new_file(target, force=True) as temporary:
         figure.savefig(temporary, dpi=DPI)

@@ -1,4 +1,4 @@
-"""What the panel "Model" shows: the run of the chosen result, or one under way."""
+"""The fit that the panel "Model" shows: of the chosen result, or one under way."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from napari_emseg.layers.fit_records import fit_request_of
 from napari_emseg.widgets.common.run_events import run_events_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable
 
     from napari.components import ViewerModel
     from napari.layers import Labels
@@ -22,8 +22,7 @@ if TYPE_CHECKING:
     from napari_emseg.pipeline.progress import Progress
     from napari_emseg.pipeline.segmentation import Segmentation
     from napari_emseg.pipeline.source import SegmentationInput
-    from napari_emseg.widgets.common.background import Background
-    from napari_emseg.widgets.common.run_events import RunEvents
+    from napari_emseg.widgets.common.background import BackgroundQueue
 
 
 # Qt is untyped here, so a class of it is Any to mypy.
@@ -34,7 +33,7 @@ class FollowedFit(QObject):  # type: ignore[misc]
     ----------
     viewer : napari.components.ViewerModel
         Where the results are.
-    background : Background
+    background : BackgroundQueue
         Where a fit is done again.
 
     Attributes
@@ -61,7 +60,7 @@ class FollowedFit(QObject):  # type: ignore[misc]
     grown = Signal()
     edited = Signal()
 
-    def __init__(self, viewer: ViewerModel, background: Background) -> None:
+    def __init__(self, viewer: ViewerModel, background: BackgroundQueue) -> None:
         super().__init__()
         self._viewer, self._background = viewer, background
         self.layer: Labels | None = None
@@ -72,10 +71,10 @@ class FollowedFit(QObject):  # type: ignore[misc]
         # Whether what is shown is of a run that is over, and not of the layer.
         self._stale = False
         # Qt lets go of these by itself.
-        self._feed = run_events_of(viewer)
-        self._feed.started.connect(self._on_started)
-        self._feed.stepped.connect(self._on_stepped)
-        self._feed.ended.connect(self.end)
+        self._events = run_events_of(viewer)
+        self._events.started.connect(self._on_started)
+        self._events.stepped.connect(self._on_stepped)
+        self._events.ended.connect(self.end)
         for event, react in self._reactions():
             event.connect(react)
 
@@ -85,7 +84,7 @@ class FollowedFit(QObject):  # type: ignore[misc]
         return bool(self.states) and self.states[-1].model.has_likelihood
 
     def follow(self, event: object = None) -> None:
-        """Turn to the result that is chosen in the layer list; else keep the last."""
+        """Follow the result that is active in the layer list, or else the last one."""
         active = self._viewer.layers.selection.active
         kept = self.layer if self.layer in self._viewer.layers else None
         layer = active if is_result(active) else kept
@@ -113,19 +112,21 @@ class FollowedFit(QObject):  # type: ignore[misc]
                 f"{layer.name!r} was labeled by a model that was given, so nothing was "
                 "fitted; look at the result of the fit that the model is from"
             )
-        self._feed.started.emit(fit.read)
+        self._events.started.emit(fit.read)
         self._background.run(
-            partial(_watched, fit, self._feed), partial(self._on_fitted, layer, fit)
+            lambda: fit.iterate(fit.read()),
+            partial(self._on_fitted, layer, fit),
+            on_step=self._on_progress,
         )
 
     def end(self) -> None:
-        """Let go of a run that is under way, and of what it came to."""
+        """Stop following a run that is under way."""
         self.live, self._stale = False, True
         # By then the result, if there is one, is in its layer.
         QTimer.singleShot(0, self.follow)
 
     def close(self) -> None:
-        """Let go of the viewer."""
+        """Disconnect from the viewer."""
         self._listen(None)
         for event, react in self._reactions():
             event.disconnect(react)
@@ -137,7 +138,7 @@ class FollowedFit(QObject):  # type: ignore[misc]
         self.changed.emit()
 
     def _listen(self, new: Labels | None) -> None:
-        """Notice when a result is edited, or updated, which gives it features."""
+        """Connect to the events of a result: edits, and updates of its features."""
         if self.layer is new:
             return
         if self.layer is not None:
@@ -159,6 +160,10 @@ class FollowedFit(QObject):  # type: ignore[misc]
             self.states.append(state)
             self.grown.emit()
 
+    def _on_progress(self, progress: Progress) -> None:
+        if progress.state is not None:
+            self._events.stepped.emit(progress.state)
+
     def _on_fitted(self, layer: Labels, fit: FitRequest, seg: Segmentation) -> None:
         remember_fit(layer, FitRecord.of(seg, fit.step))
         self.end()
@@ -173,18 +178,3 @@ class FollowedFit(QObject):  # type: ignore[misc]
 
 def _source_of(run: FitRecord) -> SegmentationInput:
     return run.source
-
-
-def _watched(
-    fit: FitRequest, feed: RunEvents
-) -> Generator[Progress, None, Segmentation]:
-    """Fit once more, and tell each state."""
-    steps = fit.iterate(fit.read())
-    while True:
-        try:
-            progress = next(steps)
-        except StopIteration as stop:
-            return stop.value
-        if progress.state is not None:
-            feed.stepped.emit(progress.state)
-        yield progress

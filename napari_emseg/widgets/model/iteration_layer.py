@@ -1,4 +1,4 @@
-"""The labels of an iteration on the canvas, over the result and never in it."""
+"""The labels of an iteration, in a layer over the result."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from napari.layers import Labels
 from napari.utils.transforms import Affine
 
 from napari_emseg.layers import KEY, add_quietly, displayed_plane, placement, show
+from napari_emseg.layers.geometry import expand_slice
 from napari_emseg.layers.metadata import MARK
 from napari_emseg.plot.iteration_labels import IterationLabels, read_iteration_labels
 
@@ -20,11 +21,11 @@ if TYPE_CHECKING:
 
     from napari_emseg.engine.cluster.model import Model
     from napari_emseg.layers import FitRecord, Plane, SliceIndex
-    from napari_emseg.widgets.common.background import Background
+    from napari_emseg.widgets.common.background import BackgroundQueue
 
 NAME = "iteration"
 KIND = "labels"
-# Pixels that are labeled for a look: about those of a screen.
+# Pixels that are labeled at most: about those of a screen.
 PIXELS = 2**20
 
 
@@ -35,8 +36,8 @@ class IterationLayer:
     ----------
     viewer : napari.Viewer or napari.components.ViewerModel
         Where it is shown.
-    background : Background
-        Where labels are worked out.
+    background : BackgroundQueue
+        Where labels are computed.
 
     Attributes
     ----------
@@ -44,7 +45,7 @@ class IterationLayer:
         What is shown; None if nothing is.
     """
 
-    def __init__(self, viewer: ViewerModel, background: Background) -> None:
+    def __init__(self, viewer: ViewerModel, background: BackgroundQueue) -> None:
         self._viewer, self._background = viewer, background
         self.layer: Labels | None = None
         self._over: tuple[Labels, SliceIndex] | None = None
@@ -54,7 +55,7 @@ class IterationLayer:
     def show(
         self, result: Labels, run: FitRecord, model: Model, then: Callable[[], None]
     ) -> None:
-        """Work out the labels of a model, show them, and then call a function.
+        """Compute the labels of a model, show them, and then call a function.
 
         Parameters
         ----------
@@ -94,7 +95,7 @@ class IterationLayer:
         self._background.preview(work, deliver, KIND)
 
     def hide(self) -> None:
-        """Remove the layer, and drop what is being worked out for it."""
+        """Remove the layer, and cancel what is computed for it."""
         self._background.drop(KIND)
         if self.layer is not None and self.layer in self._viewer.layers:
             self._viewer.layers.remove(self.layer)
@@ -103,8 +104,7 @@ class IterationLayer:
     def _draw(
         self, plane: Plane, steps: tuple[int, int], labels: NDArray[np.uint8]
     ) -> None:
-        across = tuple(axis for axis, index in enumerate(plane.at) if index is not None)
-        whole = np.expand_dims(labels, across)
+        whole = expand_slice(labels, plane.at)
         over = plane.layer, plane.at
         if (
             self.layer is None
@@ -129,7 +129,7 @@ class IterationLayer:
 
 
 def _find_steps(shape: tuple[int, int]) -> tuple[int, int]:
-    """Choose how many pixels one stands for, along both axes of a plane."""
+    """Return the step between labeled pixels along both axes of a plane."""
     step = int(np.ceil(np.sqrt(shape[0] * shape[1] / PIXELS)))
     return min(step, shape[0]), min(step, shape[1])
 
@@ -137,7 +137,7 @@ def _find_steps(shape: tuple[int, int]) -> tuple[int, int]:
 def find_in_source(
     plane: Plane, run: FitRecord, steps: tuple[int, int]
 ) -> tuple[tuple[slice, ...], tuple[int, ...]]:
-    """Find a plane of a result in the image that was segmented.
+    """Return where a plane of a result lies in the image that was segmented.
 
     Raises
     ------
@@ -163,7 +163,7 @@ def find_in_source(
 def place_in_source(
     viewer: ViewerModel, result: Labels | None, run: FitRecord
 ) -> tuple[slice, ...]:
-    """Find the displayed plane of a result, or else the middle, in the run's image."""
+    """Return the displayed plane in the run's image, or else the middle one."""
     shape = run.source.picture.shape
     middle = tuple(slice(n // 2, n // 2 + 1) for n in shape[:-2])
     if result is None:
@@ -175,7 +175,7 @@ def place_in_source(
 
 
 def _place(plane: Plane, steps: tuple[int, int]) -> dict[str, Any]:
-    """Return the attributes of a layer whose pixels stand for several each."""
+    """Return the attributes that place a layer of every n-th pixel."""
     layer = plane.layer
     found = placement(layer, plane.at)
     scale = np.array(layer.scale, float)

@@ -11,10 +11,10 @@ from qtpy.QtWidgets import QCheckBox, QLabel, QVBoxLayout, QWidget
 
 from napari_emseg.plot.convergence import objective_kind
 from napari_emseg.plot.feature_cloud import read_feature_cloud
-from napari_emseg.widgets.common.background import Background
+from napari_emseg.widgets.common.background import BackgroundQueue
 from napari_emseg.widgets.common.docks import share_dock
 from napari_emseg.widgets.common.qt import order_tabs, push_button
-from napari_emseg.widgets.model.figure_files import ExportedView, Saver
+from napari_emseg.widgets.model.figure_files import ExportedView, FigureFiles
 from napari_emseg.widgets.model.followed_fit import FollowedFit
 from napari_emseg.widgets.model.iteration_layer import IterationLayer, place_in_source
 from napari_emseg.widgets.model.panel_figures import (
@@ -62,7 +62,7 @@ class ModelWidget(QWidget):  # type: ignore[misc]
 
     Attributes
     ----------
-    subject : FollowedFit
+    followed_fit : FollowedFit
         The run that is shown.
     drawing : FigureData or None
         What the figures show besides; None until that is counted.
@@ -71,14 +71,14 @@ class ModelWidget(QWidget):  # type: ignore[misc]
     transport : Transport
         Play and slider.
     axes : FeatureAxes
-        The features to look at.
+        The features that are drawn.
     iteration : IterationLayer
         The labels of the iteration on the canvas.
     on_canvas : QCheckBox
         Whether they are shown.
     again : QPushButton
         Fits a result again whose iterations are not known.
-    saver : Saver
+    saver : FigureFiles
         Writes figures and movies.
     """
 
@@ -86,9 +86,9 @@ class ModelWidget(QWidget):  # type: ignore[misc]
         super().__init__()
         # Napari passes a proxy, of which a layer is another object each time.
         viewer = self._viewer = getattr(viewer, "__wrapped__", viewer)
-        self.background = Background(show_error, self._on_busy)
+        self.background = BackgroundQueue(show_error, self._on_busy)
         self.iteration = IterationLayer(viewer, self.background)
-        self.subject = FollowedFit(viewer, self.background)
+        self.followed_fit = FollowedFit(viewer, self.background)
         self.drawing: FigureData | None = None
         self._waiting = False  # for labels
         self._watched: list[FitState] = []  # while the run was under way
@@ -99,14 +99,14 @@ class ModelWidget(QWidget):  # type: ignore[misc]
         self._redraw.setInterval(FRAME)
         self._redraw.setSingleShot(True)
         self._redraw.timeout.connect(self._on_redraw)
-        self.subject.changed.connect(self._on_subject)
-        self.subject.grown.connect(self._on_grown)
-        self.subject.edited.connect(self._leave_canvas)
+        self.followed_fit.changed.connect(self._on_followed_fit)
+        self.followed_fit.grown.connect(self._on_grown)
+        self.followed_fit.edited.connect(self._leave_canvas)
         for event, react in self._reactions():
             event.connect(react)
-        self.destroyed.connect(partial(_leave, self))
+        self.destroyed.connect(partial(_close, self))
         self._load()
-        self.subject.follow()
+        self.followed_fit.follow()
 
     @property
     def theme(self) -> Theme:
@@ -115,7 +115,7 @@ class ModelWidget(QWidget):  # type: ignore[misc]
 
     def colors_of(self, model: Model) -> Any:
         """Colors (K, 3) in [0, 1] of the classes of a state's model."""
-        run = self.subject.run
+        run = self.followed_fit.run
         # A class that ends without pixels is in the states, but not in the result.
         if run is not None and len(run.colors) == model.n_classes:
             return run.colors
@@ -123,11 +123,11 @@ class ModelWidget(QWidget):  # type: ignore[misc]
         return self.drawing.cloud.class_colors(model)
 
     def say(self, text: str) -> None:
-        """Tell the user something, until another iteration is shown."""
+        """Set the status line, until another iteration is shown."""
         self._status.setText(text)
 
-    def _shoot(self) -> ExportedView | None:
-        run = self.subject.run
+    def _get_view(self) -> ExportedView | None:
+        run = self.followed_fit.run
         if self.drawing is None or run is None:
             return None
         return ExportedView(
@@ -137,8 +137,8 @@ class ModelWidget(QWidget):  # type: ignore[misc]
             self._index,
             self.colors_of,
             self.theme,
-            self.subject.likelihood,
-            place_in_source(self._viewer, self.subject.layer, run),
+            self.followed_fit.likelihood,
+            place_in_source(self._viewer, self.followed_fit.layer, run),
             self.axes.pair or "auto",
         )
 
@@ -148,7 +148,7 @@ class ModelWidget(QWidget):  # type: ignore[misc]
         self.again = push_button(
             "Fit again",
             "Same image and parameters, same result.",
-            self.subject.fit_again,
+            self.followed_fit.fit_again,
         )
         self.axes = FeatureAxes()
         self.axes.changed.connect(self._on_axes)
@@ -164,7 +164,7 @@ class ModelWidget(QWidget):  # type: ignore[misc]
         )
         self.on_canvas.setChecked(True)
         self.on_canvas.toggled.connect(self._on_moved)
-        self.saver = Saver(self.background, self._shoot, self.say)
+        self.saver = FigureFiles(self.background, self._get_view, self.say)
 
     def _lay_out(self) -> None:
         page = QVBoxLayout(self)
@@ -178,18 +178,18 @@ class ModelWidget(QWidget):  # type: ignore[misc]
         page.addLayout(self.saver.row)
         order_tabs(page)
 
-    def _on_subject(self) -> None:
-        """Turn to another run: count its colors, and draw them when that is done."""
+    def _on_followed_fit(self) -> None:
+        """Show another run: count its colors, and then draw them."""
         self._leave_canvas()
-        states, watched = self.subject.states, self._watched
-        self._watched = states if self.subject.live else []
+        states, watched = self.followed_fit.states, self._watched
+        self._watched = states if self.followed_fit.live else []
         if self.drawing is not None and states and states == watched:
             # The run that was watched is over: its image is the same.
             self._load()
             return
         self.background.drop(DRAWING)
         self.drawing = None
-        find = self.subject.find
+        find = self.followed_fit.find
         if find is None:
             self._load()
         else:
@@ -207,7 +207,7 @@ class ModelWidget(QWidget):  # type: ignore[misc]
             self._on_axes()
 
     def _on_axes(self) -> None:
-        """Look at other features, and stay at the iteration that is shown."""
+        """Draw other features of the iteration that is shown."""
         if self.drawing is not None:
             cloud, pair = self.drawing.cloud, self.axes.pair
             self.background.preview(
@@ -225,25 +225,25 @@ class ModelWidget(QWidget):  # type: ignore[misc]
     @property
     def _index(self) -> int:
         """The state that is shown."""
-        last = len(self.subject.states) - 1
-        return last if self.subject.live else min(self.transport.index, last)
+        last = len(self.followed_fit.states) - 1
+        return last if self.followed_fit.live else min(self.transport.index, last)
 
     def _draw(self) -> None:
-        subject = self.subject
-        known = self.drawing if subject.states else None
-        self.figures.load(known, self.theme, likelihood=subject.likelihood)
+        fit = self.followed_fit
+        known = self.drawing if fit.states else None
+        self.figures.load(known, self.theme, likelihood=fit.likelihood)
 
     def _load(self) -> None:
         """Draw other data, and offer other iterations."""
         self._draw()
-        subject = self.subject
+        fit = self.followed_fit
         known = self.figures.loaded
-        playable = known and not subject.live
-        self.transport.set_length(len(subject.states) if playable else 0)
-        name = "" if subject.layer is None else subject.layer.name
-        unknown = bool(name) and subject.run is None and not subject.live
+        playable = known and not fit.live
+        self.transport.set_length(len(fit.states) if playable else 0)
+        name = "" if fit.layer is None else fit.layer.name
+        unknown = bool(name) and fit.run is None and not fit.live
         title = name or EMPTY
-        if subject.live:
+        if fit.live:
             title = "A run is under way …"
         self._title.setText(UNKNOWN.format(name=name) if unknown else title)
         self.again.setVisible(unknown)
@@ -256,33 +256,33 @@ class ModelWidget(QWidget):  # type: ignore[misc]
 
     def _show(self, index: int) -> None:
         """Show a state in the figures, and say what it is."""
-        states = self.subject.states
+        states = self.followed_fit.states
         if self.drawing is None or not states:
             self.say("")
             return
         state = states[index]
         colors = None if state.model is None else self.colors_of(state.model)
         self.figures.show_state(states, index, colors)
-        what = "Log-likelihood" if self.subject.likelihood else "Inertia"
+        what = "Log-likelihood" if self.followed_fit.likelihood else "Inertia"
         detail = _KINDS[objective_kind(state.level)]
         level = detail if detail == state.level else f"{state.level}, {detail}"
         self.say(f"{what} {state.objective:.6g} ({level})")
 
     def _on_moved(self, *_: object) -> None:
         """Show another iteration, in the figures and on the canvas."""
-        subject, index = self.subject, self._index
-        if self.drawing is None or not subject.states:
+        fit, index = self.followed_fit, self._index
+        if self.drawing is None or not fit.states:
             return
         self._show(index)
-        model = subject.states[index].model
+        model = fit.states[index].model
         # At the end the result itself is what there is to see.
         wanted = self.on_canvas.isChecked() and not self.transport.at_end
-        if subject.run is None or subject.layer is None or not wanted:
+        if fit.run is None or fit.layer is None or not wanted:
             self._waiting = False
             self.iteration.hide()
         elif model is not None:
             try:
-                self.iteration.show(subject.layer, subject.run, model, self._on_seen)
+                self.iteration.show(fit.layer, fit.run, model, self._on_seen)
                 self._waiting = True
             except ValueError as error:
                 self.on_canvas.setChecked(False)
@@ -300,7 +300,7 @@ class ModelWidget(QWidget):  # type: ignore[misc]
             self._redraw.start()
 
     def _on_redraw(self) -> None:
-        if self.subject.live and self.drawing is not None:
+        if self.followed_fit.live and self.drawing is not None:
             if self.figures.loaded:
                 self._show(self._index)
             else:
@@ -311,13 +311,13 @@ class ModelWidget(QWidget):  # type: ignore[misc]
         self.saver.show_busy(busy)
 
     def _leave_canvas(self) -> None:
-        """Show the result again: it is edited, or nobody watches any more."""
+        """Pause, and show the result instead of an iteration."""
         self.transport.pause()
         self.iteration.hide()
         self._waiting = False
 
     def hideEvent(self, event: Any) -> None:
-        """Leave the canvas when the panel is closed."""
+        """Remove the iteration from the canvas when the panel is closed."""
         self._leave_canvas()
         super().hideEvent(event)
 
@@ -329,12 +329,12 @@ class ModelWidget(QWidget):  # type: ignore[misc]
         ]
 
     def stop(self) -> None:
-        """Let go of the viewer, and of the thread."""
-        self.subject.close()
+        """Disconnect from the viewer, and stop the thread."""
+        self.followed_fit.close()
         for event, react in self._reactions():
             event.disconnect(react)
         self.background.close()
 
 
-def _leave(panel: ModelWidget, *_: object) -> None:
+def _close(panel: ModelWidget, *_: object) -> None:
     panel.stop()

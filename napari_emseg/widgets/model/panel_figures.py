@@ -34,7 +34,7 @@ _ROOM = 3
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FigureData:
-    """What there is to draw of a cloud, counted beforehand.
+    """Histograms and projection of a feature cloud, ready to be drawn.
 
     Attributes
     ----------
@@ -52,7 +52,7 @@ class FigureData:
 
 
 def prepare_drawing(cloud: FeatureCloud, pair: tuple[int, int] | None) -> FigureData:
-    """Count what there is to draw; any thread may do it.
+    """Return the histograms and the projection of a cloud; any thread may call it.
 
     Parameters
     ----------
@@ -87,7 +87,7 @@ def find_colors(name: str) -> Theme:
 
 @dataclass(slots=True, eq=False)
 class Page:
-    """What a figure holds.
+    """A figure, and the artists in it that change.
 
     Attributes
     ----------
@@ -108,12 +108,12 @@ class Page:
 
     @property
     def moving(self) -> list[Artist]:
-        """What moves from one state to the next."""
+        """Artists that change from one state to the next."""
         marks = [] if self.learning is None else self.learning.moving
         return [artist for view in self.views for artist in view.moving] + marks
 
     def show(self, states: Sequence[FitState], index: int, colors: Any) -> bool:
-        """Show one of some states, in colors (K, 3); tell if more than that moved."""
+        """Show a state in colors (K, 3); return whether other artists changed too."""
         before, state = self.moving, states[index]
         grown = self.learning is not None and len(states) != self.count
         if self.learning is not None:
@@ -188,7 +188,7 @@ def draw_page(
 
 # Qt is untyped here, so a class of it is Any to mypy.
 class Figures(QTabWidget):  # type: ignore[misc]
-    """Cloud, histograms, and the objective; only what is in sight is drawn.
+    """Tabs of cloud, histograms and objective; only the displayed one is drawn.
 
     Attributes
     ----------
@@ -218,17 +218,17 @@ class Figures(QTabWidget):  # type: ignore[misc]
 
     @property
     def title(self) -> str:
-        """Title of the tab in sight."""
+        """Title of the displayed tab."""
         return str(self.tabText(self.currentIndex()))
 
     @property
     def loaded(self) -> bool:
-        """Whether there is something to be seen."""
+        """Whether data are drawn."""
         return self._given is not None
 
     @property
     def page(self) -> Page:
-        """What the tab in sight holds; it is drawn when it is first seen.
+        """The figure of the displayed tab; it is drawn when it is first displayed.
 
         Raises
         ------
@@ -253,7 +253,7 @@ class Figures(QTabWidget):  # type: ignore[misc]
         return self._pages[self.title]
 
     def sizeHint(self) -> QSize:
-        """Ask for as much as is well readable."""
+        """Return a size that is well readable."""
         return QSize(360, 420)
 
     def load(

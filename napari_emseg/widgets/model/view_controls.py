@@ -1,4 +1,4 @@
-"""Play, pause, and a slider: what moves through the iterations."""
+"""Controls of the panel "Model": play, pause, slider, and choice of features."""
 
 from __future__ import annotations
 
@@ -70,11 +70,11 @@ class Transport(QWidget):  # type: ignore[misc]
 
     @property
     def playing(self) -> bool:
-        """Whether the iterations go by on their own."""
+        """Whether the iterations are played."""
         return bool(self._timer.isActive())
 
     def set_length(self, length: int) -> None:
-        """Offer so many iterations, and stand at the last, without a signal."""
+        """Set the number of iterations and show the last one, without a signal."""
         self.pause()
         self.slider.blockSignals(True)
         self.slider.setRange(0, max(length - 1, 0))
@@ -85,7 +85,7 @@ class Transport(QWidget):  # type: ignore[misc]
         self._write(length)
 
     def play(self) -> None:
-        """Let the iterations go by, from the first if the last is shown; or pause."""
+        """Play the iterations, from the first if the last is shown; or pause."""
         if self.playing:
             self.pause()
             return

@@ -1,4 +1,4 @@
-"""What is asked for before something is done with a result."""
+"""Dialogs that ask for classes, thresholds and files."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ CHECKED, UNCHECKED = Qt.CheckState.Checked, Qt.CheckState.Unchecked
 
 # Qt is untyped here, so a class of it is Any to mypy.
 class ClassesDialog(QDialog):  # type: ignore[misc]
-    """Asks for classes whose probabilities become layers.
+    """Dialog that asks for classes whose probabilities become layers.
 
     Parameters
     ----------
@@ -65,12 +65,12 @@ class ClassesDialog(QDialog):  # type: ignore[misc]
             item.setData(Qt.ItemDataRole.UserRole, label)
             item.setCheckState(UNCHECKED)
         self.list.itemChanged.connect(self._on_check)
-        self._news = QLabel()
+        self._summary = QLabel()
         self.buttons = _buttons(self, "Show")
         page = QVBoxLayout(self)
         page.addWidget(QLabel("A layer for each of these classes:"))
         page.addWidget(self.list)
-        page.addWidget(self._news)
+        page.addWidget(self._summary)
         page.addWidget(self.buttons)
         self.accepted.connect(lambda: self.chosen.emit(self.labels))
         self._on_check()
@@ -88,7 +88,7 @@ class ClassesDialog(QDialog):  # type: ignore[misc]
     def _on_check(self, *_: object) -> None:
         count = len(self.labels)
         size = count * self._bytes / 1e6
-        self._news.setText(
+        self._summary.setText(
             f"{pluralize(count, 'layer')}, {size:,.3g} MB of memory."
             if count
             else "Check the classes that you want to see."
@@ -97,7 +97,7 @@ class ClassesDialog(QDialog):  # type: ignore[misc]
 
 
 class ThresholdDialog(QDialog):  # type: ignore[misc]
-    """Asks how uncertain pixels must be to lose their label, and says how many do.
+    """Dialog that asks for a threshold of uncertainty, and counts the pixels above it.
 
     Parameters
     ----------
@@ -152,7 +152,7 @@ class ThresholdDialog(QDialog):  # type: ignore[misc]
 def count_uncertain(
     uncertainty: NDArray[np.float32], labels: NDArray[Any]
 ) -> NDArray[np.int64]:
-    """Count the labeled pixels of each uncertainty, rounded up to 1/1000.
+    """Return the number of labeled pixels of each uncertainty, rounded up to 1/1000.
 
     Returns
     -------
@@ -182,7 +182,7 @@ def count_uncertain(
 def ask_path(
     parent: QWidget | None, title: str, name: str, kind: str, suffix: str
 ) -> tuple[Path, bool] | None:
-    """Ask where a file shall go.
+    """Ask for the path of a new file.
 
     Parameters
     ----------

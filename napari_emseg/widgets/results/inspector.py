@@ -1,16 +1,14 @@
-"""What is worked out about results, beside the window."""
+"""Tables, uncertainty and recipes of results, computed in the background."""
 
 from __future__ import annotations
 
 from functools import partial
-from time import perf_counter
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary, ref
 
 from napari.layers import Image, Labels
-from napari.utils import cancelable_progress
 from napari.utils.notifications import show_error, show_info
-from qtpy.QtCore import QObject, QTimer, Signal
+from qtpy.QtCore import QObject, QTimer
 
 from napari_emseg.layers import image_data, is_result, recipe_of
 from napari_emseg.layers.fit_records import fit_record_of
@@ -23,7 +21,7 @@ from napari_emseg.layers.uncertainty import (
     shown_uncertainty,
 )
 from napari_emseg.regions.uncertain_places import uncertain_places
-from napari_emseg.widgets.common.background import Background
+from napari_emseg.widgets.common.background import BackgroundQueue
 from napari_emseg.widgets.common.navigation import show_point
 from napari_emseg.widgets.common.qt import show_errors
 
@@ -42,12 +40,11 @@ if TYPE_CHECKING:
     Values = NDArray[np.float32]
 
 REST = 400  # ms without an edit until the table is made anew
-PATIENCE = 0.3  # s until work is shown in napari's activity dock
 
 
 # Qt is untyped here, so a class of it is Any to mypy.
 class Inspector(QObject):  # type: ignore[misc]
-    """Works out tables, uncertainty and recipes of the results in one viewer.
+    """Computes tables, uncertainty and recipes of the results in one viewer.
 
     The table of a result follows its edits, once they rest.
 
@@ -58,27 +55,22 @@ class Inspector(QObject):  # type: ignore[misc]
 
     Attributes
     ----------
-    background : Background
-        Where it is worked out.
+    background : BackgroundQueue
+        Where it is computed.
     """
-
-    _stepped = Signal(object, object)
 
     def __init__(self, viewer: ViewerModel) -> None:
         super().__init__()
         # Inspectors live as long as their viewers, so they must not keep them alive.
         self._viewer = ref(viewer)
-        self.background = Background(show_error, self._on_busy)
-        self._activity: Any = None
-        self._since = perf_counter()
-        self._stepped.connect(self._on_step)
+        self.background = BackgroundQueue(show_error)
         self._rest = QTimer()
         self._rest.setSingleShot(True)
         self._rest.setInterval(REST)
         self._rest.timeout.connect(show_errors(self._on_rest))
         self._edited: list[Labels] = []
         # The latest one alone, which is often asked for more than once.
-        self._doubt: tuple[FitRecord | None, Any] = (None, None)
+        self._uncertainty: tuple[FitRecord | None, Any] = (None, None)
         self._followed: WeakKeyDictionary[Labels, tuple[Any, ...]] = WeakKeyDictionary()
         self._places: WeakKeyDictionary[Labels, _Tour] = WeakKeyDictionary()
         for event in (viewer.layers.events.inserted, viewer.layers.events.removed):
@@ -101,24 +93,27 @@ class Inspector(QObject):  # type: ignore[misc]
 
     @property
     def idle(self) -> bool:
-        """Whether all is done and shown."""
+        """Whether nothing is being computed, and no table waits."""
         return self.background.idle and not self._rest.isActive()
 
     def with_uncertainty(self, layer: Labels, then: Callable[[Values], None]) -> None:
-        """Work the uncertainty of a result out, and call a function with it.
+        """Compute the uncertainty of a result, and call a function with it.
 
         Raises
         ------
         ValueError
             If the layer is no result.
         """
+        self.background.do(partial(self._with_uncertainty, layer, then))
+
+    def _with_uncertainty(self, layer: Labels, then: Callable[[Values], None]) -> None:
         shown = shown_uncertainty(self.viewer, layer)
         if shown is not None:
             then(shown)
             return
         run = fit_record_of(layer)
-        if run is not None and run is self._doubt[0]:
-            then(self._doubt[1])
+        if run is not None and run is self._uncertainty[0]:
+            then(self._uncertainty[1])
             return
         origin = iter_posteriors(self.viewer, layer)
 
@@ -128,11 +123,10 @@ class Inspector(QObject):  # type: ignore[misc]
             return found.reshape(layer.data.shape)
 
         def keep(values: Values) -> None:
-            self._doubt = run, values
+            self._uncertainty = run, values
             then(values)
 
-        title = f"Uncertainty of {layer.name}"
-        self.background.run(partial(self._watched, title, steps()), keep)
+        self.background.run(steps, keep, title=f"Uncertainty of {layer.name}")
 
     def show_uncertainty(self, layer: Labels) -> None:
         """Show the uncertainty of a result as a layer."""
@@ -156,11 +150,14 @@ class Inspector(QObject):  # type: ignore[misc]
             for label, values in zip(labels, found, strict=True):
                 add_probability(self.viewer, layer, label, values)
 
-        title = f"Probabilities of {layer.name}"
-        self.background.run(partial(self._watched, title, steps()), then)
+        self.background.run(steps, then, title=f"Probabilities of {layer.name}")
 
     def show_next_place(self, layer: Labels) -> None:
         """Center the canvas on the next most uncertain place of a result."""
+        # A place that is asked for meanwhile is the one after it.
+        self.background.do(partial(self._show_next_place, layer))
+
+    def _show_next_place(self, layer: Labels) -> None:
         tour = self._places.get(layer)
         if tour is not None and tour.run is fit_record_of(layer):
             self._visit(layer, tour)
@@ -175,7 +172,7 @@ class Inspector(QObject):  # type: ignore[misc]
 
             self.background.run(lambda: uncertain_places(values, labels), then)
 
-        self.with_uncertainty(layer, begin)
+        self._with_uncertainty(layer, begin)
 
     def with_table(self, layer: Labels, then: Callable[[Table, bool], None]) -> None:
         """Make the table of a layer, and call a function with it and whether it is RGB.
@@ -185,12 +182,17 @@ class Inspector(QObject):  # type: ignore[misc]
         ValueError
             If the layer is not in the viewer any more.
         """
-        work, rgb = self._reading(layer)
-        self.background.run(work, lambda table: then(table, rgb))
+
+        def make() -> None:
+            work, rgb = self._reading(layer)
+            self.background.run(work, lambda table: then(table, rgb))
+
+        self.background.do(make)
 
     def with_recipe(self, layer: Labels, then: Callable[[Recipe], None]) -> None:
         """Find the recipe of a layer as it is now, and call a function with it."""
-        self.background.run(partial(recipe_of, self.viewer, layer), then)
+        work = partial(recipe_of, self.viewer, layer)
+        self.background.do(lambda: self.background.run(work, then))
 
     def image_of(self, layer: Labels) -> Image | None:
         """Return the image that a result was made from."""
@@ -219,17 +221,17 @@ class Inspector(QObject):  # type: ignore[misc]
             show_info("This was the last uncertain place; the next is the first again.")
 
     def _follow(self, event: object = None) -> None:
-        """Notice edits of results: strokes, actions, undo, and new fits."""
+        """Connect to the events of all results, to update their tables after edits."""
         viewer = self._viewer()
         for layer in [] if viewer is None else viewer.layers:
             if isinstance(layer, Labels) and layer not in self._followed:
                 self._followed[layer] = _state(layer), fit_record_of(layer)
-                notice = _Notice(self, layer)
+                callback = _ChangeCallback(self, layer)
                 for emitter in (layer.events.paint, layer.events.set_data):
-                    emitter.connect(notice)
+                    emitter.connect(callback)
 
     def on_change(self, layer: Labels, *, painted: bool) -> None:
-        """Make the table anew when edits rest, if this was one."""
+        """Update the table after an edit, when no other follows for a moment."""
         state, run = _state(layer), fit_record_of(layer)
         before = self._followed.get(layer)
         self._followed[layer] = state, run
@@ -255,38 +257,6 @@ class Inspector(QObject):  # type: ignore[misc]
         if _state(layer) == state:
             write_features(layer, table, rgb=rgb)
 
-    def _watched(
-        self, title: str, steps: Generator[Any, None, Any]
-    ) -> Generator[None, None, Any]:
-        """Tell each step to the thread of Qt."""
-        while True:
-            try:
-                progress = next(steps)
-            except StopIteration as stop:
-                return stop.value
-            self._stepped.emit(title, progress)
-            yield
-
-    def _on_step(self, title: str, progress: Any) -> None:
-        if not self.background.busy:
-            return
-        if self._activity is None:
-            if perf_counter() - self._since < PATIENCE:
-                return
-            self._activity = cancelable_progress(desc=title, total=0)
-        if self._activity.is_canceled:
-            self.background.cancel()
-            return
-        self._activity.total = progress.total
-        self._activity.update(progress.done - self._activity.n)
-
-    def _on_busy(self, busy: bool) -> None:
-        if busy:
-            self._since = perf_counter()
-        elif self._activity is not None:
-            self._activity.close()
-            self._activity = None
-
 
 class _Tour:
     """The uncertain places of a result, one after another."""
@@ -309,8 +279,8 @@ class _Tour:
         )
 
 
-class _Notice:
-    """Tells an inspector of changes of a layer, and keeps neither alive."""
+class _ChangeCallback:
+    """Callback that reports changes of a layer, and keeps no object alive."""
 
     def __init__(self, inspector: Inspector, layer: Labels) -> None:
         self._inspector, self._layer = ref(inspector), ref(layer)
@@ -322,7 +292,7 @@ class _Notice:
 
 
 def _state(layer: Labels) -> tuple[Any, ...]:
-    """Return what tells whether a layer was edited; undo emits no event of its own."""
+    """Return a value that changes with every edit of a layer, undo included."""
     steps = (getattr(layer, name, ()) for name in ("_undo_history", "_redo_history"))
     return (id(layer.data), *map(len, steps))
 

@@ -1,4 +1,4 @@
-"""The menu of what one does with a result."""
+"""The menu "Result"."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ ROWS: tuple[tuple[MenuRow, ...], ...] = (
 
 
 def result_button(viewer: napari.components.ViewerModel) -> QPushButton:
-    """Make the button that opens the menu; tables of results follow edits from now on.
+    """Return the button that opens the menu, and start to update tables of results.
 
     Parameters
     ----------
@@ -136,7 +136,7 @@ def result_button(viewer: napari.components.ViewerModel) -> QPushButton:
 
 
 def fill(menu: QMenu, viewer: napari.components.ViewerModel) -> None:
-    """Write the rows; those for which something is missing say what."""
+    """Fill the menu; disabled rows say in their tooltip what is missing."""
     menu.clear()
     images = any(isinstance(layer, Image) for layer in viewer.layers)
     results = any(map(is_result, viewer.layers))

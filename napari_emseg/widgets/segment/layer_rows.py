@@ -1,4 +1,4 @@
-"""What starts a segmentation, and what tells how it goes."""
+"""Rows of the panel "Segment": layers, buttons, progress and status."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ WHOLE, SLICE = "whole volume", "displayed slice"
 
 
 class LayerBoxes:
-    """What is segmented, and where "Segment" puts the result.
+    """Boxes for the image, its extent, and the layer of the result.
 
     Parameters
     ----------
@@ -91,7 +91,7 @@ class LayerBoxes:
 
     @property
     def part(self) -> SliceIndex | None:
-        """Which part of the image is to be segmented; None is all.
+        """The part of the image that is to be segmented; None is all.
 
         Raises
         ------
@@ -111,7 +111,7 @@ class LayerBoxes:
                 box.value = chosen
 
     def show_extent(self) -> None:
-        """Ask for the extent where there is a choice."""
+        """Show the box for the extent if the image is a stack."""
         layer = self.image.value
         self.extent.visible = layer is not None and layer.ndim > 2
 
@@ -132,7 +132,7 @@ HEIGHT = 32  # pixels of a button
 
 
 class Controls:
-    """The buttons "Segment", "Live" and "Cancel", a thin bar, and a line of news.
+    """The buttons "Segment", "Live" and "Cancel", a progress bar, and a status line.
 
     Parameters
     ----------
@@ -145,7 +145,7 @@ class Controls:
         Start and stop.
     live : CheckBox
         Whether changes of the parameters segment at once.
-    buttons, news : Container
+    buttons, footer : Container
         Rows for a panel.
     """
 
@@ -173,11 +173,11 @@ class Controls:
         )
         self.bar = ProgressBar(name="bar", min=0, max=1)
         self.status = Label(name="status", value="")
-        self.news = Container[Widget](labels=False, widgets=[self.bar, self.status])
-        self._dress()
+        self.footer = Container[Widget](labels=False, widgets=[self.bar, self.status])
+        self._lay_out()
 
     def show_start(self) -> None:
-        """Say that work begins, whose length is not known."""
+        """Show that a run begins."""
         self.segment.enabled = False
         self.cancel.enabled = True
         self.status.value = "Starting …"
@@ -185,7 +185,7 @@ class Controls:
         self.bar.visible = True
 
     def show_progress(self, progress: Progress) -> None:
-        """Say how far the work is."""
+        """Show the stage and the progress of a run."""
         stage = STAGES.get(progress.stage, progress.stage)
         count = f" {progress.done} of {progress.total}" if progress.total > 1 else ""
         self.status.value = f"{stage}{count} …"
@@ -193,7 +193,7 @@ class Controls:
         self.bar.value = progress.done if progress.total else 0
 
     def show_preview(self, n_classes: int | None) -> None:
-        """Say that a preview of so many classes is shown; None: it is being made."""
+        """Show the number of classes of a preview; None: it is being computed."""
         many = "" if n_classes is None else f": {pluralize(n_classes, 'class', 'es')}"
         self.segment.enabled = True
         self.cancel.enabled = True
@@ -201,14 +201,14 @@ class Controls:
         self.bar.visible = False
 
     def show_idle(self, status: str, *, ready: bool) -> None:
-        """Say how the work ended, and whether there can be more."""
+        """Show how a run ended, and whether another one can start."""
         self.segment.enabled = ready
         self.cancel.enabled = False
         self.status.value = status
         self.bar.visible = False
 
     def show_theme(self, theme: str) -> None:
-        """Give "Segment" and the bar the accent color of a theme of napari's."""
+        """Give "Segment" and the bar the accent color of a napari theme."""
         accent = get_theme(theme).current.as_hex()
         self.segment.native.setStyleSheet(
             f"QPushButton:enabled:!hover {{ background-color: {accent} }}"
@@ -218,15 +218,15 @@ class Controls:
             f"QProgressBar::chunk {{ background-color: {accent} }}"
         )
 
-    def _dress(self) -> None:
-        """One large button, a thin bar, and nothing that jumps."""
+    def _lay_out(self) -> None:
+        """Set heights so that nothing moves while the bar is hidden."""
         for button in (self.segment, self.cancel):
             button.native.setMinimumHeight(HEIGHT)
         buttons = self.buttons.native.layout()
         for place, stretch in enumerate((3, 0, 1)):
             buttons.setStretch(place, stretch)
-        left, _, right, bottom = self.news.margins
-        self.news.margins = (left, 0, right, bottom)
+        left, _, right, bottom = self.footer.margins
+        self.footer.margins = (left, 0, right, bottom)
         bar = self.bar.native
         bar.setTextVisible(False)
         bar.setFixedHeight(6)

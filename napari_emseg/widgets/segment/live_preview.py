@@ -1,17 +1,18 @@
-"""Previews while parameters change, and the moment when they come to rest."""
+"""Previews while parameters change, and a call when they stay the same."""
 
 from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 from qtpy.QtCore import QObject, QTimer
 
-from napari_emseg.layers import class_colormap, fingerprint, image_data
+from napari_emseg.layers import class_colormap, fingerprint, image_data, warm_up
 from napari_emseg.pipeline.preview import PreviewImage
-from napari_emseg.widgets.common.background import Background
+from napari_emseg.widgets.common.background import BackgroundQueue
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
     from napari.utils.colormaps import DirectLabelColormap
 
     from napari_emseg.layers import SliceIndex
-    from napari_emseg.params import Params
     from napari_emseg.pipeline.preview import PreviewResult
+    from napari_emseg.widgets.segment.segment_request import SegmentRequest
 
 log = logging.getLogger(__name__)
 
@@ -29,27 +30,8 @@ REST = 300  # ms without a change until parameters are at rest
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class PreviewRequest:
-    """What is to be segmented.
-
-    Attributes
-    ----------
-    image : napari.layers.Image
-        The layer.
-    at : tuple of int or None
-        Which part of it; None is all.
-    params : Params
-        How.
-    """
-
-    image: Image
-    at: SliceIndex | None
-    params: Params
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Counted:
-    """A picture that is ready for previews, or None if it cannot have any."""
+class _PreparedImage:
+    """An image layer whose colors are counted; `picture` is None without previews."""
 
     image: Image
     data: object
@@ -57,8 +39,8 @@ class _Counted:
     at: SliceIndex | None
     picture: PreviewImage | None
 
-    def serves(self, request: PreviewRequest) -> bool:
-        """Tell whether it is the picture of a request, and has not changed."""
+    def serves(self, request: SegmentRequest) -> bool:
+        """Return whether it is the image of a request, and has not changed."""
         same = self.image is request.image and self.at == request.at
         if not same or self.data is not request.image.data:
             return False
@@ -66,17 +48,17 @@ class _Counted:
 
 
 class LivePreview:
-    """Shows previews of the latest request, and says when requests have come to rest.
+    """Shows previews of the latest request, and calls `on_rest` when it stays the last.
 
-    Previews are made beside the window, one at a time; what a later request made
-    stale is dropped.
+    Previews are made in the background, one at a time; a later request cancels those
+    before.
 
     Parameters
     ----------
     on_preview : callable
-        Takes a `PreviewRequest`, its `PreviewResult`, and the colormap for it.
+        Takes a `SegmentRequest`, its `PreviewResult`, and the colormap for it.
     on_rest : callable
-        Takes the latest `PreviewRequest` when there was no other for a moment.
+        Takes the latest `SegmentRequest` when there was no other for a moment.
     parent : QObject
         Keeps the timer for as long as itself.
     """
@@ -84,16 +66,18 @@ class LivePreview:
     def __init__(
         self,
         on_preview: Callable[
-            [PreviewRequest, PreviewResult, DirectLabelColormap], None
+            [SegmentRequest, PreviewResult, DirectLabelColormap], None
         ],
-        on_rest: Callable[[PreviewRequest], None],
+        on_rest: Callable[[SegmentRequest], None],
         parent: QObject,
     ) -> None:
         self._on_preview = on_preview
         self._on_rest = on_rest
-        self._request: PreviewRequest | None = None
-        self._counted: _Counted | None = None
-        self._background = Background(log.warning, lambda busy: None)
+        self._request: SegmentRequest | None = None
+        self._prepared: _PreparedImage | None = None
+        self._background = BackgroundQueue(log.warning)
+        # Now rather than for the first result, which would have to wait.
+        self._background.preview(warm_up, lambda _: None, "warm up")
         self._timer = QTimer(parent)
         self._timer.setSingleShot(True)
         self._timer.setInterval(REST)
@@ -101,63 +85,64 @@ class LivePreview:
 
     @property
     def waiting(self) -> bool:
-        """Whether there is a request that has not come to rest."""
+        """Whether there is a request for which `on_rest` was not called."""
         return self._request is not None
 
     @property
     def idle(self) -> bool:
-        """Whether nothing waits, and no preview is being made."""
+        """Whether no request waits, and no preview is being made."""
         return not self.waiting and self._background.idle
 
-    def follow(self, request: PreviewRequest) -> None:
-        """Show a preview of a request, if it has one, instead of those before."""
+    def follow(self, request: SegmentRequest) -> None:
+        """Show a preview of a request, if it has one."""
         self._request = request
         self._timer.start()
         self._background.preview(
-            lambda: self._look(request), lambda found: self._show(request, found)
+            partial(self._make_preview, request),
+            partial(self._show, request),
         )
 
     def stop(self) -> None:
-        """Drop the request, and the preview that is being made."""
+        """Cancel the request, and the preview that is being made."""
         self._request = None
         self._timer.stop()
         self._background.drop()
 
     def forget(self) -> None:
-        """Let go of the picture, so that its memory is free and changes are seen."""
-        self._counted = None
+        """Forget the image, to free its memory and to see its changes."""
+        self._prepared = None
 
     def close(self) -> None:
-        """End for good."""
+        """Stop for good."""
         self.stop()
         self.forget()
         self._background.close()
 
-    def _look(
-        self, request: PreviewRequest
+    def _make_preview(
+        self, request: SegmentRequest
     ) -> tuple[PreviewResult, DirectLabelColormap] | None:
-        """Make a preview, beside the window; None if there can be none."""
+        """Return a preview and its colors; None if there can be none."""
         if not PreviewImage.shows(request.params):
             return None
-        counted = self._counted
-        if counted is None or not counted.serves(request):
-            self._counted = counted = _count(request)
-        if counted.picture is None:
+        prepared = self._prepared
+        if prepared is None or not prepared.serves(request):
+            self._prepared = prepared = _prepare(request)
+        if prepared.picture is None:
             return None
         try:
-            glimpse = counted.picture.look(request.params)
+            preview = prepared.picture.look(request.params)
         except ValueError as error:
             # The run that follows says so in its own words.
             log.debug("no preview: %s", error)
             return None
-        colormap = class_colormap(glimpse.colors)
+        colormap = class_colormap(preview.colors)
         # Fills the map's cache here rather than in the viewer's thread.
         colormap.map(np.zeros(1, np.uint8))
-        return glimpse, colormap
+        return preview, colormap
 
     def _show(
         self,
-        request: PreviewRequest,
+        request: SegmentRequest,
         found: tuple[PreviewResult, DirectLabelColormap] | None,
     ) -> None:
         if found is not None:
@@ -169,7 +154,7 @@ class LivePreview:
             self._on_rest(request)
 
 
-def _count(request: PreviewRequest) -> _Counted:
+def _prepare(request: SegmentRequest) -> _PreparedImage:
     image, at = request.image, request.at
     data = image_data(image, at)
     mark = fingerprint(data)
@@ -178,4 +163,4 @@ def _count(request: PreviewRequest) -> _Counted:
     except (TypeError, ValueError) as error:
         log.debug("no previews of %r: %s", image.name, error)
         picture = None
-    return _Counted(image, image.data, mark, at, picture)
+    return _PreparedImage(image, image.data, mark, at, picture)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from threading import Thread
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -11,16 +10,17 @@ from magicgui.widgets import Container, Widget
 from napari.utils.notifications import show_error, show_warning
 from qtpy.QtCore import QTimer
 
-from napari_emseg.layers import CurrentResult, image_data, warm_up
+from napari_emseg.layers import LiveResult
+from napari_emseg.widgets.common.background import PAUSE, BackgroundQueue
 from napari_emseg.widgets.common.docks import share_dock
 from napari_emseg.widgets.common.preferences import preferred
 from napari_emseg.widgets.common.qt import ScrollArea, order_tabs, pluralize
 from napari_emseg.widgets.common.run_events import run_events_of
 from napari_emseg.widgets.results.menu import result_button
 from napari_emseg.widgets.segment.layer_rows import Controls, LayerBoxes
-from napari_emseg.widgets.segment.live_preview import LivePreview, PreviewRequest
+from napari_emseg.widgets.segment.live_preview import LivePreview
 from napari_emseg.widgets.segment.params_form import ParamsForm
-from napari_emseg.widgets.segment.runner import Failure, Job, Runner, Success, Target
+from napari_emseg.widgets.segment.segment_request import SegmentRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
     from napari_emseg.params import Params
     from napari_emseg.pipeline.preview import PreviewResult
+    from napari_emseg.pipeline.progress import Progress
+    from napari_emseg.widgets.segment.segment_request import Result
 
 HINT = "Open an image, or a sample from the File menu."
 READY = "Press Segment to find the classes."
@@ -42,9 +44,9 @@ PAUSED = (
 class SegmentWidget(Container[Widget]):
     """Panel that segments an image layer by color.
 
-    With "Live", any change of the parameters draws a preview at once, and the exact
-    result when they rest. Both go into the latest result of the panel. While that has
-    edits, LivePreview is paused; "Segment" begins a new result.
+    With "Live", any change of the parameters shows a preview at once, and the exact
+    result when they stay the same for a moment. Both go into the latest result of the
+    panel. While that has edits, "Live" is paused; "Segment" begins a new result.
 
     Parameters
     ----------
@@ -56,13 +58,13 @@ class SegmentWidget(Container[Widget]):
     form : ParamsForm
         The parameters; read once for each run.
     controls : Controls
-        The buttons, and the line of news.
-    runner : Runner
-        Runs the segmentations.
+        The buttons, and the status line.
+    background : BackgroundQueue
+        Computes the segmentations.
     live : LivePreview
         Makes the previews.
-    current : CurrentResult
-        The layer that runs and previews go into.
+    current : LiveResult
+        The layer that results and previews go into.
     """
 
     def __init__(self, viewer: napari.components.ViewerModel) -> None:
@@ -70,12 +72,10 @@ class SegmentWidget(Container[Widget]):
         viewer = getattr(viewer, "__wrapped__", viewer)
         self._viewer = viewer
         self.controls = Controls(preferred().live)
-        self.runner = Runner(
-            on_progress=self.controls.show_progress,
-            on_warning=show_warning,
-            feed=run_events_of(viewer),
-        )
-        self.current = CurrentResult(viewer)
+        self.background = BackgroundQueue(self._on_error, on_cancel=self.cancel)
+        self.current = LiveResult(viewer)
+        self._events = run_events_of(viewer)
+        self._last_progress = "", 0.0  # stage and time of what is displayed
         self._boxes = LayerBoxes(viewer)
         self.form = ParamsForm()
         self.form.update(preferred().params)
@@ -84,9 +84,9 @@ class SegmentWidget(Container[Widget]):
         self.form.append(self._boxes.output)
         super().__init__(
             labels=False,
-            widgets=[self.form, self.controls.buttons, self.controls.news],
+            widgets=[self.form, self.controls.buttons, self.controls.footer],
         )
-        self._dress()
+        self._lay_out()
         share_dock(self.native, "Segment")
         self.live = LivePreview(self._on_preview, self._on_rest, self.native)
         # Several rows may change at once; they are read when all have.
@@ -100,44 +100,41 @@ class SegmentWidget(Container[Widget]):
         self._boxes.image.changed.connect(self._on_image)
         for event, react in self._reactions():
             event.connect(react)
-        self.native.destroyed.connect(self._leave)
+        self.native.destroyed.connect(self._close)
         self.reset_choices()
         self._on_active()
         self._show_idle(HINT if self._boxes.image.value is None else READY)
-        # Now rather than at the end of the first run, which would have to wait.
-        Thread(target=warm_up, name="napari-emseg warm-up").start()
 
     @property
     def running(self) -> bool:
-        """Whether a result is on its way: a run, or one that waits for a rest."""
+        """Whether a result is being computed, or waits for parameters to stay."""
         waiting = self.live.waiting or self._changes.isActive()
-        return self.runner.running or waiting
+        return self.background.busy or waiting
 
     def run(self) -> None:
-        """Segment the chosen image; a run that is under way is dropped first."""
-        self._drop()
+        """Segment the chosen image; a run that is under way is canceled first."""
+        self._cancel_all()
         try:
-            request = self._read()
+            request = self._read(self._boxes.replace)
         except ValueError as error:
             self._show_idle("")
             show_error(str(error))
             return
-        replace = self._boxes.replace
         unfinished = self.current.fitting(request.image, request.at) is not None
-        if replace is not None or not (unfinished and self.current.previewing):
+        if request.replace is not None or not (unfinished and self.current.previewing):
             self.current.settle()
-        self._start(request, replace)
+        self._start(request)
 
     def cancel(self) -> None:
         """Stop the run, if there is one; layers are as they were before."""
         if self.running or self.current.previewing:
-            self._drop()
+            self._cancel_all()
             self.current.cancel()
             self._show_idle("Canceled.")
 
     def adopt(self, params: Params) -> None:
-        """Show parameters whose result is there; later changes make another layer."""
-        self._drop()
+        """Show the parameters of a result; later changes make another layer."""
+        self._cancel_all()
         self.current.settle()
         self.form.update(params)
         self._changes.stop()
@@ -147,8 +144,8 @@ class SegmentWidget(Container[Widget]):
         self._boxes.reset()
         self._on_image()
 
-    def _read(self) -> PreviewRequest:
-        """Read the panel once: what to segment, and how.
+    def _read(self, replace: Labels | None = None) -> SegmentRequest:
+        """Return what the panel asks for.
 
         Raises
         ------
@@ -158,37 +155,38 @@ class SegmentWidget(Container[Widget]):
         layer = self._boxes.image.value
         if layer is None:
             raise ValueError(f"there is no image layer to segment. {HINT}")
-        return PreviewRequest(layer, self._boxes.part, self.form.params)
+        return SegmentRequest(layer, self._boxes.part, self.form.params, replace)
 
-    def _start(self, request: PreviewRequest, replace: Labels | None) -> None:
-        target = Target(request, replace, perf_counter())
+    def _start(self, request: SegmentRequest) -> None:
+        self._cancel_run()
         self.controls.show_start()
-        self.runner.start(
-            Job(
-                name=request.image.name,
-                data=image_data(request.image, request.at),
-                params=request.params,
-                rgb=request.image.rgb,
-                on_end=partial(self._on_end, target),
-                plan=target.plan,
-            )
+        self._events.started.emit(request.read)
+        self.background.run(
+            request.iter_segment,
+            partial(self._on_result, request, perf_counter()),
+            on_step=self._on_progress,
+            title=f"Segment {request.image.name}",
         )
 
-    def _drop(self) -> None:
-        """Drop what is under way; a preview stays on the canvas."""
+    def _cancel_all(self) -> None:
+        """Cancel what is under way; a preview stays on the canvas."""
         self._changes.stop()
         self.live.stop()
-        self.runner.cancel()
+        self._cancel_run()
+
+    def _cancel_run(self) -> None:
+        if self.background.cancel():
+            self._events.ended.emit()
 
     def _on_params(self) -> None:
-        """Show at once what a change of the parameters does."""
+        """Ask for a preview of the changed parameters."""
         if not self.controls.live.value or self._boxes.image.value is None:
             return
-        self.runner.cancel()
+        self._cancel_run()
         try:
             request = self._read()
         except ValueError as error:
-            self._drop()
+            self._cancel_all()
             self.current.cancel()
             self._show_idle(f"No preview: {error}")
             return
@@ -199,66 +197,69 @@ class SegmentWidget(Container[Widget]):
         self.controls.show_preview(None)
         self.live.follow(request)
 
-    def _paused(self, request: PreviewRequest) -> bool:
-        """Leave a result with edits as it is, and say so."""
+    def _paused(self, request: SegmentRequest) -> bool:
+        """Return whether the result has edits; then cancel, and say so."""
         layer = self.current.edits(request.image, request.at)
         if layer is None:
             return False
-        self._drop()
+        self._cancel_all()
         self._show_idle(PAUSED.format(name=layer.name))
         return True
 
     def _on_preview(
         self,
-        request: PreviewRequest,
-        glimpse: PreviewResult,
+        request: SegmentRequest,
+        preview: PreviewResult,
         colormap: DirectLabelColormap,
     ) -> None:
         # It may have been edited since the preview was asked for.
         if self._paused(request):
             return
-        self.current.draw(request.image, request.at, glimpse.labels, colormap)
-        if not self.runner.running:
-            self.controls.show_preview(glimpse.model.n_classes)
+        self.current.draw(request.image, request.at, preview.labels, colormap)
+        if not self.background.busy:
+            self.controls.show_preview(preview.model.n_classes)
 
-    def _on_rest(self, request: PreviewRequest) -> None:
+    def _on_rest(self, request: SegmentRequest) -> None:
         if not self._paused(request):
-            self._start(request, None)
+            self._start(request)
 
-    def _on_end(self, target: Target, result: Success | Failure | None) -> None:
+    def _on_progress(self, progress: Progress) -> None:
+        if progress.state is not None:
+            self._events.stepped.emit(progress.state)
+        # Drawing each of many short steps would take longer than the steps.
+        stage, moment = self._last_progress
+        if progress.stage != stage or perf_counter() - moment >= PAUSE:
+            self.controls.show_progress(progress)
+            self._last_progress = progress.stage, perf_counter()
+
+    def _on_result(self, request: SegmentRequest, start: float, result: Result) -> None:
+        """Put a result into a layer, and say so."""
+        seg, style, plan, messages = result
+        seconds = perf_counter() - start
         self.live.stop()
-        if result is None:
-            self.current.cancel()
-            self._show_idle("Canceled.")
-            return
-        try:
-            self._show_idle(self._keep(target, result))
-        except (TypeError, ValueError) as error:
-            self.current.cancel()
-            self._show_idle("No result.")
-            show_error(str(error))
-
-    def _keep(self, target: Target, result: Success | Failure) -> str:
-        """Put the result into a layer and say so.
-
-        Raises
-        ------
-        TypeError, ValueError
-            If there is no result, or it does not fit the image any more.
-        """
-        if isinstance(result, Failure):
-            raise ValueError(result.message)
-        seconds = perf_counter() - target.start
-        layer = target.update(self._viewer, result)
-        if layer is None:
-            request = target.request
-            layer = self.current.keep(
-                result.seg, request.image, request.at, result.look
-            )
+        layer = self.current.keep(
+            seg,
+            request.image,
+            request.at,
+            style,
+            replace=request.replace,
+            plan=plan,
+            max_bytes=preferred().history_bytes,
+        )
         # A preview becomes a result without any change of the layer list.
         self.reset_choices()
-        found = pluralize(result.seg.n_classes, "class", "es")
-        return f"{layer.name}: {found}, {seconds:.2g} s."
+        found = pluralize(seg.n_classes, "class", "es")
+        self._show_idle(f"{layer.name}: {found}, {seconds:.2g} s.")
+        self._events.ended.emit()
+        for message in messages:
+            show_warning(message)
+
+    def _on_error(self, message: str) -> None:
+        self.live.stop()
+        self.current.cancel()
+        self._show_idle("No result.")
+        self._events.ended.emit()
+        show_error(message)
 
     def _on_active(self) -> None:
         self._boxes.turn_to(self._viewer.layers.selection.active)
@@ -272,7 +273,7 @@ class SegmentWidget(Container[Widget]):
                 self.controls.status.value = READY
 
     def _on_removed(self, *_: Any) -> None:
-        """Let go of pictures and previews whose layers are gone."""
+        """Forget images and previews whose layers were removed."""
         self.live.forget()
         if self.current.lost:
             self.cancel()
@@ -282,11 +283,11 @@ class SegmentWidget(Container[Widget]):
     def _show_idle(self, status: str) -> None:
         self.controls.show_idle(status, ready=self._boxes.image.value is not None)
 
-    def _dress(self) -> None:
+    def _lay_out(self) -> None:
         """Let a long panel scroll, and follow the theme."""
-        # On a small screen the rows scroll, and "Segment" stays in sight.
+        # On a small screen the rows scroll, and "Segment" stays visible.
         self.native.layout().insertWidget(0, ScrollArea(self.form.native))
-        self.controls.news.native.layout().addWidget(result_button(self._viewer))
+        self.controls.footer.native.layout().addWidget(result_button(self._viewer))
         self.native.layout().addStretch()
         order_tabs(self.native.layout())
         self._on_theme()
@@ -294,11 +295,12 @@ class SegmentWidget(Container[Widget]):
     def _on_theme(self) -> None:
         self.controls.show_theme(self._viewer.theme)
 
-    def _leave(self) -> None:
-        """Stop, and let go of the viewer, when Qt destroys the panel."""
+    def _close(self) -> None:
+        """Stop, and disconnect from the viewer, when Qt destroys the panel."""
         self._changes.stop()
         self.live.close()
-        self.runner.cancel()
+        self._cancel_run()
+        self.background.close()
         self.current.settle()
         for event, react in self._reactions():
             event.disconnect(react)

@@ -137,8 +137,8 @@ def test_a_click_on_a_button_does_not_take_the_keys(viewer, stripes):
     panel.image.setFocus()
     assert panel.image.hasFocus()
     for button in (
-        panel.commands.buttons["All"],
-        panel.palette_of_tools.buttons["wand"],
+        panel.edit_buttons.buttons["All"],
+        panel.toolbar.buttons["wand"],
     ):
         QTest.mouseClick(button, LEFT)
         assert not button.hasFocus()

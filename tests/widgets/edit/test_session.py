@@ -85,7 +85,7 @@ class Desk:
         self.states.append(self.state)
 
     def press(self, title):
-        QTest.mouseClick(self.panel.commands.buttons[title], LEFT)
+        QTest.mouseClick(self.panel.edit_buttons.buttons[title], LEFT)
 
     def choose(self, *labels):
         self.wait()
@@ -94,7 +94,7 @@ class Desk:
             self.panel.classes._select(label, add=True)
 
     def menu(self, button, title):
-        menu = self.panel.commands.buttons[button].menu()
+        menu = self.panel.edit_buttons.buttons[button].menu()
         menu.aboutToShow.emit()
         next(x for x in menu.actions() if x.text() == title).trigger()
 
@@ -113,7 +113,7 @@ def test_everything(desk, hand, viewer, told, monkeypatch):
     red, bright = truth == 2, truth == 3
     left = bright & (np.arange(SHAPE[1]) < 30)
 
-    QTest.mouseClick(panel.palette_of_tools.buttons["wand"], LEFT)
+    QTest.mouseClick(panel.toolbar.buttons["wand"], LEFT)
     hand.click((12, 15))
     desk.done()
     same(desk.selected, red)
@@ -128,7 +128,7 @@ def test_everything(desk, hand, viewer, told, monkeypatch):
     hand.release()
     desk.done()
     assert desk.selected.all()
-    panel.settings.rows["tolerance"].setValue(12)
+    panel.tool_options.rows["tolerance"].setValue(12)
     hand.click((30, 45))
     desk.done()
     desk.choose(2)
@@ -157,8 +157,8 @@ def test_everything(desk, hand, viewer, told, monkeypatch):
     desk.done()
 
     hand.key("D", "shift")
-    panel.settings.rows["classes"].setChecked(True)
-    panel.settings.rows["brush"].setValue(3)
+    panel.tool_options.rows["classes"].setChecked(True)
+    panel.tool_options.rows["brush"].setValue(3)
     desk.press("None")
     desk.done()
     for label, line in [(1, [(3, 3), (3, 50)]), (2, [(10, 12), (10, 28)])]:

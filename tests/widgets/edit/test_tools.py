@@ -14,7 +14,7 @@ import napari_emseg as emseg
 from napari_emseg import select
 from napari_emseg.layers import Plane, coverage, find_selection
 from napari_emseg.recipe import execute
-from napari_emseg.widgets.common.background import Background
+from napari_emseg.widgets.common.background import BackgroundQueue
 from napari_emseg.widgets.edit import context, region_tool
 from napari_emseg.widgets.edit.keys import Key, Keys
 from napari_emseg.widgets.edit.session import Session
@@ -69,10 +69,10 @@ class Bench:
         viewer.reset_view()
         hand.layer, hand.at = self.labels, self.at
         self.errors = []
-        self.background = Background(self.errors.append, lambda busy: None)
+        self.background = BackgroundQueue(self.errors.append)
         self.session = Session(viewer, self.background)
         self.session.image, self.session.labels = self.image, self.labels
-        self.toolbox = ToolManager(viewer, self.session)
+        self.tool_manager = ToolManager(viewer, self.session)
         undo, redo = self.session.undo, self.session.redo
         self.undo_keys = Keys(
             viewer, [Key("Ctrl+Z", "Undo", undo), Key("Ctrl+Shift+Z", "Redo", redo)]
@@ -102,7 +102,7 @@ class Bench:
         return self.session.preview.shown
 
     def close(self):
-        self.toolbox.take("")
+        self.tool_manager.activate("")
         self.undo_keys.release()
         self.session.close()
 
@@ -147,7 +147,7 @@ def test_a_session_with_every_tool(any_bench, hand, classes):
         assert not np.array_equal(bench.selected, states[-1])
         states.append(bench.selected)
 
-    bench.toolbox.take("wand")
+    bench.tool_manager.activate("wand")
     hand.click((12, 15))
     done(red)
     hand.click((30, 10), ["shift"])
@@ -214,7 +214,7 @@ def test_a_session_with_every_tool(any_bench, hand, classes):
 
 class TestWand:
     def test_moving_previews_and_clicking_selects(self, bench, hand, classes):
-        bench.toolbox.take("wand")
+        bench.tool_manager.activate("wand")
         hand.move((12, 15))
         bench.wait()
         same(bench.previewed > 0, classes == 2)
@@ -249,7 +249,7 @@ class TestWand:
     def test_dragging_changes_the_tolerance_live(self, bench, hand, classes):
         told = []
         bench.session.tolerance_changed.connect(told.append)
-        bench.toolbox.take("wand")
+        bench.tool_manager.activate("wand")
         hand.press((12, 15))
         hand.move((12, 15), by=(100, 0), buttons=True)
         assert 25 < bench.session.options.tolerance < 40
@@ -262,7 +262,7 @@ class TestWand:
         assert bench.selected.all()
 
     def test_escape_cancels(self, bench, hand):
-        bench.toolbox.take("wand")
+        bench.tool_manager.activate("wand")
         hand.press((12, 15))
         hand.move((12, 15), by=(100, 0), buttons=True)
         hand.key("Escape")
@@ -270,10 +270,10 @@ class TestWand:
         bench.wait()
         assert bench.session.options.tolerance == 12
         assert not bench.selected.any()
-        assert bench.toolbox.name == "wand"
+        assert bench.tool_manager.name == "wand"
 
     def test_other_pixels_in_the_same_array(self, bench, hand):
-        bench.toolbox.take("wand")
+        bench.tool_manager.activate("wand")
         hand.click((30, 10))
         bench.wait()
         bench.image.data[:] = COLORS[0]
@@ -282,14 +282,14 @@ class TestWand:
         assert bench.selected.all()
 
     def test_outside_of_the_image(self, bench, hand):
-        bench.toolbox.take("wand")
+        bench.tool_manager.activate("wand")
         hand.click((-3, 5))
         bench.wait()
         assert not bench.selected.any()
 
     def test_without_an_image(self, bench, hand, told):
         bench.session.image = None
-        bench.toolbox.take("wand")
+        bench.tool_manager.activate("wand")
         hand.click((12, 15))
         ((severity, message),) = told
         assert severity == "error"
@@ -297,7 +297,7 @@ class TestWand:
 
     def test_image_that_lies_elsewhere(self, bench, hand, told):
         bench.image.translate = (0, 3)
-        bench.toolbox.take("wand")
+        bench.tool_manager.activate("wand")
         hand.click((12, 15))
         assert "does not lie on" in told[0][1]
 
@@ -307,7 +307,7 @@ class TestRegion:
         told = []
         bench.session.level_changed.connect(told.append)
         tree = emseg.hierarchy(bench.picture)
-        bench.toolbox.take("region")
+        bench.tool_manager.activate("region")
         hand.move((12, 15))
         bench.wait()
         same(bench.previewed > 0, select.region_at(tree, (12, 15), 0.5))
@@ -325,7 +325,7 @@ class TestRegion:
         assert bench.selected.all()
 
     def test_escape_cancels(self, bench, hand):
-        bench.toolbox.take("region")
+        bench.tool_manager.activate("region")
         hand.press((12, 15))
         hand.move((12, 15), by=(100, 0), buttons=True)
         assert bench.session.options.level > 0.5
@@ -344,14 +344,14 @@ class TestRegion:
 
         monkeypatch.setattr(region_tool, "hierarchy", make)
         for _ in range(2):
-            bench.toolbox.take("region")
+            bench.tool_manager.activate("region")
             for point in ((12, 15), (30, 10)):
                 hand.click(point)
                 bench.wait()
-            bench.toolbox.take("")
+            bench.tool_manager.activate("")
         assert len(made) == 1
         bench.image.data = 255 - bench.image.data
-        bench.toolbox.take("region")
+        bench.tool_manager.activate("region")
         hand.move((12, 15))
         bench.wait()
         same(made[1], bench.image.data)
@@ -364,7 +364,7 @@ class TestRegion:
 
 class TestPath:
     def test_escape_and_backspace(self, bench, hand):
-        bench.toolbox.take("polygon")
+        bench.tool_manager.activate("polygon")
         for corner in [(5.5, 5.5), (5.5, 50.5), (9, 9), (30.5, 30.5)]:
             hand.click(corner)
             if corner == (9, 9):
@@ -385,7 +385,7 @@ class TestPath:
         assert not bench.previewed.any()
 
     def test_click_with_a_drawing_tool_deselects(self, bench, hand):
-        bench.toolbox.take("rectangle")
+        bench.tool_manager.activate("rectangle")
         hand.drag([(5, 5), (20, 20)])
         bench.wait()
         assert bench.selected.any()
@@ -405,7 +405,7 @@ class TestPath:
         ],
     )
     def test_that_goes_around_nothing(self, bench, hand, told, tool, end, message):
-        bench.toolbox.take(tool)
+        bench.tool_manager.activate(tool)
         hand.drag([(5.2 if end[0] > 0 else -5, 5), end])
         bench.wait()
         assert bench.errors == []
@@ -417,7 +417,7 @@ class TestScribbles:
     def test_classes_into_the_labels(self, bench, hand, classes):
         bench.labels.data[:] = 1
         bench.session.options.classes = True
-        bench.toolbox.take("scribbles")
+        bench.tool_manager.activate("scribbles")
         for label, line in [
             (1, [(3, 3), (3, 50)]),
             (2, [(12, 12), (15, 28)]),
@@ -443,7 +443,7 @@ class TestScribbles:
     def test_locked_class_stays(self, bench, hand, classes, told):
         bench.session.options.classes = True
         bench.session.locked = {2}
-        bench.toolbox.take("scribbles")
+        bench.tool_manager.activate("scribbles")
         bench.labels.selected_label = 1
         hand.drag([(30, 42), (30, 50)])
         bench.labels.selected_label = 3
@@ -455,7 +455,7 @@ class TestScribbles:
         assert "label 2 is locked" in told[0][1]
 
     def test_escape_forgets_the_strokes(self, bench, hand, viewer):
-        bench.toolbox.take("scribbles")
+        bench.tool_manager.activate("scribbles")
         hand.drag([(30, 42), (30, 50)])
         bench.wait()
         assert viewer.layers["strokes"].data.any()
@@ -463,11 +463,11 @@ class TestScribbles:
         assert not viewer.layers["strokes"].data.any()
         hand.undo()
         assert viewer.layers["strokes"].data.any()
-        bench.toolbox.take("")
+        bench.tool_manager.activate("")
         assert "strokes" not in viewer.layers
 
     def test_another_picture_has_its_own(self, bench, hand, viewer):
-        bench.toolbox.take("scribbles")
+        bench.tool_manager.activate("scribbles")
         hand.drag([(30, 42), (30, 50)])
         bench.wait()
         small = viewer.add_image(bench.picture[:30, :50], rgb=True)
@@ -484,7 +484,7 @@ class TestScribbles:
         assert find_selection(viewer, labels).data[14, 20] == 255
 
     def test_strokes_for_an_object_are_none_of_a_class(self, bench, hand, classes):
-        bench.toolbox.take("scribbles")
+        bench.tool_manager.activate("scribbles")
         hand.drag([(12, 12), (15, 28)])
         bench.session.options.classes = True
         bench.labels.selected_label = 3
@@ -496,7 +496,7 @@ class TestScribbles:
     def test_without_an_image_nothing_is_added(self, bench, hand, viewer, told):
         bench.session.image = None
         before = set(viewer.layers)
-        bench.toolbox.take("scribbles")
+        bench.tool_manager.activate("scribbles")
         hand.drag([(12, 12), (15, 28)])
         assert "no image is chosen" in told[0][1]
         assert {one.name for one in set(viewer.layers) - before} == {"preview"}
@@ -506,14 +506,14 @@ class TestToolbox:
     def test_own_tools_and_those_of_napari_take_turns(self, bench, hand, viewer):
         viewer.layers.selection.active = bench.labels
         bench.labels.mode = "paint"
-        bench.toolbox.take("wand")
+        bench.tool_manager.activate("wand")
         assert bench.labels.mode == "pan_zoom"
         hand.click((12, 15))
         bench.wait()
         assert bench.selected.any()
         hand.key("2")
         assert bench.labels.mode == "paint"
-        assert bench.toolbox.name == ""
+        assert bench.tool_manager.name == ""
         before = bench.labels.data.copy()
         bench.labels.selected_label = 4
         hand.click((30, 30))
@@ -525,7 +525,7 @@ class TestToolbox:
         assert not bench.selected.any()
 
     def test_brush_of_napari_on_the_selection(self, bench, hand, viewer, classes):
-        bench.toolbox.take("wand")
+        bench.tool_manager.activate("wand")
         hand.click((12, 15))
         bench.wait()
         viewer.layers.selection.active = bench.layer
@@ -546,29 +546,29 @@ class TestToolbox:
 
     def test_view_does_not_move_while_drawing(self, bench, hand, viewer):
         center = viewer.scene.camera.center
-        bench.toolbox.take("lasso")
+        bench.tool_manager.activate("lasso")
         for keys in ([], ["alt"]):
             hand.drag([(10, 10), (10, 40), (30, 40)], keys)
         viewer.layers.selection.active = bench.image
         hand.drag([(10, 10), (10, 40), (30, 40)])
         assert viewer.scene.camera.center == center
-        bench.toolbox.take("lasso")
+        bench.tool_manager.activate("lasso")
         hand.drag([(10, 10), (10, 40), (30, 40)])
         assert viewer.scene.camera.center != center
 
     def test_keys_are_bound_only_while_a_tool_is_in_the_hand(self, bench, viewer):
         owners = [viewer, bench.image, bench.labels]
         before = [dict(owner.keymap) for owner in owners]
-        bench.toolbox.take("wand")
+        bench.tool_manager.activate("wand")
         viewer.layers.selection.active = bench.image
         viewer.layers.selection.active = bench.labels
         assert set(bench.labels.keymap) > set(before[2])
-        bench.toolbox.take("wand")
+        bench.tool_manager.activate("wand")
         assert [dict(owner.keymap) for owner in owners] == before
 
     def test_keys_are_none_of_napari(self, bench, viewer):
         """Not with any kind of layer, other than for what napari does with them too."""
-        own = [coerce_keybinding(row.key) for row in bench.toolbox.keys.rows]
+        own = [coerce_keybinding(row.key) for row in bench.tool_manager.keys.rows]
         assert len(set(own)) == len(own)
         used = {key for keys in default_shortcuts.values() for key in keys}
         for owner in (viewer, *vars(layers).values()):
@@ -584,7 +584,7 @@ class TestToolbox:
 
     def test_the_other_slice_is_another_plane(self, make_bench, hand, viewer):
         bench = make_bench("slice 7")
-        bench.toolbox.take("polygon")
+        bench.tool_manager.activate("polygon")
         hand.click((5, 5))
         viewer.dims.set_current_step(0, 2)
         hand.at = (2,)
@@ -597,7 +597,7 @@ class TestToolbox:
 
     def test_three_dimensional_view(self, make_bench, hand, viewer, told):
         bench = make_bench("slice 7")
-        bench.toolbox.take("lasso")
+        bench.tool_manager.activate("lasso")
         viewer.dims.ndisplay = 3
         hand.spot = QPointF(200, 200)
         hand.send(QEvent.Type.MouseButtonPress, buttons=True)
@@ -606,7 +606,7 @@ class TestToolbox:
 
 
 def test_undo_drops_what_is_still_worked_out(bench, hand):
-    bench.toolbox.take("rectangle")
+    bench.tool_manager.activate("rectangle")
     hand.drag([(5, 5), (20, 20)])
     bench.wait()
     first = bench.selected
@@ -632,7 +632,7 @@ def test_work_is_done_again_if_a_layer_changed_meanwhile(bench):
 
 def test_feather_makes_it_soft_and_a_tint(bench, hand, classes):
     bench.session.options.feather = 2.0
-    bench.toolbox.take("rectangle")
+    bench.tool_manager.activate("rectangle")
     hand.drag([(9.5, 9.5), (29.5, 39.5)])
     bench.wait()
     found = bench.selected
@@ -650,11 +650,11 @@ def test_tools_share_one_preview(make_bench, hand, viewer, classes):
     seen = []
     for event in (viewer.layers.events.inserted, viewer.layers.events.removed):
         event.connect(lambda event: seen.append((event.type, event.value.name)))
-    bench.toolbox.take("wand")
+    bench.tool_manager.activate("wand")
     hand.move((12, 15))
     bench.wait()
     same(bench.previewed > 0, classes == 2)
-    bench.toolbox.take("class")
+    bench.tool_manager.activate("class")
     assert not bench.previewed.any()
     hand.move((12, 15))
     bench.wait()
@@ -670,5 +670,5 @@ def test_tools_share_one_preview(make_bench, hand, viewer, classes):
         preview.data_to_world((0, 5, 6)), bench.labels.data_to_world((2, 5, 6))
     )
     assert seen == [("inserted", "preview")]
-    bench.toolbox.take("")
+    bench.tool_manager.activate("")
     assert seen[1:] == [("removed", "preview")]

@@ -247,35 +247,35 @@ def test_results_are_followed(qtbot, viewer, image, panel):
     one, first = segment(viewer, image)
     two, _ = segment(viewer, image, n_classes=2, method="kmeans")
     settle(qtbot, panel)
-    assert panel.subject.states == list(two.states)
+    assert panel.followed_fit.states == list(two.states)
     assert panel._status.text().startswith("Inertia")
     viewer.layers.selection.active = first
     settle(qtbot, panel)
-    assert panel.subject.states == list(one.states)
+    assert panel.followed_fit.states == list(one.states)
     viewer.layers.selection.active = image
     settle(qtbot, panel)
-    assert panel.subject.layer is first
+    assert panel.followed_fit.layer is first
     more = emseg.segment(image.data, n_classes=4, smoothing=0)
     emseg.add_to(viewer, more, image, replace=first)
     settle(qtbot, panel)
-    assert panel.subject.states == list(more.states)
+    assert panel.followed_fit.states == list(more.states)
     viewer.layers.remove(first)
     settle(qtbot, panel)
-    assert panel.subject.layer is not first
+    assert panel.followed_fit.layer is not first
 
 
 def test_a_result_of_another_session_is_fitted_again(qtbot, viewer, image, panel):
     seg, layer = segment(viewer, image)
     del _RUNS[layer]
-    panel.subject.follow()
+    panel.followed_fit.follow()
     settle(qtbot, panel)
     assert fit_record_of(layer) is None
     assert panel.again.isVisible()
     assert not panel.transport.isVisible()
     QTest.mouseClick(panel.again, LEFT)
-    qtbot.waitUntil(lambda: bool(panel.subject.run), timeout=60_000)
+    qtbot.waitUntil(lambda: bool(panel.followed_fit.run), timeout=60_000)
     settle(qtbot, panel)
-    assert [s.objective for s in panel.subject.states] == list(seg.objective)
+    assert [s.objective for s in panel.followed_fit.states] == list(seg.objective)
     assert not panel.again.isVisible()
 
 
@@ -291,14 +291,14 @@ def test_a_fit_with_seed_labels_and_mask_is_the_same_again(
     assert list(seg.objective) != list(plain.objective)
     layer = emseg.add_to(viewer, seg, image)
     del _RUNS[layer]
-    panel.subject.follow()
+    panel.followed_fit.follow()
     settle(qtbot, panel)
     QTest.mouseClick(panel.again, LEFT)
-    qtbot.waitUntil(lambda: bool(panel.subject.run), timeout=60_000)
+    qtbot.waitUntil(lambda: bool(panel.followed_fit.run), timeout=60_000)
     settle(qtbot, panel)
-    assert [s.objective for s in panel.subject.states] == list(seg.objective)
+    assert [s.objective for s in panel.followed_fit.states] == list(seg.objective)
     np.testing.assert_array_equal(
-        panel.subject.states[-1].model.means, seg.states[-1].model.means
+        panel.followed_fit.states[-1].model.means, seg.states[-1].model.means
     )
 
 
@@ -315,7 +315,7 @@ def test_without_its_image_it_cannot_be_fitted_again(qtbot, viewer, image, panel
     _, layer = segment(viewer, image)
     del _RUNS[layer]
     viewer.layers.remove(image)
-    panel.subject.follow()
+    panel.followed_fit.follow()
     QTest.mouseClick(panel.again, LEFT)
     assert "'stripes' that 'stripes classes' was made from" in told[-1][1]
 
@@ -326,8 +326,10 @@ def test_a_run_is_watched_while_it_is_under_way(
     """States of the panel "Segment" arrive one by one; at the end there is a result."""
     _, other = viewer.window.add_plugin_dock_widget("napari-emseg", "Segment")
     counts, live = [], []
-    panel.subject.grown.connect(lambda: counts.append(len(panel.subject.states)))
-    panel.subject.grown.connect(lambda: live.append(panel.subject.live))
+    panel.followed_fit.grown.connect(
+        lambda: counts.append(len(panel.followed_fit.states))
+    )
+    panel.followed_fit.grown.connect(lambda: live.append(panel.followed_fit.live))
     taken = []
     take = model.read_feature_cloud
     monkeypatch.setattr(
@@ -335,19 +337,19 @@ def test_a_run_is_watched_while_it_is_under_way(
     )
     other.form.update(n_classes=3, smoothing=0)
     other.run()
-    qtbot.waitUntil(lambda: bool(panel.subject.run), timeout=60_000)
-    qtbot.waitUntil(lambda: other.runner.ended, timeout=60_000)
+    qtbot.waitUntil(lambda: bool(panel.followed_fit.run), timeout=60_000)
+    qtbot.waitUntil(lambda: other.background.idle, timeout=60_000)
     settle(qtbot, panel)
-    assert counts[: len(panel.subject.states)] == [
-        *range(1, len(panel.subject.states) + 1)
+    assert counts[: len(panel.followed_fit.states)] == [
+        *range(1, len(panel.followed_fit.states) + 1)
     ]
     assert live[0]
-    assert not panel.subject.live
+    assert not panel.followed_fit.live
     assert len(taken) == 1, "the image is counted once"
     assert panel._title.text() == "stripes classes"
-    assert panel.transport.slider.maximum() == len(panel.subject.states) - 1
+    assert panel.transport.slider.maximum() == len(panel.followed_fit.states) - 1
     layer = viewer.layers[-1]
-    assert panel.subject.run is fit_record_of(layer)
+    assert panel.followed_fit.run is fit_record_of(layer)
 
 
 def test_figures_and_movies_are_written(qtbot, viewer, image, panel, tmp_path, told):
@@ -373,8 +375,9 @@ def test_a_movie_that_is_canceled_leaves_no_file(qtbot, viewer, image, panel, tm
     segment(viewer, image)
     settle(qtbot, panel)
     assert panel.saver.movie.isVisible()
-    with qtbot.waitSignal(panel.saver.progressed, timeout=60_000):
-        panel.saver.save_movie(tmp_path / "run.gif")
+    panel.saver.save_movie(tmp_path / "run.gif")
+    drawing = panel._status.text
+    qtbot.waitUntil(lambda: drawing().startswith("Drawing "), timeout=60_000)
     assert panel.saver.cancel.isVisible()
     QTest.mouseClick(panel.saver.cancel, LEFT)
     settle(qtbot, panel)

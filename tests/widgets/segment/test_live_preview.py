@@ -27,7 +27,7 @@ from napari_emseg.layers.classes import (
     rename_class,
 )
 from napari_emseg.layers.history import undo_steps
-from napari_emseg.widgets.segment import runner
+from napari_emseg.widgets.segment import segment_request
 
 LEFT = Qt.MouseButton.LeftButton
 MB = 2**20
@@ -42,7 +42,7 @@ def panel(viewer):
 def gate(monkeypatch):
     """Hold exact runs at their first step until it is set; count them."""
     opened = threading.Event()
-    iter_segment = runner.iter_segment
+    iter_segment = segment_request.iter_segment
     opened.runs = []
 
     def hold(data, params, **kwargs):
@@ -52,7 +52,7 @@ def gate(monkeypatch):
         assert opened.wait(300)
         return (yield from steps)
 
-    monkeypatch.setattr(runner, "iter_segment", hold)
+    monkeypatch.setattr(segment_request, "iter_segment", hold)
     yield opened
     opened.set()
 
@@ -64,7 +64,7 @@ def results(viewer):
 def rest(qtbot, panel):
     """Wait until the exact result is there and no thread is at work."""
     qtbot.waitUntil(lambda: not panel.running, timeout=60_000)
-    qtbot.waitUntil(lambda: panel.runner.ended and panel.live.idle, timeout=30_000)
+    qtbot.waitUntil(lambda: panel.background.idle and panel.live.idle, timeout=30_000)
 
 
 def change(qtbot, panel, **params):

@@ -15,7 +15,8 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
 import napari_emseg as emseg
-from napari_emseg.widgets.segment import layer_rows, runner
+from napari_emseg.widgets.segment import layer_rows, segment_request
+from napari_emseg.widgets.segment.panel import SegmentWidget
 
 NO_BUTTON, LEFT = Qt.MouseButton.NoButton, Qt.MouseButton.LeftButton
 
@@ -79,8 +80,8 @@ class Gate:
 
 @pytest.fixture
 def gate(monkeypatch):
-    gate = Gate(runner.iter_segment)
-    monkeypatch.setattr(runner, "iter_segment", gate)
+    gate = Gate(segment_request.iter_segment)
+    monkeypatch.setattr(segment_request, "iter_segment", gate)
     yield gate
     gate.opened.set()
 
@@ -92,7 +93,7 @@ def press(button):
 def wait(qtbot, panel):
     """Wait until the panel is idle and its thread has ended."""
     qtbot.waitUntil(lambda: not panel.running, timeout=30_000)
-    qtbot.waitUntil(lambda: panel.runner.ended, timeout=30_000)
+    qtbot.waitUntil(lambda: panel.background.idle, timeout=30_000)
 
 
 def run(qtbot, panel):
@@ -417,13 +418,13 @@ class TestProgress:
         self, qtbot, viewer, stripes, panel, monkeypatch
     ):
         threads = set()
-        update = runner.Runner._yielded
+        update = SegmentWidget._on_progress
 
         def note(*args):
             threads.add(threading.current_thread())
             update(*args)
 
-        monkeypatch.setattr(runner.Runner, "_yielded", note)
+        monkeypatch.setattr(SegmentWidget, "_on_progress", note)
         viewer.add_image(stripes)
         run(qtbot, panel)
         assert threads == {threading.main_thread()}
@@ -464,7 +465,7 @@ class TestTold:
         def fail(*args, **kwargs):
             raise kind("out of luck")
 
-        monkeypatch.setattr(runner, "iter_segment", fail)
+        monkeypatch.setattr(segment_request, "iter_segment", fail)
         viewer.add_image(stripes)
         run(qtbot, panel)
         assert told == [("error", f"{kind.__name__}: out of luck")]

@@ -1,4 +1,4 @@
-"""An adjustment that is tried out while its dialog is open."""
+"""The preview of an adjustment while its dialog is open."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 from napari.layers import Image
 
 from napari_emseg.layers import add_quietly, placement
+from napari_emseg.layers.geometry import expand_slice
 from napari_emseg.layers.metadata import MARK
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ LENGTHS = {"radius"}
 
 
 class AdjustmentPreview:
-    """Shows what an adjustment would do, in a layer that goes with `hide`.
+    """Shows the adjusted image in a layer, until `hide` removes it.
 
     Parameters
     ----------
@@ -56,7 +57,7 @@ class AdjustmentPreview:
         self._layer: Image | None = None
 
     def show(self, options: Mapping[str, Any]) -> None:
-        """Work it out in the background, and show it."""
+        """Compute the adjusted image in the background, and show it."""
         scaled = {
             name: max(value / self._step, 0.1) if name in LENGTHS else value
             for name, value in options.items()
@@ -77,8 +78,7 @@ class AdjustmentPreview:
 
     def _display(self, made: NDArray[Any]) -> None:
         picture, viewer = self._picture, self._session.viewer
-        across = [axis for axis, at in enumerate(picture.at) if at is not None]
-        data = np.expand_dims(made, across)
+        data = expand_slice(made, picture.at)
         if self._layer is not None and self._layer in viewer.layers:
             self._layer.data = data
             return

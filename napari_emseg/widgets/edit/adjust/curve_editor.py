@@ -1,4 +1,4 @@
-"""A curve through points that are dragged."""
+"""Editor of a curve through points that can be dragged."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _ARROWS = {
 
 # Qt is untyped here, so a class of it is Any to mypy.
 class CurveBox(QWidget):  # type: ignore[misc]
-    """New values, upward, over old ones, to the right; both 0 to 1.
+    """Editor of a curve of new values over old ones; both 0 to 1.
 
     A click beside the curve's points makes one, dragging moves it, Delete or a double
     click removes it, arrow keys move it by a hundredth. The ends only go up and down.
@@ -57,7 +57,7 @@ class CurveBox(QWidget):  # type: ignore[misc]
 
     @property
     def points(self) -> list[list[float]]:
-        """Pairs of old and new value, by the old one."""
+        """Pairs of old and new value, sorted by the old one."""
         return [list(point) for point in self._points]
 
     @property
@@ -66,11 +66,11 @@ class CurveBox(QWidget):  # type: ignore[misc]
         return self._points[self._current]
 
     def sizeHint(self) -> QSize:
-        """Ask for a square."""
+        """Return a square."""
         return QSize(SIDE, SIDE)
 
     def minimumSizeHint(self) -> QSize:
-        """Be large enough to hit a point."""
+        """Return a size at which points can be hit."""
         return QSize(SIDE // 2, SIDE // 2)
 
     def spot(self, point: tuple[float, float]) -> QPointF:
@@ -82,7 +82,7 @@ class CurveBox(QWidget):  # type: ignore[misc]
         )
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
-        """Take a point, or make one."""
+        """Select the point under the mouse, or add one."""
         self._dragged = True
         if self._take(event):
             return
@@ -101,11 +101,11 @@ class CurveBox(QWidget):  # type: ignore[misc]
             self._move(*self._value(event.position()))
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
-        """Let go of it."""
+        """Stop moving the point."""
         self._dragged = False
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
-        """Remove it."""
+        """Remove the point."""
         self._dragged = False
         if self._take(event):
             self._remove()
@@ -163,7 +163,7 @@ class CurveBox(QWidget):  # type: ignore[misc]
         return QRectF(self.rect()).adjusted(MARGIN, MARGIN, -MARGIN, -MARGIN)
 
     def _take(self, event: QMouseEvent) -> bool:
-        """Make the point under the mouse the current one; tell whether there is one."""
+        """Select the point under the mouse; return whether there is one."""
         at = event.position()
         apart = [(self.spot(point) - at).manhattanLength() for point in self._points]
         nearest = int(np.argmin(apart))

@@ -1,4 +1,4 @@
-"""Adjustments of the picture: which there are, and what they ask for."""
+"""Dialogs of the adjustments, and the table of their fields."""
 
 from __future__ import annotations
 
@@ -86,10 +86,10 @@ ADJUSTMENTS = {
 }
 
 
-def look_at(
+def sample_pixels(
     image: NDArray[Any], selected: NDArray[Any] | None, *, rgb: bool
 ) -> AdjustedImage:
-    """Take some pixels of what is selected, or of everything.
+    """Return a sample of the selected pixels, or of all pixels.
 
     Parameters
     ----------
@@ -117,7 +117,7 @@ def look_at(
 
 # Qt is untyped here, so a class of it is Any to mypy.
 class Dialog(QDialog):  # type: ignore[misc]
-    """Asks for the options of an adjustment.
+    """Dialog that asks for the options of an adjustment.
 
     Parameters
     ----------
@@ -180,9 +180,9 @@ class Dialog(QDialog):  # type: ignore[misc]
 
 
 def ask(
-    title: str, parent: QWidget, subject: AdjustedImage, trial: AdjustmentPreview
+    title: str, parent: QWidget, subject: AdjustedImage, preview: AdjustmentPreview
 ) -> dict[str, Any] | None:
-    """Ask for the options of an adjustment; None if the user changed their mind.
+    """Ask for the options of an adjustment; None if the dialog is canceled.
 
     Parameters
     ----------
@@ -192,21 +192,21 @@ def ask(
         What the dialog belongs to.
     subject : AdjustedImage
         What is adjusted.
-    trial : AdjustmentPreview
+    preview : AdjustmentPreview
         Shows what would come of it meanwhile.
     """
     dialog = Dialog(title, parent, subject)
 
     def show() -> None:
         if dialog.preview.isChecked():
-            trial.show(dialog.options())
+            preview.show(dialog.options())
         else:
-            trial.hide()
+            preview.hide()
 
     dialog.changed.connect(show)
     show()
     try:
         return dialog.options() if dialog.exec() else None
     finally:
-        trial.hide()
+        preview.hide()
         dialog.deleteLater()

@@ -32,7 +32,7 @@ CHANNELS = {"All channels": None, "Red": 0, "Green": 1, "Blue": 2}
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AdjustedImage:
-    """What is to be adjusted.
+    """A sample of the pixels that are adjusted.
 
     Attributes
     ----------
@@ -53,25 +53,25 @@ class AdjustedImage:
         return np.broadcast_to(mean, 3).tolist() if len(mean) < 3 else mean.tolist()
 
     def unit(self, values: Any) -> NDArray[np.float64]:
-        """Turn values of the image into 0..1."""
+        """Return values of the image scaled to 0..1."""
         found = (np.asarray(values, float) - self.low) / (self.high - self.low)
         return np.clip(found, 0, 1)
 
     def restore(self, unit: Any) -> list[Any]:
-        """Turn 0..1 into values of the image."""
+        """Return values from 0..1 in the range of the image."""
         values = np.asarray(unit, float) * (self.high - self.low) + self.low
         if self.pixels.dtype.kind in "iu":
             values = np.rint(values).astype(int)
         return list(values.tolist())
 
     def histogram(self) -> NDArray[np.float64]:
-        """Count the values in equal parts of the range."""
+        """Return the histogram of the values over the range."""
         counts = np.histogram(self.unit(self.pixels), BINS, (0, 1))[0]
         return counts.astype(float)
 
 
 class Field(NamedTuple):
-    """A part of a dialog.
+    """A field of a dialog.
 
     Attributes
     ----------

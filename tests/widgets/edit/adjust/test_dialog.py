@@ -15,7 +15,7 @@ from napari_emseg.widgets.edit.adjust import adjusted_picture, fields
 from napari_emseg.widgets.edit.adjust import dialog as adjustments
 from napari_emseg.widgets.edit.adjust.adjusted_picture import NAME
 from napari_emseg.widgets.edit.adjust.curve_editor import APART, CurveBox
-from napari_emseg.widgets.edit.adjust.dialog import ADJUSTMENTS, Dialog, look_at
+from napari_emseg.widgets.edit.adjust.dialog import ADJUSTMENTS, Dialog, sample_pixels
 from napari_emseg.widgets.edit.adjust.fields import ColorButton, CurvePart
 
 LEFT = Qt.MouseButton.LeftButton
@@ -54,7 +54,7 @@ def test_dialog_offers_what_the_function_takes(title, parent, picture):
     """As it opens, its options are accepted; each field is one of the parameters."""
     change = ADJUSTMENTS[title].change
     mask = np.arange(40) < np.full((30, 1), 20)
-    dialog = Dialog(title, parent, look_at(picture, mask, rgb=True))
+    dialog = Dialog(title, parent, sample_pixels(picture, mask, rgb=True))
     found = change(picture, mask, rgb=True, **dialog.options())
     assert found.shape == picture.shape
     assert set(dialog.options()) == set(OPTIONS[title]) - {"channel"}
@@ -69,7 +69,7 @@ def test_every_adjustment_through_the_panel(qtbot, viewer, panel, picture):
     panel.session.choose(panel.session.plane(), lambda: mask)
     qtbot.waitUntil(idle, timeout=20_000)
     for title, options in OPTIONS.items():
-        panel.commands._actions.adjust(title, options)
+        panel.edit_buttons._actions.adjust(title, options)
         qtbot.waitUntil(idle, timeout=20_000)
         (made,) = (x for x in viewer.layers if title.lower() in x.name)
         assert isinstance(made, Image)
@@ -96,7 +96,7 @@ class TestAsk:
                 return ok
 
             monkeypatch.setattr(adjustments.QDialog, "exec", work)
-            panel.commands._ask(title)
+            panel.edit_buttons._ask(title)
             qtbot.waitUntil(lambda: panel.background.idle, timeout=20_000)
 
         return run
@@ -158,13 +158,13 @@ class TestSubject:
     def test_mean_is_that_of_the_selection(self, picture):
         mask = np.zeros(picture.shape[:2], bool)
         mask[3, 7] = mask[29, 39] = True
-        found = look_at(picture, mask, rgb=True)
+        found = sample_pixels(picture, mask, rgb=True)
         np.testing.assert_allclose(found.mean, picture[mask].mean(axis=0) / 255)
         assert found.restore(found.mean) == np.rint(picture[mask].mean(axis=0)).tolist()
 
     def test_of_a_large_selection_some_pixels_do(self, rng):
         large = np.repeat(rng.integers(0, 256, (1500, 1, 4)), 2000, axis=1)
-        found = look_at(large.astype(np.uint8), None, rgb=True)
+        found = sample_pixels(large.astype(np.uint8), None, rgb=True)
         assert found.pixels.shape[1] == 3
         assert len(found.pixels) < 4 * adjustments.SAMPLE
         np.testing.assert_allclose(
@@ -173,7 +173,7 @@ class TestSubject:
 
     def test_units_are_those_of_the_image(self):
         gray = np.linspace(-2, 6, 90, dtype=np.float32).reshape(9, 10)
-        found = look_at(gray, gray > 2, rgb=False)
+        found = sample_pixels(gray, gray > 2, rgb=False)
         assert (found.low, found.high) == (-2, 6)
         assert found.restore([0, 0.5, 1]) == [-2, 2, 6]
         assert len(found.mean) == 3
@@ -189,7 +189,7 @@ class TestReplaceColor:
         picture[:, 4:] = (20, 160, 40)
         mask = np.zeros((6, 8), bool)
         mask[:3, :4] = True
-        dialog = Dialog("Replace color", parent, look_at(picture, mask, rgb=True))
+        dialog = Dialog("Replace color", parent, sample_pixels(picture, mask, rgb=True))
         blue = QColor(0, 0, 255)
         monkeypatch.setattr(fields.QColorDialog, "getColor", lambda *_: blue)
         button = dialog.fields["By"].widget
@@ -270,12 +270,12 @@ class TestCurve:
         assert box.current == (1, 1)
 
     def test_options_are_in_the_units_of_the_image(self, qtbot, picture):
-        part = CurvePart(look_at(picture, None, rgb=True))
+        part = CurvePart(sample_pixels(picture, None, rgb=True))
         qtbot.addWidget(part)
         assert part.options() == {"points": [[0, 0], [255, 255]]}
         part.channel.setCurrentText("Green")
         assert part.options()["channel"] == 1
-        gray = CurvePart(look_at(picture[..., 0], None, rgb=False))
+        gray = CurvePart(sample_pixels(picture[..., 0], None, rgb=False))
         qtbot.addWidget(gray)
         assert not gray.channel.isVisibleTo(gray)
         found = adjust.curves(picture, None, rgb=True, **part.options())
