@@ -92,7 +92,7 @@ def own_imports(name):
     """Yield the modules of this package that a module imports."""
     for full in imports(name):
         root, _, inner = full.partition(".")
-        if root != "napari_emseg":
+        if root != "napari_emseg" or inner == "__version__":
             continue
         while inner and inner not in NAMES:
             inner = inner.rpartition(".")[0]

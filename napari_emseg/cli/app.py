@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import sys
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, CycloptsError, Parameter
 
+from napari_emseg import __version__
 from napari_emseg.cli import window
 from napari_emseg.cli.demo import draw_points, segment_sample
 from napari_emseg.cli.options import options_of_params, params_of_options
@@ -84,7 +84,7 @@ Folder = Annotated[
 app = App(
     name="napari-emseg",
     help="Color segmentation by K-means and EM, from the command line and in napari.",
-    version=version("napari-emseg"),
+    version=__version__,
     help_epilogue=EPILOGUE,
     result_action="return_value",
     suppress_keyboard_interrupt=False,

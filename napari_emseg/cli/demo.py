@@ -35,7 +35,7 @@ def draw_points(folder: Path) -> None:
     seg = made.segment(init="random", n_init=1)
     # matplotlib takes a moment to import: only now is it needed.
     from napari_emseg import plot
-    from napari_emseg.plot.sweep_sheet import render
+    from napari_emseg.plot.sheet import render
 
     make_folder(folder)
     places = []

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -12,6 +11,7 @@ import numpy as np
 from rich.console import Console
 from rich.text import Text
 
+from napari_emseg import __version__
 from napari_emseg.cli.terminal import follow, pluralize, warnings_told
 from napari_emseg.io import decoders, files
 from napari_emseg.io.pixel_size import read_spacing
@@ -176,7 +176,7 @@ def write_job(
         job = job._replace(overlay=job.overlay.with_suffix(".tif"))
     for target, suffixes in job.targets():
         check_target(target, suffixes, force=force, ndim=ndim)
-    metadata = {"napari-emseg": version("napari-emseg"), **about}
+    metadata = {"napari-emseg": __version__, **about}
     if spacing is not None:
         # As in files of labels that napari wrote.
         metadata["layer"] = spacing.place(ndim)

@@ -72,7 +72,7 @@ def run_sweep(
         rows = follow(_with_count(steps))
         seconds = time.perf_counter() - start
     # matplotlib takes a moment to import: only now is it needed.
-    from napari_emseg.plot.sweep_sheet import draw_sheet, render
+    from napari_emseg.plot.sheet import draw_sheet, render
 
     with warnings_told(image.name):  # of letters that its font does not have
         picture = render(draw_sheet(rows, name=image.name))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,7 @@ from napari import current_viewer
 from napari.layers import Labels
 from napari.utils.colormaps import DirectLabelColormap
 
+from napari_emseg import __version__
 from napari_emseg.io import files
 from napari_emseg.layers.classes import UNKNOWN
 from napari_emseg.layers.metadata import EDITED, KEY, RECIPE
@@ -85,7 +85,7 @@ def write_with_recipe(
         Replace a file that exists.
     """
     about: dict[str, Any] = {
-        "napari-emseg": version("napari-emseg"),
+        "napari-emseg": __version__,
         LOOK: _look(attributes),
     }
     if recipe is not None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Labels
 
+from napari_emseg import __version__
 from napari_emseg.layers.classes import class_colormap
 from napari_emseg.layers.edits import apply_edit, write_plan
 from napari_emseg.layers.fit_records import FitRecord, fit_record_of, remember_fit
@@ -283,7 +283,7 @@ def add_to(
     recipe = Recipe(steps=(segment_step(seg, at),)).model_dump(mode="json")
     run = FitRecord.of(seg, recipe["steps"][0])
     note = {
-        "version": version("napari-emseg"),
+        "version": __version__,
         "params": seg.params.model_dump(),
         "image": None if image_layer is None else image_layer.name,
         "at": at,

@@ -4,6 +4,8 @@ Every function draws into the axes or figure that it is given, or makes a figure
 ``emseg.plot.ellipses(seg).savefig("ellipses.svg")`` is all that is needed.
 """
 
+from napari_emseg.plot import movie as movie
+from napari_emseg.plot import sheet as sheet
 from napari_emseg.plot.figures import convergence, criteria, ellipses, histogram
 from napari_emseg.plot.theme import DARK, LIGHT, Theme
 

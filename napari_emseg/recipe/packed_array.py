@@ -145,7 +145,7 @@ def pack(array: ArrayLike) -> Packed:
     )
 
 
-def unpack(
+def unpack_array(
     shape: tuple[int, ...], dtype: str, box: tuple[tuple[int, int], ...], data: str
 ) -> NDArray[Any]:
     """Return an array that a recipe or a script holds as text.

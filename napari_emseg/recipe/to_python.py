@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import re
 import textwrap
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
+from napari_emseg import __version__
 from napari_emseg.io import files
 from napari_emseg.recipe.fitted_model import FittedModel
 from napari_emseg.recipe.packed_array import Packed
@@ -79,7 +79,7 @@ def write(
     head = _HEAD.format(
         image=_text(image_path),
         read=f"image, channels = {read}" if writer.moves else f"image = {read}[0]",
-        version=version("napari-emseg"),
+        version=__version__,
     )
     body = "\n".join(
         [*lines, f"emseg.files.write_labels({_text(output_path)}, labels)"]

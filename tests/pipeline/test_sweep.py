@@ -15,7 +15,7 @@ import napari_emseg as emseg
 from napari_emseg import sweep
 from napari_emseg.cli import app
 from napari_emseg.io.files import paint, read_image
-from napari_emseg.plot import sweep_sheet
+from napari_emseg.plot import sheet
 
 COLORS = np.array([[190, 50, 40], [40, 80, 170], [230, 220, 90]], float)
 
@@ -188,7 +188,7 @@ class TestRows:
 
 class TestSheet:
     def test_pictures_are_in_the_class_colors(self, image, rows):
-        figure = sweep_sheet.draw_sheet(rows, name="three.png")
+        figure = sheet.draw_sheet(rows, name="three.png")
         original, *pictures = [ax for ax in figure.axes if ax.images]
         assert original.get_title(loc="left") == "three.png"
         shown = np.asarray(original.images[0].get_array())
@@ -200,7 +200,7 @@ class TestSheet:
             )
 
     def test_curves_are_grouped_by_what_can_be_compared(self, rows):
-        figure = sweep_sheet.draw_sheet(rows)
+        figure = sheet.draw_sheet(rows)
         curves = {ax.get_title(loc="left"): ax for ax in figure.axes if ax.get_xlabel()}
         assert set(curves) == {"EM, Lab", "EM, gray", "K-means, Lab", "K-means, gray"}
         lines = curves["EM, Lab"].get_legend_handles_labels()[0]
@@ -217,11 +217,9 @@ class TestSheet:
         rows = sweep.sweep(
             image, sweep.settings(base, method=methods, color=colors, n_classes=classes)
         )
-        figure = sweep_sheet.draw_sheet(
-            rows, name="a rather long name of a picture.tif"
-        )
-        picture = sweep_sheet.render(figure)
-        assert picture.shape[1] == sweep_sheet.WIDTH * sweep_sheet.DPI
+        figure = sheet.draw_sheet(rows, name="a rather long name of a picture.tif")
+        picture = sheet.render(figure)
+        assert picture.shape[1] == sheet.WIDTH * sheet.DPI
         height, width = picture.shape[:2]
         *_, table = figure.axes
         parts = [ax.get_tightbbox() for ax in figure.axes]
@@ -237,7 +235,7 @@ class TestSheet:
     def test_best_is_bold_where_it_can_be_compared(self, rows):
         [table] = [
             ax
-            for ax in sweep_sheet.draw_sheet(rows).axes
+            for ax in sheet.draw_sheet(rows).axes
             if any(text.get_text() == "setting" for text in ax.texts)
         ]
         bold = {t.get_text() for t in table.texts if t.get_fontweight() == "bold"}
@@ -251,7 +249,7 @@ class TestSheet:
         stack[2] = 0
         stack[2, :, 8:] = 900
         chosen = sweep.settings(emseg.Params(smoothing=0), n_classes=[2])
-        figure = sweep_sheet.draw_sheet(sweep.sweep(stack, chosen))
+        figure = sheet.draw_sheet(sweep.sweep(stack, chosen))
         original, picture = (
             np.asarray(ax.images[0].get_array()) for ax in figure.axes[:2]
         )
@@ -277,7 +275,7 @@ class TestCommand:
         assert said.out.count("\n") == 1
         for word in ("three.png: 4 settings", "in Lab: EM · 3 classes", "sheet.csv"):
             assert word in said.out
-        assert read_image(target)[0].shape[1] == sweep_sheet.WIDTH * sweep_sheet.DPI
+        assert read_image(target)[0].shape[1] == sheet.WIDTH * sheet.DPI
         with (tmp_path / "sheet.csv").open(newline="") as file:
             table = list(csv.DictReader(file))
         assert [(row["color"], row["n_classes"]) for row in table] == [

@@ -23,7 +23,7 @@ from napari_emseg.plot.convergence import ConvergenceView, objective_kind
 from napari_emseg.plot.feature_cloud import as_cloud, read_feature_cloud
 from napari_emseg.plot.histogram import bars, marginals
 from napari_emseg.plot.projection import density_of, ellipse_axes, find_projection
-from napari_emseg.plot.sweep_sheet import draw_sheet
+from napari_emseg.plot.sheet import draw_sheet
 
 WEIGHTS = np.array([0.2, 0.5, 0.3])
 

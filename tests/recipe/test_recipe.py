@@ -777,7 +777,7 @@ class TestPacked:
             ({"shape": (-1, 4)}, "shape"),
         ]:
             with pytest.raises(ValueError, match=words):
-                packed_array.unpack(**good | change)
+                packed_array.unpack_array(**good | change)
         with pytest.raises(TypeError, match="float"):
             pack(np.ones((2, 2)))
 

@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QFileDialog
 
 from napari_emseg.io.files import write_picture, write_text
 from napari_emseg.pipeline.sweep import as_csv
-from napari_emseg.plot.sweep_sheet import draw_sheet, render
+from napari_emseg.plot.sheet import draw_sheet, render
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

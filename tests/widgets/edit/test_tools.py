@@ -234,7 +234,7 @@ class TestWand:
             return execute.find(step, here)
 
         monkeypatch.setattr(context, "find", find)
-        bench.tool_manager.take("wand")
+        bench.tool_manager.activate("wand")
         for point in ((12, 15), (30, 10)):
             hand.move(point)
             bench.wait()
