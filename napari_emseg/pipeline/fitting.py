@@ -69,7 +69,7 @@ def check_start(start: Model, params: Params) -> None:
         )
 
 
-def choose_order(
+def choose_n_classes(
     source: SegmentationInput, census: CellCounts, params: Params, start: Model | None
 ) -> Generator[Progress, None, int]:
     """Find the number of classes, unless it is given."""
@@ -109,7 +109,9 @@ def fit_hidden(
     if not asked and noise_in(source, model) is None:
         return None
     # Uneven light has to be seen as a whole.
-    features, valid, fixed = source.excerpt(None if params.bias else _ENOUGH)
+    features, valid, seed_labels = source.sample_blocks(
+        None if params.bias else _ENOUGH
+    )
     if not valid.any():
         return None
     options = replace(
@@ -124,7 +126,7 @@ def fit_hidden(
             edges=params.edges,
             bias=params.bias,
             valid=valid,
-            fixed=fixed,
+            seed_labels=seed_labels,
             black=np.broadcast_to(black(source.space.color), features.shape[-1:]),
         )
     )
@@ -140,10 +142,10 @@ def iter_fits(
     """Fit the classes, then a hidden field if noise demands it; append all states."""
 
     def note(state: FitState) -> Progress:
-        states.append(darkest_first(state, pinned=source.seeds is not None))
+        states.append(darkest_first(state, pinned=source.seed_labels is not None))
         return Progress("fit", len(states), 0, states[-1])
 
-    n_classes = yield from choose_order(source, census, params, start)
+    n_classes = yield from choose_n_classes(source, census, params, start)
     options = fit_options(params, n_classes, census.floor)
     for state in METHODS[params.method].fit(census.cells, options, start):
         yield note(state)
@@ -156,7 +158,7 @@ def iter_fits(
             hidden = stop.value
             break
     model = states[-1].model
-    if source.seeds is None:
+    if source.seed_labels is None:
         model = model.reorder(np.flatnonzero(model.weights > 0))
     _report_classes(model, n_classes)
     return model, hidden

@@ -95,7 +95,7 @@ class PreviewImage:
     >>> import numpy as np
     >>> from napari_emseg import Params
     >>> picture = PreviewImage(np.repeat(np.uint8([3, 90, 200]), 4).reshape(3, 4))
-    >>> picture.look(Params(n_classes=3)).labels[:, 0].tolist()
+    >>> picture.preview(Params(n_classes=3)).labels[:, 0].tolist()
     [1, 2, 3]
     """
 
@@ -130,7 +130,7 @@ class PreviewImage:
         plain = all(getattr(params, name) == off for name, off in _OFF.items())
         return plain and params.n_classes != "auto"
 
-    def look(self, params: Params) -> PreviewResult:
+    def preview(self, params: Params) -> PreviewResult:
         """Segment the picture, nearly as `segment` would.
 
         Parameters
@@ -330,7 +330,7 @@ def _features(picture: LazyImage, values: Float64Array, color: str) -> FloatArra
 
 
 def _smooth(labels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Filter each plane; between two classes a median is the vote of the majority."""
+    """Filter each plane; between two classes a median is the majority."""
     out = np.empty_like(labels)
     for at in np.ndindex(labels.shape[:-2]):
         out[at] = cv2.medianBlur(labels[at], _WIDTH)

@@ -137,7 +137,7 @@ def read_feature_cloud(source: SegmentationInput) -> FeatureCloud:
     census = count_source(source)
     cells = census.cells
     swatches = None
-    if picture.rgb and cells.fixed is None:
+    if picture.rgb and cells.seed_labels is None:
         few = _draw(cells.weights)
         rgb = unit_rgb(coding.decode(census.codes[few]))
         swatches = np.ascontiguousarray(cells.points[:, few].T, np.float32), rgb

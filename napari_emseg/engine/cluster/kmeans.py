@@ -187,9 +187,9 @@ def iter_kmeans(
     middle, total = cells.mean(), cells.total
     data = cells.blocks(middle, order="linear")
     whole = _inertia(data)
-    settling = ActiveSet(data, centers - middle)
+    active = ActiveSet(data, centers - middle)
     for iteration in range(max_iter + 1):
-        sums, gain = settling.layer(centers - middle).assign(centers - middle)
+        sums, gain = active.layer(centers - middle).assign(centers - middle)
         counts = sums[:, 0]
         inertia = max(whole - gain, 0) / total
         moved = centers.copy()
@@ -231,10 +231,10 @@ def _own(
     """Index of each cell's center, and the squared distance to it."""
     points = cells.points[:, part]
     label, distance = nearest(centers, points)
-    if cells.fixed is None:
+    if cells.seed_labels is None:
         return label, distance
-    fixed = cells.fixed[part]
-    label = np.where(fixed > 0, fixed - 1, label)
+    seed_labels = cells.seed_labels[part]
+    label = np.where(seed_labels > 0, seed_labels - 1, label)
     return label, ((points - centers[label].T) ** 2).sum(axis=0)
 
 
@@ -251,8 +251,8 @@ def _refill(
             for start in range(0, cells.count, _CHUNK)
         ]
     )
-    if cells.fixed is not None:
-        distance[cells.fixed > 0] = 0
+    if cells.seed_labels is not None:
+        distance[cells.seed_labels > 0] = 0
     far = np.argsort(-distance, kind="stable")[: len(empty)]
     # A cell at distance 0 is a center already: then there are too few colors.
     far = far[distance[far] > 0]

@@ -270,15 +270,15 @@ def gather_evidence(
 def _basins(
     features: FloatArray, strokes: NDArray[np.uint8], marks: NDArray[np.uint8]
 ) -> FloatArray:
-    """Vote by watersheds of two reliefs, of the image and of its half: (K, Y, X)."""
+    """Return the share (K, Y, X) of two watersheds that each class wins."""
     reliefs = [(features, strokes), (resize(features, marks.shape), marks)]
     classes = range(1, int(strokes.max()) + 1)
-    votes = np.zeros((len(classes), *strokes.shape), np.float32)
+    shares = np.zeros((len(classes), *strokes.shape), np.float32)
     for image, markers in reliefs:
         basins = watershed(slope(image, 1.0), markers.astype(np.int32))
-        for vote, label in zip(votes, classes, strict=True):
-            vote += resize((basins == label).astype(np.float32), strokes.shape) / 2
-    return votes
+        for share, label in zip(shares, classes, strict=True):
+            share += resize((basins == label).astype(np.float32), strokes.shape) / 2
+    return shares
 
 
 def _with_positions(looks: FloatArray) -> FloatArray:

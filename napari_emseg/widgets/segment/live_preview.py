@@ -145,7 +145,7 @@ class LivePreview:
         if counted.picture is None:
             return None
         try:
-            glimpse = counted.picture.look(request.params)
+            glimpse = counted.picture.preview(request.params)
         except ValueError as error:
             # The run that follows says so in its own words.
             log.debug("no preview: %s", error)
