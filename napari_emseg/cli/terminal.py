@@ -12,6 +12,8 @@ from cyclopts import CoercionError, CycloptsError
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from napari_emseg.pipeline.progress import finish, map_steps
+
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
     from pathlib import Path
@@ -115,14 +117,12 @@ def follow(steps: Generator[Step, None, T]) -> T:
         *columns, console=console, transient=True, disable=not console.is_terminal
     ) as bars:
         stages: dict[str, Any] = {}
-        while True:
-            try:
-                step = next(steps)
-            except StopIteration as end:
-                result: T = end.value
-                return result
+
+        def show(step: Step) -> None:
             if step.stage not in stages:
                 stages[step.stage] = bars.add_task(step.stage)
             bars.update(
                 stages[step.stage], completed=step.done, total=step.total or None
             )
+
+        return finish(map_steps(steps, show))

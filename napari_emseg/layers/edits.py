@@ -23,8 +23,8 @@ from napari_emseg.layers.history import (
     make_atoms,
     masked_atom,
     show,
-    tight_box,
 )
+from napari_emseg.pipeline.tiles import bounding_box
 
 if TYPE_CHECKING:
     from napari.layers import Labels
@@ -115,7 +115,7 @@ def plan_edit(layer: Labels, edit: LabelEdit) -> Plan | None:
     changed = data[where] != new
     if not changed.any():
         return None
-    inner = tight_box(changed)
+    inner = bounding_box(changed)
     new = new[inner]
     where = tuple(
         slice(part.start + box.start, part.start + box.stop)

@@ -10,6 +10,8 @@ import numpy as np
 from napari.layers.labels import labels as napari_labels
 from napari.utils.notifications import show_warning
 
+from napari_emseg.pipeline.tiles import bounding_box
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -158,18 +160,8 @@ def _tiles(old: Values, new: Values) -> Iterator[Box]:
             continue
         yield tuple(
             slice(part.start + box.start, part.start + box.stop)
-            for part, box in zip(tile, tight_box(changed), strict=True)
+            for part, box in zip(tile, bounding_box(changed), strict=True)
         )
-
-
-def tight_box(changed: NDArray[np.bool_]) -> Box:
-    """Smallest box around the pixels that are True; there must be one."""
-    box = []
-    for axis in range(changed.ndim):
-        others = tuple(other for other in range(changed.ndim) if other != axis)
-        used = np.flatnonzero(changed.any(axis=others))
-        box.append(slice(int(used[0]), int(used[-1]) + 1))
-    return tuple(box)
 
 
 def _make_atom(where: Box, old: Values, new: Values, masked: type[Any] | None) -> Atom:

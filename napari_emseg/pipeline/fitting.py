@@ -16,7 +16,7 @@ from napari_emseg.engine.cluster.methods import METHODS
 from napari_emseg.engine.image.color_space import black
 from napari_emseg.engine.mrf.hmrf import HiddenField, iter_hmrf
 from napari_emseg.pipeline.model_selection import iter_choice
-from napari_emseg.pipeline.progress import Progress
+from napari_emseg.pipeline.progress import Progress, map_steps
 from napari_emseg.pipeline.smoothing import impulses_in, noise_in
 
 if TYPE_CHECKING:
@@ -150,13 +150,7 @@ def iter_fits(
     for state in METHODS[params.method].fit(census.cells, options, start):
         yield note(state)
     steps = fit_hidden(source, states[-1].model, params, census.floor)
-    hidden: HiddenField | None = None
-    while True:
-        try:
-            yield note(next(steps))
-        except StopIteration as stop:
-            hidden = stop.value
-            break
+    hidden = yield from map_steps(steps, note)
     model = states[-1].model
     if source.seed_labels is None:
         model = model.reorder(np.flatnonzero(model.weights > 0))

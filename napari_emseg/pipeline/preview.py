@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from napari_emseg.engine.cells.cells import Cells
+from napari_emseg.engine.cells.cells import Cells, group_keys
 from napari_emseg.engine.cells.counting import find_coding, least_variances
 from napari_emseg.engine.cells.palette import Coding, count_codes, count_values
 from napari_emseg.engine.cluster.methods import METHODS
@@ -282,14 +282,10 @@ def _group(codes: NDArray[np.integer[Any]]) -> tuple[NDArray[np.intp], int]:
         for width, shift in zip(bits, (16, 8, 0), strict=True):
             key <<= np.uint32(width)
             key |= (codes >> shift & 255).astype(np.uint32) >> np.uint32(8 - width)
-        seen = np.zeros(2 ** sum(bits), bool)
-        seen[key] = True
-        found = np.flatnonzero(seen)
-        if len(found) <= _CODES:
+        boxes, group = group_keys(key)
+        if boxes <= _CODES:
             break
-    number = np.empty(seen.size, np.intp)
-    number[found] = np.arange(len(found))
-    return number[key], len(found)
+    return group, boxes
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -268,7 +268,7 @@ def coarsen(cells: Cells, bits: int, *, order: str = "full") -> Cells:
     key = _boxes(cells.points, bits)
     if cells.seed_labels is not None:
         key = key + (cells.seed_labels << (bits * cells.dims))
-    boxes, group = _group(key)
+    boxes, group = group_keys(key)
     dims, center = cells.dims, cells.mean()[:, np.newaxis]
     i, j = upper(dims)
     sums = np.zeros((1 + dims + (len(i) if order == "full" else 1), boxes))
@@ -314,8 +314,9 @@ def _boxes(points: NDArray[np.floating], bits: int) -> NDArray[np.int64]:
     return key
 
 
-def _group(key: NDArray[np.int64]) -> tuple[int, NDArray[np.intp]]:
-    """Number the distinct keys; a table beats a sort while it fits the cache."""
+def group_keys(key: NDArray[np.integer[Any]]) -> tuple[int, NDArray[np.intp]]:
+    """Return the number of distinct keys, and the rank of each key among them."""
+    # A table beats a sort while it fits the cache.
     seen = np.zeros(int(key.max()) + 1, bool)
     seen[key] = True
     number = np.cumsum(seen) - 1
