@@ -61,7 +61,7 @@ def warnings_told(name: str) -> Iterator[None]:
 
 
 def explain_error(error: CycloptsError) -> str:
-    """Say in our words what the command line cannot be understood for.
+    """Return why the command line cannot be understood.
 
     Returns
     -------
@@ -79,7 +79,7 @@ def explain_error(error: CycloptsError) -> str:
 
 
 def _wanted(kind: Any) -> str:
-    """Name a type for people."""
+    """Return the name of a type for people."""
     parts = get_args(kind)
     if parts:
         words = map(repr, parts) if get_origin(kind) is Literal else map(_wanted, parts)

@@ -81,7 +81,7 @@ def losses_told(path: Path) -> Iterator[None]:
 
 @contextmanager
 def damage_told(path: Path, remedy: str) -> Iterator[None]:
-    """Say in one line why a file cannot be read, and what to do.
+    """Refuse a file that cannot be read, with the reason and the remedy.
 
     Raises
     ------
@@ -135,7 +135,7 @@ _LIMIT = threading.Lock()
 
 
 def kind_of(path: Path) -> str:
-    """Tell the format of an image file from its first bytes.
+    """Return the format of an image file from its first bytes.
 
     Parameters
     ----------
@@ -273,7 +273,7 @@ def _orientation(about: dict[str, Any]) -> int:
 
 
 def _decode(path: Path, *, colors: bool = True) -> tuple[NDArray[Any], int]:
-    """Let Pillow read a file: pixels as they are stored, and their orientation."""
+    """Return pixels as Pillow reads and the file stores them, and their orientation."""
     with _pillow(path) as file:
         about = file.metadata(index=0, exclude_applied=False)
         mode, wanted = about["mode"], None

@@ -123,7 +123,7 @@ def _read(path: Path, *, upright: bool, stack: bool, spaced: bool) -> ImageConte
 
 
 def ways_as_stored(path: str | os.PathLike[str]) -> dict[str, bool]:
-    """Tell how `read_image` gives a picture as napari's own reader shows it.
+    """Return the keywords of `read_image` that match napari's own reader.
 
     Parameters
     ----------

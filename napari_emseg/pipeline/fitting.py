@@ -178,7 +178,7 @@ def _report_classes(model: Model, n_classes: int) -> None:
 
 
 def _outside() -> int:
-    """Tell how many calls away the line is that called this package."""
+    """Return how many calls away the line is that called this package."""
     package, frame, level = str(Path(__file__).parents[1]), currentframe(), 0
     while frame is not None and frame.f_code.co_filename.startswith(package):
         frame, level = frame.f_back, level + 1

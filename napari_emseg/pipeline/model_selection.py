@@ -301,7 +301,7 @@ def _ranked(
 
 
 def _least_variances(source: SegmentationInput, census: CellCounts) -> Float64Array:
-    """Tell how narrow a class can be that is told apart from others, (D,)."""
+    """Return the least variances of a class that can be distinguished, (D,)."""
     if source.space.color == "none":
         return census.floor
     contrast = float(np.trace(census.cells.covariance()))
@@ -341,7 +341,7 @@ def _thickest(
 
 
 def _width(model: MixtureModel, features: FloatArray, valid: BoolArray) -> float:
-    """Tell how much the thinnest class keeps to itself, as `coherence` does."""
+    """Return the coherence of the thinnest class, as `coherence` does."""
     labels = model.predict(features) * valid
     return float(coherence(labels, model.n_classes).min())
 
@@ -356,7 +356,7 @@ def _quiet(features: FloatArray, valid: BoolArray) -> tuple[float, FloatArray]:
 
 
 def _scattered(model: MixtureModel, census: CellCounts) -> bool:
-    """Tell whether clearly different colors make classes, wherever they are.
+    """Return whether clearly different colors make classes, wherever they are.
 
     Single levels of noise that was rounded are not clearly different.
     """

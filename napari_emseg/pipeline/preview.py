@@ -126,7 +126,7 @@ class PreviewImage:
 
     @staticmethod
     def shows(params: Params) -> bool:
-        """Tell whether parameters have a preview: those of color alone have one."""
+        """Return whether parameters have a preview: those of color alone have one."""
         plain = all(getattr(params, name) == off for name, off in _OFF.items())
         return plain and params.n_classes != "auto"
 
@@ -258,7 +258,7 @@ def _count(scale: _Scale, values: NDArray[Any], inside: BoolArray | None) -> _Co
 def _encode(
     scale: _Scale, values: NDArray[Any], colors: _Colors
 ) -> tuple[NDArray[Any], _Colors]:
-    """Give each pixel a code of 8 or 16 bits, and tell what the codes stand for."""
+    """Return codes of 8 or 16 bits for the pixels, and the colors of the codes."""
     if scale.coding.bits < 24:
         return scale.encode(values), colors
     group, boxes = _group(colors.codes)

@@ -79,7 +79,7 @@ class Segmentation:
     start: Model | None = None
 
     def __repr__(self) -> str:
-        """Say what a reader wants to know first."""
+        """Return a summary: shape, number of classes, convergence."""
         shape = " x ".join(str(n) for n in self.labels.shape)
         end = "converged" if self.converged else "not converged"
         return f"Segmentation({shape}, {self.n_classes} classes, {end})"

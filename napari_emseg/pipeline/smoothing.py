@@ -153,7 +153,7 @@ def _texture_model(
 
 
 def _can_be_refitted(model: Model) -> bool:
-    """Tell whether classes are Gaussians, and more than one."""
+    """Return whether classes are Gaussians, and more than one."""
     return (
         model.has_likelihood
         and model.n_classes > 1

@@ -82,7 +82,7 @@ class SegmentationInput:
         return [tile for tile in grid if self.mask[tile.write].any()]
 
     def _box(self) -> Slices:
-        """Give the smallest part of the image that holds the mask."""
+        """Return the smallest part of the image that holds the mask."""
         if self.mask is None:
             return tuple(slice(0, length) for length in self.picture.shape)
         return bounding_box(self.mask)

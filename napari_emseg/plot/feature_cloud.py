@@ -181,7 +181,7 @@ def _sample(
 
 
 def feature_names(source: SegmentationInput) -> tuple[str, ...]:
-    """Name the features of a source, in their order."""
+    """Return the names of the features of a source."""
     space, picture = source.space, source.picture
     dims = space.dims(picture)
     extra = []

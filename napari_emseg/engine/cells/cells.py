@@ -140,7 +140,7 @@ class Cells:
         return replace(found, weights=found.weights * step)
 
     def blocks(self, center: Float64Array, *, order: str = "full") -> Blocks:
-        """Lay the cells out for products with φ, centered at `center`."""
+        """Return the cells in blocks of products φ, centered at `center`."""
         return Blocks(self, center, order)
 
 
@@ -230,7 +230,7 @@ def largest(rows: NDArray[np.floating]) -> NDArray[np.intp]:
 
 
 def pack(matrices: Float64Array) -> Float64Array:
-    """Lay the upper triangles of (K, D, D) symmetric matrices out as rows."""
+    """Return the upper triangles of (K, D, D) symmetric matrices as rows."""
     i, j = upper(matrices.shape[-1])
     return matrices[:, i, j]
 

@@ -85,7 +85,7 @@ def count_cells(
 def least_variances(
     picture: LazyImage, cells: Cells, codes: NDArray[np.uint32], color: str
 ) -> NDArray[np.float64]:
-    """Tell how narrow a class can be along each feature, (D,).
+    """Return the least variance of a class along each feature, (D,).
 
     Parameters
     ----------
@@ -118,7 +118,7 @@ def least_variances(
 
 
 def find_coding(picture: LazyImage) -> Coding | None:
-    """Tell how an image's values can be coded as a palette or gray levels."""
+    """Return how an image's values are coded, as a palette or gray levels."""
     dtype = picture.dtype
     span = None
     if picture.channels == 1 and dtype.kind in "iu" and dtype.itemsize > 2:

@@ -87,7 +87,7 @@ class CovarianceSpec:
 
 
 def e_step(model: MixtureModel, data: Blocks, runs: int = 1) -> Statistics:
-    """Share each cell out among the classes and sum up.
+    """Return the sums over cells, each shared out among the classes.
 
     Parameters
     ----------
@@ -157,7 +157,7 @@ def m_step(
     center: Float64Array,
     rules: CovarianceSpec,
 ) -> MixtureModel:
-    """Give the most likely parameters for these statistics, within the rules.
+    """Return the most likely parameters for these statistics, within the rules.
 
     The floor is kept by lifting eigenvalues, which is the exact constrained maximum
     for Gaussian classes, so the likelihood still never falls. Classes without any
@@ -199,7 +199,7 @@ def m_step(
 def shape_covariances(
     scatter: Float64Array, weights: Float64Array, rules: CovarianceSpec, runs: int = 1
 ) -> Float64Array:
-    """Bring covariances into the wanted kind, not narrower than the floor."""
+    """Return covariances of the wanted kind, not narrower than the floor."""
     dims = scatter.shape[-1]
     share = 1.0 if rules.covariance == "tied" else rules.shrinkage
     if share > 0:

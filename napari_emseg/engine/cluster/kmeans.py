@@ -80,7 +80,7 @@ class KMeansModel:
         return KMeansModel(self.centers[order], self.weights[order], self.variance)
 
     def log_joint(self, features: ArrayLike) -> Float64Array:
-        """Give -d²/(2σ²) for each class, (K, …): log-probabilities up to a constant."""
+        """Return -d²/(2σ²) for each class, (K, …): log-joints up to a constant."""
         x = np.asarray(features, np.float64)
         distance = squared_distances(
             self.centers, x.reshape(-1, x.shape[-1]).T
@@ -103,7 +103,7 @@ class KMeansModel:
         return labels.reshape(x.shape[:-1])
 
     def predict_proba(self, features: ArrayLike) -> Float64Array:
-        """Give soft memberships (…, K): those of round classes of equal size."""
+        """Return soft memberships (…, K): those of round classes of equal size."""
         log = self.log_joint(features)
         log -= log.max(axis=0)
         np.exp(log, out=log)
@@ -111,7 +111,7 @@ class KMeansModel:
         return np.moveaxis(log, 0, -1)
 
     def score(self, features: ArrayLike) -> float:
-        """Give minus the inertia per pixel: minus the mean squared distance."""
+        """Return minus the inertia per pixel: minus the mean squared distance."""
         x = np.asarray(features)
         flat = x.reshape(-1, x.shape[-1])
         total = sum(

@@ -49,12 +49,12 @@ class ActiveCells:
     data: Blocks
 
     def room(self, centers: Float64Array) -> float:
-        """Tell how far each center may still go."""
+        """Return how far each center may still go."""
         away = np.linalg.norm(centers - self.anchor, axis=1).max()
         return self.slack - float(away)
 
     def assign(self, centers: Float64Array) -> tuple[Float64Array, float]:
-        """Give each cell to its nearest center; ties go to the lower number.
+        """Assign each cell to its nearest center; ties go to the lower number.
 
         Returns
         -------
@@ -138,7 +138,7 @@ class ActiveSet:
         self._last: Float64Array | None = None
 
     def layer(self, centers: Float64Array) -> ActiveCells:
-        """Give the fewest cells that act like all of them at these centers."""
+        """Return the fewest cells that act like all of them at these centers."""
         layers = self._layers
         while layers[-1].room(centers) <= 0:
             layers.pop()
@@ -171,5 +171,5 @@ def _best_two(score: Float64Array) -> tuple[Float64Array, Float64Array]:
 
 
 def _gap(centers: Float64Array) -> float:
-    """Give the distance of the nearest two centers."""
+    """Return the distance of the nearest two centers."""
     return float(pdist(centers).min(initial=np.inf))

@@ -278,7 +278,7 @@ def run_restarts(
 
 
 def _join(models: Sequence[MixtureModel]) -> MixtureModel:
-    """Lay models side by side: all first classes before all second ones."""
+    """Return models side by side: all first classes before all second ones."""
     first = models[0]
     dims = first.means.shape[1]
     df = None
@@ -298,7 +298,7 @@ def _join(models: Sequence[MixtureModel]) -> MixtureModel:
 
 
 def _part(joined: MixtureModel, run: int, runs: int) -> MixtureModel:
-    """Take one of the models out again."""
+    """Return one of the joined models."""
     return MixtureModel(
         joined.weights[run::runs],
         joined.means[run::runs],

@@ -267,7 +267,7 @@ def _columns(
 def _shrink(
     labels: NDArray[np.int32], size: tuple[int, ...], n: int
 ) -> tuple[NDArray[np.int32], Float64Array]:
-    """Bring labels to the size of the features; no region gets lost."""
+    """Resize labels to the size of the features without losing a region."""
     if labels.shape == size:
         return labels, _sums(labels, None, n)
     small = cv2.resize(labels, size[::-1], interpolation=cv2.INTER_NEAREST)

@@ -103,7 +103,7 @@ class Labeler:
         usable: BoolArray | None,
         light: FloatArray | None = None,
     ) -> FloatArray:
-        """Give class probabilities (K, *S) float32; 0 where not usable."""
+        """Return class probabilities (K, *S) float32; 0 where not usable."""
         if light is not None:
             planes = np.moveaxis(features, -1, 0)
             features = np.moveaxis(correct_bias(planes, light, self.black), 0, -1)

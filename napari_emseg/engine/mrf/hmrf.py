@@ -225,7 +225,7 @@ def _first_labels(
 def noise_scale(
     features: ArrayLike, within: float, *, valid: ArrayLike | None = None
 ) -> float | None:
-    """Tell whether noise makes most of what differs within classes.
+    """Return the squared contrast of an edge if noise dominates within classes.
 
     Parameters
     ----------

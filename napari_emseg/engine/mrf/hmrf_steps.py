@@ -55,13 +55,13 @@ class HMRFData:
     black: Float64Array
 
     def cells(self, planes: Planes) -> Cells:
-        """Lay features (D, *S) out as N cells; those that are no pixel weigh 0."""
+        """Return features (D, *S) as N cells; those that are no pixel weigh 0."""
         points = self.field.lattices.split(planes).reshape(len(planes), -1)
         weights = self.field.valid.reshape(-1).astype(np.float64)
         return Cells(weights, points)
 
     def evidence(self, model: MixtureModel, data: Blocks) -> tuple[Planes, float]:
-        """Give the log-densities of the classes.
+        """Return the log-densities of the classes.
 
         The shares of the classes do not count: the field is the prior.
 
