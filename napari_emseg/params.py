@@ -29,12 +29,12 @@ LABELS: JsonDict = {"affects": "labels"}
 
 
 def _usual(low: float, high: float) -> JsonDict:
-    """Give the range that a slider covers; other numbers are typed."""
+    """Return the range that a slider covers; other numbers are typed."""
     return {"usual": [low, high]}
 
 
 def _named(**names: str) -> JsonDict:
-    """Give the words that a form shows for the values of a choice."""
+    """Return the words that a form shows for the values of a choice."""
     return {"names": dict(names)}
 
 
@@ -259,7 +259,7 @@ def _parameters(model: type[BaseModel]) -> str:
 
 
 def _kind(schema: dict[str, Any]) -> str:
-    """Name the type and the bounds of a field, from its JSON schema."""
+    """Return the type and the bounds of a field, from its JSON schema."""
     if "anyOf" in schema:
         return " or ".join(map(_kind, schema["anyOf"]))
     if "enum" in schema:

@@ -33,7 +33,6 @@ from napari_emseg.cli.terminal import (
 )
 from napari_emseg.engine.image.lazy_image import as_lazy_image
 from napari_emseg.io import files, samples
-from napari_emseg.io.pixel_size import read_spacing
 from napari_emseg.pipeline.sweep import COMPARED
 from napari_emseg.recipe import Recipe
 
@@ -139,9 +138,8 @@ def segment(
         try:
             check_job(job, source, images, force=force)
             with warnings_told(job.name):
-                pixels, channel_axis = files.read_image(source)
-                spacing = read_spacing(source)
-            run_job(pixels, channel_axis, params, job, spacing, force=force)
+                image = files.read_with_spacing(source)
+            run_job(image, params, job, force=force)
         except REFUSED as error:
             tell_of(source, error)
             status = WRONG_INPUT
@@ -196,8 +194,7 @@ def open_images(images: Images, /) -> int:
     layers: list[samples.LayerData] = []
     for path in find_images(images):
         with warnings_told(path.name):
-            pixels, channel_axis = files.read_image(path)
-            spacing = read_spacing(path)
+            pixels, channel_axis, spacing = files.read_with_spacing(path)
         attributes: dict[str, Any] = {"name": path.stem}
         picture = as_lazy_image(pixels, channel_axis=channel_axis)
         if channel_axis is not None:

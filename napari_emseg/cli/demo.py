@@ -8,6 +8,7 @@ from rich.console import Console
 
 from napari_emseg.cli.outputs import OutputPlan, run_job
 from napari_emseg.io import files, samples
+from napari_emseg.io.files import ImageContent
 from napari_emseg.io.safe_write import make_folder
 from napari_emseg.params import Params
 from napari_emseg.pipeline.blobs import blobs
@@ -26,7 +27,7 @@ def segment_sample(folder: Path) -> None:
         overlay=folder / f"{name}_overlay.png",
         folders=(folder,),
     )
-    run_job(pixels, None, Params(), job, force=True)
+    run_job(ImageContent(pixels, None, None), Params(), job, force=True)
 
 
 def draw_points(folder: Path) -> None:

@@ -28,7 +28,7 @@ _NAMES = {"n_classes": ("--n-classes", "-n")}
 def options_of_params(
     command: Callable[..., int | None], *, several: Collection[str] = ()
 ) -> Callable[..., int | None]:
-    """Give `command` one option for each field of `Params`.
+    """Add one option for each field of `Params` to `command`.
 
     Parameters
     ----------
@@ -121,7 +121,7 @@ def _spaced(values: list[Any]) -> str:
 
 
 def _in_words(error: pydantic.ValidationError) -> str:
-    """Say which options are wrong and why."""
+    """Return which options are wrong and why."""
     faults: dict[str, list[str]] = {}
     for fault in error.errors():
         option = str(fault["loc"][0]).replace("_", "-")

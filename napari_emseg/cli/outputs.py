@@ -14,7 +14,6 @@ from rich.text import Text
 from napari_emseg import __version__
 from napari_emseg.cli.terminal import follow, pluralize, warnings_told
 from napari_emseg.io import decoders, files
-from napari_emseg.io.pixel_size import read_spacing
 from napari_emseg.io.safe_write import check_access, check_target, make_folder
 from napari_emseg.pipeline.segment import iter_segment
 from napari_emseg.recipe import Recipe, segment_step
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
+    from napari_emseg.io.files import ImageContent
     from napari_emseg.io.pixel_size import Spacing
     from napari_emseg.params import Params
     from napari_emseg.pipeline.segmentation import Segmentation
@@ -116,24 +116,20 @@ def check_job(
 
 
 def run_job(
-    pixels: NDArray[Any],
-    channel_axis: int | None,
-    params: Params,
-    job: OutputPlan,
-    spacing: Spacing | None = None,
-    *,
-    force: bool,
+    image: ImageContent, params: Params, job: OutputPlan, *, force: bool
 ) -> None:
     """Segment one image, write the files of `job`, and say what came out."""
     start = time.perf_counter()
     with warnings_told(job.name):
-        result = follow(iter_segment(pixels, params, channel_axis=channel_axis))
+        result = follow(
+            iter_segment(image.pixels, params, channel_axis=image.channel_axis)
+        )
     seconds = time.perf_counter() - start
     recipe = Recipe(steps=(segment_step(result),)).model_dump(mode="json")
     about = {"params": params.model_dump(), "recipe": recipe}
     # Colors cost a pass over the image.
     colors = result.class_colors if job.overlay else ()
-    job = write_job(job, result.labels, colors, about, spacing, force=force)
+    job = write_job(job, result.labels, colors, about, image.spacing, force=force)
     console = Console(soft_wrap=True, highlight=False)
     console.print(_summary(result, job, seconds, swatches=console.is_terminal))
 
@@ -225,8 +221,9 @@ def run_replay(recipe: Recipe, image: Path, job: OutputPlan, *, force: bool) -> 
     """
     with warnings_told(job.name):
         # What the recipe knows of its image holds, whatever the file says.
-        pixels, channel_axis = files.read_image(image, stack=recipe.rgb is False)
-        spacing = read_spacing(image)
+        pixels, channel_axis, spacing = files.read_with_spacing(
+            image, stack=recipe.rgb is False
+        )
         start = time.perf_counter()
         axis = channel_axis if recipe.rgb is None else None
         result = follow(recipe.iter_replay(pixels, channel_axis=axis))

@@ -88,7 +88,7 @@ def run_sweep(
 def _with_count(
     steps: Generator[SweepTrial, None, tuple[SweepRow, ...]],
 ) -> Generator[Progress, None, tuple[SweepRow, ...]]:
-    """Tell the steps of each setting, and how many settings are done."""
+    """Yield the steps of each setting and the number of settings done."""
     while True:
         try:
             trial = next(steps)
@@ -101,7 +101,7 @@ def _with_count(
 
 
 def _winners(rows: tuple[SweepRow, ...]) -> str:
-    """Name the best setting of each color space."""
+    """Return a text with the best setting of each color space."""
     found = {space: rows[place].title for space, place in best(rows, "icl").items()}
     several = len(found) > 1
     told = [f" in {space}: {x}" if several else f": {x}" for space, x in found.items()]

@@ -12,6 +12,8 @@ from cyclopts import CoercionError, CycloptsError
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from napari_emseg.pipeline.progress import finish, map_steps
+
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
     from pathlib import Path
@@ -59,7 +61,7 @@ def warnings_told(name: str) -> Iterator[None]:
 
 
 def explain_error(error: CycloptsError) -> str:
-    """Say in our words what the command line cannot be understood for.
+    """Return why the command line cannot be understood.
 
     Returns
     -------
@@ -77,7 +79,7 @@ def explain_error(error: CycloptsError) -> str:
 
 
 def _wanted(kind: Any) -> str:
-    """Name a type for people."""
+    """Return the name of a type for people."""
     parts = get_args(kind)
     if parts:
         words = map(repr, parts) if get_origin(kind) is Literal else map(_wanted, parts)
@@ -115,14 +117,12 @@ def follow(steps: Generator[Step, None, T]) -> T:
         *columns, console=console, transient=True, disable=not console.is_terminal
     ) as bars:
         stages: dict[str, Any] = {}
-        while True:
-            try:
-                step = next(steps)
-            except StopIteration as end:
-                result: T = end.value
-                return result
+
+        def show(step: Step) -> None:
             if step.stage not in stages:
                 stages[step.stage] = bars.add_task(step.stage)
             bars.update(
                 stages[step.stage], completed=step.done, total=step.total or None
             )
+
+        return finish(map_steps(steps, show))

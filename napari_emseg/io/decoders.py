@@ -81,7 +81,7 @@ def losses_told(path: Path) -> Iterator[None]:
 
 @contextmanager
 def damage_told(path: Path, remedy: str) -> Iterator[None]:
-    """Say in one line why a file cannot be read, and what to do.
+    """Refuse a file that cannot be read, with the reason and the remedy.
 
     Raises
     ------
@@ -135,7 +135,7 @@ _LIMIT = threading.Lock()
 
 
 def kind_of(path: Path) -> str:
-    """Tell the format of an image file from its first bytes.
+    """Return the format of an image file from its first bytes.
 
     Parameters
     ----------
@@ -223,27 +223,26 @@ def turned(
     return np.flip(pixels, tuple(axis for axis, those in found if orientation in those))
 
 
-def orientation_of(path: Path, kind: str) -> int:
-    """Return how a picture lies in its file: 1 is upright, 2 to 8 are not."""
-    if kind == "tiff":
-        with tifffile.TiffFile(path) as tiff:
-            return int(tiff.series[0].keyframe.tags.valueof(_ORIENTATION, default=1))
+def orientation_of(path: Path) -> int:
+    """Return how a PNG or JPEG file is turned: 1 is upright, 2 to 8 are not."""
     with _pillow(path) as file:
-        return int(file.metadata(index=0, exclude_applied=False).get("Orientation", 1))
+        return _orientation(file.metadata(index=0, exclude_applied=False))
 
 
-def has_leading_channels(path: Path, kind: str) -> bool:
+def orientation_of_tiff(tiff: tifffile.TiffFile) -> int:
+    """Return how the first series of a file is turned, as `orientation_of`."""
+    return int(tiff.series[0].keyframe.tags.valueof(_ORIENTATION, default=1))
+
+
+def has_leading_channels(tiff: tifffile.TiffFile) -> bool:
     """Whether samples or channels stand before Y and X in a file, as a stack does."""
-    if kind != "tiff":
-        return False
-    with tifffile.TiffFile(path) as tiff:
-        axes = tiff.series[0].axes
+    axes = tiff.series[0].axes
     return any(0 <= axes.find(name) < axes.find("X") for name in _CHANNELS)
 
 
-def read_png(path: Path, orientation: int) -> tuple[NDArray[Any], None]:
+def read_png(path: Path, *, upright: bool) -> NDArray[Any]:
     """Read a PNG file as bool, gray, RGB or RGBA, 8 or 16 bits deep."""
-    pixels = _decode(path)
+    pixels, orientation = _decode(path)
     with path.open("rb") as file:
         depth, kind = file.read(26)[24:]
     # Pillow, which has now proved the file whole, makes 8 bits of deep colors.
@@ -255,21 +254,26 @@ def read_png(path: Path, orientation: int) -> tuple[NDArray[Any], None]:
         pixels = cv2.cvtColor(
             deep, cv2.COLOR_BGRA2RGBA if has_alpha else cv2.COLOR_BGR2RGB
         )
-    return turned(pixels, orientation), None
+    return turned(pixels, orientation if upright else 1)
 
 
-def read_picture(path: Path, orientation: int) -> tuple[NDArray[Any], None]:
+def read_picture(path: Path, *, upright: bool) -> NDArray[Any]:
     """Read any file that Pillow knows as bool, gray, RGB or RGBA."""
-    return turned(_decode(path), orientation), None
+    pixels, orientation = _decode(path)
+    return turned(pixels, orientation if upright else 1)
 
 
-def read_png_numbers(path: Path, orientation: int) -> NDArray[Any]:
-    """Read a PNG file without looking up its palette."""
-    return turned(_decode(path, colors=False), orientation)
+def read_png_numbers(path: Path) -> NDArray[Any]:
+    """Read a PNG file upright, without looking up its palette."""
+    return turned(*_decode(path, colors=False))
 
 
-def _decode(path: Path, *, colors: bool = True) -> NDArray[Any]:
-    """Let Pillow read a file."""
+def _orientation(about: dict[str, Any]) -> int:
+    return int(about.get("Orientation", 1))
+
+
+def _decode(path: Path, *, colors: bool = True) -> tuple[NDArray[Any], int]:
+    """Return pixels as Pillow reads and the file stores them, and their orientation."""
     with _pillow(path) as file:
         about = file.metadata(index=0, exclude_applied=False)
         mode, wanted = about["mode"], None
@@ -279,7 +283,8 @@ def _decode(path: Path, *, colors: bool = True) -> NDArray[Any]:
             wanted = "RGBA"
         elif mode in ("P", "CMYK"):
             wanted = "RGB"
-        return np.asarray(file.read(index=0, mode=wanted))
+        pixels = np.asarray(file.read(index=0, mode=wanted))
+        return pixels, _orientation(about)
 
 
 @contextmanager
@@ -297,40 +302,39 @@ def _pillow(path: Path) -> Iterator[Any]:
         yield file
 
 
-def read_tiff_numbers(path: Path, orientation: int) -> NDArray[Any]:
-    """Read the first series of a TIFF file without looking up its palette."""
-    with tifffile.TiffFile(path) as file:
-        series = file.series[0]
+def read_tiff_numbers(path: Path) -> NDArray[Any]:
+    """Read the first series of a TIFF file upright, without looking up its palette."""
+    with tifffile.TiffFile(path) as tiff:
+        series = tiff.series[0]
         if "S" in series.axes:
             raise UnfitError(
                 f"{series.dtype} data of shape {series.shape} are colors, not labels; "
                 "give a file of whole numbers without colors"
             )
-        return _asarray(series, orientation)
+        return _asarray(series, orientation_of_tiff(tiff))
 
 
 def read_tiff(
-    path: Path, orientation: int, *, stack: bool = False
+    tiff: tifffile.TiffFile, *, upright: bool, stack: bool
 ) -> tuple[NDArray[Any], int | None]:
-    """Read the first series of a TIFF file, channels last unless they are a stack."""
-    leading = stack and has_leading_channels(path, "tiff")
-    with tifffile.TiffFile(path) as file:
-        series, more = file.series[0], len(file.series) - 1
-        if more:
-            warnings.warn(
-                f"of {more + 1} images in {path.name} the first is read, which has the "
-                f"shape {series.shape}; save others as files of their own",
-                stacklevel=2,
-            )
-        page = series.keyframe
-        pixels, axes = _asarray(series, orientation), series.axes
-        if leading:
-            return pixels, None
-        kind = tifffile.PHOTOMETRIC(page.photometric)
-        if kind is tifffile.PHOTOMETRIC.PALETTE and page.colormap is not None:
-            colors = (page.colormap.T >> 8).astype(np.uint8)
-            return np.take(colors, pixels, axis=0), None
-        extra = page.extrasamples
+    """Read the first series of an open file, channels last unless they are a stack."""
+    series, more = tiff.series[0], len(tiff.series) - 1
+    if more:
+        warnings.warn(
+            f"of {more + 1} images in {tiff.filename} the first is read, which has the "
+            f"shape {series.shape}; save others as files of their own",
+            stacklevel=2,
+        )
+    page = series.keyframe
+    orientation = orientation_of_tiff(tiff) if upright else 1
+    pixels, axes = _asarray(series, orientation), series.axes
+    if stack and has_leading_channels(tiff):
+        return pixels, None
+    kind = tifffile.PHOTOMETRIC(page.photometric)
+    if kind is tifffile.PHOTOMETRIC.PALETTE and page.colormap is not None:
+        colors = (page.colormap.T >> 8).astype(np.uint8)
+        return np.take(colors, pixels, axis=0), None
+    extra = page.extrasamples
     if kind is tifffile.PHOTOMETRIC.MINISWHITE:
         pixels = np.invert(pixels)
     if "S" in axes:
@@ -374,13 +378,8 @@ def _colors(
     return pixels, pixels.ndim - 1
 
 
-READERS: dict[str, Callable[[Path, int], tuple[NDArray[Any], int | None]]] = {
-    "png": read_png,
-    "jpeg": read_picture,
-    "tiff": read_tiff,
-}
 # JPEG is missing because it changes the numbers that it stores.
-NUMBER_READERS: dict[str, Callable[[Path, int], NDArray[Any]]] = {
+NUMBER_READERS: dict[str, Callable[[Path], NDArray[Any]]] = {
     "png": read_png_numbers,
     "tiff": read_tiff_numbers,
 }

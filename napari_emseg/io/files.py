@@ -6,7 +6,7 @@ Files are recognized by their first bytes, not by their names.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import imageio.v3 as iio
 import numpy as np
@@ -15,6 +15,7 @@ import tifffile
 from napari_emseg.engine.image.lazy_image import fits_rgb
 from napari_emseg.io import decoders
 from napari_emseg.io.decoders import damage_told
+from napari_emseg.io.pixel_size import Spacing, spacing_of
 from napari_emseg.io.safe_write import TIFF, check_target, new_file
 
 if TYPE_CHECKING:
@@ -78,20 +79,51 @@ def read_image(
     ...     read_image(path)[0].tolist()
     [[1, 2], [3, 3]]
     """
-    path = Path(path)
+    found = _read(Path(path), upright=upright, stack=stack, spaced=False)
+    return found.pixels, found.channel_axis
+
+
+class ImageContent(NamedTuple):
+    """What an image file holds: as `read_image` and `pixel_size.read_spacing`."""
+
+    pixels: NDArray[Any]
+    channel_axis: int | None
+    spacing: Spacing | None
+
+
+def read_with_spacing(
+    path: str | os.PathLike[str], *, stack: bool = False
+) -> ImageContent:
+    """Read pixels and their lengths, and open the file once for both.
+
+    Parameters
+    ----------
+    path, stack
+        As for `read_image`.
+    """
+    return _read(Path(path), upright=True, stack=stack, spaced=True)
+
+
+def _read(path: Path, *, upright: bool, stack: bool, spaced: bool) -> ImageContent:
     kind = decoders.kind_of(path)
+    channel_axis = spacing = None
     with damage_told(path, "make or fetch it again"):
-        orientation = decoders.orientation_of(path, kind) if upright else 1
-        if stack and kind == "tiff":
-            pixels, channel_axis = decoders.read_tiff(path, orientation, stack=True)
+        if kind == "tiff":
+            with tifffile.TiffFile(path) as tiff:
+                pixels, channel_axis = decoders.read_tiff(
+                    tiff, upright=upright, stack=stack
+                )
+                spacing = spacing_of(tiff) if spaced else None
         else:
-            pixels, channel_axis = decoders.READERS[kind](path, orientation)
+            read = decoders.read_png if kind == "png" else decoders.read_picture
+            pixels = read(path, upright=upright)
     native = pixels.dtype.newbyteorder("=")
-    return np.ascontiguousarray(pixels, dtype=native), channel_axis
+    pixels = np.ascontiguousarray(pixels, dtype=native)
+    return ImageContent(pixels, channel_axis, spacing)
 
 
 def ways_as_stored(path: str | os.PathLike[str]) -> dict[str, bool]:
-    """Tell how `read_image` gives a picture as napari's own reader shows it.
+    """Return the keywords of `read_image` that match napari's own reader.
 
     Parameters
     ----------
@@ -115,11 +147,15 @@ def ways_as_stored(path: str | os.PathLike[str]) -> dict[str, bool]:
     """
     path = Path(path)
     try:
-        kind = decoders.kind_of(path)
-        turned = decoders.orientation_of(path, kind) in range(2, 9)
-        stacked = decoders.has_leading_channels(path, kind)
+        if decoders.kind_of(path) == "tiff":
+            with tifffile.TiffFile(path) as tiff:
+                orientation = decoders.orientation_of_tiff(tiff)
+                stacked = decoders.has_leading_channels(tiff)
+        else:
+            orientation, stacked = decoders.orientation_of(path), False
     except Exception:  # decoders of damaged files raise whatever comes
         return {}
+    turned = orientation in range(2, 9)
     return ({"upright": False} if turned else {}) | ({"stack": True} if stacked else {})
 
 
@@ -159,8 +195,7 @@ def read_labels(path: str | os.PathLike[str]) -> NDArray[Any]:
             "give labels as TIFF or PNG"
         )
     with damage_told(path, "write the labels again"):
-        orientation = decoders.orientation_of(path, kind)
-        labels = decoders.NUMBER_READERS[kind](path, orientation)
+        labels = decoders.NUMBER_READERS[kind](path)
     if labels.dtype.kind not in "bui" or (labels.ndim > 2 and kind == "png"):
         raise ValueError(
             f"{path} holds {labels.dtype} data of shape {labels.shape}, not labels; "

@@ -49,7 +49,7 @@ class Spacing:
     micrometers: dict[str, float]
 
     def place(self, ndim: int) -> dict[str, list[Any]]:
-        """Give ``scale`` and ``units`` of a napari layer with so many axes.
+        """Return ``scale`` and ``units`` of a napari layer with so many axes.
 
         Examples
         --------
@@ -94,12 +94,17 @@ def read_spacing(path: str | os.PathLike[str]) -> Spacing | None:
     if decoders.kind_of(path) != "tiff":
         return None
     with tifffile.TiffFile(path) as tiff:
-        axes = tiff.series[0].axes
-        found = _of_ome(tiff) or _of_imagej(tiff) or _of_tags(tiff)
+        return spacing_of(tiff)
+
+
+def spacing_of(tiff: tifffile.TiffFile) -> Spacing | None:
+    """Return how long the pixels of an open file are, as `read_spacing`."""
+    axes = tiff.series[0].axes
+    found = _of_ome(tiff) or _of_imagej(tiff) or _of_tags(tiff)
     known = {axis: size for axis, size in found.items() if 0 < size < np.inf}
     if not {"X", "Y"} <= {*known}:
         return None
-    if decoders.orientation_of(path, "tiff") in range(5, 9):
+    if decoders.orientation_of_tiff(tiff) in range(5, 9):
         known["X"], known["Y"] = known["Y"], known["X"]
     return Spacing(axes, known)
 

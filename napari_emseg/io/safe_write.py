@@ -105,7 +105,7 @@ def make_folder(folder: Path) -> None:
 
 @contextmanager
 def new_file(path: Path, *, force: bool) -> Iterator[Path]:
-    """Give a name next to `path` to write to, and rename it when all went well."""
+    """Yield a name next to `path` to write to; rename it when all went well."""
     target = path.resolve()  # a link stays one; the file that it names is replaced
     temporary = target.with_name(
         f".{target.stem}.{secrets.token_hex(4)}{target.suffix}"

@@ -47,7 +47,7 @@ class Blobs:
     covariances: NDArray[np.float64]
 
     def __repr__(self) -> str:
-        """Say how many there are."""
+        """Return the numbers of points and classes as text."""
         return f"Blobs({len(self.points)} points, {self.n_classes} classes)"
 
     @property

@@ -16,7 +16,7 @@ from napari_emseg.engine.cluster.methods import METHODS
 from napari_emseg.engine.image.color_space import black
 from napari_emseg.engine.mrf.hmrf import HiddenField, iter_hmrf
 from napari_emseg.pipeline.model_selection import iter_choice
-from napari_emseg.pipeline.progress import Progress
+from napari_emseg.pipeline.progress import Progress, map_steps
 from napari_emseg.pipeline.smoothing import impulses_in, noise_in
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def check_start(start: Model, params: Params) -> None:
         )
 
 
-def choose_order(
+def choose_n_classes(
     source: SegmentationInput, census: CellCounts, params: Params, start: Model | None
 ) -> Generator[Progress, None, int]:
     """Find the number of classes, unless it is given."""
@@ -109,7 +109,9 @@ def fit_hidden(
     if not asked and noise_in(source, model) is None:
         return None
     # Uneven light has to be seen as a whole.
-    features, valid, fixed = source.excerpt(None if params.bias else _ENOUGH)
+    features, valid, seed_labels = source.sample_blocks(
+        None if params.bias else _ENOUGH
+    )
     if not valid.any():
         return None
     options = replace(
@@ -124,7 +126,7 @@ def fit_hidden(
             edges=params.edges,
             bias=params.bias,
             valid=valid,
-            fixed=fixed,
+            seed_labels=seed_labels,
             black=np.broadcast_to(black(source.space.color), features.shape[-1:]),
         )
     )
@@ -140,23 +142,17 @@ def iter_fits(
     """Fit the classes, then a hidden field if noise demands it; append all states."""
 
     def note(state: FitState) -> Progress:
-        states.append(darkest_first(state, pinned=source.seeds is not None))
+        states.append(darkest_first(state, pinned=source.seed_labels is not None))
         return Progress("fit", len(states), 0, states[-1])
 
-    n_classes = yield from choose_order(source, census, params, start)
+    n_classes = yield from choose_n_classes(source, census, params, start)
     options = fit_options(params, n_classes, census.floor)
     for state in METHODS[params.method].fit(census.cells, options, start):
         yield note(state)
     steps = fit_hidden(source, states[-1].model, params, census.floor)
-    hidden: HiddenField | None = None
-    while True:
-        try:
-            yield note(next(steps))
-        except StopIteration as stop:
-            hidden = stop.value
-            break
+    hidden = yield from map_steps(steps, note)
     model = states[-1].model
-    if source.seeds is None:
+    if source.seed_labels is None:
         model = model.reorder(np.flatnonzero(model.weights > 0))
     _report_classes(model, n_classes)
     return model, hidden
@@ -182,7 +178,7 @@ def _report_classes(model: Model, n_classes: int) -> None:
 
 
 def _outside() -> int:
-    """Tell how many calls away the line is that called this package."""
+    """Return how many calls away the line is that called this package."""
     package, frame, level = str(Path(__file__).parents[1]), currentframe(), 0
     while frame is not None and frame.f_code.co_filename.startswith(package):
         frame, level = frame.f_back, level + 1

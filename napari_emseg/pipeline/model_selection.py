@@ -229,7 +229,7 @@ def iter_choice(
         yield Progress("order", len(tried), most)
     orders = _orders(tried)
     n = independent_pixels(source, tried[-1][1], census.cells.total)
-    features, valid, fixed = source.glance
+    features, valid, seed_labels = source.sample
     models = _ranked(tried, Criteria.icl, n)
     wide = _widest(models, features, valid)
     if noise_in(source, tried[-1][1]) is None:
@@ -238,16 +238,16 @@ def iter_choice(
         best = 1 if single else wide or _thickest(models, features, valid)
         return Choice(orders, n, best)
     radius, quiet = _quiet(features, valid)
-    known = None if fixed is None else fixed[valid].astype(np.int64)
+    seeded = None if seed_labels is None else seed_labels[valid].astype(np.int64)
     points = np.ascontiguousarray(quiet[valid].T)
-    cells = Cells(np.ones(points.shape[1]), points, fixed=known)
+    cells = Cells(np.ones(points.shape[1]), points, seed_labels=seeded)
     tried = []
     for fit in iter_criteria(cells, rules=rules, seed=seed, most=most):
         tried.append(fit)
         yield Progress("order", most + len(tried), 2 * most)
     calm = _ranked(tried, Criteria.icl, n)
     if calm[0].n_classes == 1:
-        if _strewn(models[0], census):
+        if _scattered(models[0], census):
             return Choice(orders, n, models[0].n_classes)
         return Choice(_orders(tried), n, 1)
     found = _widest(calm, quiet, valid, radius)
@@ -257,7 +257,9 @@ def iter_choice(
     return Choice(_orders(tried), n, found or _thickest(calm, quiet, valid))
 
 
-def try_orders(source: SegmentationInput, *, seed: int = 0, most: int = MOST) -> Choice:
+def criteria_by_n_classes(
+    source: SegmentationInput, *, seed: int = 0, most: int = MOST
+) -> Choice:
     """Choose a number of classes, as ``n_classes="auto"`` does.
 
     Parameters
@@ -280,7 +282,7 @@ def try_orders(source: SegmentationInput, *, seed: int = 0, most: int = MOST) ->
     >>> truth = np.repeat([0, 1], 20) * np.ones((40, 1))
     >>> image = (60 + 120 * truth + rng.normal(0, 9, truth.shape)).astype(np.uint8)
     >>> seg = emseg.segment(image, n_classes="auto", smoothing=0)
-    >>> try_orders(seg.source).best == seg.n_classes == 2
+    >>> criteria_by_n_classes(seg.source).best == seg.n_classes == 2
     True
     """
     return finish(iter_choice(source, count_source(source), seed=seed, most=most))
@@ -293,13 +295,13 @@ def _orders(tried: list[Fit]) -> tuple[Criteria, ...]:
 def _ranked(
     tried: list[Fit], criterion: Callable[[Criteria, float], float], n: float
 ) -> list[MixtureModel]:
-    """Give the models, that of the largest criterion first."""
+    """Return the models, that of the largest criterion first."""
     best_first = sorted(tried, key=lambda fit: criterion(fit[0], n), reverse=True)
     return [model for _, model in best_first]
 
 
 def _least_variances(source: SegmentationInput, census: CellCounts) -> Float64Array:
-    """Tell how narrow a class can be that is told apart from others, (D,)."""
+    """Return the least variances of a class that can be distinguished, (D,)."""
     if source.space.color == "none":
         return census.floor
     contrast = float(np.trace(census.cells.covariance()))
@@ -312,7 +314,7 @@ def _widest(
     valid: BoolArray,
     radius: float = 0.0,
 ) -> int | None:
-    """Give the first number of classes, above 1, that are all wider than outlines.
+    """Return the first number of classes, above 1, that are all wider than outlines.
 
     Features that were averaged over a `radius` have outlines twice that wider.
     """
@@ -326,7 +328,7 @@ def _widest(
 def _thickest(
     models: list[MixtureModel], features: FloatArray, valid: BoolArray
 ) -> int:
-    """Give the number of classes, above 1, of which the thinnest is least thin.
+    """Return the number of classes, above 1, of which the thinnest is least thin.
 
     Where some are thinner than lines, pixels are strewn: then the first number will do.
     """
@@ -339,7 +341,7 @@ def _thickest(
 
 
 def _width(model: MixtureModel, features: FloatArray, valid: BoolArray) -> float:
-    """Tell how much the thinnest class keeps to itself, as `coherence` does."""
+    """Return the coherence of the thinnest class, as `coherence` does."""
     labels = model.predict(features) * valid
     return float(coherence(labels, model.n_classes).min())
 
@@ -353,8 +355,8 @@ def _quiet(features: FloatArray, valid: BoolArray) -> tuple[float, FloatArray]:
     return radius, np.moveaxis(blur(planes, valid, radius), 0, -1)
 
 
-def _strewn(model: MixtureModel, census: CellCounts) -> bool:
-    """Tell whether clearly different colors make classes, wherever they are.
+def _scattered(model: MixtureModel, census: CellCounts) -> bool:
+    """Return whether clearly different colors make classes, wherever they are.
 
     Single levels of noise that was rounded are not clearly different.
     """

@@ -39,7 +39,7 @@ def _blas() -> ThreadpoolController:
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Let BLAS have one thread inside of this context.
+    """Limit BLAS to one thread inside of this context.
 
     The matrices of a mixture have a few rows: more threads wait for each other longer
     than they work, tenfold where a core is taken by something else.
@@ -59,7 +59,7 @@ def one_thread() -> Iterator[None]:
 def one_thread_a_step(
     make: Callable[P, Generator[Step, None, Result]],
 ) -> Callable[P, Generator[Step, None, Result]]:
-    """Let each step of a generator run in one thread, and what is between as it was."""
+    """Limit each step of a generator to one thread, and nothing between them."""
 
     @wraps(make)
     def steps(*args: P.args, **kwargs: P.kwargs) -> Generator[Step, None, Result]:
@@ -87,7 +87,7 @@ _ROOM, _MOST = 2**26, 32
 
 
 def workers_for(tasks: int) -> Executor | None:
-    """Give the threads that all segmentations of this process share.
+    """Return the threads that all segmentations of this process share.
 
     Parameters
     ----------

@@ -128,22 +128,26 @@ class Posteriors:
         return out
 
     def _read(self, tile: Tile) -> tuple[Any, ...]:
-        seeds = None if self.source.seeds is None else self.source.seeds[tile.read]
+        seed_labels = (
+            None
+            if self.source.seed_labels is None
+            else self.source.seed_labels[tile.read]
+        )
         light = None if self.bias is None else self.bias[tile.read]
-        return *self.source.features(tile.read), seeds, light
+        return *self.source.features(tile.read), seed_labels, light
 
     def _of_tile(
         self,
         features: FloatArray,
         usable: BoolArray | None,
-        seeds: NDArray[np.integer[Any]] | None,
+        seed_labels: NDArray[np.integer[Any]] | None,
         light: FloatArray | None,
     ) -> FloatArray:
         """Posteriors of a tile; where the user fixed the class, it is certain."""
         found = self.labeler.posteriors(features, usable, light)
-        if seeds is None:
+        if seed_labels is None:
             return found
-        fixed = (seeds > 0) & found.any(axis=0)
+        seeded = (seed_labels > 0) & found.any(axis=0)
         certain = np.eye(self.n_classes, dtype=np.float32)
-        found[:, fixed] = certain[:, seeds[fixed] - 1]
+        found[:, seeded] = certain[:, seed_labels[seeded] - 1]
         return found

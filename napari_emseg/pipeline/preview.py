@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from napari_emseg.engine.cells.cells import Cells
+from napari_emseg.engine.cells.cells import Cells, group_keys
 from napari_emseg.engine.cells.counting import find_coding, least_variances
 from napari_emseg.engine.cells.palette import Coding, count_codes, count_values
 from napari_emseg.engine.cluster.methods import METHODS
@@ -95,7 +95,7 @@ class PreviewImage:
     >>> import numpy as np
     >>> from napari_emseg import Params
     >>> picture = PreviewImage(np.repeat(np.uint8([3, 90, 200]), 4).reshape(3, 4))
-    >>> picture.look(Params(n_classes=3)).labels[:, 0].tolist()
+    >>> picture.preview(Params(n_classes=3)).labels[:, 0].tolist()
     [1, 2, 3]
     """
 
@@ -126,11 +126,11 @@ class PreviewImage:
 
     @staticmethod
     def shows(params: Params) -> bool:
-        """Tell whether parameters have a preview: those of color alone have one."""
+        """Return whether parameters have a preview: those of color alone have one."""
         plain = all(getattr(params, name) == off for name, off in _OFF.items())
         return plain and params.n_classes != "auto"
 
-    def look(self, params: Params) -> PreviewResult:
+    def preview(self, params: Params) -> PreviewResult:
         """Segment the picture, nearly as `segment` would.
 
         Parameters
@@ -258,7 +258,7 @@ def _count(scale: _Scale, values: NDArray[Any], inside: BoolArray | None) -> _Co
 def _encode(
     scale: _Scale, values: NDArray[Any], colors: _Colors
 ) -> tuple[NDArray[Any], _Colors]:
-    """Give each pixel a code of 8 or 16 bits, and tell what the codes stand for."""
+    """Return codes of 8 or 16 bits for the pixels, and the colors of the codes."""
     if scale.coding.bits < 24:
         return scale.encode(values), colors
     group, boxes = _group(colors.codes)
@@ -282,14 +282,10 @@ def _group(codes: NDArray[np.integer[Any]]) -> tuple[NDArray[np.intp], int]:
         for width, shift in zip(bits, (16, 8, 0), strict=True):
             key <<= np.uint32(width)
             key |= (codes >> shift & 255).astype(np.uint32) >> np.uint32(8 - width)
-        seen = np.zeros(2 ** sum(bits), bool)
-        seen[key] = True
-        found = np.flatnonzero(seen)
-        if len(found) <= _CODES:
+        boxes, group = group_keys(key)
+        if boxes <= _CODES:
             break
-    number = np.empty(seen.size, np.intp)
-    number[found] = np.arange(len(found))
-    return number[key], len(found)
+    return group, boxes
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -330,7 +326,7 @@ def _features(picture: LazyImage, values: Float64Array, color: str) -> FloatArra
 
 
 def _smooth(labels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Filter each plane; between two classes a median is the vote of the majority."""
+    """Filter each plane; between two classes a median is the majority."""
     out = np.empty_like(labels)
     for at in np.ndindex(labels.shape[:-2]):
         out[at] = cv2.medianBlur(labels[at], _WIDTH)

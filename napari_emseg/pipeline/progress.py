@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator
 
     from napari_emseg.engine.cluster.fit_state import FitState
 
+S = TypeVar("S")
 T = TypeVar("T")
 
 
@@ -34,8 +35,27 @@ class Progress:
     state: FitState | None = None
 
 
+def map_steps(
+    steps: Generator[Any, None, T], convert: Callable[[Any], S]
+) -> Generator[S, None, T]:
+    """Yield each step converted, and return what the generator returns.
+
+    Examples
+    --------
+    >>> list(map_steps((step for step in "ab"), str.upper))
+    ['A', 'B']
+    """
+    while True:
+        try:
+            step = next(steps)
+        except StopIteration as stop:
+            result: T = stop.value
+            return result
+        yield convert(step)
+
+
 def finish(steps: Generator[Any, None, T]) -> T:
-    """Take all steps, and give what the generator returns.
+    """Take all steps, and return what the generator returns.
 
     Examples
     --------

@@ -222,7 +222,7 @@ def iter_segment(
     source = read_input(image, params, mask, seed_labels, channel_axis, rgb)
     for given in (model, start):
         if given is not None:
-            check_model(given, source.picture, source.space, source.seeds)
+            check_model(given, source.picture, source.space, source.seed_labels)
     if start is not None:
         check_start(start, params)
     return iter_input(source, params, model, start, executor)

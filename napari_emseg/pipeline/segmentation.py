@@ -79,7 +79,7 @@ class Segmentation:
     start: Model | None = None
 
     def __repr__(self) -> str:
-        """Say what a reader wants to know first."""
+        """Return a summary: shape, number of classes, convergence."""
         shape = " x ".join(str(n) for n in self.labels.shape)
         end = "converged" if self.converged else "not converged"
         return f"Segmentation({shape}, {self.n_classes} classes, {end})"
@@ -219,9 +219,9 @@ def join_small(
     of_region[regions] = labels
     regions, keeper = absorb_small(regions, sums, min_size)
     labels = of_region[keeper][regions]
-    if source.seeds is not None:
-        fixed = (source.seeds > 0) & (labels > 0)
-        labels[fixed] = source.seeds[fixed]
+    if source.seed_labels is not None:
+        seeded = (source.seed_labels > 0) & (labels > 0)
+        labels[seeded] = source.seed_labels[seeded]
     return regions, labels
 
 
@@ -238,9 +238,11 @@ def iter_labels(
     features = source.features if labeler.table is None else source.read
 
     def read(tile: Tile) -> tuple[Any, ...]:
-        seeds = None if source.seeds is None else source.seeds[tile.read]
+        seed_labels = (
+            None if source.seed_labels is None else source.seed_labels[tile.read]
+        )
         light = None if bias is None else bias[tile.read]
-        return *features(tile.read), seeds, light
+        return *features(tile.read), seed_labels, light
 
     yield from iter_filling(
         labels,

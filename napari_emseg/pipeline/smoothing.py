@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     Planes = NDArray[np.float32]
 
 # Each class keeps this share of the pixels that it had, of so many, or an image is
-# softened less: by these shares of what was asked for. Covering of human regions is the
+# filtered less: by these shares of what was asked for. Covering of human regions is the
 # same from .1 to .5; stained nuclei, as a class, need the latter.
 _SURVIVES, _COUNTED = 0.5, 2**14
 # And after smoothing, if it had to be helped to that, this share.
@@ -68,16 +68,16 @@ def choose_smoother(
     if not params.edges:
         return Smoother(strength, None)
     smoother = Smoother(strength, source.edge_scale())
-    found = _impression(source, model, params, smoother)
-    return replace(smoother, impression=found)
+    found = _texture_model(source, model, params, smoother)
+    return replace(smoother, texture_model=found)
 
 
 def noise_in(source: SegmentationInput, model: Model) -> float | None:
-    """Give the squared contrast of noise that dominates an image; None if none does."""
+    """Return the squared contrast of noise if it dominates an image, else None."""
     if not source.space.plain:
         # Texture and position are smooth by their making, however noisy the image is.
         return None
-    features, valid, _ = source.glance
+    features, valid, _ = source.sample
     return noise_scale(features, model.within_variance, valid=valid)
 
 
@@ -85,27 +85,27 @@ def impulses_in(source: SegmentationInput) -> float:
     """Estimate the share of pixels that salt-and-pepper noise has changed."""
     if not source.space.plain:
         return 0.0
-    features, valid, _ = source.glance
+    features, valid, _ = source.sample
     return salt_and_pepper(np.moveaxis(features, -1, 0), valid)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Jury:
-    """Some pixels, which tell whether classes survive.
+class _Sample:
+    """Some pixels, which show whether classes keep their pixels.
 
     Attributes
     ----------
     features : (*S, D) ndarray of float32
-        An excerpt of the image.
+        Blocks of the image.
     valid : (*S) ndarray of bool
         Its pixels that take part.
-    fixed : (*S) ndarray of int or None
+    seed_labels : (*S) ndarray of int or None
         Classes that the user fixed.
     """
 
     features: Planes
     valid: NDArray[np.bool_]
-    fixed: NDArray[np.integer] | None
+    seed_labels: NDArray[np.integer] | None
 
     def points(self, planes: Planes) -> Planes:
         """Pick the pixels (N, …) that are counted out of planes (…, *S)."""
@@ -113,47 +113,47 @@ class _Jury:
         return planes[:, self.valid][:, ::every].T
 
 
-def _impression(
+def _texture_model(
     source: SegmentationInput, model: Model, params: Params, smoother: Smoother
 ) -> TextureModel | None:
-    """Look as softly at the image as all of its classes bear; None is not at all."""
-    jury = _Jury(*source.glance)
-    if not jury.valid.any():
+    """Fit classes to the image, filtered as far as none of them is lost."""
+    sample = _Sample(*source.sample)
+    if not sample.valid.any():
         return None
-    planes = np.ascontiguousarray(np.moveaxis(jury.features, -1, 0))
-    had = _won(model, jury.points(planes))
+    planes = np.ascontiguousarray(np.moveaxis(sample.features, -1, 0))
+    had = _won(model, sample.points(planes))
     for share in _SHARES:
         amount = share * min(params.smoothing, 1.0)
         soft = choose_filter(model, amount, percent=source.space.color != "none")
         if soft is None:
             return None
-        seen = augment(planes, soft, jury.valid)
+        seen = augment(planes, soft, sample.valid)
         if source.space.plain and _can_be_refitted(model):
             fitted = fit_texture_model(
                 model,
                 seen,
                 soft,
-                jury.valid,
-                fixed=jury.fixed,
+                sample.valid,
+                seed_labels=sample.seed_labels,
                 covariance=params.covariance,
             )
-            found = fitted.spare(jury.points(seen), _SURVIVES * had)
+            found = fitted.keep_small_classes(sample.points(seen), _SURVIVES * had)
             if found is fitted:
                 return found
             # Weight does not help a class whose pixels are scattered.
-            trial = replace(smoother, impression=found)
-            smoothed = trial.posteriors(model, jury.features, jury.valid)
-            left = _count(jury.points(smoothed).argmax(axis=1), model)
+            trial = replace(smoother, texture_model=found)
+            smoothed = trial.posteriors(model, sample.features, sample.valid)
+            left = _count(sample.points(smoothed).argmax(axis=1), model)
             if (left >= _REMAINS * had).all():
                 return found
-        widened = _won(soft.widen(model), jury.points(seen[:-1]))
+        widened = _won(soft.widen(model), sample.points(seen[:-1]))
         if (widened >= _SURVIVES * had).all():
             return TextureModel(soft)
     return None
 
 
 def _can_be_refitted(model: Model) -> bool:
-    """Tell whether classes are Gaussians, and more than one."""
+    """Return whether classes are Gaussians, and more than one."""
     return (
         model.has_likelihood
         and model.n_classes > 1

@@ -12,7 +12,14 @@ from napari_emseg.engine.cells.counting import count_cells, find_coding
 from napari_emseg.engine.image.color_space import convert, resolve_color, usable
 from napari_emseg.engine.image.feature_space import FeatureSpace
 from napari_emseg.engine.mrf.mean_field import edge_sums
-from napari_emseg.pipeline.tiles import Slices, Tile, bounding_box, pieces, slab, tiles
+from napari_emseg.pipeline.tiles import (
+    Slices,
+    Tile,
+    bounding_box,
+    choose_blocks,
+    slab,
+    tiles,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,14 +34,14 @@ MAX_CLASSES = 64
 # Pixels of a part that needs no surroundings, and of one that is only counted.
 _SLAB, _COUNT = 2**20, 2**24
 # Pixels that tell what an image is like.
-_GLANCE = 2**18
+_SAMPLE = 2**18
 # Pixels of one tile along each of its axes; a volume's tile holds as many.
 _TILE = {2: 1024, 3: 192}
 
 
 @dataclass(frozen=True, eq=False)
 class SegmentationInput:
-    """A picture, its mask, and what the user fixed; read tile by tile.
+    """An image, its mask, and the labels that the user fixed; read tile by tile.
 
     Attributes
     ----------
@@ -42,7 +49,7 @@ class SegmentationInput:
         The image.
     mask : (*S) ndarray of bool or None
         Pixels inside; None is all.
-    seeds : (*S) ndarray of uint8 or None
+    seed_labels : (*S) ndarray of uint8 or None
         Labels that the user fixed; 0 where free.
     space : FeatureSpace
         What features are made of.
@@ -50,7 +57,7 @@ class SegmentationInput:
 
     picture: LazyImage
     mask: BoolArray | None
-    seeds: NDArray[np.uint8] | None
+    seed_labels: NDArray[np.uint8] | None
     space: FeatureSpace
 
     def tiles(self, halo: int) -> list[Tile]:
@@ -75,7 +82,7 @@ class SegmentationInput:
         return [tile for tile in grid if self.mask[tile.write].any()]
 
     def _box(self) -> Slices:
-        """Give the smallest part of the image that holds the mask."""
+        """Return the smallest part of the image that holds the mask."""
         if self.mask is None:
             return tuple(slice(0, length) for length in self.picture.shape)
         return bounding_box(self.mask)
@@ -95,17 +102,23 @@ class SegmentationInput:
         for tile in tiles(shape, slab(shape, _COUNT if raw else _SLAB)):
             values, inside = (self.read if raw else self.features)(tile.write)
             flat = values.reshape(-1, values.shape[-1])
-            fixed = None if self.seeds is None else self.seeds[tile.write].ravel()
+            seed_labels = (
+                None
+                if self.seed_labels is None
+                else self.seed_labels[tile.write].ravel()
+            )
             if inside is not None:
                 flat = flat[inside.ravel()]
-                fixed = None if fixed is None else fixed[inside.ravel()]
+                seed_labels = (
+                    None if seed_labels is None else seed_labels[inside.ravel()]
+                )
             if len(flat) > 0:
-                yield flat, fixed
+                yield flat, seed_labels
 
-    def excerpt(
+    def sample_blocks(
         self, limit: int | None
     ) -> tuple[FloatArray, BoolArray, NDArray[np.uint8] | None]:
-        """Read pieces of the image, side by side, or what is inside the mask.
+        """Read blocks of the image, side by side, or what is inside the mask.
 
         Parameters
         ----------
@@ -117,9 +130,9 @@ class SegmentationInput:
         features : (*S, D) ndarray of float32
             S has 2 or 3 axes; 0 where not valid.
         valid : (*S) ndarray of bool
-            Pixels that count: some, if any piece that was tried has some. Those
-            between two pieces do not, so that no two pieces are neighbors.
-        fixed : (*S) ndarray of uint8 or None
+            Pixels that count: some, if any block that was tried has some. Those
+            between two blocks do not, so that no two blocks are neighbors.
+        seed_labels : (*S) ndarray of uint8 or None
             Labels that the user fixed; 0 where free.
         """
         found = []
@@ -129,15 +142,23 @@ class SegmentationInput:
             features = features.reshape(*features.shape[-1 - n : -1], -1)
             shape = features.shape[:-1]
             valid = np.ones(shape, bool) if inside is None else inside.reshape(shape)
-            fixed = None if self.seeds is None else self.seeds[where].reshape(shape)
-            found.append((features, valid, fixed))
+            seed_labels = (
+                None
+                if self.seed_labels is None
+                else self.seed_labels[where].reshape(shape)
+            )
+            found.append((features, valid, seed_labels))
         if len(found) == 1:
-            features, valid, fixed = found[0]
+            features, valid, seed_labels = found[0]
             if limit is None or not valid.any():
                 return found[0]
             # Transparent pixels are as much outside as those of a mask.
             box = bounding_box(valid)
-            return features[box], valid[box], None if fixed is None else fixed[box]
+            return (
+                features[box],
+                valid[box],
+                None if seed_labels is None else seed_labels[box],
+            )
         gap = [(0, 1)] + [(0, 0)] * (found[0][1].ndim - 1)
         features, valid = (
             np.concatenate([np.pad(part, gap + rest) for part in parts])
@@ -146,21 +167,21 @@ class SegmentationInput:
                 ([v for _, v, _ in found], []),
             )
         )
-        seeds = [np.pad(s, gap) for _, _, s in found if s is not None]
-        return features, valid, np.concatenate(seeds) if seeds else None
+        padded = [np.pad(s, gap) for _, _, s in found if s is not None]
+        return features, valid, np.concatenate(padded) if padded else None
 
     @cached_property
-    def glance(self) -> tuple[FloatArray, BoolArray, NDArray[np.uint8] | None]:
-        """An excerpt of few pixels, read once for all that look at it; read-only."""
-        features, valid, fixed = self.excerpt(_GLANCE)
+    def sample(self) -> tuple[FloatArray, BoolArray, NDArray[np.uint8] | None]:
+        """Return a sample of few pixels, read once; read-only."""
+        features, valid, seed_labels = self.sample_blocks(_SAMPLE)
         features, valid = features.view(), valid.view()
         features.flags.writeable = valid.flags.writeable = False
-        return features, valid, fixed
+        return features, valid, seed_labels
 
     def _places(self, limit: int | None) -> list[Slices]:
-        """Choose the pieces of an excerpt."""
+        """Choose the blocks of a sample."""
         if limit is None:
-            return pieces(self.picture.shape, self.picture.size)
+            return choose_blocks(self.picture.shape, self.picture.size)
         box = self._box()
 
         def place(piece: Slices) -> Slices:
@@ -177,7 +198,10 @@ class SegmentationInput:
             return inside is None or bool(inside.any())
 
         size = tuple(part.stop - part.start for part in box)
-        return [place(p) for p in pieces(size, limit, useful) or pieces(size, limit)]
+        return [
+            place(p)
+            for p in choose_blocks(size, limit, useful) or choose_blocks(size, limit)
+        ]
 
     def edge_scale(self) -> float:
         """Mean squared contrast of neighbors, over the whole image."""
@@ -257,22 +281,26 @@ def as_source(
             raise TypeError(f"mask has values of type {inside.dtype}; pass bool")
         # Of a soft selection, as everywhere, what is covered by half.
         inside = inside >= 0.5 if inside.dtype.kind == "f" else inside.astype(bool)
-    seeds = None if seed_labels is None else np.asarray(seed_labels)
-    if seeds is not None:
-        if seeds.shape != shape or seeds.dtype.kind not in "bui":
+    seed_labels = None if seed_labels is None else np.asarray(seed_labels)
+    if seed_labels is not None:
+        if seed_labels.shape != shape or seed_labels.dtype.kind not in "bui":
             raise ValueError(
-                f"seed_labels has shape {seeds.shape} and type {seeds.dtype}, but "
-                f"integers of the image's shape {shape} are needed"
+                f"seed_labels has shape {seed_labels.shape} and type "
+                f"{seed_labels.dtype}, but integers of the image's shape {shape} are "
+                "needed"
             )
-        if seeds.min() < 0 or seeds.max() > MAX_CLASSES:
+        if seed_labels.min() < 0 or seed_labels.max() > MAX_CLASSES:
             raise ValueError(
-                f"seed_labels has labels from {seeds.min()} to {seeds.max()}, but 0 "
-                f"(free) to {MAX_CLASSES} are allowed; renumber them"
+                f"seed_labels has labels from {seed_labels.min()} to "
+                f"{seed_labels.max()}, but 0 (free) to {MAX_CLASSES} are allowed; "
+                "renumber them"
             )
     return SegmentationInput(
         picture,
         inside,
-        None if seeds is None or not seeds.any() else seeds.astype(np.uint8),
+        None
+        if seed_labels is None or not seed_labels.any()
+        else seed_labels.astype(np.uint8),
         space,
     )
 

@@ -84,7 +84,7 @@ def settings(base: Params | None = None, **values: Any) -> tuple[Params, ...]:
 def titles(
     chosen: Sequence[Params], *, always: Sequence[str] = ("method", "n_classes")
 ) -> list[str]:
-    """Say in few words what tells each setting from the others.
+    """Return a short title for each setting: what differs from the others.
 
     Parameters
     ----------
@@ -279,7 +279,7 @@ def sweep(
 
 
 def space_name(row: SweepRow) -> str:
-    """Name the color space of a setting, and what else its features are, for people.
+    """Return the title of the color space and other features of a setting.
 
     Parameters
     ----------
@@ -306,7 +306,7 @@ def space_name(row: SweepRow) -> str:
 
 
 def best(rows: Sequence[SweepRow], criterion: str) -> dict[str, int]:
-    """Find the best setting of each color space.
+    """Return the best setting of each color space.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Parts of anything that slices: a fixed grid of overlapping tiles, and pieces."""
+"""Parts of an array: a grid of overlapping tiles, and blocks of a sample."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 Slices = tuple[slice, ...]
 
-# Pixels of a piece of an excerpt along each of its axes; a volume's holds as many.
-_PIECE = {2: 256, 3: 64}
+# Pixels of a block of a sample along each of its axes; a volume's holds as many.
+_BLOCK = {2: 256, 3: 64}
 # Places that are tried for each piece that is wanted.
 _TRIES = 64
 
@@ -121,12 +121,12 @@ def bounding_box(mask: NDArray[Any], margin: int = 0) -> tuple[slice, ...]:
     )
 
 
-def pieces(
+def choose_blocks(
     shape: tuple[int, ...],
     limit: int,
     useful: Callable[[Slices], bool] = lambda where: True,
 ) -> list[Slices]:
-    """Choose pieces of an array that have about `limit` pixels together.
+    """Choose blocks of an array that have about `limit` pixels together.
 
     Parameters
     ----------
@@ -135,22 +135,22 @@ def pieces(
     limit : int
         Pixels that are enough.
     useful : callable, optional
-        Tells whether a piece is of use; others are passed over.
+        Tells whether a block is of use; others are passed over.
 
     Returns
     -------
     list of tuple of slice
         The whole if it is small enough, cut along the axes before the last three.
-        Otherwise different pieces of the last two or three axes, of equal shape,
+        Otherwise different blocks of the last two or three axes, of equal shape,
         spread evenly by an additive recurrence with irrational steps.
 
     Examples
     --------
-    >>> pieces((50, 60), 4000)
+    >>> choose_blocks((50, 60), 4000)
     [(slice(0, 50, None), slice(0, 60, None))]
-    >>> len(pieces((5000, 6000), 2**18))
+    >>> len(choose_blocks((5000, 6000), 2**18))
     4
-    >>> right = pieces((5000, 6000), 2**18, lambda where: where[1].start > 4000)
+    >>> right = choose_blocks((5000, 6000), 2**18, lambda where: where[1].start > 4000)
     >>> len(right), min(where[1].start for where in right) > 4000
     (4, True)
     """
@@ -163,7 +163,7 @@ def pieces(
             for index in np.ndindex(shape[:lead])
         ]
         return [where for where in every if useful(where)]
-    side = _PIECE[n_axes]
+    side = _BLOCK[n_axes]
     size = (1,) * lead + tuple(min(side, n) for n in shape[lead:])
     count = max(1, limit // int(np.prod(size)))
     steps = np.sqrt([2, 3, 5, 7, 11, 13, 17, 19])[: len(shape)] % 1

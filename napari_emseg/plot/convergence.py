@@ -36,7 +36,7 @@ _MARKS = {
 
 
 def objective_kind(level: str) -> str:
-    """Tell what objectives of a level are.
+    """Return the kind of objectives of a level.
 
     Returns
     -------

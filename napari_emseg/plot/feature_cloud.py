@@ -137,7 +137,7 @@ def read_feature_cloud(source: SegmentationInput) -> FeatureCloud:
     census = count_source(source)
     cells = census.cells
     swatches = None
-    if picture.rgb and cells.fixed is None:
+    if picture.rgb and cells.seed_labels is None:
         few = _draw(cells.weights)
         rgb = unit_rgb(coding.decode(census.codes[few]))
         swatches = np.ascontiguousarray(cells.points[:, few].T, np.float32), rgb
@@ -181,7 +181,7 @@ def _sample(
 
 
 def feature_names(source: SegmentationInput) -> tuple[str, ...]:
-    """Name the features of a source, in their order."""
+    """Return the names of the features of a source."""
     space, picture = source.space, source.picture
     dims = space.dims(picture)
     extra = []

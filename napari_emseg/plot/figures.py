@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
-from napari_emseg.pipeline.model_selection import Choice, try_orders
+from napari_emseg.pipeline.model_selection import Choice, criteria_by_n_classes
 from napari_emseg.pipeline.segmentation import Segmentation
 from napari_emseg.plot.cloud_view import CloudView, ClusterView, LineView
 from napari_emseg.plot.convergence import (
@@ -261,7 +261,7 @@ def criteria(
     ----------
     data : Segmentation or Choice
         An image whose classes are counted now, which takes as long as "auto" does; or
-        what `napari_emseg.pipeline.model_selection.try_orders` found.
+        what `napari_emseg.pipeline.model_selection.criteria_by_n_classes` found.
     ax, theme
         As for `ellipses`.
 
@@ -291,7 +291,7 @@ def criteria(
     look = find_theme(theme)
     choice = data
     if isinstance(data, Segmentation):
-        choice = try_orders(data.source, seed=data.params.seed)
+        choice = criteria_by_n_classes(data.source, seed=data.params.seed)
     if not isinstance(choice, Choice):
         raise _misfit(choice)
     figure, ax = canvas_of(look, ax)

@@ -32,7 +32,7 @@ class IterationLabels:
         Index into the features of each pixel; None: they are in order.
     usable : (*S) ndarray of bool or None
         Pixels that get a label; None is all.
-    seeds : (*S) ndarray of uint8 or None
+    seed_labels : (*S) ndarray of uint8 or None
         Labels that the user fixed; 0 where free.
     shape : tuple of int
         S.
@@ -41,7 +41,7 @@ class IterationLabels:
     features: NDArray[np.float32]
     color: NDArray[np.int32] | None
     usable: NDArray[np.bool_] | None
-    seeds: NDArray[np.uint8] | None
+    seed_labels: NDArray[np.uint8] | None
     shape: tuple[int, ...]
 
     def labels(self, model: Model) -> NDArray[np.uint8]:
@@ -59,8 +59,8 @@ class IterationLabels:
         found = model.predict(self.features)
         out = found if self.color is None else found[self.color]
         out = out.reshape(self.shape)
-        if self.seeds is not None:
-            out = np.where(self.seeds > 0, self.seeds, out)
+        if self.seed_labels is not None:
+            out = np.where(self.seed_labels > 0, self.seed_labels, out)
         if self.usable is not None:
             out = np.where(self.usable, out, np.uint8(0))
         return out
@@ -88,7 +88,7 @@ def read_iteration_labels(
     full = tuple(where) + tuple(slice(0, n) for n in shape[len(where) :])
     steps = (step,) * len(full) if isinstance(step, int) else step
     few = tuple(slice(s // 2, None, s) for s in steps)
-    seeds = None if source.seeds is None else source.seeds[full][few]
+    seed_labels = None if source.seed_labels is None else source.seed_labels[full][few]
     if source.space.plain:
         values, usable = source.read(full)
         values = values[few]
@@ -107,7 +107,7 @@ def read_iteration_labels(
             found.shape[:-1],
         )
     return IterationLabels(
-        features, color, None if usable is None else usable[few], seeds, size
+        features, color, None if usable is None else usable[few], seed_labels, size
     )
 
 

@@ -114,7 +114,7 @@ def root_of(figure: FigureBase) -> Figure:
 
 
 def style_axes(ax: Axes, theme: Theme) -> None:
-    """Give axes the theme: a frame of two lines, readable text."""
+    """Apply the theme to axes: a frame of two lines, readable text."""
     ax.set_facecolor(theme.page)
     for side, spine in ax.spines.items():
         spine.set_visible(side in ("left", "bottom"))

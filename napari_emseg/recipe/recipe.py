@@ -386,7 +386,7 @@ def segment_step(seg: Segmentation, at: tuple[int | None, ...] | None = None) ->
         at=None if at is None or set(at) == {None} else at,
         params=seg.params,
         mask=None if source.mask is None else pack(source.mask),
-        seed_labels=None if source.seeds is None else pack(source.seeds),
+        seed_labels=None if source.seed_labels is None else pack(source.seed_labels),
         model=None if seg.states else FittedModel.of(seg.model),
         start=None
         if seg.start is None or not seg.states

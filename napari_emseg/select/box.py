@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_emseg.engine.hierarchy.contours import resize
 from napari_emseg.engine.scribbles.refine import STRENGTH, refine, solve
-from napari_emseg.engine.scribbles.stroke_model import gather_evidence, resize, smooth
+from napari_emseg.engine.scribbles.stroke_model import gather_evidence, smooth
 from napari_emseg.pipeline.parallel import one_thread
 from napari_emseg.select.checks import check_smoothing, read_plane, reduced
 

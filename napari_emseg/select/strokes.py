@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_emseg.engine.hierarchy.contours import resize
 from napari_emseg.engine.scribbles.refine import STRENGTH, keep_touched, refine, solve
 from napari_emseg.engine.scribbles.stroke_model import (
     WEIGHTS,
     gather_evidence,
-    resize,
     shrink_strokes,
     smooth,
 )

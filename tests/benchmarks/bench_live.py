@@ -67,7 +67,7 @@ def main() -> None:
     take, _ = best(lambda: np.take(table, codes, out=out, mode="clip"))
     print(f"np.take of {codes.size / 1e6:.0f} million codes: {take:.1f} ms")
     made, picture = best(lambda: PreviewImage(image), repeats=2)
-    first, _ = best(lambda: picture.look(Params()), repeats=1)
+    first, _ = best(lambda: picture.preview(Params()), repeats=1)
     print(f"colors counted, once: {made:.0f} ms; first use of Lab: {first:.0f} ms")
     flat = image.reshape(-1, 3)[:: image.size // 3 // SAMPLE].astype(np.float32)
     stop = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, 100, 1e-4)
@@ -77,16 +77,16 @@ def main() -> None:
             params = Params(method=method, n_classes=k, smoothing=0)
             seeds = iter(range(1, REPEATS + 1))
             update, _ = best(
-                lambda p=params, s=seeds: picture.look(p.replace(seed=next(s)))
+                lambda p=params, s=seeds: picture.preview(p.replace(seed=next(s)))
             )
-            picture.look(params)
-            alone, _ = best(lambda p=params: picture.look(p.replace(smoothing=1)))
+            picture.preview(params)
+            alone, _ = best(lambda p=params: picture.preview(p.replace(smoothing=1)))
             peer, _ = best(
                 lambda k=k: cv2.kmeans(flat, k, None, stop, 5, cv2.KMEANS_PP_CENTERS),
                 repeats=1,
             )
             exact = emseg.segment(image, **params.model_dump()).labels
-            agree = np.mean(picture.look(params).labels == exact)
+            agree = np.mean(picture.preview(params).labels == exact)
             print(
                 f"{method:6s} {k:3d} {update:8.1f} {update / take:8.1f} "
                 f"{alone:17.1f} {peer:12.0f} {agree:7.3f}"

@@ -81,6 +81,21 @@ class TestSegment:
         assert about["napari-emseg"] == emseg.__version__
         assert emseg.Params(**about["params"]) == emseg.Params(seed=5)
 
+    def test_a_tiff_file_is_opened_once(self, tmp_path, monkeypatch):
+        opened = []
+
+        class Counted(tifffile.TiffFile):
+            def __init__(self, file, *args, **kwargs):
+                opened.append(file)
+                super().__init__(file, *args, **kwargs)
+
+        image = np.repeat(np.array([[20, 200]], np.uint8), 16, axis=1).repeat(9, 0)
+        tifffile.imwrite(tmp_path / "a.tif", image, resolutionunit="CENTIMETER")
+        monkeypatch.setattr(tifffile, "TiffFile", Counted)
+        command = ("segment", tmp_path / "a.tif", "-o", tmp_path / "b.tif")
+        assert run(*command, "--n-classes", "2") == 0
+        assert opened == [tmp_path / "a.tif"]
+
     def test_kmeans_tells_its_inertia(self, picture, tmp_path, capsys):
         target = tmp_path / "a.png"
         assert run("segment", picture, "-o", target, "--method", "kmeans") == 0

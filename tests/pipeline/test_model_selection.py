@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 import cv2
 import skimage.data
 
-from napari_emseg.pipeline.model_selection import try_orders
+from napari_emseg.pipeline.model_selection import criteria_by_n_classes
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 def chosen(image: Image, **how: Any) -> int:
     seg = emseg.segment(image, n_classes="auto", smoothing=0, **how)
-    assert try_orders(seg.source).best == seg.n_classes
+    assert criteria_by_n_classes(seg.source).best == seg.n_classes
     return seg.n_classes
 
 

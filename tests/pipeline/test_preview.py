@@ -23,7 +23,7 @@ PHOTOGRAPHS = {
 
 def agreement(image, **params):
     """Return the share of pixels that preview and exact result label alike."""
-    found = PreviewImage(image).look(Params(**params)).labels
+    found = PreviewImage(image).preview(Params(**params)).labels
     return np.mean(found == emseg.segment(image, **params).labels)
 
 
@@ -53,8 +53,8 @@ def test_smoothing_is_nearly_that_of_the_random_field(method, least, strength):
     image = pictures.coffee()
     exact = emseg.segment(image, **params.model_dump()).labels
     picture = PreviewImage(image)
-    smooth = picture.look(params).labels
-    rough = picture.look(params.replace(smoothing=0)).labels
+    smooth = picture.preview(params).labels
+    rough = picture.preview(params.replace(smoothing=0)).labels
     assert np.mean(smooth == exact) > least
     assert pieces(smooth) < 0.5 * pieces(rough)
 
@@ -84,10 +84,10 @@ def test_images_of_any_type(convert):
 @pytest.mark.parametrize("color", ["rgb", "hsv", "luv", "gray", "none"])
 def test_color_spaces_of_one_picture(color):
     picture = PreviewImage(pictures.coffee())
-    picture.look(Params())
+    picture.preview(Params())
     params = Params(color=color, n_classes=3, smoothing=0)
     exact = emseg.segment(pictures.coffee(), **params.model_dump())
-    assert np.mean(picture.look(params).labels == exact.labels) > 0.95
+    assert np.mean(picture.preview(params).labels == exact.labels) > 0.95
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_other_parameters_matter_as_they_do_exactly(params):
 
 def test_up_to_65536_colors_are_labeled_one_by_one():
     image = pictures.coffee()[:300, :300]
-    glimpse = PreviewImage(image).look(Params(smoothing=0))
+    glimpse = PreviewImage(image).preview(Params(smoothing=0))
     exact = emseg.segment(image, model=glimpse.model, smoothing=0)
     np.testing.assert_array_equal(glimpse.labels, exact.labels)
     np.testing.assert_allclose(glimpse.colors, exact.class_colors, atol=1e-9)
@@ -113,21 +113,21 @@ def test_up_to_65536_colors_are_labeled_one_by_one():
 
 def test_more_colors_share_codes(colorful):
     assert len(np.unique(colorful.reshape(-1, 3), axis=0)) > 1.5 * 2**16
-    glimpse = PreviewImage(colorful).look(Params(n_classes=3, smoothing=0))
+    glimpse = PreviewImage(colorful).preview(Params(n_classes=3, smoothing=0))
     exact = emseg.segment(colorful, model=glimpse.model, smoothing=0)
     assert np.mean(glimpse.labels == exact.labels) > 0.99
     np.testing.assert_allclose(glimpse.colors, exact.class_colors, atol=0.01)
 
 
 def test_darkest_class_first():
-    glimpse = PreviewImage(pictures.astronaut()).look(Params(n_classes=6))
+    glimpse = PreviewImage(pictures.astronaut()).preview(Params(n_classes=6))
     assert (np.diff(glimpse.model.means[:, 0]) > 0).all()
     assert glimpse.colors[0].sum() < glimpse.colors[-1].sum()
 
 
 def test_fewer_colors_than_classes(stripes):
     image = np.where(stripes[..., :1] > 100, 200, 7).astype(np.uint8)[..., 0]
-    glimpse = PreviewImage(image).look(Params(n_classes=5, smoothing=0))
+    glimpse = PreviewImage(image).preview(Params(n_classes=5, smoothing=0))
     assert glimpse.model.n_classes == len(glimpse.colors) == 2
     np.testing.assert_array_equal(glimpse.labels, 1 + (image > 100))
 
@@ -141,32 +141,34 @@ def test_pixels_that_do_not_count(stripes, smoothing):
     clear[50:] = 0
     image = np.dstack([stripes, clear])
     image[50:, :, :3] = 255
-    glimpse = PreviewImage(image).look(Params(n_classes=3, smoothing=smoothing))
+    glimpse = PreviewImage(image).preview(Params(n_classes=3, smoothing=smoothing))
     np.testing.assert_array_equal(glimpse.labels == 0, clear == 0)
     grey = stripes[..., 0].astype(np.float32)
     grey[clear == 0] = np.nan
-    found = PreviewImage(grey).look(Params(n_classes=2, smoothing=smoothing)).labels
+    found = PreviewImage(grey).preview(Params(n_classes=2, smoothing=smoothing)).labels
     np.testing.assert_array_equal(found == 0, clear == 0)
 
 
 def test_a_slider_that_goes_back_finds_the_same(stripes, monkeypatch):
     picture = PreviewImage(stripes)
-    first = [picture.look(Params(n_classes=n)).labels for n in (2, 3, 4)]
+    first = [picture.preview(Params(n_classes=n)).labels for n in (2, 3, 4)]
     monkeypatch.setattr(module, "METHODS", {})
     for n, labels in zip((2, 3, 4), first, strict=True):
-        np.testing.assert_array_equal(picture.look(Params(n_classes=n)).labels, labels)
+        np.testing.assert_array_equal(
+            picture.preview(Params(n_classes=n)).labels, labels
+        )
 
 
 def test_memory_of_models_is_bounded(stripes):
     picture = PreviewImage(stripes[:10, :10])
     for seed in range(50):
-        picture.look(Params(n_classes=2, method="kmeans", seed=seed))
+        picture.preview(Params(n_classes=2, method="kmeans", seed=seed))
     assert len(picture._fits) <= 32
 
 
 def test_the_image_is_not_written_to(stripes):
     image = stripes.copy()
-    glimpse = PreviewImage(image).look(Params())
+    glimpse = PreviewImage(image).preview(Params())
     glimpse.labels[:] = 0
     np.testing.assert_array_equal(image, stripes)
 
@@ -179,7 +181,7 @@ class TestRefuses:
     def test_parameters_without_a_preview(self, stripes, params):
         assert not PreviewImage.shows(Params(**params))
         with pytest.raises(ValueError, match="has no preview"):
-            PreviewImage(stripes).look(Params(**params))
+            PreviewImage(stripes).preview(Params(**params))
 
     def test_large_images(self, stripes, monkeypatch):
         monkeypatch.setattr(module, "LARGEST", 100)
@@ -196,4 +198,4 @@ class TestRefuses:
 
     def test_colors_of_grey_images(self):
         with pytest.raises(ValueError, match="needs RGB"):
-            PreviewImage(pictures.coins()).look(Params(color="lab"))
+            PreviewImage(pictures.coins()).preview(Params(color="lab"))

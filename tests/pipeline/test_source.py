@@ -16,7 +16,7 @@ from napari_emseg.engine.image.lazy_image import as_lazy_image
 from napari_emseg.pipeline import source as module
 from napari_emseg.pipeline.smoothing import impulses_in, noise_in
 from napari_emseg.pipeline.source import SegmentationInput, as_source, find_space
-from napari_emseg.pipeline.tiles import pieces
+from napari_emseg.pipeline.tiles import choose_blocks
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -37,7 +37,7 @@ def numbered(shape: tuple[int, ...]) -> NDArray[np.int32]:
 
 @given(shape=SHAPES, limit=st.sampled_from([1, 100, 5000, 2**18]))
 def test_pieces_are_different_and_within(shape: tuple[int, ...], limit: int) -> None:
-    found = pieces(shape, limit)
+    found = choose_blocks(shape, limit)
     starts = [tuple(part.start for part in where) for where in found]
     assert len({*starts}) == len(starts) >= 1
     sizes = set()
@@ -56,7 +56,7 @@ def test_pieces_are_different_and_within(shape: tuple[int, ...], limit: int) -> 
 
 @pytest.mark.parametrize("shape", [(9, 11), (5, 9, 11), (4, 5, 9, 11), (2, 3, 4, 5, 6)])
 def test_small_images_are_read_as_a_whole(shape: tuple[int, ...]) -> None:
-    features, valid, fixed = source_of(numbered(shape)).excerpt(10**6)
+    features, valid, fixed = source_of(numbered(shape)).sample_blocks(10**6)
     assert fixed is None
     assert features.shape[:-1] == valid.shape
     values = np.sort(features[valid].ravel())
@@ -76,7 +76,7 @@ def test_excerpts_look_where_pixels_count(shape: tuple[int, ...], hidden: str) -
     if hidden == "nan":
         values[~inside] = np.nan
     source = source_of(values, inside if hidden == "mask" else None)
-    features, valid, _ = source.excerpt(2**16)
+    features, valid, _ = source.sample_blocks(2**16)
     assert valid.any()
     if hidden == "mask":
         # Nothing but the box of the mask is read, apart from the gap behind pieces.
@@ -227,4 +227,4 @@ def test_what_an_image_is_like_is_read_once() -> None:
     noise_in(source, model)
     assert len(reads) == first
     with pytest.raises(ValueError, match="read-only"):
-        source.glance[0][0] = 0
+        source.sample[0][0] = 0

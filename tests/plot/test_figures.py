@@ -17,7 +17,7 @@ from scipy import stats
 import napari_emseg as emseg
 from napari_emseg.engine.cells.cells import Cells
 from napari_emseg.engine.cluster.mixture import MixtureModel
-from napari_emseg.pipeline.model_selection import try_orders
+from napari_emseg.pipeline.model_selection import criteria_by_n_classes
 from napari_emseg.plot import DARK, LIGHT
 from napari_emseg.plot.convergence import ConvergenceView, objective_kind
 from napari_emseg.plot.feature_cloud import as_cloud, read_feature_cloud
@@ -283,7 +283,7 @@ def test_a_curve_that_starts_again_is_drawn_afresh():
 def test_criteria_are_those_of_the_orders(rng):
     truth = rng.integers(0, 3, (60, 60))
     image = (40 + 80 * truth + rng.normal(0, 6, truth.shape)).astype(np.uint8)
-    choice = try_orders(emseg.segment(image, n_classes=2).source, most=5)
+    choice = criteria_by_n_classes(emseg.segment(image, n_classes=2).source, most=5)
     ax = emseg.plot.criteria(choice).axes[0]
     bic, icl = ax.lines[:2]
     np.testing.assert_array_equal(bic.get_xdata(), [1, 2, 3, 4, 5])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -45,7 +45,7 @@ class Cells:
     spread : (D (D + 1) / 2, M) ndarray of float64 or None
         Covariance of the features inside each cell, upper triangle by rows; or (1, M)
         its trace, which is enough for K-means; None if all cells are points.
-    fixed : (M,) ndarray of int64 or None
+    seed_labels : (M,) ndarray of int64 or None
         Class 1..K that the user fixed for the cell, 0 for free ones.
 
     References
@@ -58,7 +58,7 @@ class Cells:
     weights: Float64Array
     points: NDArray[np.floating]
     spread: Float64Array | None = None
-    fixed: NDArray[np.int64] | None = None
+    seed_labels: NDArray[np.int64] | None = None
 
     @property
     def total(self) -> float:
@@ -81,9 +81,9 @@ class Cells:
         return self.spread is None
 
     @property
-    def last_fixed(self) -> int:
+    def highest_seed(self) -> int:
         """Highest class that is fixed for a cell; 0 if none is."""
-        return 0 if self.fixed is None else int(self.fixed.max())
+        return 0 if self.seed_labels is None else int(self.seed_labels.max())
 
     def mean(self) -> Float64Array:
         """Mean feature of all pixels, (D,)."""
@@ -108,7 +108,7 @@ class Cells:
             weights=self.weights[index],
             points=self.points[:, index],
             spread=None if self.spread is None else self.spread[:, index],
-            fixed=None if self.fixed is None else self.fixed[index],
+            seed_labels=None if self.seed_labels is None else self.seed_labels[index],
         )
 
     def sample(self, count: int) -> Cells:
@@ -120,15 +120,15 @@ class Cells:
         """
         if count >= self.count:
             return self
-        if self.fixed is None:
+        if self.seed_labels is None:
             return self._stride(np.arange(self.count), count)
-        given = np.flatnonzero(self.fixed)
-        some = self._stride(given, min(given.size, count // 2))
-        rest = self._stride(np.flatnonzero(self.fixed == 0), count - some.count)
+        seeded = np.flatnonzero(self.seed_labels)
+        some = self._stride(seeded, min(seeded.size, count // 2))
+        rest = self._stride(np.flatnonzero(self.seed_labels == 0), count - some.count)
         return Cells(
             np.concatenate([some.weights, rest.weights]),
             np.concatenate([some.points, rest.points], axis=1),
-            fixed=np.concatenate([some.fixed, rest.fixed]),
+            seed_labels=np.concatenate([some.seed_labels, rest.seed_labels]),
         )
 
     def _stride(self, index: NDArray[np.intp], count: int) -> Cells:
@@ -140,7 +140,7 @@ class Cells:
         return replace(found, weights=found.weights * step)
 
     def blocks(self, center: Float64Array, *, order: str = "full") -> Blocks:
-        """Lay the cells out for products with φ, centered at `center`."""
+        """Return the cells in blocks of products φ, centered at `center`."""
         return Blocks(self, center, order)
 
 
@@ -191,8 +191,8 @@ class Blocks:
                     i, j = upper(dims)
                     spread = spread[i == j]
                 phi[1 + dims :] += spread
-            fixed = None if cells.fixed is None else cells.fixed[part]
-            yield cells.weights[part], phi, fixed
+            seed_labels = None if cells.seed_labels is None else cells.seed_labels[part]
+            yield cells.weights[part], phi, seed_labels
 
 
 def feature_rows(dims: int, order: str) -> int:
@@ -230,7 +230,7 @@ def largest(rows: NDArray[np.floating]) -> NDArray[np.intp]:
 
 
 def pack(matrices: Float64Array) -> Float64Array:
-    """Lay the upper triangles of (K, D, D) symmetric matrices out as rows."""
+    """Return the upper triangles of (K, D, D) symmetric matrices as rows."""
     i, j = upper(matrices.shape[-1])
     return matrices[:, i, j]
 
@@ -266,9 +266,9 @@ def coarsen(cells: Cells, bits: int, *, order: str = "full") -> Cells:
         of all pixels in it.
     """
     key = _boxes(cells.points, bits)
-    if cells.fixed is not None:
-        key = key + (cells.fixed << (bits * cells.dims))
-    boxes, group = _group(key)
+    if cells.seed_labels is not None:
+        key = key + (cells.seed_labels << (bits * cells.dims))
+    boxes, group = group_keys(key)
     dims, center = cells.dims, cells.mean()[:, np.newaxis]
     i, j = upper(dims)
     sums = np.zeros((1 + dims + (len(i) if order == "full" else 1), boxes))
@@ -296,11 +296,11 @@ def coarsen(cells: Cells, bits: int, *, order: str = "full") -> Cells:
     else:
         spread -= np.einsum("dm,dm->m", mean, mean)
         np.maximum(spread, 0, out=spread)
-    fixed = None
-    if cells.fixed is not None:
-        fixed = np.zeros(boxes, np.int64)
-        fixed[group] = cells.fixed
-    return Cells(total, mean + center, spread, fixed)
+    seed_labels = None
+    if cells.seed_labels is not None:
+        seed_labels = np.zeros(boxes, np.int64)
+        seed_labels[group] = cells.seed_labels
+    return Cells(total, mean + center, spread, seed_labels)
 
 
 def _boxes(points: NDArray[np.floating], bits: int) -> NDArray[np.int64]:
@@ -314,8 +314,9 @@ def _boxes(points: NDArray[np.floating], bits: int) -> NDArray[np.int64]:
     return key
 
 
-def _group(key: NDArray[np.int64]) -> tuple[int, NDArray[np.intp]]:
-    """Number the distinct keys; a table beats a sort while it fits the cache."""
+def group_keys(key: NDArray[np.integer[Any]]) -> tuple[int, NDArray[np.intp]]:
+    """Return the number of distinct keys, and the rank of each key among them."""
+    # A table beats a sort while it fits the cache.
     seen = np.zeros(int(key.max()) + 1, bool)
     seen[key] = True
     number = np.cumsum(seen) - 1

@@ -85,7 +85,7 @@ def count_cells(
 def least_variances(
     picture: LazyImage, cells: Cells, codes: NDArray[np.uint32], color: str
 ) -> NDArray[np.float64]:
-    """Tell how narrow a class can be along each feature, (D,).
+    """Return the least variance of a class along each feature, (D,).
 
     Parameters
     ----------
@@ -118,7 +118,7 @@ def least_variances(
 
 
 def find_coding(picture: LazyImage) -> Coding | None:
-    """Tell how an image's values can be coded as a palette or gray levels."""
+    """Return how an image's values are coded, as a palette or gray levels."""
     dtype = picture.dtype
     span = None
     if picture.channels == 1 and dtype.kind in "iu" and dtype.itemsize > 2:
@@ -131,11 +131,11 @@ def find_coding(picture: LazyImage) -> Coding | None:
 
 
 def _pixels(parts: Iterator[Part]) -> Cells:
-    features, fixed = [], []
+    features, seed_labels = [], []
     for values, classes in parts:
         features.append(values)
         if classes is not None:
-            fixed.append(classes.astype(np.int64))
+            seed_labels.append(classes.astype(np.int64))
     stop = sum(map(len, features))
     points = np.empty((features[0].shape[1], stop), features[0].dtype)
     # The last part first, and none is kept: memory is given back from its end.
@@ -145,14 +145,18 @@ def _pixels(parts: Iterator[Part]) -> Cells:
         stop -= len(values)
     # All weigh the same: one number is enough for millions of them.
     weights = np.broadcast_to(np.ones(1), points.shape[1])
-    return Cells(weights, points, fixed=np.concatenate(fixed) if fixed else None)
+    return Cells(
+        weights,
+        points,
+        seed_labels=np.concatenate(seed_labels) if seed_labels else None,
+    )
 
 
 def _palette(
     picture: LazyImage, parts: Iterator[Part], color: str, coding: Coding
 ) -> tuple[Cells, NDArray[np.uint32]]:
     """Count the free pixels, and those of each fixed class apart."""
-    fixed: dict[int, list[NDArray[Any]]] = {}
+    by_class: dict[int, list[NDArray[Any]]] = {}
 
     def free() -> Iterator[NDArray[Any]]:
         for values, classes in parts:
@@ -160,20 +164,20 @@ def _palette(
                 yield values
                 continue
             for label in np.unique(classes[classes > 0]):
-                fixed.setdefault(int(label), []).append(values[classes == label])
+                by_class.setdefault(int(label), []).append(values[classes == label])
             if not classes.all():
                 yield values[classes == 0]
 
     size = picture.size
     lists = [(0, *count_values(free(), coding, size=size))]
-    for label, found in sorted(fixed.items()):
+    for label, found in sorted(by_class.items()):
         lists.append((label, *count_values(found, coding, size=size)))
     codes = np.concatenate([codes for _, codes, _ in lists])
     weights = np.concatenate([counts for _, _, counts in lists]).astype(np.float64)
     points = np.ascontiguousarray(convert(coding.decode(codes), color).T)
     cells = Cells(weights, points)
-    if fixed:
+    if by_class:
         labels = [np.full(len(codes), label) for label, codes, _ in lists]
-        cells = replace(cells, fixed=np.concatenate(labels).astype(np.int64))
+        cells = replace(cells, seed_labels=np.concatenate(labels).astype(np.int64))
         codes = np.unique(codes)
     return cells, codes

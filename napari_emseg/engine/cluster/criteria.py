@@ -155,7 +155,7 @@ def _correlation_area(lags: Float64Array, overlap: Float64Array) -> float:
 
 
 def coherence(labels: NDArray[np.integer], n_classes: int) -> Float64Array:
-    """Tell how much each class keeps to itself: Moran's I of its indicator [1]_.
+    """Return the coherence of each class: Moran's I of its indicator [1]_.
 
     Parameters
     ----------

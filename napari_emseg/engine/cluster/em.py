@@ -87,7 +87,7 @@ class CovarianceSpec:
 
 
 def e_step(model: MixtureModel, data: Blocks, runs: int = 1) -> Statistics:
-    """Share each cell out among the classes and sum up.
+    """Return the sums over cells, each shared out among the classes.
 
     Parameters
     ----------
@@ -110,24 +110,26 @@ def e_step(model: MixtureModel, data: Blocks, runs: int = 1) -> Statistics:
     totals, log_scale = np.zeros(runs), np.zeros(k)
     mass = np.zeros(k)
     sums = np.zeros((k, feature_rows(dims, data.order)))
-    for weights, phi, fixed in data:
+    for weights, phi, seed_labels in data:
         # The mixtures lie side by side, as if each had cells of its own.
         log = evaluate(phi).reshape(k // runs, -1)
         own = weights if runs == 1 else np.tile(weights, runs)
         given = None
-        if fixed is not None:
-            fixed = np.tile(fixed, runs)
-            given = _own(log, fixed)
+        if seed_labels is not None:
+            seed_labels = np.tile(seed_labels, runs)
+            given = _own(log, seed_labels)
         if model.outliers > 0:
             uniform = np.log(model.outliers) + model.log_uniform
             log = np.vstack([log, np.full((1, log.shape[1]), uniform)])
         share, column, likelihood = exponentiate(log)
         share = share[: k // runs]
         share *= own / column
-        if fixed is not None and given is not None:
-            likelihood[fixed > 0] = given
-            share[:, fixed > 0] = 0
-            share[fixed[fixed > 0] - 1, fixed > 0] = own[fixed > 0]
+        if seed_labels is not None and given is not None:
+            likelihood[seed_labels > 0] = given
+            share[:, seed_labels > 0] = 0
+            share[seed_labels[seed_labels > 0] - 1, seed_labels > 0] = own[
+                seed_labels > 0
+            ]
         totals += likelihood.reshape(runs, -1) @ weights
         share = share.reshape(k, -1)
         if form is not None and model.df is not None:
@@ -143,10 +145,10 @@ def e_step(model: MixtureModel, data: Blocks, runs: int = 1) -> Statistics:
     return Statistics(totals / data.cells.total, mass, sums, log_scale)
 
 
-def _own(log: Float64Array, fixed: NDArray[np.int64]) -> Float64Array:
+def _own(log: Float64Array, seed_labels: NDArray[np.int64]) -> Float64Array:
     """Log-joint of each fixed cell with its own class."""
-    columns = np.flatnonzero(fixed)
-    return log[fixed[columns] - 1, columns]
+    columns = np.flatnonzero(seed_labels)
+    return log[seed_labels[columns] - 1, columns]
 
 
 def m_step(
@@ -155,7 +157,7 @@ def m_step(
     center: Float64Array,
     rules: CovarianceSpec,
 ) -> MixtureModel:
-    """Give the most likely parameters for these statistics, within the rules.
+    """Return the most likely parameters for these statistics, within the rules.
 
     The floor is kept by lifting eigenvalues, which is the exact constrained maximum
     for Gaussian classes, so the likelihood still never falls. Classes without any
@@ -197,7 +199,7 @@ def m_step(
 def shape_covariances(
     scatter: Float64Array, weights: Float64Array, rules: CovarianceSpec, runs: int = 1
 ) -> Float64Array:
-    """Bring covariances into the wanted kind, not narrower than the floor."""
+    """Return covariances of the wanted kind, not narrower than the floor."""
     dims = scatter.shape[-1]
     share = 1.0 if rules.covariance == "tied" else rules.shrinkage
     if share > 0:

@@ -80,7 +80,7 @@ class KMeansModel:
         return KMeansModel(self.centers[order], self.weights[order], self.variance)
 
     def log_joint(self, features: ArrayLike) -> Float64Array:
-        """Give -d²/(2σ²) for each class, (K, …): log-probabilities up to a constant."""
+        """Return -d²/(2σ²) for each class, (K, …): log-joints up to a constant."""
         x = np.asarray(features, np.float64)
         distance = squared_distances(
             self.centers, x.reshape(-1, x.shape[-1]).T
@@ -103,7 +103,7 @@ class KMeansModel:
         return labels.reshape(x.shape[:-1])
 
     def predict_proba(self, features: ArrayLike) -> Float64Array:
-        """Give soft memberships (…, K): those of round classes of equal size."""
+        """Return soft memberships (…, K): those of round classes of equal size."""
         log = self.log_joint(features)
         log -= log.max(axis=0)
         np.exp(log, out=log)
@@ -111,7 +111,7 @@ class KMeansModel:
         return np.moveaxis(log, 0, -1)
 
     def score(self, features: ArrayLike) -> float:
-        """Give minus the inertia per pixel: minus the mean squared distance."""
+        """Return minus the inertia per pixel: minus the mean squared distance."""
         x = np.asarray(features)
         flat = x.reshape(-1, x.shape[-1])
         total = sum(
@@ -187,9 +187,9 @@ def iter_kmeans(
     middle, total = cells.mean(), cells.total
     data = cells.blocks(middle, order="linear")
     whole = _inertia(data)
-    settling = ActiveSet(data, centers - middle)
+    active = ActiveSet(data, centers - middle)
     for iteration in range(max_iter + 1):
-        sums, gain = settling.layer(centers - middle).assign(centers - middle)
+        sums, gain = active.layer(centers - middle).assign(centers - middle)
         counts = sums[:, 0]
         inertia = max(whole - gain, 0) / total
         moved = centers.copy()
@@ -231,10 +231,10 @@ def _own(
     """Index of each cell's center, and the squared distance to it."""
     points = cells.points[:, part]
     label, distance = nearest(centers, points)
-    if cells.fixed is None:
+    if cells.seed_labels is None:
         return label, distance
-    fixed = cells.fixed[part]
-    label = np.where(fixed > 0, fixed - 1, label)
+    seed_labels = cells.seed_labels[part]
+    label = np.where(seed_labels > 0, seed_labels - 1, label)
     return label, ((points - centers[label].T) ** 2).sum(axis=0)
 
 
@@ -251,8 +251,8 @@ def _refill(
             for start in range(0, cells.count, _CHUNK)
         ]
     )
-    if cells.fixed is not None:
-        distance[cells.fixed > 0] = 0
+    if cells.seed_labels is not None:
+        distance[cells.seed_labels > 0] = 0
     far = np.argsort(-distance, kind="stable")[: len(empty)]
     # A cell at distance 0 is a center already: then there are too few colors.
     far = far[distance[far] > 0]

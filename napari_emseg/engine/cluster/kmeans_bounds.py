@@ -1,4 +1,4 @@
-"""Settling: the cells that can still change their class, apart from all others."""
+"""Bounds that skip the distances of cells which cannot change their class."""
 
 from __future__ import annotations
 
@@ -49,12 +49,12 @@ class ActiveCells:
     data: Blocks
 
     def room(self, centers: Float64Array) -> float:
-        """Tell how far each center may still go."""
+        """Return how far each center may still go."""
         away = np.linalg.norm(centers - self.anchor, axis=1).max()
         return self.slack - float(away)
 
     def assign(self, centers: Float64Array) -> tuple[Float64Array, float]:
-        """Give each cell to its nearest center; ties go to the lower number.
+        """Assign each cell to its nearest center; ties go to the lower number.
 
         Returns
         -------
@@ -65,15 +65,15 @@ class ActiveCells:
         """
         weigh = score_matrix(centers)
         sums, gain = self.settled.copy(), float((weigh * self.settled).sum())
-        for weights, phi, fixed in self.data:
+        for weights, phi, seed_labels in self.data:
             score = weigh @ phi
             top = score.max(axis=0)
             own = score == top
-            if fixed is not None:
-                columns = np.flatnonzero(fixed)
-                top[columns] = score[fixed[columns] - 1, columns]
+            if seed_labels is not None:
+                columns = np.flatnonzero(seed_labels)
+                top[columns] = score[seed_labels[columns] - 1, columns]
                 own[:, columns] = False
-                own[fixed[columns] - 1, columns] = True
+                own[seed_labels[columns] - 1, columns] = True
             if np.count_nonzero(own) > own.shape[1]:
                 own &= own.cumsum(axis=0) == 1
             sums += (own * weights) @ phi.T
@@ -95,7 +95,7 @@ class ActiveCells:
         weigh = score_matrix(centers)
         settled, start = self.settled.copy(), 0
         moving = [np.empty(0, np.intp)]
-        for weights, phi, fixed in self.data:
+        for weights, phi, seed_labels in self.data:
             score = weigh @ phi
             top, second = _best_two(score)
             own = score == top
@@ -107,10 +107,10 @@ class ActiveCells:
             lead = np.maximum(top - second - noise, 0)
             both = 2 * square - top - second + noise
             keep = lead * lead > 8 * slack**2 * both
-            if fixed is not None:
-                columns = np.flatnonzero(fixed)
+            if seed_labels is not None:
+                columns = np.flatnonzero(seed_labels)
                 own[:, columns] = False
-                own[fixed[columns] - 1, columns] = True
+                own[seed_labels[columns] - 1, columns] = True
                 keep[columns] = True
             moving.append(start + np.flatnonzero(~keep))
             settled += (own * (weights * keep)) @ phi.T
@@ -138,7 +138,7 @@ class ActiveSet:
         self._last: Float64Array | None = None
 
     def layer(self, centers: Float64Array) -> ActiveCells:
-        """Give the fewest cells that act like all of them at these centers."""
+        """Return the fewest cells that act like all of them at these centers."""
         layers = self._layers
         while layers[-1].room(centers) <= 0:
             layers.pop()
@@ -171,5 +171,5 @@ def _best_two(score: Float64Array) -> tuple[Float64Array, Float64Array]:
 
 
 def _gap(centers: Float64Array) -> float:
-    """Give the distance of the nearest two centers."""
+    """Return the distance of the nearest two centers."""
     return float(pdist(centers).min(initial=np.inf))

@@ -115,13 +115,13 @@ class MixtureModel:
         return out.reshape(x.shape[:-1])
 
     def predict_proba(self, features: ArrayLike) -> Float64Array:
-        """Give the posterior probabilities (…, K) of the classes, which sum to 1."""
+        """Return the posterior probabilities (…, K) of the classes, which sum to 1."""
         log = self.log_joint(features)
         share = normalize(log.reshape(self.n_classes, -1))[0]
         return np.moveaxis(share.reshape(log.shape), 0, -1)
 
     def score_samples(self, features: ArrayLike) -> Float64Array:
-        """Give the log-likelihood (…) of each of the (…, D) features, in nats."""
+        """Return the log-likelihood (…) of each of the (…, D) features, in nats."""
         x = np.asarray(features)
         flat = x.reshape(-1, x.shape[-1])
         out = np.empty(len(flat))
@@ -130,7 +130,7 @@ class MixtureModel:
         return out.reshape(x.shape[:-1])
 
     def score(self, features: ArrayLike) -> float:
-        """Give the mean log-likelihood per pixel, in nats; larger is better."""
+        """Return the mean log-likelihood per pixel, in nats; larger is better."""
         return float(self.score_samples(features).mean())
 
     def _chunks(self, flat: NDArray[Any]) -> Iterator[tuple[slice, Float64Array]]:
@@ -194,7 +194,7 @@ class Quadratics:
 
 
 def quadratics(model: Model, center: Float64Array, order: str = "full") -> Quadratics:
-    """Lay a model out for products with φ, centered at `center`."""
+    """Return a model as a matrix for products with φ, centered at `center`."""
     k, dims = model.means.shape
     # By its root: the inverse of a narrow covariance itself loses what is along it.
     lower = np.linalg.cholesky(model.covariances)

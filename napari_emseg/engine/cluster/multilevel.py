@@ -95,7 +95,7 @@ def iter_fit_kmeans(
     steps = levels(cells, order="linear")
     if start is None:
         (name, coarse), *steps = steps
-        n_classes = max(options.n_classes, cells.last_fixed)
+        n_classes = max(options.n_classes, cells.highest_seed)
         rng = np.random.default_rng(options.seed)
         tried = [
             list(
@@ -146,7 +146,7 @@ def iter_fit_mixture(
 
     if start is None:
         name, coarse = steps[0]
-        n_classes = max(options.n_classes, cells.last_fixed)
+        n_classes = max(options.n_classes, cells.highest_seed)
         rng = np.random.default_rng(options.seed)
         first = [
             tails(_start_mixture(coarse, n_classes, rules, init=options.init, rng=rng))
@@ -278,7 +278,7 @@ def run_restarts(
 
 
 def _join(models: Sequence[MixtureModel]) -> MixtureModel:
-    """Lay models side by side: all first classes before all second ones."""
+    """Return models side by side: all first classes before all second ones."""
     first = models[0]
     dims = first.means.shape[1]
     df = None
@@ -298,7 +298,7 @@ def _join(models: Sequence[MixtureModel]) -> MixtureModel:
 
 
 def _part(joined: MixtureModel, run: int, runs: int) -> MixtureModel:
-    """Take one of the models out again."""
+    """Return one of the joined models."""
     return MixtureModel(
         joined.weights[run::runs],
         joined.means[run::runs],
@@ -335,8 +335,8 @@ def _start_mixture(
     for state in iter_kmeans(cells, centers, tol=0, max_iter=_SEED_ITERATIONS):
         centers = state.model.centers
     label = nearest(centers, cells.points)[0]
-    if cells.fixed is not None:
-        label = np.where(cells.fixed > 0, cells.fixed - 1, label)
+    if cells.seed_labels is not None:
+        label = np.where(cells.seed_labels > 0, cells.seed_labels - 1, label)
     center = cells.mean()
     stats = label_statistics(cells, label, k, center)
     return m_step(stats, model, center, rules)

@@ -20,7 +20,7 @@ def seed_centers(
     *,
     init: str,
     rng: np.random.Generator,
-    given: Float64Array | None = None,
+    centers_before: Float64Array | None = None,
 ) -> Float64Array:
     """Choose starting centers among the cells.
 
@@ -35,7 +35,7 @@ def seed_centers(
         cells drawn by weight.
     rng : numpy.random.Generator
         Source of chance.
-    given : (G, D) ndarray, optional
+    centers_before : (G, D) ndarray, optional
         Centers that exist already: the new ones keep away from them.
 
     Returns
@@ -53,7 +53,7 @@ def seed_centers(
         return _draw(cells, points, n_classes, rng)
     centers: list[Float64Array] = []
     distance = np.full(cells.count, np.inf)
-    for center in [] if given is None else given:
+    for center in [] if centers_before is None else centers_before:
         distance = np.minimum(distance, _distance(points, center[np.newaxis])[0])
     while len(centers) < n_classes:
         odds = cells.weights * np.where(np.isinf(distance), 1, distance)
@@ -102,16 +102,16 @@ def start_centers(
     cells: Cells, n_classes: int, *, init: str, rng: np.random.Generator
 ) -> Float64Array:
     """Seed centers; classes with fixed cells start at the mean of these."""
-    if cells.fixed is None:
+    if cells.seed_labels is None:
         return seed_centers(cells, n_classes, init=init, rng=rng)
     centers = np.tile(cells.mean(), (n_classes, 1))
-    seeded = np.unique(cells.fixed[cells.fixed > 0])
+    seeded = np.unique(cells.seed_labels[cells.seed_labels > 0])
     for label in seeded:
-        own = cells.take(np.flatnonzero(cells.fixed == label))
+        own = cells.take(np.flatnonzero(cells.seed_labels == label))
         centers[label - 1] = own.mean()
     free = np.setdiff1d(np.arange(n_classes), seeded - 1)
     found = seed_centers(
-        cells, len(free), init=init, rng=rng, given=centers[seeded - 1]
+        cells, len(free), init=init, rng=rng, centers_before=centers[seeded - 1]
     )
     centers[free[: len(found)]] = found
     return centers

@@ -119,7 +119,7 @@ def _spread(model: MixtureModel, rules: CovarianceSpec) -> Float64Array:
 
 
 def _vector(model: MixtureModel, unit: Float64Array) -> Float64Array | None:
-    """Lay a model out as numbers without bounds, in units of the data's spread."""
+    """Return a model as numbers without bounds, in units of the data's spread."""
     if not model.weights.all():
         return None
     lower = np.linalg.cholesky(model.covariances / (unit[:, np.newaxis] * unit))

@@ -107,7 +107,7 @@ def hierarchy(features: ArrayLike, *, valid: ArrayLike | None = None) -> RegionT
 
 
 def comparable(features: ArrayLike, *, valid: ArrayLike | None = None) -> Float32Array:
-    """Bring channels of any kind to three or fewer in units like those of Lab.
+    """Convert channels of any kind to three or fewer in units like those of Lab.
 
     Parameters
     ----------
@@ -224,7 +224,7 @@ def merge_order(
 def enlarge(
     labels: NDArray[np.int32], image: Float32Array, inside: NDArray[np.bool_] | None
 ) -> NDArray[np.int32]:
-    """Bring fine regions to the full size, borders at the edges of the image.
+    """Resize fine regions to the full size, borders at the edges of the image.
 
     Parameters
     ----------

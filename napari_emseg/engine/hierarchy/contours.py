@@ -208,9 +208,12 @@ def _gradient(channels: Float32Array, sigma: float, half: float) -> Float32Array
 
 
 def resize(image: Float32Array, size: tuple[int, int]) -> Float32Array:
-    """Resize to (Y, X): means when smaller, bilinear when larger."""
-    if image.shape == size:
+    """Resize (Y, X) or (Y, X, C) to `size`: means to shrink, bilinear to grow."""
+    if image.shape[:2] == size:
         return image
+    if image.ndim == 3:
+        planes = np.ascontiguousarray(np.moveaxis(image, -1, 0))
+        return np.stack([resize(plane, size) for plane in planes], axis=-1)
     smaller = size[0] < image.shape[0]
     method = cv2.INTER_AREA if smaller else cv2.INTER_LINEAR
     out = cv2.resize(image, size[::-1], interpolation=method)

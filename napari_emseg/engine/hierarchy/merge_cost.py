@@ -112,7 +112,7 @@ class MergeStatistics:
     ----------
     sums : (2 n - 1, P) ndarray of float64
         Area, perimeter, frame, evidence inside, color and its square, embedding.
-    votes : (2 n - 1, H) ndarray of float64
+    memberships : (2 n - 1, H) ndarray of float64
         Sums of posteriors.
     roots : (2 n - 1, H) ndarray of float64
         Square roots of the mean posteriors: their products are Bhattacharyya's
@@ -124,7 +124,7 @@ class MergeStatistics:
     """
 
     sums: Float64Array
-    votes: Float64Array
+    memberships: Float64Array
     roots: Float64Array
     starts: NDArray[np.intp]
     colors: int
@@ -138,8 +138,8 @@ class MergeStatistics:
         )
         bare = cls(
             np.column_stack([sums, np.zeros(n)]),
-            graph.votes,
-            np.sqrt(graph.votes / graph.area[:, np.newaxis]),
+            graph.memberships,
+            np.sqrt(graph.memberships / graph.area[:, np.newaxis]),
             graph.starts,
             graph.color.shape[1] // 2,
         )
@@ -147,7 +147,7 @@ class MergeStatistics:
         room = ((0, n - 1), (0, 0))
         return cls(
             np.pad(np.column_stack([sums, place * graph.area[:, np.newaxis]]), room),
-            np.pad(bare.votes, room),
+            np.pad(bare.memberships, room),
             np.pad(bare.roots, room),
             bare.starts,
             bare.colors,
@@ -173,8 +173,8 @@ class MergeStatistics:
         """Make region `new` of two that share a border of this length."""
         self.sums[new] = self.sums[one] + self.sums[two]
         self.sums[new, _PERIMETER] -= 2 * border
-        self.votes[new] = self.votes[one] + self.votes[two]
-        self.roots[new] = np.sqrt(self.votes[new] / self.sums[new, _AREA])
+        self.memberships[new] = self.memberships[one] + self.memberships[two]
+        self.roots[new] = np.sqrt(self.memberships[new] / self.sums[new, _AREA])
 
     def compare(
         self,

@@ -50,10 +50,10 @@ class RegionGraph:
         Sum of the evidence inside, as a share of the image.
     color : (n, 2 C) ndarray of float64
         Sums of colors and of their squares.
-    votes : (n, H) ndarray of float64
+    memberships : (n, H) ndarray of float64
         Sums of the posteriors of all mixtures, side by side.
     starts : (mixtures,) ndarray of intp
-        First column of each mixture in `votes`.
+        First column of each mixture in `memberships`.
     borders : (m, 2 + Q) ndarray of float64
         Length, number of weak pixels, and sums of the cues, in units of the diagonal.
     """
@@ -65,7 +65,7 @@ class RegionGraph:
     frame: Float64Array
     edge: Float64Array
     color: Float64Array
-    votes: Float64Array
+    memberships: Float64Array
     starts: NDArray[np.intp]
     borders: Float64Array
 
@@ -230,8 +230,8 @@ def build(labels: NDArray[np.int32], evidence: Evidence) -> RegionGraph:
     small, weight = _shrink(labels, evidence.views.color.shape[1:], n)
     weight = area / np.maximum(weight, 1)
     color = evidence.views.color.astype(np.float64)
-    votes = [p for part in evidence.opinions.values() for p in part]
-    classes = [len(p) for p in votes]
+    memberships = [p for part in evidence.opinions.values() for p in part]
+    classes = [len(p) for p in memberships]
     return RegionGraph(
         labels=labels,
         pairs=cracks.pairs,
@@ -240,7 +240,8 @@ def build(labels: NDArray[np.int32], evidence: Evidence) -> RegionGraph:
         frame=frame,
         edge=_sums(labels, evidence.edge, n) / labels.size,
         color=_columns(small, [*color, *color**2], n) * weight[:, np.newaxis],
-        votes=_columns(small, [q for p in votes for q in p], n) * weight[:, np.newaxis],
+        memberships=_columns(small, [q for p in memberships for q in p], n)
+        * weight[:, np.newaxis],
         starts=np.cumsum([0, *classes[:-1]]),
         borders=np.stack(borders, axis=1),
     )
@@ -266,7 +267,7 @@ def _columns(
 def _shrink(
     labels: NDArray[np.int32], size: tuple[int, ...], n: int
 ) -> tuple[NDArray[np.int32], Float64Array]:
-    """Bring labels to the size of the features; no region gets lost."""
+    """Resize labels to the size of the features without losing a region."""
     if labels.shape == size:
         return labels, _sums(labels, None, n)
     small = cv2.resize(labels, size[::-1], interpolation=cv2.INTER_NEAREST)

@@ -49,7 +49,7 @@ class RegionTree:
     height: Float64Array
 
     def __repr__(self) -> str:
-        """Say how many regions there are, not which."""
+        """Return the number of regions as text."""
         shape = " x ".join(map(str, self.labels.shape))
         return f"RegionTree({shape}, {self.n_fine} fine regions)"
 
@@ -133,7 +133,7 @@ class RegionTree:
 def grow(
     n: int, merges: list[tuple[int, int, float]]
 ) -> tuple[NDArray[np.intp], Float64Array]:
-    """Lay merges out as parents and heights of the nodes of a `RegionTree`.
+    """Return merges as parents and heights of the nodes of a `RegionTree`.
 
     Parameters
     ----------

@@ -33,7 +33,7 @@ PERCENT = np.float32(100)
 
 
 def resolve_color(picture: LazyImage, color: str) -> str:
-    """Say which conversion ``"auto"`` stands for, and refuse impossible ones.
+    """Return the conversion that ``"auto"`` stands for; refuse impossible ones.
 
     Raises
     ------
@@ -105,7 +105,7 @@ def _hue_to_plane(cylinder: NDArray[Any], *, light: int) -> FloatArray:
 
 
 def variance_floor(dtype: DTypeLike, color: str, step: float = 1.0) -> float | None:
-    """Give the variance that quantisation alone causes, or None if unknown.
+    """Return the variance that quantization alone causes, or None if unknown.
 
     A step q that rounds values leaves a variance of q²/12 (Sheppard's correction);
     no class can be known to be narrower. Colors count in steps of 8 bit.
@@ -126,7 +126,7 @@ def _within(high: Any, low: Any) -> Any:
 def usable(
     values: NDArray[Any], *, rgb: bool, mask: BoolArray | None = None
 ) -> BoolArray | None:
-    """Tell which pixels take part; None means all.
+    """Return which pixels take part; None means all.
 
     Left out are pixels outside `mask`, pixels with a value that is not finite or
     beyond ±10¹⁸ (a common mark for missing data), and fully transparent pixels of
@@ -147,7 +147,7 @@ def usable(
 
 
 def black(color: str) -> NDArray[np.float64]:
-    """Give the features from which illumination scales all others in proportion.
+    """Return the features from which illumination scales all others in proportion.
 
     Lab and Luv are linear in the cube root of intensity only from L = -16 on.
     """

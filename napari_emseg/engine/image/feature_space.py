@@ -111,7 +111,7 @@ class FeatureSpace:
         return color if len(parts) == 1 else np.concatenate(parts, axis=-1)
 
     def _texture(self, light: FloatArray) -> FloatArray:
-        """Give the logarithms of the local deviations (*S, 2), plane by plane."""
+        """Return the logarithms of the local deviations (*S, 2), plane by plane."""
         out = np.empty((*light.shape, len(_SCALES)), np.float32)
         unit = np.float32(1 / self._unit)
         for at in np.ndindex(light.shape[:-2]):

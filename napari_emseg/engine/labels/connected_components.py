@@ -76,7 +76,7 @@ def borders(
 def absorb_small(
     regions: NDArray[np.int32], sums: Float64Array, min_size: int
 ) -> tuple[NDArray[np.int32], NDArray[np.intp]]:
-    """Let regions below a size join the most similar neighbor, smallest first.
+    """Merge regions below a size into the most similar neighbor, smallest first.
 
     Most similar is the least |m_a − m_b|² / s: m are mean features, and s is the share
     of the border that runs along this neighbor, so that what an object surrounds

@@ -62,7 +62,7 @@ class Labeler:
         self,
         data: NDArray[Any],
         usable: BoolArray | None,
-        seeds: NDArray[np.integer[Any]] | None = None,
+        seed_labels: NDArray[np.integer[Any]] | None = None,
         light: FloatArray | None = None,
     ) -> NDArray[np.uint8]:
         """Label the pixels of a tile.
@@ -73,7 +73,7 @@ class Labeler:
             Channels of the tile if there is a table, else its features.
         usable : (*S) ndarray of bool or None
             Pixels that get a label; the others get 0. None is all.
-        seeds : (*S) ndarray of int, optional
+        seed_labels : (*S) ndarray of int, optional
             Labels that the user fixed; 0 where free.
         light : (*S) ndarray of float32, optional
             Illumination of the pixels.
@@ -91,8 +91,8 @@ class Labeler:
             labels = self.coding.lookup_values(data, self.table)
         else:
             labels = self.model.predict(data)
-        if seeds is not None:
-            np.copyto(labels, seeds.astype(np.uint8), where=seeds > 0)
+        if seed_labels is not None:
+            np.copyto(labels, seed_labels.astype(np.uint8), where=seed_labels > 0)
         if usable is not None:
             labels[~usable] = 0
         return labels
@@ -103,7 +103,7 @@ class Labeler:
         usable: BoolArray | None,
         light: FloatArray | None = None,
     ) -> FloatArray:
-        """Give class probabilities (K, *S) float32; 0 where not usable."""
+        """Return class probabilities (K, *S) float32; 0 where not usable."""
         if light is not None:
             planes = np.moveaxis(features, -1, 0)
             features = np.moveaxis(correct_bias(planes, light, self.black), 0, -1)
@@ -115,7 +115,7 @@ def label_table(model: Model, census: CellCounts, color: str) -> NDArray[np.uint
     """Make the look-up table of labels for the codes of a palette."""
     coding, codes, cells = census.coding, census.codes, census.cells
     assert coding is not None
-    if cells.fixed is None:
+    if cells.seed_labels is None:
         features = cells.points.T
     else:
         # Colors with pixels of a fixed class have several cells.
@@ -127,7 +127,7 @@ def check_model(
     model: Model,
     picture: LazyImage,
     space: FeatureSpace,
-    seeds: NDArray[np.integer[Any]] | None,
+    seed_labels: NDArray[np.integer[Any]] | None,
 ) -> None:
     """Refuse to apply a model to a picture that it does not fit.
 
@@ -151,8 +151,8 @@ def check_model(
             f"the model has {model.means.shape[1]} features, but this image has "
             f"{dims} in color={space.color!r}; use the parameters it was fitted with"
         )
-    if seeds is not None and seeds.max() > model.n_classes:
+    if seed_labels is not None and seed_labels.max() > model.n_classes:
         raise ValueError(
-            f"seed_labels go up to {seeds.max()}, but the model has only "
+            f"seed_labels go up to {seed_labels.max()}, but the model has only "
             f"{model.n_classes} classes; renumber them, or fit without model="
         )

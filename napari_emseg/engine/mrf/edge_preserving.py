@@ -1,4 +1,4 @@
-"""Softening: texture that is weaker than the contrast between objects fades away."""
+"""The edge-preserving (à trous) filter, and its strength for an image."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _WITHIN = 4.0
 
 @dataclass(frozen=True, slots=True)
 class EdgePreservingFilter:
-    """How softly an image is looked at.
+    """Strength of the filter, and how it widens classes.
 
     Attributes
     ----------
@@ -63,7 +63,7 @@ class EdgePreservingFilter:
     amount: float = 1.0
 
     def widen(self, model: M) -> M:
-        """Give a mixture whose classes are so wide, and more alike; or centers."""
+        """Return a mixture with classes as wide, and more alike; other models as is."""
         if not model.has_likelihood:
             return model
         floor = np.full(model.means.shape[1], self.floor)
@@ -75,7 +75,7 @@ class EdgePreservingFilter:
 def choose_filter(
     model: Model, amount: float, *, percent: bool
 ) -> EdgePreservingFilter | None:
-    """Choose how softly to look at an image, from its classes.
+    """Choose the strength of the filter from the classes of an image.
 
     Parameters
     ----------
@@ -90,7 +90,7 @@ def choose_filter(
     Returns
     -------
     EdgePreservingFilter or None
-        None where there is nothing to soften.
+        None where there is nothing to filter.
     """
     dims = model.means.shape[1]
     within = model.within_variance

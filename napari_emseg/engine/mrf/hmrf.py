@@ -80,7 +80,7 @@ def iter_hmrf(
     edges: bool,
     bias: bool,
     valid: ArrayLike | None = None,
-    fixed: ArrayLike | None = None,
+    seed_labels: ArrayLike | None = None,
     black: ArrayLike | None = None,
 ) -> Generator[FitState, None, HiddenField]:
     """Fit a hidden Markov random field by EM with mean field [1]_ [2]_.
@@ -99,7 +99,7 @@ def iter_hmrf(
         As in `Params`.
     valid : (*S) array_like of bool, optional
         Pixels that count.
-    fixed : (*S) array_like of int, optional
+    seed_labels : (*S) array_like of int, optional
         Classes 1..K that the user fixed; 0 where free.
     black : (D,) array_like, optional
         What illumination multiplies is the difference from this; default 0.
@@ -148,19 +148,19 @@ def iter_hmrf(
         scale=scale or 1.0,
         valid=inside,
     )
-    known = None
-    if fixed is not None:
-        labels = field.lattices.split(np.asarray(fixed, np.float32))
-        known = (labels * field.valid).reshape(-1).astype(np.int64)
+    seeded = None
+    if seed_labels is not None:
+        labels = field.lattices.split(np.asarray(seed_labels, np.float32))
+        seeded = (labels * field.valid).reshape(-1).astype(np.int64)
     origin = np.zeros(dims) if black is None else np.asarray(black, np.float64)
-    scene = HMRFData(planes, inside, field, known, origin)
+    hmrf_data = HMRFData(planes, inside, field, seeded, origin)
     rules = replace(
         options.rules,
         shrinkage=max(options.rules.shrinkage, _SHRINKAGE),
         floor=np.maximum(options.rules.floor, _NARROW * spread),
     )
     smooth = blur(clean, inside, blur_radius(noise, spread, options.n_classes))
-    centers, label = _first_labels(scene, smooth, options)
+    centers, label = _first_labels(hmrf_data, smooth, options)
     k = len(centers)
     posteriors = np.full((k, label.size), 0.1 / k, np.float32)
     np.put_along_axis(posteriors, label[np.newaxis], 0.9 + 0.1 / k, axis=0)
@@ -170,7 +170,7 @@ def iter_hmrf(
         centers,
         np.repeat(np.diag(rules.floor)[np.newaxis], k, axis=0),
     )
-    data = scene.cells(clean).blocks(centers.mean(axis=0), order=rules.order)
+    data = hmrf_data.cells(clean).blocks(centers.mean(axis=0), order=rules.order)
     model = update(model, data, posteriors, rules)
     if outliers > 0:
         side = np.ptp(planes[:, inside], axis=1).astype(np.float64)
@@ -182,8 +182,8 @@ def iter_hmrf(
     bounds = (_BONDS[1] if outliers > 0 else _BONDS[0], _BONDS[1])
     bond = _BONDS[1] if outliers > 0 else 1.0
     illumination: Planes | None = None
-    data = scene.cells(planes).blocks(data.center, order=rules.order)
-    unary, _ = scene.evidence(model, data)
+    data = hmrf_data.cells(planes).blocks(data.center, order=rules.order)
+    unary, _ = hmrf_data.evidence(model, data)
     start(field, unary, posteriors, CONSENSUS)
     for iteration in range(options.max_iter):
         for _ in range(_SWEEPS_INSIDE):
@@ -191,11 +191,11 @@ def iter_hmrf(
         before = model, bond
         model = update(model, data, posteriors, rules)
         if bias and iteration > 0:
-            illumination = scene.illumination(model, posteriors)
+            illumination = hmrf_data.illumination(model, posteriors)
             lit = correct_bias(planes, illumination, origin)
-            data = scene.cells(lit).blocks(data.center, order=rules.order)
-        unary, top = scene.evidence(model, data)
-        bond, objective = scene.bond(unary, posteriors, bond, bounds)
+            data = hmrf_data.cells(lit).blocks(data.center, order=rules.order)
+        unary, top = hmrf_data.evidence(model, data)
+        bond, objective = hmrf_data.bond(unary, posteriors, bond, bounds)
         objective += top
         done = iteration >= _FIRST_CHECK and _settled(before, (model, bond))
         yield FitState(iteration, objective, model, done, "field")
@@ -205,25 +205,27 @@ def iter_hmrf(
 
 
 def _first_labels(
-    scene: HMRFData, smooth: Planes, options: FitOptions
+    hmrf_data: HMRFData, smooth: Planes, options: FitOptions
 ) -> tuple[Float64Array, NDArray[np.intp]]:
     """Find centers (K, D) by K-means, and the nearest for each element (N,)."""
-    cells = scene.cells(smooth)
+    cells = hmrf_data.cells(smooth)
     pixels = np.flatnonzero(cells.weights)
-    sample = replace(cells, fixed=scene.fixed).take(pixels).sample(_SAMPLE)
+    sample = (
+        replace(cells, seed_labels=hmrf_data.seed_labels).take(pixels).sample(_SAMPLE)
+    )
     brief = replace(options, init="kmeans", tol=1e-3, max_iter=50)
     *_, last = iter_fit_kmeans(sample, brief)
     centers: Float64Array = last.model.centers
     label = nearest(centers, cells.points)[0]
-    if scene.fixed is not None:
-        label = np.where(scene.fixed > 0, scene.fixed - 1, label)
+    if hmrf_data.seed_labels is not None:
+        label = np.where(hmrf_data.seed_labels > 0, hmrf_data.seed_labels - 1, label)
     return centers, label
 
 
 def noise_scale(
     features: ArrayLike, within: float, *, valid: ArrayLike | None = None
 ) -> float | None:
-    """Tell whether noise makes most of what differs within classes.
+    """Return the squared contrast of an edge if noise dominates within classes.
 
     Parameters
     ----------

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     Planes = NDArray[np.float32]
 
-# Log-odds of a class that the user fixed: no number of votes outweighs it.
+# Log-odds of a class that the user fixed: no number of neighbors outweighs it.
 _CERTAIN = 1e6
 _NEWTON_STEPS, _CLOSE = 10, 1e-3
 # Pixels that tell the bond: more do not make it better.
@@ -42,7 +42,7 @@ class HMRFData:
         Pixels that count.
     field : PottsField
         The neighborhood.
-    fixed : (N,) ndarray of int64 or None
+    seed_labels : (N,) ndarray of int64 or None
         Classes 1..K that the user fixed for elements of the lattices, 0 where free.
     black : (D,) ndarray of float64
         Illumination multiplies the difference from this.
@@ -51,17 +51,17 @@ class HMRFData:
     planes: Planes
     valid: NDArray[np.bool_]
     field: PottsField
-    fixed: NDArray[np.int64] | None
+    seed_labels: NDArray[np.int64] | None
     black: Float64Array
 
     def cells(self, planes: Planes) -> Cells:
-        """Lay features (D, *S) out as N cells; those that are no pixel weigh 0."""
+        """Return features (D, *S) as N cells; those that are no pixel weigh 0."""
         points = self.field.lattices.split(planes).reshape(len(planes), -1)
         weights = self.field.valid.reshape(-1).astype(np.float64)
         return Cells(weights, points)
 
     def evidence(self, model: MixtureModel, data: Blocks) -> tuple[Planes, float]:
-        """Give the log-densities of the classes.
+        """Return the log-densities of the classes.
 
         The shares of the classes do not count: the field is the prior.
 
@@ -85,10 +85,10 @@ class HMRFData:
             largest = log.max(axis=0)
             top += float(largest @ data.cells.weights[part])
             unary[:, part] = log - largest
-        if self.fixed is not None:
-            known = np.flatnonzero(self.fixed)
-            unary[:, known] = -_CERTAIN
-            unary[self.fixed[known] - 1, known] = 0
+        if self.seed_labels is not None:
+            seeded = np.flatnonzero(self.seed_labels)
+            unary[:, seeded] = -_CERTAIN
+            unary[self.seed_labels[seeded] - 1, seeded] = 0
         top = top / data.cells.total + np.log(k)
         return unary.reshape(k, *self.field.valid.shape), top
 
@@ -137,28 +137,28 @@ class HMRFData:
             if index == best:
                 inside = pixels[(pixels >= start) & (pixels < stop)] - start
                 said = np.empty((2, k, stop - start), np.float32)
-                field.votes(labels, where, said[0], said[1], plain=True)
+                field.neighbor_sum(labels, where, said[0], said[1], plain=True)
                 own = (
                     said[0],
                     labels[:, index, start:stop],
                     unary[:, index, start:stop],
                 )
                 found.append(np.stack([part[:, inside] for part in own]))
-        votes, own, evidence = np.concatenate(found, axis=2).astype(np.float64)
-        votes -= votes.max(axis=0)
-        agreed = float((own * votes).sum())
+        neighbors, own, evidence = np.concatenate(found, axis=2).astype(np.float64)
+        neighbors -= neighbors.max(axis=0)
+        agreed = float((own * neighbors).sum())
         for _ in range(_NEWTON_STEPS):
-            odds = np.exp(bond * votes)
+            odds = np.exp(bond * neighbors)
             odds /= odds.sum(axis=0)
-            mean = (odds * votes).sum(axis=0)
-            curve = float(((odds * votes**2).sum(axis=0) - mean**2).sum())
-            if curve <= 1e-9 * votes.shape[1]:
+            mean = (odds * neighbors).sum(axis=0)
+            curve = float(((odds * neighbors**2).sum(axis=0) - mean**2).sum())
+            if curve <= 1e-9 * neighbors.shape[1]:
                 break
             step = (agreed - float(mean.sum())) / curve
             bond, last = float(np.clip(bond + step, *bounds)), bond
             if abs(bond - last) < _CLOSE:
                 break
-        prior = bond * votes
+        prior = bond * neighbors
         seen = np.exp(prior + evidence).sum(axis=0) / np.exp(prior).sum(axis=0)
         return bond, float(np.log(np.maximum(seen, 1e-300)).mean())
 

@@ -155,7 +155,7 @@ def mean_field(
     full : bool
         8 or 26 neighbors; otherwise the 4 or 6 that share a side.
     valid : (*S) array_like of bool, optional
-        Pixels that take part. The others neither vote nor receive, and their
+        Pixels that take part. The others neither send nor receive, and their
         posteriors are 0.
     consensus : float
         Start from Q ∝ exp(u_k(p) + consensus Σ_q w_pq u_k(q)): each pixel begins with
@@ -251,12 +251,12 @@ def start(
     consensus : float
         Weight of the neighbors' evidence.
     """
-    ballots = None
+    messages = None
     if consensus:
         # Only differences between classes count, and no pixel speaks for all others.
-        ballots = np.maximum(unary - unary.max(axis=0), _LOUDEST)
-        ballots *= field.valid
-    field.sweep(unary, posteriors, consensus, ballots=ballots)
+        messages = np.maximum(unary - unary.max(axis=0), _LOUDEST)
+        messages *= field.valid
+    field.sweep(unary, posteriors, consensus, messages=messages)
 
 
 def free_energy(

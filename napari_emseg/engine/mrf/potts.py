@@ -1,4 +1,4 @@
-"""The Potts model on interleaved lattices: bonds, votes, sweeps.
+"""The Potts model on interleaved lattices: bonds, sums over neighbors, sweeps.
 
 Pixels are updated in 2ⁿ interleaved lattices (the parities of their coordinates;
 n axes), no two of which touch within one lattice, so that each update is an exact
@@ -216,7 +216,7 @@ class PottsField:
     full : bool
         8 or 26 neighbors, not 4 or 6.
     valid : (*S) ndarray of bool, optional
-        Pixels that take part; the others neither vote nor receive.
+        Pixels that take part; the others neither send nor receive.
     """
 
     def __init__(
@@ -256,21 +256,21 @@ class PottsField:
             for start in range(inner.start, inner.stop, length):
                 yield index, start, min(start + length, inner.stop)
 
-    def votes(
+    def neighbor_sum(
         self,
-        ballots: NDArray[np.float32],
+        messages: NDArray[np.float32],
         where: tuple[int, int, int],
         out: NDArray[np.float32],
         scratch: NDArray[np.float32],
         *,
         plain: bool = False,
     ) -> None:
-        """Sum Σ_q w_pq B_k(q) over the neighbors q of the pixels p of one block.
+        """Return Σ_q w_pq m_k(q) over the neighbors q of the pixels p of one block.
 
         Parameters
         ----------
-        ballots : (K, 2ⁿ, size) ndarray of float32
-            What each pixel has to say, in lattices.
+        messages : (K, 2ⁿ, size) ndarray of float32
+            What each pixel sends to its neighbors, in lattices.
         where : (index, start, stop)
             One of `blocks`.
         out, scratch : (K, stop - start) ndarray of float32
@@ -284,7 +284,7 @@ class PottsField:
             for sign in (1, -1):
                 away = tuple(sign * d for d in offset)
                 other, shift = self.lattices.step(index, away)
-                near = ballots[:, other, start + shift : stop + shift]
+                near = messages[:, other, start + shift : stop + shift]
                 bonds = np.asarray(weight, np.float32)
                 if self.contrast and not plain:
                     # A bond is stored at the first pixel of its pair.
@@ -301,7 +301,7 @@ class PottsField:
         posteriors: NDArray[np.float32],
         strength: float,
         *,
-        ballots: NDArray[np.float32] | None = None,
+        messages: NDArray[np.float32] | None = None,
         cold: float = 1.0,
     ) -> None:
         """Update all pixels once, lattice after lattice, in place.
@@ -314,8 +314,8 @@ class PottsField:
             Q in lattices, updated in place.
         strength : float
             β, the bond between side neighbors of equal color, in nats.
-        ballots : (K, 2ⁿ, size) ndarray of float32, optional
-            What neighbors say; default `posteriors`.
+        messages : (K, 2ⁿ, size) ndarray of float32, optional
+            What neighbors send; default `posteriors`.
         cold : float
             Power of the posteriors, below 1 to leave more open at first.
         """
@@ -326,8 +326,8 @@ class PottsField:
             size = n_classes * (stop - start)
             total, scratch = (w[:size].reshape(n_classes, -1) for w in work)
             if strength:
-                said = posteriors if ballots is None else ballots
-                self.votes(said, where, total, scratch)
+                values = posteriors if messages is None else messages
+                self.neighbor_sum(values, where, total, scratch)
                 total *= np.float32(strength)
                 total += unary[:, index, start:stop]
             else:

@@ -47,8 +47,8 @@ class Smoother:
         Whether impulses are no edges.
     even : bool
         Whether the field alone is the prior, and the shares of the classes are not.
-    impression : TextureModel or None
-        What the image and the classes look like softly; None is as they are.
+    texture_model : TextureModel or None
+        Classes of the filtered image; None takes the model as it is.
     """
 
     strength: float
@@ -58,11 +58,11 @@ class Smoother:
     consensus: float = 0.0
     speckled: bool = False
     even: bool = False
-    impression: TextureModel | None = None
+    texture_model: TextureModel | None = None
 
     def halo(self, n_axes: int) -> int:
         """Pixels around a tile of 2 or 3 axes that its posteriors depend on, even."""
-        reach = 0 if self.impression is None else self.impression.reach
+        reach = 0 if self.texture_model is None else self.texture_model.reach
         return halo(self.sweeps, n_axes) + reach
 
     def posteriors(
@@ -71,7 +71,7 @@ class Smoother:
         features: Planes,
         usable: NDArray[np.bool_] | None,
     ) -> Planes:
-        """Give smoothed class probabilities.
+        """Return smoothed class probabilities.
 
         Parameters
         ----------
@@ -96,8 +96,8 @@ class Smoother:
             mask = None if usable is None else usable[at]
             log = (
                 model.log_joint(features[at])
-                if self.impression is None
-                else self.impression.log_joint(model, features[at], mask)
+                if self.texture_model is None
+                else self.texture_model.log_joint(model, features[at], mask)
             )
             if prior is not None:
                 log -= prior.reshape(-1, *(1,) * (log.ndim - 1))
@@ -117,13 +117,13 @@ class Smoother:
 
 
 def hidden_smoother(field: HiddenField, smoothing: float) -> Smoother:
-    """Make the smoother that belongs to a fitted hidden field."""
+    """Return the smoother that belongs to a fitted hidden field."""
     found = noise_smoother(field.scale, smoothing * field.bond)
     return replace(found, speckled=field.speckled)
 
 
 def noise_smoother(scale: float | None, strength: float) -> Smoother:
-    """Make the smoother of an image that noise dominates.
+    """Return the smoother of an image that noise dominates.
 
     Parameters
     ----------

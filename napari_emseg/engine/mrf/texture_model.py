@@ -1,4 +1,4 @@
-"""Impressions: the softened picture and its texture, with classes fitted to them."""
+"""Classes fitted to the edge-preserving filtered image and to its local texture."""
 
 from __future__ import annotations
 
@@ -44,21 +44,21 @@ _TEMPER = 0.5
 
 @dataclass(frozen=True, slots=True)
 class TextureModel:
-    """What classes look like in the softened picture.
+    """Classes of color and texture in the filtered image.
 
-    The classes are those of a fitted model as a hidden Markov random field sees them
-    from farther away. They decide on smoothed labels only.
+    They are those of a fitted model, fitted again in a hidden Markov random field, and
+    decide on smoothed labels only.
 
     Attributes
     ----------
-    softness : EdgePreservingFilter
-        How softly the picture is looked at.
+    edge_filter : EdgePreservingFilter
+        The filter.
     classes : Model or None
-        K classes of D features and texture; None compares the softened picture with
+        K classes of D features and texture; None compares the filtered image with
         the model's own, widened.
     """
 
-    softness: EdgePreservingFilter
+    edge_filter: EdgePreservingFilter
     classes: Model | None = None
 
     @property
@@ -71,7 +71,7 @@ class TextureModel:
     def log_joint(
         self, model: Model, features: Planes, mask: NDArray[np.bool_] | None
     ) -> Float64Array:
-        """Give log-probabilities of classes, up to what they have in common.
+        """Return log-probabilities of classes, up to what they have in common.
 
         Parameters
         ----------
@@ -89,15 +89,17 @@ class TextureModel:
         """
         planes = np.ascontiguousarray(np.moveaxis(features, -1, 0))
         if self.classes is None:
-            soft = filter_edge_preserving(planes, self.softness.scale, mask)
-            return self.softness.widen(model).log_joint(np.moveaxis(soft, 0, -1))
-        seen = augment(planes, self.softness, mask)
+            soft = filter_edge_preserving(planes, self.edge_filter.scale, mask)
+            return self.edge_filter.widen(model).log_joint(np.moveaxis(soft, 0, -1))
+        seen = augment(planes, self.edge_filter, mask)
         log = self.classes.log_joint(np.moveaxis(seen, 0, -1))
-        log *= temper(self.softness)
+        log *= temper(self.edge_filter)
         return log
 
-    def spare(self, points: Planes, least: NDArray[np.floating]) -> TextureModel:
-        """Give classes that win too few pixels more weight.
+    def keep_small_classes(
+        self, points: Planes, least: NDArray[np.floating]
+    ) -> TextureModel:
+        """Raise the weights of classes that win too few pixels.
 
         Parameters
         ----------
@@ -132,24 +134,24 @@ class TextureModel:
         return replace(self, classes=replace(self.classes, weights=weights))
 
 
-def temper(softness: EdgePreservingFilter) -> float:
-    """Give the power of likelihoods: 1 where nothing is softened, .5 at full."""
-    return _TEMPER**softness.amount
+def temper(edge_filter: EdgePreservingFilter) -> float:
+    """Return the power of likelihoods: 1 without the filter, .5 with all of it."""
+    return _TEMPER**edge_filter.amount
 
 
 def augment(
     planes: Planes,
-    softness: EdgePreservingFilter,
+    edge_filter: EdgePreservingFilter,
     valid: NDArray[np.bool_] | None = None,
 ) -> Planes:
-    """Soften features, and measure the texture that was there.
+    """Return filtered features and the local texture of the unfiltered ones.
 
     Parameters
     ----------
     planes : (D, *S) ndarray of float32
         Features, plane by plane; S has 2 or 3 axes.
-    softness : EdgePreservingFilter
-        How softly.
+    edge_filter : EdgePreservingFilter
+        The filter.
     valid : (*S) ndarray of bool, optional
         Pixels that take part.
 
@@ -160,27 +162,27 @@ def augment(
         not valid.
     """
     seen = np.empty((len(planes) + 1, *planes.shape[1:]), np.float32)
-    seen[:-1] = filter_edge_preserving(planes, softness.scale, valid)
-    unit = np.float32(softness.unit)
+    seen[:-1] = filter_edge_preserving(planes, edge_filter.scale, valid)
+    unit = np.float32(edge_filter.unit)
     for at in np.ndindex(planes.shape[1:-2]):
         inside = None if valid is None else valid[at]
         seen[-1, *at] = local_deviation(planes[:, *at] / unit, inside)
     texture = seen[-1]
     np.log1p(texture, out=texture)
-    texture *= np.float32(_TEXTURE * softness.amount * softness.unit)
+    texture *= np.float32(_TEXTURE * edge_filter.amount * edge_filter.unit)
     return seen
 
 
 def fit_texture_model(
     model: Model,
     planes: Planes,
-    softness: EdgePreservingFilter,
+    edge_filter: EdgePreservingFilter,
     valid: NDArray[np.bool_],
     *,
-    fixed: NDArray[np.integer] | None = None,
+    seed_labels: NDArray[np.integer] | None = None,
     covariance: str = "full",
 ) -> TextureModel:
-    """Fit classes to a softened picture, each beginning as one of a model's.
+    """Fit classes to a filtered image, each beginning as one of a model's.
 
     Ten iterations of EM with mean field between pixels that lie apart, so that a
     class can be all that a texture mixes. Some pixels of each class are taken to look
@@ -192,11 +194,11 @@ def fit_texture_model(
         Gaussian classes, K at least 2, of D features.
     planes : (D + 1, *S) ndarray of float32
         As `augment` gives them.
-    softness : EdgePreservingFilter
+    edge_filter : EdgePreservingFilter
         The one they were made with.
     valid : (*S) ndarray of bool
         Pixels that count.
-    fixed : (*S) ndarray of int, optional
+    seed_labels : (*S) ndarray of int, optional
         Classes 1..K that the user fixed; 0 where free.
     covariance : str, optional
         As `CovarianceSpec`.
@@ -220,12 +222,12 @@ def fit_texture_model(
     field = PottsField(
         inside.shape, guide=color if scale > 0 else None, scale=scale, valid=inside
     )
-    known = None if fixed is None else fixed[apart] * inside
+    seeded = None if seed_labels is None else seed_labels[apart] * inside
     rules = CovarianceSpec(
-        covariance, np.full(len(seen), softness.floor), softness.shrinkage
+        covariance, np.full(len(seen), edge_filter.floor), edge_filter.shrinkage
     )
-    wide = softness.widen(model)
-    power = temper(softness)
+    wide = edge_filter.widen(model)
+    power = temper(edge_filter)
     phi = products(seen.reshape(len(seen), -1).astype(np.float64))
     found, at = wide, color
     virtual: Float64Array | None = None
@@ -237,14 +239,14 @@ def fit_texture_model(
         for _ in range(_SWEEPS):
             field.sweep(unary, posteriors, _BOND)
         share = field.lattices.join(posteriors).astype(np.float64)
-        if known is not None:
-            share[:, known > 0] = np.eye(len(share))[:, known[known > 0] - 1]
+        if seeded is not None:
+            share[:, seeded > 0] = np.eye(len(share))[:, seeded[seeded > 0] - 1]
         sums = share.reshape(len(share), -1) @ phi.T
         if virtual is None:
-            virtual = _virtual(wide, sums, softness.amount)
+            virtual = _virtual(wide, sums, edge_filter.amount)
         found = _classes(model, sums + virtual, rules)
         at = seen
-    return TextureModel(softness, found)
+    return TextureModel(edge_filter, found)
 
 
 def _apart(shape: tuple[int, ...]) -> list[NDArray[np.intp]]:
@@ -258,7 +260,7 @@ def _apart(shape: tuple[int, ...]) -> list[NDArray[np.intp]]:
 
 
 def _virtual(wide: Model, sums: Float64Array, amount: float) -> Float64Array:
-    """Make sums (K, F) over φ of pixels that look as the classes were fitted.
+    """Return sums (K, F) over φ of virtual pixels that follow the fitted classes.
 
     Their texture is that of the pixels which the classes won first.
     """
@@ -278,7 +280,7 @@ def _virtual(wide: Model, sums: Float64Array, amount: float) -> Float64Array:
 
 
 def _classes(model: Model, sums: Float64Array, rules: CovarianceSpec) -> Model:
-    """Make classes of sums (K, F) over φ."""
+    """Return the classes that sums (K, F) over φ describe."""
     dims = len(rules.floor)
     moments = sums / sums[:, :1]
     means = moments[:, 1 : dims + 1]

@@ -34,7 +34,7 @@ def solve(
     *,
     strength: float,
 ) -> FloatArray:
-    """Let neighbors of like color agree; strokes are certain.
+    """Smooth evidence between neighbors of like color; strokes are certain.
 
     Parameters
     ----------

@@ -15,6 +15,7 @@ from napari_emseg.engine.cells.cells import Cells
 from napari_emseg.engine.cluster.em import CovarianceSpec
 from napari_emseg.engine.cluster.fit_state import FitOptions
 from napari_emseg.engine.cluster.multilevel import iter_fit_mixture
+from napari_emseg.engine.hierarchy.contours import resize
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -86,21 +87,6 @@ def slope(features: FloatArray, sigma: float) -> FloatArray:
         for order in ((1, 0), (0, 1)):
             total += cv2.Sobel(blurred, cv2.CV_32F, *order, scale=sigma / 8) ** 2
     return np.sqrt(total)
-
-
-def resize(image: FloatArray, shape: tuple[int, int]) -> FloatArray:
-    """Resize (Y, X) or (Y, X, C): area means to shrink, linear to grow."""
-    if image.shape[:2] == shape:
-        return image
-    how = cv2.INTER_AREA if shape[0] < image.shape[0] else cv2.INTER_LINEAR
-    if image.ndim == 2:
-        small = cv2.resize(image, shape[::-1], interpolation=how)
-        return small.astype(np.float32, copy=False)
-    planes = [
-        cv2.resize(np.ascontiguousarray(image[..., c]), shape[::-1], interpolation=how)
-        for c in range(image.shape[-1])
-    ]
-    return np.stack(planes, axis=-1)
 
 
 def shrink_strokes(
@@ -270,15 +256,15 @@ def gather_evidence(
 def _basins(
     features: FloatArray, strokes: NDArray[np.uint8], marks: NDArray[np.uint8]
 ) -> FloatArray:
-    """Vote by watersheds of two reliefs, of the image and of its half: (K, Y, X)."""
+    """Return the share (K, Y, X) of two watersheds that each class wins."""
     reliefs = [(features, strokes), (resize(features, marks.shape), marks)]
     classes = range(1, int(strokes.max()) + 1)
-    votes = np.zeros((len(classes), *strokes.shape), np.float32)
+    shares = np.zeros((len(classes), *strokes.shape), np.float32)
     for image, markers in reliefs:
         basins = watershed(slope(image, 1.0), markers.astype(np.int32))
-        for vote, label in zip(votes, classes, strict=True):
-            vote += resize((basins == label).astype(np.float32), strokes.shape) / 2
-    return votes
+        for share, label in zip(shares, classes, strict=True):
+            share += resize((basins == label).astype(np.float32), strokes.shape) / 2
+    return shares
 
 
 def _with_positions(looks: FloatArray) -> FloatArray:

@@ -130,7 +130,7 @@ class LivePreview:
         if prepared.picture is None:
             return None
         try:
-            preview = prepared.picture.look(request.params)
+            preview = prepared.picture.preview(request.params)
         except ValueError as error:
             # The run that follows says so in its own words.
             log.debug("no preview: %s", error)

@@ -30,7 +30,7 @@ def random_cells(
     return Cells(
         rng.integers(1, 9, count).astype(float),
         points.astype(np.float32),
-        fixed=None if classes is None else classes.astype(np.int64),
+        seed_labels=None if classes is None else classes.astype(np.int64),
     )
 
 
@@ -76,7 +76,7 @@ def test_blocks_cover_all_cells_in_order(dims: int, order: str) -> None:
             np.concatenate(kind, axis=-1) for kind in zip(*parts, strict=True)
         )
         np.testing.assert_array_equal(weights, cells.weights)
-        np.testing.assert_array_equal(fixed, cells.fixed)
+        np.testing.assert_array_equal(fixed, cells.seed_labels)
         x = cells.points - center[:, np.newaxis]
         np.testing.assert_array_equal(phi[0], 1)
         np.testing.assert_allclose(phi[1 : dims + 1], x)
@@ -139,11 +139,11 @@ def test_coarse_cells_keep_all_moments(
         i, j = np.triu_indices(dims)
         assert spread[i == j].min() >= 0
         if fixed:
-            assert cells.fixed is not None
-            assert fine.fixed is not None
+            assert cells.seed_labels is not None
+            assert fine.seed_labels is not None
             np.testing.assert_array_equal(
-                np.bincount(cells.fixed, cells.weights, 4),
-                np.bincount(fine.fixed, fine.weights, 4),
+                np.bincount(cells.seed_labels, cells.weights, 4),
+                np.bincount(fine.seed_labels, fine.weights, 4),
             )
 
 
@@ -180,7 +180,7 @@ def test_take_keeps_everything_of_a_cell() -> None:
     cells = coarsen(random_cells(5, fixed=True), 3)
     index = np.array([4, 0, 9])
     part = cells.take(index)
-    for name in ("weights", "points", "spread", "fixed"):
+    for name in ("weights", "points", "spread", "seed_labels"):
         np.testing.assert_array_equal(
             getattr(part, name), getattr(cells, name)[..., index]
         )

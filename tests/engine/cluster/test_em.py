@@ -41,7 +41,7 @@ def clouds(seed: int, *, dims: int = 3, count: int = 300, fixed: bool = False) -
     return Cells(
         rng.integers(1, 6, count).astype(float),
         points.astype(np.float32),
-        fixed=classes.astype(np.int64) if fixed else None,
+        seed_labels=classes.astype(np.int64) if fixed else None,
     )
 
 
@@ -297,7 +297,7 @@ def test_fixed_degrees_of_freedom_stay() -> None:
 
 def test_fixed_cells_belong_to_their_class_alone() -> None:
     cells = clouds(10)
-    wrong = replace(cells, fixed=np.full(cells.count, 2))
+    wrong = replace(cells, seed_labels=np.full(cells.count, 2))
     stats = expect(start_of(cells), wrong)
     np.testing.assert_allclose(stats.mass, [0, cells.total, 0])
     model = em_once(start_of(cells), wrong, rules_of(cells))

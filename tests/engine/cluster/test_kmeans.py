@@ -31,7 +31,7 @@ def clouds(seed: int, dims: int = 2, count: int = 400, *, fixed: bool = False) -
     return Cells(
         rng.integers(1, 5, count).astype(float),
         points.astype(np.float32),
-        fixed=classes.astype(np.int64) if fixed else None,
+        seed_labels=classes.astype(np.int64) if fixed else None,
     )
 
 
@@ -49,9 +49,9 @@ def inertia(cells: Cells, centers: Float64Array) -> float:
     x = np.asarray(cells.points, np.float64)
     gap = ((x[:, np.newaxis] - centers.T[:, :, np.newaxis]) ** 2).sum(axis=0)
     own = gap.min(axis=0)
-    if cells.fixed is not None:
-        index = np.flatnonzero(cells.fixed)
-        own[index] = gap[cells.fixed[index] - 1, index]
+    if cells.seed_labels is not None:
+        index = np.flatnonzero(cells.seed_labels)
+        own[index] = gap[cells.seed_labels[index] - 1, index]
     return float(own @ cells.weights / cells.total)
 
 
@@ -164,8 +164,8 @@ def test_fixed_cells_keep_their_class(seed: int) -> None:
     start = np.random.default_rng(seed).uniform(0, 60, (4, 2))
     final = run(cells, start)[-1].model
     label = nearest(final.centers, cells.points)[0]
-    assert cells.fixed is not None
-    label = np.where(cells.fixed > 0, cells.fixed - 1, label)
+    assert cells.seed_labels is not None
+    label = np.where(cells.seed_labels > 0, cells.seed_labels - 1, label)
     for k in np.unique(label):
         own = cells.take(np.flatnonzero(label == k))
         np.testing.assert_allclose(final.centers[k], own.mean(), rtol=1e-6)
@@ -175,7 +175,7 @@ def test_fixed_cells_leave_no_class_empty() -> None:
     # The cells farthest from their center are fixed ones, which no other class gets.
     points = np.array([[-500.0, 500, 100, 101, 102, 110, 111, 112]])
     fixed = np.array([1, 1, 0, 0, 0, 0, 0, 0])
-    cells = Cells(np.ones(8), points, fixed=fixed)
+    cells = Cells(np.ones(8), points, seed_labels=fixed)
     states = run(cells, np.array([[0.0], [106.0], [9000.0]]))
     assert (states[-1].model.weights > 0).all()
 
@@ -224,7 +224,7 @@ def test_new_starts_keep_away_from_given_ones() -> None:
     given_ = np.array([[0.0]])
     for seed in range(10):
         rng = np.random.default_rng(seed)
-        found = seed_centers(cells, 1, init="kmeans", rng=rng, given=given_)
+        found = seed_centers(cells, 1, init="kmeans", rng=rng, centers_before=given_)
         assert found.tolist() == [[50.0]]
 
 

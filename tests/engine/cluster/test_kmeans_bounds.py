@@ -23,7 +23,7 @@ def clouds(seed: int, count: int, *, fixed: bool = False) -> Cells:
     return Cells(
         rng.integers(1, 9, count).astype(float),
         points.astype(np.float32),
-        fixed=classes.astype(np.int64) if fixed else None,
+        seed_labels=classes.astype(np.int64) if fixed else None,
     )
 
 
@@ -55,7 +55,7 @@ def test_parted_cells_act_like_all_within_the_slack(
         assert layer.room(moved) > 0
         sums, gain = every.assign(moved)
         for other in (layer, finer) if moved is not centers else (layer,):
-            assert other.data.cells.fixed is None
+            assert other.data.cells.seed_labels is None
             found, other_gain = other.assign(moved)
             np.testing.assert_allclose(found, sums, rtol=1e-10, atol=1e-7)
             assert other_gain == pytest.approx(gain, rel=1e-10)

@@ -45,7 +45,7 @@ def clouds(
     return Cells(
         weights.astype(float),
         np.ascontiguousarray(points.T, np.float32),
-        fixed=classes.astype(np.int64) if fixed else None,
+        seed_labels=classes.astype(np.int64) if fixed else None,
     )
 
 
@@ -103,7 +103,7 @@ def test_many_pixels_are_sampled_first(monkeypatch: pytest.MonkeyPatch) -> None:
         assert sample.total == pytest.approx(cells.total, rel=0.02)
         np.testing.assert_allclose(sample.mean(), cells.mean(), atol=4)
         # What the user fixed is rare, and must not get lost.
-        assert set(np.unique(sample.fixed)) == {0, 1, 2, 3, 4}
+        assert set(np.unique(sample.seed_labels)) == {0, 1, 2, 3, 4}
 
 
 @settings(max_examples=15)
@@ -224,8 +224,8 @@ def test_seeded_classes_start_at_their_seeds(fit: Any) -> None:
     cells = clouds(6, fixed=True)
     # The user may number the classes in any way.
     turn = np.array([0, 4, 2, 1, 3])
-    assert cells.fixed is not None
-    turned = Cells(cells.weights, cells.points, fixed=turn[cells.fixed])
+    assert cells.seed_labels is not None
+    turned = Cells(cells.weights, cells.points, seed_labels=turn[cells.seed_labels])
     means = fit(turned)[-1].model.means
     np.testing.assert_allclose(means[turn[1:] - 1], MIDDLES, atol=3)
 
@@ -233,8 +233,10 @@ def test_seeded_classes_start_at_their_seeds(fit: Any) -> None:
 @pytest.mark.parametrize("fit", [fit_mixture, fit_kmeans])
 def test_classes_without_seeds_stay_free(fit: Any) -> None:
     cells = clouds(7, fixed=True)
-    assert cells.fixed is not None
-    some = Cells(cells.weights, cells.points, fixed=np.where(cells.fixed == 3, 2, 0))
+    assert cells.seed_labels is not None
+    some = Cells(
+        cells.weights, cells.points, seed_labels=np.where(cells.seed_labels == 3, 2, 0)
+    )
     means = fit(some)[-1].model.means
     np.testing.assert_allclose(means[1], MIDDLES[2], atol=3)
     rest = means[[0, 2, 3]]
@@ -272,7 +274,7 @@ def some_cells(*, fixed: bool, rng: np.random.Generator) -> Cells:
     points = np.hstack([rng.normal(m, 1 + m / 9, (2, 300)) for m in (0, 4, 9)])
     weights = rng.integers(1, 9, points.shape[1]).astype(float)
     given = rng.integers(0, 4, points.shape[1]) * (rng.random(points.shape[1]) < 0.05)
-    return Cells(weights, points, fixed=given if fixed else None)
+    return Cells(weights, points, seed_labels=given if fixed else None)
 
 
 @pytest.mark.parametrize("covariance", ["full", "tied", "diag", "spherical"])

@@ -196,10 +196,10 @@ def test_smoothing_looks_softly_and_leaves_the_model_alone() -> None:
         assert seg.objective == plain.objective
     assert soft.labeler.smoother is not None
     assert rough.labeler.smoother is not None
-    assert soft.labeler.smoother.impression is not None
-    assert rough.labeler.smoother.impression is None
+    assert soft.labeler.smoother.texture_model is not None
+    assert rough.labeler.smoother.texture_model is None
     # Fewer pieces than with edges and the same bonds, but with sharp eyes.
-    sharp = replace(soft.labeler.smoother, impression=None)
+    sharp = replace(soft.labeler.smoother, texture_model=None)
     labels = replace(soft.labeler, smoother=sharp).labels(emseg.features(photo), None)
     assert soft.regions().max() < components(labels).max()
 

@@ -246,7 +246,7 @@ def test_fixed_classes_are_kept_and_steer() -> None:
     for label, level in [(1, 2), (2, 0), (3, 3), (4, 1)]:
         where = np.argwhere(truth == level)[::40]
         fixed[tuple(where.T)] = label
-    field, _ = fit(image, 4, fixed=fixed)
+    field, _ = fit(image, 4, seed_labels=fixed)
     expected = np.array([2, 0, 3, 1]) / 3
     np.testing.assert_allclose(field.model.means[:, 0], expected, atol=0.03)
 

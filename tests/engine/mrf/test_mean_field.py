@@ -323,7 +323,7 @@ def test_bonds_are_symmetric() -> None:
         out = np.zeros_like(ballots)
         for index, start, stop in field.blocks(1):
             work = np.empty((2, 1, stop - start), np.float32)
-            field.votes(ballots, (index, start, stop), work[0], work[1])
+            field.neighbor_sum(ballots, (index, start, stop), work[0], work[1])
             out[:, index, start:stop] = work[0] * field.valid[index, start:stop]
         return out
 

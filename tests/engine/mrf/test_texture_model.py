@@ -120,7 +120,7 @@ def test_user_decides_what_classes_look_like() -> None:
     fixed = np.repeat([2, 1], 60)[np.newaxis].repeat(90, axis=0)
     seen = augment(planes, SOFT)
     found = fit_texture_model(
-        model, seen, SOFT, everywhere(planes), fixed=fixed
+        model, seen, SOFT, everywhere(planes), seed_labels=fixed
     ).classes
     assert found is not None
     assert found.means[0, -1] < found.means[1, -1]
@@ -183,11 +183,11 @@ def test_poor_classes_are_spared() -> None:
         return np.bincount(model.predict(points), minlength=4)[1:]
 
     assert won(rich)[2] < 300
-    spared = TextureModel(SOFT, rich).spare(points, least)
+    spared = TextureModel(SOFT, rich).keep_small_classes(points, least)
     assert (won(spared.classes) >= least).all()
     assert won(spared.classes)[2] < 400
     content = TextureModel(SOFT, rich)
-    assert content.spare(points, np.zeros(3)) is content
+    assert content.keep_small_classes(points, np.zeros(3)) is content
 
 
 def test_only_gaussian_classes_of_color_are_fitted_again() -> None:
@@ -201,8 +201,8 @@ def test_only_gaussian_classes_of_color_are_fitted_again() -> None:
     ):
         smoother = emseg.segment(photo, n_classes=4, **options).labeler.smoother
         assert smoother is not None
-        assert smoother.impression is not None
-        assert (smoother.impression.classes is not None) == fitted
+        assert smoother.texture_model is not None
+        assert (smoother.texture_model.classes is not None) == fitted
 
 
 @pytest.mark.parametrize("noise", [0, 3])
