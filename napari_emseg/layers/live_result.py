@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from napari.utils.colormaps import DirectLabelColormap
     from numpy.typing import NDArray
 
-    from napari_emseg.layers.geometry import SliceIndex
+    from napari_emseg.engine._types import SliceIndex
     from napari_emseg.layers.results import LayerStyle
     from napari_emseg.pipeline.segmentation import Segmentation
 
@@ -101,7 +101,7 @@ class CurrentResult:
 
     @property
     def edited(self) -> bool:
-        """Whether the layer has edits, of which not all were undone."""
+        """Whether the layer has edits that were not undone."""
         layer, written = self.layer, self._written
         if layer is None or written is None or self._before is not None:
             return False
@@ -184,7 +184,7 @@ class CurrentResult:
         return layer
 
     def cancel(self) -> None:
-        """Take the preview back; the layer is as it was before."""
+        """Remove the preview; the layer is as it was before."""
         layer, before = self.layer, self._before
         if layer is None or before is None:
             return
@@ -214,7 +214,7 @@ class CurrentResult:
         self._of = image, at
 
     def settle(self) -> None:
-        """Take a preview back, and leave the layer to the user."""
+        """Remove a preview, and leave the layer to the user."""
         self.cancel()
         self.release()
 

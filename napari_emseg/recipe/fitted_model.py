@@ -1,4 +1,4 @@
-"""Fitted models as numbers, of which a recipe makes them again bit for bit."""
+"""Fitted models as numbers, from which recipes restore them bit for bit."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _Row = tuple[_Value, ...]
 
 
 class FittedModel(BaseModel):
-    """The numbers of a fitted model: floats, which JSON gives back exactly.
+    """The numbers of a fitted model: floats, which JSON stores exactly.
 
     Attributes
     ----------
@@ -61,7 +61,7 @@ class FittedModel(BaseModel):
 
     @classmethod
     def of(cls, model: Model) -> Self:
-        """Take the numbers of a model."""
+        """Return the numbers of a model."""
         found: dict[str, Any] = {"weights": model.weights, "means": model.means}
         if isinstance(model, KMeansModel):
             found["variance"] = model.variance
@@ -76,7 +76,7 @@ class FittedModel(BaseModel):
         )
 
     def model(self) -> Model:
-        """Make the model again."""
+        """Return the model."""
         weights, means = np.array(self.weights, float), np.array(self.means, float)
         if self.covariances is None:
             assert self.variance is not None
@@ -87,7 +87,7 @@ class FittedModel(BaseModel):
         return MixtureModel(weights, means, covariances, *rest)
 
     def code(self) -> str:
-        """Write Python that makes the model; ``np`` and ``emseg`` are imported."""
+        """Return Python that makes the model; ``np`` and ``emseg`` are imported."""
         model = self.model()
         names = {
             KMeansModel: ("centers", "weights", "variance"),

@@ -1,4 +1,4 @@
-"""The parts of a label, and the votes of neighbors: how edits of regions decide."""
+"""Parts of a label, and labels decided by the majority of neighbors."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def _classes(
     n_parts: int | None,
     options: Options,
 ) -> Labels:
-    """Fit a mixture to the colors inside the label."""
+    """Return the classes of a mixture fitted to the colors inside the label."""
     if image is None:
         raise ValueError("method='classes' looks at colors; pass image=")
     ways = {name: options.get(name) for name in ("channel_axis", "rgb")}
@@ -78,7 +78,7 @@ def _watershed(
     n_parts: int | None,
     options: Options,
 ) -> Labels:
-    """Cut where the distance to the outline is least between two summits."""
+    """Return the parts of a watershed of the distance to the outline."""
     if set(options) - {"depth"}:
         raise TypeError(f"watershed takes depth, not {', '.join(options)}")
     depth = float(options.get("depth", 1.0))
@@ -108,7 +108,7 @@ PARTS: dict[str, Method] = {
 
 
 def majority(labels: Labels, sigma: float, locked: tuple[int, ...]) -> Labels:
-    """Give each pixel the label with the most weight around it.
+    """Return for each pixel the label with the most weight around it.
 
     Parameters
     ----------
@@ -144,7 +144,7 @@ def majority(labels: Labels, sigma: float, locked: tuple[int, ...]) -> Labels:
 
 
 def absorb(labels: Labels, fixed: BoolArray, min_size: int) -> Labels:
-    """Let small pieces join the neighbor with the longest common outline.
+    """Return labels whose small pieces joined the neighbor with the longest border.
 
     Parameters
     ----------
@@ -186,7 +186,7 @@ def absorb(labels: Labels, fixed: BoolArray, min_size: int) -> Labels:
 
 
 def _borders(regions: NDArray[np.int32], count: int) -> list[dict[int, int]]:
-    """Length of the common outline of each region with each neighbor."""
+    """Return the length of the common outline of each region with each neighbor."""
     near: list[dict[int, int]] = [{} for _ in range(count)]
     for axis in range(max(regions.ndim - 3, 0), regions.ndim):
         along = np.moveaxis(regions, axis, 0)

@@ -1,4 +1,4 @@
-"""The region tool: what belongs together in an image, as coarse as the mouse says."""
+"""The region tool: regions of the hierarchy of an image."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class RegionTool(Picking):
         self._kept: tuple[Key, RegionTree] | None = None
 
     def press(self, plane: Plane, point: Point, spot: Point, mode: str) -> None:
-        """Take the region at a point."""
+        """Show the region at a point."""
         self._start_level = self.session.options.level
         super().press(plane, point, spot, mode)
 
