@@ -46,13 +46,13 @@ def cut_out(
     selection : (Y, X) array_like of bool or float
         The thing, roughly; coverage counts from a half.
     radius : int, optional
-        How far from the outline, in pixels, the edge of the thing may be soft.
+        How far from the outline, in pixels, the edge of the object may be soft.
     method : {"guided", "closed-form"}, optional
         Colors near the outline tell how opaque a pixel is: by linear models of local
         windows [1]_, in which pixels far from the outline have the most say; or by
         closed-form matting [2]_, slower, with the package pymatting.
     decontaminate : bool, optional
-        Give pixels that are partly transparent the color of the thing alone [3]_.
+        Give pixels that are partly transparent the color of the object alone [3]_.
     channel_axis, rgb
         As for `napari_emseg.segment`.
 

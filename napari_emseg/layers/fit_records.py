@@ -166,8 +166,8 @@ def fit_request_of(viewer: ViewerModel, layer: Labels) -> FitRequest:
     >>> fit_request_of(viewer, layer).args.params.n_classes
     2
     """
-    note = entry_of(layer)
-    recipe = note.get(RECIPE, {"steps": ()})
+    entry = entry_of(layer)
+    recipe = entry.get(RECIPE, {"steps": ()})
     steps = Recipe.model_validate(recipe).steps
     if not steps or steps[0].op != "segment":
         raise ValueError(
@@ -177,9 +177,9 @@ def fit_request_of(viewer: ViewerModel, layer: Labels) -> FitRequest:
     image = image_of(viewer, layer)
     if image is None:
         raise ValueError(
-            f"the image {note.get('image')!r} that {layer.name!r} was made from is not "
-            "among the layers; open it again, and give it this name"
+            f"the image {entry.get('image')!r} that {layer.name!r} was made from is "
+            "not among the layers; open it again, and give it this name"
         )
-    at = note.get("at")
+    at = entry.get("at")
     data = image_data(image, None if at is None else tuple(at))
     return FitRequest(data, recipe["steps"][0], steps[0].args)

@@ -149,8 +149,8 @@ def displayed_plane(viewer: ViewerModel, layer: Image | Labels) -> Plane:
 def fingerprint(data: Any) -> int:
     """Return a number that differs after data were changed in place.
 
-    Nobody is told of that: ``layer.data[:] = …`` keeps the array. So a grid of places
-    is looked at, which takes a moment only; a change that lies between them is missed.
+    Napari sends no event for ``layer.data[:] = …``, which keeps the array. So a grid
+    of places is compared, which is fast; a change that lies between them is missed.
 
     Parameters
     ----------

@@ -283,7 +283,7 @@ def add_to(
     attributes = place | {"colormap": look.colormap, "features": features}
     recipe = Recipe(steps=(segment_step(seg, at),)).model_dump(mode="json")
     run = FitRecord.of(seg, recipe["steps"][0])
-    note = {
+    entry = {
         "version": version("napari-emseg"),
         "params": seg.params.model_dump(),
         "image": None if image_layer is None else image_layer.name,
@@ -292,11 +292,11 @@ def add_to(
     }
     if replace is None:
         name = "classes" if image_layer is None else f"{image_layer.name} classes"
-        layer = Labels(labels, name=name, metadata={KEY: note}, **attributes)
+        layer = Labels(labels, name=name, metadata={KEY: entry}, **attributes)
         remember_fit(layer, run)
         add_result(viewer, layer)
         return layer
-    attributes["metadata"] = replace.metadata | {KEY: note}
+    attributes["metadata"] = replace.metadata | {KEY: entry}
     replace_labels(
         replace, labels, attributes, run, undo=undo, plan=plan, max_bytes=max_bytes
     )

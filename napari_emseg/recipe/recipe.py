@@ -97,12 +97,12 @@ def _of_json(path: Path) -> Any:
 def _of_tiff(path: Path) -> Any:
     try:
         with tifffile.TiffFile(path) as file:
-            notes: Iterable[Any] = file.shaped_metadata or ()
+            blocks: Iterable[Any] = file.shaped_metadata or ()
     except tifffile.TiffFileError as error:
         raise ValueError(f"{path} cannot be read: {error}; write it again") from None
-    for note in notes:
-        if "recipe" in note:
-            return note["recipe"]
+    for block in blocks:
+        if "recipe" in block:
+            return block["recipe"]
     raise ValueError(
         f"{path} holds no recipe; give a file that napari-emseg wrote, or the recipe"
     )

@@ -57,17 +57,17 @@ def _classes(
     """Return the classes of a mixture fitted to the colors inside the label."""
     if image is None:
         raise ValueError("method='classes' looks at colors; pass image=")
-    ways = {name: options.get(name) for name in ("channel_axis", "rgb")}
-    params = {name: value for name, value in options.items() if name not in ways}
-    picture = as_lazy_image(image, **ways)
+    reader_kwargs = {name: options.get(name) for name in ("channel_axis", "rgb")}
+    params = {name: options[name] for name in options.keys() - reader_kwargs}
+    picture = as_lazy_image(image, **reader_kwargs)
     if picture.shape != shape:
         raise ValueError(
             f"image has the spatial shape {picture.shape}, but the labels are {shape}; "
             "pass the image that they belong to"
         )
-    ways = {"rgb": True} if picture.rgb else {"channel_axis": -1}
+    reader_kwargs = {"rgb": True} if picture.rgb else {"channel_axis": -1}
     params.setdefault("n_classes", 2 if n_parts is None else n_parts)
-    return segment(picture.read(box), mask=inside, **ways, **params).labels
+    return segment(picture.read(box), mask=inside, **reader_kwargs, **params).labels
 
 
 def _watershed(
@@ -116,7 +116,7 @@ def majority(labels: Labels, sigma: float, locked: tuple[int, ...]) -> Labels:
     sigma : float
         Standard deviation in pixels of the Gaussian that weighs the pixels.
     locked : tuple of int
-        Labels without a vote.
+        Labels that do not count.
 
     Returns
     -------
@@ -136,9 +136,9 @@ def majority(labels: Labels, sigma: float, locked: tuple[int, ...]) -> Labels:
         box = tuple(
             slice(max(part.start - reach, 0), part.stop + reach) for part in found
         )
-        votes = blurred((labels[box] == value).astype(np.float32), sigma)
-        wins = votes > best[box]
-        best[box][wins] = votes[wins]
+        weights = blurred((labels[box] == value).astype(np.float32), sigma)
+        wins = weights > best[box]
+        best[box][wins] = weights[wins]
         out[box][wins] = value
     return out
 

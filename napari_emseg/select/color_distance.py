@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from napari_emseg.engine._types import FloatArray
     from napari_emseg.select.color_index import ColorIndex
 
-# Nearness is 0..255; from here on a color is within the tolerance.
+# The score is 0..255; from here on a color is within the tolerance.
 SELECTED = 128
 # Soft coverage ends at this multiple of the tolerance.
 REACH = 1.5
@@ -24,7 +24,7 @@ _CHUNK = 2**16
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Anchors:
-    """Nearness to the nearest of some colors.
+    """The score of the distance to the nearest of some colors.
 
     Attributes
     ----------
@@ -33,7 +33,7 @@ class Anchors:
     tolerance : float
         Largest distance that counts as near.
     soft : bool
-        Whether nearness has steps, or is 0 or 255.
+        Whether the score has steps, or is 0 or 255.
     """
 
     anchors: FloatArray
@@ -62,7 +62,7 @@ class Anchors:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class NearestColors:
-    """Nearness to the nearest of many colors.
+    """The score of the distance to the nearest of many colors.
 
     Attributes
     ----------
@@ -71,7 +71,7 @@ class NearestColors:
     tolerance : float
         Largest distance that counts as near.
     soft : bool
-        Whether nearness has steps, or is 0 or 255.
+        Whether the score has steps, or is 0 or 255.
     """
 
     tree: cKDTree

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from napari_emseg.engine.cells.palette import Coding
     from napari_emseg.engine.image.lazy_image import LazyImage
 
-    # Nearness 0..255 of (N, D) features: from 128 on, they are selected.
+    # Score 0..255 of (N, D) features: from 128 on, they are selected.
     Score: TypeAlias = Callable[[FloatArray], NDArray[np.uint8]]
 
 Window: TypeAlias = tuple[slice, ...]

@@ -37,7 +37,7 @@ def flood(
     shape : tuple of int
         Spatial shape of the image.
     read : callable
-        Gives the nearness 0..255 of a window.
+        Gives the score 0..255 of a window.
     sample : tuple of slice
         Each near pixel of it starts a piece.
     connectivity : {4, 8}

@@ -47,7 +47,7 @@ def snap(
     return np.asarray(found).reshape(-1, 2)[:, ::-1].astype(np.intp) + low
 
 
-def settle(
+def refine_sides(
     picture: LazyImage, mask: NDArray[np.bool_], path: NDArray[np.intp]
 ) -> NDArray[np.bool_]:
     """Return a mask whose pixels along a path joined the side of more similar color.

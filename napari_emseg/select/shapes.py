@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_emseg.engine.image.lazy_image import as_lazy_image
 from napari_emseg.select.checks import check_points
-from napari_emseg.select.livewire import settle, snap
+from napari_emseg.select.livewire import refine_sides, snap
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -220,7 +220,7 @@ def scissors(
     if len(path) < 3:  # of points next to each other, which enclose nothing
         return np.zeros(picture.shape, np.float32 if soft else bool)
     found = lasso(picture.shape, path, soft=soft)
-    return found if soft else settle(picture, found.astype(bool), path)
+    return found if soft else refine_sides(picture, found.astype(bool), path)
 
 
 def scissors_path(

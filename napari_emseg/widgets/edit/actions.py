@@ -56,12 +56,12 @@ class Actions:
     ----------
     session : Session
         Image, labels and selection.
-    fits : ManualEdits
+    manual_edits : ManualEdits
         Which steps were not made by hand.
     """
 
     session: Session
-    fits: ManualEdits
+    manual_edits: ManualEdits
 
     def modify(self, name: str, pixels: float) -> None:
         """Change the selection by a number of pixels; a row of `MODIFY`."""
@@ -181,7 +181,7 @@ class Actions:
         fitted_with = labels.metadata.get(KEY, {}).get("params", {})
 
         def make() -> Steps:
-            edited = self.fits.edited(labels)
+            edited = self.manual_edits.edited(labels)
             if plane is not None:
                 edited = edited[plane.where].reshape(plane.shape)
             old = labels.data if plane is None else np.asarray(plane.data())
@@ -204,7 +204,7 @@ class Actions:
                 image=image,
             )
 
-        self.session.change(make, after=lambda: self.fits.note(labels))
+        self.session.change(make, after=lambda: self.manual_edits.add_fit(labels))
 
     def adjust(self, title: str, options: Mapping[str, Any]) -> None:
         """Adjust what is selected, or everything, in a new image layer."""

@@ -76,7 +76,7 @@ class Commands(QWidget):  # type: ignore[misc]
         layout.setContentsMargins(4, 0, 4, 0)
         self.of_classes.setLayout(layout)
 
-    def dress(self) -> None:
+    def apply_style(self) -> None:
         """Make the buttons narrow enough for the panel."""
         style = (
             "QPushButton { padding: 4px 2px }"

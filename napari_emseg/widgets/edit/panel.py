@@ -259,7 +259,7 @@ class EditWidget(QWidget):  # type: ignore[misc]
 
     def _on_theme(self, event: object = None) -> None:
         self.palette_of_tools.dress(self._viewer.theme)
-        self.commands.dress()
+        self.commands.apply_style()
         self.classes.dress(self._viewer.theme)
 
     def _reactions(self) -> list[tuple[Any, Callable[..., None]]]:
