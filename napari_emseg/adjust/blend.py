@@ -54,7 +54,7 @@ class Canvas:
         channel_axis: int | None,
         rgb: bool | None,
     ) -> Canvas:
-        """Understand an image and a selection of it; None selects everything.
+        """Return the target of an image and a selection of it; None selects everything.
 
         Raises
         ------
@@ -89,7 +89,7 @@ class Canvas:
             )
 
     def unit(self, values: Any) -> Any:
-        """Turn values of the image into 0..1."""
+        """Return values of the image as 0..1."""
         given = np.asarray(values)
         if given.dtype.kind == "u" and given.dtype.itemsize <= 2 and self.low == 0:
             return np.multiply(given, np.float32(1 / self.high), dtype=np.float32)
@@ -97,7 +97,7 @@ class Canvas:
         return ((given - self.low) / (self.high - self.low)).astype(np.float32)
 
     def restore(self, unit: NDArray[Any]) -> NDArray[Any]:
-        """Turn 0..1 into values of the image's type, clipped to what it can hold."""
+        """Return 0..1 as values of the image's type, clipped to what it can hold."""
         dtype = self.picture.dtype
         values = np.asarray(unit, np.float64) * (self.high - self.low) + self.low
         if dtype.kind == "f":
@@ -114,7 +114,7 @@ class Canvas:
     def change(
         self, how: Callable[[FloatArray, Window], FloatArray], *, margin: int = 0
     ) -> NDArray[Any]:
-        """Make a changed copy of the image.
+        """Return a changed copy of the image.
 
         Parameters
         ----------
@@ -141,7 +141,7 @@ class Canvas:
         return self.layout(out)
 
     def mix(self, unit: FloatArray, new: FloatArray, window: Window) -> FloatArray:
-        """Blend old and new values in 0..1 by the coverage."""
+        """Return a blend of old and new values in 0..1 by the coverage."""
         share = self.coverage[window][..., np.newaxis]
         if share.dtype == bool:
             return np.where(share, new, unit)
@@ -151,14 +151,14 @@ class Canvas:
         return np.where(share > 0, unit + share * (new - unit), unit)
 
     def layout(self, values: NDArray[Any]) -> NDArray[Any]:
-        """Bring (…, C) values into the axes of the image."""
+        """Return (…, C) values in the axes of the image."""
         axis = self.picture.channel_axis
         if axis is None:
             return values[..., 0]
         return np.ascontiguousarray(np.moveaxis(values, -1, axis))
 
     def _windows(self, margin: int) -> Iterator[Window]:
-        """Cut the box of the selection into parts, or into planes with a margin."""
+        """Yield parts of the box of the selection, or its planes with a margin."""
         box = bounding_box(self.coverage)
         if self.coverage[box].size == 0:
             return

@@ -178,7 +178,7 @@ def inpaint(
 
 
 def _blurred(x: FloatArray, radius: float) -> FloatArray:
-    """Blur (…, Y, X, C) along Y and X; what is not finite gets no weight."""
+    """Return (…, Y, X, C) blurred along Y and X; what is not finite has no weight."""
     side = 2 * int(np.ceil(_TRUNCATE * radius)) + 1
 
     def gauss(plane: FloatArray) -> FloatArray:

@@ -1,4 +1,4 @@
-"""Cutting things out of a picture, with soft edges and clean colors."""
+"""Matting: objects cut out of a picture, with soft edges and clean colors."""
 
 from __future__ import annotations
 
@@ -46,13 +46,13 @@ def cut_out(
     selection : (Y, X) array_like of bool or float
         The thing, roughly; coverage counts from a half.
     radius : int, optional
-        How far from the outline, in pixels, the edge of the thing may be soft.
+        How far from the outline, in pixels, the edge of the object may be soft.
     method : {"guided", "closed-form"}, optional
         Colors near the outline tell how opaque a pixel is: by linear models of local
         windows [1]_, in which pixels far from the outline have the most say; or by
         closed-form matting [2]_, slower, with the package pymatting.
     decontaminate : bool, optional
-        Give pixels that are partly transparent the color of the thing alone [3]_.
+        Give pixels that are partly transparent the color of the object alone [3]_.
     channel_axis, rgb
         As for `napari_emseg.segment`.
 
@@ -138,7 +138,7 @@ def _near_outline(hard: BoolArray, radius: float) -> BoolArray:
 def _guided(
     guide: FloatArray, solid: FloatArray, near: BoolArray, radius: int
 ) -> FloatArray:
-    """Fit alpha to the colors of each window, twice; only near the outline."""
+    """Return alpha near the outline, fitted twice to the colors of each window."""
     alpha = solid
     for say, size in _PASSES:
         weight = np.where(near, np.float32(say), np.float32(1))
@@ -154,7 +154,7 @@ def _filter(
     radius: int,
     near: BoolArray,
 ) -> FloatArray:
-    """Guided filter of (Y, X) by a guide (Y, X, C), with weights of the pixels.
+    """Return (Y, X) filtered by a guide (Y, X, C), with weights of the pixels.
 
     Only what is `near` is right: only models that reach there are solved.
     """
@@ -210,7 +210,7 @@ def _closed_form(unit: FloatArray, hard: BoolArray, near: BoolArray) -> FloatArr
 
 
 def _foreground(image: FloatArray, alpha: FloatArray, radius: int) -> FloatArray:
-    """Estimate the color (Y, X, C) of the thing alone, first from afar, then near."""
+    """Return the color (Y, X, C) of the object alone, estimated from coarse to fine."""
     thing = behind = image
     share = alpha[..., np.newaxis]
 
@@ -236,7 +236,7 @@ def _rgba(
     *,
     changed: bool,
 ) -> NDArray[Any]:
-    """Put color and alpha together; colors that did not change keep their values."""
+    """Return color and alpha together; unchanged colors keep their values."""
     picture = canvas.picture
     dtype = picture.dtype
     exact = picture.rgb or dtype == np.uint8

@@ -12,3 +12,5 @@ Float64Array: TypeAlias = NDArray[np.float64]
 BoolArray: TypeAlias = NDArray[np.bool_]
 # A part of an array: one slice for each axis.
 Box: TypeAlias = tuple[slice, ...]
+# A slice of an image: for each axis its index, None for the whole axis.
+SliceIndex: TypeAlias = tuple[int | None, ...]

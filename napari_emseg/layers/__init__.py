@@ -1,12 +1,12 @@
 """The one binding to napari layers, without Qt: results, edits, selections, undo."""
 
+from napari_emseg.engine._types import SliceIndex
 from napari_emseg.layers.action_history import ActionHistory
 from napari_emseg.layers.classes import class_colormap
 from napari_emseg.layers.edits import apply_edit, plan_edit, write_plan
 from napari_emseg.layers.fit_records import FitRecord, fit_record_of, remember_fit
 from napari_emseg.layers.geometry import (
     Plane,
-    SliceIndex,
     displayed,
     displayed_plane,
     fingerprint,

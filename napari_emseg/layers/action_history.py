@@ -158,8 +158,8 @@ class ActionHistory:
         """Disconnect from the viewer."""
         self._viewer.layers.events.inserted.disconnect(self._follow)
         self._viewer.layers.events.removed.disconnect(self._follow)
-        for layer, note in self._callbacks.items():
-            layer.events.paint.disconnect(note)
+        for layer, callback in self._callbacks.items():
+            layer.events.paint.disconnect(callback)
         self._callbacks.clear()
 
     def _pop(
@@ -189,7 +189,7 @@ class ActionHistory:
             to.append(action)
         return list(action.layers)
 
-    def _note(self, layer: Labels) -> None:
+    def _record(self, layer: Labels) -> None:
         self.revision += 1
         self._undone.clear()
         if self._group is None:
@@ -203,8 +203,8 @@ class ActionHistory:
         for layer in self._viewer.layers:
             if isinstance(layer, Labels) and layer not in self._callbacks:
 
-                def note(event: object, layer: Labels = layer) -> None:
-                    self._note(layer)
+                def callback(event: object, layer: Labels = layer) -> None:
+                    self._record(layer)
 
-                self._callbacks[layer] = note
-                layer.events.paint.connect(note)
+                self._callbacks[layer] = callback
+                layer.events.paint.connect(callback)

@@ -36,7 +36,7 @@ def class_colormap(class_colors: NDArray[np.floating]) -> DirectLabelColormap:
 
 
 def class_name(layer: Labels, label: int) -> str:
-    """Name of a class; "class 3" if it has none."""
+    """Return the name of a class; "class 3" if it has none."""
     features = layer.features
     if "index" in features and "name" in features:
         found = features.loc[features["index"] == label, "name"]
@@ -68,7 +68,7 @@ def rename_class(layer: Labels, label: int, name: str) -> None:
 
 
 def class_color(layer: Labels, label: int) -> NDArray[np.floating[Any]]:
-    """Color of a class: red, green, blue, 0 to 1, whether it is shown or not."""
+    """Return the color of a class: red, green, blue, 0 to 1, even if it is hidden."""
     colormap = layer.colormap
     if isinstance(colormap, DirectLabelColormap):
         colors = colormap.color_dict
@@ -77,7 +77,7 @@ def class_color(layer: Labels, label: int) -> NDArray[np.floating[Any]]:
 
 
 def class_shown(layer: Labels, label: int) -> bool:
-    """Whether a class is visible."""
+    """Return whether a class is visible."""
     colormap = layer.colormap
     if isinstance(colormap, DirectLabelColormap):
         return bool(colormap.color_dict.get(label, colormap.color_dict[None])[3] > 0)
@@ -116,7 +116,7 @@ def paint_class(
 
 
 def recolored(layer: Labels, before: Any) -> bool:
-    """Whether a class has another color than in a colormap of before.
+    """Return whether a class has another color than in an earlier colormap.
 
     Those that are hidden, and a layer that is shown in napari's random colors for the
     moment, have not.

@@ -50,7 +50,7 @@ def apply_edit(layer: Labels, edit: Edit, *, max_bytes: int = HISTORY_BYTES) -> 
         What `napari_emseg.regions` returns.
     max_bytes : int, optional
         What the layer's undo history may hold, newest step excepted. The oldest steps
-        beyond it are dropped, and the user is told.
+        beyond it are dropped, and the user is warned.
 
     Returns
     -------

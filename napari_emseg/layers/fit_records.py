@@ -1,4 +1,4 @@
-"""The fit that a result came from, to be done once more."""
+"""Records of the fits that results came from, to repeat them."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _RUNS: WeakKeyDictionary[Labels, FitRecord] = WeakKeyDictionary()
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FitRecord:
-    """What is remembered of a fit.
+    """The record of a fit.
 
     Attributes
     ----------
@@ -65,7 +65,7 @@ class FitRecord:
 
     @classmethod
     def of(cls, seg: Segmentation, step: dict[str, Any] | None = None) -> FitRecord:
-        """Take what is remembered from a result."""
+        """Return the record of a result."""
         posteriors = seg.posteriors.slim()
         labels = seg.labels if step is not None and seg.labels.nbytes <= MOST else None
         about = (seg.states, seg.source, seg.params, seg.class_colors, posteriors)
@@ -73,7 +73,7 @@ class FitRecord:
 
 
 def remember_fit(layer: Labels, run: FitRecord | None) -> None:
-    """Remember the run that a layer came from; None if that is not known."""
+    """Remember the fit that a layer came from; None if that is not known."""
     if run is None:
         _RUNS.pop(layer, None)
     else:
@@ -81,7 +81,7 @@ def remember_fit(layer: Labels, run: FitRecord | None) -> None:
 
 
 def fit_record_of(layer: Labels) -> FitRecord | None:
-    """Return the run that a layer came from, None if that was in another session.
+    """Return the fit that a layer came from, None if that was in another session.
 
     Examples
     --------
@@ -99,7 +99,7 @@ def fit_record_of(layer: Labels) -> FitRecord | None:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FitRequest:
-    """An image, and how a result was made from it.
+    """An image, and the step that made a result from it.
 
     Attributes
     ----------
@@ -116,7 +116,7 @@ class FitRequest:
     args: Any
 
     def read(self) -> SegmentationInput:
-        """Check what is to be segmented; any thread may."""
+        """Return the checked input of the segmentation; any thread may call it."""
         args = self.args
         return read_input(
             self.data,
@@ -130,7 +130,7 @@ class FitRequest:
     def iterate(
         self, source: SegmentationInput
     ) -> Generator[Progress, None, Segmentation]:
-        """Segment what `read` gave, which gives the same result."""
+        """Yield the progress of segmenting what `read` returned; return the result."""
         model, start = self.args.model, self.args.start
         return iter_input(
             source,
@@ -141,7 +141,7 @@ class FitRequest:
 
 
 def fit_request_of(viewer: ViewerModel, layer: Labels) -> FitRequest:
-    """Return the fit of a result; it needs not be known in this session.
+    """Return what is needed to repeat the fit of a result, in any session.
 
     Parameters
     ----------
@@ -166,8 +166,8 @@ def fit_request_of(viewer: ViewerModel, layer: Labels) -> FitRequest:
     >>> fit_request_of(viewer, layer).args.params.n_classes
     2
     """
-    note = entry_of(layer)
-    recipe = note.get(RECIPE, {"steps": ()})
+    entry = entry_of(layer)
+    recipe = entry.get(RECIPE, {"steps": ()})
     steps = Recipe.model_validate(recipe).steps
     if not steps or steps[0].op != "segment":
         raise ValueError(
@@ -177,9 +177,9 @@ def fit_request_of(viewer: ViewerModel, layer: Labels) -> FitRequest:
     image = image_of(viewer, layer)
     if image is None:
         raise ValueError(
-            f"the image {note.get('image')!r} that {layer.name!r} was made from is not "
-            "among the layers; open it again, and give it this name"
+            f"the image {entry.get('image')!r} that {layer.name!r} was made from is "
+            "not among the layers; open it again, and give it this name"
         )
-    at = note.get("at")
+    at = entry.get("at")
     data = image_data(image, None if at is None else tuple(at))
     return FitRequest(data, recipe["steps"][0], steps[0].args)

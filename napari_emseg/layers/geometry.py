@@ -1,13 +1,12 @@
-"""The plane of a layer that the viewer displays, in its own pixels."""
+"""Slices and planes of layers, their pixels and their places."""
 
 from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from napari.layers import Image, Labels
 from napari.utils.transforms import Affine
 
 from napari_emseg.regions import Edit
@@ -19,9 +18,13 @@ if TYPE_CHECKING:
     from napari.layers import Image, Labels, Layer
     from numpy.typing import NDArray
 
+    from napari_emseg.engine._types import SliceIndex
+
 
 # How far apart the corners of two planes may lie, in pixels, that count as one.
 _CLOSE = 0.01
+# Places along each axis that a fingerprint looks at.
+_SIDE = 32
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -142,14 +145,11 @@ def displayed_plane(viewer: ViewerModel, layer: Image | Labels) -> Plane:
     return Plane(layer, at)
 
 
-_SIDE = 32  # places along each axis that are looked at
-
-
 def fingerprint(data: Any) -> int:
-    """Return a number that is another one after data were changed in place.
+    """Return a number that differs after data were changed in place.
 
-    Nobody is told of that: ``layer.data[:] = …`` keeps the array. So a grid of places
-    is looked at, which takes a moment only; a change that lies between them is missed.
+    Napari sends no event for ``layer.data[:] = …``, which keeps the array. So a grid
+    of places is compared, which is fast; a change that lies between them is missed.
 
     Parameters
     ----------
@@ -171,12 +171,8 @@ def fingerprint(data: Any) -> int:
     return zlib.crc32(data[grid].tobytes())
 
 
-# Which part of an image: for each axis the index of a slice, None for all of it.
-SliceIndex: TypeAlias = tuple[int | None, ...]
-
-
 def displayed(viewer: ViewerModel, layer: Image | Labels) -> SliceIndex:
-    """Tell which part of a layer the viewer displays.
+    """Return the slice of a layer that the viewer displays.
 
     Parameters
     ----------
@@ -224,7 +220,7 @@ def displayed(viewer: ViewerModel, layer: Image | Labels) -> SliceIndex:
 
 
 def image_data(layer: Image | Labels, at: SliceIndex | None = None) -> Any:
-    """Return an image's finest data, or the part of it that `at` tells.
+    """Return an image's finest data, or a slice of it.
 
     Parameters
     ----------

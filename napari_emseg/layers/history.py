@@ -304,7 +304,7 @@ class ManualEdits:
         # Atoms keep their identity when a step is undone and redone, steps do not.
         self._atoms: list[Atom] = []
 
-    def note(self, layer: Labels) -> None:
+    def add_fit(self, layer: Labels) -> None:
         """Remember that the latest step of a layer is a fit."""
         steps = undo_steps(layer)
         if steps:

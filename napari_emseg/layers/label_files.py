@@ -1,4 +1,4 @@
-"""Labels in files that tell how they were made, and how they are shown."""
+"""Label files with their recipe, and with colors, names and place of the layer."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ def _recipe(
 def labels_reader(
     path: str | list[str],
 ) -> Callable[[str], list[LayerData]] | None:
-    """Return what reads a file of labels; called by napari.
+    """Return the function that reads a file of labels; called by napari.
 
     Parameters
     ----------
@@ -172,7 +172,7 @@ def _read(path: str) -> list[LayerData]:
 
 
 def _entry(recipe: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return metadata with which a layer is what it was: a result, or edited labels."""
+    """Return metadata that make a layer a result, or edited labels, again."""
     if recipe is None or not recipe["steps"]:
         return {}
     first = recipe["steps"][0]

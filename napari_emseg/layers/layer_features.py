@@ -28,7 +28,7 @@ _DIGITS = 4  # of numbers that are no counts
 def pixel_size(
     scale: Sequence[float], units: Sequence[Any] | None, shape: Sequence[int]
 ) -> tuple[float, str]:
-    """Return area or volume of a pixel, and the heading of what is counted in it.
+    """Return area or volume of a pixel, and the heading of its column.
 
     Axes before the last three, such as time, do not count, nor does a third one that
     is one pixel long, or measured in something else than the last.
@@ -73,7 +73,7 @@ def features_of(
     heading: str = "area",
     before: Columns | None = None,
 ) -> Columns:
-    """Write a table as features, with a row for label 0.
+    """Return a table as features, with a row for label 0.
 
     Parameters
     ----------
@@ -113,7 +113,7 @@ def features_of(
 
 
 def named(features: Columns) -> list[int]:
-    """Labels whose classes the user gave a name; they stay in the table."""
+    """Return the labels whose classes the user named; they stay in the table."""
     pairs = zip(features.get("index", ()), features.get("name", ()), strict=False)
     return [
         int(label)
@@ -130,7 +130,7 @@ def columns_of(layer: Labels) -> Columns:
 def reading(
     layer: Labels, source: Any = None, *, rgb: bool = False
 ) -> Callable[[], Table]:
-    """Return what makes the table of a layer, in any thread.
+    """Return a function that makes the table of a layer in any thread.
 
     Parameters
     ----------
@@ -168,7 +168,7 @@ def write_features(layer: Labels, table: Table, *, rgb: bool) -> None:
 
 
 def _kept(before: Columns | None, index: list[int], names: list[str]) -> Columns:
-    """Return names and columns of others, in the rows of the new table."""
+    """Return names, and columns that others added, in the rows of the new table."""
     if before is None or "index" not in before:
         return {}
     place = {int(label): row for row, label in enumerate(before["index"])}

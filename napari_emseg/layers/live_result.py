@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from napari.utils.colormaps import DirectLabelColormap
     from numpy.typing import NDArray
 
+    from napari_emseg.engine._types import SliceIndex
     from napari_emseg.layers.edits import PlannedEdit
-    from napari_emseg.layers.geometry import SliceIndex
     from napari_emseg.layers.results import LayerStyle
     from napari_emseg.pipeline.segmentation import Segmentation
 
@@ -212,7 +212,7 @@ class LiveResult:
         return layer
 
     def cancel(self) -> None:
-        """Remove the preview, and restore the layer."""
+        """Remove the preview; the layer is as it was before."""
         layer, before = self.layer, self._before
         if layer is None or before is None:
             return
@@ -242,7 +242,7 @@ class LiveResult:
         self._of = image, at
 
     def settle(self) -> None:
-        """Remove a preview, and stop overwriting the layer."""
+        """Remove a preview, and leave the layer to the user."""
         self.cancel()
         self.release()
 

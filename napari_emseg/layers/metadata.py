@@ -1,4 +1,4 @@
-"""Our entry in a layer's metadata, and the steps of a recipe that it holds."""
+"""The entry of this plugin in a layer's metadata, and the recipe in it."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from numpy.typing import NDArray
 
-    from napari_emseg.layers.geometry import SliceIndex
+    from napari_emseg.engine._types import SliceIndex
     from napari_emseg.layers.metadata import Log
     from napari_emseg.regions import Edit
 

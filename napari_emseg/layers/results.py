@@ -14,7 +14,7 @@ from napari_emseg import __version__
 from napari_emseg.layers.classes import class_colormap
 from napari_emseg.layers.edits import apply_edit, write_plan
 from napari_emseg.layers.fit_records import FitRecord, fit_record_of, remember_fit
-from napari_emseg.layers.geometry import SliceIndex, displayed, placement, spatial_shape
+from napari_emseg.layers.geometry import displayed, placement, spatial_shape
 from napari_emseg.layers.history import HISTORY_BYTES, follow_undo
 from napari_emseg.layers.layer_features import features_of, pixel_size
 from napari_emseg.layers.metadata import KEY, MARK
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from napari.utils.colormaps import DirectLabelColormap
     from numpy.typing import NDArray
 
+    from napari_emseg.engine._types import SliceIndex
     from napari_emseg.layers.edits import PlannedEdit
     from napari_emseg.pipeline.class_table import Table
     from napari_emseg.pipeline.segmentation import Segmentation
@@ -83,7 +84,7 @@ def replace_labels(
 
 
 def alike(layer: Labels, labels: NDArray[np.integer[Any]]) -> bool:
-    """Tell whether labels of this shape and type can be written into a layer."""
+    """Return whether labels of this shape and type can be written into a layer."""
     data = layer.data
     if layer.multiscale or not isinstance(data, np.ndarray):
         return False
@@ -147,7 +148,7 @@ def _turn_with_undo(
 
 
 def _same(old: Any, new: Any) -> bool:
-    """Compare what places a layer: vectors, matrices, and tuples of units."""
+    """Return whether two places are equal: vectors, matrices, or tuples of units."""
     old = getattr(old, "affine_matrix", old)
     if isinstance(new, tuple):
         return tuple(old) == new
@@ -158,7 +159,7 @@ def _same(old: Any, new: Any) -> bool:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LayerStyle:
-    """What napari shows of a segmentation besides its labels.
+    """The colormap and the table that napari shows with the labels of a segmentation.
 
     Attributes
     ----------
@@ -173,7 +174,7 @@ class LayerStyle:
 
 
 def prepare_style(seg: Segmentation) -> LayerStyle:
-    """Work out the look of a segmentation; needs no viewer and any thread may do it.
+    """Return the style of a segmentation; any thread may call it.
 
     Parameters
     ----------
@@ -192,7 +193,7 @@ def prepare_style(seg: Segmentation) -> LayerStyle:
 
 
 def warm_up() -> None:
-    """Do beforehand what a first Labels layer would wait for; any thread may.
+    """Load and compile what a first Labels layer needs; any thread may call it.
 
     Napari compiles its mapping of labels to colors, which can take seconds, loads what
     it keeps features in, and works dashes out for outlines.
@@ -282,7 +283,7 @@ def add_to(
     attributes = place | {"colormap": look.colormap, "features": features}
     recipe = Recipe(steps=(segment_step(seg, at),)).model_dump(mode="json")
     run = FitRecord.of(seg, recipe["steps"][0])
-    note = {
+    entry = {
         "version": __version__,
         "params": seg.params.model_dump(),
         "image": None if image_layer is None else image_layer.name,
@@ -291,11 +292,11 @@ def add_to(
     }
     if replace is None:
         name = "classes" if image_layer is None else f"{image_layer.name} classes"
-        layer = Labels(labels, name=name, metadata={KEY: note}, **attributes)
+        layer = Labels(labels, name=name, metadata={KEY: entry}, **attributes)
         remember_fit(layer, run)
         add_result(viewer, layer)
         return layer
-    attributes["metadata"] = replace.metadata | {KEY: note}
+    attributes["metadata"] = replace.metadata | {KEY: entry}
     replace_labels(
         replace, labels, attributes, run, undo=undo, plan=plan, max_bytes=max_bytes
     )
@@ -303,7 +304,7 @@ def add_to(
 
 
 def add_result(viewer: ViewerModel, layer: Labels) -> None:
-    """Add a layer on top, but below the selection, which would be seen no more."""
+    """Add a layer on top, but below the selection, which it would hide."""
     place = len(viewer.layers)
     while place > 0 and MARK in viewer.layers[place - 1].metadata:
         place -= 1

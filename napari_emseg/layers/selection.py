@@ -1,4 +1,4 @@
-"""The selection as a layer of its own, which napari's brush edits too."""
+"""The selection: a Labels layer, which napari's brush can edit."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ THICKEST = 16  # pixels
 
 # napari is untyped here, so a class of it is Any to mypy.
 class SelectionLayer(Labels):  # type: ignore[misc]
-    """Labels whose contour is found thirty times as fast as by napari itself.
+    """A Labels layer that finds its contour thirty times as fast as napari.
 
     That takes half a second in 12 megapixels, for each change. To napari, and in
     files, the layer is a Labels layer as any.
@@ -54,7 +54,7 @@ class SelectionLayer(Labels):  # type: ignore[misc]
 
 
 def outline(labels: NDArray[np.uint8], width: int = 1) -> NDArray[np.uint8]:
-    """Keep the labels of pixels close to another label, or to the image's sides.
+    """Return only the labels of pixels close to another label, or to the image's sides.
 
     Parameters
     ----------
@@ -84,7 +84,7 @@ def outline(labels: NDArray[np.uint8], width: int = 1) -> NDArray[np.uint8]:
 
 
 def line_width(viewer: ViewerModel, layer: Labels) -> int:
-    """Width in pixels of a contour that is seen at the present zoom.
+    """Return the width in pixels of a contour that is visible at the present zoom.
 
     A power of two, so that it changes seldom.
 
@@ -112,7 +112,7 @@ COLOR = (0.0, 0.9, 1.0)
 
 
 def warm_up_selection() -> None:
-    """Let napari compile what a first selection needs; any thread may do it.
+    """Let napari compile what a first selection needs; any thread may call it.
 
     Only colors: layers must not be made in two threads at once.
     """
@@ -169,7 +169,7 @@ def add_selection(
 
 
 def add_quietly(viewer: ViewerModel, layer: Image | Labels) -> None:
-    """Add a layer on top; what is active and selected stays so."""
+    """Add a layer on top; the active and the selected layers stay so."""
     layers = viewer.layers
     chosen, active = set(layers.selection), layers.selection.active
     with inserting_inactive(layers):
@@ -188,12 +188,12 @@ def saved_selections(viewer: ViewerModel, like: Image | Labels) -> list[Labels]:
 
 
 def is_selection(layer: object) -> bool:
-    """Tell whether a layer is a selection, and not labels of classes."""
+    """Return whether a layer is a selection, and not labels of classes."""
     return _kind(layer) is not None
 
 
 def fits(layer: Labels, like: Image | Labels) -> bool:
-    """Tell whether a layer has the shape and place of another, pixel by pixel."""
+    """Return whether a layer has the shape and place of another, pixel by pixel."""
     shape = spatial_shape(like)
     if layer.data.shape != shape:
         return False
@@ -205,7 +205,7 @@ def fits(layer: Labels, like: Image | Labels) -> bool:
 
 
 def coverage(plane: Plane) -> NDArray[Any]:
-    """Read the plane of a selection layer.
+    """Return the mask or coverage in a plane of a selection layer.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""How sure a result is, as layers: uncertainty, probabilities, and the way to them."""
+"""Layers of the uncertainty and of the probabilities of a result."""
 
 from __future__ import annotations
 
@@ -181,7 +181,7 @@ def _shape(layer: Labels) -> tuple[int, ...]:
 
 
 def _given(kept: Posteriors) -> Steps:
-    """Return what is there, as a generator."""
+    """Yield nothing, and return a value."""
     yield from ()
     return kept
 

@@ -1,4 +1,4 @@
-"""Steps done one after another: labels, selections and picture come out."""
+"""Execution of steps: labels, selections and pictures."""
 
 from __future__ import annotations
 
@@ -126,10 +126,10 @@ def do(step: Step, state: State) -> None:
 
 
 def start(view: StateView, labels: NDArray[Any]) -> None:
-    """Begin with a copy of labels; nothing is selected then."""
+    """Start from a copy of labels, with nothing selected."""
     state = view.state
     state.labels = np.array(labels)
-    state.frame = view.at or (None,) * labels.ndim
+    state.labels_at = view.at or (None,) * labels.ndim
     state.seg = None
     state.selected.clear()
 

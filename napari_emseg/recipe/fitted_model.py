@@ -1,4 +1,4 @@
-"""Fitted models as numbers, of which a recipe makes them again bit for bit."""
+"""Fitted models as numbers, from which recipes restore them bit for bit."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _Row = tuple[_Value, ...]
 
 
 class FittedModel(BaseModel):
-    """The numbers of a fitted model: floats, which JSON gives back exactly.
+    """The numbers of a fitted model: floats, which JSON stores exactly.
 
     Attributes
     ----------
@@ -66,7 +66,7 @@ class FittedModel(BaseModel):
 
     @classmethod
     def of(cls, model: Model) -> Self:
-        """Take the numbers of a model."""
+        """Return the numbers of a model."""
         names = {_key(field.name) for field in fields(model)}
         found: dict[str, Any] = {}
         for name in names:
@@ -79,7 +79,7 @@ class FittedModel(BaseModel):
         return made.model_copy(update={"method": kinds[type(model)]})
 
     def model(self) -> Model:
-        """Make the model again."""
+        """Return the model."""
         kind = _kind(self)
         found = {}
         for field in fields(kind):
@@ -90,7 +90,7 @@ class FittedModel(BaseModel):
         return kind(**found)
 
     def code(self) -> str:
-        """Write Python that makes the model; ``np`` and ``emseg`` are imported."""
+        """Return Python that makes the model; ``np`` and ``emseg`` are imported."""
         model = self.model()
         given = []
         for field in fields(model):

@@ -34,7 +34,7 @@ Switch = Annotated[bool, Field(strict=True)]
 Name = Annotated[str, Field(strict=True, min_length=1)]
 Point: TypeAlias = tuple[Number, ...]
 # The plane of a step: an index or None for each axis; None is everything.
-Place: TypeAlias = tuple[Side | None, ...] | None
+OptionalSlice: TypeAlias = tuple[Side | None, ...] | None
 Points: TypeAlias = tuple[Point, ...]
 
 
@@ -140,7 +140,7 @@ class ToolLabel(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Operation:
-    """A row of the table.
+    """A row of the table of operations.
 
     Attributes
     ----------

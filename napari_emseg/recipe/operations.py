@@ -53,7 +53,7 @@ def _row(
     tool: ToolLabel | None = None,
     **fields: Any,
 ) -> Operation:
-    """Make a row; a field is a type, or a type and a default.
+    """Return a row; a field is a type, or a type and a default.
 
     Where no default is given, that of the function holds; without one, the argument
     must be there.
@@ -73,7 +73,7 @@ def _row(
 
 
 def _of(module: Any, group: Group) -> Callable[..., Operation]:
-    """Return what makes rows of the functions of a module."""
+    """Return a function that makes rows of the functions of a module."""
     where = module.__name__.rpartition(".")[2]
 
     def row(code: str, *inputs: str, **options: Any) -> Operation:

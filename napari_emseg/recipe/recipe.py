@@ -31,7 +31,7 @@ SUFFIXES = (".json",)
 
 
 def read_file(path: Path) -> Any:
-    """Read what a file holds as a recipe.
+    """Return the recipe that a file holds.
 
     Parameters
     ----------
@@ -97,12 +97,12 @@ def _of_json(path: Path) -> Any:
 def _of_tiff(path: Path) -> Any:
     try:
         with tifffile.TiffFile(path) as file:
-            notes: Iterable[Any] = file.shaped_metadata or ()
+            blocks: Iterable[Any] = file.shaped_metadata or ()
     except tifffile.TiffFileError as error:
         raise ValueError(f"{path} cannot be read: {error}; write it again") from None
-    for note in notes:
-        if "recipe" in note:
-            return note["recipe"]
+    for block in blocks:
+        if "recipe" in block:
+            return block["recipe"]
     raise ValueError(
         f"{path} holds no recipe; give a file that napari-emseg wrote, or the recipe"
     )
@@ -154,7 +154,7 @@ class Recipe(BaseModel):
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:
-        """Read a recipe from a JSON file, or from a TIFF file of labels that holds one.
+        """Return the recipe of a JSON file, or of a TIFF file of labels that holds one.
 
         Raises
         ------
@@ -194,7 +194,7 @@ class Recipe(BaseModel):
         rgb: bool | None = None,
         channel_axis: int | None = None,
     ) -> Result:
-        """Do the steps on an image.
+        """Return the result of the steps on an image.
 
         Parameters
         ----------
@@ -224,7 +224,7 @@ class Recipe(BaseModel):
         rgb: bool | None = None,
         channel_axis: int | None = None,
     ) -> Generator[Progress, None, Result]:
-        """Do as `replay`, step by step; to cancel, stop iterating.
+        """Yield the progress of `replay`; return its result. To cancel, stop iterating.
 
         Yields
         ------
@@ -254,7 +254,7 @@ class Recipe(BaseModel):
         *,
         as_stored: bool = False,
     ) -> str:
-        """Write a script that does the steps, and writes the labels.
+        """Return a script that does the steps, and writes the labels.
 
         Parameters
         ----------
@@ -397,7 +397,7 @@ def segment_step(seg: Segmentation, at: tuple[int | None, ...] | None = None) ->
 
 
 def _done(step: Step, state: State) -> bool:
-    """Do a step; tell whether that was possible."""
+    """Do a step; return whether that was possible."""
     try:
         do(step, state)
     except (TypeError, ValueError):

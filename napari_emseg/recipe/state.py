@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,9 +14,10 @@ from napari_emseg.pipeline.image_hierarchy import hierarchy
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
+    from napari_emseg.engine._types import SliceIndex
     from napari_emseg.pipeline.segmentation import Segmentation
+    from napari_emseg.recipe.operation import OptionalSlice
 
-    At: TypeAlias = tuple[int | None, ...] | None
 
 # Stacks may be so narrow that they look like colors.
 _NARROW = 30
@@ -25,7 +26,7 @@ NOTHING = "nothing is selected here; put a step that selects something before it
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Result:
-    """What a recipe gave; NumPy takes it for its labels.
+    """The result of a recipe; to NumPy it is its labels.
 
     Attributes
     ----------
@@ -61,7 +62,7 @@ class State:
         Its spatial shape.
     labels : (…) ndarray of int or None
         None until they are made.
-    frame : tuple of int or None
+    labels_at : tuple of int or None
         The slice that the labels are of; only None if they are of everything.
     seg : Segmentation or None
         What the labels come from.
@@ -77,12 +78,12 @@ class State:
     reader_kwargs: dict[str, Any]
     shape: tuple[int, ...]
     labels: NDArray[Any] | None = None
-    frame: tuple[int | None, ...] = ()
+    labels_at: SliceIndex = ()
     seg: Segmentation | None = None
-    selected: dict[At, NDArray[Any]] = field(default_factory=dict)
-    saved: dict[tuple[str, At], NDArray[Any]] = field(default_factory=dict)
+    selected: dict[OptionalSlice, NDArray[Any]] = field(default_factory=dict)
+    saved: dict[tuple[str, OptionalSlice], NDArray[Any]] = field(default_factory=dict)
     picture: NDArray[Any] | None = None
-    prepared: dict[tuple[str, At], Any] = field(default_factory=dict)
+    prepared: dict[tuple[str, OptionalSlice], Any] = field(default_factory=dict)
 
     def result(self) -> Result:
         """Return what there is now.
@@ -122,7 +123,7 @@ class StateView:
     """
 
     state: State
-    at: At
+    at: OptionalSlice
 
     def __post_init__(self) -> None:
         """Check the plane."""
@@ -170,28 +171,29 @@ class StateView:
     @property
     def seg(self) -> Segmentation:
         """The segmentation; that of all that was segmented."""
-        if self.state.seg is None or self.state.frame != whole_of(self.at, self.state):
+        state = self.state
+        if state.seg is None or state.labels_at != whole_of(self.at, state):
             raise ValueError(
                 "probabilities of classes belong to all that was segmented, which this "
                 "plane is not; select by_label instead"
             )
-        return self.state.seg
+        return state.seg
 
     @property
     def where(self) -> tuple[Any, ...]:
         """The index of this plane in the labels."""
-        place: list[Any] = []
-        for index, fixed in zip(self.at or (), self.state.frame, strict=False):
+        found: list[Any] = []
+        for index, fixed in zip(self.at or (), self.state.labels_at, strict=False):
             if index is None or fixed is None:
-                place.append(slice(None) if index is None else index)
+                found.append(slice(None) if index is None else index)
             elif index == fixed:
-                place.append(0)
+                found.append(0)
             else:
                 raise ValueError(
                     f"at={list(self.at or ())} is not in the labels, which are of "
-                    f"{list(self.state.frame)} alone; segment the whole stack"
+                    f"{list(self.state.labels_at)} alone; segment the whole stack"
                 )
-        return tuple(place)
+        return tuple(found)
 
     @property
     def labels(self) -> NDArray[Any]:
@@ -222,7 +224,7 @@ class StateView:
         return found if found is not None and found.any() else None
 
     def put(self, labels: NDArray[Any]) -> None:
-        """Take other labels."""
+        """Replace the labels."""
         if self.at is None:
             self.state.labels = labels
             return
@@ -235,13 +237,13 @@ class StateView:
         part[...] = labels
 
 
-def whole_of(at: At, state: State) -> tuple[int | None, ...]:
-    """Return a place with an entry for each axis, None for everything too."""
+def whole_of(at: OptionalSlice, state: State) -> SliceIndex:
+    """Return a slice with an entry for each axis; None is everything."""
     return (None,) * len(state.shape) if at is None else at
 
 
 def check_colors(image: ArrayLike, *, rgb: bool) -> None:
-    """Refuse colors for a recipe of gray values or stacks, and the other way round.
+    """Reject colors for a recipe of gray values or stacks, and the other way round.
 
     Raises
     ------
@@ -272,7 +274,7 @@ def check_colors(image: ArrayLike, *, rgb: bool) -> None:
 def begin(
     image: ArrayLike, *, rgb: bool | None = None, channel_axis: int | None = None
 ) -> State:
-    """Understand the axes of an image, as `napari_emseg.segment` does."""
+    """Return the state before the first step, with the image read as by `segment`."""
     picture = as_lazy_image(image, rgb=rgb, channel_axis=channel_axis)
     if picture.channel_axis is None or picture.rgb:
         return State(image, {"rgb": picture.rgb}, picture.shape)

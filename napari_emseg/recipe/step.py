@@ -16,7 +16,7 @@ from pydantic import (
     model_serializer,
 )
 
-from napari_emseg.recipe.operation import Args, Operation, Place
+from napari_emseg.recipe.operation import Args, Operation, OptionalSlice
 from napari_emseg.recipe.operations import OPERATIONS
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ _SHOWN = 60
 
 
 class Step(BaseModel):
-    """Something that was done: a row of the table of operations, and its arguments.
+    """An operation of the table, its slice and its arguments.
 
     Attributes
     ----------
@@ -58,16 +58,16 @@ class Step(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     op: str
-    at: Place = None
+    at: OptionalSlice = None
     args: SerializeAsAny[Args] = Field(default=Args(), validate_default=True)
 
     @classmethod
     def of(cls, op: str, /, *, at: Any = None, **args: Any) -> Self:
-        """Make a step; its place and its arguments are keywords."""
+        """Return a step; its slice and its arguments are keywords."""
         return cls.model_validate({"op": op, "at": at, "args": args})
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Travel to other processes as JSON: pickle does not find our `Args`."""
+        """Pickle it as JSON, since pickle does not find made classes of arguments."""
         return type(self).model_validate_json, (self.model_dump_json(),)
 
     @property
@@ -117,8 +117,8 @@ class Step(BaseModel):
 
     @field_validator("at")
     @classmethod
-    def _check_at(cls, at: Place) -> Place:
-        """Know everything by one name."""
+    def _check_at(cls, at: OptionalSlice) -> OptionalSlice:
+        """Return None for everything."""
         return None if at is None or set(at) <= {None} else at
 
     @field_validator("args", mode="before")
@@ -142,7 +142,7 @@ class Step(BaseModel):
 
     @model_serializer
     def _write(self, info: Any) -> dict[str, Any]:
-        """Leave out what is as by default, but for parameters, which are all there."""
+        """Return the step without defaults, but with all parameters."""
         fields = type(self.args).model_fields
         found = self.args.model_dump(mode=info.mode)
         args = {
@@ -155,7 +155,7 @@ class Step(BaseModel):
 
 
 def explain_error(error: ValidationError, what: str, names: Iterable[str] = ()) -> str:
-    """Say in one line what pydantic found: the value, the reason, what to do.
+    """Return what pydantic found in one line: the value, the reason, what to do.
 
     Parameters
     ----------
@@ -171,7 +171,7 @@ def explain_error(error: ValidationError, what: str, names: Iterable[str] = ()) 
 
 
 def _one(found: Any, what: str, hint: str) -> str:
-    """Say one thing that pydantic found."""
+    """Return the message of one error of pydantic."""
     place, reason = list(found["loc"]), found["msg"].removeprefix("Input ")
     head = ""
     if place[:1] == ["steps"] and len(place) > 1:

@@ -14,8 +14,9 @@ from napari_emseg.recipe.packed_array import Packed
 from napari_emseg.recipe.state import NOTHING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
+    from napari_emseg.engine._types import SliceIndex
     from napari_emseg.recipe.step import Step
 
 _WIDTH = 88
@@ -106,7 +107,7 @@ class Writer:
         self.begun = False
         self.reader_kwargs: dict[str, Any] = {}
         self.moves = False
-        self._frame: tuple[int | None, ...] = ()
+        self._labels_at: SliceIndex = ()
         # Names of variables, and of those that may hold soft selections.
         self._known: set[str] = set()
         self._soft: set[str] = set()
@@ -155,7 +156,7 @@ class Writer:
 
     def _begin(self, step: Step) -> None:
         self.begun = True
-        self._frame = step.at or ()
+        self._labels_at = step.at or ()
         self._known -= {name for name in self._known if name.startswith("selection")}
 
     def _understand(self, step: Step) -> Iterator[str]:
@@ -232,12 +233,12 @@ class Writer:
 
     def labels(self, step: Step) -> str:
         """Return the name of the labels in a step's plane."""
-        frame = self._frame or (None,) * len(step.at or ())
-        place = [
+        whole = self._labels_at or (None,) * len(step.at or ())
+        at = tuple(
             0 if fixed is not None and index is not None else index
-            for index, fixed in zip(step.at or (), frame, strict=False)
-        ]
-        return f"labels{_index(place)}"
+            for index, fixed in zip(step.at or (), whole, strict=False)
+        )
+        return f"labels{_index(at)}"
 
     def selection(self, step: Step, *, required: bool) -> Code | None:
         """Return the name of the selection in a step's plane; None if there is none."""
@@ -287,18 +288,18 @@ def _keywords(options: dict[str, Any]) -> list[str]:
     ]
 
 
-def _suffix(at: Sequence[int | None] | None) -> str:
+def _suffix(at: SliceIndex | None) -> str:
     """Return the end of the names of a plane: "_7" for slice 7 of a stack."""
     return "".join(f"_{'x' if i is None else i}" for i in _trimmed(at))
 
 
-def _index(at: Sequence[int | None] | None) -> str:
+def _index(at: SliceIndex | None) -> str:
     """Return the index of a plane: "[7]" for slice 7 of a stack."""
     parts = [":" if i is None else str(i) for i in _trimmed(at)]
     return f"[{', '.join(parts)}]" if parts else ""
 
 
-def _trimmed(at: Sequence[int | None] | None) -> list[int | None]:
+def _trimmed(at: SliceIndex | None) -> list[int | None]:
     found = [*(at or ())]
     while found and found[-1] is None:
         found.pop()
@@ -332,7 +333,7 @@ def _joined(function: str, given: list[str]) -> str:
 
 
 def _filled(part: str) -> str:
-    """Break an argument into lines, but not within a pair of numbers."""
+    """Return an argument in lines, not broken within a pair of numbers."""
     whole = re.sub(r"\([^()]*\)", lambda pair: pair[0].replace(" ", "\0"), part)
     lines = textwrap.fill(
         whole,
@@ -352,5 +353,5 @@ def _value(value: Any) -> str:
 
 
 def _text(text: str) -> str:
-    """Write a string with double quotes."""
+    """Return a string as code, with double quotes."""
     return json.dumps(text, ensure_ascii=False)

@@ -1,4 +1,4 @@
-"""An edit of labels as a value, and what every edit respects."""
+"""An edit of labels as a value: locked labels and the selection are respected."""
 
 from __future__ import annotations
 
@@ -145,7 +145,7 @@ def free_labels(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EditableLabels:
-    """Where an edit may change something.
+    """The pixels of labels that an edit may change.
 
     Attributes
     ----------

@@ -262,7 +262,7 @@ def smooth_boundaries(
     labels, selection, locked
         As for `merge`. Label 0 takes part unless it is locked.
     radius : float
-        Standard deviation in pixels of the Gaussian that weighs the votes: details
+        Standard deviation in pixels of the Gaussian that weighs the neighbors: details
         smaller than this vanish.
 
     Returns

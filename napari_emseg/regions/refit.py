@@ -1,4 +1,4 @@
-"""A new fit that keeps what was edited by hand, and the numbers of the classes."""
+"""A new fit that keeps manual edits, and the numbers of the classes."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def refit(
     rgb: bool | None = None,
     **params: Any,
 ) -> NDArray[Any]:
-    """Fit all classes anew, and keep what is known.
+    """Return labels of a new fit of all classes that keeps what was edited.
 
     Parameters
     ----------
@@ -93,7 +93,7 @@ def iter_refit(
     channel_axis: int | None = None,
     rgb: bool | None = None,
 ) -> Generator[Progress, None, NDArray[Any]]:
-    """Do as `refit`, step by step; to cancel, stop iterating.
+    """Yield the progress of `refit`, and return its labels; to cancel, stop iterating.
 
     Yields
     ------
@@ -142,7 +142,7 @@ def iter_refit(
 def match(
     found: NDArray[Any], old: NDArray[Any], seeded: Iterable[int]
 ) -> NDArray[Any]:
-    """Give classes the numbers of those that they have most pixels in common with.
+    """Return classes with the numbers of those that they share most pixels with.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The parts of a label, and the votes of neighbors: how edits of regions decide."""
+"""Parts of a label, and labels decided by the majority of neighbors."""
 
 from __future__ import annotations
 
@@ -54,20 +54,20 @@ def _classes(
     n_parts: int | None,
     options: Options,
 ) -> Labels:
-    """Fit a mixture to the colors inside the label."""
+    """Return the classes of a mixture fitted to the colors inside the label."""
     if image is None:
         raise ValueError("method='classes' looks at colors; pass image=")
-    ways = {name: options.get(name) for name in ("channel_axis", "rgb")}
-    params = {name: value for name, value in options.items() if name not in ways}
-    picture = as_lazy_image(image, **ways)
+    reader_kwargs = {name: options.get(name) for name in ("channel_axis", "rgb")}
+    params = {name: options[name] for name in options.keys() - reader_kwargs}
+    picture = as_lazy_image(image, **reader_kwargs)
     if picture.shape != shape:
         raise ValueError(
             f"image has the spatial shape {picture.shape}, but the labels are {shape}; "
             "pass the image that they belong to"
         )
-    ways = {"rgb": True} if picture.rgb else {"channel_axis": -1}
+    reader_kwargs = {"rgb": True} if picture.rgb else {"channel_axis": -1}
     params.setdefault("n_classes", 2 if n_parts is None else n_parts)
-    return segment(picture.read(box), mask=inside, **ways, **params).labels
+    return segment(picture.read(box), mask=inside, **reader_kwargs, **params).labels
 
 
 def _watershed(
@@ -78,7 +78,7 @@ def _watershed(
     n_parts: int | None,
     options: Options,
 ) -> Labels:
-    """Cut where the distance to the outline is least between two summits."""
+    """Return the parts of a watershed of the distance to the outline."""
     if set(options) - {"depth"}:
         raise TypeError(f"watershed takes depth, not {', '.join(options)}")
     depth = float(options.get("depth", 1.0))
@@ -108,7 +108,7 @@ PARTS: dict[str, Method] = {
 
 
 def majority(labels: Labels, sigma: float, locked: tuple[int, ...]) -> Labels:
-    """Give each pixel the label with the most weight around it.
+    """Return for each pixel the label with the most weight around it.
 
     Parameters
     ----------
@@ -116,7 +116,7 @@ def majority(labels: Labels, sigma: float, locked: tuple[int, ...]) -> Labels:
     sigma : float
         Standard deviation in pixels of the Gaussian that weighs the pixels.
     locked : tuple of int
-        Labels without a vote.
+        Labels that do not count.
 
     Returns
     -------
@@ -136,15 +136,15 @@ def majority(labels: Labels, sigma: float, locked: tuple[int, ...]) -> Labels:
         box = tuple(
             slice(max(part.start - reach, 0), part.stop + reach) for part in found
         )
-        votes = blurred((labels[box] == value).astype(np.float32), sigma)
-        wins = votes > best[box]
-        best[box][wins] = votes[wins]
+        weights = blurred((labels[box] == value).astype(np.float32), sigma)
+        wins = weights > best[box]
+        best[box][wins] = weights[wins]
         out[box][wins] = value
     return out
 
 
 def absorb(labels: Labels, fixed: BoolArray, min_size: int) -> Labels:
-    """Let small pieces join the neighbor with the longest common outline.
+    """Return labels whose small pieces joined the neighbor with the longest border.
 
     Parameters
     ----------
@@ -186,7 +186,7 @@ def absorb(labels: Labels, fixed: BoolArray, min_size: int) -> Labels:
 
 
 def _borders(regions: NDArray[np.int32], count: int) -> list[dict[int, int]]:
-    """Length of the common outline of each region with each neighbor."""
+    """Return the length of the common outline of each region with each neighbor."""
     near: list[dict[int, int]] = [{} for _ in range(count)]
     for axis in range(max(regions.ndim - 3, 0), regions.ndim):
         along = np.moveaxis(regions, axis, 0)

@@ -1,4 +1,4 @@
-"""Where a segmentation is not sure: the places, and an edit that leaves them open."""
+"""Uncertain places of a segmentation, and an edit that removes their labels."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _LEAST = 1e-3
 
 
 class Doubtful(Protocol):
-    """What knows its uncertainty; `napari_emseg.Segmentation` does."""
+    """A result that has an uncertainty, such as `napari_emseg.Segmentation`."""
 
     def uncertainty(self) -> NDArray[np.float32]:
         """Entropy in [0, 1], pixel by pixel."""
@@ -56,7 +56,7 @@ class UncertainPlace:
 def uncertain_places(
     uncertainty: ArrayLike, labels: ArrayLike | None = None, *, limit: int = 100
 ) -> list[UncertainPlace]:
-    """List the most uncertain places, worst first.
+    """Return the most uncertain places, worst first.
 
     Places are local maxima of the uncertainty, averaged over a neighborhood.
 
@@ -183,7 +183,7 @@ def _checked(uncertainty: ArrayLike, labels: ArrayLike | None) -> NDArray[Any]:
 
 
 def _reduced(plane: NDArray[np.float32], side: int) -> NDArray[np.float32]:
-    """Average blocks; those at the edges are filled up with 0."""
+    """Return the means of blocks; those at the edges are filled up with 0."""
     height, width = plane.shape
     rows, columns = -height % side, -width % side
     full = cv2.copyMakeBorder(plane, 0, rows, 0, columns, cv2.BORDER_CONSTANT)

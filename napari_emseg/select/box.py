@@ -146,7 +146,7 @@ def _check_box(
 def _surroundings(
     corners: NDArray[np.int64], shape: tuple[int, ...]
 ) -> tuple[slice, slice]:
-    """Cut out the box and what is near it."""
+    """Return the surroundings of the box, and the box in them."""
     margin = (_AROUND * (corners[2:] - corners[:2])).astype(np.int64) + 4
     low = np.maximum(corners[:2] - margin, 0)
     high = np.minimum(corners[2:] + margin, shape)
@@ -154,7 +154,7 @@ def _surroundings(
 
 
 def _find(features: FloatArray, frame: NDArray[np.int64], strength: float) -> BoolArray:
-    """Find the object in a frame (y0, x0, y1, x1) of (Y, X, C) features."""
+    """Return the mask of the object in a box (y0, x0, y1, x1) of (Y, X, C) features."""
     shape = reduced(features.shape[:2], _PIXELS)
     small = resize(features, shape)
     smoothed = smooth(small)
@@ -185,7 +185,7 @@ def _find(features: FloatArray, frame: NDArray[np.int64], strength: float) -> Bo
 
 
 def _first_marks(outside: FloatArray, held: BoolArray) -> NDArray[np.uint8]:
-    """Mark the middle of the box 2, and its outside 1."""
+    """Return marks: 2 in the middle of the box, 1 outside of it."""
     marks = np.where(held, 0, 1).astype(np.uint8)
     if held.all():  # the box is the whole image: its corners must do
         marks[outside >= np.quantile(outside, 0.95)] = 1
@@ -196,7 +196,7 @@ def _first_marks(outside: FloatArray, held: BoolArray) -> NDArray[np.uint8]:
 def _next_marks(
     chance: FloatArray, held: BoolArray, before: NDArray[np.uint8]
 ) -> NDArray[np.uint8]:
-    """Mark the surest pixels: 2 of the object, 1 of the background."""
+    """Return marks of the surest pixels: 2 of the object, 1 of the background."""
     ranked = np.sort(chance[held])[::-1]
     count, expected = len(ranked), float(ranked.sum())
     sure = ranked[min(int(_SURE_OBJECT * expected), count - 1)]
@@ -209,7 +209,7 @@ def _next_marks(
 
 
 def best_threshold(chance: FloatArray) -> float:
-    """Probability above which pixels are taken for the largest expected overlap.
+    """Return the probability above which pixels give the largest expected overlap.
 
     Parameters
     ----------

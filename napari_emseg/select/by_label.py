@@ -1,4 +1,4 @@
-"""Selections of what Labels layers hold: a class under a point, coverage in bytes."""
+"""Selections from labels: a class under a point, and coverage stored in 255ths."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def by_label(
 
 
 def to_bytes(selection: ArrayLike) -> NDArray[np.uint8]:
-    """Write a mask or a coverage in 255ths, as the labels of a selection layer.
+    """Return a mask or a coverage in 255ths, as the labels of a selection layer.
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ def to_bytes(selection: ArrayLike) -> NDArray[np.uint8]:
 
 
 def from_bytes(values: NDArray[np.uint8]) -> BoolArray | FloatArray:
-    """Read a selection that is stored in 255ths.
+    """Return a selection that is stored in 255ths.
 
     Parameters
     ----------
@@ -100,7 +100,7 @@ def from_bytes(values: NDArray[np.uint8]) -> BoolArray | FloatArray:
 
 
 def rounded(selection: ArrayLike) -> BoolArray | FloatArray:
-    """Round coverage to 255ths, as a selection layer stores it.
+    """Return coverage rounded to 255ths, as a selection layer stores it.
 
     Recipes do so after each step, so that they give what was seen.
 

@@ -1,4 +1,4 @@
-"""The plane that a person draws on: its features, and what can be drawn."""
+"""Checks of what is drawn on a plane of an image, and the features of that plane."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def read_plane(
     image: ArrayLike, *, channel_axis: int | None, rgb: bool | None
 ) -> tuple[FloatArray, BoolArray]:
-    """Make features of an image of one plane, and tell which pixels count.
+    """Return the features of an image of one plane, and which pixels are usable.
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ def _stretch(features: FloatArray, inside: BoolArray) -> FloatArray:
 
 
 def reduced(shape: tuple[int, ...], pixels: int) -> tuple[int, int]:
-    """Shape of the same proportions, of about `pixels` pixels if it has more.
+    """Return the shape, reduced to about `pixels` pixels if it has more.
 
     Examples
     --------
@@ -94,7 +94,7 @@ def check_smoothing(smoothing: Any) -> None:
 
 
 def check_points(points: ArrayLike, shape: tuple[int, ...]) -> NDArray[np.intp]:
-    """Give points inside an image as (N, ndim) whole numbers.
+    """Return points inside an image as (N, ndim) whole numbers.
 
     Raises
     ------
@@ -118,7 +118,7 @@ def check_points(points: ArrayLike, shape: tuple[int, ...]) -> NDArray[np.intp]:
 
 
 def check_colors(colors: ArrayLike, picture: LazyImage) -> FloatArray:
-    """Convert colors in the units of an image to features (N, D).
+    """Return colors in the units of an image as features (N, D).
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""How near colors are to those that somebody pointed at."""
+"""The distance of colors to the nearest of some reference colors."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from napari_emseg.engine._types import FloatArray
     from napari_emseg.select.color_index import ColorIndex
 
-# Nearness is 0..255; from here on a color is within the tolerance.
+# The score is 0..255; from here on a color is within the tolerance.
 SELECTED = 128
 # Soft coverage ends at this multiple of the tolerance.
 REACH = 1.5
@@ -24,7 +24,7 @@ _CHUNK = 2**16
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Anchors:
-    """Nearness to the nearest of some colors.
+    """The score of the distance to the nearest of some colors.
 
     Attributes
     ----------
@@ -33,7 +33,7 @@ class Anchors:
     tolerance : float
         Largest distance that counts as near.
     soft : bool
-        Whether nearness has steps, or is 0 or 255.
+        Whether the score has steps, or is 0 or 255.
     """
 
     anchors: FloatArray
@@ -41,7 +41,7 @@ class Anchors:
     soft: bool
 
     def __call__(self, features: FloatArray) -> NDArray[np.uint8]:
-        """Score (…, D) features 0..255."""
+        """Return the score of (…, D) features, 0..255."""
         flat = features.reshape(-1, features.shape[-1])
         out = np.empty(len(flat), np.uint8)
         for start in range(0, len(flat), _CHUNK):
@@ -62,7 +62,7 @@ class Anchors:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class NearestColors:
-    """Nearness to the nearest of many colors.
+    """The score of the distance to the nearest of many colors.
 
     Attributes
     ----------
@@ -71,7 +71,7 @@ class NearestColors:
     tolerance : float
         Largest distance that counts as near.
     soft : bool
-        Whether nearness has steps, or is 0 or 255.
+        Whether the score has steps, or is 0 or 255.
     """
 
     tree: cKDTree
@@ -84,7 +84,7 @@ class NearestColors:
         return cls(cKDTree(np.unique(colors, axis=0)), tolerance, soft)
 
     def __call__(self, features: FloatArray) -> NDArray[np.uint8]:
-        """Score (…, D) features 0..255."""
+        """Return the score of (…, D) features, 0..255."""
         flat = features.reshape(-1, features.shape[-1])
         reach = self.tolerance * (REACH if self.soft else 1)
         with np.errstate(invalid="ignore"):
@@ -103,7 +103,7 @@ class NearestColors:
 
 
 def _grade(distance: FloatArray, tolerance: float, soft: bool) -> NDArray[np.uint8]:
-    """Turn distances into 0..255: half of it at the tolerance."""
+    """Return distances as scores 0..255, half of it at the tolerance."""
     near = distance <= np.float32(tolerance)
     # A tolerance of 0 has no ramp.
     if not soft or np.float32(tolerance) == 0:
@@ -119,7 +119,7 @@ def _grade(distance: FloatArray, tolerance: float, soft: bool) -> NDArray[np.uin
 def check_tolerance(
     tolerance: float | None, scene: ColorIndex, default: float = 12.0
 ) -> float:
-    """Give the tolerance in the units of the features.
+    """Return the tolerance in the units of the features.
 
     Raises
     ------

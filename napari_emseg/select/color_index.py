@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from napari_emseg.engine.cells.palette import Coding
     from napari_emseg.engine.image.lazy_image import LazyImage
 
-    # Nearness 0..255 of (N, D) features: from 128 on, they are selected.
+    # Score 0..255 of (N, D) features: from 128 on, they are selected.
     Score: TypeAlias = Callable[[FloatArray], NDArray[np.uint8]]
 
 Window: TypeAlias = tuple[slice, ...]
@@ -39,10 +39,10 @@ class ColorIndex(Protocol):
     @property
     def span(self) -> float: ...  # noqa: D102
     def colors(self, where: Window | BoolArray) -> FloatArray:
-        """Features (N, D) of the usable pixels of a window, or under a mask."""
+        """Return features (N, D) of the usable pixels of a window, or under a mask."""
 
     def reader(self, score: Score) -> Callable[[Window], NDArray[np.uint8]]:
-        """Make a function that gives the score of the pixels of a window."""
+        """Return a function that scores the pixels of a window."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,7 +69,7 @@ class Direct:
         return float(np.linalg.norm(np.maximum(high - low, 0)))
 
     def colors(self, where: Window | BoolArray) -> FloatArray:
-        """Features (N, D) of the usable pixels of a window, or under a mask."""
+        """Return features (N, D) of the usable pixels of a window, or under a mask."""
         if isinstance(where, np.ndarray):
             box = tuple(slice(0, n) for n in self.shape)
             parts = [self._read(part, where[part]) for part in _slabs(box)]
@@ -78,7 +78,7 @@ class Direct:
         return found.reshape(-1, found.shape[-1]) if inside is None else found[inside]
 
     def reader(self, score: Score) -> Callable[[Window], NDArray[np.uint8]]:
-        """Make a function that gives the score of the pixels of a window."""
+        """Return a function that scores the pixels of a window."""
 
         def read(window: Window) -> NDArray[np.uint8]:
             starts = [part.start for part in window]
@@ -140,7 +140,7 @@ class Prepared:
     span: float
 
     def __repr__(self) -> str:
-        """Say what the tolerance of a tool is to be measured against."""
+        """Return the shape, and the span that a tolerance is measured against."""
         shape = " x ".join(map(str, self.shape))
         return f"Prepared({shape}, span {self.span:.4g})"
 
@@ -150,7 +150,7 @@ class Prepared:
         return self.picture.shape
 
     def colors(self, where: Window | BoolArray) -> FloatArray:
-        """Features (N, D) of the usable pixels of a window, or under a mask.
+        """Return features (N, D) of the usable pixels of a window, or under a mask.
 
         Under a mask each color of a palette is given once.
         """
@@ -168,7 +168,7 @@ class Prepared:
         return self.features[np.searchsorted(self.palette, codes)]
 
     def reader(self, score: Score) -> Callable[[Window], NDArray[np.uint8]]:
-        """Make a function that gives the score of the pixels of a window.
+        """Return a function that scores the pixels of a window.
 
         Colors are scored once, however many pixels have them.
         """
@@ -191,7 +191,7 @@ class Prepared:
 def prepare(
     image: ArrayLike, *, channel_axis: int | None = None, rgb: bool | None = None
 ) -> Prepared:
-    """Make an image ready for the color tools, so that each call of them is fast.
+    """Return an image prepared for the color tools, so that each call of them is fast.
 
     Parameters
     ----------
@@ -249,14 +249,14 @@ def prepare(
 
 
 def as_scene(image: Any, *, channel_axis: int | None, rgb: bool | None) -> ColorIndex:
-    """Take a prepared image as it is, and others to be read where needed."""
+    """Return a prepared image as it is, and another one to be read where needed."""
     if isinstance(image, Prepared):
         return image
     return Direct(as_lazy_image(image, channel_axis=channel_axis, rgb=rgb))
 
 
 def _slabs(window: Window) -> Iterator[Window]:
-    """Cut a window along its first axis into parts of about `_SLAB` pixels."""
+    """Yield parts of a window of about `_SLAB` pixels, cut along its first axis."""
     rest = int(np.prod([part.stop - part.start for part in window[1:]]))
     step = max(1, _SLAB // max(rest, 1))
     for start in range(window[0].start, window[0].stop, step):

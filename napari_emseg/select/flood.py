@@ -1,4 +1,4 @@
-"""The piece of like color around a point, found by looking no further than needed."""
+"""Flood fill: the connected piece of like color around a point."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ def flood(
     connectivity: int,
     soft: bool,
 ) -> BoolArray | FloatArray:
-    """Find the piece around a sample in a window that grows as long as it must.
+    """Return the piece around a sample, found in a window that grows as needed.
 
     Parameters
     ----------
     shape : tuple of int
         Spatial shape of the image.
     read : callable
-        Gives the nearness 0..255 of a window.
+        Gives the score 0..255 of a window.
     sample : tuple of slice
         Each near pixel of it starts a piece.
     connectivity : {4, 8}
@@ -80,7 +80,7 @@ def flood(
 
 
 def _fill(hard: BoolArray, inner: Window, connectivity: int) -> BoolArray:
-    """Keep the pieces of a mask that have a pixel in a window of it."""
+    """Return the pieces of a mask that have a pixel in a window of it."""
     if hard.ndim > 2:
         seeds = np.zeros_like(hard)
         seeds[inner] = hard[inner]
@@ -99,7 +99,7 @@ def _fill(hard: BoolArray, inner: Window, connectivity: int) -> BoolArray:
 def _strips(
     found: BoolArray, window: Window, shape: tuple[int, ...], reach: int
 ) -> list[Window]:
-    """Parts to look at next, in order: beyond the sides that a piece touches."""
+    """Return the windows to search next: beyond the sides that a piece touches."""
     out = []
     for axis in range(max(found.ndim - 3, 0), found.ndim):
         part = window[axis]
@@ -119,5 +119,5 @@ def _strips(
 
 
 def as_coverage(near: NDArray[np.uint8], soft: bool) -> BoolArray | FloatArray:
-    """Turn nearness into coverage 0..1, or into a mask."""
+    """Return scores as coverage 0..1, or as a mask."""
     return near * np.float32(1 / 255) if soft else near >= SELECTED

@@ -29,7 +29,7 @@ _MARGIN, _WIDER = 32, 0.25
 def snap(
     picture: LazyImage, start: NDArray[np.intp], stop: NDArray[np.intp]
 ) -> NDArray[np.intp]:
-    """Find the path (M, 2) of pixels from start to stop that follows edges best.
+    """Return the path (M, 2) of pixels from start to stop that follows edges best.
 
     Only a part of the picture is read, so that a path is found while the pointer
     moves, however large the picture.
@@ -47,10 +47,10 @@ def snap(
     return np.asarray(found).reshape(-1, 2)[:, ::-1].astype(np.intp) + low
 
 
-def settle(
+def refine_sides(
     picture: LazyImage, mask: NDArray[np.bool_], path: NDArray[np.intp]
 ) -> NDArray[np.bool_]:
-    """Give pixels along a path to the side whose color nearby is more like theirs.
+    """Return a mask whose pixels along a path joined the side of more similar color.
 
     A path runs through pixels, so that by itself it cannot tell on which side those
     are. Where the two sides hardly differ, they stay where they were.
@@ -90,7 +90,7 @@ def settle(
 
 
 def _widen(path: NDArray[np.intp], shape: tuple[int, ...]) -> NDArray[np.bool_]:
-    """Mark the pixels of a path, and those next to it."""
+    """Return the mask of the pixels of a path, and of those next to it."""
     line = np.zeros(shape, np.uint8)
     line[tuple(path.T)] = 1
     return np.asarray(cv2.dilate(line, np.ones((_BAND, _BAND), np.uint8))) > 0
@@ -125,7 +125,7 @@ def _near(
 
 
 def _as_bytes(values: NDArray[np.generic], *, rgb: bool) -> NDArray[np.uint8]:
-    """Bring one to three channels into 0..255; contrast stays that of the features."""
+    """Return one to three channels in 0..255, with the contrast of the features."""
     features, _ = read_plane(
         values, channel_axis=None if rgb else 2, rgb=True if rgb else None
     )

@@ -31,7 +31,7 @@ _DISK = 5
 
 
 def distance_to(mask: BoolArray) -> NDArray[np.floating[Any]]:
-    """Distance of each pixel to the nearest of a mask, in pixels."""
+    """Return the distance of each pixel to the nearest of a mask, in pixels."""
     if mask.ndim != 2:
         return np.asarray(ndi.distance_transform_edt(~mask))
     outside = (~mask).view(np.uint8)
@@ -41,7 +41,7 @@ def distance_to(mask: BoolArray) -> NDArray[np.floating[Any]]:
 
 
 def dilate(coverage: FloatArray, pixels: float) -> FloatArray:
-    """Largest coverage (…) within a distance of 1 pixel or more."""
+    """Return the largest coverage (…) within a distance of 1 pixel or more."""
     steps = max(int(pixels / _DISK) - 1, 0)
     out = coverage
     for radius in [_DISK] * steps + [pixels - _DISK * steps]:
@@ -57,7 +57,7 @@ def dilate(coverage: FloatArray, pixels: float) -> FloatArray:
 
 
 def blurred(values: FloatArray, sigma: float) -> FloatArray:
-    """Filter (…) float32 with a Gaussian along all axes; at the sides, values go on."""
+    """Return (…) float32 filtered with a Gaussian; border values are repeated."""
     if values.ndim != 2:
         found = ndi.gaussian_filter(values, sigma, mode="nearest", truncate=TRUNCATE)
         return np.clip(np.asarray(found, np.float32), 0, 1)

@@ -26,7 +26,7 @@ def check_connectivity(connectivity: int) -> None:
 
 
 def as_selection(selection: ArrayLike, shape: tuple[int, ...] | None = None) -> Mask:
-    """Check a selection, and give it as bool or as float32 coverage.
+    """Return a selection as bool or as float32 coverage, or reject it.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ def as_selection(selection: ArrayLike, shape: tuple[int, ...] | None = None) -> 
 def hard_mask(
     selection: ArrayLike, shape: tuple[int, ...] | None = None, threshold: float = 0.5
 ) -> BoolArray:
-    """Give a selection as bool: where its coverage is at least `threshold`."""
+    """Return a selection as bool: where its coverage is at least `threshold`."""
     mask = as_selection(selection, shape)
     if mask.dtype == bool:
         return np.asarray(mask, bool)
@@ -80,7 +80,7 @@ def hard_mask(
 
 
 def neighborhood(ndim: int, connectivity: int = 4) -> BoolArray:
-    """Which of the 3 x 3 (x 3) surrounding pixels a pixel is joined to.
+    """Return which of the 3 x 3 (x 3) surrounding pixels a pixel is joined to.
 
     Parameters
     ----------
@@ -104,7 +104,7 @@ def neighborhood(ndim: int, connectivity: int = 4) -> BoolArray:
 
 
 def pieces(mask: BoolArray, connectivity: int = 4) -> tuple[NDArray[np.int32], int]:
-    """Number the connected pieces of a mask 1..N; also give N."""
+    """Return the connected pieces of a mask as labels 1..N, and N."""
     structure = neighborhood(mask.ndim, connectivity)
     if mask.size == 0:  # which OpenCV does not survive
         return np.zeros(mask.shape, np.int32), 0
@@ -119,7 +119,7 @@ def pieces(mask: BoolArray, connectivity: int = 4) -> tuple[NDArray[np.int32], i
 
 
 def connected_to(mask: BoolArray, seeds: BoolArray, connectivity: int = 4) -> BoolArray:
-    """Keep the pieces of a mask that hold a seed."""
+    """Return the pieces of a mask that hold a seed."""
     found, count = pieces(mask, connectivity)
     wanted = np.zeros(count + 1, bool)
     wanted[found[seeds]] = True

@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_emseg.engine.image.lazy_image import as_lazy_image
 from napari_emseg.select.checks import check_points
-from napari_emseg.select.livewire import settle, snap
+from napari_emseg.select.livewire import refine_sides, snap
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -220,7 +220,7 @@ def scissors(
     if len(path) < 3:  # of points next to each other, which enclose nothing
         return np.zeros(picture.shape, np.float32 if soft else bool)
     found = lasso(picture.shape, path, soft=soft)
-    return found if soft else settle(picture, found.astype(bool), path)
+    return found if soft else refine_sides(picture, found.astype(bool), path)
 
 
 def scissors_path(
@@ -231,7 +231,7 @@ def scissors_path(
     channel_axis: int | None = None,
     rgb: bool | None = None,
 ) -> NDArray[np.intp]:
-    """Find the path along edges that joins points; only their surroundings are read.
+    """Return the path along edges that joins points; only their surroundings are read.
 
     Parameters
     ----------
@@ -333,7 +333,7 @@ _FINE = 4
 
 
 def shifts(ndim: int) -> Float64Array:
-    """Points (n, ndim) that lie evenly in a pixel, relative to its center."""
+    """Return points (n, ndim) that lie evenly in a pixel, relative to its center."""
     steps = (np.arange(_FINE) + 0.5) / _FINE - 0.5
     grid = np.meshgrid(*[steps] * ndim, indexing="ij")
     return np.stack(grid, axis=-1).reshape(-1, ndim)
@@ -342,7 +342,7 @@ def shifts(ndim: int) -> Float64Array:
 def pixel_box(
     shape: tuple[int, ...], low: Float64Array, high: Float64Array
 ) -> tuple[slice, ...]:
-    """Pixels whose centers are between two corners, within an image."""
+    """Return the box of pixels whose centers are between two corners of an image."""
     first = np.clip(np.ceil(low), 0, shape).astype(int)
     last = np.clip(np.floor(high) + 1, first, np.maximum(shape, first)).astype(int)
     return tuple(
@@ -353,7 +353,7 @@ def pixel_box(
 def check_corners(
     shape: tuple[int, ...], corner: ArrayLike, opposite: ArrayLike
 ) -> tuple[Float64Array, Float64Array]:
-    """Give the lowest and the highest corner (ndim,) of a box.
+    """Return the lowest and the highest corner (ndim,) of a box.
 
     Raises
     ------
@@ -372,7 +372,7 @@ def check_corners(
 def draw(
     shape: tuple[int, ...], points: ArrayLike, *, soft: bool, even_odd: bool
 ) -> BoolArray | FloatArray:
-    """Fill a closed path.
+    """Return the coverage of a closed path.
 
     Parameters
     ----------
@@ -421,7 +421,7 @@ def _numbers(points: ArrayLike) -> Float64Array:
 
 
 def _inside(path: Float64Array, where: tuple[slice, ...], even_odd: bool) -> BoolArray:
-    """Tell which pixel centers of a box a path goes around.
+    """Return which pixel centers of a box a path goes around.
 
     A side turns the winding number by one at the first pixel behind it in each row
     that it crosses; sums along the rows give it everywhere.

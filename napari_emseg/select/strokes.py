@@ -1,4 +1,4 @@
-"""Scribbles: rough strokes by hand become exact outlines."""
+"""Selections by scribbles: classes or a mask from rough strokes."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def scribbles(
     channel_axis: int | None = None,
     rgb: bool | None = None,
 ) -> NDArray[np.uint8]:
-    """Give each pixel the class of the strokes that it belongs to.
+    """Return labels: for each pixel the class of the strokes that it belongs to.
 
     Each class is a mixture fitted to the colors and the texture under its strokes.
     A pixel goes where its color fits, where strokes of like color are near, and
@@ -119,7 +119,7 @@ def scribbles(
 def _check_strokes(
     scribbles: ArrayLike, inside: BoolArray
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Number the classes of the strokes 1..K; give also their own numbers."""
+    """Return the strokes with their classes numbered 1..K, and the original numbers."""
     given = np.asarray(scribbles)
     if given.dtype.kind not in "bui":
         raise TypeError(
@@ -153,7 +153,7 @@ def _decide(
     bias: FloatArray,
     strength: float,
 ) -> NDArray[np.uint8]:
-    """Find the classes 1..K of all pixels."""
+    """Return the classes 1..K of all pixels."""
     marks = shrink_strokes(strokes, reduced(strokes.shape, _PIXELS))
     shape = marks.shape
     small = resize(features, shape)

@@ -108,6 +108,7 @@ def test_box_is_no_larger_than_the_change():
     selection = np.zeros(labels.shape, bool)
     selection[300:310, 400:405] = True
     edit = regions.fill(labels, selection, 2)
+    np.testing.assert_array_equal(edit.old, labels[edit.where])
     assert edit.where == (slice(300, 310), slice(400, 405))
     assert edit.labels.shape == (10, 5)
     assert regions.fill(labels, selection, 1).empty

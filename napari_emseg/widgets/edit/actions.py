@@ -56,19 +56,19 @@ class Actions:
     ----------
     session : Session
         Image, labels and selection.
-    fits : ManualEdits
+    manual_edits : ManualEdits
         Which steps were not made by hand.
     """
 
     session: Session
-    fits: ManualEdits
+    manual_edits: ManualEdits
 
     def modify(self, name: str, pixels: float) -> None:
         """Change the selection by a number of pixels; a row of `MODIFY`."""
         self._reshape(Step.of(name, **{MODIFY[name][2]: pixels}))
 
     def fill_holes(self) -> None:
-        """Select what the selection goes around."""
+        """Select what the selection encloses."""
         self._reshape(Step.of("fill_holes"))
 
     def invert(self) -> None:
@@ -85,7 +85,7 @@ class Actions:
             self._choose(Step.of("none"))
 
     def reselect(self) -> None:
-        """Bring the last selection back that became nothing."""
+        """Bring back the last selection that was given up."""
         previous = self.session.previous
         if previous is None or previous[0] not in self.session.viewer.layers:
             raise ValueError(
@@ -102,7 +102,7 @@ class Actions:
         self._by_color(Step.of("grow_similar"))
 
     def save(self, name: str) -> None:
-        """Keep the selection for later, as a layer."""
+        """Save the selection as a layer."""
         plane = self.session.plane()
         selected = self._need(plane)
         layer = add_selection(self.session.viewer, plane.layer, name=name, kind="saved")
@@ -112,7 +112,7 @@ class Actions:
         append(self.session.context(plane).record(step, []).log(self._logged))
 
     def load(self, name: str) -> None:
-        """Select what was kept."""
+        """Select what was saved."""
         plane = self.session.plane()
         kept = {
             layer.name: Plane(layer, plane.at)
@@ -150,7 +150,7 @@ class Actions:
         self.session.change(make)
 
     def split(self, label: int, method: str) -> None:
-        """Take a class apart in the displayed plane.
+        """Split a class in the displayed plane.
 
         Parameters
         ----------
@@ -169,7 +169,7 @@ class Actions:
         )
 
     def refit(self) -> None:
-        """Fit all classes anew, with all that was edited by hand as it is."""
+        """Fit all classes again, and keep manual edits."""
         labels, image = self._labels(), self.session.image
         plane = None
         if image is None or spatial_shape(image) != labels.data.shape:
@@ -181,7 +181,7 @@ class Actions:
         fitted_with = labels.metadata.get(KEY, {}).get("params", {})
 
         def make() -> Steps:
-            edited = self.fits.edited(labels)
+            edited = self.manual_edits.edited(labels)
             if plane is not None:
                 edited = edited[plane.where].reshape(plane.shape)
             old = labels.data if plane is None else np.asarray(plane.data())
@@ -204,7 +204,7 @@ class Actions:
                 image=image,
             )
 
-        self.session.change(make, after=lambda: self.fits.note(labels))
+        self.session.change(make, after=lambda: self.manual_edits.add_fit(labels))
 
     def adjust(self, title: str, options: Mapping[str, Any]) -> None:
         """Adjust what is selected, or everything, in a new image layer."""
@@ -313,7 +313,7 @@ class Actions:
         return selected
 
     def _need_half(self, plane: Plane) -> None:
-        """Raise ValueError if no pixel is selected enough to be one or the other."""
+        """Raise ValueError if no pixel is selected by half or more."""
         if not (self._need(plane) >= 0.5).any():
             raise ValueError(
                 "no pixel is selected by half or more, so none would change; the "

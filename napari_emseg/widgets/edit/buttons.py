@@ -37,7 +37,7 @@ SPLITS = {
 
 # Qt is untyped here, so a class of it is Any to mypy.
 class EditButtons(QWidget):  # type: ignore[misc]
-    """Buttons that change the selection, and that do something with it.
+    """Buttons that change the selection, and that edit what is selected.
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ class EditButtons(QWidget):  # type: ignore[misc]
         self.class_buttons.setLayout(layout)
 
     def apply_theme(self) -> None:
-        """Make buttons narrow enough for the panel, whatever the theme's are."""
+        """Make the buttons narrow enough for the panel."""
         style = (
             "QPushButton { padding: 4px 2px }"
             "QPushButton::menu-indicator { image: none; width: 0px }"

@@ -10,6 +10,7 @@ import numpy as np
 from napari_emseg import select
 from napari_emseg.layers import coverage, fingerprint
 from napari_emseg.layers.recipe_log import RecordedEdit
+from napari_emseg.pipeline.image_hierarchy import hierarchy
 from napari_emseg.recipe.execute import find
 from napari_emseg.recipe.step import Step
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from napari.layers import Labels
     from numpy.typing import NDArray
 
+    from napari_emseg.engine._types import SliceIndex
+    from napari_emseg.engine.hierarchy.region_tree import RegionTree
     from napari_emseg.layers import Plane
     from napari_emseg.regions import Edit
 
@@ -35,22 +38,46 @@ Answer: TypeAlias = "Step | SelectionResult | NDArray[Any]"
 Find: TypeAlias = "Callable[[], Answer]"
 
 
+class ImageKey(NamedTuple):
+    """What tells whether a plane of an image is still the same."""
+
+    layer: Any
+    at: SliceIndex
+    fingerprint: int
+    data: Any
+
+    @classmethod
+    def of(cls, picture: Plane) -> ImageKey:
+        """Return the key of a plane of an image."""
+        layer = picture.layer
+        return cls(layer, picture.at, fingerprint(picture.data()), layer.data)
+
+    def same(self, other: ImageKey | None) -> bool:
+        """Return whether two keys are of one image, whose data are the same object."""
+        return other is not None and self[:3] == other[:3] and self.data is other.data
+
+
 class ImageCache:
-    """Keeps the prepared colors of the last image, and the last mask found in them."""
+    """Keeps what tools worked out for the last image; call it in the background."""
 
     def __init__(self) -> None:
-        self._prepared: tuple[Any, Any, select.Prepared] | None = None
+        self._kept: dict[Any, tuple[ImageKey, Any]] = {}
         self._found: tuple[Step, select.Prepared, NDArray[Any]] | None = None
 
     def prepared(self, picture: Plane) -> select.Prepared:
-        """Return an image plane prepared for color tools; call it in the background."""
-        data = picture.layer.data
-        key = picture.layer, picture.at, fingerprint(picture.data())
-        if self._prepared and self._prepared[0] == key and self._prepared[1] is data:
-            return self._prepared[2]
-        ready = select.prepare(np.asarray(picture.data()), rgb=picture.layer.rgb)
-        self._prepared = key, data, ready
-        return ready
+        """Return an image plane prepared for color tools."""
+        return self._once(select.prepare, picture)
+
+    def tree(self, picture: Plane) -> RegionTree:
+        """Return the hierarchy of an image plane."""
+        return self._once(hierarchy, picture)
+
+    def _once(self, make: Callable[..., Any], picture: Plane) -> Any:
+        key = ImageKey.of(picture)
+        if make not in self._kept or not key.same(self._kept[make][0]):
+            made = make(np.asarray(picture.data()), rgb=picture.layer.rgb)
+            self._kept[make] = key, made
+        return self._kept[make][1]
 
     def find(self, step: Step, context: EditContext) -> NDArray[Any]:
         """Return what a step selects; what a preview found is not worked out again."""
@@ -66,7 +93,8 @@ class ImageCache:
 
     def forget(self) -> None:
         """Read the image again next time."""
-        self._prepared = self._found = None
+        self._kept.clear()
+        self._found = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -102,6 +130,11 @@ class EditContext:
     def colors(self) -> select.Prepared:
         """The image prepared for color tools."""
         return self.cache.prepared(self._need())
+
+    @property
+    def tree(self) -> RegionTree:
+        """The hierarchy of the image."""
+        return self.cache.tree(self._need())
 
     @property
     def reader_kwargs(self) -> dict[str, Any]:

@@ -1,26 +1,19 @@
-"""The region tool: what belongs together in an image, as coarse as the mouse says."""
+"""The region tool: regions of the hierarchy of an image."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_emseg import select
-from napari_emseg.layers import fingerprint
-from napari_emseg.pipeline.image_hierarchy import hierarchy
-from napari_emseg.recipe.step import Step
-from napari_emseg.widgets.edit.context import SelectionResult
+from napari_emseg.widgets.edit.context import ImageKey
 from napari_emseg.widgets.edit.gestures import CLICK, Picking, Point
 
 if TYPE_CHECKING:
-    from napari_emseg.engine.hierarchy.region_tree import RegionTree
     from napari_emseg.layers import Plane
     from napari_emseg.widgets.edit.context import Find
+    from napari_emseg.widgets.edit.gestures import Pick
     from napari_emseg.widgets.edit.session import Session
-
-    # Layer, slice and fingerprint of an image, and its data.
-    Key: TypeAlias = tuple[tuple[Any, Any, int], Any]
 
 PER_PIXEL = 0.002  # level per pixel that a region is dragged on the canvas
 
@@ -33,17 +26,18 @@ class RegionTool(Picking):
 
     Parameters
     ----------
-    session : Session
+    session, pick
+        As for `Picking`.
     """
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, pick: Pick) -> None:
         super().__init__(session, self._region)
+        self._find = pick
         self._start_level = 0.0
-        self._asked: Key | None = None
-        self._kept: tuple[Key, RegionTree] | None = None
+        self._asked: ImageKey | None = None
 
     def press(self, plane: Plane, point: Point, spot: Point, mode: str) -> None:
-        """Take the region at a point."""
+        """Show the region at a point."""
         self._start_level = self.session.options.level
         super().press(plane, point, spot, mode)
 
@@ -73,29 +67,9 @@ class RegionTool(Picking):
 
     def _region(self, session: Session, plane: Plane, point: Point) -> Find:
         picture = session.picture(plane)
-        level = session.options.level
-        pixel = round(point[0]), round(point[1])
-        mark = fingerprint(picture.data())
-        key = (picture.layer, picture.at, mark), picture.layer.data
-        if not _same(self._asked, key):
+        key = ImageKey.of(picture)
+        if not key.same(self._asked):
             # The panel shows that there is work as long as this takes.
             self._asked = key
-            session.background.run(lambda: self._tree(picture, key), lambda _: None)
-
-        def find() -> SelectionResult:
-            mask = select.region_at(self._tree(picture, key), pixel, level)
-            return SelectionResult(mask, Step.of("region_at", point=pixel, level=level))
-
-        return find
-
-    def _tree(self, picture: Plane, key: Key) -> RegionTree:
-        """Return the hierarchy; the one thread of the background makes it."""
-        if self._kept is None or not _same(self._kept[0], key):
-            tree = hierarchy(np.asarray(picture.data()), rgb=picture.layer.rgb)
-            self._kept = key, tree
-        return self._kept[1]
-
-
-def _same(old: Key | None, new: Key) -> bool:
-    """Whether two keys are of one image; its data are compared by identity."""
-    return old is not None and old[0] == new[0] and old[1] is new[1]
+            session.background.run(lambda: session.cache.tree(picture), lambda _: None)
+        return self._find(session, plane, point)

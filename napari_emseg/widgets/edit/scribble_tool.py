@@ -30,7 +30,7 @@ MAX_LABEL = 255
 
 
 class ScribbleTool(Gesture):
-    """Paints strokes; after each of them all pixels are given to strokes anew.
+    """Paints strokes; after each of them, what they select or draw is worked out anew.
 
     Strokes select an object, those that subtract being its surroundings; or they draw
     classes: the selected label of the labels layer, into what is selected.
@@ -54,13 +54,13 @@ class ScribbleTool(Gesture):
         self._show()
 
     def drag(self, point: Point, spot: Point) -> None:
-        """Paint on."""
+        """Continue the stroke."""
         if self.plane is not None:
             self._path.append(point)
             self._show()
 
     def release(self) -> None:
-        """Keep the stroke, and let the result follow."""
+        """Add the stroke, and update what the strokes select or draw."""
         plane, path, label = self.plane, self._path, self._class
         self.drop()
         if plane is None:

@@ -49,7 +49,7 @@ MODES = ("new", "add", "subtract", "intersect")
 
 @dataclass
 class ToolSettings:
-    """How tools work, as the panel says.
+    """The settings of the tools.
 
     Attributes
     ----------
@@ -326,7 +326,7 @@ class Session:
         self.background.do(lambda: self._tell(self.action_history.redo()))
 
     def restyle(self) -> None:
-        """Draw the selection as its softness in the displayed plane asks."""
+        """Draw the selection as an outline; as a tint if it is soft in this plane."""
         plane = self.shown()
         if plane is None:
             return

@@ -56,7 +56,7 @@ class Tool(NamedTuple):
 
 def _check(row: Operation, session: Session, plane: Plane) -> None:
     """Raise ValueError if an operation lacks its image or its labels."""
-    if not {"image", "colors"}.isdisjoint(row.inputs):
+    if not {"image", "colors", "tree"}.isdisjoint(row.inputs):
         session.picture(plane)
     if "labels" in row.inputs and not isinstance(plane.layer, Labels):
         raise ValueError(
@@ -154,7 +154,9 @@ GESTURES: dict[str, Callable[[Session], Gesture]] = {
     "color_range": lambda session: Picking(
         session, partial(_pick, OPERATIONS["wand"], contiguous=False)
     ),
-    "region_at": RegionTool,
+    "region_at": lambda session: RegionTool(
+        session, partial(_pick, OPERATIONS["region_at"])
+    ),
     "scribbles": ScribbleTool,
     "box": lambda session: Dragging(session, _box, _frame),
 }

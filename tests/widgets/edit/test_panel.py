@@ -260,7 +260,7 @@ class TestRefit:
         for label, x in ((1, 10), (2, 42), (3, 70)):
             layer.paint((20, x), label)
         # What was filled counts as edited too, so only strokes are to be left.
-        fits = panel.edit_buttons._actions.fits
+        fits = panel.edit_buttons._actions.manual_edits
         fits._atoms += [atom for step in list(layer._undo_history)[:1] for atom in step]
         edited = fits.edited(layer)
         assert 60 < edited.sum() < 120

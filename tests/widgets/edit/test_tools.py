@@ -15,7 +15,7 @@ from napari_emseg import select
 from napari_emseg.layers import Plane, coverage, find_selection
 from napari_emseg.recipe import execute
 from napari_emseg.widgets.common.background import BackgroundQueue
-from napari_emseg.widgets.edit import context, region_tool
+from napari_emseg.widgets.edit import context
 from napari_emseg.widgets.edit.keys import Key, Keys
 from napari_emseg.widgets.edit.session import Session
 from napari_emseg.widgets.edit.tool_manager import ToolManager
@@ -342,7 +342,7 @@ class TestRegion:
             made.append(image)
             return emseg.hierarchy(image, **options)
 
-        monkeypatch.setattr(region_tool, "hierarchy", make)
+        monkeypatch.setattr(context, "hierarchy", make)
         for _ in range(2):
             bench.tool_manager.activate("region")
             for point in ((12, 15), (30, 10)):
