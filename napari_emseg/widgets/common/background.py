@@ -40,7 +40,7 @@ class _Job:
 
 # Qt is untyped here, so a class of it is Any to mypy.
 class BackgroundQueue(QObject):  # type: ignore[misc]
-    """A thread that computes for a panel, and the commands that wait for it.
+    """Commands of a panel in their order, and a thread that computes for them.
 
     All callables but `work` are called in the thread of Qt.
 
@@ -115,16 +115,10 @@ class BackgroundQueue(QObject):  # type: ignore[misc]
     ) -> None:
         """Start a job: call `work` in the thread, then `then` with its result.
 
-        Parameters
-        ----------
-        work : callable
-            May return a generator, which is run to its end; its return value is the
-            result. It is closed at its next step when the job is canceled.
-        then : callable
-        on_step : callable, optional
-            Takes each value that the generator yields.
-        title : str, optional
-            Shown in napari's activity dock; the values must have `done` and `total`.
+        A generator is run to its end, and its return value is the result; `on_step`
+        takes each value that it yields. It is closed at its next step when the job is
+        canceled. A job with a title is shown in napari's activity dock; its values must
+        have `done` and `total`.
         """
         job = _Job(work, then, on_step, title)
         self._jobs.append(job)
@@ -171,8 +165,6 @@ class BackgroundQueue(QObject):  # type: ignore[misc]
         """End the thread; no callable is called any more."""
         self._closed = True
         self._cancel_jobs()
-        for kind in list(self._previews):
-            self.drop(kind)
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _cancel_jobs(self) -> None:
@@ -224,27 +216,21 @@ class BackgroundQueue(QObject):  # type: ignore[misc]
             if job in self._jobs:
                 self._end(job)
                 self._on_busy(self.busy)
-            self._attempt(lambda: self._finish(job, outcome))
+            self._attempt(job.then, outcome)
         # Previews may end while a command shows a dialog.
         if not self._in_turn:
             self._in_turn = True
-            self._call_commands()
+            while self._commands and not self._jobs:
+                self._attempt(self._commands.popleft())
+                self._on_busy(self.busy)
             self._in_turn = False
 
-    def _call_commands(self) -> None:
-        while self._commands and not self._jobs:
-            self._attempt(self._commands.popleft())
-            self._on_busy(self.busy)
-
-    def _finish(self, job: _Job, outcome: Any) -> None:
-        if isinstance(outcome, Exception):
-            raise outcome
-        job.then(outcome)
-
-    def _attempt(self, call: Callable[[], Any]) -> None:
-        """Call a function, and report its error."""
+    def _attempt(self, call: Callable[..., Any], *outcome: Any) -> None:
+        """Call a function with the result of a job; report an error instead."""
         try:
-            call()
+            if outcome and isinstance(outcome[0], Exception):
+                raise outcome[0]
+            call(*outcome)
         except (ValueError, TypeError) as error:
             self._on_error(str(error))
         except Exception as error:
@@ -270,9 +256,8 @@ class BackgroundQueue(QObject):  # type: ignore[misc]
         """Show a job in napari's activity dock, unless it is over by now."""
         if not job.wanted:
             return
-        title = job.title
-        if len(title) > MAX_TITLE:
-            title = f"{title[: MAX_TITLE - 1]}…"
+        long = len(job.title) > MAX_TITLE
+        title = f"{job.title[: MAX_TITLE - 1]}…" if long else job.title
         bar = cancelable_progress(desc=title, total=0)
         # napari handles other events while it makes the bar: the job may be over.
         if job.wanted:

@@ -68,6 +68,7 @@ class FollowedFit(QObject):  # type: ignore[misc]
         self.states: list[FitState] = []
         self.live = False
         self.find: Callable[[], SegmentationInput] | None = None
+        self._fitting = False
         # Whether what is shown is of a run that is over, and not of the layer.
         self._stale = False
         # Qt lets go of these by itself.
@@ -112,6 +113,7 @@ class FollowedFit(QObject):  # type: ignore[misc]
                 f"{layer.name!r} was labeled by a model that was given, so nothing was "
                 "fitted; look at the result of the fit that the model is from"
             )
+        self._fitting = True
         self._events.started.emit(fit.read)
         self._background.run(
             lambda: fit.iterate(fit.read()),
@@ -124,6 +126,12 @@ class FollowedFit(QObject):  # type: ignore[misc]
         self.live, self._stale = False, True
         # By then the result, if there is one, is in its layer.
         QTimer.singleShot(0, self.follow)
+
+    def on_idle(self) -> None:
+        """End a fit of this object, which may have failed or been canceled."""
+        if self._fitting:
+            self._fitting = False
+            self._events.ended.emit()
 
     def close(self) -> None:
         """Disconnect from the viewer."""
@@ -166,7 +174,6 @@ class FollowedFit(QObject):  # type: ignore[misc]
 
     def _on_fitted(self, layer: Labels, fit: FitRequest, seg: Segmentation) -> None:
         remember_fit(layer, FitRecord.of(seg, fit.step))
-        self.end()
 
     def _reactions(self) -> list[tuple[Any, Callable[..., None]]]:
         layers = self._viewer.layers

@@ -307,6 +307,8 @@ class ModelWidget(QWidget):  # type: ignore[misc]
                 self._load()
 
     def _on_busy(self, busy: bool) -> None:
+        if not busy:
+            self.followed_fit.on_idle()
         self.again.setEnabled(not busy)
         self.saver.show_busy(busy)
 

@@ -12,7 +12,7 @@ from qtpy.QtWidgets import QApplication
 
 import napari_emseg as emseg
 from napari_emseg.layers import fit_record_of
-from napari_emseg.layers.fit_records import _RUNS
+from napari_emseg.layers.fit_records import _RUNS, FitRequest
 from napari_emseg.widgets.model import iteration_layer, view_controls
 from napari_emseg.widgets.model import panel as model
 from napari_emseg.widgets.model.panel import EMPTY
@@ -277,6 +277,24 @@ def test_a_result_of_another_session_is_fitted_again(qtbot, viewer, image, panel
     settle(qtbot, panel)
     assert [s.objective for s in panel.followed_fit.states] == list(seg.objective)
     assert not panel.again.isVisible()
+
+
+def test_a_fit_that_fails_is_followed_no_more(
+    qtbot, viewer, image, panel, told, monkeypatch
+):
+    def fail(*args):
+        raise ValueError("out of luck")
+
+    monkeypatch.setattr(FitRequest, "iterate", fail)
+    _, layer = segment(viewer, image)
+    del _RUNS[layer]
+    panel.followed_fit.follow()
+    settle(qtbot, panel)
+    QTest.mouseClick(panel.again, LEFT)
+    settle(qtbot, panel)
+    assert told == [("error", "out of luck")]
+    qtbot.waitUntil(lambda: not panel.followed_fit.live)
+    qtbot.waitUntil(panel.again.isVisible)
 
 
 def test_a_fit_with_seed_labels_and_mask_is_the_same_again(
