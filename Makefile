@@ -1,5 +1,7 @@
 # make run    the sample picture in napari, or as files where there is no display
-# make test   all tests, in virtual displays
+# make test   all tests, in virtual displays; PYTEST_ARGS are passed on
+# make test-fast  in a minute: engine, select, regions, recipe and architecture, with
+#             fewer examples of hypothesis, and without what is marked slow
 # make lint   ruff and mypy
 # make bench  the engine against its peers, one thread
 # make clean  remove what these have made, the environment included
@@ -22,10 +24,12 @@ INSTALL_dev := .[test,dev]
 
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
 PINNED := $(if $(shell command -v taskset),taskset -c 0)
-# One file is one job, and each process has a display of its own (pytest-xvfb).
-PARALLEL := -n auto --maxprocesses=4 --dist loadfile
+# Each process has a display of its own (pytest-xvfb), and one thread for BLAS: more would
+# wait for those of the other process. Who is done takes tests from who is not.
+PARALLEL := -n auto --maxprocesses=4 --dist worksteal
+FAST := tests/test_architecture.py $(addprefix tests/,engine select regions recipe)
 
-.PHONY: run test lint bench clean
+.PHONY: run test test-fast lint bench clean
 
 run: $(VENV)/.$(RUN)
 	@$(if $(filter all,$(RUN)),sh .ci/libraries window)
@@ -33,7 +37,11 @@ run: $(VENV)/.$(RUN)
 
 test: $(VENV)/.test
 	@sh .ci/libraries window xvfb
-	$(BIN)/python -m pytest $(PARALLEL) $(PYTEST_ARGS)
+	$(ONE_THREAD) $(BIN)/python -m pytest $(PARALLEL) $(PYTEST_ARGS)
+
+test-fast: $(VENV)/.test
+	$(ONE_THREAD) HYPOTHESIS_PROFILE=fast $(BIN)/python -m pytest $(PARALLEL) \
+		--no-xvfb -m "not slow" $(FAST) $(PYTEST_ARGS)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,7 +15,8 @@ if TYPE_CHECKING:
 
 # The same examples each time, so that a failure is never a matter of luck.
 settings.register_profile("suite", deadline=None, derandomize=True, max_examples=30)
-settings.load_profile("suite")
+settings.register_profile("fast", settings.get_profile("suite"), max_examples=8)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
 
 
 @pytest.fixture

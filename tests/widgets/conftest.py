@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import gc
+from unittest.mock import patch
 
 import napari.settings
+import npe2
 import numpy as np
 import pytest
+from napari._qt.widgets.qt_welcome import QtWelcomeWidget
 from napari.utils.notifications import notification_manager
 from qtpy.QtCore import QEvent, QPointF, Qt
 from qtpy.QtGui import QMouseEvent
@@ -103,11 +106,29 @@ class Hand:
         self.key("Z", "ctrl", "shift")
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def _modules_are_no_garbage():
     """Spare what is imported from the collections around each viewer: a tenth."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _plugins_are_found_once():
+    """Read the manifests of all that is installed once, rather than for each panel."""
+    npe2.PluginManager.instance().discover()
+    with patch.object(npe2.PluginManager, "discover", lambda *_, **__: 0):
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_tips():
+    """Spare each viewer the tips that it writes, and writes anew at every key it binds.
+
+    They are for a welcome that is not shown; they take half of the time to open it.
+    """
+    with patch.object(QtWelcomeWidget, "refresh", lambda *_: None, create=True):
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -153,6 +153,7 @@ def scene(count: int, kind: str) -> NDArray[Any]:
     return {"rgb": rounded, "grey": rounded[..., 0], "float": picture[..., 0]}[kind]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "count"),
     [("rgb", 1), ("rgb", 2), ("rgb", 3), ("rgb", 4), ("grey", 2), ("float", 3)],
@@ -165,6 +166,7 @@ def test_auto_finds_the_classes_of_a_scene(kind: str, count: int) -> None:
     assert emseg.segment(image, n_classes="auto", method="kmeans").n_classes == count
 
 
+@pytest.mark.slow
 def test_auto_tells_of_its_steps_and_repeats_itself() -> None:
     image = scene(3, "rgb")
     params = emseg.Params(n_classes="auto")
@@ -174,6 +176,7 @@ def test_auto_tells_of_its_steps_and_repeats_itself() -> None:
     np.testing.assert_array_equal(one.labels, two.labels)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options",
     [{"mask": True}, {"seeds": True}, {"channel_axis": -1}, {"color": "gray"}],
@@ -192,6 +195,7 @@ def test_auto_goes_with_everything_else(options: dict[str, Any]) -> None:
     assert seg.n_classes == (2 if "mask" in more else 3)
 
 
+@pytest.mark.slow
 def test_auto_on_hard_images_ends() -> None:
     for image in (
         np.full((9, 9), 3, np.uint8),

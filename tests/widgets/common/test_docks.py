@@ -20,8 +20,9 @@ def menu(name):
 
 
 class Docks:
-    def __init__(self, viewer):
+    def __init__(self, viewer, qtbot):
         self.viewer = viewer
+        self.qtbot = qtbot
 
     @property
     def window(self) -> QMainWindow:
@@ -47,20 +48,26 @@ class Docks:
             and not dock.visibleRegion().isEmpty()
         ]
 
+    def wait_for(self, *titles):
+        """Wait until these panels are in front, and no others."""
+        front = sorted(titles)
+        self.qtbot.waitUntil(lambda: sorted(self.front) == front, timeout=60_000)
+        QTest.qWait(20)
+        assert sorted(self.front) == front
+
 
 @pytest.fixture
-def docks(viewer):
+def docks(viewer, qtbot):
     viewer.window.resize(1280, 800)
-    return Docks(viewer)
+    return Docks(viewer, qtbot)
 
 
 def test_panels_of_the_menus_open_as_tabs_the_newest_in_front(docks):
     for name, title in TITLES.items():
         menu(name)
-        assert docks.front == [title]
+        docks.wait_for(title)
     open_compare(docks.viewer)
-    QTest.qWait(100)
-    assert docks.front == ["Compare"]
+    docks.wait_for("Compare")
     texts = [docks.bar.tabText(place) for place in range(docks.bar.count())]
     assert texts == [*TITLES.values(), "Compare"]
 
@@ -69,11 +76,11 @@ def test_a_panel_behind_others_comes_to_the_front_and_one_in_front_closes(docks)
     menu("segment")
     menu("edit")
     menu("segment")
-    assert docks.front == ["Segment"]
+    docks.wait_for("Segment")
     menu("segment")
-    assert docks.front == ["Select and edit"]
+    docks.wait_for("Select and edit")
     menu("segment")
-    assert docks.front == ["Segment"]
+    docks.wait_for("Segment")
 
 
 def test_a_click_on_a_tab_turns_to_it(docks):
@@ -81,8 +88,7 @@ def test_a_click_on_a_tab_turns_to_it(docks):
     menu("edit")
     spot = docks.bar.tabRect(0).center()
     QTest.mouseClick(docks.bar, Qt.MouseButton.LeftButton, pos=spot)
-    QTest.qWait(100)
-    assert docks.front == ["Segment"]
+    docks.wait_for("Segment")
 
 
 def test_panels_of_others_stay_where_they_are(docks):
@@ -104,4 +110,4 @@ def test_a_panel_that_floats_is_left_alone(docks):
     menu("edit")
     assert dock.isFloating()
     assert docks.bar is None
-    assert set(docks.front) == {"Segment", "Select and edit"}
+    docks.wait_for("Segment", "Select and edit")

@@ -7,7 +7,6 @@ import threading
 import numpy as np
 import pytest
 from napari.layers import Labels
-from napari.utils.notifications import notification_manager
 from napari.utils.progress import progress
 from qtpy.QtCore import QEvent, QPointF, Qt
 from qtpy.QtGui import QMouseEvent
@@ -22,26 +21,8 @@ NO_BUTTON, LEFT = Qt.MouseButton.NoButton, Qt.MouseButton.LeftButton
 
 
 @pytest.fixture
-def viewer(make_napari_viewer):
-    return make_napari_viewer(show=True)
-
-
-@pytest.fixture
 def panel(viewer):
     return viewer.window.add_plugin_dock_widget("napari-emseg", "Segment")[1]
-
-
-@pytest.fixture
-def told():
-    """Return the list that collects notifications as (severity, message)."""
-    seen = []
-
-    def collect(note):
-        seen.append((str(note.severity), note.message))
-
-    notification_manager.notification_ready.connect(collect)
-    yield seen
-    notification_manager.notification_ready.disconnect(collect)
 
 
 def test_line_below_says_what_to_do_first(viewer, panel):
