@@ -94,12 +94,27 @@ class ImageContent(NamedTuple):
 def read_with_spacing(
     path: str | os.PathLike[str], *, stack: bool = False
 ) -> ImageContent:
-    """Read pixels and their lengths, and open the file once for both.
+    """Read an image and the lengths of its pixels; the file is opened once for both.
 
     Parameters
     ----------
     path, stack
         As for `read_image`.
+
+    Returns
+    -------
+    ImageContent
+        Pixels, axis of the channels, and spacing.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "gray.png")
+    ...     write_picture(path, np.zeros((2, 3, 3), np.uint8))
+    ...     read_with_spacing(path).pixels.shape
+    (2, 3, 3)
     """
     return _read(Path(path), upright=True, stack=stack, spaced=True)
 

@@ -9,7 +9,7 @@ from matplotlib.colors import PowerNorm
 from matplotlib.patches import Ellipse
 from matplotlib.ticker import MaxNLocator
 
-from napari_emseg.plot.histogram import fill
+from napari_emseg.plot.histogram_view import fill
 from napari_emseg.plot.projection import ellipse_axes
 from napari_emseg.plot.theme import Badges, halo, style_axes
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from napari_emseg.engine._types import Float64Array
     from napari_emseg.engine.cluster.model import Model
-    from napari_emseg.plot.histogram import Histogram
+    from napari_emseg.plot.histogram_view import Histogram
     from napari_emseg.plot.projection import Density
     from napari_emseg.plot.theme import Theme
 

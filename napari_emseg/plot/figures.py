@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator
 from napari_emseg.pipeline.model_selection import Choice, criteria_by_n_classes
 from napari_emseg.pipeline.segmentation import Segmentation
 from napari_emseg.plot.cloud_view import CloudView, ClusterView, LineView
-from napari_emseg.plot.convergence import (
+from napari_emseg.plot.convergence_view import (
     INERTIA,
     LIKELIHOOD,
     SMOOTH,
@@ -21,7 +21,7 @@ from napari_emseg.plot.convergence import (
     runs_of,
 )
 from napari_emseg.plot.feature_cloud import FeatureCloud, as_cloud, read_feature_cloud
-from napari_emseg.plot.histogram import HistogramView, bars, choose_features
+from napari_emseg.plot.histogram_view import HistogramView, bars, choose_features
 from napari_emseg.plot.projection import density_of, find_projection
 from napari_emseg.plot.theme import (
     FONT,

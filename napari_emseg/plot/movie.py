@@ -14,9 +14,9 @@ from matplotlib.figure import Figure
 
 from napari_emseg.io.safe_write import check_target, new_file
 from napari_emseg.plot.cloud_view import CloudView, LineView
-from napari_emseg.plot.convergence import ConvergenceView
+from napari_emseg.plot.convergence_view import ConvergenceView
 from napari_emseg.plot.feature_cloud import read_feature_cloud
-from napari_emseg.plot.histogram import Histogram, bars
+from napari_emseg.plot.histogram_view import Histogram, bars
 from napari_emseg.plot.iteration_labels import read_iteration_labels
 from napari_emseg.plot.projection import density_of, find_projection
 from napari_emseg.plot.theme import find_theme

@@ -12,7 +12,7 @@ from napari_emseg.engine.cluster.methods import METHODS
 from napari_emseg.engine.image.color_space import unit_rgb
 from napari_emseg.io.files import paint
 from napari_emseg.pipeline.sweep import best, space_name, titles
-from napari_emseg.plot import convergence
+from napari_emseg.plot.figures import convergence
 from napari_emseg.plot.theme import FONT, NotebookFigure, Theme, find_theme
 
 if TYPE_CHECKING:

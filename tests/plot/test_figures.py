@@ -19,9 +19,9 @@ from napari_emseg.engine.cells.cells import Cells
 from napari_emseg.engine.cluster.mixture import MixtureModel
 from napari_emseg.pipeline.model_selection import criteria_by_n_classes
 from napari_emseg.plot import DARK, LIGHT
-from napari_emseg.plot.convergence import ConvergenceView, objective_kind
+from napari_emseg.plot.convergence_view import ConvergenceView, objective_kind
 from napari_emseg.plot.feature_cloud import as_cloud, read_feature_cloud
-from napari_emseg.plot.histogram import bars, marginals
+from napari_emseg.plot.histogram_view import bars, marginals
 from napari_emseg.plot.projection import density_of, ellipse_axes, find_projection
 from napari_emseg.plot.sheet import draw_sheet
 

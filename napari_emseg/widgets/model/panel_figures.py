@@ -10,8 +10,8 @@ from qtpy.QtCore import QSize
 from qtpy.QtWidgets import QTabWidget
 
 from napari_emseg.plot.cloud_view import CloudView, LineView
-from napari_emseg.plot.convergence import ConvergenceView
-from napari_emseg.plot.histogram import Histogram, HistogramView, bars
+from napari_emseg.plot.convergence_view import ConvergenceView
+from napari_emseg.plot.histogram_view import Histogram, HistogramView, bars
 from napari_emseg.plot.projection import Density, density_of, find_projection
 from napari_emseg.plot.theme import DARK, LIGHT, Theme
 from napari_emseg.widgets.model.canvas import MovingCanvas
