@@ -100,6 +100,17 @@ def read_with_spacing(
     ----------
     path, stack
         As for `read_image`.
+
+    Returns
+    -------
+    ImageContent
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     write_labels(path := f"{folder}/a.png", np.array([[1, 2], [3, 3]]))
+    ...     read_with_spacing(path).spacing
     """
     return _read(Path(path), upright=True, stack=stack, spaced=True)
 
