@@ -15,8 +15,7 @@ import napari_emseg as emseg
 from napari_emseg.engine.cells.cells import Cells
 from napari_emseg.engine.cells.counting import count_cells, find_coding
 from napari_emseg.engine.cluster.em import CovarianceSpec
-from napari_emseg.engine.cluster.fit_state import FitOptions
-from napari_emseg.engine.cluster.multilevel import iter_fit_mixture
+from napari_emseg.engine.cluster.multilevel import FitOptions, iter_fit_mixture
 from napari_emseg.engine.cluster.squarem import iter_em
 from napari_emseg.engine.image.lazy_image import as_lazy_image
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import replace
+from dataclasses import fields, replace
 from inspect import currentframe
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_emseg.engine.cluster.em import CovarianceSpec
-from napari_emseg.engine.cluster.fit_state import FitOptions, FitState
 from napari_emseg.engine.cluster.methods import METHODS
+from napari_emseg.engine.cluster.multilevel import FitOptions
 from napari_emseg.engine.image.color_space import black
 from napari_emseg.engine.mrf.hmrf import HiddenField, iter_hmrf
 from napari_emseg.pipeline.model_selection import iter_choice
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from napari_emseg.engine._types import Float64Array
     from napari_emseg.engine.cells.counting import CellCounts
+    from napari_emseg.engine.cluster.fit_state import FitState
     from napari_emseg.engine.cluster.model import Model
     from napari_emseg.params import Params
     from napari_emseg.pipeline.source import SegmentationInput
@@ -35,16 +36,15 @@ _MAX_ITER = 15
 
 def fit_options(params: Params, n_classes: int, floor: Float64Array) -> FitOptions:
     """Return what decides a fit, from parameters and least variances (D,)."""
+    names = {field.name for field in fields(FitOptions)}
+    options = {name: value for name, value in params if name in names}
     return FitOptions(
-        n_classes=n_classes,
-        rules=CovarianceSpec(params.covariance, floor),
-        student=params.distribution == "student",
-        outliers=params.outliers,
-        init=params.init,
-        n_init=params.n_init,
-        tol=params.tol,
-        max_iter=params.max_iter,
-        seed=params.seed,
+        **options
+        | {
+            "n_classes": n_classes,
+            "rules": CovarianceSpec(params.covariance, floor),
+            "student": params.distribution == "student",
+        }
     )
 
 

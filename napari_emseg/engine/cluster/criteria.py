@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import fft
 
-from napari_emseg.engine.cluster.fit_state import FitOptions
 from napari_emseg.engine.cluster.mixture import class_log_joint, normalize
-from napari_emseg.engine.cluster.multilevel import iter_fit_mixture, levels
+from napari_emseg.engine.cluster.multilevel import FitOptions, iter_fit_mixture, levels
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,37 +10,9 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from napari_emseg.engine.cluster.em import CovarianceSpec
 
 # Bytes that the models of all states of a fit may take together.
 _LIMIT = 2**26
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FitOptions:
-    """What decides a fit, apart from the data.
-
-    Attributes
-    ----------
-    n_classes : int
-        Number of classes K.
-    rules : CovarianceSpec
-        Kind of covariance, floor, shrinkage.
-    student : bool
-        Whether classes are Student-t.
-    outliers, init, n_init, tol, max_iter, seed
-        As in `Params`.
-    """
-
-    n_classes: int
-    rules: CovarianceSpec
-    student: bool = False
-    outliers: float = 0.0
-    init: str = "kmeans"
-    n_init: int = 1
-    tol: float = 1e-4
-    max_iter: int = 200
-    seed: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from napari_emseg.engine.cells.cells import Cells
-    from napari_emseg.engine.cluster.fit_state import FitOptions, FitState
+    from napari_emseg.engine.cluster.fit_state import FitState
+    from napari_emseg.engine.cluster.multilevel import FitOptions
 
 M = TypeVar("M", bound=Model)
 

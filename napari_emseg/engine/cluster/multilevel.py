@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
@@ -15,7 +15,7 @@ from napari_emseg.engine.cluster.em import (
     e_step,
     m_step,
 )
-from napari_emseg.engine.cluster.fit_state import FitOptions, FitState
+from napari_emseg.engine.cluster.fit_state import FitState
 from napari_emseg.engine.cluster.kmeans import KMeansModel, iter_kmeans, nearest
 from napari_emseg.engine.cluster.mixture import MixtureModel
 from napari_emseg.engine.cluster.seeding import start_centers
@@ -48,6 +48,33 @@ _SEED_ITERATIONS = 8
 _RACE_STEPS = 12
 _FINALISTS = 2
 _FINAL_ITERATIONS = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FitOptions:
+    """What decides a fit, apart from the data.
+
+    Attributes
+    ----------
+    n_classes : int
+        Number of classes K.
+    rules : CovarianceSpec
+        Kind of covariance, floor, shrinkage.
+    student : bool
+        Whether classes are Student-t.
+    outliers, init, n_init, tol, max_iter, seed
+        As in `Params`.
+    """
+
+    n_classes: int
+    rules: CovarianceSpec
+    student: bool = False
+    outliers: float = 0.0
+    init: str = "kmeans"
+    n_init: int = 1
+    tol: float = 1e-4
+    max_iter: int = 200
+    seed: int = 0
 
 
 def levels(cells: Cells, *, order: str = "full") -> list[tuple[str, Cells]]:

@@ -10,8 +10,7 @@ import numpy as np
 
 from napari_emseg.engine.cells.cells import Cells
 from napari_emseg.engine.cluster.em import CovarianceSpec
-from napari_emseg.engine.cluster.fit_state import FitOptions
-from napari_emseg.engine.cluster.multilevel import iter_fit_mixture
+from napari_emseg.engine.cluster.multilevel import FitOptions, iter_fit_mixture
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

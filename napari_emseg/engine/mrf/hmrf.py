@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_emseg.engine.cluster.em import DF_START
-from napari_emseg.engine.cluster.fit_state import FitOptions, FitState
+from napari_emseg.engine.cluster.fit_state import FitState
 from napari_emseg.engine.cluster.kmeans import nearest
 from napari_emseg.engine.cluster.mixture import MixtureModel
-from napari_emseg.engine.cluster.multilevel import iter_fit_kmeans
+from napari_emseg.engine.cluster.multilevel import FitOptions, iter_fit_kmeans
 from napari_emseg.engine.image.noise import blur, blur_radius, despeckle, noise_level
 from napari_emseg.engine.mrf.hmrf_steps import HMRFData, correct_bias, update
 from napari_emseg.engine.mrf.mean_field import start

@@ -13,8 +13,7 @@ from skimage.segmentation import watershed
 
 from napari_emseg.engine.cells.cells import Cells
 from napari_emseg.engine.cluster.em import CovarianceSpec
-from napari_emseg.engine.cluster.fit_state import FitOptions
-from napari_emseg.engine.cluster.multilevel import iter_fit_mixture
+from napari_emseg.engine.cluster.multilevel import FitOptions, iter_fit_mixture
 from napari_emseg.engine.hierarchy.contours import resize
 
 if TYPE_CHECKING:

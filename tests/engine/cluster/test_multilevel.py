@@ -14,9 +14,10 @@ from sklearn.mixture import GaussianMixture
 from napari_emseg.engine.cells.cells import Cells
 from napari_emseg.engine.cluster import multilevel as module
 from napari_emseg.engine.cluster.em import CovarianceSpec, e_step, m_step
-from napari_emseg.engine.cluster.fit_state import FitOptions, FitState
+from napari_emseg.engine.cluster.fit_state import FitState
 from napari_emseg.engine.cluster.mixture import MixtureModel
 from napari_emseg.engine.cluster.multilevel import (
+    FitOptions,
     iter_fit_kmeans,
     iter_fit_mixture,
     levels,

@@ -12,8 +12,9 @@ from scipy import ndimage
 from skimage import measure
 
 from napari_emseg.engine.cluster.em import CovarianceSpec
-from napari_emseg.engine.cluster.fit_state import FitOptions, FitState
+from napari_emseg.engine.cluster.fit_state import FitState
 from napari_emseg.engine.cluster.kmeans import KMeansModel
+from napari_emseg.engine.cluster.multilevel import FitOptions
 from napari_emseg.engine.mrf.hmrf import HiddenField, iter_hmrf
 from napari_emseg.engine.mrf.hmrf_steps import correct_bias
 from napari_emseg.engine.mrf.smoother import Smoother, hidden_smoother, noise_smoother
