@@ -106,13 +106,6 @@ class Hand:
         self.key("Z", "ctrl", "shift")
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _modules_are_no_garbage():
-    """Spare what is imported from the collections around each viewer: a tenth."""
-    gc.collect()
-    gc.freeze()
-
-
 @pytest.fixture(scope="session", autouse=True)
 def _plugins_are_found_once():
     """Read the manifests of all that is installed once, rather than for each panel."""
@@ -140,6 +133,9 @@ def _own_preferences(tmp_path, monkeypatch):
 
 @pytest.fixture
 def viewer(make_napari_viewer):
+    # napari collects garbage at each layer that goes, and when the viewer closes. What
+    # was there before is none, and looking through it takes a fifth of the time.
+    gc.freeze()
     return make_napari_viewer(show=True)
 
 
