@@ -16,7 +16,7 @@ import zarr
 from skimage import data
 
 import napari_emseg as emseg
-from napari_emseg.engine.image import color_space
+from napari_emseg.engine.image import lazy_image
 from napari_emseg.pipeline import source
 
 if TYPE_CHECKING:
@@ -194,7 +194,7 @@ def test_large_arrays_are_read_in_parts(
     expected = emseg.segment(wide, **options).labels
     tile = 32
     monkeypatch.setattr(source, "_TILE", {2: tile, 3: tile // 2})
-    for module, name in ((source, "_SLAB"), (source, "_COUNT"), (color_space, "_SLAB")):
+    for module, name in ((source, "_SLAB"), (source, "_COUNT"), (lazy_image, "_SLAB")):
         monkeypatch.setattr(module, name, 500)
     lazy = Lazy(wide)
     # A glance at the noise before smoothing may see a small image as a whole.

@@ -92,7 +92,7 @@ def pluralize(number: int, noun: str, ending: str = "s") -> str:
 
     Examples
     --------
-    >>> counted(1, "class", "es"), counted(2, "class", "es")
+    >>> pluralize(1, "class", "es"), pluralize(2, "class", "es")
     ('1 class', '2 classes')
     """
     return f"{number} {noun}{ending if number != 1 else ''}"

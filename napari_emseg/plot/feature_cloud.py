@@ -124,7 +124,7 @@ def read_feature_cloud(source: SegmentationInput) -> FeatureCloud:
     --------
     >>> import numpy as np, napari_emseg as emseg
     >>> seg = emseg.segment(np.arange(16, dtype=np.uint8).reshape(4, 4), n_classes=2)
-    >>> cloud = take_cloud(seg.source)
+    >>> cloud = read_feature_cloud(seg.source)
     >>> cloud.cells.total, cloud.names
     (16.0, ('intensity',))
     """

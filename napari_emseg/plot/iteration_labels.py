@@ -52,7 +52,7 @@ class IterationLabels:
         >>> import napari_emseg as emseg
         >>> image = np.arange(12, dtype=np.uint8).reshape(3, 4)
         >>> seg = emseg.segment(image, n_classes=2, smoothing=0)
-        >>> frame = take_frame(seg.source)
+        >>> frame = read_iteration_labels(seg.source)
         >>> bool((frame.labels(seg.states[-1].model) == seg.labels).all())
         True
         """

@@ -173,7 +173,7 @@ def unpack_array(
 
     Examples
     --------
-    >>> unpack(**pack(np.eye(2, dtype=np.uint8)).model_dump())
+    >>> unpack_array(**pack(np.eye(2, dtype=np.uint8)).model_dump())
     array([[1, 0],
            [0, 1]], dtype=uint8)
     """

@@ -53,10 +53,10 @@ def slow_first(number: int) -> int:
 @pytest.mark.parametrize("workers", [None, 1, 3])
 def test_results_keep_their_order(workers: int | None) -> None:
     arguments = [(n,) for n in range(30)]
-    if parallel is None:
+    if workers is None:
         assert list(in_order(slow_first, arguments, None, 8)) == list(range(30))
         return
-    with ThreadPoolExecutor(parallel) as executor:
+    with ThreadPoolExecutor(workers) as executor:
         assert list(in_order(slow_first, arguments, executor, 8)) == list(range(30))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+from dataclasses import fields
 
 import numpy as np
 import pytest
@@ -330,7 +331,7 @@ def test_models_come_back_bit_for_bit(params):
     text = json.dumps(FittedModel.of(model).model_dump(mode="json"))
     again = FittedModel.model_validate_json(text).model()
     assert type(again) is type(model)
-    for name in type(model).__dataclass_fields__:
+    for name in (field.name for field in fields(model)):
         old, new = getattr(model, name), getattr(again, name)
         if old is None:
             assert new is None

@@ -61,7 +61,7 @@ def local_deviation(planes: Planes, valid: NDArray[np.bool_] | None = None) -> P
     Examples
     --------
     >>> stripes = np.tile(np.array([46, 54], np.float32), (40, 20))[np.newaxis]
-    >>> roughness(stripes)[20, 18:22].round(1)
+    >>> local_deviation(stripes)[20, 18:22].round(1)
     array([4., 4., 4., 4.], dtype=float32)
     """
     weight = None if valid is None else valid.astype(np.float64)

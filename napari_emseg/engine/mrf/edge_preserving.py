@@ -141,7 +141,7 @@ def filter_edge_preserving(
 
     >>> line = np.tile([0.0, 1.0], 8) + np.repeat([0.0, 50.0], 8)
     >>> image = np.tile(line, (16, 1)).astype(np.float32)[np.newaxis]
-    >>> soften(image, 25.0)[0, 8, 5:11].round(1)
+    >>> filter_edge_preserving(image, 25.0)[0, 8, 5:11].round(1)
     array([ 0.5,  0.5,  0.6, 50.4, 50.5, 50.5], dtype=float32)
     """
     inside = None if valid is None else valid.astype(np.float32)

@@ -373,9 +373,7 @@ def test_merged_statistics_equal_those_of_the_union(photo: np.ndarray) -> None:
     # The spectral embedding depends on the graph, all else on pixels alone.
     c = 4 + 2 * merged.colors
     np.testing.assert_allclose(merged.sums[n, :c], whole.sums[one, :c], atol=1e-9)
-    np.testing.assert_allclose(
-        merged.neighbor_sum[n], whole.neighbor_sum[one], atol=1e-7
-    )
+    np.testing.assert_allclose(merged.memberships[n], whole.memberships[one], atol=1e-7)
 
 
 def test_spectral_embedding_parts_what_hangs_together_weakly() -> None:
