@@ -171,6 +171,17 @@ def test_a_name_means_one_thing():
     assert "utils" not in {part for name in NAMES for part in name.split(".")}
 
 
+def test_the_tree_of_the_docs():
+    """The page names modules that exist, and each folder with Python in it."""
+    page = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+    tree = page.split("```\nnapari_emseg/\n")[1].split("```")[0]
+    words = {word.strip(",:") for word in tree.split()}
+    names = {path.stem for path in MODULES} - {"__init__"}
+    report(f"{name} is not in the tree" for name in names - words)
+    folders = {path.parent.name for path in MODULES} - {PACKAGE.name}
+    report(f"{name}/ is not in the tree" for name in folders if f"{name}/" not in words)
+
+
 def test_each_test_has_its_module():
     """A test file lies where its module lies; what is not of one module lies on top."""
     modules = {path.relative_to(PACKAGE) for path in MODULES}

@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_emseg.engine.image.lazy_image import as_lazy_image
 from napari_emseg.pipeline.tiles import bounding_box
-from napari_emseg.select.pieces import as_selection
+from napari_emseg.select.components import as_selection
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

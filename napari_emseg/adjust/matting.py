@@ -10,8 +10,8 @@ import numpy as np
 
 from napari_emseg.adjust.blend import Canvas
 from napari_emseg.pipeline.tiles import tiles
+from napari_emseg.select.components import hard_mask
 from napari_emseg.select.morphology import distance_to
-from napari_emseg.select.pieces import hard_mask
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray

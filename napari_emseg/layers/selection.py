@@ -13,7 +13,7 @@ from napari_emseg.layers.geometry import placement, spatial_shape
 from napari_emseg.layers.history import inserting_inactive
 from napari_emseg.layers.metadata import MARK
 from napari_emseg.select import from_bytes
-from napari_emseg.select.by_label import FULL
+from napari_emseg.select.label_masks import FULL
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel

@@ -12,7 +12,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import cv2
-import scipy.linalg  # noqa: F401  # loads its BLAS, which is to be found too
+import scipy.linalg  # noqa: F401  loads its BLAS, which is to be found too
 from threadpoolctl import ThreadpoolController
 
 from napari_emseg.pipeline.progress import Progress

@@ -14,7 +14,7 @@ from napari_emseg.recipe.state import State, StateView
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_emseg.recipe.operation import OperationContext
+    from napari_emseg.recipe.operation_schema import OperationContext
     from napari_emseg.recipe.step import Step
 
 

@@ -10,7 +10,7 @@ from pydantic import Field, create_model
 from napari_emseg import adjust, regions, select
 from napari_emseg.params import Params
 from napari_emseg.recipe.fitted_model import FittedModel
-from napari_emseg.recipe.operation import (
+from napari_emseg.recipe.operation_schema import (
     Amount,
     Args,
     Count,

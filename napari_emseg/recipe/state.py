@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from napari_emseg.engine._types import SliceIndex
     from napari_emseg.pipeline.segmentation import Segmentation
-    from napari_emseg.recipe.operation import OptionalSlice
+    from napari_emseg.recipe.operation_schema import OptionalSlice
 
 
 # Stacks may be so narrow that they look like colors.

@@ -16,7 +16,7 @@ from pydantic import (
     model_serializer,
 )
 
-from napari_emseg.recipe.operation import Args, Operation, OptionalSlice
+from napari_emseg.recipe.operation_schema import Args, Operation, OptionalSlice
 from napari_emseg.recipe.operations import OPERATIONS
 
 if TYPE_CHECKING:

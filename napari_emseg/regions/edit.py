@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_emseg.pipeline.tiles import bounding_box
-from napari_emseg.select.pieces import hard_mask
+from napari_emseg.select.components import hard_mask
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

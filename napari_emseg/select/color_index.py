@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     # Score 0..255 of (N, D) features: from 128 on, they are selected.
     Score: TypeAlias = Callable[[FloatArray], NDArray[np.uint8]]
 
+__all__ = ["Prepared", "prepare"]
+
 Window: TypeAlias = tuple[slice, ...]
 # Pixels that are converted at once.
 _SLAB = 2**20
@@ -33,11 +35,11 @@ class ColorIndex(Protocol):
     """What the color tools need to know of an image."""
 
     @property
-    def shape(self) -> tuple[int, ...]: ...  # noqa: D102
+    def shape(self) -> tuple[int, ...]: ...
     @property
-    def picture(self) -> LazyImage: ...  # noqa: D102
+    def picture(self) -> LazyImage: ...
     @property
-    def span(self) -> float: ...  # noqa: D102
+    def span(self) -> float: ...
     def colors(self, where: Window | BoolArray) -> FloatArray:
         """Return features (N, D) of the usable pixels of a window, or under a mask."""
 

@@ -9,7 +9,7 @@ import numpy as np
 from scipy import ndimage as ndi
 
 from napari_emseg.select.color_distance import SELECTED
-from napari_emseg.select.pieces import connected_to, neighborhood
+from napari_emseg.select.components import connected_to, neighborhood
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -14,7 +14,7 @@ import numpy as np
 from scipy import ndimage as ndi
 
 from napari_emseg.pipeline.tiles import bounding_box
-from napari_emseg.select.pieces import as_selection, hard_mask
+from napari_emseg.select.components import as_selection, hard_mask
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -22,6 +22,17 @@ if TYPE_CHECKING:
     from napari_emseg.engine._types import BoolArray, FloatArray
 
     Mask = BoolArray | FloatArray
+
+__all__ = [
+    "border",
+    "combine",
+    "feather",
+    "grow",
+    "harden",
+    "invert",
+    "shrink",
+    "smooth",
+]
 
 # Gaussians are cut off at this multiple of their standard deviation.
 TRUNCATE = 4.0

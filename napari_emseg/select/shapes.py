@@ -20,6 +20,16 @@ if TYPE_CHECKING:
     Shape = tuple[int, ...]
     from napari_emseg.engine._types import Float64Array
 
+__all__ = [
+    "ellipse",
+    "lasso",
+    "polygon",
+    "rectangle",
+    "region_at",
+    "scissors",
+    "scissors_path",
+]
+
 
 def rectangle(shape: Shape, corner: ArrayLike, opposite: ArrayLike) -> BoolArray:
     """Select a rectangle, or a cuboid.

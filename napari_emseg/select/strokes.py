@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from napari_emseg.engine._types import BoolArray, FloatArray
 
+__all__ = ["scribble_mask", "scribbles"]
+
 
 # Larger images are solved at a lower resolution first: a person waits.
 _PIXELS = 2**18

@@ -14,7 +14,7 @@ from napari_emseg.engine.scribbles.stroke_model import (
     shrink_strokes,
     straight_distances,
 )
-from napari_emseg.select.box import best_threshold
+from napari_emseg.select.object_box import best_threshold
 
 
 @pytest.fixture

@@ -99,7 +99,7 @@ class ImageCache:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EditContext:
-    """A plane of the viewer, as a `napari_emseg.recipe.operation.OperationContext`.
+    """A plane of the viewer, as an `OperationContext` of `napari_emseg.recipe`.
 
     Attributes
     ----------

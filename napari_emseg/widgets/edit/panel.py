@@ -21,7 +21,7 @@ from napari_emseg.layers import (
 )
 from napari_emseg.layers.classes import class_name
 from napari_emseg.layers.history import ManualEdits
-from napari_emseg.select.by_label import FULL
+from napari_emseg.select.label_masks import FULL
 from napari_emseg.widgets.common.background import BackgroundQueue
 from napari_emseg.widgets.common.docks import share_dock
 from napari_emseg.widgets.common.qt import ScrollArea, form_rows, order_tabs, pluralize

@@ -10,7 +10,7 @@ import numpy as np
 from napari.layers import Labels
 
 from napari_emseg import select
-from napari_emseg.recipe.operation import OURS
+from napari_emseg.recipe.operation_schema import OURS
 from napari_emseg.recipe.operations import OPERATIONS, ROWS
 from napari_emseg.recipe.step import Step
 from napari_emseg.widgets.edit.gestures import (
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from napari_emseg.layers import Plane
-    from napari_emseg.recipe.operation import Operation
+    from napari_emseg.recipe.operation_schema import Operation
     from napari_emseg.widgets.edit.context import Find
     from napari_emseg.widgets.edit.session import Session
 

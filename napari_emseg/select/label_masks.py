@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_emseg.select.checks import check_points
-from napari_emseg.select.color_range import wand
-from napari_emseg.select.pieces import as_selection
+from napari_emseg.select.color_selection import wand
+from napari_emseg.select.components import as_selection
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from napari_emseg.engine._types import BoolArray, FloatArray
+
+__all__ = ["by_label", "from_bytes", "rounded", "to_bytes"]
 
 FULL = 255  # the byte of a pixel that is all selected
 

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     Mask = BoolArray | FloatArray
 
+__all__ = ["fill_holes", "largest", "remove_small"]
+
 
 def check_connectivity(connectivity: int) -> None:
     """Reject what is neither 4 nor 8."""

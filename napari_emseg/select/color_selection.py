@@ -9,8 +9,8 @@ import numpy as np
 from napari_emseg.select.checks import check_colors, check_points
 from napari_emseg.select.color_distance import Anchors, NearestColors, check_tolerance
 from napari_emseg.select.color_index import Prepared, as_scene
+from napari_emseg.select.components import check_connectivity, connected_to, hard_mask
 from napari_emseg.select.flood import as_coverage, flood
-from napari_emseg.select.pieces import check_connectivity, connected_to, hard_mask
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from napari_emseg.select.color_index import ColorIndex, Window
 
     Reader = Callable[[Window], NDArray[np.uint8]]
+
+__all__ = ["by_class", "color_range", "grow_similar", "similar", "wand"]
 
 
 def wand(

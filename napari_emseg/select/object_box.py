@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from napari_emseg.engine._types import BoolArray, FloatArray
 
+__all__ = ["box"]
+
 # Share of the box's sides that is looked at around it, and the resolution at which
 # the object is looked for.
 _AROUND = 0.35
