@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from napari_emseg.params import Params
-    from napari_emseg.pipeline.sweep import SweepRow, SweepTrial
+    from napari_emseg.pipeline.sweep import SweepRow, SweepStep
 
 TABLE = ".csv"
 
@@ -86,7 +86,7 @@ def run_sweep(
 
 
 def _with_count(
-    steps: Generator[SweepTrial, None, tuple[SweepRow, ...]],
+    steps: Generator[SweepStep, None, tuple[SweepRow, ...]],
 ) -> Generator[Progress, None, tuple[SweepRow, ...]]:
     """Yield the steps of each setting and the number of settings done."""
     while True:

@@ -10,7 +10,7 @@ from itertools import product
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from napari_emseg.engine.cluster.criteria import judge
+from napari_emseg.engine.cluster.criteria import criteria_of
 from napari_emseg.engine.cluster.em import CovarianceSpec
 from napari_emseg.engine.cluster.methods import METHODS
 from napari_emseg.params import Params, params_affecting
@@ -172,7 +172,7 @@ class SweepRow:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class SweepTrial:
+class SweepStep:
     """How far a comparison is.
 
     Attributes
@@ -201,7 +201,7 @@ def iter_sweep(
     mask: ArrayLike | None = None,
     channel_axis: int | None = None,
     rgb: bool | None = None,
-) -> Generator[SweepTrial, None, tuple[SweepRow, ...]]:
+) -> Generator[SweepStep, None, tuple[SweepRow, ...]]:
     """Segment an image with several settings; to cancel, stop iterating.
 
     Parameters
@@ -213,7 +213,7 @@ def iter_sweep(
 
     Yields
     ------
-    SweepTrial
+    SweepStep
         For every step of every setting, and with the result of each.
 
     Returns
@@ -396,11 +396,11 @@ def as_csv(rows: Sequence[SweepRow]) -> str:
 
 def _steps(
     chosen: Sequence[Params], groups: list[tuple[Any, list[int]]]
-) -> Generator[SweepTrial, None, tuple[SweepRow, ...]]:
+) -> Generator[SweepStep, None, tuple[SweepRow, ...]]:
     names, rows = titles(chosen), {}
     done, total = 0, len(chosen)
     for source, places in groups:
-        yield SweepTrial(places[0], done, total)
+        yield SweepStep(places[0], done, total)
         census = count_source(source)
         found: dict[int, tuple[Segmentation, Criteria | None, float]] = {}
         for place in places:
@@ -416,14 +416,14 @@ def _steps(
                     break
                 finally:
                     spent += perf_counter() - start
-                yield SweepTrial(place, done, total, progress)
+                yield SweepStep(place, done, total, progress)
             order = None
             if seg.model.has_likelihood:
                 rules = CovarianceSpec(params.covariance, census.floor)
-                order = judge(seg.model, census.cells, rules)
+                order = criteria_of(seg.model, census.cells, rules)
             found[place] = seg, order, spent
             done += 1
-            yield SweepTrial(place, done, total, seg=seg)
+            yield SweepStep(place, done, total, seg=seg)
         # As for "auto": what the most classes leave unexplained tells how far pixels
         # depend on each other.
         mixtures = [seg for seg, order, _ in found.values() if order is not None]
@@ -439,4 +439,4 @@ def _steps(
 
 
 # Public names of earlier versions.
-Row, Trial = SweepRow, SweepTrial
+Row, Trial = SweepRow, SweepStep

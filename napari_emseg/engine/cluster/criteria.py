@@ -227,7 +227,7 @@ def iter_criteria(
     for k in range(1, most + 1):
         options = FitOptions(n_classes=k, rules=rules, n_init=3, max_iter=60, seed=seed)
         *_, last = iter_fit_mixture(coarse, options)
-        yield judge(last.model, coarse, rules), last.model
+        yield criteria_of(last.model, coarse, rules), last.model
 
 
 def _few(cells: Cells) -> Cells:
@@ -239,7 +239,7 @@ def _few(cells: Cells) -> Cells:
     return found[0].sample(_CELLS) if found[0].exact else found[0]
 
 
-def judge(model: Model, cells: Cells, rules: CovarianceSpec) -> Criteria:
+def criteria_of(model: Model, cells: Cells, rules: CovarianceSpec) -> Criteria:
     """Measure likelihood and entropy of a fitted mixture."""
     k, dims = model.means.shape
     center = cells.mean()

@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_emseg.layers import displayed, image_data, prepare_style
 from napari_emseg.layers.uncertainty import meant_image
+from napari_emseg.pipeline.progress import map_steps
 from napari_emseg.pipeline.sweep import iter_sweep, titles
 from napari_emseg.widgets.common.background import BackgroundQueue
 from napari_emseg.widgets.common.docks import find_panel, share_dock
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
     from napari_emseg.layers import LayerStyle
     from napari_emseg.params import Params
-    from napari_emseg.pipeline.sweep import SweepRow, SweepTrial
+    from napari_emseg.pipeline.sweep import SweepRow, SweepStep
 
 NAME = "Compare"
 
@@ -190,7 +191,7 @@ class CompareWidget(QWidget):  # type: ignore[misc]
             lambda _: self.page.status.setText(f"{path} is written."),
         )
 
-    def _on_trial(self, step: tuple[SweepTrial, LayerStyle | None]) -> None:
+    def _on_trial(self, step: tuple[SweepStep, LayerStyle | None]) -> None:
         trial, style = step
         assert self.gallery is not None
         title = titles(self._chosen)[trial.place]
@@ -313,17 +314,12 @@ def open_compare(
 
 
 def _iter_styled(
-    steps: Callable[[], Generator[SweepTrial, None, tuple[SweepRow, ...]]],
-) -> Generator[tuple[SweepTrial, LayerStyle | None], None, tuple[SweepRow, ...]]:
-    """Yield each trial of a comparison, with the style of its layer if it is done."""
-    trials = steps()
-    while True:
-        try:
-            trial = next(trials)
-        except StopIteration as stop:
-            rows: tuple[SweepRow, ...] = stop.value
-            return rows
-        yield trial, None if trial.seg is None else prepare_style(trial.seg)
+    steps: Callable[[], Generator[SweepStep, None, tuple[SweepRow, ...]]],
+) -> Generator[tuple[SweepStep, LayerStyle | None], None, tuple[SweepRow, ...]]:
+    """Return the trials of a comparison, with the styles of those that are done."""
+    return map_steps(
+        steps(), lambda one: (one, None if one.seg is None else prepare_style(one.seg))
+    )
 
 
 def _close(

@@ -12,6 +12,7 @@ from qtpy.QtCore import QObject, QTimer
 
 from napari_emseg.layers import image_data, is_result, recipe_of
 from napari_emseg.layers.fit_records import fit_record_of
+from napari_emseg.layers.history import redo_steps, undo_steps
 from napari_emseg.layers.layer_features import reading, write_features
 from napari_emseg.layers.metadata import entry_of, image_of
 from napari_emseg.layers.uncertainty import (
@@ -293,7 +294,7 @@ class _ChangeCallback:
 
 def _state(layer: Labels) -> tuple[Any, ...]:
     """Return a value that changes with every edit of a layer, undo included."""
-    steps = (getattr(layer, name, ()) for name in ("_undo_history", "_redo_history"))
+    steps = undo_steps(layer) or (), redo_steps(layer) or ()
     return (id(layer.data), *map(len, steps))
 
 

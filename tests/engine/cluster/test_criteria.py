@@ -16,9 +16,9 @@ import napari_emseg as emseg
 from napari_emseg.engine.cells.cells import Cells
 from napari_emseg.engine.cluster.criteria import (
     coherence,
+    criteria_of,
     effective_size,
     iter_criteria,
-    judge,
 )
 from napari_emseg.engine.cluster.em import CovarianceSpec
 
@@ -44,7 +44,7 @@ def test_bic_is_that_of_scikit_learn(covariance: str) -> None:
     assert order.n_classes == 3
     # Theirs is to be small, ours to be large.
     assert order.bic(800) == pytest.approx(-peer.bic(x), rel=1e-3)
-    again = judge(model, cells, rules)
+    again = criteria_of(model, cells, rules)
     assert again.log_likelihood == pytest.approx(model.score(x), abs=1e-9)
     p = model.predict_proba(x)
     entropy = -(p * np.log(np.maximum(p, 1e-300))).sum(axis=1).mean()
