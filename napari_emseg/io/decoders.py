@@ -185,7 +185,7 @@ def kind_of(path: Path) -> str:
 def turned(
     pixels: NDArray[Any], orientation: int, *, y: int = 0, x: int = 1
 ) -> NDArray[Any]:
-    """Turn a stored picture as it is meant to be seen.
+    """Return a stored picture upright.
 
     Parameters
     ----------
@@ -357,7 +357,7 @@ def _asarray(series: tifffile.TiffPageSeries, orientation: int) -> NDArray[Any]:
 def _colors(
     pixels: NDArray[Any], kind: tifffile.PHOTOMETRIC, *, alpha: bool
 ) -> tuple[NDArray[Any], int | None]:
-    """Make RGB or RGBA of the samples of a TIFF file where they are colors."""
+    """Return RGB or RGBA of the samples of a TIFF file where they are colors."""
     samples = pixels.shape[-1]
     if kind in (tifffile.PHOTOMETRIC.RGB, tifffile.PHOTOMETRIC.YCBCR):
         if samples > 4:

@@ -288,7 +288,7 @@ def _small(layer: Labels) -> bool:
 
 
 def note_step(viewer: ViewerModel, layer: Labels, step: Step) -> None:
-    """Tell the recipe of a layer what an edit that was just applied to it did.
+    """Add the step of an edit that was just applied to the recipe of a layer.
 
     Without this, what it changed becomes part of the patch. Undo takes it back.
     """

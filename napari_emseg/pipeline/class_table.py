@@ -128,7 +128,7 @@ def tabulate(
     n_axes: int,
     spacing: Sequence[float] | None = None,
 ) -> Table:
-    """Make the table out of what was measured; its columns are those of `class_table`.
+    """Return the table of what was measured; its columns are those of `class_table`.
 
     Raises
     ------

@@ -43,7 +43,7 @@ _SIDE = 256
 
 
 def independent_pixels(source: SegmentationInput, model: Model, total: float) -> float:
-    """Count the independent pixels of an image.
+    """Return the number of independent pixels of an image.
 
     How far pixels depend on each other is read off a thumbnail of one plane, cut to
     where it is usable: what is outside of a mask does not matter.

@@ -46,7 +46,7 @@ def features(
     channel_axis: int | None = None,
     rgb: bool | None = None,
 ) -> FloatArray:
-    """Turn an image into what is clustered.
+    """Return the features of an image: what is clustered.
 
     Parameters
     ----------
@@ -303,7 +303,7 @@ def _labeler(
     model: Model,
     hidden: HiddenField | None,
 ) -> Labeler:
-    """Make what labels any part of the image: smoothly, or by a table of colors."""
+    """Return the labeler of the image: smooth, or a table of colors."""
     color, coding = source.space.color, census.coding
     labeler = Labeler(model, black(color), coding)
     if params.smoothing > 0:

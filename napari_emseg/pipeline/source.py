@@ -224,7 +224,7 @@ class SegmentationInput:
         return float(sums[0] / sums[1]) if sums[1] else 0.0
 
     def features(self, where: Slices) -> tuple[FloatArray, BoolArray | None]:
-        """Make the features (*S, D) of a part, and say which of its pixels count.
+        """Return the features (*S, D) of a part, and which of its pixels count.
 
         Features of pixels that do not count are 0.
         """

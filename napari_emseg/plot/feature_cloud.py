@@ -77,7 +77,7 @@ class FeatureCloud:
 
 
 def as_cloud(points: Cells | FeatureCloud | ArrayLike, dims: int) -> FeatureCloud:
-    """Make a cloud of cells, or of points (N, D) that stand for one pixel each.
+    """Return a cloud of cells, or of points (N, D) that stand for one pixel each.
 
     Raises
     ------

@@ -339,7 +339,7 @@ def _read(data: Data, colors: ArrayLike | None) -> tuple[FeatureCloud, Model, An
 
 
 def _misfit(data: Any) -> TypeError:
-    """Say that nothing can be drawn of something."""
+    """Return the error that nothing can be drawn."""
     return TypeError(
         f"data is of type {type(data).__name__}, but a Segmentation is needed, which "
         "napari_emseg.segment gives"

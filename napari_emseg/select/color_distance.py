@@ -80,7 +80,7 @@ class NearestColors:
 
     @classmethod
     def of(cls, colors: FloatArray, tolerance: float, soft: bool) -> NearestColors:
-        """Make a cloud of (N, D) colors; equal ones count once."""
+        """Return the set of (N, D) colors; equal ones count once."""
         return cls(cKDTree(np.unique(colors, axis=0)), tolerance, soft)
 
     def __call__(self, features: FloatArray) -> NDArray[np.uint8]:

@@ -196,7 +196,7 @@ class Blocks:
 
 
 def feature_rows(dims: int, order: str) -> int:
-    """Count the rows of φ."""
+    """Return the number of rows of φ."""
     return 1 + dims + {"full": dims * (dims + 1) // 2, "squares": dims}.get(order, 0)
 
 
@@ -207,7 +207,7 @@ def upper(dims: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
 
 
 def products(x: NDArray[np.floating], order: str = "full") -> Float64Array:
-    """Make φ (F, B) of points (D, B)."""
+    """Return φ (F, B) of points (D, B)."""
     dims, count = x.shape
     phi = np.empty((feature_rows(dims, order), count))
     phi[0] = 1
@@ -236,7 +236,7 @@ def pack(matrices: Float64Array) -> Float64Array:
 
 
 def unpack(rows: Float64Array, dims: int) -> Float64Array:
-    """Make (K, D, D) symmetric matrices of rows of upper triangles, or of squares."""
+    """Return (K, D, D) symmetric matrices of rows of upper triangles, or of squares."""
     out = np.zeros((len(rows), dims, dims))
     if rows.shape[1] == dims:
         i = j = np.arange(dims)

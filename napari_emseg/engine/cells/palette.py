@@ -68,7 +68,7 @@ class Coding:
         return level.astype(self.dtype)[:, np.newaxis]
 
     def table(self, codes: NDArray[Any], entries: NDArray[np.uint8]) -> NDArray[Any]:
-        """Make a look-up table that gives `entries` at `codes`, garbage elsewhere."""
+        """Return a look-up table with `entries` at `codes`, undefined elsewhere."""
         table = np.empty(2**self.bits, np.uint8)
         table[codes] = entries
         return table

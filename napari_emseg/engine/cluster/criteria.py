@@ -76,7 +76,7 @@ class Criteria:
 def effective_size(
     planes: FloatArray, pixels: float, valid: BoolArray | None = None
 ) -> float:
-    """Count the independent pixels of an image from its spatial correlation.
+    """Return the number of independent pixels, from the spatial correlation.
 
     The variance of a mean over a correlated field is that of N / A independent
     values, where A is the integral of the autocorrelation. What correlates here is

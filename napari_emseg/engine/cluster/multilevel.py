@@ -78,7 +78,7 @@ class FitOptions:
 
 
 def levels(cells: Cells, *, order: str = "full") -> list[tuple[str, Cells]]:
-    """Make coarser versions of cells, coarsest first, the cells themselves last.
+    """Return coarser versions of cells, coarsest first, the cells themselves last.
 
     K-means needs them in linear order only, as `coarsen` names it.
     """

@@ -88,7 +88,7 @@ def gather(color: Float32Array) -> Evidence:
 
 
 def look(color: Float32Array) -> Views:
-    """Make the features of an image (C, Y, X), at half its size if it is not small."""
+    """Return the features of an image (C, Y, X), at half its size if it is not small."""
     height, width = color.shape[1:]
     if height * width >= _HALVE_FROM:
         size = ((height + 1) // 2, (width + 1) // 2)
@@ -180,7 +180,7 @@ def disc_contrast(posterior: Float32Array, radius: int) -> Float32Array:
 
 @cache
 def _discs(radius: int) -> tuple[Float32Array, list[Float32Array]]:
-    """Make the mean over a disc and the differences of its halves as kernels."""
+    """Return kernels: the mean over a disc, and the differences of its halves."""
     y, x = np.mgrid[-radius : radius + 1, -radius : radius + 1].astype(np.float64)
     disc = np.hypot(y, x) <= radius + 0.3
     halves = []

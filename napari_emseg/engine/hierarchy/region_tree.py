@@ -113,7 +113,7 @@ class RegionTree:
         return self._cut(merged)
 
     def _cut(self, merged: int) -> NDArray[np.int32]:
-        """Make labels of the tree after so many merges."""
+        """Return the labels of the tree after some merges."""
         n = self.n_fine
         node = np.arange(n + merged)
         # A parent has a higher number than its parts, so one pass from above is enough.

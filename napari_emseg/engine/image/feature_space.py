@@ -65,7 +65,7 @@ class FeatureSpace:
         return self.contrast / _LIGHTNESS if self.contrast > 0 else 1.0
 
     def dims(self, picture: LazyImage) -> int:
-        """Count the features D."""
+        """Return the number of features D."""
         pixel = np.zeros((1, picture.channels), picture.dtype)
         count = convert(pixel, self.color).shape[-1]
         if self.texture > 0:
@@ -77,7 +77,7 @@ class FeatureSpace:
     def features(
         self, values: NDArray[np.generic], origin: tuple[int, ...], whole: LazyImage
     ) -> FloatArray:
-        """Make the features of a part of an image.
+        """Return the features of a part of an image.
 
         Parameters
         ----------

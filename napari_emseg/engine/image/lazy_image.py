@@ -212,7 +212,7 @@ class Sliceable(Protocol):
 
 
 def as_sliceable(image: Any) -> Sliceable:
-    """Take arrays of all kinds as they are, and make one of numbers in lists.
+    """Return an array of any kind as it is, and lists of numbers as an array.
 
     Raises
     ------

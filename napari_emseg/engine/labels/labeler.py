@@ -112,7 +112,7 @@ class Labeler:
 
 
 def label_table(model: Model, census: CellCounts, color: str) -> NDArray[np.uint8]:
-    """Make the look-up table of labels for the codes of a palette."""
+    """Return the look-up table of labels for the codes of a palette."""
     coding, codes, cells = census.coding, census.codes, census.cells
     assert coding is not None
     if cells.seed_labels is None:

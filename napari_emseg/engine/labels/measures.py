@@ -134,7 +134,7 @@ class Measures:
 def count_pieces(
     labels: NDArray[np.integer[Any]], wanted: Sequence[int]
 ) -> NDArray[np.int64]:
-    """Count the connected pieces of some labels, as `components` finds them.
+    """Return the number of connected pieces of some labels, as `components` finds them.
 
     Examples
     --------
