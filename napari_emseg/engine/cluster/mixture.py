@@ -237,7 +237,7 @@ def log_norm(model: Model, log_det: Float64Array) -> Float64Array:
 def class_log_joint(
     model: Model, center: Float64Array
 ) -> Callable[[Float64Array], Float64Array]:
-    """Return a function of φ (F, B) that gives log-joints (K, B), outliers shared out."""
+    """Return a function from φ (F, B) to log-joints (K, B), outliers shared out."""
     evaluate = component_log_joint(model, center)
 
     def with_outliers(phi: Float64Array) -> Float64Array:
@@ -253,7 +253,7 @@ def class_log_joint(
 def component_log_joint(
     model: Model, center: Float64Array, *, order: str = "full"
 ) -> Callable[[Float64Array], Float64Array]:
-    """Return a function of φ (F, B) that gives log-joints (K, B) without outliers."""
+    """Return a function from φ (F, B) to log-joints (K, B) without outliers."""
     form = quadratics(model, center, order)
     peak = log_norm(model, form.log_det)
     if model.df is None:

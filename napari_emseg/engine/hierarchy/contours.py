@@ -88,7 +88,7 @@ def gather(color: Float32Array) -> Evidence:
 
 
 def look(color: Float32Array) -> Views:
-    """Return the features of an image (C, Y, X), at half its size if it is not small."""
+    """Return the features of an image (C, Y, X), at half size unless it is small."""
     height, width = color.shape[1:]
     if height * width >= _HALVE_FROM:
         size = ((height + 1) // 2, (width + 1) // 2)
