@@ -30,9 +30,8 @@ if TYPE_CHECKING:
 
 
 def chosen(image: Image, **how: Any) -> int:
-    seg = emseg.segment(image, n_classes="auto", smoothing=0, **how)
-    assert criteria_by_n_classes(seg.source).best == seg.n_classes
-    return seg.n_classes
+    params = emseg.Params(n_classes="auto", smoothing=0, **how)
+    return criteria_by_n_classes(read_input(image, params)).best
 
 
 def drawing(low: float, high: float, noise: float, *, smooth: bool = False) -> Image:
@@ -150,6 +149,13 @@ def test_clear_colors_are_classes_wherever_they_are(
 
 def test_who_asks_for_classes_wants_two_rather_than_one() -> None:
     assert chosen(skimage.data.coins()) == 2
+
+
+@pytest.mark.parametrize("noise", [0, 2])
+def test_a_result_has_the_classes_that_are_best(noise: float) -> None:
+    page = drawing(40, 200, noise)
+    seg = emseg.segment(page, n_classes="auto", smoothing=0)
+    assert chosen(page) == criteria_by_n_classes(seg.source).best == seg.n_classes
 
 
 def test_a_plane_of_a_stack_decides_as_the_plane_does() -> None:
