@@ -154,7 +154,7 @@ def viewer(make_napari_viewer):
 
 @pytest.fixture(scope="module")
 def kept_viewer(qapp, tmp_path_factory):
-    """Yield a viewer that the tests of a module share; `reused_viewer` empties it."""
+    """Yield a viewer that the tests of a module share, and leave as it was."""
     with pytest.MonkeyPatch.context() as patched:
         path = tmp_path_factory.mktemp("kept") / "settings.yaml"
         patched.setattr(napari.settings, "_CFG_PATH", str(path))
@@ -168,15 +168,6 @@ def kept_viewer(qapp, tmp_path_factory):
     del viewer
     QApplication.processEvents()
     gc.collect()
-
-
-@pytest.fixture
-def reused_viewer(kept_viewer):
-    """Yield a viewer without layers and panels, which other tests have used before."""
-    yield kept_viewer
-    kept_viewer.layers.clear()
-    kept_viewer.window.remove_dock_widget("all")
-    QApplication.processEvents()
 
 
 @pytest.fixture

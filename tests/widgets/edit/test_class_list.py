@@ -18,11 +18,6 @@ LEFT = Qt.MouseButton.LeftButton
 
 
 @pytest.fixture
-def viewer(reused_viewer):
-    return reused_viewer
-
-
-@pytest.fixture
 def panel(viewer):
     return viewer.window.add_plugin_dock_widget("napari-emseg", "Select and edit")[1]
 
