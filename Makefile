@@ -29,6 +29,9 @@ PINNED := $(if $(shell command -v taskset),taskset -c 0)
 PARALLEL := -n auto --maxprocesses=4 --dist worksteal
 FAST := tests/test_architecture.py $(addprefix tests/,engine select regions recipe)
 
+# Compiled modules are kept: pytest compiles hundreds of them in each process.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: run test test-fast lint bench clean
 
 run: $(VENV)/.$(RUN)

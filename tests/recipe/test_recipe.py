@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+from contextlib import suppress
 from dataclasses import fields
 
 import numpy as np
@@ -16,6 +17,7 @@ import napari_emseg as emseg
 from napari_emseg import files
 from napari_emseg.cli.app import main
 from napari_emseg.recipe import packed_array, segment_step
+from napari_emseg.recipe.execute import do
 from napari_emseg.recipe.fitted_model import FittedModel
 from napari_emseg.recipe.operations import OPERATIONS
 from napari_emseg.recipe.packed_array import pack
@@ -144,12 +146,12 @@ def steps(draw, at=EVERYTHING, names=tuple(TRIED)):
 def possible(image, wanted):
     """Leave out the steps that cannot be done after those before them."""
     kept = [START]
+    state = Recipe(steps=(START,))._begin(image, rgb=None, channel_axis=None)
+    do(START, state)
     for step in wanted:
-        try:
-            Recipe(steps=(*kept, step)).replay(image)
-        except (TypeError, ValueError):
-            continue
-        kept.append(step)
+        with suppress(TypeError, ValueError):
+            do(step, state)
+            kept.append(step)
     return Recipe(steps=tuple(kept))
 
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import gc
 from unittest.mock import patch
 
+import napari
 import napari.settings
 import npe2
 import numpy as np
 import pytest
+from napari._qt.threads.status_checker import StatusChecker
 from napari._qt.widgets.qt_welcome import QtWelcomeWidget
+from napari.settings import NapariSettings
 from napari.utils.notifications import notification_manager
 from qtpy.QtCore import QEvent, QPointF, Qt
 from qtpy.QtGui import QMouseEvent
@@ -124,6 +127,16 @@ def _no_tips():
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _settings_are_not_written():
+    """Spare each viewer the file of all its settings, written anew at each dock.
+
+    What the plugin prefers is still written: that has a class of its own.
+    """
+    with patch.object(NapariSettings, "save", lambda *_, **__: None):
+        yield
+
+
 @pytest.fixture(autouse=True)
 def _own_preferences(tmp_path, monkeypatch):
     """Keep what tests prefer away from what the user does."""
@@ -137,6 +150,24 @@ def viewer(make_napari_viewer):
     # was there before is none, and looking through it takes a fifth of the time.
     gc.freeze()
     return make_napari_viewer(show=True)
+
+
+@pytest.fixture(scope="module")
+def kept_viewer(qapp, tmp_path_factory):
+    """Yield a viewer that the tests of a module share, and leave as it was."""
+    with pytest.MonkeyPatch.context() as patched:
+        path = tmp_path_factory.mktemp("kept") / "settings.yaml"
+        patched.setattr(napari.settings, "_CFG_PATH", str(path))
+        patched.setattr(napari.settings, "_PLUGIN_SETTINGS", {})
+        patched.setattr(StatusChecker, "start", lambda *_: None)
+        napari.settings.get_settings().reset()
+        gc.freeze()
+        viewer = napari.Viewer(show_welcome_screen=False)
+        yield viewer
+        viewer.close()
+    del viewer
+    QApplication.processEvents()
+    gc.collect()
 
 
 @pytest.fixture

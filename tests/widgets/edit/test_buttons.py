@@ -60,20 +60,18 @@ def desk(qtbot, viewer, hand, stripes):
 
 @pytest.fixture
 def load():
-    """Keep the interpreter busy with other threads."""
+    """Keep the interpreter busy with another thread."""
     stop = threading.Event()
 
     def burn():
-        while not stop.is_set():
-            sum(range(1000))
+        while not stop.wait(0.002):
+            sum(range(100_000))
 
-    threads = [threading.Thread(target=burn) for _ in range(3)]
-    for thread in threads:
-        thread.start()
+    thread = threading.Thread(target=burn)
+    thread.start()
     yield
     stop.set()
-    for thread in threads:
-        thread.join()
+    thread.join()
 
 
 @pytest.mark.parametrize("held", [False, True])

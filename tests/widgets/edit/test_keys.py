@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+import numpy as np
 import pytest
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
@@ -38,21 +39,37 @@ PANELS = ("Segment", "Select and edit", "Model", "Compare")
 LEFT = Qt.MouseButton.LeftButton
 
 
-@pytest.fixture(params=PANELS)
-def panel(request, qtbot, viewer, stripes):
-    """Return each panel in turn, as it is with a result in a small window."""
+@pytest.fixture(scope="module", params=PANELS)
+def panel(request, kept_viewer):
+    """Yield each panel in turn, as it is with a result in a small window."""
+    viewer = kept_viewer
     viewer.window.resize(1280, 800)
-    image = viewer.add_image(stripes, name="stripes")
-    add_to(viewer, emseg.segment(stripes, n_classes=3), image)
+    picture = np.zeros((60, 80, 3), np.uint8)
+    picture[:, 30:] = (190, 60, 40)
+    picture[:, 55:] = (230, 225, 210)
+    image = viewer.add_image(picture, name="stripes")
+    add_to(viewer, emseg.segment(picture, n_classes=3), image)
     if request.param == "Compare":
-        return open_compare(viewer)
-    _, panel = viewer.window.add_plugin_dock_widget("napari-emseg", request.param)
+        panel = open_compare(viewer)
+    else:
+        _, panel = viewer.window.add_plugin_dock_widget("napari-emseg", request.param)
     if request.param == "Segment":
         panel.form.expand(True)
     if request.param == "Model":
-        qtbot.waitUntil(lambda: panel.figures.loaded, timeout=60_000)
+        wait_until(lambda: panel.figures.loaded)
     QTest.qWait(100)
-    return getattr(panel, "native", panel)
+    yield getattr(panel, "native", panel)
+    viewer.layers.clear()
+    viewer.window.remove_dock_widget("all")
+
+
+def wait_until(holds):
+    """Let Qt work until something holds, for a minute at most."""
+    for _ in range(6000):
+        if holds():
+            return
+        QTest.qWait(10)
+    raise TimeoutError
 
 
 def controls(panel):
@@ -128,12 +145,9 @@ def place(panel, widget):
     return spot.y(), spot.x()
 
 
-def test_a_click_on_a_button_does_not_take_the_keys(viewer, stripes):
-    image = viewer.add_image(stripes, name="stripes")
-    add_to(viewer, emseg.segment(stripes, n_classes=3), image)
-    _, panel = viewer.window.add_plugin_dock_widget("napari-emseg", "Select and edit")
+@pytest.mark.parametrize("panel", ["Select and edit"], indirect=True)
+def test_a_click_on_a_button_does_not_take_the_keys(panel):
     QApplication.setActiveWindow(panel.window())
-    QTest.qWait(100)
     panel.image.setFocus()
     assert panel.image.hasFocus()
     for button in (
