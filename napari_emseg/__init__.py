@@ -6,6 +6,7 @@ imported when it is first used. ``__init__.pyi`` lists them.
 
 from __future__ import annotations
 
+import sys
 import warnings
 from importlib import import_module
 from typing import Any
@@ -33,9 +34,17 @@ def __dir__() -> list[str]:
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _DEPRECATED:
+    if name in __all__:
         return _public(name)
-    module, instead = _DEPRECATED[name]
-    message = f"emseg.{name} is deprecated; use {instead} of emseg instead"
-    warnings.warn(message, DeprecationWarning, stacklevel=2)
-    return import_module(module)
+    if name in _DEPRECATED:
+        module, instead = _DEPRECATED[name]
+        message = f"emseg.{name} is deprecated; use {instead} of emseg instead"
+        warnings.warn(message, DeprecationWarning, stacklevel=2)
+        return import_module(module)
+    if name.endswith("Model"):  # scripts name those of all methods
+        methods = import_module("napari_emseg.engine.cluster.methods").METHODS
+        for method in methods.values():
+            if method.model.__name__ == name:
+                return method.model
+    message = f"module {__name__!r} has no attribute {name!r}"
+    raise AttributeError(message, name=name, obj=sys.modules[__name__])

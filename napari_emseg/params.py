@@ -64,7 +64,7 @@ class Params(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     method: MethodName = Field(
-        "em",
+        default="em",
         title="Method",
         description="; ".join(f"{row.title} {row.about}" for row in METHODS.values())
         + ".",
@@ -72,14 +72,14 @@ class Params(BaseModel):
         | _named(**{name: row.title for name, row in METHODS.items()}),
     )
     n_classes: Annotated[int, Field(ge=1, le=64)] | Literal["auto"] = Field(
-        4,
+        default=4,
         title="Classes",
         description="How many classes to find, 1 to 64, or auto: the number up to 12 "
         "that the integrated completed likelihood favors, none of them a mere outline.",
         json_schema_extra=MAIN | _usual(2, 12),
     )
     color: Color = Field(
-        "auto",
+        default="auto",
         title="Color space",
         description="Space in which colors are compared; auto is Lab for RGB "
         "images and no conversion for others.",
@@ -99,7 +99,7 @@ class Params(BaseModel):
         ),
     )
     smoothing: float = Field(
-        1.0,
+        default=1.0,
         ge=0,
         le=10,
         title="Smoothing",
@@ -108,25 +108,25 @@ class Params(BaseModel):
         json_schema_extra=MAIN | LABELS | _usual(0, 4),
     )
     edges: bool = Field(
-        True,
+        default=True,
         title="Keep edges",
         description="Smooth less where neighboring colors differ much.",
         json_schema_extra=LABELS,
     )
     covariance: Covariance = Field(
-        "full",
+        default="full",
         title="Covariance",
         description="Shape of the classes in EM: any ellipsoid, one shape for "
         "all, along the axes, or balls.",
     )
     distribution: Distribution = Field(
-        "gaussian",
+        default="gaussian",
         title="Distribution",
         description="Gaussian classes, or Student-t with heavy tails.",
         json_schema_extra=_named(gaussian="Gaussian", student="Student-t"),
     )
     outliers: float = Field(
-        0.0,
+        default=0.0,
         ge=0,
         le=0.5,
         title="Outliers",
@@ -134,21 +134,21 @@ class Params(BaseModel):
         "with smoothing, salt and pepper are found at 0, too.",
     )
     init: Init = Field(
-        "kmeans",
+        default="kmeans",
         title="Start",
         description="K-means: start from spread-out centers (k-means++); random: "
         "from random pixels.",
         json_schema_extra=_named(kmeans="K-means", random="random"),
     )
     n_init: int = Field(
-        5,
+        default=5,
         ge=1,
         le=100,
         title="Starts",
         description="How many starts are tried; the best is kept.",
     )
     tol: float = Field(
-        1e-4,
+        default=1e-4,
         ge=0,
         le=1,
         title="Tolerance",
@@ -156,14 +156,14 @@ class Params(BaseModel):
         "when the K-means centers move less in sum.",
     )
     max_iter: int = Field(
-        200,
+        default=200,
         ge=1,
         le=10_000,
         title="Iterations",
         description="Most iterations of each level of the fit.",
     )
     texture: float = Field(
-        0.0,
+        default=0.0,
         ge=0,
         le=10,
         title="Texture",
@@ -172,7 +172,7 @@ class Params(BaseModel):
         json_schema_extra=FEATURES,
     )
     position: float = Field(
-        0.0,
+        default=0.0,
         ge=0,
         le=10,
         title="Position",
@@ -180,14 +180,14 @@ class Params(BaseModel):
         json_schema_extra=FEATURES,
     )
     bias: bool = Field(
-        False,
+        default=False,
         title="Uneven light",
         description="Estimate smooth multiplicative illumination and divide by it, "
         "for EM with smoothing.",
         json_schema_extra=FEATURES,
     )
     min_size: int = Field(
-        0,
+        default=0,
         ge=0,
         le=100_000_000,
         title="Smallest region",
@@ -196,7 +196,7 @@ class Params(BaseModel):
         json_schema_extra=LABELS,
     )
     seed: int = Field(
-        0,
+        default=0,
         ge=0,
         le=2**31 - 1,
         title="Seed",

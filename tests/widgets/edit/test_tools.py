@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from napari import layers
@@ -672,3 +674,10 @@ def test_tools_share_one_preview(make_bench, hand, viewer, classes):
     assert seen == [("inserted", "preview")]
     bench.tool_manager.activate("")
     assert seen[1:] == [("removed", "preview")]
+
+
+def test_tools_have_icons_and_keys_of_their_own():
+    keys = [tool.key for tool in TOOLS if tool.key]
+    assert len({*keys}) == len(keys)
+    icons = Path(context.__file__).parent / "icons"
+    assert {tool.name for tool in TOOLS} <= {path.stem for path in icons.glob("*.svg")}
