@@ -4,14 +4,7 @@ from __future__ import annotations
 
 import inspect
 from types import GenericAlias
-from typing import (
-    TYPE_CHECKING,
-    Annotated,
-    Any,
-    get_args,
-    get_origin,
-    get_type_hints,
-)
+from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin, get_type_hints
 
 import pydantic
 from cyclopts import CoercionError, Parameter, Token, convert

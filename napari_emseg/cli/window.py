@@ -98,10 +98,7 @@ def show_points() -> bool:
 
 
 def _photograph(
-    viewer: Any,
-    begin: Callable[[], None],
-    running: Callable[[], bool],
-    target: Path,
+    viewer: Any, begin: Callable[[], None], running: Callable[[], bool], target: Path
 ) -> bool:
     """Begin, wait for the labels, write a picture of the window, and leave."""
     import time

@@ -7,12 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_emseg.layers.history import (
-    HISTORY_BYTES,
-    Atom,
-    make_atoms,
-    write_step,
-)
+from napari_emseg.layers.history import HISTORY_BYTES, Atom, make_atoms, write_step
 from napari_emseg.pipeline.tiles import bounding_box
 from napari_emseg.regions import Edit
 

@@ -84,10 +84,7 @@ def write_with_recipe(
     force : bool
         Replace a file that exists.
     """
-    about: dict[str, Any] = {
-        "napari-emseg": __version__,
-        LOOK: _look(attributes),
-    }
+    about: dict[str, Any] = {"napari-emseg": __version__, LOOK: _look(attributes)}
     if recipe is not None:
         about[RECIPE] = recipe.model_dump(mode="json")
     files.write_labels(path, data, force=force, metadata=about)
@@ -134,9 +131,7 @@ def _recipe(
     return Recipe(steps=(*Recipe.model_validate(entry[RECIPE]).steps, patch))
 
 
-def labels_reader(
-    path: str | list[str],
-) -> Callable[[str], list[LayerData]] | None:
+def labels_reader(path: str | list[str]) -> Callable[[str], list[LayerData]] | None:
     """Return the function that reads a file of labels; called by napari.
 
     Parameters

@@ -9,12 +9,4 @@ from napari_emseg.plot import sheet as sheet
 from napari_emseg.plot.figures import convergence, criteria, ellipses, histogram
 from napari_emseg.plot.theme import DARK, LIGHT, Theme
 
-__all__ = [
-    "DARK",
-    "LIGHT",
-    "Theme",
-    "convergence",
-    "criteria",
-    "ellipses",
-    "histogram",
-]
+__all__ = ["DARK", "LIGHT", "Theme", "convergence", "criteria", "ellipses", "histogram"]

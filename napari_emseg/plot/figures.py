@@ -250,10 +250,7 @@ def _compare(
 
 
 def criteria(
-    data: Segmentation | Choice,
-    *,
-    ax: Axes | None = None,
-    theme: str | Theme = "light",
+    data: Segmentation | Choice, *, ax: Axes | None = None, theme: str | Theme = "light"
 ) -> Figure:
     """Draw what tells how many classes there are: BIC and ICL for 1, 2, … classes.
 

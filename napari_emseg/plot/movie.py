@@ -261,9 +261,7 @@ def write_movie(
     plane = [part.stop - part.start for part in full if part.stop - part.start > 1]
     every = max(1, -(-max(plane, default=1) // _SIDE))
     frame = read_iteration_labels(
-        reel.source,
-        full,
-        tuple(every if p.stop - p.start > 1 else 1 for p in full),
+        reel.source, full, tuple(every if p.stop - p.start > 1 else 1 for p in full)
     )
     size = frame.shape[-2:]
     projection = find_projection(cloud, features)

@@ -17,15 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 Kind = Literal[
-    "bool",
-    "uint8",
-    "uint16",
-    "uint32",
-    "uint64",
-    "int8",
-    "int16",
-    "int32",
-    "int64",
+    "bool", "uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64"
 ]
 Side = Annotated[int, Field(strict=True, ge=0)]
 # Effort of the compression: 1 takes a tenth of the time of the default, for files

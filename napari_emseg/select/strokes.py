@@ -150,10 +150,7 @@ def _check_strokes(
 
 
 def _decide(
-    features: FloatArray,
-    strokes: NDArray[np.uint8],
-    bias: FloatArray,
-    strength: float,
+    features: FloatArray, strokes: NDArray[np.uint8], bias: FloatArray, strength: float
 ) -> NDArray[np.uint8]:
     """Return the classes 1..K of all pixels."""
     marks = shrink_strokes(strokes, reduced(strokes.shape, _PIXELS))

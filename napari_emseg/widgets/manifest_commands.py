@@ -22,11 +22,7 @@ from napari_emseg.layers.fit_records import fit_record_of
 from napari_emseg.layers.label_files import write_with_recipe
 from napari_emseg.layers.layer_features import pixel_size
 from napari_emseg.layers.metadata import KEY
-from napari_emseg.layers.recipe_log import (
-    RecordedEdit,
-    append_to_latest,
-    logged_layers,
-)
+from napari_emseg.layers.recipe_log import RecordedEdit, append_to_latest, logged_layers
 from napari_emseg.layers.uncertainty import meant_image
 from napari_emseg.pipeline.class_table import columns, csv_text, labels_of
 from napari_emseg.recipe.step import Step
@@ -193,11 +189,7 @@ def export_class_table(viewer: napari.Viewer) -> None:
     """Write the table of the classes as CSV."""
     layer = chosen_result(viewer)
     target = ask_path(
-        _window(),
-        "Export class table",
-        f"{layer.name}.csv",
-        "Table (*.csv)",
-        ".csv",
+        _window(), "Export class table", f"{layer.name}.csv", "Table (*.csv)", ".csv"
     )
     if target is None:
         return
@@ -257,11 +249,7 @@ def save_recipe(viewer: napari.Viewer) -> None:
     """Write what was done to a result as a recipe."""
     layer = chosen_result(viewer)
     target = ask_path(
-        _window(),
-        "Save recipe",
-        f"{layer.name}.json",
-        "Recipe (*.json)",
-        ".json",
+        _window(), "Save recipe", f"{layer.name}.json", "Recipe (*.json)", ".json"
     )
     if target is None:
         return

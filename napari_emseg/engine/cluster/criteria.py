@@ -252,10 +252,7 @@ def criteria_of(model: Model, cells: Cells, rules: CovarianceSpec) -> Criteria:
     likelihood /= cells.total
     entropy /= cells.total
     triangle = dims * (dims + 1) // 2
-    shape = {
-        "full": k * triangle,
-        "tied": triangle,
-        "diag": k * dims,
-        "spherical": k,
-    }[rules.covariance]
+    shape = {"full": k * triangle, "tied": triangle, "diag": k * dims, "spherical": k}[
+        rules.covariance
+    ]
     return Criteria(k, likelihood, entropy, k - 1 + k * dims + shape)

@@ -152,10 +152,7 @@ def _own(log: Float64Array, seed_labels: NDArray[np.int64]) -> Float64Array:
 
 
 def m_step(
-    stats: Statistics,
-    model: MixtureModel,
-    center: Float64Array,
-    rules: CovarianceSpec,
+    stats: Statistics, model: MixtureModel, center: Float64Array, rules: CovarianceSpec
 ) -> MixtureModel:
     """Return the most likely parameters for these statistics, within the rules.
 

@@ -146,12 +146,7 @@ def nearest(
 
 
 def iter_kmeans(
-    cells: Cells,
-    centers: Float64Array,
-    *,
-    tol: float,
-    max_iter: int,
-    level: str = "",
+    cells: Cells, centers: Float64Array, *, tol: float, max_iter: int, level: str = ""
 ) -> Iterator[FitState]:
     """Run Lloyd's algorithm [1]_ on weighted cells, one state an iteration.
 
@@ -239,10 +234,7 @@ def _own(
 
 
 def _refill(
-    cells: Cells,
-    centers: Float64Array,
-    moved: Float64Array,
-    empty: NDArray[np.intp],
+    cells: Cells, centers: Float64Array, moved: Float64Array, empty: NDArray[np.intp]
 ) -> Float64Array:
     """Put the centers that lost all cells onto the farthest cells."""
     distance = np.concatenate(

@@ -150,9 +150,7 @@ def normalize(log: Float64Array) -> tuple[Float64Array, Float64Array]:
     return share, likelihood
 
 
-def exponentiate(
-    log: Float64Array,
-) -> tuple[Float64Array, Float64Array, Float64Array]:
+def exponentiate(log: Float64Array) -> tuple[Float64Array, Float64Array, Float64Array]:
     """Return exponentials (K, M) up to a factor for each column.
 
     Returns

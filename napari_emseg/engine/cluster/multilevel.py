@@ -194,11 +194,7 @@ def continue_kmeans(
 ) -> Iterator[FitState]:
     """Run K-means on cells from the centers of a model, as `iter_kmeans`."""
     return iter_kmeans(
-        cells,
-        model.centers,
-        tol=options.tol,
-        max_iter=options.max_iter,
-        level=level,
+        cells, model.centers, tol=options.tol, max_iter=options.max_iter, level=level
     )
 
 
@@ -230,10 +226,7 @@ def _refine(
 
 
 def _best(
-    cells: Cells,
-    first: list[MixtureModel],
-    options: FitOptions,
-    level: str,
+    cells: Cells, first: list[MixtureModel], options: FitOptions, level: str
 ) -> list[FitState]:
     """Run all starts, then the best of them alone; return the best one's states."""
     steps = min(options.max_iter, _RACE_STEPS)

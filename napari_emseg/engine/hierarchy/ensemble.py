@@ -92,11 +92,7 @@ def grain_features(moments: list[Float32Array]) -> Float32Array:
     # The direction of a faint gradient is chance: it fades below a contrast of 2.
     direction = 6 / (energy + 4)
     return np.stack(
-        [
-            5 * np.log1p(np.sqrt(energy)),
-            direction * (xx - yy),
-            direction * 2 * xy,
-        ]
+        [5 * np.log1p(np.sqrt(energy)), direction * (xx - yy), direction * 2 * xy]
     )
 
 

@@ -177,10 +177,7 @@ class MergeStatistics:
         self.roots[new] = np.sqrt(self.memberships[new] / self.sums[new, _AREA])
 
     def compare(
-        self,
-        one: NDArray[np.intp],
-        others: NDArray[np.intp],
-        borders: Float64Array,
+        self, one: NDArray[np.intp], others: NDArray[np.intp], borders: Float64Array
     ) -> Float64Array:
         """Measure how regions differ from neighbors.
 

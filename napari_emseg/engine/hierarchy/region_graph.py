@@ -106,10 +106,7 @@ def find_cracks(labels: NDArray[np.int32]) -> Cracks:
     number = np.arange(labels.size).reshape(labels.shape)
     flat = labels.ravel()
     ones, twos = [], []
-    for one, two in (
-        (number[:, :-1], number[:, 1:]),
-        (number[:-1], number[1:]),
-    ):
+    for one, two in ((number[:, :-1], number[:, 1:]), (number[:-1], number[1:])):
         a, b = labels.ravel()[one], flat[two]
         differ = (a != b) & (a >= 0) & (b >= 0)
         ones.append(one[differ])

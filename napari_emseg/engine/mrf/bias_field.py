@@ -19,9 +19,7 @@ RANGE = (0.5, 2.0)
 
 
 def bias_field(
-    seen: NDArray[np.floating],
-    expected: NDArray[np.floating],
-    valid: NDArray[np.bool_],
+    seen: NDArray[np.floating], expected: NDArray[np.floating], valid: NDArray[np.bool_]
 ) -> NDArray[np.float32]:
     """Find the smooth field B that makes ``seen ≈ B · expected``.
 

@@ -143,10 +143,7 @@ def iter_hmrf(
     clean = despeckle(planes, inside) if speckled else planes
     scale = _EDGE * 2 * float(noise @ noise) if edges and noise.any() else None
     field = PottsField(
-        shape,
-        guide=None if scale is None else clean,
-        scale=scale or 1.0,
-        valid=inside,
+        shape, guide=None if scale is None else clean, scale=scale or 1.0, valid=inside
     )
     seeded = None
     if seed_labels is not None:

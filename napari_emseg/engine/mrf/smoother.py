@@ -66,10 +66,7 @@ class Smoother:
         return halo(self.sweeps, n_axes) + reach
 
     def posteriors(
-        self,
-        model: Model,
-        features: Planes,
-        usable: NDArray[np.bool_] | None,
+        self, model: Model, features: Planes, usable: NDArray[np.bool_] | None
     ) -> Planes:
         """Return smoothed class probabilities.
 

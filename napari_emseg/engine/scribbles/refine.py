@@ -61,11 +61,7 @@ def solve(
 
 
 def refine(
-    posterior: FloatArray,
-    small: FloatArray,
-    features: FloatArray,
-    *,
-    strength: float,
+    posterior: FloatArray, small: FloatArray, features: FloatArray, *, strength: float
 ) -> NDArray[np.uint8]:
     """Draw outlines found at low resolution at that of the image.
 

@@ -24,13 +24,7 @@ if TYPE_CHECKING:
 
 # How much each kind of evidence counts, in nats per unit: logistic regression on
 # the pixels of 57 objects (BSDS500, train) marked by a robot's strokes.
-WEIGHTS = {
-    "color": 0.10,
-    "nearest": 3.5,
-    "straight": 2.2,
-    "path": 1.5,
-    "basin": 0.85,
-}
+WEIGHTS = {"color": 0.10, "nearest": 3.5, "straight": 2.2, "path": 1.5, "basin": 0.85}
 # Log-ratios of densities are tempered, as neighbors are not independent witnesses,
 # and no color can count for more than this many nats.
 _TEMPER, _CLIP = 0.5, 6.0

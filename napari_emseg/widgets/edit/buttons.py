@@ -103,9 +103,7 @@ class EditButtons(QWidget):  # type: ignore[misc]
             [
                 act("Fill holes", "Select what is enclosed.", actions.fill_holes),
                 act(
-                    "Similar",
-                    "Select the selected colors everywhere.",
-                    actions.similar,
+                    "Similar", "Select the selected colors everywhere.", actions.similar
                 ),
                 act(
                     "Grow similar",

@@ -213,12 +213,7 @@ class Session:
         return self.labels, None if plane is None else plane.at
 
     def choose(
-        self,
-        plane: Plane,
-        find: Find,
-        mode: str | None = None,
-        *,
-        feather: bool = True,
+        self, plane: Plane, find: Find, mode: str | None = None, *, feather: bool = True
     ) -> None:
         """Find a mask in the background and select it, as one action.
 

@@ -159,9 +159,7 @@ class FigureFiles:
         )
         self._writing = True
         self._background.run(
-            lambda: steps,
-            lambda _: self._on_written(target),
-            on_step=self._on_progress,
+            lambda: steps, lambda _: self._on_written(target), on_step=self._on_progress
         )
 
     def _stop(self) -> None:

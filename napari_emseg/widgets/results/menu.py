@@ -45,9 +45,7 @@ class MenuRow(NamedTuple):
 ROWS: tuple[tuple[MenuRow, ...], ...] = (
     (
         MenuRow(
-            "Select and edit…",
-            "Merge, split, fill and paint classes.",
-            "open_edit",
+            "Select and edit…", "Merge, split, fill and paint classes.", "open_edit"
         ),
     ),
     (
@@ -74,15 +72,9 @@ ROWS: tuple[tuple[MenuRow, ...], ...] = (
     ),
     (
         MenuRow(
-            "Class table",
-            "Areas, colors and pieces of the classes.",
-            "class_table",
+            "Class table", "Areas, colors and pieces of the classes.", "class_table"
         ),
-        MenuRow(
-            "Export class table…",
-            "Write it as CSV.",
-            "export_class_table",
-        ),
+        MenuRow("Export class table…", "Write it as CSV.", "export_class_table"),
     ),
     (
         MenuRow(
@@ -91,11 +83,7 @@ ROWS: tuple[tuple[MenuRow, ...], ...] = (
             "compare",
             of_image=True,
         ),
-        MenuRow(
-            "Model…",
-            "Watch how the classes were found.",
-            "open_model",
-        ),
+        MenuRow("Model…", "Watch how the classes were found.", "open_model"),
     ),
     (
         MenuRow(
@@ -104,9 +92,7 @@ ROWS: tuple[tuple[MenuRow, ...], ...] = (
             "copy_as_python",
         ),
         MenuRow(
-            "Save labels…",
-            "Write them as TIFF, with the recipe inside.",
-            "save_labels",
+            "Save labels…", "Write them as TIFF, with the recipe inside.", "save_labels"
         ),
         MenuRow(
             "Save recipe…",

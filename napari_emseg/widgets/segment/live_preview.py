@@ -98,8 +98,7 @@ class LivePreview:
         self._request = request
         self._timer.start()
         self._background.preview(
-            partial(self._make_preview, request),
-            partial(self._show, request),
+            partial(self._make_preview, request), partial(self._show, request)
         )
 
     def stop(self) -> None:

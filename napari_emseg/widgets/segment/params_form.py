@@ -208,13 +208,7 @@ class NumberOrWord(ValuedContainerWidget["float | str"]):
     """
 
     def __init__(
-        self,
-        number: Number,
-        word: str,
-        *,
-        name: str,
-        label: str,
-        tooltip: str,
+        self, number: Number, word: str, *, name: str, label: str, tooltip: str
     ) -> None:
         self._word = word
         self._number = number

@@ -77,10 +77,7 @@ ADJUSTMENTS = {
     "Blur": Adjustment(adjust.blur, {"Radius": Number("radius", 0.1, 100, 3)}),
     "Sharpen": Adjustment(
         adjust.sharpen,
-        {
-            "Amount": Number("amount", 0, 5, 1),
-            "Radius": Number("radius", 0.1, 20, 2),
-        },
+        {"Amount": Number("amount", 0, 5, 1), "Radius": Number("radius", 0.1, 20, 2)},
     ),
     "Inpaint": Adjustment(adjust.inpaint, {"Radius": Number("radius", 1, 50, 5)}),
 }
