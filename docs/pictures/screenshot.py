@@ -48,7 +48,7 @@ def photograph(
             "napari-emseg", "Select and edit"
         )
         QTest.qWait(3000)
-        panel.tool_manager.activate("region")
+        panel.toolbox.take("region")
         tree = hierarchy(coffee()[0][0])
         panel.session.choose(
             panel.session.plane(), lambda: select.region_at(tree, CUP, LEVEL)

@@ -84,7 +84,7 @@ class BackgroundQueue(QObject):  # type: ignore[misc]
         return not (self._submitted or self._commands)
 
     @property
-    def busy(self) -> bool:
+    def running(self) -> bool:
         """Whether there are jobs or waiting commands."""
         return bool(self._jobs or self._commands)
 
@@ -99,7 +99,7 @@ class BackgroundQueue(QObject):  # type: ignore[misc]
         A command that reads its state when it is called finds what was before it done.
         If nothing is under way it is called at once, and its errors are raised here.
         """
-        if self.busy:
+        if self.running:
             self._commands.append(command)
             self._on_busy(True)
         else:
@@ -151,14 +151,14 @@ class BackgroundQueue(QObject):  # type: ignore[misc]
 
         With `last`, cancel only the latest command, if one waits.
         """
-        found = self.busy
+        found = self.running
         if last and self._commands:
             self._commands.pop()
         else:
             self._cancel_jobs()
             self.drop()
         if found:
-            self._on_busy(self.busy)
+            self._on_busy(self.running)
         return found
 
     def close(self) -> None:
@@ -215,14 +215,14 @@ class BackgroundQueue(QObject):  # type: ignore[misc]
             self._previews.pop(job.kind, None)
             if job in self._jobs:
                 self._end(job)
-                self._on_busy(self.busy)
+                self._on_busy(self.running)
             self._attempt(job.then, outcome)
         # Previews may end while a command shows a dialog.
         if not self._in_turn:
             self._in_turn = True
             while self._commands and not self._jobs:
                 self._attempt(self._commands.popleft())
-                self._on_busy(self.busy)
+                self._on_busy(self.running)
             self._in_turn = False
 
     def _attempt(self, call: Callable[..., Any], *outcome: Any) -> None:

@@ -243,7 +243,7 @@ class CompareWidget(QWidget):  # type: ignore[misc]
 
     def _show_state(self, *_: object) -> None:
         """Enable the buttons that can be used, and update their titles."""
-        image, busy = self.image, self.background.busy
+        image, busy = self.image, self.background.running
         self.page.title.setText(
             NO_IMAGE if image is None else f"Settings for {image.name}"
         )

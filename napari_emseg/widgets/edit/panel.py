@@ -31,9 +31,9 @@ from napari_emseg.widgets.edit.class_list import ClassList
 from napari_emseg.widgets.edit.keys import Key, Keys, KeyTable, shown
 from napari_emseg.widgets.edit.layer_pair import LayerPair
 from napari_emseg.widgets.edit.session import Session
-from napari_emseg.widgets.edit.tool_manager import ToolManager
 from napari_emseg.widgets.edit.tool_options import ToolOptions
 from napari_emseg.widgets.edit.toolbar import MODE_KEYS, MODE_TIPS, Toolbar
+from napari_emseg.widgets.edit.toolbox import Toolbox
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,9 +63,9 @@ class EditWidget(QWidget):  # type: ignore[misc]
     ----------
     session : Session
         Image, labels, selection and options.
-    tool_manager : ToolManager
+    toolbox : Toolbox
         The tools on the canvas.
-    toolbar, tool_options, edit_buttons, classes
+    toolbar, tool_options, commands, classes
         The parts of the panel.
     image, labels : QComboBox
         The layers that are worked on.
@@ -79,11 +79,11 @@ class EditWidget(QWidget):  # type: ignore[misc]
         viewer = self._viewer = getattr(viewer, "__wrapped__", viewer)
         self.background = BackgroundQueue(show_error, self._on_busy)
         session = self.session = Session(viewer, self.background)
-        self.tool_manager = ToolManager(viewer, session)
+        self.toolbox = Toolbox(viewer, session)
         self.classes = ClassList(session)
-        self.toolbar = Toolbar(session, self.tool_manager)
+        self.toolbar = Toolbar(session, self.toolbox)
         self.tool_options = ToolOptions(session)
-        self.edit_buttons = EditButtons(Actions(session, ManualEdits()), self.classes)
+        self.commands = EditButtons(Actions(session, ManualEdits()), self.classes)
         self._layer_pair = LayerPair(viewer)
         self.image, self.labels = self._layer_pair.image, self._layer_pair.labels
         self._selected = 0  # pixels
@@ -123,7 +123,7 @@ class EditWidget(QWidget):  # type: ignore[misc]
         KeyTable(
             self,
             {
-                "While a tool is active": shown(self.tool_manager.keys.rows),
+                "While a tool is active": shown(self.toolbox.keys.rows),
                 "Held while selecting": modes,
                 "Always": shown(self.keys.rows),
             },
@@ -136,7 +136,7 @@ class EditWidget(QWidget):  # type: ignore[misc]
         """
         if event.type() == QEvent.Type.ParentChange:
             if self.parent() is None:
-                self.tool_manager.activate("")
+                self.toolbox.take("")
                 self.keys.release()
             else:
                 self.keys.bind()
@@ -146,7 +146,7 @@ class EditWidget(QWidget):  # type: ignore[misc]
         """Deactivate the tool when the panel is hidden, but not behind another tab."""
         dock = self.parentWidget()
         if dock is not None and dock.isHidden():
-            self.tool_manager.activate("")
+            self.toolbox.take("")
         super().hideEvent(event)
 
     def _lay_out(self) -> None:
@@ -157,13 +157,13 @@ class EditWidget(QWidget):  # type: ignore[misc]
         page.addLayout(form_rows([("Image", self.image), ("Labels", self.labels)]))
         page.addWidget(self.toolbar)
         page.addWidget(self.tool_options)
-        page.addWidget(self.edit_buttons)
+        page.addWidget(self.commands)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.setSpacing(4)
         outer.addWidget(ScrollArea(inner))
         outer.addWidget(self.classes, 1)
-        outer.addWidget(self.edit_buttons.class_buttons)
+        outer.addWidget(self.commands.class_buttons)
         outer.addWidget(self._status)
         order_tabs(outer)
 
@@ -192,7 +192,7 @@ class EditWidget(QWidget):  # type: ignore[misc]
         if self._selected and layer is not None:
             name = class_name(layer, int(layer.selected_label))
             self._ready = FILL.format(self._ready, name)
-        self._on_busy(self.background.busy)
+        self._on_busy(self.background.running)
 
     def _on_tint(self, on: bool) -> None:
         self.session.tinted = on
@@ -224,9 +224,9 @@ class EditWidget(QWidget):  # type: ignore[misc]
         if image is not self.session.image:
             self.session.image = image
             self.session.cache.forget()
-            self.tool_manager.drop()
+            self.toolbox.drop()
         if labels is not self.session.labels:
-            self.tool_manager.drop()
+            self.toolbox.drop()
             self._listen(self.session.labels, labels)
             self.session.labels = labels
             self.session.locked = (
@@ -264,7 +264,7 @@ class EditWidget(QWidget):  # type: ignore[misc]
 
     def _on_theme(self, event: object = None) -> None:
         self.toolbar.apply_theme(self._viewer.theme)
-        self.edit_buttons.apply_theme()
+        self.commands.apply_theme()
         self.classes.apply_theme(self._viewer.theme)
 
     def _reactions(self) -> list[tuple[Any, Callable[..., None]]]:
@@ -286,8 +286,8 @@ class EditWidget(QWidget):  # type: ignore[misc]
 
 def _close(panel: EditWidget, *_: object) -> None:
     """Disconnect from the viewer when Qt destroys the panel."""
-    panel.tool_manager.changed.disconnect()
-    panel.tool_manager.activate("")
+    panel.toolbox.changed.disconnect()
+    panel.toolbox.take("")
     panel.keys.release()
     panel.stop_listening()
     panel.session.close()

@@ -23,7 +23,7 @@ from napari_emseg.widgets.edit.tools import TOOLS
 
 if TYPE_CHECKING:
     from napari_emseg.widgets.edit.session import Session
-    from napari_emseg.widgets.edit.tool_manager import ToolManager
+    from napari_emseg.widgets.edit.toolbox import Toolbox
 
 IDLE = "Take a tool and select something in the picture, to fill or change it."
 PER_ROW = 6
@@ -46,7 +46,7 @@ class Toolbar(QWidget):  # type: ignore[misc]
     ----------
     session : Session
         Gets the mode.
-    tool_manager : ToolManager
+    toolbox : Toolbox
         Activates the tools.
 
     Attributes
@@ -59,9 +59,9 @@ class Toolbar(QWidget):  # type: ignore[misc]
     tinted = Signal(bool)
     keys_wanted = Signal()
 
-    def __init__(self, session: Session, tool_manager: ToolManager) -> None:
+    def __init__(self, session: Session, toolbox: Toolbox) -> None:
         super().__init__()
-        self._session, self._tool_manager = session, tool_manager
+        self._session, self._toolbox = session, toolbox
         self.buttons: dict[str, QToolButton] = {}
         self._help = QLabel(IDLE)
         self._help.setWordWrap(True)
@@ -70,7 +70,7 @@ class Toolbar(QWidget):  # type: ignore[misc]
         page.setContentsMargins(0, 0, 0, 0)
         page.addLayout(self._grid())
         page.addWidget(self._help)
-        tool_manager.changed.connect(self._on_tool)
+        toolbox.changed.connect(self._on_tool)
 
     def apply_theme(self, theme_name: str) -> None:
         """Take the colors of a theme."""
@@ -89,12 +89,12 @@ class Toolbar(QWidget):  # type: ignore[misc]
         grid = QGridLayout()
         grid.setSpacing(3)
         pan = self._button(PAN, "No tool: move the view")
-        pan.clicked.connect(partial(self._activate, ""))
+        pan.clicked.connect(partial(self._take, ""))
         pan.setChecked(True)
         tools = [pan]
         for tool in TOOLS:
             button = self._button(tool.name, f"{tool.title} ({tool.key})\n{tool.help}")
-            button.clicked.connect(partial(self._activate, tool.name))
+            button.clicked.connect(partial(self._take, tool.name))
             tools.append(button)
         for place, button in enumerate(tools):
             grid.addWidget(button, place // PER_ROW, place % PER_ROW)
@@ -130,8 +130,8 @@ class Toolbar(QWidget):  # type: ignore[misc]
         self.buttons[name] = button
         return button
 
-    def _activate(self, name: str, *_: object) -> None:
-        self._tool_manager.activate(name)
+    def _take(self, name: str, *_: object) -> None:
+        self._toolbox.take(name)
 
     def _set_mode(self, mode: str, *_: object) -> None:
         self._session.options.mode = mode

@@ -59,7 +59,7 @@ class SegmentWidget(Container[Widget]):
         The parameters; read once for each run.
     controls : Controls
         The buttons, and the status line.
-    background : BackgroundQueue
+    runner : BackgroundQueue
         Computes the segmentations.
     live : LivePreview
         Makes the previews.
@@ -72,7 +72,7 @@ class SegmentWidget(Container[Widget]):
         viewer = getattr(viewer, "__wrapped__", viewer)
         self._viewer = viewer
         self.controls = Controls(preferred().live)
-        self.background = BackgroundQueue(self._on_error, on_cancel=self.cancel)
+        self.runner = BackgroundQueue(self._on_error, on_cancel=self.cancel)
         self.current = LiveResult(viewer)
         self._events = run_events_of(viewer)
         self._last_progress = "", 0.0  # stage and time of what is displayed
@@ -109,7 +109,7 @@ class SegmentWidget(Container[Widget]):
     def running(self) -> bool:
         """Whether a result is being computed, or waits for parameters to stay."""
         waiting = self.live.waiting or self._changes.isActive()
-        return self.background.busy or waiting
+        return self.runner.running or waiting
 
     def run(self) -> None:
         """Segment the chosen image; a run that is under way is canceled first."""
@@ -161,7 +161,7 @@ class SegmentWidget(Container[Widget]):
         self._cancel_run()
         self.controls.show_start()
         self._events.started.emit(request.read)
-        self.background.run(
+        self.runner.run(
             request.iter_segment,
             partial(self._on_result, request, perf_counter()),
             on_step=self._on_progress,
@@ -175,7 +175,7 @@ class SegmentWidget(Container[Widget]):
         self._cancel_run()
 
     def _cancel_run(self) -> None:
-        if self.background.cancel():
+        if self.runner.cancel():
             self._events.ended.emit()
 
     def _on_params(self) -> None:
@@ -216,7 +216,7 @@ class SegmentWidget(Container[Widget]):
         if self._paused(request):
             return
         self.current.draw(request.image, request.at, preview.labels, colormap)
-        if not self.background.busy:
+        if not self.runner.running:
             self.controls.show_preview(preview.model.n_classes)
 
     def _on_rest(self, request: SegmentRequest) -> None:
@@ -300,7 +300,7 @@ class SegmentWidget(Container[Widget]):
         self._changes.stop()
         self.live.close()
         self._cancel_run()
-        self.background.close()
+        self.runner.close()
         self.current.settle()
         for event, react in self._reactions():
             event.disconnect(react)

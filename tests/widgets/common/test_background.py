@@ -74,7 +74,7 @@ def test_cancel_leaves_nothing_behind(log):
     log.hold("one")
     log.queue.do(lambda: calls.append("command"))
     assert log.queue.cancel()
-    assert not log.queue.busy
+    assert not log.queue.running
     log.wait()
     assert (log.done, calls, log.errors) == ([], [], [])
     assert not log.queue.cancel()

@@ -43,7 +43,7 @@ class Desk:
         QTest.mouseClick(self.panel.toolbar.buttons[name], LEFT)
 
     def press(self, title):
-        QTest.mouseClick(self.panel.edit_buttons.buttons[title], LEFT)
+        QTest.mouseClick(self.panel.commands.buttons[title], LEFT)
 
     @property
     def selected(self):
@@ -120,7 +120,7 @@ def test_escape_empties_the_queue_and_leaves_no_trace(desk, hand, told):
     desk.press("Fill")
     assert desk.queue.waiting == 2
     hand.key("Escape")
-    assert not desk.queue.busy
+    assert not desk.queue.running
     assert "Working" not in desk.panel._status.text()
     desk.wait()
     hand.undo()

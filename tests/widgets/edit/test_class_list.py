@@ -83,7 +83,7 @@ def test_recolor(rows, panel, layer, monkeypatch):
         class_list.QColorDialog, "getColor", lambda *_: QColor.fromRgbF(1, 0.5, 0)
     )
     rows.selectRow(1)
-    QTest.mouseClick(panel.edit_buttons.buttons["Color"], LEFT)
+    QTest.mouseClick(panel.commands.buttons["Color"], LEFT)
     np.testing.assert_allclose(class_color(layer, 4), (1, 0.5, 0), atol=0.01)
     np.testing.assert_allclose(layer.get_color(4), (1, 0.5, 0, 1), atol=0.01)
 
@@ -96,7 +96,7 @@ def test_chosen_row_is_the_label_of_the_brush(rows, layer):
 
 def test_jump_to(viewer, rows, panel, layer):
     rows.selectRow(1)
-    QTest.mouseClick(panel.edit_buttons.buttons["Jump to"], LEFT)
+    QTest.mouseClick(panel.commands.buttons["Jump to"], LEFT)
     assert viewer.dims.current_step[0] == 3
     np.testing.assert_allclose(viewer.scene.camera.center[-2:], (17, 14.5), atol=0.6)
 
@@ -133,7 +133,7 @@ def test_merge_of_several_rows(qtbot, rows, panel, layer, hand):
     rows.clearSelection()
     for label in (1, 300):
         rows._select(label, add=True)
-    QTest.mouseClick(panel.edit_buttons.buttons["Merge"], LEFT)
+    QTest.mouseClick(panel.commands.buttons["Merge"], LEFT)
     qtbot.waitUntil(lambda: panel.background.idle)
     np.testing.assert_array_equal(layer.data, np.where(start == 1, 300, start))
     hand.undo()
@@ -260,10 +260,10 @@ def test_chosen_row_follows_the_brush(qtbot, viewer, rows, panel, layer):
     assert rows.labels == [300]
     layer.selected_label = 9  # has no pixels yet
     assert rows.labels == []
-    QTest.mouseClick(panel.edit_buttons.buttons["All"], LEFT)
+    QTest.mouseClick(panel.commands.buttons["All"], LEFT)
     qtbot.waitUntil(lambda: panel.background.idle)
     assert panel._status.text().endswith("Fill makes them class 9.")
-    QTest.mouseClick(panel.edit_buttons.buttons["Fill"], LEFT)
+    QTest.mouseClick(panel.commands.buttons["Fill"], LEFT)
     qtbot.waitUntil(lambda: 9 in rows.labels)
     assert set(np.unique(layer.data[viewer.dims.current_step[0]])) == {9}
 

@@ -151,7 +151,7 @@ def test_a_click_on_a_button_does_not_take_the_keys(panel):
     panel.image.setFocus()
     assert panel.image.hasFocus()
     for button in (
-        panel.edit_buttons.buttons["All"],
+        panel.commands.buttons["All"],
         panel.toolbar.buttons["wand"],
     ):
         QTest.mouseClick(button, LEFT)

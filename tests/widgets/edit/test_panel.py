@@ -45,7 +45,7 @@ def do(qtbot, panel, layer):
     """Return what presses a button of the panel, and waits until it is done."""
 
     def press(title):
-        QTest.mouseClick(panel.edit_buttons.buttons[title], LEFT)
+        QTest.mouseClick(panel.commands.buttons[title], LEFT)
         wait(qtbot, panel)
 
     wait(qtbot, panel)
@@ -70,7 +70,7 @@ def choose(panel, labels):
 
 def act(panel, name, *args):
     """Choose an entry of a button's menu."""
-    menu = panel.edit_buttons.buttons[name].menu()
+    menu = panel.commands.buttons[name].menu()
     menu.aboutToShow.emit()
     (action,) = (action for action in menu.actions() if action.text() == args[0])
     action.trigger()
@@ -161,7 +161,7 @@ class TestSelect:
         mask = select.rectangle(layer.data.shape, (10, 10), (40, 40))
         panel.session.choose(panel.session.plane(), lambda: mask)
         wait(qtbot, panel)
-        panel.edit_buttons.pixels.setValue(4)
+        panel.commands.pixels.setValue(4)
         do(name)
         found = coverage(panel.session.on_selection(panel.session.plane()))
         expected = getattr(select, name.lower())(mask, 4)
@@ -244,7 +244,7 @@ class TestApply:
         same(layer.data, before)
 
     def test_without_layers(self, viewer, panel, told):
-        for button in panel.edit_buttons.buttons.values():
+        for button in panel.commands.buttons.values():
             if button.menu() is None:
                 QTest.mouseClick(button, LEFT)
         assert {severity for severity, _ in told} == {"error"}
@@ -260,7 +260,7 @@ class TestRefit:
         for label, x in ((1, 10), (2, 42), (3, 70)):
             layer.paint((20, x), label)
         # What was filled counts as edited too, so only strokes are to be left.
-        fits = panel.edit_buttons._actions.manual_edits
+        fits = panel.commands._actions.manual_edits
         fits._atoms += [atom for step in list(layer._undo_history)[:1] for atom in step]
         edited = fits.edited(layer)
         assert 60 < edited.sum() < 120
@@ -292,7 +292,7 @@ class TestRefit:
         wait(qtbot, panel)
         layer.data[0, 10:30, 30:55] = 1
         layer.paint((0, 20, 42), 2)
-        panel.edit_buttons._actions.refit()
+        panel.commands._actions.refit()
         wait(qtbot, panel)
         assert (layer.data[0] == seg.labels).mean() > 0.95
 
@@ -317,7 +317,7 @@ class TestPanel:
         other = viewer.add_image(np.zeros((20, 30), np.uint8), name="other")
         assert (panel.session.image, panel.session.labels) == (other, None)
         assert panel.labels.placeholderText() == "none yet"
-        panel.tool_manager.activate("wand")
+        panel.toolbox.take("wand")
         hand.layer = other
         hand.click((10, 10))
         wait(qtbot, panel)
@@ -338,7 +338,7 @@ class TestPanel:
     def test_outline_that_is_drawn_ends_with_the_layer(
         self, viewer, panel, layer, hand, do
     ):
-        panel.tool_manager.activate("polygon")
+        panel.toolbox.take("polygon")
         for corner in [(5, 5), (5, 40), (40, 40)]:
             hand.click(corner)
         second = viewer.add_labels(np.zeros((60, 90), np.uint8), scale=(2, 2))
@@ -347,7 +347,7 @@ class TestPanel:
         assert find_selection(viewer, second) is None
 
     def test_tolerance_is_shown_while_it_is_dragged(self, panel, layer, hand):
-        panel.tool_manager.activate("wand")
+        panel.toolbox.take("wand")
         hand.press((30, 10))
         hand.move((30, 10), by=(50, 0), buttons=True)
         shown = panel.tool_options.rows["tolerance"].value()
@@ -371,7 +371,7 @@ class TestPanel:
 
     def test_modes(self, qtbot, viewer, panel, layer, hand):
         QTest.mouseClick(panel.toolbar.buttons["add"], LEFT)
-        panel.tool_manager.activate("class")
+        panel.toolbox.take("class")
         for x in (10, 70):
             hand.click((30, x))
             wait(qtbot, panel)
@@ -417,7 +417,7 @@ class TestPanel:
         mask = selected(viewer, labels)
         assert mask[30, 10]
         assert not mask[30, 42]
-        panel.edit_buttons._actions.new_class()
+        panel.commands._actions.new_class()
         wait(qtbot, panel)
         same(labels.data == 2, mask)
         hand.undo()
@@ -441,7 +441,7 @@ class TestPanel:
         QTest.mouseClick(panel.toolbar.buttons["keys"], LEFT)
         (table,) = panel.findChildren(KeyTable)
         shown = [label.text() for label in table.findChildren(QLabel)]
-        rows = (*panel.tool_manager.keys.rows, *panel.keys.rows)
+        rows = (*panel.toolbox.keys.rows, *panel.keys.rows)
         assert len(rows) > len(TOOLS) + 5
         for row in rows:
             place = shown.index(coerce_keybinding(row.key).to_text())
@@ -450,9 +450,9 @@ class TestPanel:
 
     def test_closed_with_an_active_tool(self, viewer, layer, panel, hand, do):
         """It may live on for long, as it does here."""
-        panel.tool_manager.activate("wand")
+        panel.toolbox.take("wand")
         panel.parent().destroyOnClose()
-        assert panel.tool_manager.name == ""
+        assert panel.toolbox.name == ""
         assert not viewer.mouse_move_callbacks
         assert not layer.keymap
         camera = getattr(viewer, "scene", viewer).camera
@@ -466,18 +466,18 @@ class TestPanel:
         dock, window = panel.parent(), viewer.window._qt_window
         other = viewer.window.add_dock_widget(QLabel("other"), area="right")
         window.tabifyDockWidget(dock, other)
-        panel.tool_manager.activate("wand")
+        panel.toolbox.take("wand")
         QTest.qWait(100)  # Qt lays the tabs out, and the panel comes to the front.
         other.raise_()
         qtbot.waitUntil(lambda: panel.visibleRegion().isEmpty())
-        assert panel.tool_manager.name == "wand"  # The tab is one click away.
+        assert panel.toolbox.name == "wand"  # The tab is one click away.
         dock.raise_()
         qtbot.waitUntil(lambda: not panel.visibleRegion().isEmpty())
         dock.hide()
-        assert panel.tool_manager.name == ""
+        assert panel.toolbox.name == ""
 
     def test_closing_it_gives_everything_back(self, qtbot, viewer, layer, panel, do):
-        panel.tool_manager.activate("lasso")
+        panel.toolbox.take("lasso")
         viewer.window.remove_dock_widget("all")
         panel.deleteLater()
         del panel
@@ -502,7 +502,7 @@ class TestStack:
         viewer.reset_view()
         wait(qtbot, panel)
         hand.layer, hand.at = layer, (1,)
-        QTest.mouseClick(panel.edit_buttons.buttons["All"], LEFT)
+        QTest.mouseClick(panel.commands.buttons["All"], LEFT)
         wait(qtbot, panel)
         return layer
 
@@ -516,7 +516,7 @@ class TestStack:
     def test_undo_in_the_three_dimensional_view(
         self, qtbot, viewer, panel, hand, slices
     ):
-        QTest.mouseClick(panel.edit_buttons.buttons["New class"], LEFT)
+        QTest.mouseClick(panel.commands.buttons["New class"], LEFT)
         wait(qtbot, panel)
         viewer.dims.ndisplay = 3
         hand.undo()
@@ -527,11 +527,11 @@ class TestStack:
         assert panel._status.text().startswith("Drag a class")
 
     def test_selection_returns_where_it_was(self, qtbot, viewer, panel, slices):
-        panel.edit_buttons.buttons["None"].click()
+        panel.commands.buttons["None"].click()
         # It is worked out by the time that another slice is displayed.
         viewer.dims.set_current_step(0, 3)
         wait(qtbot, panel)
-        panel.edit_buttons.buttons["Reselect"].click()
+        panel.commands.buttons["Reselect"].click()
         wait(qtbot, panel)
         found = find_selection(viewer, slices).data
         assert found[1].all()
@@ -561,7 +561,7 @@ def test_line_below_follows_the_selection_however_it_changes(
 def test_selection_that_is_too_soft_to_fill(viewer, panel, layer, do, hand, told):
     QTest.mouseClick(panel.toolbar.buttons["rectangle"], LEFT)
     hand.drag([(9.5, 9.5), (11.5, 29.5)])
-    panel.edit_buttons.pixels.setValue(20)
+    panel.commands.pixels.setValue(20)
     do("Feather")
     assert panel._status.text().startswith("Drag a class")
     before = layer.data.copy()

@@ -85,7 +85,7 @@ class Desk:
         self.states.append(self.state)
 
     def press(self, title):
-        QTest.mouseClick(self.panel.edit_buttons.buttons[title], LEFT)
+        QTest.mouseClick(self.panel.commands.buttons[title], LEFT)
 
     def choose(self, *labels):
         self.wait()
@@ -94,7 +94,7 @@ class Desk:
             self.panel.classes._select(label, add=True)
 
     def menu(self, button, title):
-        menu = self.panel.edit_buttons.buttons[button].menu()
+        menu = self.panel.commands.buttons[button].menu()
         menu.aboutToShow.emit()
         next(x for x in menu.actions() if x.text() == title).trigger()
 

@@ -20,7 +20,7 @@ from napari_emseg.widgets.common.background import BackgroundQueue
 from napari_emseg.widgets.edit import context
 from napari_emseg.widgets.edit.keys import Key, Keys
 from napari_emseg.widgets.edit.session import Session
-from napari_emseg.widgets.edit.tool_manager import ToolManager
+from napari_emseg.widgets.edit.toolbox import Toolbox
 from napari_emseg.widgets.edit.tools import TOOLS
 
 COLORS = np.array([[20, 30, 60], [190, 60, 40], [230, 225, 210]], np.uint8)
@@ -74,7 +74,7 @@ class Bench:
         self.background = BackgroundQueue(self.errors.append)
         self.session = Session(viewer, self.background)
         self.session.image, self.session.labels = self.image, self.labels
-        self.tool_manager = ToolManager(viewer, self.session)
+        self.toolbox = Toolbox(viewer, self.session)
         undo, redo = self.session.undo, self.session.redo
         self.undo_keys = Keys(
             viewer, [Key("Ctrl+Z", "Undo", undo), Key("Ctrl+Shift+Z", "Redo", redo)]
@@ -104,7 +104,7 @@ class Bench:
         return self.session.preview.shown
 
     def close(self):
-        self.tool_manager.activate("")
+        self.toolbox.take("")
         self.undo_keys.release()
         self.session.close()
 
@@ -149,7 +149,7 @@ def test_a_session_with_every_tool(any_bench, hand, classes):
         assert not np.array_equal(bench.selected, states[-1])
         states.append(bench.selected)
 
-    bench.tool_manager.activate("wand")
+    bench.toolbox.take("wand")
     hand.click((12, 15))
     done(red)
     hand.click((30, 10), ["shift"])
@@ -216,7 +216,7 @@ def test_a_session_with_every_tool(any_bench, hand, classes):
 
 class TestWand:
     def test_moving_previews_and_clicking_selects(self, bench, hand, classes):
-        bench.tool_manager.activate("wand")
+        bench.toolbox.take("wand")
         hand.move((12, 15))
         bench.wait()
         same(bench.previewed > 0, classes == 2)
@@ -236,7 +236,7 @@ class TestWand:
             return execute.find(step, here)
 
         monkeypatch.setattr(context, "find", find)
-        bench.tool_manager.activate("wand")
+        bench.toolbox.take("wand")
         for point in ((12, 15), (30, 10)):
             hand.move(point)
             bench.wait()
@@ -251,7 +251,7 @@ class TestWand:
     def test_dragging_changes_the_tolerance_live(self, bench, hand, classes):
         told = []
         bench.session.tolerance_changed.connect(told.append)
-        bench.tool_manager.activate("wand")
+        bench.toolbox.take("wand")
         hand.press((12, 15))
         hand.move((12, 15), by=(100, 0), buttons=True)
         assert 25 < bench.session.options.tolerance < 40
@@ -264,7 +264,7 @@ class TestWand:
         assert bench.selected.all()
 
     def test_escape_cancels(self, bench, hand):
-        bench.tool_manager.activate("wand")
+        bench.toolbox.take("wand")
         hand.press((12, 15))
         hand.move((12, 15), by=(100, 0), buttons=True)
         hand.key("Escape")
@@ -272,10 +272,10 @@ class TestWand:
         bench.wait()
         assert bench.session.options.tolerance == 12
         assert not bench.selected.any()
-        assert bench.tool_manager.name == "wand"
+        assert bench.toolbox.name == "wand"
 
     def test_other_pixels_in_the_same_array(self, bench, hand):
-        bench.tool_manager.activate("wand")
+        bench.toolbox.take("wand")
         hand.click((30, 10))
         bench.wait()
         bench.image.data[:] = COLORS[0]
@@ -284,14 +284,14 @@ class TestWand:
         assert bench.selected.all()
 
     def test_outside_of_the_image(self, bench, hand):
-        bench.tool_manager.activate("wand")
+        bench.toolbox.take("wand")
         hand.click((-3, 5))
         bench.wait()
         assert not bench.selected.any()
 
     def test_without_an_image(self, bench, hand, told):
         bench.session.image = None
-        bench.tool_manager.activate("wand")
+        bench.toolbox.take("wand")
         hand.click((12, 15))
         ((severity, message),) = told
         assert severity == "error"
@@ -299,7 +299,7 @@ class TestWand:
 
     def test_image_that_lies_elsewhere(self, bench, hand, told):
         bench.image.translate = (0, 3)
-        bench.tool_manager.activate("wand")
+        bench.toolbox.take("wand")
         hand.click((12, 15))
         assert "does not lie on" in told[0][1]
 
@@ -309,7 +309,7 @@ class TestRegion:
         told = []
         bench.session.level_changed.connect(told.append)
         tree = emseg.hierarchy(bench.picture)
-        bench.tool_manager.activate("region")
+        bench.toolbox.take("region")
         hand.move((12, 15))
         bench.wait()
         same(bench.previewed > 0, select.region_at(tree, (12, 15), 0.5))
@@ -327,7 +327,7 @@ class TestRegion:
         assert bench.selected.all()
 
     def test_escape_cancels(self, bench, hand):
-        bench.tool_manager.activate("region")
+        bench.toolbox.take("region")
         hand.press((12, 15))
         hand.move((12, 15), by=(100, 0), buttons=True)
         assert bench.session.options.level > 0.5
@@ -346,14 +346,14 @@ class TestRegion:
 
         monkeypatch.setattr(context, "hierarchy", make)
         for _ in range(2):
-            bench.tool_manager.activate("region")
+            bench.toolbox.take("region")
             for point in ((12, 15), (30, 10)):
                 hand.click(point)
                 bench.wait()
-            bench.tool_manager.activate("")
+            bench.toolbox.take("")
         assert len(made) == 1
         bench.image.data = 255 - bench.image.data
-        bench.tool_manager.activate("region")
+        bench.toolbox.take("region")
         hand.move((12, 15))
         bench.wait()
         same(made[1], bench.image.data)
@@ -366,7 +366,7 @@ class TestRegion:
 
 class TestPath:
     def test_escape_and_backspace(self, bench, hand):
-        bench.tool_manager.activate("polygon")
+        bench.toolbox.take("polygon")
         for corner in [(5.5, 5.5), (5.5, 50.5), (9, 9), (30.5, 30.5)]:
             hand.click(corner)
             if corner == (9, 9):
@@ -387,7 +387,7 @@ class TestPath:
         assert not bench.previewed.any()
 
     def test_click_with_a_drawing_tool_deselects(self, bench, hand):
-        bench.tool_manager.activate("rectangle")
+        bench.toolbox.take("rectangle")
         hand.drag([(5, 5), (20, 20)])
         bench.wait()
         assert bench.selected.any()
@@ -407,7 +407,7 @@ class TestPath:
         ],
     )
     def test_that_goes_around_nothing(self, bench, hand, told, tool, end, message):
-        bench.tool_manager.activate(tool)
+        bench.toolbox.take(tool)
         hand.drag([(5.2 if end[0] > 0 else -5, 5), end])
         bench.wait()
         assert bench.errors == []
@@ -419,7 +419,7 @@ class TestScribbles:
     def test_classes_into_the_labels(self, bench, hand, classes):
         bench.labels.data[:] = 1
         bench.session.options.classes = True
-        bench.tool_manager.activate("scribbles")
+        bench.toolbox.take("scribbles")
         for label, line in [
             (1, [(3, 3), (3, 50)]),
             (2, [(12, 12), (15, 28)]),
@@ -445,7 +445,7 @@ class TestScribbles:
     def test_locked_class_stays(self, bench, hand, classes, told):
         bench.session.options.classes = True
         bench.session.locked = {2}
-        bench.tool_manager.activate("scribbles")
+        bench.toolbox.take("scribbles")
         bench.labels.selected_label = 1
         hand.drag([(30, 42), (30, 50)])
         bench.labels.selected_label = 3
@@ -457,7 +457,7 @@ class TestScribbles:
         assert "label 2 is locked" in told[0][1]
 
     def test_escape_forgets_the_strokes(self, bench, hand, viewer):
-        bench.tool_manager.activate("scribbles")
+        bench.toolbox.take("scribbles")
         hand.drag([(30, 42), (30, 50)])
         bench.wait()
         assert viewer.layers["strokes"].data.any()
@@ -465,11 +465,11 @@ class TestScribbles:
         assert not viewer.layers["strokes"].data.any()
         hand.undo()
         assert viewer.layers["strokes"].data.any()
-        bench.tool_manager.activate("")
+        bench.toolbox.take("")
         assert "strokes" not in viewer.layers
 
     def test_another_picture_has_its_own(self, bench, hand, viewer):
-        bench.tool_manager.activate("scribbles")
+        bench.toolbox.take("scribbles")
         hand.drag([(30, 42), (30, 50)])
         bench.wait()
         small = viewer.add_image(bench.picture[:30, :50], rgb=True)
@@ -486,7 +486,7 @@ class TestScribbles:
         assert find_selection(viewer, labels).data[14, 20] == 255
 
     def test_strokes_for_an_object_are_none_of_a_class(self, bench, hand, classes):
-        bench.tool_manager.activate("scribbles")
+        bench.toolbox.take("scribbles")
         hand.drag([(12, 12), (15, 28)])
         bench.session.options.classes = True
         bench.labels.selected_label = 3
@@ -498,7 +498,7 @@ class TestScribbles:
     def test_without_an_image_nothing_is_added(self, bench, hand, viewer, told):
         bench.session.image = None
         before = set(viewer.layers)
-        bench.tool_manager.activate("scribbles")
+        bench.toolbox.take("scribbles")
         hand.drag([(12, 12), (15, 28)])
         assert "no image is chosen" in told[0][1]
         assert {one.name for one in set(viewer.layers) - before} == {"preview"}
@@ -508,14 +508,14 @@ class TestToolbox:
     def test_own_tools_and_those_of_napari_take_turns(self, bench, hand, viewer):
         viewer.layers.selection.active = bench.labels
         bench.labels.mode = "paint"
-        bench.tool_manager.activate("wand")
+        bench.toolbox.take("wand")
         assert bench.labels.mode == "pan_zoom"
         hand.click((12, 15))
         bench.wait()
         assert bench.selected.any()
         hand.key("2")
         assert bench.labels.mode == "paint"
-        assert bench.tool_manager.name == ""
+        assert bench.toolbox.name == ""
         before = bench.labels.data.copy()
         bench.labels.selected_label = 4
         hand.click((30, 30))
@@ -527,7 +527,7 @@ class TestToolbox:
         assert not bench.selected.any()
 
     def test_brush_of_napari_on_the_selection(self, bench, hand, viewer, classes):
-        bench.tool_manager.activate("wand")
+        bench.toolbox.take("wand")
         hand.click((12, 15))
         bench.wait()
         viewer.layers.selection.active = bench.layer
@@ -548,29 +548,29 @@ class TestToolbox:
 
     def test_view_does_not_move_while_drawing(self, bench, hand, viewer):
         center = viewer.scene.camera.center
-        bench.tool_manager.activate("lasso")
+        bench.toolbox.take("lasso")
         for keys in ([], ["alt"]):
             hand.drag([(10, 10), (10, 40), (30, 40)], keys)
         viewer.layers.selection.active = bench.image
         hand.drag([(10, 10), (10, 40), (30, 40)])
         assert viewer.scene.camera.center == center
-        bench.tool_manager.activate("lasso")
+        bench.toolbox.take("lasso")
         hand.drag([(10, 10), (10, 40), (30, 40)])
         assert viewer.scene.camera.center != center
 
     def test_keys_are_bound_only_while_a_tool_is_in_the_hand(self, bench, viewer):
         owners = [viewer, bench.image, bench.labels]
         before = [dict(owner.keymap) for owner in owners]
-        bench.tool_manager.activate("wand")
+        bench.toolbox.take("wand")
         viewer.layers.selection.active = bench.image
         viewer.layers.selection.active = bench.labels
         assert set(bench.labels.keymap) > set(before[2])
-        bench.tool_manager.activate("wand")
+        bench.toolbox.take("wand")
         assert [dict(owner.keymap) for owner in owners] == before
 
     def test_keys_are_none_of_napari(self, bench, viewer):
         """Not with any kind of layer, other than for what napari does with them too."""
-        own = [coerce_keybinding(row.key) for row in bench.tool_manager.keys.rows]
+        own = [coerce_keybinding(row.key) for row in bench.toolbox.keys.rows]
         assert len(set(own)) == len(own)
         used = {key for keys in default_shortcuts.values() for key in keys}
         for owner in (viewer, *vars(layers).values()):
@@ -586,7 +586,7 @@ class TestToolbox:
 
     def test_the_other_slice_is_another_plane(self, make_bench, hand, viewer):
         bench = make_bench("slice 7")
-        bench.tool_manager.activate("polygon")
+        bench.toolbox.take("polygon")
         hand.click((5, 5))
         viewer.dims.set_current_step(0, 2)
         hand.at = (2,)
@@ -599,7 +599,7 @@ class TestToolbox:
 
     def test_three_dimensional_view(self, make_bench, hand, viewer, told):
         bench = make_bench("slice 7")
-        bench.tool_manager.activate("lasso")
+        bench.toolbox.take("lasso")
         viewer.dims.ndisplay = 3
         hand.spot = QPointF(200, 200)
         hand.send(QEvent.Type.MouseButtonPress, buttons=True)
@@ -608,7 +608,7 @@ class TestToolbox:
 
 
 def test_undo_drops_what_is_still_worked_out(bench, hand):
-    bench.tool_manager.activate("rectangle")
+    bench.toolbox.take("rectangle")
     hand.drag([(5, 5), (20, 20)])
     bench.wait()
     first = bench.selected
@@ -634,7 +634,7 @@ def test_work_is_done_again_if_a_layer_changed_meanwhile(bench):
 
 def test_feather_makes_it_soft_and_a_tint(bench, hand, classes):
     bench.session.options.feather = 2.0
-    bench.tool_manager.activate("rectangle")
+    bench.toolbox.take("rectangle")
     hand.drag([(9.5, 9.5), (29.5, 39.5)])
     bench.wait()
     found = bench.selected
@@ -652,11 +652,11 @@ def test_tools_share_one_preview(make_bench, hand, viewer, classes):
     seen = []
     for event in (viewer.layers.events.inserted, viewer.layers.events.removed):
         event.connect(lambda event: seen.append((event.type, event.value.name)))
-    bench.tool_manager.activate("wand")
+    bench.toolbox.take("wand")
     hand.move((12, 15))
     bench.wait()
     same(bench.previewed > 0, classes == 2)
-    bench.tool_manager.activate("class")
+    bench.toolbox.take("class")
     assert not bench.previewed.any()
     hand.move((12, 15))
     bench.wait()
@@ -672,7 +672,7 @@ def test_tools_share_one_preview(make_bench, hand, viewer, classes):
         preview.data_to_world((0, 5, 6)), bench.labels.data_to_world((2, 5, 6))
     )
     assert seen == [("inserted", "preview")]
-    bench.tool_manager.activate("")
+    bench.toolbox.take("")
     assert seen[1:] == [("removed", "preview")]
 
 

@@ -53,7 +53,7 @@ class Work:
         QTest.mouseClick(self.panel.toolbar.buttons[name], LEFT)
 
     def press(self, title):
-        QTest.mouseClick(self.panel.edit_buttons.buttons[title], LEFT)
+        QTest.mouseClick(self.panel.commands.buttons[title], LEFT)
         self.wait()
 
     def choose(self, *labels):
@@ -70,7 +70,7 @@ class Work:
 
     def paint(self, *points):
         """Paint a stroke of class 3 with napari's own brush."""
-        self.panel.tool_manager.activate("")
+        self.panel.toolbox.take("")
         self.viewer.layers.selection.active = self.labels
         self.labels.selected_label = 3
         self.labels.brush_size = 5
@@ -219,16 +219,16 @@ def test_kept_selections(work, monkeypatch):
     monkeypatch.setattr(buttons.QInputDialog, "getText", lambda *_: ("box", True))
     work.take("rectangle")
     work.drag((5, 5), (20, 30))
-    work.panel.edit_buttons._save()
+    work.panel.commands._save()
     work.press("None")
-    work.panel.edit_buttons._actions.load("box")
+    work.panel.commands._actions.load("box")
     work.wait()
     work.press("New class")
     ops = ["segment", "rectangle", "save", "load", "new_class"]
     assert work.check() == ops
     kept = work.viewer.layers["box"]
     kept.data_setitem((np.array([50]), np.array([50])), 255)
-    work.panel.edit_buttons._actions.load("box")
+    work.panel.commands._actions.load("box")
     work.wait()
     work.press("New class")
     assert work.check() == [*ops, "selection", "new_class"]
@@ -251,15 +251,15 @@ def test_everything_else(work):
     work.hand.click((50, 75))
     work.wait()
     work.press("Grow similar")
-    work.panel.edit_buttons._actions.adjust("Blur", {"radius": 2.0})
+    work.panel.commands._actions.adjust("Blur", {"radius": 2.0})
     work.wait()
     work.look_at(work.image)
-    work.panel.edit_buttons._actions.cut_out()
+    work.panel.commands._actions.cut_out()
     work.wait()
     work.look_at(work.image)
     work.paint((40, 5), (45, 20))
     work.press("Refit")
-    work.panel.edit_buttons._actions.split(1, "classes")
+    work.panel.commands._actions.split(1, "classes")
     work.wait()
     session.options.classes = True
     work.take("scribbles")

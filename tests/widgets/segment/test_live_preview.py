@@ -64,7 +64,7 @@ def results(viewer):
 def rest(qtbot, panel):
     """Wait until the exact result is there and no thread is at work."""
     qtbot.waitUntil(lambda: not panel.running, timeout=60_000)
-    qtbot.waitUntil(lambda: panel.background.idle and panel.live.idle, timeout=30_000)
+    qtbot.waitUntil(lambda: panel.runner.idle and panel.live.idle, timeout=30_000)
 
 
 def change(qtbot, panel, **params):

@@ -74,7 +74,7 @@ def press(button):
 def wait(qtbot, panel):
     """Wait until the panel is idle and its thread has ended."""
     qtbot.waitUntil(lambda: not panel.running, timeout=30_000)
-    qtbot.waitUntil(lambda: panel.background.idle, timeout=30_000)
+    qtbot.waitUntil(lambda: panel.runner.idle, timeout=30_000)
 
 
 def run(qtbot, panel):

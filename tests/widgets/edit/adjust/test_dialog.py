@@ -69,7 +69,7 @@ def test_every_adjustment_through_the_panel(qtbot, viewer, panel, picture):
     panel.session.choose(panel.session.plane(), lambda: mask)
     qtbot.waitUntil(idle, timeout=20_000)
     for title, options in OPTIONS.items():
-        panel.edit_buttons._actions.adjust(title, options)
+        panel.commands._actions.adjust(title, options)
         qtbot.waitUntil(idle, timeout=20_000)
         (made,) = (x for x in viewer.layers if title.lower() in x.name)
         assert isinstance(made, Image)
@@ -96,7 +96,7 @@ class TestAsk:
                 return ok
 
             monkeypatch.setattr(adjustments.QDialog, "exec", work)
-            panel.edit_buttons._ask(title)
+            panel.commands._ask(title)
             qtbot.waitUntil(lambda: panel.background.idle, timeout=20_000)
 
         return run

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from napari_emseg.widgets.edit.tools import Tool
 
 
-class ToolManager:
+class Toolbox:
     """Activates one tool at a time, and passes mouse and keys on to it.
 
     Parameters
@@ -52,7 +52,7 @@ class ToolManager:
         self.keys = Keys(
             viewer,
             [
-                *(Key(t.key, t.title, partial(self.activate, t.name)) for t in TOOLS),
+                *(Key(t.key, t.title, partial(self.take, t.name)) for t in TOOLS),
                 Key("Escape", "Cancel; forget scribbles", show_errors(self._escape)),
                 Key("Enter", "Close the path", show_errors(self._finish)),
                 Key("Backspace", "Take the last point back", self._back),
@@ -65,8 +65,8 @@ class ToolManager:
         """Name of the active tool; empty if there is none."""
         return "" if self._tool is None else self._tool.name
 
-    def activate(self, name: str) -> None:
-        """Activate a tool; deactivate it if it is active, or for an empty name."""
+    def take(self, name: str) -> None:
+        """Take a tool; its own name again, or an empty one, puts it away."""
         wanted = next((tool for tool in TOOLS if tool.name == name), None)
         if wanted is self._tool:
             wanted = None
@@ -136,7 +136,7 @@ class ToolManager:
     def _on_mode(self, event: Any) -> None:
         """Make room for one of napari's own tools."""
         if str(event.source.mode) != "pan_zoom":
-            self.activate("")
+            self.take("")
 
     def _at(self, event: Any) -> tuple[Plane, Point]:
         plane = self._session.plane()
