@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import math
+import re
 import zlib
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
@@ -23,6 +24,10 @@ Side = Annotated[int, Field(strict=True, ge=0)]
 # Effort of the compression: 1 takes a tenth of the time of the default, for files
 # that are hardly larger.
 _LEVEL = 1
+_BASE64 = re.compile("[A-Za-z0-9+/]*={0,2}")
+# The most that zlib makes of a byte, and what it adds where nothing gets smaller.
+_RATIO, _SLACK = 1032, 64
+_HINT = "it is damaged, so take the recipe from where it was made"
 
 
 class Packed(BaseModel):
@@ -65,7 +70,24 @@ class Packed(BaseModel):
                 f"box {self.box} does not lie in an array of shape {self.shape}; one "
                 "pair (start, stop) is needed for each axis"
             )
+        if not _BASE64.fullmatch(self.data) or len(self.data) % 4:
+            raise ValueError(
+                f"data of an array cannot be read (they are not in base 64); {_HINT}"
+            )
+        size, length = self._size(), len(self.data) // 4 * 3
+        if not size <= _RATIO * length or length > _SLACK + size * 9 // 8:
+            less_or_more = "fewer" if size > _RATIO * length else "more"
+            raise ValueError(
+                f"data of an array hold {less_or_more} than the {size} bytes that its "
+                f"box has; {_HINT}"
+            )
         return self
+
+    def _size(self) -> int:
+        """Return the number of bytes of the box."""
+        count = math.prod(stop - start for start, stop in self.box)
+        kind = np.dtype(self.dtype)
+        return -(-count // 8) if kind.kind == "b" else count * kind.itemsize
 
     def array(self) -> NDArray[Any]:
         """Return the array.
@@ -76,13 +98,11 @@ class Packed(BaseModel):
             If the text is damaged, or holds more or fewer values than the box.
         """
         sides = tuple(stop - start for start, stop in self.box)
-        count = math.prod(sides)
         kind = np.dtype(self.dtype)
-        size = -(-count // 8) if kind.kind == "b" else count * kind.itemsize
-        raw = _inflate(self.data, size)
+        raw = _inflate(self.data, self._size())
         if kind.kind == "b":
             bits = np.frombuffer(raw, np.uint8)
-            values = np.unpackbits(bits, count=count).astype(bool)
+            values = np.unpackbits(bits, count=math.prod(sides)).astype(bool)
         else:
             values = np.frombuffer(raw, kind.newbyteorder("<")).astype(kind)
         out = np.zeros(self.shape, kind)
@@ -175,16 +195,18 @@ def unpack_array(
 
 def _inflate(text: str, size: int) -> bytes:
     """Return the `size` bytes that a text holds, and never more."""
-    hint = "it is damaged, so take the recipe from where it was made"
     try:
         packed = base64.b64decode(text, validate=True)
         reader = zlib.decompressobj()
         raw = reader.decompress(packed, size + 1)
     except (binascii.Error, zlib.error, ValueError) as error:
-        raise ValueError(f"data of an array cannot be read ({error}); {hint}") from None
-    if len(raw) != size or not reader.eof:
         raise ValueError(
-            f"data of an array hold {'more' if len(raw) > size else 'fewer'} than the "
-            f"{size} bytes that its box has; {hint}"
+            f"data of an array cannot be read ({error}); {_HINT}"
+        ) from None
+    if len(raw) != size or not reader.eof or reader.unused_data:
+        more = len(raw) > size or bool(reader.unused_data)
+        raise ValueError(
+            f"data of an array hold {'more' if more else 'fewer'} than the "
+            f"{size} bytes that its box has; {_HINT}"
         )
     return raw

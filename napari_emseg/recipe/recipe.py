@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -20,7 +21,6 @@ from napari_emseg.recipe.state import Result, State, StateView, begin, check_col
 from napari_emseg.recipe.step import Step, explain_error
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Generator, Iterable, Iterator, Mapping
 
     from numpy.typing import ArrayLike, NDArray
@@ -253,6 +253,7 @@ class Recipe(BaseModel):
         output_path: str | os.PathLike[str],
         *,
         as_stored: bool = False,
+        to_save: bool = False,
     ) -> str:
         """Return a script that does the steps, and writes the labels.
 
@@ -264,14 +265,27 @@ class Recipe(BaseModel):
         as_stored : bool, optional
             The image was read as its file has it, as napari's own reader does: if it
             lies on its side there, the script does not turn it.
+        to_save : bool, optional
+            The image has no file yet: the script begins with this remark.
 
         Returns
         -------
         str
-            Python, which needs this package alone.
+            Python, which needs this package alone. It calls nothing that a recipe
+            cannot hold, whatever the paths, names and numbers are.
+
+        Raises
+        ------
+        ValueError
+            If no step makes labels.
         """
-        places = str(image_path), str(output_path)
-        return to_python.write(self.steps, *places, as_stored=as_stored)
+        return to_python.write(
+            self.steps,
+            os.fsdecode(image_path),
+            os.fsdecode(output_path),
+            as_stored=as_stored,
+            to_save=to_save,
+        )
 
     def ending_in(
         self, labels: ArrayLike, image: ArrayLike, *, first: ArrayLike | None = None

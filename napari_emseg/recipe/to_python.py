@@ -11,6 +11,7 @@ from napari_emseg import __version__
 from napari_emseg.io import files
 from napari_emseg.recipe.fitted_model import FittedModel
 from napari_emseg.recipe.packed_array import Packed
+from napari_emseg.recipe.script_check import check_script
 from napari_emseg.recipe.state import NOTHING
 
 if TYPE_CHECKING:
@@ -39,7 +40,12 @@ import napari_emseg as emseg
 
 
 def write(
-    steps: Iterable[Step], image_path: str, output_path: str, *, as_stored: bool = False
+    steps: Iterable[Step],
+    image_path: str,
+    output_path: str,
+    *,
+    as_stored: bool = False,
+    to_save: bool = False,
 ) -> str:
     """Return a script that does steps, and writes the labels.
 
@@ -51,11 +57,13 @@ def write(
         As the script shall name them.
     as_stored : bool, optional
         Whether the script leaves an image that lies on its side in its file.
+    to_save : bool, optional
+        Whether the script begins with the remark that the image has no file yet.
 
     Returns
     -------
     str
-        Python.
+        Python that calls nothing but `script_check.CALLED`, and UTF-8 can hold.
 
     Raises
     ------
@@ -87,7 +95,8 @@ def write(
     )
     if "np." not in body:
         head = head.replace("import numpy as np\n\n", "")
-    return f"{head}{body}\n"
+    remark = f"# Save the image as {_remarked(image_path)} first: it has no file yet.\n"
+    return check_script(f"{remark if to_save else ''}{head}{body}\n")
 
 
 class Writer:
@@ -314,8 +323,9 @@ def _kept(step: Step) -> str:
 
 def _array(name: str, packed: Packed) -> str:
     """Return the lines that make an array."""
-    lines = textwrap.wrap(packed.data, _WIDTH - 8) or [""]
-    text = "\n".join(f'        "{line}"' for line in lines)
+    step = _WIDTH - 8
+    lines = [packed.data[i : i + step] for i in range(0, len(packed.data), step)]
+    text = "\n".join(f"        {_text(line)}" for line in lines or [""])
     about = f"    {packed.shape},\n    {_text(packed.dtype)},\n    {packed.box},\n"
     return f"{name} = emseg.unpack_array(\n{about}    (\n{text}\n    ),\n)"
 
@@ -352,6 +362,20 @@ def _value(value: Any) -> str:
     return _text(value) if isinstance(value, str) else repr(value)
 
 
+def _remarked(name: str) -> str:
+    """Return a name for a comment, which it neither ends nor makes one of Python's."""
+    plain = name.isprintable() and "coding" not in name
+    # The word names the encoding of the script, if it stands in a comment on top.
+    return name if plain else _text(name).replace("coding", r"\x63oding")
+
+
 def _text(text: str) -> str:
-    """Return a string as code, with double quotes."""
-    return json.dumps(text, ensure_ascii=False)
+    """Return a string as code, with double quotes.
+
+    What cannot be seen is written by its number: ends of lines, signs that turn the
+    direction of writing, bytes of a path that are no UTF-8.
+    """
+    return "".join(
+        sign if sign.isprintable() else sign.encode("unicode_escape").decode("ascii")
+        for sign in json.dumps(text, ensure_ascii=False)
+    )

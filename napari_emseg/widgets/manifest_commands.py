@@ -5,6 +5,7 @@ Each gets the viewer, and works on `chosen_result`.
 
 from __future__ import annotations
 
+import re
 from functools import partial, wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -58,6 +59,8 @@ if TYPE_CHECKING:
     from napari_emseg.regions.edit import Edit
 
 TABLE_WIDGET = "Features table widget"
+# Letters of a file's name that is made of a layer's.
+_LONGEST = 60
 
 
 def command(call: Callable[[Any], None]) -> Callable[[Any], None]:
@@ -210,16 +213,19 @@ def copy_as_python(viewer: napari.Viewer) -> None:
     inspector = inspector_of(viewer)
     image = inspector.image_of(layer)
     source = None if image is None else image.source.path
-    path = Path(source or f"{'image' if image is None else image.name}.png")
-    first = "" if source else f"Save the image as {path.name} first"
+    # A layer may have any name, a file not.
+    name = "image" if image is None else re.sub(r'[\\/:*?"<>|\0-\37]', "_", image.name)
+    path = Path(source or f"{name[:_LONGEST]}.png")
 
     def copy(recipe: Recipe) -> None:
         target = path.with_name(f"{path.stem}_classes.tif")
-        text = recipe.to_python(path, target, as_stored=bool(source))
-        text = f"# {first}: it has no file yet.\n{text}" if first else text
+        text = recipe.to_python(
+            path, target, as_stored=bool(source), to_save=not source
+        )
         QApplication.clipboard().setText(text)
+        lines = f"{text.count(chr(10))} lines"
         # Napari shows the first words alone, until it is asked for more.
-        show_info(f"Copied. {first or f'{text.count(chr(10))} lines'}.")
+        show_info(f"Copied. {lines if source else f'Save the image as {path} first'}.")
 
     inspector.with_recipe(layer, copy)
 

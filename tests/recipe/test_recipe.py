@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import pickle
 from contextlib import suppress
@@ -47,6 +48,7 @@ START = Step.of(
 STROKES = np.zeros(SHAPE, np.uint8)
 STROKES[2, 2:30], STROKES[8, 6:11] = 1, 2
 FITTED = emseg.segment(IMAGE, n_classes=2, smoothing=0, seed=3).model
+TWICE = base64.b64decode(pack(STROKES).data) * 2
 CORNER = st.tuples(st.integers(0, SHAPE[0] - 1), st.integers(0, SHAPE[1] - 1))
 PIXELS = st.floats(0, 4).map(lambda value: round(value, 1))
 WAYS = {
@@ -772,6 +774,12 @@ class TestPacked:
         good = pack(STROKES).model_dump()
         for change, words in [
             ({"data": "!"}, "cannot be read"),
+            ({"data": f"{good['data']}\n"}, "not in base 64"),
+            ({"data": f'"+{good["data"]}'}, "not in base 64"),
+            ({"data": f"{good['data']}="}, "cannot be read"),
+            ({"data": base64.b64encode(TWICE).decode()}, "more"),
+            ({"data": "A" * 4000}, "more than the 196 bytes"),
+            ({"shape": (10**9,), "box": ((0, 10**9),)}, "fewer than the 1000000000"),
             ({"data": good["data"][:-8]}, "damaged|fewer|cannot be read"),
             ({"box": ((0, 24), (0, 32))}, "fewer"),
             ({"box": ((8, 9), (6, 7))}, "more"),

@@ -389,6 +389,31 @@ def test_python_of_an_image_without_a_file_says_so(qtbot, viewer, layer, told):
     assert told[-1][1] == "Copied. Save the image as coffee.png first."
 
 
+@pytest.mark.parametrize(
+    ("name", "file"),
+    [
+        ("a\nraise SystemExit(7)\n", "a_raise SystemExit(7)_.png"),
+        ("a\u2028raise SystemExit(7)", r'"a\u2028raise SystemExit(7).png"'),
+        ("/etc/../a", "_etc_.._a.png"),
+        ('C:\\a"b', "C__a_b.png"),
+        ("coding: utf-7", r'"\x63oding_ utf-7.png"'),
+        ("x" * 400, "x" * 60 + ".png"),
+    ],
+)
+def test_names_of_layers_are_no_code(qtbot, viewer, layer, name, file):
+    """Nor do they leave the folder, or make a name that no file can have."""
+    viewer.layers["coffee"].name = name
+    run("copy_as_python")
+    wait(qtbot, viewer)
+    text = QApplication.clipboard().text()
+    assert (
+        text.splitlines()[0] == f"# Save the image as {file} first: it has no file yet."
+    )
+    found = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True)
+    assert found.returncode == 1
+    assert "FileNotFoundError" in found.stderr
+
+
 def test_labels_are_written_with_their_recipe(qtbot, viewer, layer, saving, told):
     layer.paint((10, 10), 7)
     path = saving("labels.emseg.tif")
