@@ -7,9 +7,10 @@ Each function gives a new image of the same shape and type.
 * ``selection``: (…, Y, X), bool or coverage 0..1, by which old and new are blended;
   None selects everything.
 
-The full range of values is that of the type for RGB and 8 bit, otherwise from the
-smallest to the largest of the image. Integers are rounded and clipped to their type,
-float RGB to [0, 1].
+The full range of values is from black to white for RGB and 8 bit: that of the type, or
+of the bits that a picture of 16 bit uses. Otherwise it is from the smallest to the
+largest of the image. Integers are rounded and clipped to their type, RGB to black and
+white.
 """
 
 from napari_emseg.adjust.colors import desaturate, hue_saturation, replace_color

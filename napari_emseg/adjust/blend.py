@@ -36,8 +36,8 @@ class Canvas:
     coverage : (…) ndarray of bool or float32
         The selection.
     low, high : float
-        What 0 and 1 stand for: the limits of the type for RGB and 8 bit, otherwise
-        the smallest and the largest finite value.
+        What 0 and 1 stand for: black and white of RGB and 8 bit, otherwise the smallest
+        and the largest finite value.
     """
 
     picture: LazyImage
@@ -68,7 +68,7 @@ class Canvas:
             coverage = as_selection(selection, picture.shape)
         dtype = picture.dtype
         if picture.rgb or dtype == np.uint8:
-            high = 1.0 if dtype.kind == "f" else float(np.iinfo(dtype).max)
+            high = picture.full_scale if picture.rgb else 255.0
             return cls(picture, coverage, 0.0, high)
         values = np.asarray(picture.source[...])
         if dtype.kind == "f":
@@ -100,9 +100,10 @@ class Canvas:
         """Return 0..1 as values of the image's type, clipped to what it can hold."""
         dtype = self.picture.dtype
         values = np.asarray(unit, np.float64) * (self.high - self.low) + self.low
+        if self.picture.rgb:
+            # White stays what it is.
+            values = np.clip(values, self.low, self.high)
         if dtype.kind == "f":
-            if self.picture.rgb:
-                values = np.clip(values, 0, 1)
             return values.astype(dtype)
         if dtype.kind == "b":
             return values >= 0.5

@@ -101,9 +101,12 @@ def cut_out(
     radius = int(radius)
     values = picture.read()
     unit = np.nan_to_num(canvas.unit(values[..., : picture.channels]))
-    opaque = np.float32(1)
+    opaque = np.ones((), np.float32)
     if values.shape[-1] == 4:
-        opaque = canvas.unit(values[..., 3])
+        most = _opaque(picture.dtype)
+        # What has the scale of the colors does not reach that of the type.
+        scale = most if values[..., 3].max() > canvas.high else canvas.high
+        opaque = np.asarray(values[..., 3] / scale, np.float32)
     hard = hard_mask(canvas.coverage)
     near = _near_outline(hard, radius)
     if canvas.coverage.dtype != bool:
@@ -248,5 +251,11 @@ def _rgba(
     if changed:
         other = (alpha > 0) & (alpha < 1)
         out[other, :3] = canvas.restore(color[other])
-    out[..., 3] = canvas.restore(alpha)
+    most = _opaque(dtype)
+    out[..., 3] = alpha if dtype.kind == "f" else np.rint(alpha * most)
     return out
+
+
+def _opaque(dtype: np.dtype[Any]) -> float:
+    """Return the alpha of what is opaque, whatever white is."""
+    return 1.0 if dtype.kind == "f" else float(np.iinfo(dtype).max)

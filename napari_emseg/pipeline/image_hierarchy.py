@@ -22,6 +22,7 @@ def hierarchy(
     mask: ArrayLike | None = None,
     channel_axis: int | None = None,
     rgb: bool | None = None,
+    full_scale: float | None = None,
 ) -> RegionTree:
     """Find the regions of an image at all levels of detail at once.
 
@@ -35,6 +36,8 @@ def hierarchy(
         Axis of the channels of an image that is not RGB.
     rgb : bool, optional
         Whether the last axis is RGB(A); guessed by default.
+    full_scale : float, optional
+        The value that is white in RGB, as for `segment`.
 
     Returns
     -------
@@ -60,7 +63,9 @@ def hierarchy(
     >>> emseg.hierarchy(image).cut(n_regions=2)[0, ::30]
     array([1, 2], dtype=int32)
     """
-    picture = as_lazy_image(image, channel_axis=channel_axis, rgb=rgb)
+    picture = as_lazy_image(
+        image, channel_axis=channel_axis, rgb=rgb, full_scale=full_scale
+    )
     if len(picture.shape) != 2:
         raise ValueError(
             f"the image has the spatial shape {picture.shape}, but a hierarchy has two "

@@ -71,7 +71,8 @@ def independent_pixels(source: SegmentationInput, model: Model, total: float) ->
     size = tuple(max(1, round(n / shrink)) for n in within.shape)
     whole = tuple(max(1, round(n / shrink)) for n in source.picture.shape)
     thumbnail = shrunk(plane, size, None if within.all() else within)
-    small = replace(source.picture, source=thumbnail, shape=whole)
+    white = source.picture.full_scale
+    small = replace(source.picture, source=thumbnail, shape=whole, given_scale=white)
     origin = tuple(round(n / shrink) for n in (*at, *(part.start for part in box)))
     part = thumbnail.reshape(*(1,) * len(at), *thumbnail.shape)
     found = source.space.features(part, origin, small).reshape(*size, -1)

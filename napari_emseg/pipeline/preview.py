@@ -83,6 +83,8 @@ class PreviewImage:
         Axis of the channels of images that are not RGB.
     rgb : bool, optional
         Whether the last axis is RGB(A); guessed by default.
+    full_scale : float, optional
+        The value that is white in RGB, as for `segment`.
 
     Raises
     ------
@@ -105,8 +107,11 @@ class PreviewImage:
         *,
         channel_axis: int | None = None,
         rgb: bool | None = None,
+        full_scale: float | None = None,
     ) -> None:
-        picture = as_lazy_image(image, channel_axis=channel_axis, rgb=rgb)
+        picture = as_lazy_image(
+            image, channel_axis=channel_axis, rgb=rgb, full_scale=full_scale
+        )
         if picture.size > LARGEST or (picture.channels > 1 and not picture.rgb):
             raise ValueError(
                 f"image of shape {picture.shape} with {picture.channels} channel(s) "
@@ -219,8 +224,7 @@ def _scale(
     if coding is not None:
         return _Scale(coding)
     if picture.rgb:
-        full = 1.0 if picture.dtype.kind == "f" else np.iinfo(picture.dtype).max
-        return _Scale(Coding(24, 0, np.dtype(np.uint8)), 0.0, full / 255)
+        return _Scale(Coding(24, 0, np.dtype(np.uint8)), 0.0, picture.full_scale / 255)
     some = values if inside is None else values[inside]
     low, high = float(some.min()), float(some.max())
     step = (high - low) / (_CODES - 1)
@@ -321,8 +325,7 @@ def _features(picture: LazyImage, values: Float64Array, color: str) -> FloatArra
     """Convert (M, C) values, means of pixels perhaps, to features (M, D)."""
     if color == "none":
         return values.astype(np.float32)
-    full = 1.0 if picture.dtype.kind == "f" else np.iinfo(picture.dtype).max
-    return convert((values / full).astype(np.float32), color)
+    return convert((values / picture.full_scale).astype(np.float32), color)
 
 
 def _smooth(labels: NDArray[np.uint8]) -> NDArray[np.uint8]:

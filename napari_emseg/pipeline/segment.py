@@ -45,6 +45,7 @@ def features(
     position: float = 0.0,
     channel_axis: int | None = None,
     rgb: bool | None = None,
+    full_scale: float | None = None,
 ) -> FloatArray:
     """Return the features of an image: what is clustered.
 
@@ -60,6 +61,9 @@ def features(
         Axis of the channels of images that are not RGB.
     rgb : bool, optional
         Whether the last axis is RGB(A); guessed by default.
+    full_scale : float, optional
+        The value that is white in RGB, such as 4095 for 12 bit. By default that of the
+        type, or of 16 bit the smallest 2ⁿ - 1 that holds (nearly) all values.
 
     Returns
     -------
@@ -79,7 +83,9 @@ def features(
     >>> emseg.features(white).round(2)[0, 0]
     array([100.,   0.,   0.], dtype=float32)
     """
-    picture = as_lazy_image(image, channel_axis=channel_axis, rgb=rgb)
+    picture = as_lazy_image(
+        image, channel_axis=channel_axis, rgb=rgb, full_scale=full_scale
+    )
     space = find_space(picture, color, texture, position)
     return as_source(picture, None, None, space).features(())[0]
 
@@ -93,6 +99,7 @@ def segment(
     start: Model | None = None,
     channel_axis: int | None = None,
     rgb: bool | None = None,
+    full_scale: float | None = None,
     executor: Executor | None = None,
     **params: Any,
 ) -> Segmentation:
@@ -118,6 +125,9 @@ def segment(
         Axis of the channels of images that are not RGB.
     rgb : bool, optional
         Whether the last axis is RGB(A); guessed by default.
+    full_scale : float, optional
+        The value that is white in RGB, such as 4095 for 12 bit. By default that of the
+        type, or of 16 bit the smallest 2ⁿ - 1 that holds (nearly) all values.
     executor : concurrent.futures.Executor, optional
         Labels tiles of the image in parallel, such as ``Client.get_executor()`` of a
         dask cluster; by default as many threads as OpenCV uses, so that
@@ -168,6 +178,7 @@ def segment(
         start=start,
         channel_axis=channel_axis,
         rgb=rgb,
+        full_scale=full_scale,
         executor=executor,
     )
     # Once for all steps: each takes some microseconds to limit its threads.
@@ -185,13 +196,14 @@ def iter_segment(
     start: Model | None = None,
     channel_axis: int | None = None,
     rgb: bool | None = None,
+    full_scale: float | None = None,
     executor: Executor | None = None,
 ) -> Generator[Progress, None, Segmentation]:
     """Segment an image step by step; to cancel, stop iterating.
 
     Parameters
     ----------
-    image, mask, seed_labels, model, start, channel_axis, rgb, executor
+    image, mask, seed_labels, model, start, channel_axis, rgb, full_scale, executor
         As for `segment`. They are checked at once, before the first step.
     params : Params, optional
         Everything else.
@@ -219,7 +231,7 @@ def iter_segment(
     ['colors', 'fit', 'label']
     """
     params = Params() if params is None else params
-    source = read_input(image, params, mask, seed_labels, channel_axis, rgb)
+    source = read_input(image, params, mask, seed_labels, channel_axis, rgb, full_scale)
     for given in (model, start):
         if given is not None:
             check_model(given, source.picture, source.space, source.seed_labels)
@@ -235,9 +247,12 @@ def read_input(
     seed_labels: ArrayLike | None = None,
     channel_axis: int | None = None,
     rgb: bool | None = None,
+    full_scale: float | None = None,
 ) -> SegmentationInput:
     """Check what is to be segmented; as `iter_segment`."""
-    picture = as_lazy_image(image, channel_axis=channel_axis, rgb=rgb)
+    picture = as_lazy_image(
+        image, channel_axis=channel_axis, rgb=rgb, full_scale=full_scale
+    )
     space = find_space(picture, params.color, params.texture, params.position)
     source = as_source(picture, mask, seed_labels, space)
     if params.bias:
@@ -305,11 +320,12 @@ def _labeler(
 ) -> Labeler:
     """Return the labeler of the image: smooth, or a table of colors."""
     color, coding = source.space.color, census.coding
+    white = source.picture.full_scale
     labeler = Labeler(model, black(color), coding)
     if params.smoothing > 0:
         smoother = choose_smoother(source, model, params, hidden)
         return replace(labeler, smoother=smoother)
     if coding is not None:
-        table = label_table(model, census, color)
+        table = label_table(model, census, color, white)
         return replace(labeler, table=table)
     return labeler

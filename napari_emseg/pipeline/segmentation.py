@@ -182,8 +182,7 @@ class Segmentation:
 def colors_of(picture: LazyImage, mean: NDArray[np.float64]) -> NDArray[np.float64]:
     """Choose colors (K, 3) in [0, 1] for classes with these (K, C) mean channels."""
     if picture.rgb:
-        full = 1.0 if picture.dtype.kind == "f" else np.iinfo(picture.dtype).max
-        return np.clip(np.nan_to_num(mean) / full, 0, 1)
+        return np.clip(np.nan_to_num(mean) / picture.full_scale, 0, 1)
     steps = np.linspace(0.15, 1, len(mean))
     if picture.channels == 1:
         return np.repeat(steps[:, np.newaxis], 3, axis=1)

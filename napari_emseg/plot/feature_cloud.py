@@ -139,7 +139,7 @@ def read_feature_cloud(source: SegmentationInput) -> FeatureCloud:
     swatches = None
     if picture.rgb and cells.seed_labels is None:
         few = _draw(cells.weights)
-        rgb = unit_rgb(coding.decode(census.codes[few]))
+        rgb = unit_rgb(coding.decode(census.codes[few]), picture.full_scale)
         swatches = np.ascontiguousarray(cells.points[:, few].T, np.float32), rgb
     if cells.count > _PALETTE:
         cells = coarsen(cells, 21 // cells.dims)
@@ -167,8 +167,8 @@ def _sample(
         weights.append(kept.weights)
         if picture.rgb and space.plain:
             raw = kept.points.T.astype(picture.dtype)
-            colors.append(unit_rgb(raw))
-            points.append(convert(raw, space.color).T)
+            colors.append(unit_rgb(raw, picture.full_scale))
+            points.append(convert(raw, space.color, picture.full_scale).T)
         else:
             points.append(np.asarray(kept.points, np.float32))
     cells = Cells(

@@ -96,7 +96,7 @@ def read_iteration_labels(
         color = None
         if values.dtype == np.uint8 and values.shape[-1] <= 4:
             flat, color = _distinct(flat)
-        features = convert(flat, source.space.color)
+        features = convert(flat, source.space.color, source.picture.full_scale)
         size = values.shape[:-1]
     else:
         found, usable = source.features(full)

@@ -196,7 +196,7 @@ def _original(row: SweepRow) -> NDArray[Any]:
     where = tuple(slice(n // 2, n // 2 + 1) for n in picture.shape[:-2])
     values = _plane(picture.read(where), 1)
     if picture.rgb:
-        return _shrink(unit_rgb(values))
+        return _shrink(unit_rgb(values, picture.full_scale))
     light = _shrink(np.nan_to_num(values.astype(np.float64).mean(axis=-1)))
     low, high = np.percentile(light, (0.5, 99.5))
     gray = np.clip((light - low) / max(high - low, 1e-300), 0, 1)

@@ -18,7 +18,11 @@ if TYPE_CHECKING:
 
 
 def read_plane(
-    image: ArrayLike, *, channel_axis: int | None, rgb: bool | None
+    image: ArrayLike,
+    *,
+    channel_axis: int | None,
+    rgb: bool | None,
+    full_scale: float | None = None,
 ) -> tuple[FloatArray, BoolArray]:
     """Return the features of an image of one plane, and which pixels are usable.
 
@@ -26,7 +30,7 @@ def read_plane(
     ----------
     image : (Y, X) or (Y, X, 3|4) array_like
         Or with channels at `channel_axis`.
-    channel_axis, rgb
+    channel_axis, rgb, full_scale
         As for `napari_emseg.segment`.
 
     Returns
@@ -43,7 +47,9 @@ def read_plane(
     ValueError
         If there are more axes, or no pixel counts.
     """
-    picture = as_lazy_image(image, channel_axis=channel_axis, rgb=rgb)
+    picture = as_lazy_image(
+        image, channel_axis=channel_axis, rgb=rgb, full_scale=full_scale
+    )
     if len(picture.shape) != 2:
         raise ValueError(
             f"image has {len(picture.shape)} spatial axes, but strokes and boxes are "
@@ -55,7 +61,7 @@ def read_plane(
     if not inside.any():
         raise ValueError("image has no finite, visible pixel; pass one that has")
     color = resolve_color(picture, "auto")
-    features = convert(values, color)
+    features = convert(values, color, picture.full_scale)
     if color == "none":
         features = _stretch(features, inside)
     if valid is not None:
@@ -135,10 +141,10 @@ def check_colors(colors: ArrayLike, picture: LazyImage) -> FloatArray:
         raise ValueError(f"colors are {given.tolist()}; pass finite numbers")
     if not picture.rgb:
         return given.astype(np.float32)
-    full = 1.0 if picture.dtype.kind == "f" else float(np.iinfo(picture.dtype).max)
+    full = picture.full_scale
     if given.min() < 0 or given.max() > full:
         raise ValueError(
             f"colors are {given.tolist()}, but those of an RGB image of type "
-            f"{picture.dtype} are 0 to {full:g}"
+            f"{picture.dtype} with a white of {full:g} are 0 to {full:g}"
         )
     return convert(given.astype(np.float32) / np.float32(full), "lab")

@@ -102,7 +102,8 @@ class Direct:
     ) -> tuple[FloatArray, Any]:
         values = self.picture.read(window)
         inside = usable(values, rgb=self.picture.rgb, mask=mask)
-        return convert(values, resolve_color(self.picture, "auto")), inside
+        color = resolve_color(self.picture, "auto")
+        return convert(values, color, self.picture.full_scale), inside
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -233,7 +234,7 @@ def prepare(
     if coding is None:
         features = np.empty((*picture.shape, picture.channels), np.float32)
         for part in _slabs(tuple(slice(0, n) for n in picture.shape)):
-            features[part] = convert(values[part], color)
+            features[part] = convert(values[part], color, picture.full_scale)
         if inside is not None:
             features[~inside] = 0
     else:
@@ -242,7 +243,7 @@ def prepare(
         if not isinstance(image, np.ndarray) or np.may_share_memory(codes, image):
             codes = codes.copy()
         palette = count_codes([codes], bits=coding.bits, size=codes.size)[0]
-        features = convert(coding.decode(palette), color)
+        features = convert(coding.decode(palette), color, picture.full_scale)
     flat = features if inside is None or coding is not None else features[inside]
     flat = flat.reshape(-1, features.shape[-1])
     extent = np.ptp(flat, axis=0) if len(flat) > 0 else 0.0

@@ -41,7 +41,7 @@ def snap(
     tool = cv2.segmentation.IntelligentScissorsMB()
     tool.setEdgeFeatureCannyParameters(32, 100)
     tool.setGradientMagnitudeMaxLimit(200)
-    tool.applyImage(_as_bytes(values, rgb=picture.rgb))
+    tool.applyImage(_as_bytes(values, picture))
     tool.buildMap((int(start[1] - low[1]), int(start[0] - low[0])))
     found = tool.getContour((int(stop[1] - low[1]), int(stop[0] - low[0])))
     return np.asarray(found).reshape(-1, 2)[:, ::-1].astype(np.intp) + low
@@ -76,6 +76,7 @@ def refine_sides(
             picture.read(window),
             channel_axis=None if picture.rgb else 2,
             rgb=True if picture.rgb else None,
+            full_scale=picture.full_scale,
         )
         inside, free = mask[window], ~band[window]
         (a, var_a, seen_a), (b, var_b, seen_b) = (
@@ -124,10 +125,13 @@ def _near(
     return mean, (square - mean**2).sum(axis=-1), count[..., 0] > 0.5
 
 
-def _as_bytes(values: NDArray[np.generic], *, rgb: bool) -> NDArray[np.uint8]:
+def _as_bytes(values: NDArray[np.generic], picture: LazyImage) -> NDArray[np.uint8]:
     """Return one to three channels in 0..255, with the contrast of the features."""
     features, _ = read_plane(
-        values, channel_axis=None if rgb else 2, rgb=True if rgb else None
+        values,
+        channel_axis=None if picture.rgb else 2,
+        rgb=True if picture.rgb else None,
+        full_scale=picture.full_scale,
     )
     if features.shape[-1] > 3:
         features = comparable(features)

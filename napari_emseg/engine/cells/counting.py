@@ -174,7 +174,9 @@ def _palette(
         lists.append((label, *count_values(found, coding, size=size)))
     codes = np.concatenate([codes for _, codes, _ in lists])
     weights = np.concatenate([counts for _, _, counts in lists]).astype(np.float64)
-    points = np.ascontiguousarray(convert(coding.decode(codes), color).T)
+    points = np.ascontiguousarray(
+        convert(coding.decode(codes), color, picture.full_scale).T
+    )
     cells = Cells(weights, points)
     if by_class:
         labels = [np.full(len(codes), label) for label, codes, _ in lists]

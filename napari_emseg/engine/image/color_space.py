@@ -53,15 +53,21 @@ def resolve_color(picture: LazyImage, color: str) -> str:
     return color
 
 
-def unit_rgb(values: NDArray[Any]) -> FloatArray:
-    """Scale RGB values to float32 in [0, 1] by their type; alpha is dropped."""
-    values = values[..., :3]
-    if values.dtype.kind == "f":
-        return np.asarray(values, np.float32)
-    return np.asarray(values, np.float32) / np.float32(np.iinfo(values.dtype).max)
+def unit_rgb(values: NDArray[Any], full_scale: float | None = None) -> FloatArray:
+    """Scale RGB values to float32, white to 1; alpha is dropped."""
+    rgb = np.asarray(values[..., :3], np.float32)
+    most = 1.0 if values.dtype.kind == "f" else float(np.iinfo(values.dtype).max)
+    white = full_scale or most
+    if white == 1:
+        return rgb
+    rgb = rgb / np.float32(white)
+    # Nothing is whiter than white, hot pixels neither.
+    return rgb if white == most else np.minimum(rgb, 1)
 
 
-def convert(values: NDArray[Any], color: str) -> FloatArray:
+def convert(
+    values: NDArray[Any], color: str, full_scale: float | None = None
+) -> FloatArray:
     """Convert channels to features.
 
     Parameters
@@ -70,6 +76,9 @@ def convert(values: NDArray[Any], color: str) -> FloatArray:
         As `LazyImage.read` gives them.
     color : str
         A color space of `resolve_color`'s answers.
+    full_scale : float, optional
+        The value that is white in RGB, as `LazyImage.full_scale`; that of the type by
+        default.
 
     Returns
     -------
@@ -83,7 +92,7 @@ def convert(values: NDArray[Any], color: str) -> FloatArray:
         # Values beyond float32 become infinite, which `usable` knows about.
         with np.errstate(over="ignore"):
             return np.asarray(values, np.float32)
-    rgb = unit_rgb(values)
+    rgb = unit_rgb(values, full_scale)
     if color == "rgb":
         return rgb * PERCENT
     flat = np.ascontiguousarray(rgb.reshape(1, -1, 3))

@@ -100,7 +100,7 @@ class FeatureSpace:
            boundaries using local brightness, color, and texture cues", IEEE PAMI
            26(5), 530-549, 2004, for what texture adds to color.
         """
-        color = convert(values, self.color)
+        color = convert(values, self.color, whole.full_scale)
         parts = [color]
         if self.texture > 0:
             texture = self._texture(color[..., 0])

@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
+
+from napari_emseg.engine.image.value_range import full_scale
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,7 +28,7 @@ _SLAB = 2**22
 _SLACK = 1e-3
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class LazyImage:
     """An image whose axes are understood; nothing is read or copied yet.
 
@@ -39,12 +42,15 @@ class LazyImage:
         Axis of `source` that holds channels; None for scalar images.
     rgb : bool
         Whether the first three channels are red, green and blue.
+    given_scale : float or None
+        What the caller says is white in RGB.
     """
 
     source: Sliceable
     shape: tuple[int, ...]
     channel_axis: int | None
     rgb: bool
+    given_scale: float | None = None
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -64,6 +70,15 @@ class LazyImage:
     def size(self) -> int:
         """Number of pixels."""
         return int(np.prod(self.shape))
+
+    @cached_property
+    def full_scale(self) -> float:
+        """The value that is white in RGB, of the whole image; 1 for other images."""
+        if not self.rgb:
+            return 1.0
+        if self.given_scale is not None:
+            return self.given_scale
+        return full_scale((part[..., :3] for part in slabs(self.source)), self.dtype)
 
     def read(self, where: tuple[slice, ...] = ()) -> NDArray[Any]:
         """Read a part as a C-contiguous array of native byte order.
@@ -90,7 +105,11 @@ class LazyImage:
 
 
 def as_lazy_image(
-    image: Any, *, channel_axis: int | None = None, rgb: bool | None = None
+    image: Any,
+    *,
+    channel_axis: int | None = None,
+    rgb: bool | None = None,
+    full_scale: float | None = None,
 ) -> LazyImage:
     """Understand the axes of an image, or say why that cannot be.
 
@@ -104,6 +123,9 @@ def as_lazy_image(
     rgb : bool, optional
         Whether the last axis is red, green, blue and perhaps alpha. By default
         RGB is a last axis of 3 or 4 of uint8, uint16, or float in [0, 1].
+    full_scale : float, optional
+        The value that is white in RGB; other images have none. By default that of the
+        type, or of 16 bit that of the fewest bits which hold the values.
 
     Returns
     -------
@@ -134,8 +156,8 @@ def as_lazy_image(
             )
         channel_axis %= len(shape)
         rgb = False
-    elif rgb or (rgb is None and _looks_rgb(image, shape, dtype)):
-        _check_rgb(image, shape, dtype)
+    elif rgb or (rgb is None and _looks_rgb(image, shape, dtype, full_scale)):
+        _check_rgb(image, shape, dtype, full_scale)
         channel_axis, rgb = len(shape) - 1, True
     spatial = tuple(n for axis, n in enumerate(shape) if axis != channel_axis)
     if len(spatial) < 2:
@@ -143,13 +165,20 @@ def as_lazy_image(
             f"image of shape {shape} has {len(spatial)} spatial axis besides the "
             "channels, but Y and X are needed; add an axis of length 1"
         )
-    return LazyImage(image, spatial, channel_axis, bool(rgb))
+    if full_scale is not None and not (np.isfinite(full_scale) and full_scale > 0):
+        raise ValueError(
+            f"full_scale={full_scale}, but it is the value of white; pass a number "
+            "above 0, such as 4095 for 12 bit"
+        )
+    return LazyImage(image, spatial, channel_axis, bool(rgb), full_scale)
 
 
-def _looks_rgb(image: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> bool:
+def _looks_rgb(
+    image: Any, shape: tuple[int, ...], dtype: np.dtype[Any], white: float | None
+) -> bool:
     if len(shape) < 3 or shape[-1] not in (3, 4) or dtype.kind == "b":
         return False
-    if fits_rgb(image):
+    if fits_rgb(image, white):
         return True
     if min(shape[-3:-1]) > _RGB_SIDE:
         raise ValueError(
@@ -160,11 +189,11 @@ def _looks_rgb(image: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> bool
     return False
 
 
-def fits_rgb(image: Sliceable) -> bool:
-    """Whether values can be colors: uint8, uint16, or float in [0, 1]."""
+def fits_rgb(image: Sliceable, full_scale: float | None = None) -> bool:
+    """Whether values can be colors: uint8, uint16, or float from 0 to white."""
     dtype = np.dtype(image.dtype)
     return dtype.newbyteorder("=") in RGB_DTYPES or (
-        dtype.kind == "f" and _in_unit_range(image)
+        dtype.kind == "f" and _in_range(image, full_scale or 1.0)
     )
 
 
@@ -175,17 +204,19 @@ def slabs(source: Sliceable) -> Iterator[NDArray[Any]]:
         yield np.asarray(source[start : start + step])
 
 
-def _in_unit_range(image: Sliceable) -> bool:
+def _in_range(image: Sliceable, white: float) -> bool:
     for values in slabs(image):
         finite = np.isfinite(values)
         low = values.min(where=finite, initial=0)
         high = values.max(where=finite, initial=0)
-        if low < -_SLACK or high > 1 + _SLACK:
+        if low < -_SLACK * white or high > (1 + _SLACK) * white:
             return False
     return True
 
 
-def _check_rgb(image: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+def _check_rgb(
+    image: Any, shape: tuple[int, ...], dtype: np.dtype[Any], white: float | None
+) -> None:
     if len(shape) < 3 or shape[-1] not in (3, 4):
         raise ValueError(
             f"rgb=True needs a last axis of 3 or 4 after Y and X, got shape {shape}"
@@ -194,10 +225,11 @@ def _check_rgb(image: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None
         raise ValueError(
             f"RGB images are uint8, uint16 or float in [0, 1], got {dtype}; convert it"
         )
-    if dtype.kind == "f" and not _in_unit_range(image):
+    if dtype.kind == "f" and not _in_range(image, white or 1.0):
         raise ValueError(
-            "RGB images of type float must lie in [0, 1], but this one does not; "
-            "divide by its full scale (255 for values from 8 bit)"
+            f"RGB images of type float must lie in [0, {white or 1:g}], but this one "
+            "does not; pass the value of white as full_scale= (255 for values from 8 "
+            "bit), or divide by it"
         )
 
 

@@ -111,7 +111,9 @@ class Labeler:
         return smoother.posteriors(self.model, features, usable)
 
 
-def label_table(model: Model, census: CellCounts, color: str) -> NDArray[np.uint8]:
+def label_table(
+    model: Model, census: CellCounts, color: str, full_scale: float
+) -> NDArray[np.uint8]:
     """Return the look-up table of labels for the codes of a palette."""
     coding, codes, cells = census.coding, census.codes, census.cells
     assert coding is not None
@@ -119,7 +121,7 @@ def label_table(model: Model, census: CellCounts, color: str) -> NDArray[np.uint
         features = cells.points.T
     else:
         # Colors with pixels of a fixed class have several cells.
-        features = convert(coding.decode(codes), color)
+        features = convert(coding.decode(codes), color, full_scale)
     return coding.table(codes, model.predict(features))
 
 
