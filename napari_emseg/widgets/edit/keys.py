@@ -10,7 +10,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QDialog, QGridLayout, QLabel, QWidget
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from napari.components import ViewerModel
 
@@ -34,9 +34,10 @@ class Key(NamedTuple):
 
 
 class Keys:
-    """Binds keys to the viewer and its active layer.
+    """Binds keys to the viewer, and to its active layer where that has them, too.
 
-    The layer itself has to have them, since its class comes before the viewer.
+    The keys of a layer come before those of the viewer. A key that something else binds
+    meanwhile is left to it.
 
     Parameters
     ----------
@@ -49,35 +50,64 @@ class Keys:
     def __init__(self, viewer: ViewerModel, rows: Sequence[Key]) -> None:
         self._viewer = viewer
         self.rows = tuple(rows)
-        self._table = {
-            coerce_keybinding(row.key): _for_owner(row.call) for row in self.rows
-        }
-        self._before: list[tuple[Any, dict[Any, Any]]] = []
+        self._table = {coerce_keybinding(row.key): row.call for row in self.rows}
+        self._of_viewer: list[_Binding] = []
+        self._of_layer: list[_Binding] = []
 
     def bind(self) -> None:
         """Bind the keys, and follow the active layer."""
+        if self._of_viewer:
+            return
+        self._of_viewer = self._bind_to(self._viewer, self._table)
         self._viewer.layers.selection.events.active.connect(self._follow)
         self._follow()
 
     def release(self) -> None:
-        """Restore all keys."""
-        self._viewer.layers.selection.events.active.disconnect(self._follow)
-        self._unbind()
+        """Give all keys back that are still bound here."""
+        if self._of_viewer:
+            self._viewer.layers.selection.events.active.disconnect(self._follow)
+            _release(self._of_layer)
+            _release(self._of_viewer)
 
     def _follow(self, event: object = None) -> None:
-        self._unbind()
-        for owner in (self._viewer, self._viewer.layers.selection.active):
-            if owner is not None:
-                before = {key: owner.keymap.get(key) for key in self._table}
-                for key, call in self._table.items():
-                    owner.bind_key(key, call, overwrite=True)
-                self._before.append((owner, before))
+        _release(self._of_layer)
+        layer = self._viewer.layers.selection.active
+        if layer is not None:
+            maps = [layer.keymap]
+            maps += [getattr(kind, "class_keymap", {}) for kind in type(layer).__mro__]
+            own = [key for key in self._table if any({key, ...} & {*m} for m in maps)]
+            self._of_layer = self._bind_to(layer, own)
 
-    def _unbind(self) -> None:
-        for owner, before in self._before:
-            for key, call in before.items():
-                owner.bind_key(key, call, overwrite=True)
-        self._before.clear()
+    def _bind_to(self, owner: Any, keys: Iterable[Any]) -> list[_Binding]:
+        return [_Binding(owner, key, self._table[key]) for key in keys]
+
+
+class _Binding:
+    """A key that is bound to a layer or a viewer until it is released."""
+
+    def __init__(self, owner: Any, key: Any, call: Callable[[], Any]) -> None:
+        self._owner, self._key = owner, key
+        self.call: Any = _for_owner(call)
+        # Napari wants a function, so this is how another binding finds this one.
+        vars(self.call)["binding"] = self
+        before = owner.bind_key(key, self.call, overwrite=True)
+        self.before = getattr(before, "binding", before)
+
+    def release(self) -> None:
+        """Restore what the key did before, unless something else was bound to it."""
+        call, self.call = self.call, None
+        if self._owner.keymap.get(self._key) is not call:
+            return
+        before = self.before
+        while isinstance(before, _Binding):
+            # One that is released by now is passed over.
+            before = before.call or before.before
+        self._owner.bind_key(self._key, before, overwrite=True)
+
+
+def _release(bindings: list[_Binding]) -> None:
+    while bindings:
+        bindings.pop().release()
 
 
 def _for_owner(call: Callable[[], Any]) -> Callable[[Any], Any]:

@@ -13,7 +13,7 @@ from napari_emseg.widgets.edit.scribble_tool import ScribbleTool
 from napari_emseg.widgets.edit.tools import TOOLS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from napari.components import ViewerModel
 
@@ -48,7 +48,9 @@ class Toolbox:
         self._gesture: Gesture | None = None
         # Kept, since some remember what took long to find.
         self._gestures: dict[str, Gesture] = {}
-        self._other_callbacks: list[Any] = []
+        self._watched: Any = None  # the active layer
+        self._moving = False  # whether the view is, instead of the tool
+        self._passed_over: list[tuple[int, Callable[..., Any]]] = []
         self.keys = Keys(
             viewer,
             [
@@ -89,49 +91,52 @@ class Toolbox:
         if tool.name not in self._gestures:
             self._gestures[tool.name] = tool.make(self._session)
         self._tool, self._gesture = tool, self._gestures[tool.name]
-        # napari's own drag with Alt zooms to a box.
-        self._other_callbacks = list(viewer.mouse_drag_callbacks)
-        viewer.mouse_drag_callbacks[:] = [self._on_press]
+        # Callbacks of others stay, and are called, too; this one comes first.
+        viewer.mouse_drag_callbacks.insert(0, self._on_press)
+        viewer.mouse_drag_callbacks.append(self._after_press)
         viewer.mouse_move_callbacks.append(self._on_move)
         viewer.mouse_double_click_callbacks.append(self._on_double_click)
         viewer.dims.events.current_step.connect(self.drop)
         viewer.dims.events.ndisplay.connect(self.drop)
         selection = viewer.layers.selection
         selection.events.active.connect(self._on_active, position="last")
+        self._moving = False
         self.keys.bind()
         self._on_active()
 
     def _stop(self) -> None:
         viewer, gesture = self._viewer, self._gesture
         self._tool = self._gesture = None
-        viewer.mouse_drag_callbacks[:] = self._other_callbacks
-        viewer.mouse_move_callbacks.remove(self._on_move)
-        viewer.mouse_double_click_callbacks.remove(self._on_double_click)
+        for callbacks, own in (
+            (viewer.mouse_drag_callbacks, self._on_press),
+            (viewer.mouse_drag_callbacks, self._after_press),
+            (viewer.mouse_move_callbacks, self._on_move),
+            (viewer.mouse_double_click_callbacks, self._on_double_click),
+        ):
+            # Someone may have emptied the list.
+            if own in callbacks:
+                callbacks.remove(own)
         viewer.dims.events.current_step.disconnect(self.drop)
         viewer.dims.events.ndisplay.disconnect(self.drop)
         viewer.layers.selection.events.active.disconnect(self._on_active)
+        self._watch(None)
         self.keys.release()
         if isinstance(gesture, ScribbleTool):
             gesture.remove_strokes()
         elif gesture is not None:
             gesture.drop()
-        active = viewer.layers.selection.active
-        self._pan(active is None or active.mouse_pan)
-        if active is not None:
-            active.events.mode.disconnect(self._on_mode)
-
-    def _pan(self, on: bool) -> None:
-        getattr(self._viewer, "scene", self._viewer).camera.mouse_pan = on
 
     def _on_active(self, event: object = None) -> None:
         """Take the mouse from the active layer."""
-        for layer in self._viewer.layers:
-            layer.events.mode.disconnect(self._on_mode)
-        active = self._viewer.layers.selection.active
-        if active is not None:
-            active.mode = "pan_zoom"
-            active.events.mode.connect(self._on_mode)
-        self._pan(False)
+        self._watch(self._viewer.layers.selection.active)
+
+    def _watch(self, layer: Any) -> None:
+        if self._watched is not None:
+            self._watched.events.mode.disconnect(self._on_mode)
+        self._watched = layer
+        if layer is not None:
+            layer.mode = "pan_zoom"
+            layer.events.mode.connect(self._on_mode)
 
     def _on_mode(self, event: Any) -> None:
         """Make room for one of napari's own tools."""
@@ -150,15 +155,42 @@ class Toolbox:
 
     def _on_press(self, viewer: ViewerModel, event: Any) -> Iterator[None]:
         gesture = self._gesture
-        if gesture is None or event.button != 1:
+        # That of another panel, which was taken later, may have handled it.
+        if gesture is None or event.button != 1 or event.handled or self._moving:
             return
+        event.handled = True
+        self._pass_over()
         show_errors(lambda: self._press(gesture, event))()
-        yield
-        while event.type == "mouse_move":
-            show_errors(lambda: gesture.drag(self._at(event)[1], _spot(event)))()
+        camera = getattr(viewer, "scene", viewer).camera
+        camera.mouse_pan = False
+        try:
             yield
-        if gesture is self._gesture:
-            show_errors(gesture.release)()
+            self._after_press()
+            while event.type == "mouse_move":
+                show_errors(lambda: gesture.drag(self._at(event)[1], _spot(event)))()
+                yield
+            if gesture is self._gesture:
+                show_errors(gesture.release)()
+        finally:
+            active = viewer.layers.selection.active
+            camera.mouse_pan = active is None or active.mouse_pan
+
+    def _pass_over(self) -> None:
+        """Leave napari's own callbacks out of this press: with Alt, they zoom."""
+        callbacks = self._viewer.mouse_drag_callbacks
+        first = callbacks.index(self._on_press)
+        self._passed_over = [
+            (place, call)
+            for place, call in enumerate(callbacks)
+            if place > first and _of_napari(call)
+        ]
+        for _, call in self._passed_over:
+            callbacks.remove(call)
+
+    def _after_press(self, *_: object) -> None:
+        """Put them back, when all callbacks were called."""
+        while self._passed_over:
+            self._viewer.mouse_drag_callbacks.insert(*self._passed_over.pop(0))
 
     def _press(self, gesture: Gesture, event: Any) -> None:
         try:
@@ -198,9 +230,13 @@ class Toolbox:
             gesture.cancel()
 
     def _hold_to_pan(self) -> Iterator[None]:
-        self._pan(True)
+        self._moving = True
         yield
-        self._pan(self._tool is None)
+        self._moving = False
+
+
+def _of_napari(call: Callable[..., Any]) -> bool:
+    return getattr(call, "__module__", "").startswith("napari.components.")
 
 
 def _spot(event: Any) -> Point:
