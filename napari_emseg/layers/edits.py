@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_emseg.layers.history import HISTORY_BYTES, Atom, make_atoms, write_step
+from napari_emseg.layers.history import HISTORY_BYTES, Atom, make_atoms, write_steps
 from napari_emseg.pipeline.tiles import bounding_box
 from napari_emseg.regions import Edit
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from napari.layers import Labels
     from numpy.typing import NDArray
 
@@ -103,13 +105,45 @@ def plan_edit(layer: Labels, edit: Edit) -> PlannedEdit | None:
 
 
 def write_plan(
-    layer: Labels, plan: PlannedEdit, *, max_bytes: int = HISTORY_BYTES
+    layer: Labels,
+    plan: PlannedEdit,
+    *,
+    max_bytes: int = HISTORY_BYTES,
+    commit: Callable[[], None] = lambda: None,
 ) -> bool:
-    """Write what `plan_edit` returned, if the layer was not edited since; return True.
+    """Write what `plan_edit` returned; return True.
 
-    As for `apply_edit`, all is as before if anything fails.
+    As for `apply_edit`, all is as before if anything fails, `commit` included, which is
+    called when all is written and nobody was told. What other programs do when they
+    are told comes after it.
+
+    Raises
+    ------
+    ValueError
+        If the labels were changed since the plan was made; none are written then.
     """
-    return write_step(layer, plan, plan.atoms, max_bytes)
+    check_fresh(layer, plan)
+    write_steps([(layer, plan, plan.atoms)], max_bytes, commit)
+    return True
+
+
+def fresh(layer: Labels, plan: PlannedEdit) -> bool:
+    """Return whether the labels that a plan changes are those that it was made from."""
+    data = layer.data
+    inside = len(plan.where) == data.ndim and all(
+        part.stop <= size for part, size in zip(plan.where, data.shape, strict=True)
+    )
+    return inside and np.array_equal(data[plan.where], np.asarray(plan.old))
+
+
+def check_fresh(layer: Labels, plan: PlannedEdit) -> None:
+    """Raise ValueError if a plan would overwrite what was done after it was made."""
+    writable(layer)
+    if not fresh(layer, plan):
+        raise ValueError(
+            f"the labels of {layer.name!r} were changed while this was worked out, so "
+            "nothing was written; do it again"
+        )
 
 
 def writable(layer: Labels) -> NDArray[Any]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import deque
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from itertools import product
 from typing import TYPE_CHECKING, Any, TypeAlias
+from weakref import ref
 
 import numpy as np
 from napari.layers.labels import labels as napari_labels
@@ -14,7 +15,7 @@ from napari.utils.notifications import show_warning
 from napari_emseg.pipeline.tiles import bounding_box
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from napari.components import LayerList
     from napari.layers import Labels
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 HISTORY_BYTES = 2**28
 # Names of napari's that are private, so each is looked for before it is used.
 _UNDO, _REDO, _STAGED = "_undo_history", "_redo_history", "_staged_history"
-_BLOCK, _SAVE = "_block_history", "_save_history"
+_BLOCK = "_block_history"
 _DIRTY, _PARTIAL = "_accumulate_updated_slice", "_partial_labels_refresh"
 _SLICE, _ACTIVATE = "_slice", "_activate_on_insert"
 # An atom covers at most this many pixels of the last axes, and single planes of the
@@ -72,62 +73,212 @@ def show(layer: Labels, where: Box) -> None:
     getattr(layer, _PARTIAL)()
 
 
-def write_step(layer: Labels, edit: Edit, atoms: list[Atom], max_bytes: int) -> bool:
-    """Write an edit whose old labels are known, as one step of a limited undo history.
+def drawing(layer: Labels) -> bool:
+    """Return whether a stroke on a layer has begun and not ended."""
+    return bool(getattr(layer, _BLOCK, False) or getattr(layer, _STAGED, ()))
 
-    Labels, history and display are as before if that fails; True: it is done.
+
+class LayerState:
+    """What tells whether a layer was edited, by whomever; any thread may make it.
+
+    Parameters
+    ----------
+    layer : napari.layers.Labels
+        Its strokes, also one that has only begun, its undo and redo, and other data
+        count; what is written into its array without a history does not.
+
+    Examples
+    --------
+    >>> from napari.layers import Labels
+    >>> layer = Labels(np.zeros((2, 2), int))
+    >>> before = LayerState(layer)
+    >>> before.same(LayerState(layer))
+    True
+    >>> layer.paint((0, 0), 1)
+    >>> before.same(LayerState(layer))
+    False
     """
-    history = {
-        name: value.copy() if isinstance(value, deque | list) else value
-        for name in (_UNDO, _REDO, _STAGED, _BLOCK)
-        if (value := getattr(layer, name, None)) is not None
-    }
-    try:
-        return _write(layer, edit, atoms, max_bytes)
-    except BaseException:
-        layer.data[edit.where] = edit.old
-        for name, value in history.items():
+
+    def __init__(self, layer: Labels) -> None:
+        queues = (getattr(layer, name, ()) for name in (_UNDO, _REDO, _STAGED))
+        self._seen = [layer.data, *(part for queue in queues for part in (*queue, 0))]
+
+    def same(self, other: LayerState) -> bool:
+        """Return whether nothing was done between two states."""
+        pairs = zip(self._seen, other._seen, strict=False)
+        return len(self._seen) == len(other._seen) and all(a is b for a, b in pairs)
+
+
+class Checkpoint:
+    """Labels in a box of a layer, and its undo history, to bring back.
+
+    Parameters
+    ----------
+    layer : napari.layers.Labels
+        Whose data are in memory or in a memory map.
+    where : tuple of slice
+        The box.
+    old : ndarray of int, optional
+        Its labels, if they are known.
+    """
+
+    def __init__(self, layer: Labels, where: Box, old: Values | None = None) -> None:
+        self._layer, self._where, self._data = layer, where, layer.data
+        self._old = self._data[where].copy() if old is None else old
+        self._history = {
+            name: value.copy() if isinstance(value, deque | list) else value
+            for name in (_UNDO, _REDO, _STAGED, _BLOCK)
+            if (value := getattr(layer, name, None)) is not None
+        }
+
+    def restore(self) -> None:
+        """Bring labels, history and display back."""
+        layer = self._layer
+        for data in (layer.data, self._data):
+            data[self._where] = self._old
+        for name, value in self._history.items():
             setattr(layer, name, value)
+        if layer.data is not self._data:
+            layer.data = self._data
         layer.refresh(extent=False)
+
+
+def write_steps(
+    edits: Sequence[tuple[Labels, Edit, list[Atom]]],
+    max_bytes: int,
+    commit: Callable[[], None] = lambda: None,
+) -> None:
+    """Write edits, each as one step of a limited undo history: all of them or none.
+
+    Parameters
+    ----------
+    edits : sequence of (napari.layers.Labels, Edit, list of tuple)
+        Whose old labels are known, and their atoms.
+    max_bytes : int
+        What each undo history may hold.
+    commit : callable, optional
+        Called when all is written. If it fails, or anything before it, then labels,
+        histories and display are as before. Others hear of the edits after it, so that
+        what fails with them cannot take back half of an action.
+    """
+    before = [Checkpoint(layer, edit.where, edit.old) for layer, edit, _ in edits]
+    steps: list[list[Atom] | None] = []
+    try:
+        for layer, edit, atoms in edits:
+            steps.append(_write(layer, edit, atoms))
+        dropped = [_trim(layer, max_bytes) for layer, _, _ in edits]
+        commit()
+    except BaseException:
+        for checkpoint in reversed(before):
+            checkpoint.restore()
         raise
+    # All are told, even if one who hears it fails; the error comes out then.
+    with ExitStack() as told:
+        for (layer, _, _), count in zip(edits, dropped, strict=True):
+            if count:
+                told.callback(_tell_limit, layer, count, max_bytes)
+        for (layer, _, _), step in reversed(list(zip(edits, steps, strict=True))):
+            if step is not None:
+                told.callback(layer.events.paint, value=step)
 
 
-def _write(layer: Labels, edit: Edit, atoms: list[Atom], max_bytes: int) -> bool:
-    known = all(hasattr(layer, name) for name in (_UNDO, _REDO, _SAVE))
+def _write(layer: Labels, edit: Edit, atoms: list[Atom]) -> list[Atom] | None:
+    """Write an edit and tell nobody; None if it became a part of a step under way."""
+    known = all(hasattr(layer, name) for name in (_UNDO, _REDO, _STAGED, _BLOCK))
     if not known or masked_atom() is None:
-        changed = np.asarray(edit.old != edit.labels)
-        index = tuple(
-            found + part.start
-            for found, part in zip(np.nonzero(changed), edit.where, strict=True)
-        )
+        return _write_in_public(layer, edit, atoms)
+    layer.data[edit.where] = edit.labels
+    show(layer, edit.where)
+    getattr(layer, _REDO).clear()
+    if getattr(layer, _BLOCK):
+        getattr(layer, _STAGED).extend(atoms)
+        return None
+    step = [*atoms]
+    getattr(layer, _UNDO).append(step)
+    return step
+
+
+def _write_in_public(layer: Labels, edit: Edit, atoms: list[Atom]) -> list[Atom]:
+    changed = np.asarray(edit.old != edit.labels)
+    index = tuple(
+        found + part.start
+        for found, part in zip(np.nonzero(changed), edit.where, strict=True)
+    )
+    paint = layer.events.paint
+    paint.block()
+    try:
         with layer.block_history():
             layer.data_setitem(index, edit.labels[changed])
-    else:
-        layer.data[edit.where] = edit.labels
-        with layer.block_history():
-            for atom in atoms:
-                getattr(layer, _SAVE)(atom)
-        show(layer, edit.where)
-    _trim(layer, max_bytes)
-    return True
+        paint.unblock()
+    except BaseException:
+        paint.unblock()
+        raise
+    return (undo_steps(layer) or [atoms])[-1]
 
 
-def _trim(layer: Labels, max_bytes: int) -> None:
-    """Drop the oldest steps beyond the limit, but not the newest, and say so."""
-    steps = undo_steps(layer)
-    if steps is None:
-        return
+def _trim(layer: Labels, max_bytes: int) -> int:
+    """Drop the oldest steps beyond the limit, but not the newest; return how many."""
+    steps = undo_steps(layer) or deque()
     held = history_bytes(layer)
     dropped = 0
     while held > max_bytes and len(steps) > 1:
         held -= atoms_bytes(steps.popleft())
         dropped += 1
-    if dropped:
-        what = "The oldest action" if dropped == 1 else f"The {dropped} oldest actions"
-        show_warning(
-            f"{what} on {layer.name!r} can no longer be undone: its history is limited "
-            f"to {max_bytes / 2**20:.3g} MB."
-        )
+    return dropped
+
+
+def _tell_limit(layer: Labels, dropped: int, max_bytes: int) -> None:
+    what = "The oldest action" if dropped == 1 else f"The {dropped} oldest actions"
+    show_warning(
+        f"{what} on {layer.name!r} can no longer be undone: its history is limited "
+        f"to {max_bytes / 2**20:.3g} MB."
+    )
+
+
+def end_history(layer: Labels) -> None:
+    """Forget the steps of a layer, which would be written into other labels."""
+    if all(hasattr(layer, name) for name in (_UNDO, _REDO, _STAGED)):
+        for name in (_UNDO, _REDO, _STAGED):
+            getattr(layer, name).clear()
+        return
+    editable, mode = layer.editable, layer.mode
+    # A layer forgets its steps when it ceases to be editable.
+    layer.editable = True
+    layer.editable = False
+    layer.editable = editable
+    layer.mode = mode
+
+
+class StepMark:
+    """A step of the undo history of a layer, wherever that has it now.
+
+    Parameters
+    ----------
+    layer : napari.layers.Labels
+    step : list of tuple
+        What napari forgets of it is not kept.
+    """
+
+    def __init__(self, layer: Labels, step: list[Atom]) -> None:
+        self.layer = layer
+        self._old = ref(_old_values(step[0]))
+
+    @property
+    def key(self) -> int:
+        """Its number among `step_keys`; 0 if the step is forgotten."""
+        old = self._old()
+        return 0 if old is None else id(old)
+
+
+def step_keys(steps: Iterable[list[Atom]] | None) -> set[int]:
+    """Return the numbers of steps, by both ends: napari turns a step that it undoes."""
+    ends = (end for step in steps or () for end in (step[0], step[-1]))
+    return {id(_old_values(end)) for end in ends}
+
+
+def _old_values(atom: Atom) -> NDArray[Any]:
+    values: NDArray[Any] = atom[2 if len(atom) == 4 else 1]
+    return values
 
 
 @contextmanager

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -12,10 +13,15 @@ from napari.layers import Labels
 
 from napari_emseg import __version__
 from napari_emseg.layers.classes import class_colormap
-from napari_emseg.layers.edits import apply_edit, write_plan
+from napari_emseg.layers.edits import fresh, plan_edit, write_plan
 from napari_emseg.layers.fit_records import FitRecord, fit_record_of, remember_fit
 from napari_emseg.layers.geometry import displayed, placement, spatial_shape
-from napari_emseg.layers.history import HISTORY_BYTES, follow_undo
+from napari_emseg.layers.history import (
+    HISTORY_BYTES,
+    Checkpoint,
+    end_history,
+    follow_undo,
+)
 from napari_emseg.layers.layer_features import features_of, pixel_size
 from napari_emseg.layers.metadata import KEY, MARK
 from napari_emseg.recipe import Recipe, segment_step
@@ -67,20 +73,38 @@ def replace_labels(
         As for `apply_edit`.
     """
     before = _read(layer, attributes), fit_record_of(layer)
-    remember_fit(layer, run)
-    done = False
+
+    def commit(*, turning: bool = False) -> None:
+        try:
+            remember_fit(layer, run)
+            _assign(layer, attributes)
+            if turning:
+                _turn_with_undo(layer, *before)
+        except BaseException:
+            remember_fit(layer, before[1])
+            # Each of them, even if others still refuse to hear of one.
+            with ExitStack() as stack:
+                for name, value in before[0].items():
+                    stack.callback(_assign, layer, {name: value})
+            raise
+
     if undo and layer.editable and alike(layer, labels):
         # It may have been edited since the plan was made.
-        if plan is not None and np.array_equal(
-            layer.data[plan.where], np.asarray(plan.old)
-        ):
-            done = write_plan(layer, plan, max_bytes=max_bytes)
-        done |= apply_edit(layer, Edit.whole(labels), max_bytes=max_bytes)
-    else:
+        if plan is None or not fresh(layer, plan):
+            plan = plan_edit(layer, Edit.whole(labels))
+        if plan is None:
+            commit()
+            return
+        turn = partial(commit, turning=True)
+        write_plan(layer, plan, max_bytes=max_bytes, commit=turn)
+        return
+    checkpoint = Checkpoint(layer, tuple(slice(None) for _ in layer.data.shape))
+    try:
         _replace(layer, labels)
-    _assign(layer, attributes)
-    if done:
-        _turn_with_undo(layer, *before)
+        commit()
+    except BaseException:
+        checkpoint.restore()
+        raise
 
 
 def alike(layer: Labels, labels: NDArray[np.integer[Any]]) -> bool:
@@ -90,16 +114,6 @@ def alike(layer: Labels, labels: NDArray[np.integer[Any]]) -> bool:
         return False
     same = data.shape == labels.shape and data.dtype == labels.dtype
     return same and data.flags.writeable
-
-
-def forget_history(layer: Labels) -> None:
-    """End the undo history of a layer."""
-    editable, mode = layer.editable, layer.mode
-    # A layer forgets its steps when it ceases to be editable.
-    layer.editable = True
-    layer.editable = False
-    layer.editable = editable
-    layer.mode = mode
 
 
 def _replace(layer: Labels, labels: NDArray[np.unsignedinteger]) -> None:
@@ -112,7 +126,7 @@ def _replace(layer: Labels, labels: NDArray[np.unsignedinteger]) -> None:
     else:
         layer.data = labels
     # Otherwise the old steps would be written into the new labels.
-    forget_history(layer)
+    end_history(layer)
 
 
 def _read(layer: Labels, names: Iterable[str]) -> dict[str, Any]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from time import sleep
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from napari.layers import Labels
 from psygnal import Signal
 
 from napari_emseg import select
@@ -18,9 +20,10 @@ from napari_emseg.layers import (
     line_width,
     plan_edit,
     style_selection,
-    write_plan,
 )
+from napari_emseg.layers.edits import fresh
 from napari_emseg.layers.geometry import Plane
+from napari_emseg.layers.history import LayerState, drawing
 from napari_emseg.layers.recipe_log import RecordedEdit, logged_layers
 from napari_emseg.recipe.execute import finish_selection
 from napari_emseg.regions import Edit
@@ -32,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
     from napari.components import ViewerModel
-    from napari.layers import Image, Labels
+    from napari.layers import Image
     from numpy.typing import NDArray
 
     from napari_emseg.layers.edits import PlannedEdit
@@ -43,8 +46,11 @@ if TYPE_CHECKING:
     # Labels layers and their edits, that are one action together.
     Changes = list[tuple[Labels, Edit]]
     Steps = Generator[Any, None, RecordedEdit]
+    # The states that edits were made from, the edits, their plans, what recipes get.
+    Work = tuple[list[LayerState], Changes, list[PlannedEdit | None], Log]
 
 MODES = ("new", "add", "subtract", "intersect")
+PAUSE = 0.01  # s between two looks whether a stroke has ended
 
 
 @dataclass
@@ -257,28 +263,42 @@ class Session:
         ----------
         make : callable
             Returns the edits, or a generator that returns them, which can be canceled
-            between its steps. It is called again if a layer was edited meanwhile.
+            between its steps. It is called again, on the labels as they are then, if
+            a layer was edited meanwhile; a stroke that is being drawn is waited for.
         after : callable, optional
             Called when they are applied.
         """
         layers = logged_layers(self.viewer, self.labels, self.image)
+        watched = [one for one in self.viewer.layers if isinstance(one, Labels)]
 
-        def work() -> Generator[Any, None, tuple[int, Changes, Any, Log]]:
-            revision = self.action_history.revision
+        def work() -> Generator[Any, None, Work]:
+            while any(map(drawing, watched)):
+                sleep(PAUSE)
+                yield None
+            before = [LayerState(layer) for layer in watched]
             made = make()
             if not isinstance(made, RecordedEdit):
                 made = yield from made
             plans = [plan_edit(layer, edit) for layer, edit in made.changes]
-            return revision, made.changes, plans, made.log(layers)
+            return before, made.changes, plans, made.log(layers)
 
-        def then(result: tuple[int, Changes, Any, Log]) -> None:
-            revision, changes, plans, log = result
-            if revision == self.action_history.revision:
-                self.apply(changes, plans, log)
-                if after is not None:
-                    after()
-            else:
+        def then(result: Work) -> None:
+            before, changes, plans, log = result
+            same = all(
+                state.same(LayerState(layer)) and not drawing(layer)
+                for layer, state in zip(watched, before, strict=True)
+            )
+            known = [
+                (layer, plan)
+                for (layer, _), plan in zip(changes, plans, strict=True)
+                if plan is not None and layer in self.viewer.layers
+            ]
+            if not (same and all(fresh(layer, plan) for layer, plan in known)):
                 self.change(make, after)
+                return
+            self.apply(changes, plans, log)
+            if after is not None:
+                after()
 
         self.background.run(work, then)
 
@@ -288,7 +308,7 @@ class Session:
         plans: list[PlannedEdit | None] | None = None,
         log: Log | None = None,
     ) -> None:
-        """Apply edits as one action.
+        """Apply edits as one action: all of them, or none if one fails.
 
         Parameters
         ----------
@@ -297,19 +317,26 @@ class Session:
             What `plan_edit` gave for each of them, if that was called beforehand.
         log : mapping of napari.layers.Labels to sequence of LogEntry, optional
             What it adds to recipes.
+
+        Raises
+        ------
+        ValueError
+            If the labels were changed since, or a stroke is being drawn on them.
         """
         if plans is None:
             plans = [plan_edit(layer, edit) for layer, edit in changes]
-        touched = []
-        with self.action_history.group(log):
-            for (layer, edit), plan in zip(changes, plans, strict=True):
-                if plan is None or layer not in self.viewer.layers:
-                    continue
-                if find_selection(self.viewer, layer) is layer:
-                    self._remember(layer, edit)
-                write_plan(layer, plan, max_bytes=preferred().history_bytes)
-                touched.append(layer)
-        self._tell(touched)
+        edits = [
+            (layer, plan)
+            for (layer, _), plan in zip(changes, plans, strict=True)
+            if plan is not None and layer in self.viewer.layers
+        ]
+        given_up = self._given_up(changes, edits)
+        try:
+            self.action_history.write(edits, log, max_bytes=preferred().history_bytes)
+        finally:
+            # Also after an error of somebody who heard of edits that stand.
+            self._tell([layer for layer, _ in edits])
+        self.previous = given_up or self.previous
 
     def undo(self) -> None:
         """Undo the last action; one that waits, or is being computed, is canceled."""
@@ -336,11 +363,18 @@ class Session:
         self.background.close()
         self.action_history.close()
 
-    def _remember(self, layer: Labels, edit: Edit) -> None:
-        """Keep a selection that is about to become empty, for Reselect."""
-        old = np.asarray(layer.data[edit.where])
-        if old.any() and not edit.labels.any():
-            self.previous = layer, Edit(edit.where, old.copy())
+    def _given_up(
+        self, changes: Changes, edits: list[tuple[Labels, PlannedEdit]]
+    ) -> tuple[Labels, Edit] | None:
+        """Return a selection that is about to become empty, for Reselect."""
+        written = [layer for layer, _ in edits]
+        for layer, edit in changes:
+            chosen = find_selection(self.viewer, layer)
+            if chosen is not None and chosen in written and chosen is layer:
+                old = np.asarray(chosen.data[edit.where])
+                if old.any() and not edit.labels.any():
+                    return chosen, Edit(edit.where, old.copy())
+        return None
 
     def _tell(self, layers: list[Labels]) -> None:
         if self.labels in layers:
