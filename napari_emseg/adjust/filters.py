@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from napari_emseg.adjust.blend import Canvas, check_range
+from napari_emseg.engine.image import opencv_limits
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -169,10 +170,9 @@ def inpaint(
         mask = holes.astype(np.uint8)
         planes = np.moveaxis(x.reshape(*x.shape[-3:]), -1, 0) * _STEPS
         done = [
-            cv2.inpaint(np.ascontiguousarray(p), mask, radius, _INPAINT[method])
-            for p in planes
+            opencv_limits.inpaint(p, mask, radius, _INPAINT[method]) for p in planes
         ]
-        return np.stack(done, axis=-1).astype(np.float32).reshape(x.shape) / _STEPS
+        return np.stack(done, axis=-1).reshape(x.shape) / _STEPS
 
     return canvas.change(change, margin=margin)
 

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from scipy import ndimage as ndi
 
+from napari_emseg.engine.image.opencv_limits import FLOOD_SIDE
 from napari_emseg.select.color_distance import SELECTED
 from napari_emseg.select.components import connected_to, neighborhood
 
@@ -81,7 +82,7 @@ def flood(
 
 def _fill(hard: BoolArray, inner: Window, connectivity: int) -> BoolArray:
     """Return the pieces of a mask that have a pixel in a window of it."""
-    if hard.ndim > 2:
+    if hard.ndim > 2 or max(hard.shape) > FLOOD_SIDE:
         seeds = np.zeros_like(hard)
         seeds[inner] = hard[inner]
         return connected_to(hard, seeds, connectivity)

@@ -167,7 +167,8 @@ def _find(features: FloatArray, frame: NDArray[np.int64], strength: float) -> Bo
     held = (abs(down) < 1) & (abs(right) < 1)
     outside = np.asarray(down**2 + right**2, np.float32)
     marks = _first_marks(outside, held)
-    if not (marks == 1).any():  # too small to tell its middle from its corners
+    # Too small to tell its middle from its corners, or too thin for the reduced plane.
+    if not ((marks == 1).any() and held.any()):
         return np.ones(features.shape[:2], bool)
     for weights in _ROUNDS:
         odds = weights["constant"] + weights["outside"] * outside

@@ -17,6 +17,7 @@ from napari_emseg.engine.hierarchy.ensemble import (
     local_texture,
     opinions,
 )
+from napari_emseg.engine.image.opencv_limits import bilateral
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -98,9 +99,9 @@ def look(color: Float32Array) -> Views:
     smooth = np.moveaxis(color, 0, -1)
     if smooth.shape[-1] == 2:
         smooth = smooth[..., [0, 1, 1]]
-    smooth = np.ascontiguousarray(smooth)
-    for _ in range(2):
-        smooth = np.asarray(cv2.bilateralFilter(smooth, 9, 8, 4), np.float32)
+    if smooth.shape[-1] == 1:
+        smooth = smooth[..., 0]
+    smooth = bilateral(bilateral(smooth))
     smooth = smooth.reshape(height, width, -1)[..., : len(color)]
     lightness = np.ascontiguousarray(color[0])
     position = np.mgrid[: size[0], : size[1]].astype(np.float32)

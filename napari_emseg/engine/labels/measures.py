@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 # OpenCV counts in float32, which holds whole numbers up to here.
 _EXACT = 2**24
+# OpenCV 5 takes at most 128 channels, earlier versions 512.
+_CHANNELS = 128
 
 
 class Measures:
@@ -119,7 +121,10 @@ class Measures:
         image = np.ascontiguousarray(flat)[np.newaxis]
         steps = np.arange(256.0)
         for c in range(channels):
-            images = [place[np.newaxis], cv2.extractChannel(image, c)]
+            # OpenCV takes an array of more channels for one of three axes.
+            few = channels <= _CHANNELS
+            column = cv2.extractChannel(image, c) if few else image[..., c].copy()
+            images = [place[np.newaxis], column]
             counts = cv2.calcHist(
                 images, [0, 1], None, [k + 1, 256], [0, k + 1, 0, 256]
             ).astype(np.float64)

@@ -15,6 +15,7 @@ from napari_emseg.engine.cells.cells import Cells
 from napari_emseg.engine.cluster.em import CovarianceSpec
 from napari_emseg.engine.cluster.multilevel import FitOptions, iter_fit_mixture
 from napari_emseg.engine.hierarchy.contours import resize
+from napari_emseg.engine.image.opencv_limits import bilateral
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -50,16 +51,9 @@ def smooth(features: FloatArray) -> FloatArray:
     (Y, X, C) ndarray of float32
     """
     if features.shape[-1] != 3:
-        planes = [_bilateral(plane) for plane in np.moveaxis(features, -1, 0)]
+        planes = [bilateral(bilateral(p)) for p in np.moveaxis(features, -1, 0)]
         return np.stack(planes, axis=-1)
-    return _bilateral(features)
-
-
-def _bilateral(image: FloatArray) -> FloatArray:
-    out = np.ascontiguousarray(image, np.float32)
-    for _ in range(2):
-        out = cv2.bilateralFilter(out, 9, 8, 4).astype(np.float32, copy=False)
-    return out
+    return bilateral(bilateral(features))
 
 
 def texture(brightness: FloatArray) -> FloatArray:
