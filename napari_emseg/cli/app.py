@@ -20,6 +20,7 @@ from napari_emseg.cli.outputs import (
     check_job,
     find_images,
     plan_jobs,
+    read_told,
     run_job,
     run_replay,
 )
@@ -29,10 +30,9 @@ from napari_emseg.cli.terminal import (
     explain_error,
     tell,
     tell_of,
-    warnings_told,
 )
 from napari_emseg.engine.image.lazy_image import as_lazy_image
-from napari_emseg.io import files, samples
+from napari_emseg.io import samples
 from napari_emseg.pipeline.sweep import COMPARED
 from napari_emseg.recipe import Recipe
 
@@ -64,6 +64,13 @@ Overlay = Annotated[
     Parameter(help="File or folder for a picture in the classes' mean colors."),
 ]
 Force = Annotated[bool, Parameter(negative="", help="Replace files that exist.")]
+MaxBytes = Annotated[
+    int | None,
+    Parameter(
+        help="Bytes of memory that a file may unfold to; by default 1 GiB, or 64 times "
+        "the size of the file if that is more.",
+    ),
+]
 Sheet = Annotated[
     Path,
     Parameter(
@@ -128,6 +135,7 @@ def segment(
     output: Output,
     overlay: Overlay = None,
     force: Force = False,
+    max_bytes: MaxBytes = None,
     **options: Any,
 ) -> int:
     """Segment pictures and write their labels."""
@@ -137,9 +145,7 @@ def segment(
     for source, job in zip(images, plan_jobs(images, output, overlay), strict=True):
         try:
             check_job(job, source, images, force=force)
-            with warnings_told(job.name):
-                image = files.read_with_spacing(source)
-            run_job(image, params, job, force=force)
+            run_job(read_told(source, max_bytes), params, job, force=force)
         except REFUSED as error:
             tell_of(source, error)
             status = WRONG_INPUT
@@ -155,12 +161,13 @@ def sweep(
     *,
     output: Sheet,
     force: Force = False,
+    max_bytes: MaxBytes = None,
     **options: Any,
 ) -> None:
     """Compare settings of one picture on a sheet: -n 3 5 7 --color rgb lab."""
     chosen = read_settings(options)
     places = find_places(image, output, force=force)
-    run_sweep(image, chosen, places, force=force)
+    run_sweep(image, chosen, places, force=force, max_bytes=max_bytes)
 
 
 @app.command(usage="Usage: napari-emseg replay RECIPE IMAGES --output PATH [OPTIONS]")
@@ -173,6 +180,7 @@ def replay(
     *,
     output: Output,
     force: Force = False,
+    max_bytes: MaxBytes = None,
 ) -> int:
     """Do what a recipe says again on other pictures, and write their labels."""
     found = Recipe.load(recipe)
@@ -181,7 +189,8 @@ def replay(
     for source, job in zip(images, plan_jobs(images, output, None), strict=True):
         try:
             check_job(job, source, images, force=force)
-            sys.stdout.write(f"{run_replay(found, source, job, force=force)}\n")
+            told = run_replay(found, source, job, force=force, max_bytes=max_bytes)
+            sys.stdout.write(f"{told}\n")
         except REFUSED as error:
             tell_of(source, error)
             status = WRONG_INPUT
@@ -189,12 +198,12 @@ def replay(
 
 
 @app.command(name="open")
-def open_images(images: Images, /) -> int:
+def open_images(images: Images, /, *, max_bytes: MaxBytes = None) -> int:
     """Open pictures in napari, with the panel docked."""
     layers: list[samples.LayerData] = []
     for path in find_images(images):
-        with warnings_told(path.name):
-            pixels, channel_axis, spacing = files.read_with_spacing(path)
+        image = read_told(path, max_bytes)
+        pixels, channel_axis, spacing = image[:3]
         attributes: dict[str, Any] = {"name": path.stem}
         picture = as_lazy_image(pixels, channel_axis=channel_axis)
         if channel_axis is not None:

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.text import Text
 
 from napari_emseg import __version__
-from napari_emseg.cli.terminal import follow, pluralize, warnings_told
+from napari_emseg.cli.terminal import follow, pluralize, tell, warnings_told
 from napari_emseg.io import decoders, files
 from napari_emseg.io.safe_write import check_access, check_target, make_folder
 from napari_emseg.pipeline.segment import iter_segment
@@ -211,7 +211,25 @@ def _summary(
     )
 
 
-def run_replay(recipe: Recipe, image: Path, job: OutputPlan, *, force: bool) -> str:
+def read_told(
+    path: Path, max_bytes: int | None, *, stack: bool = False
+) -> ImageContent:
+    """Read an image, and tell what is not as its file has it."""
+    with warnings_told(path.name):
+        image = files.read_with_spacing(path, stack=stack, max_bytes=max_bytes)
+    if image.profile:
+        tell(f"{path.name}: colors are converted from {image.profile} to sRGB")
+    return image
+
+
+def run_replay(
+    recipe: Recipe,
+    image: Path,
+    job: OutputPlan,
+    *,
+    force: bool,
+    max_bytes: int | None = None,
+) -> str:
     """Do a recipe on one image, and write the labels with the recipe beside them.
 
     Returns
@@ -219,17 +237,15 @@ def run_replay(recipe: Recipe, image: Path, job: OutputPlan, *, force: bool) -> 
     str
         What came out, in one line.
     """
+    # What the recipe knows of its image holds, whatever the file says.
+    found = read_told(image, max_bytes, stack=recipe.rgb is False)
     with warnings_told(job.name):
-        # What the recipe knows of its image holds, whatever the file says.
-        pixels, channel_axis, spacing = files.read_with_spacing(
-            image, stack=recipe.rgb is False
-        )
         start = time.perf_counter()
-        axis = channel_axis if recipe.rgb is None else None
-        result = follow(recipe.iter_replay(pixels, channel_axis=axis))
+        axis = found.channel_axis if recipe.rgb is None else None
+        result = follow(recipe.iter_replay(found.pixels, channel_axis=axis))
         seconds = time.perf_counter() - start
     about = {"recipe": recipe.model_dump(mode="json")}
-    job = write_job(job, result.labels, (), about, spacing, force=force)
+    job = write_job(job, result.labels, (), about, found.spacing, force=force)
     classes = int(np.count_nonzero(np.unique(result.labels)))
     return (
         f"{job.name}: {pluralize(classes, 'class', 'es')} after "

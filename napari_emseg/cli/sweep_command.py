@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from rich.console import Console
 
 from napari_emseg.cli.options import params_of_options
+from napari_emseg.cli.outputs import read_told
 from napari_emseg.cli.terminal import follow, pluralize, warnings_told
 from napari_emseg.io import decoders, files
 from napari_emseg.io.safe_write import check_target
@@ -62,13 +63,18 @@ def find_places(image: Path, output: Path, *, force: bool) -> Places:
 
 
 def run_sweep(
-    image: Path, chosen: tuple[Params, ...], places: Places, *, force: bool
+    image: Path,
+    chosen: tuple[Params, ...],
+    places: Places,
+    *,
+    force: bool,
+    max_bytes: int | None = None,
 ) -> None:
     """Compare settings over one image, write sheet and table, and say so."""
+    found = read_told(image, max_bytes)
     with warnings_told(image.name):
-        pixels, channel_axis = files.read_image(image)
         start = time.perf_counter()
-        steps = iter_sweep(pixels, chosen, channel_axis=channel_axis)
+        steps = iter_sweep(found.pixels, chosen, channel_axis=found.channel_axis)
         rows = follow(_with_count(steps))
         seconds = time.perf_counter() - start
     # matplotlib takes a moment to import: only now is it needed.

@@ -14,9 +14,22 @@ import tifffile
 
 from napari_emseg.engine.image.lazy_image import fits_rgb
 from napari_emseg.io import decoders
-from napari_emseg.io.decoders import damage_told
+from napari_emseg.io.byte_budget import ByteBudget
+from napari_emseg.io.damage import damage_told
+from napari_emseg.io.pillow_picture import (
+    read_jpeg,
+    read_png,
+    read_png_numbers,
+    stored_otherwise,
+)
 from napari_emseg.io.pixel_size import Spacing, spacing_of
 from napari_emseg.io.safe_write import TIFF, check_target, new_file
+from napari_emseg.io.tiff_pages import picture_of
+from napari_emseg.io.tiff_picture import (
+    read_tiff,
+    read_tiff_numbers,
+    tiff_stored_otherwise,
+)
 
 if TYPE_CHECKING:
     import os
@@ -29,7 +42,12 @@ PICTURE_SUFFIXES = (*TIFF, ".png", ".jpg", ".jpeg")
 
 
 def read_image(
-    path: str | os.PathLike[str], *, upright: bool = True, stack: bool = False
+    path: str | os.PathLike[str],
+    *,
+    upright: bool = True,
+    stack: bool = False,
+    converted: bool = True,
+    max_bytes: int | None = None,
 ) -> tuple[NDArray[Any], int | None]:
     """Read a PNG, JPEG or TIFF file.
 
@@ -43,12 +61,23 @@ def read_image(
     stack : bool, optional
         Leave channels that stand before Y and X in a TIFF file where they are, and
         take them for slices of a stack, as napari's own reader does.
+    converted : bool, optional
+        Convert colors from the profile that the file embeds or names (ICC; cICP, or
+        gAMA with cHRM of PNG; EXIF) to sRGB; and leave out what GDAL's tag declares as
+        no data: floats are NaN there, colors transparent, and other whole numbers
+        become floats if the value occurs.
+    max_bytes : int, optional
+        Bytes of memory that the file may unfold to, by default 1 GiB, or 64 times its
+        size if that is more; or as the environment variable
+        ``NAPARI_EMSEG_MAX_BYTES`` says. Pixels that are not compressed, and all there,
+        are read in any case.
 
     Returns
     -------
     pixels : (Y, X), (Z, Y, X), (..., Y, X, 3 or 4) or (..., Y, X, C) ndarray
-        In native byte order. Palettes, CMYK and gray with alpha become RGB or RGBA;
-        samples or channels that stand first are moved to the end.
+        In native byte order. Palettes, CMYK, YCbCr and gray with alpha become RGB or
+        RGBA; alpha that colors are multiplied with is divided out; samples or channels
+        that stand first are moved to the end. Frames of an animation are a stack.
     channel_axis : int or None
         The last axis if it holds channels that are not RGB, or RGB beyond what
         `napari_emseg.segment` takes for it; otherwise None.
@@ -58,15 +87,22 @@ def read_image(
     FileNotFoundError, IsADirectoryError
         There is no file of this name.
     ValueError
-        It is no PNG, JPEG or TIFF, or is damaged, or uses something rare.
+        It is no PNG, JPEG or TIFF, or is damaged, or uses something rare, or unfolds
+        to more than is allowed.
 
     Warns
     -----
     UserWarning
-        If a TIFF file holds several images, of which the first is read.
+        Images of full size, frames, empty or damaged parts, a damaged color profile or
+        pixels without data are left out.
 
     Notes
     -----
+    Of TIFF, the first page of full size is read: thumbnails, masks and levels of
+    pyramids ("NewSubfileType") are passed over. Gray that counts darkness
+    ("WhiteIsZero") is turned to light; floats of this kind stay as they are, as in
+    ImageJ, which inverts only how they are shown.
+
     Labels of an upright picture are upright, too. In a program that shows the picture
     as it is stored, as napari's own reader does ("File > Open"), they do not fit;
     ``napari-emseg open`` reads it as here.
@@ -79,32 +115,57 @@ def read_image(
     ...     read_image(path)[0].tolist()
     [[1, 2], [3, 3]]
     """
-    found = _read(Path(path), upright=upright, stack=stack, spaced=False)
+    found = _read(
+        Path(path),
+        max_bytes,
+        upright=upright,
+        stack=stack,
+        converted=converted,
+        spaced=False,
+    )
     return found.pixels, found.channel_axis
 
 
 class ImageContent(NamedTuple):
-    """What an image file holds: as `read_image` and `pixel_size.read_spacing`."""
+    """What an image file holds: as `read_image` and `pixel_size.read_spacing`.
+
+    Attributes
+    ----------
+    pixels : ndarray
+    channel_axis : int or None
+    spacing : Spacing or None
+        Lengths of the pixels.
+    full_scale : float or None
+        The value of white, where the file declares another than the largest of the
+        type.
+    profile : str or None
+        Name of the color profile that colors were converted from.
+    """
 
     pixels: NDArray[Any]
     channel_axis: int | None
     spacing: Spacing | None
+    full_scale: float | None = None
+    profile: str | None = None
 
 
 def read_with_spacing(
-    path: str | os.PathLike[str], *, stack: bool = False
+    path: str | os.PathLike[str],
+    *,
+    stack: bool = False,
+    max_bytes: int | None = None,
 ) -> ImageContent:
     """Read an image and the lengths of its pixels; the file is opened once for both.
 
     Parameters
     ----------
-    path, stack
+    path, stack, max_bytes
         As for `read_image`.
 
     Returns
     -------
     ImageContent
-        Pixels, axis of the channels, and spacing.
+        Pixels, axis of the channels, and what the file tells of them.
 
     Examples
     --------
@@ -116,25 +177,30 @@ def read_with_spacing(
     ...     read_with_spacing(path).pixels.shape
     (2, 3, 3)
     """
-    return _read(Path(path), upright=True, stack=stack, spaced=True)
+    return _read(
+        Path(path), max_bytes, upright=True, stack=stack, converted=True, spaced=True
+    )
 
 
-def _read(path: Path, *, upright: bool, stack: bool, spaced: bool) -> ImageContent:
+def _read(
+    path: Path, max_bytes: int | None, *, spaced: bool, stack: bool, **how: bool
+) -> ImageContent:
     kind = decoders.kind_of(path)
-    channel_axis = spacing = None
+    spacing = None
     with damage_told(path, "make or fetch it again"):
+        budget = ByteBudget.of(path.stat().st_size, max_bytes)
         if kind == "tiff":
             with tifffile.TiffFile(path) as tiff:
-                pixels, channel_axis = decoders.read_tiff(
-                    tiff, upright=upright, stack=stack
-                )
-                spacing = spacing_of(tiff) if spaced else None
+                picture = picture_of(tiff)
+                found = read_tiff(picture, budget, stack=stack, **how)
+                spacing = spacing_of(picture) if spaced else None
         else:
-            read = decoders.read_png if kind == "png" else decoders.read_picture
-            pixels = read(path, upright=upright)
-    native = pixels.dtype.newbyteorder("=")
-    pixels = np.ascontiguousarray(pixels, dtype=native)
-    return ImageContent(pixels, channel_axis, spacing)
+            found = (read_png if kind == "png" else read_jpeg)(path, budget, **how)
+    native = found.pixels.dtype.newbyteorder("=")
+    pixels = np.ascontiguousarray(found.pixels, dtype=native)
+    return ImageContent(
+        pixels, found.channel_axis, spacing, found.full_scale, found.profile
+    )
 
 
 def ways_as_stored(path: str | os.PathLike[str]) -> dict[str, bool]:
@@ -149,8 +215,9 @@ def ways_as_stored(path: str | os.PathLike[str]) -> dict[str, bool]:
     -------
     dict of str to bool
         Keywords that make a difference: ``upright=False`` if it lies on its side,
-        ``stack=True`` if channels stand before Y and X. Empty, too, if there is no
-        such file, or one that cannot be read.
+        ``stack=True`` if channels stand before Y and X, ``converted=False`` if it has
+        colors that are not sRGB, or a number that means "no data". Empty, too, if
+        there is no such file, or one that cannot be read.
 
     Examples
     --------
@@ -162,25 +229,28 @@ def ways_as_stored(path: str | os.PathLike[str]) -> dict[str, bool]:
     """
     path = Path(path)
     try:
-        if decoders.kind_of(path) == "tiff":
+        if (kind := decoders.kind_of(path)) == "tiff":
             with tifffile.TiffFile(path) as tiff:
-                orientation = decoders.orientation_of_tiff(tiff)
-                stacked = decoders.has_leading_channels(tiff)
+                told = tiff_stored_otherwise(picture_of(tiff))
         else:
-            orientation, stacked = decoders.orientation_of(path), False
+            told = stored_otherwise(path, kind)
     except Exception:  # decoders of damaged files raise whatever comes
         return {}
-    turned = orientation in range(2, 9)
-    return ({"upright": False} if turned else {}) | ({"stack": True} if stacked else {})
+    keywords = {"upright": False, "stack": True, "converted": False}
+    return {way: value for way, value in keywords.items() if told.get(way)}
 
 
-def read_labels(path: str | os.PathLike[str]) -> NDArray[Any]:
+def read_labels(
+    path: str | os.PathLike[str], *, max_bytes: int | None = None
+) -> NDArray[Any]:
     """Read a label image as `write_labels` writes it.
 
     Parameters
     ----------
     path : path
         A TIFF or PNG file of whole numbers. Of a palette, the numbers are read.
+    max_bytes : int, optional
+        As for `read_image`.
 
     Returns
     -------
@@ -204,13 +274,18 @@ def read_labels(path: str | os.PathLike[str]) -> NDArray[Any]:
     """
     path = Path(path)
     kind = decoders.kind_of(path)
-    if kind not in decoders.NUMBER_READERS:
+    if kind == "jpeg":
         raise ValueError(
-            f"{path} is a {kind.upper()} file, which does not keep numbers exactly; "
+            f"{path} is a JPEG file, which does not keep numbers exactly; "
             "give labels as TIFF or PNG"
         )
     with damage_told(path, "write the labels again"):
-        labels = decoders.NUMBER_READERS[kind](path)
+        budget = ByteBudget.of(path.stat().st_size, max_bytes)
+        if kind == "tiff":
+            with tifffile.TiffFile(path) as tiff:
+                labels = read_tiff_numbers(picture_of(tiff), budget)
+        else:
+            labels = read_png_numbers(path, budget)
     if labels.dtype.kind not in "bui" or (labels.ndim > 2 and kind == "png"):
         raise ValueError(
             f"{path} holds {labels.dtype} data of shape {labels.shape}, not labels; "

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import re
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 from xml.etree import ElementTree
 
 import numpy as np
 import tifffile
 
 from napari_emseg.io import decoders
+from napari_emseg.io.tiff_pages import picture_of
 
 if TYPE_CHECKING:
     import os
+
+    from napari_emseg.io.tiff_pages import TiffPicture
 
 # Units as OME and ImageJ write them, in micrometers; some know no μ, and there are two.
 _UNITS = {
@@ -31,6 +36,7 @@ _UNITS = {
     "inch": 25400.0,
 }
 _CENTIMETER = 3  # value of the tag ResolutionUnit
+_MPP = re.compile(r"\|\s*MPP\s*=\s*([^|\r\n]+)")  # of Aperio: micrometers per pixel
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,64 +100,105 @@ def read_spacing(path: str | os.PathLike[str]) -> Spacing | None:
     if decoders.kind_of(path) != "tiff":
         return None
     with tifffile.TiffFile(path) as tiff:
-        return spacing_of(tiff)
+        return spacing_of(picture_of(tiff))
 
 
-def spacing_of(tiff: tifffile.TiffFile) -> Spacing | None:
-    """Return how long the pixels of an open file are, as `read_spacing`."""
-    axes = tiff.series[0].axes
-    found = _of_ome(tiff) or _of_imagej(tiff) or _of_tags(tiff)
-    known = {axis: size for axis, size in found.items() if 0 < size < np.inf}
+def spacing_of(picture: TiffPicture) -> Spacing | None:
+    """Return how long the pixels of an open file are, as `read_spacing`.
+
+    Warns
+    -----
+    UserWarning
+        A size is no number, or cannot be one, and is left out.
+    """
+    told = {}
+    for source in (_of_ome, _of_imagej, _of_aperio, _of_tags):
+        if told := source(picture):
+            break
+    known = {}
+    for axis, (text, unit) in told.items():
+        size = _number(text)
+        if size is None:
+            warnings.warn(
+                f"the size of pixels along {axis} in {picture.name} is "
+                f"{str(text)[:40]!r}, which is no number, and is left out",
+                stacklevel=2,
+            )
+        elif 0 < size * unit < np.inf:
+            known[axis] = size * unit
     if not {"X", "Y"} <= {*known}:
         return None
-    if decoders.orientation_of_tiff(tiff) in range(5, 9):
+    if picture.orientation in range(5, 9):
         known["X"], known["Y"] = known["Y"], known["X"]
-    return Spacing(axes, known)
+    return Spacing(picture.series.axes, known)
 
 
-def _of_ome(tiff: tifffile.TiffFile) -> dict[str, float]:
-    if tiff.ome_metadata is None:
+def _number(value: Any) -> float | None:
+    """Return what is written where a number should be; None if it is none.
+
+    A fraction is numerator and denominator, of pixels in a unit.
+    """
+    try:
+        if not isinstance(value, tuple):
+            return float(value)
+        pixels, units = value
+        return float(units) / float(pixels) if pixels else 0.0
+    except (TypeError, ValueError, OverflowError):
+        return None
+
+
+# What a file tells of each axis: a text, a number or a fraction, and its micrometers.
+_Told: TypeAlias = "dict[str, tuple[Any, float]]"
+
+
+def _of_ome(picture: TiffPicture) -> _Told:
+    text = picture.tiff.ome_metadata
+    if text is None:
         return {}
     try:
-        pixels = ElementTree.fromstring(tiff.ome_metadata).find("{*}Image/{*}Pixels")
-    except ElementTree.ParseError:  # which tells nothing, but spoils no pixel
+        pixels = ElementTree.fromstring(text).find("{*}Image/{*}Pixels")
+    except ElementTree.ParseError:  # of which who reads the pixels warns
         return {}
-    found: dict[str, float] = {}
+    found: _Told = {}
     if pixels is None:
         return found
     for axis in "XYZ":
         unit = _UNITS.get(pixels.get(f"PhysicalSize{axis}Unit", "µm"))
         size = pixels.get(f"PhysicalSize{axis}")
         if unit is not None and size is not None:
-            found[axis] = float(size) * unit
+            found[axis] = size, unit
     return found
 
 
-def _of_imagej(tiff: tifffile.TiffFile) -> dict[str, float]:
-    about = tiff.imagej_metadata or {}
-    unit = _UNITS.get(about.get("unit", ""))
+def _of_imagej(picture: TiffPicture) -> _Told:
+    about = picture.tiff.imagej_metadata or {}
+    unit = _UNITS.get(str(about.get("unit", "")))
     if unit is None:
         return {}
-    found = _per_pixel(tiff, unit)
+    found = _per_unit(picture, unit)
     if "spacing" in about:
-        found["Z"] = float(about["spacing"]) * unit
+        found["Z"] = about["spacing"], unit
     return found
 
 
-def _of_tags(tiff: tifffile.TiffFile) -> dict[str, float]:
-    tags = tiff.series[0].keyframe.tags
-    # Inches are those of prints.
-    if tags.valueof("ResolutionUnit") != _CENTIMETER or tiff.is_imagej:
+def _of_aperio(picture: TiffPicture) -> _Told:
+    page = picture.page
+    if not page.is_svs and not str(page.description).startswith("Aperio"):
         return {}
-    return _per_pixel(tiff, _UNITS["cm"])
+    about = _MPP.search(page.description)
+    return {axis: (about[1].strip(), 1.0) for axis in "XY"} if about else {}
 
 
-def _per_pixel(tiff: tifffile.TiffFile, unit: float) -> dict[str, float]:
-    """Turn pixels per unit, which the tags hold as fractions, around."""
-    tags = tiff.series[0].keyframe.tags
-    found = {}
-    for axis in "XY":
-        pixels, units = tags.valueof(f"{axis}Resolution", default=(0, 1))
-        if pixels:
-            found[axis] = unit * units / pixels
-    return found
+def _of_tags(picture: TiffPicture) -> _Told:
+    # Inches are those of prints.
+    unit = picture.page.tags.valueof("ResolutionUnit")
+    if unit != _CENTIMETER or picture.tiff.is_imagej:
+        return {}
+    return _per_unit(picture, _UNITS["cm"])
+
+
+def _per_unit(picture: TiffPicture, unit: float) -> _Told:
+    """Return pixels per unit, which the tags hold as fractions."""
+    tags = picture.page.tags
+    found = {axis: tags.valueof(f"{axis}Resolution") for axis in "XY"}
+    return {axis: (value, unit) for axis, value in found.items() if value is not None}

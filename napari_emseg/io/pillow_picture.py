@@ -1,0 +1,409 @@
+"""PNG and JPEG files, by Pillow: as large as their bytes allow, all frames, no less.
+
+Pillow's own limit of pixels is one for the whole process, so that setting it takes a
+lock, which a process that is forked meanwhile inherits locked. The classes of its two
+formats, opened directly, have none; the budget of bytes stands in its place.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import struct
+import warnings
+import zlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import imagecodecs
+import numpy as np
+from PIL import JpegImagePlugin, MpoImagePlugin, PngImagePlugin
+
+from napari_emseg.io.color_profile import (
+    ADOBE_RGB,
+    PRIMARIES,
+    find_profile,
+    rgb_profile,
+)
+from napari_emseg.io.damage import UnfitError
+from napari_emseg.io.full_scale import full_scale_of_bits
+from napari_emseg.io.orientation import turned
+from napari_emseg.io.tiff_colors import light_of_inks
+from napari_emseg.io.tiff_pages import ORIENTATION
+from napari_emseg.io.tiff_picture import DecodedPicture
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+    from PIL.Image import Image
+
+    from napari_emseg.io.byte_budget import ByteBudget
+
+_COLOR, _ALPHA = 2, 4  # bits of the color type in a PNG's header
+_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by that type
+_DEFLATE = 1032  # the most that zlib unfolds a byte to
+_SLAB = 2**22  # bytes that are copied at once
+_INTERLACED, _PALETTE = 1, 3
+_TYPES = {"1": np.dtype(bool), "I": np.dtype("u2"), "I;16": np.dtype("u2")}
+_DEPTHS = {"1": 1, "L": 1, "P": 1, "I;16": 2}  # bytes of a pixel in Pillow; else 4
+# Of the many pictures that a JPEG may hold behind the first, those that are no
+# smaller copies, masks or gains of it.
+_EQUALS = ("Panorama", "Disparity", "Multi-Angle")
+_MP_ENTRIES, _EXIF, _INTEROP, _COLOR_SPACE = 0xB002, 0x8769, 0xA005, 0xA001
+_SCAN, _MARKER = b"\xff\xda", re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
+_CUT = 8  # bytes
+# Gammas by their numbers in ITU-T H.273; None is the curve of sRGB.
+_SRGB_CURVE, _BT709 = 13, 1
+_TRANSFER = {8: 1.0, 4: 2.2, 5: 2.8, _SRGB_CURVE: None}
+_SRGB_GAMMA = 0.45455
+
+
+def read_png(
+    path: Path, budget: ByteBudget, *, upright: bool, converted: bool
+) -> DecodedPicture:
+    """Read a PNG file as bool, gray, RGB or RGBA, 8 or 16 bits deep; all its frames.
+
+    Parameters
+    ----------
+    path : Path
+    budget : ByteBudget
+        For the reading.
+    upright, converted : bool
+        As for `napari_emseg.files.read_image`.
+
+    Raises
+    ------
+    ValueError
+        The file holds less than it declares.
+
+    Warns
+    -----
+    UserWarning
+        Frames are left out, or a color profile is.
+    """
+    chunks = _check_png(path)
+    depth, kind = chunks[b"IHDR"][8:10]
+    with PngImagePlugin.PngImageFile(path) as image:
+        if depth == 16 and kind & (_COLOR | _ALPHA):
+            # Pillow makes 8 bits of deep colors.
+            budget.check(2 * 2 * 4 * image.width * image.height)
+            pixels, colored = _deep_colors(path), True
+            if image.n_frames > 1:
+                _tell_first(path, image.n_frames, "frames")
+        else:
+            mode = _mode_of(image)
+            pixels, colored = _decode(image, budget, mode), mode in ("RGB", "RGBA")
+            _check_rows(path, chunks, pixels)
+        profile = None
+        if converted and pixels.dtype != bool:
+            data = _profile_of_png(image, chunks)
+            channels = 3 if kind & _COLOR else 1
+            profile = find_profile(data, channels, path.name)
+        orientation = _orientation(image, path) if upright else 1
+    bits = chunks.get(b"sBIT")
+    white = full_scale_of_bits(min(bits), pixels) if bits else None
+    if profile is not None:
+        pixels = profile.convert_picture(pixels, rgb=colored, white=white or 0)
+    y = pixels.ndim - 2 - colored
+    pixels = turned(pixels, orientation, y=y, x=y + 1)
+    return DecodedPicture(pixels, None, white, profile.name if profile else None)
+
+
+def read_png_numbers(path: Path, budget: ByteBudget) -> NDArray[Any]:
+    """Read a PNG file upright, without looking up its palette."""
+    chunks = _check_png(path)
+    kind = chunks[b"IHDR"][9]
+    if kind & (_COLOR | _ALPHA) and kind != _PALETTE:
+        raise UnfitError(
+            "it holds colors, not labels; give a file of whole numbers without colors"
+        )
+    with PngImagePlugin.PngImageFile(path) as image:
+        pixels = _decode(image, budget, image.mode)
+        _check_rows(path, chunks, pixels)
+        y = pixels.ndim - 2
+        return turned(pixels, _orientation(image, path), y=y, x=y + 1)
+
+
+def read_jpeg(
+    path: Path, budget: ByteBudget, *, upright: bool, converted: bool
+) -> DecodedPicture:
+    """Read a JPEG file as gray or RGB.
+
+    Parameters
+    ----------
+    path, budget, upright, converted
+        As for `read_png`.
+
+    Raises
+    ------
+    ValueError
+        The file cannot hold what it declares.
+
+    Warns
+    -----
+    UserWarning
+        Rows are missing, pictures are left out, or a color profile is.
+    """
+    with path.open("rb") as file, JpegImagePlugin.jpeg_factory(file) as image:
+        # The first scan has a bit for each block of 8 x 8, however empty they are.
+        _check_possible(path, image, image.width * image.height // 64 // 8)
+        if isinstance(image, MpoImagePlugin.MpoImageFile):
+            _tell_equals(path, image)
+        mode = image.mode
+        pixels = _decode(image, budget, mode)
+        _tell_rows(path, pixels)
+        data = image.info.get("icc_profile") if converted else None
+        if converted and not data and mode == "RGB" and _is_adobe_rgb(image):
+            data = rgb_profile(ADOBE_RGB, gamma=563 / 256)
+        profile = find_profile(data, pixels.shape[2] if mode != "L" else 1, path.name)
+        orientation = _orientation(image, path) if upright else 1
+    if profile is not None:
+        pixels = profile.convert_picture(pixels, rgb=mode != "L")
+    elif mode == "CMYK":
+        pixels = light_of_inks(pixels, 255)
+    return DecodedPicture(
+        turned(pixels, orientation), profile=profile.name if profile else None
+    )
+
+
+def stored_otherwise(path: Path, kind: str) -> dict[str, bool]:
+    """Return in which ways a PNG or JPEG file is read other than it is stored.
+
+    Returns
+    -------
+    dict of str to bool
+        "upright" if it is turned, and "converted" if its colors are.
+    """
+    if kind == "png":
+        chunks = _check_png(path)
+        image: Image = PngImagePlugin.PngImageFile(path)
+        channels = 3 if chunks[b"IHDR"][9] & _COLOR else 1
+    else:
+        chunks, image = {}, JpegImagePlugin.JpegImageFile(path)
+        channels = {"L": 1, "CMYK": 4}.get(image.mode, 3)
+    with image, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        data = (
+            _profile_of_png(image, chunks) if chunks else image.info.get("icc_profile")
+        )
+        if not chunks and not data and channels == 3 and _is_adobe_rgb(image):
+            data = rgb_profile(ADOBE_RGB, gamma=563 / 256)
+        profile = find_profile(data, channels, path.name)
+        return {
+            "upright": _orientation(image, path) in range(2, 9),
+            "converted": profile is not None,
+        }
+
+
+def _mode_of(image: Image) -> str:
+    """Return the mode of Pillow's that a picture is read in."""
+    mode = image.mode
+    if mode in ("LA", "PA") or (mode != "I;16" and "transparency" in image.info):
+        return "RGBA"
+    return "RGB" if mode == "P" else mode
+
+
+def _decode(image: Any, budget: ByteBudget, mode: str) -> NDArray[Any]:
+    """Return the pixels of all frames, which are as many as there are, or one."""
+    frames = range(getattr(image, "n_frames", 1))
+    if getattr(image, "default_image", False):
+        frames = frames[1:]  # the first is for programs that show no animation
+    if isinstance(image, MpoImagePlugin.MpoImageFile):
+        frames = frames[:1]
+    if len(frames) > 1 and mode not in ("L", "I;16", "I"):
+        mode = "RGBA" if mode == "RGBA" else "RGB"
+    dtype = _TYPES.get(mode, np.dtype("u1"))
+    channels = {"RGB": (3,), "RGBA": (4,), "CMYK": (4,)}.get(mode, ())
+    width, height = image.size
+    count = width * height
+    drawn = _DEPTHS.get(image.mode, 4) * (1 if len(frames) == 1 else 3)
+    values = max(1, *channels) if channels else 1
+    need = count * (drawn + len(frames) * values * dtype.itemsize)
+    budget.check(need)
+    pixels = np.empty((len(frames), height, width, *channels), dtype)
+    step = max(1, _SLAB // (4 * width))
+    for number, frame in enumerate(frames):
+        if frame or len(frames) > 1:
+            image.seek(frame)
+        image.load()
+        for top in range(0, height, step):
+            rows = image.crop((0, top, width, min(top + step, height)))
+            if rows.mode != mode:
+                rows = rows.convert(mode)
+            pixels[number, top : top + step] = np.asarray(rows)
+    return pixels if len(frames) > 1 else pixels[0]
+
+
+def _deep_colors(path: Path) -> NDArray[Any]:
+    pixels = np.asarray(imagecodecs.png_decode(path.read_bytes()))
+    return pixels[..., (0, 0, 0, 1)] if pixels.shape[-1] == 2 else pixels
+
+
+def _tell_first(path: Path, number: int, what: str) -> None:
+    warnings.warn(
+        f"of {number} {what} in {path.name} the first is read; save others as files "
+        "of their own",
+        stacklevel=2,
+    )
+
+
+def _tell_equals(path: Path, image: MpoImagePlugin.MpoImageFile) -> None:
+    """Warn of pictures in a JPEG that are as good as the first."""
+    entries = (image.mpinfo or {}).get(_MP_ENTRIES, ())
+    equals = sum(
+        any(word in entry["Attribute"]["MPType"] for word in _EQUALS)
+        for entry in entries
+    )
+    if equals > 1:
+        _tell_first(path, equals, "pictures")
+
+
+def _orientation(image: Any, path: Path) -> int:
+    """Return how a picture is turned: 1 is upright."""
+    try:
+        return int(image.getexif().get(ORIENTATION, 1))
+    except Exception as error:  # damaged EXIF raises whatever comes
+        warnings.warn(
+            f"the EXIF of {path.name} is damaged ({error}), so that the picture is "
+            "taken for upright",
+            stacklevel=2,
+        )
+        return 1
+
+
+def _is_adobe_rgb(image: Any) -> bool:
+    """Tell whether a camera notes Adobe RGB in its EXIF, as most do, and no profile."""
+    try:
+        exif = image.getexif()
+        space = exif.get_ifd(_EXIF).get(_COLOR_SPACE)
+        return space == 2 or exif.get_ifd(_INTEROP).get(1) == "R03"
+    except Exception:  # damaged EXIF raises whatever comes, and is told of elsewhere
+        return False
+
+
+def _chunks(path: Path) -> Iterator[tuple[bytes, bytes, int]]:
+    """Yield name, beginning and length of each chunk of a PNG file."""
+    with path.open("rb") as file:
+        file.seek(8)
+        while len(head := file.read(8)) == 8:
+            length, name = struct.unpack(">I4s", head)
+            yield name, file.read(min(length, 64)), length
+            file.seek(max(0, length - 64) + 4, io.SEEK_CUR)
+
+
+def _check_png(path: Path) -> dict[bytes, bytes]:
+    """Return the first chunks of a PNG that can hold the pixels that it declares."""
+    found: dict[bytes, bytes] = {}
+    for name, data, _ in _chunks(path):
+        if name == b"IDAT":
+            break
+        found.setdefault(name, data)
+    header = found.get(b"IHDR", b"")
+    if len(header) != 13 or header[9] not in _CHANNELS:
+        raise ValueError("its header is no PNG's")
+    if _raw_size(header) > _DEFLATE * path.stat().st_size:
+        raise ValueError(_too_few(path, *struct.unpack(">2I", header[:8])))
+    return found
+
+
+def _raw_size(header: bytes) -> int:
+    """Return the bytes of all rows of a PNG that is not interlaced."""
+    width, height = struct.unpack(">2I", header[:8])
+    return int(height) * (1 + (int(width) * header[8] * _CHANNELS[header[9]] + 7) // 8)
+
+
+def _too_few(path: Path, width: int, height: int) -> str:
+    return (
+        f"its header declares {width} x {height} pixels, more than a file of "
+        f"{path.stat().st_size} bytes can hold"
+    )
+
+
+def _check_possible(path: Path, image: Any, least: int) -> None:
+    if least > path.stat().st_size:
+        raise ValueError(_too_few(path, *image.size))
+
+
+def _check_rows(path: Path, chunks: dict[bytes, bytes], pixels: NDArray[Any]) -> None:
+    """Refuse a PNG whose data end before its last row, which is then black or clear."""
+    header = chunks[b"IHDR"]
+    if b"acTL" in chunks:
+        return  # Pillow counts frames
+    if header[12] != _INTERLACED and pixels[-1].any():
+        return
+    stream, held = zlib.decompressobj(), 0
+    declared = _raw_size(header)
+    with path.open("rb") as file:
+        file.seek(8)
+        while len(head := file.read(8)) == 8:
+            length, name = struct.unpack(">I4s", head)
+            data = file.read(length)
+            file.seek(4, io.SEEK_CUR)
+            while name == b"IDAT" and data and not stream.eof:
+                held += len(stream.decompress(data, _SLAB))
+                data = stream.unconsumed_tail
+    if held < declared:
+        raise ValueError(
+            f"its data hold {held / declared:.1%} of the rows that it declares"
+        )
+
+
+def _tell_rows(path: Path, pixels: NDArray[Any]) -> None:
+    """Warn of a JPEG whose data end before its last row.
+
+    Its decoder makes such rows gray without a word. In a picture that is gray there by
+    itself, nothing changes if the data lose a few bytes more; in one that ends too
+    early, the last blocks before the gray do.
+    """
+    if not np.isin(pixels[-1], (127, 128)).all() or np.ptp(pixels[-1]):
+        return
+    data = path.read_bytes()
+    start = data.find(_SCAN)
+    end = _MARKER.search(data, start + 2 + int.from_bytes(data[start + 2 : start + 4]))
+    if start < 0 or end is None:
+        return
+    at = end.start()
+    shorter = io.BytesIO(data[: at - _CUT] + data[at:])
+    try:
+        with JpegImagePlugin.JpegImageFile(shorter) as image:
+            image.load()
+            other = np.asarray(image)
+    except OSError:
+        return
+    rows = np.flatnonzero((other != pixels).reshape(len(pixels), -1).any(axis=1))
+    if len(rows):
+        missing = len(pixels) - 1 - int(rows[-1])
+        warnings.warn(
+            f"{path.name} is damaged: about {missing} of its {len(pixels)} rows "
+            f"({missing / len(pixels):.0%}) are missing, and gray",
+            stacklevel=2,
+        )
+
+
+def _profile_of_png(image: Any, chunks: dict[bytes, bytes]) -> bytes | None:
+    """Return the profile that a PNG embeds, or describes by its primaries."""
+    if (code := chunks.get(b"cICP")) and len(code) == 4:
+        primaries, transfer = code[0], code[1]
+        if transfer == _BT709:
+            transfer = _SRGB_CURVE  # shown alike
+        if primaries in PRIMARIES and transfer in _TRANSFER:
+            return rgb_profile(PRIMARIES[primaries], gamma=_TRANSFER[transfer])
+        warnings.warn(
+            f"{Path(image.filename).name} has colors of the kind {primaries}, "
+            f"{transfer} (cICP), which are taken for sRGB; convert it to sRGB",
+            stacklevel=2,
+        )
+        return None
+    if data := image.info.get("icc_profile"):
+        return bytes(data)
+    gamma, points = image.info.get("gamma"), image.info.get("chromaticity")
+    if "srgb" in image.info or not gamma or not points or len(points) != 8:
+        return None
+    white, *corners = ((*points[at : at + 2], 1.0) for at in range(0, 8, 2))
+    curve = None if abs(gamma - _SRGB_GAMMA) < 0.005 else 1 / gamma
+    return rgb_profile(
+        tuple(number for corner in corners for number in corner),
+        white=white,
+        gamma=curve,
+    )

@@ -1,0 +1,323 @@
+"""Which of the pages of a TIFF file are the picture, and whether the file holds them.
+
+Scanners, cameras and slide scanners put thumbnails, masks and pyramids beside it.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import tifffile
+
+from napari_emseg.io.damage import UnfitError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from napari_emseg.io.byte_budget import ByteBudget
+
+ORIENTATION = 274
+# Bits of NewSubfileType: a smaller version of another page, a mask of another one.
+_REDUCED, _MASK = 1, 4
+_OLD_SUBFILE_TYPE, _OLD_REDUCED = 255, 2
+# What slide scanners take beside the slide; tifffile gives these names.
+_BESIDE = {"thumbnail", "label", "macro", "map", "overview"}
+# tifffile compares each page with each: beyond so many, of different shapes, too long.
+_MANY = 2000
+# Flavors whose pages have their places in a plan, which is quick to read.
+_PLANNED = {"ome", "imagej", "lsm", "stk", "mmstack", "fluoview", "scanimage", "nih"}
+_UNMARKED = ("generic", "shaped", "uniform")  # kinds of files without a plan
+_NOT_COMPRESSED, JPEGS = 1, (6, 7, 34892, 33007)
+_JPEG_END = b"\xff\xd9"
+_PADDING = 64  # bytes behind the end of a JPEG stream that some writers leave
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TiffPicture:
+    """The picture among the pages of an open file.
+
+    Attributes
+    ----------
+    tiff : tifffile.TiffFile
+        The file.
+    series : tifffile.TiffPageSeries
+        Pages that are the picture.
+    others : tuple of tifffile.TiffPageSeries
+        Pictures of full size that are left out.
+    """
+
+    tiff: tifffile.TiffFile
+    series: tifffile.TiffPageSeries
+    others: tuple[tifffile.TiffPageSeries, ...] = ()
+
+    @property
+    def page(self) -> tifffile.TiffPage:
+        """The page whose tags hold for all of the picture."""
+        page: tifffile.TiffPage = self.series.keyframe
+        return page
+
+    @property
+    def name(self) -> str:
+        """Name of the file, without its folder."""
+        return Path(self.tiff.filename).name
+
+    @property
+    def orientation(self) -> int:
+        """How the picture is turned: 1 is upright, 2 to 8 are not."""
+        # Cameras note it on the first page, and keep the picture in another.
+        for page in (self.page, self.tiff.pages.first):
+            found = page.tags.valueof(ORIENTATION)
+            if isinstance(found, int):
+                return found
+        return 1
+
+    @property
+    def has_leading_channels(self) -> bool:
+        """Whether samples or channels stand before Y and X, as a stack does."""
+        axes = self.series.axes
+        return any(0 <= axes.find(name) < axes.find("X") for name in "SC")
+
+    def tell_others(self) -> None:
+        """Warn of pictures that are left out."""
+        if not self.others:
+            return
+        # A hundred pages shall not fill the screen.
+        named = [
+            f"page {_number(one)} of shape {_lean(one.shape)}"
+            for one in self.others[:5]
+        ]
+        if len(self.others) > len(named):
+            named.append(f"{len(self.others) - len(named)} more")
+        which = "first" if not self.page.index else f"one of page {self.page.index + 1}"
+        warnings.warn(
+            f"of {len(self.others) + 1} images in {self.name} the {which} is "
+            f"read, which has the shape {_lean(self.series.shape)}; left out are "
+            f"{', '.join(named)}: save them as files of their own",
+            stacklevel=2,
+        )
+
+
+def _number(series: tifffile.TiffPageSeries) -> str:
+    """Return the number of a page, counted from 1, and of a picture within."""
+    page = series.keyframe
+    inner = f".{page.treeindex[1] + 1}" if len(page.treeindex) > 1 else ""
+    return f"{page.treeindex[0] + 1}{inner}"
+
+
+def _lean(shape: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(int(size) for size in shape)
+
+
+def picture_of(tiff: tifffile.TiffFile) -> TiffPicture:
+    """Find the picture among the pages of a file.
+
+    Parameters
+    ----------
+    tiff : tifffile.TiffFile
+        Open.
+
+    Returns
+    -------
+    TiffPicture
+        The first of full size: neither marked as a smaller version of another or as a
+        mask ("NewSubfileType"), nor taken beside a slide. If each is marked, the
+        largest.
+
+    Raises
+    ------
+    UnfitError
+        There are no pages.
+
+    Warns
+    -----
+    UserWarning
+        The file has so many pages of different shapes that the first alone is read.
+    """
+    if not tiff.pages:
+        raise ValueError("it has no pages")
+    if _is_endless(tiff):
+        first = tiff.pages.first
+        alone = tifffile.TiffPageSeries([first], first.shape, first.dtype, first.axes)
+        warnings.warn(
+            f"{Path(tiff.filename).name} has {len(tiff.pages)} pages of different "
+            "shapes, of which the first is read; save others as files of their own",
+            stacklevel=2,
+        )
+        return TiffPicture(tiff, alone)
+    listed = [*tiff.series]
+    full = [one for one in listed if _is_full(one)]
+    if not full:
+        hidden = [*_hidden(listed)]
+        full = [one for one in hidden if _is_full(one)]
+        listed += hidden
+    if not full:
+        if not listed:
+            raise ValueError("it has no pages with pixels")
+        full = [max(listed, key=lambda one: one.size)]
+    # A page that nobody marks as smaller may be another picture, by chance of such a
+    # size that tifffile takes it for a level of a pyramid.
+    levels = full[0].levels[1:] if full[0].kind in _UNMARKED else ()
+    others = [one for one in (*full[1:], *levels) if _is_full(one)]
+    others.sort(key=lambda one: one.keyframe.treeindex)
+    return TiffPicture(tiff, full[0], tuple(others))
+
+
+def _is_endless(tiff: tifffile.TiffFile) -> bool:
+    """Tell whether tifffile would compare so many pages that it takes minutes."""
+    pages = tiff.pages
+    if len(pages) <= _MANY or any(getattr(tiff, f"is_{one}") for one in _PLANNED):
+        return False
+    about = pages.first.shaped_description
+    if about is None:
+        return not tiff.is_uniform
+    # Of many images, each of which tells its own shape.
+    shape = re.search(r"\[[\d, ]*\]", about)
+    sizes = map(int, re.findall(r"\d+", shape[0] if shape else ""))
+    return math.prod(sizes) != len(pages) * pages.first.size
+
+
+def _is_full(series: tifffile.TiffPageSeries) -> bool:
+    page = series.keyframe
+    old = page.tags.valueof(_OLD_SUBFILE_TYPE)
+    kind = page.subfiletype if isinstance(page.subfiletype, int) else 0
+    return (
+        not kind & (_REDUCED | _MASK)
+        and old != _OLD_REDUCED
+        and series.name.lower() not in _BESIDE
+        and series.size > 0
+    )
+
+
+def _hidden(
+    listed: list[tifffile.TiffPageSeries],
+) -> Iterator[tifffile.TiffPageSeries]:
+    """Yield the pictures behind thumbnails: in levels and in SubIFDs."""
+    for series in listed:
+        yield from series.levels[1:]
+        for page in series.keyframe.pages or ():
+            if page.shape and page.dtype is not None:
+                yield tifffile.TiffPageSeries([page], page.shape, page.dtype, page.axes)
+
+
+def check_pages(picture: TiffPicture, budget: ByteBudget, widened: float = 1) -> None:
+    """Compare what a file declares with what it holds, before anything is allocated.
+
+    Parameters
+    ----------
+    picture : TiffPicture
+    budget : ByteBudget
+        For the reading.
+    widened : float, optional
+        How much wider the values of the result are than those stored.
+
+    Raises
+    ------
+    UnfitError
+        Strips or tiles are missing or cut, or there are more pixels than allowed.
+
+    Warns
+    -----
+    UserWarning
+        Streams of JPEG end too early, or parts of the picture are empty.
+    """
+    series, page = picture.series, picture.page
+    if page.dtype is None or not series.size:
+        raise UnfitError(
+            "its samples are of an unknown type, or it has no pixels; convert it to a "
+            "TIFF of whole numbers or floats"
+        )
+    decoded = math.prod(series.shape) * page.dtype.itemsize
+    plain = page.compression == _NOT_COMPRESSED
+    need = int(decoded * (1 + widened))
+    # Hyperstacks of ImageJ list their first plane alone.
+    at = series.dataoffset
+    if plain and at is not None and page.bitspersample in (8, 16, 32, 64):
+        _check_held(budget.file_size - at, decoded)
+        budget.check(need, stored=decoded)
+        return
+    total = empty = cut = 0
+    for one in series.pages:
+        if one is None:
+            continue  # in another file, which is missing, as is told elsewhere
+        declared = math.prod(page.chunked)
+        offsets, counts = one.dataoffsets, one.databytecounts
+        listed = min(len(offsets), len(counts))
+        if listed < declared:
+            raise ValueError(
+                f"it declares {declared} {_parts(page)} and lists {listed}"
+            )
+        pairs = [*zip(offsets[:declared], counts[:declared], strict=True)]
+        total += declared
+        empty += sum(not count for _, count in pairs)
+        if plain:
+            _check_plain(page, pairs, budget.file_size)
+            continue
+        if late := sum(at + count > budget.file_size for at, count in pairs):
+            raise ValueError(
+                f"it ends too early: {late} of {declared} {_parts(page)} are cut"
+            )
+        if page.compression in JPEGS and page.jpegheader is None:
+            cut += _count_cut(picture.tiff, pairs)
+    budget.check(need, stored=decoded if plain and not empty else None)
+    for number, what in (
+        (empty, "are empty, as files with holes have them, and are filled"),
+        (cut, "end too early: the file is damaged, and what is missing is gray"),
+    ):
+        if number:
+            warnings.warn(
+                f"{number} of {total} {_parts(page)} ({number / total:.1%}) of "
+                f"{picture.name} {what}",
+                stacklevel=2,
+            )
+
+
+def _parts(page: tifffile.TiffPage) -> str:
+    return "tiles" if page.is_tiled else "strips"
+
+
+def _check_held(held: int, declared: int) -> None:
+    if held < declared:
+        raise ValueError(
+            f"it ends too early: it holds {max(held, 0) / declared:.1%} of the pixels "
+            "that it declares"
+        )
+
+
+def _check_plain(
+    page: tifffile.TiffPage, pairs: list[tuple[int, int]], file_size: int
+) -> None:
+    """Refuse pixels that are not compressed and not all there."""
+    if page.is_subsampled:
+        return  # its decoder counts
+    bits = page.bitspersample
+    sample = sum(bits) / len(bits) if isinstance(bits, tuple) else bits
+    planes, depth, length, width, samples = page.shaped
+    rows = planes * depth * length
+    if page.is_tiled:
+        rows, width = len(pairs) * page.tilelength * page.tiledepth, page.tilewidth
+    row = math.ceil(width * samples * sample / 8)
+    if page.is_contiguous:
+        _check_held(file_size - pairs[0][0], rows * row)
+        return
+    full = [count for _, count in pairs if count]
+    held = sum(min(n, max(file_size - at, 0)) for at, n in pairs)
+    # Those that are empty hold as much as others would.
+    _check_held(held, int(rows * row * len(full) / len(pairs)) if page.is_tiled
+                or len(full) == len(pairs) else sum(full))  # fmt: skip
+
+
+def _count_cut(tiff: tifffile.TiffFile, pairs: list[tuple[int, int]]) -> int:
+    """Return how many streams of JPEG have no end."""
+    file, number = tiff.filehandle, 0
+    for at, count in pairs:
+        if not count:
+            continue
+        tail = min(count, _PADDING)
+        file.seek(at + count - tail)
+        number += _JPEG_END not in file.read(tail)
+    return number
