@@ -128,6 +128,7 @@ def fit_hidden(
             valid=valid,
             seed_labels=seed_labels,
             black=np.broadcast_to(black(source.space.color), features.shape[-1:]),
+            core=source.core,
         )
     )
 

@@ -231,6 +231,7 @@ def iter_choice(
     orders = _orders(tried)
     n = independent_pixels(source, tried[-1][1], census.cells.total)
     features, valid, seed_labels = source.sample
+    near = features if source.core is None else source.core.clip(features)
     models = _ranked(tried, Criteria.icl, n)
     wide = _widest(models, features, valid)
     if noise_in(source, tried[-1][1]) is None:
@@ -238,7 +239,7 @@ def iter_choice(
         single = _ranked(tried, Criteria.bic, n)[0].n_classes == 1
         best = 1 if single else wide or _thickest(models, features, valid)
         return Choice(orders, n, best)
-    radius, quiet = _quiet(features, valid)
+    radius, quiet = _quiet(near, valid)
     seeded = None if seed_labels is None else seed_labels[valid].astype(np.int64)
     points = np.ascontiguousarray(quiet[valid].T)
     cells = Cells(np.ones(points.shape[1]), points, seed_labels=seeded)
