@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
     from napari_emseg.engine._types import BoolArray, FloatArray
     from napari_emseg.engine.cells.counting import CellCounts, Part
-    from napari_emseg.engine.image.value_range import Core
     from napari_emseg.engine.image.lazy_image import LazyImage
+    from napari_emseg.engine.image.value_range import Core
 
 MAX_CLASSES = 64
 # Pixels of a part that needs no surroundings, and of one that is only counted.

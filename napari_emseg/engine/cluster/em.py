@@ -27,7 +27,9 @@ DF_RANGE = (1.0, 200.0)
 DF_START = 10.0
 _FULL = ("full", "tied")
 # Least width of a class, as a share of how far it is from where squares lose nothing.
-_ROUNDING = float(np.finfo(np.float32).eps)
+_ROUNDING = 2.0**-18
+# Variances of a class that are a smaller share of its largest one are rounding.
+_NARROWEST = 1e-13
 # Classes with a smaller share of the pixels have none: the rest is rounding.
 _ALIVE = 1e-9
 
@@ -234,9 +236,10 @@ def lift(matrices: Float64Array, floor: Float64Array) -> Float64Array:
     """Raise eigenvalues of (K, D, D) matrices to 1 in units of the (…, D) floor."""
     unit = np.sqrt(floor[..., np.newaxis] * floor[..., np.newaxis, :])
     values, vectors = np.linalg.eigh(matrices / unit)
-    if values.min() >= 1:
+    least = np.maximum(1, _NARROWEST * values.max(axis=1, keepdims=True))
+    if (values >= least).all():
         return matrices
-    values = np.maximum(values, 1)
+    values = np.maximum(values, least)
     return np.einsum("kij,kj,klj->kil", vectors, values, vectors) * unit
 
 

@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_emseg.engine._types import Float64Array
+    from napari_emseg.engine._types import BoolArray, Float64Array
 
 # Share of the values that may be brighter than white: hot pixels.
 _HOT = 1e-3
-# Share of the values that tell the range of nearly all, and what is more than hot pixels.
+# Share of the values that tell the range of nearly all, and what are no hot pixels.
 _MOST, _BULK = 0.99, 1e-2
 # Of fewer values none is extreme; of more than these, some are looked at.
 _FEW, _SAMPLE = 256, 2**14
@@ -75,6 +75,11 @@ class Core:
     low: Float64Array
     high: Float64Array
 
+    def holds(self, values: NDArray[Any]) -> BoolArray:
+        """Return which of (…, D) values are not extreme, (…)."""
+        inside: BoolArray = (values >= self.low) & (values <= self.high)
+        return np.logical_and.reduce(inside, axis=-1)
+
     def clip(self, values: NDArray[Any]) -> NDArray[Any]:
         """Return (…, D) values, extremes as far outside as the range is wide."""
         with np.errstate(invalid="ignore"):
@@ -94,8 +99,8 @@ def find_core(
     """Find the range of all values but the extreme ones.
 
     A value is extreme if it is several times farther from the shortest range that holds
-    99 % of the others than this is wide: hot pixels, and numbers that mark missing data,
-    however many pixels have them.
+    99 % of the others than this is wide: hot pixels, and numbers that mark missing
+    data, however many pixels have them.
 
     Parameters
     ----------
@@ -134,16 +139,18 @@ def find_core(
         mass = np.ones(len(index)) if weights is None else weights[index]
         inner = _inner(x[index].astype(np.float64), mass, (apart, heavy))
         if inner is not None:
-            low[d], high[d] = inner
+            # Not only of those that were looked at.
+            near = x[(x >= inner[0]) & (x <= inner[1])]
+            low[d], high[d] = near.min(), near.max()
     return Core(low, high) if np.isfinite(low).any() else None
 
 
 def _inner(
     x: Float64Array, mass: Float64Array, apart: tuple[float, float]
 ) -> tuple[float, float] | None:
-    """Return the range of values (N,) without extremes; None if there are none."""
+    """Return where values (N,) begin to be extreme; None if none is."""
     values, place = np.unique(x, return_inverse=True)
-    mass = np.bincount(place, mass)
+    mass = np.bincount(place, mass).astype(np.float64)
     far = np.where(mass > _BULK * mass.sum(), apart[1], apart[0])
     start, stop = 0, len(values)
     found = True
@@ -160,7 +167,9 @@ def _inner(
                 break
     if stop - start == len(values):
         return None
-    return float(values[start]), float(values[stop - 1])
+    first, last = _shortest(values[start:stop], mass[start:stop])
+    reach = apart[0] * (last - first)
+    return min(values[start], first - reach), max(values[stop - 1], last + reach)
 
 
 def _shortest(values: Float64Array, mass: Float64Array) -> tuple[float, float]:

@@ -106,8 +106,8 @@ def iter_hmrf(
     black : (D,) array_like, optional
         What illumination multiplies is the difference from this; default 0.
     core : Core, optional
-        Range of nearly all pixels; extremes are brought nearer to it, but for the means
-        and covariances of the classes.
+        Range of nearly all pixels, to which the others are brought nearer, but for the
+        means of classes outside.
 
     Yields
     ------
@@ -205,8 +205,10 @@ def iter_hmrf(
         done = iteration >= _FIRST_CHECK and _settled(before, (model, bond))
         shown = model
         if core is not None:
+            outside = (model.means < core.low) | (model.means > core.high)
             raw = hmrf_data.cells(far).blocks(data.center, order=rules.order)
-            shown = update(model, raw, posteriors, rules)
+            means = update(model, raw, posteriors, rules).means
+            shown = replace(model, means=np.where(outside, means, model.means))
         yield FitState(iteration, objective, shown, done, "field")
         if done:
             break
