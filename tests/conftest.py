@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +15,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+# What makes wrong input is shared by tests and attacks.
+sys.path.insert(0, str(Path(__file__).parent / "attack"))
 # The same examples each time, so that a failure is never a matter of luck.
 settings.register_profile("suite", deadline=None, derandomize=True, max_examples=30)
 settings.register_profile("fast", settings.get_profile("suite"), max_examples=8)

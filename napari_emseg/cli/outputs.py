@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections import Counter
 from pathlib import Path
@@ -14,7 +15,13 @@ from rich.text import Text
 from napari_emseg import __version__
 from napari_emseg.cli.terminal import follow, pluralize, tell, warnings_told
 from napari_emseg.io import decoders, files
-from napari_emseg.io.safe_write import check_access, check_target, make_folder
+from napari_emseg.io.safe_write import (
+    check_access,
+    check_target,
+    fitting_name,
+    make_folder,
+    real_place,
+)
 from napari_emseg.pipeline.segment import iter_segment
 from napari_emseg.recipe import Recipe, segment_step
 
@@ -80,18 +87,26 @@ def plan_jobs(
                 need = "give a file a name with an ending, such as .tif"
             raise NotADirectoryError(f"{folder} is a file; {need}")
 
-    def place(target: Path, name: str) -> Path:
+    def place(target: Path, path: Path, ending: str) -> Path:
+        name = fitting_name(path.stem, ending)
         return target / name if is_folder(target) else target
 
-    return [
+    jobs = [
         OutputPlan(
             path.name,
-            labels=place(output, f"{path.stem}_labels.tif"),
-            overlay=overlay and place(overlay, f"{path.stem}_overlay.png"),
+            labels=place(output, path, "_labels.tif"),
+            overlay=overlay and place(overlay, path, "_overlay.png"),
             folders=folders,
         )
         for path in images
     ]
+    for name, count in Counter(job.labels.name for job in jobs).items():
+        if count > 1:
+            raise ValueError(
+                f"the names of {count} images are so long that all their results would "
+                f"be {name}; segment them separately"
+            )
+    return jobs
 
 
 def check_job(
@@ -102,9 +117,10 @@ def check_job(
     if job.labels == job.overlay:
         raise ValueError(f"{job.labels} cannot be labels and overlay; use two names")
     for target, suffixes in job.targets():
-        if target.exists() and target.samefile(source):
+        place = real_place(target)
+        if place.exists() and place.samefile(source):
             raise ValueError(f"{target} is the image itself; choose another name")
-        if target.resolve() in {path.resolve() for path in images}:
+        if place in {Path(os.path.realpath(path)) for path in images}:
             raise ValueError(
                 f"{target} is another of the images; choose another folder, or leave "
                 "it out"

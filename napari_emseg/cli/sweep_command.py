@@ -11,7 +11,7 @@ from napari_emseg.cli.options import params_of_options
 from napari_emseg.cli.outputs import read_told
 from napari_emseg.cli.terminal import follow, pluralize, warnings_told
 from napari_emseg.io import decoders, files
-from napari_emseg.io.safe_write import check_target
+from napari_emseg.io.safe_write import check_target, fitting_name, real_place
 from napari_emseg.pipeline.progress import Progress
 from napari_emseg.pipeline.sweep import COMPARED, as_csv, best, iter_sweep, settings
 
@@ -52,10 +52,11 @@ def read_settings(options: Mapping[str, Any]) -> tuple[Params, ...]:
 def find_places(image: Path, output: Path, *, force: bool) -> Places:
     """Decide where the results go, and refuse what cannot be written to."""
     decoders.kind_of(image)
-    sheet = output / f"{image.stem}_sweep.png" if output.is_dir() else output
+    name = fitting_name(image.stem, "_sweep.png")
+    sheet = output / name if output.is_dir() else output
     places = Places(sheet, sheet.with_suffix(TABLE))
     for place in places:
-        if place.exists() and image.exists() and place.samefile(image):
+        if real_place(place) == real_place(image):
             raise ValueError(f"{place} is the image itself; choose another name")
     check_target(places.sheet, files.PICTURE_SUFFIXES, force=force)
     check_target(places.table, (TABLE,), force=force)

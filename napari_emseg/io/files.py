@@ -396,8 +396,11 @@ def write_picture(
             iio.imwrite(temporary, values, plugin="pillow", extension=suffix)
         else:
             opaque = np.ascontiguousarray(values[..., :3])
-            iio.imwrite(
-                temporary, opaque, plugin="pillow", extension=suffix, quality=95
+            # Into a file, Pillow writes JPEG without noticing that the disk is full.
+            temporary.write_bytes(
+                iio.imwrite(
+                    "<bytes>", opaque, plugin="pillow", extension=suffix, quality=95
+                )
             )
 
 

@@ -6,17 +6,40 @@ complete.
 
 from __future__ import annotations
 
+import errno
 import os
+import re
 import secrets
 import shutil
-from contextlib import contextmanager
+import stat
+import sys
+import time
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+fcntl: Any = None
+if sys.platform != "win32":
+    import fcntl
+
 TIFF = (".tif", ".tiff")
+LONGEST = 255  # bytes of a name
+# Names of files that are being written.
+_PREFIX = ".napari-emseg-"
+_OURS = re.compile(rf"{re.escape(_PREFIX)}[0-9a-f]{{16}}(\.\w+)?")
+# Where there are no locks, seconds after which nobody writes to a file any more.
+_OLD = 24 * 3600.0
+_REMEDY = "choose another place, or ask for access to this one"
+_SPACE = "free some space, or choose another place"
+_REMEDIES = {
+    errno.ENOSPC: _SPACE,
+    errno.EDQUOT: _SPACE,
+    errno.EFBIG: "files may not be as large there, so choose another place, or write "
+    "less of it",
+}
 
 
 def check_target(
@@ -40,7 +63,8 @@ def check_target(
     FileExistsError, FileNotFoundError, IsADirectoryError, PermissionError, ValueError
         With the reason and what to do.
     """
-    if path.is_dir():
+    target = real_place(path)
+    if target.is_dir():
         raise IsADirectoryError(f"{path} is a folder; give the name of a file in it")
     suffix = path.suffix.lower()
     if suffix not in suffixes:
@@ -50,14 +74,15 @@ def check_target(
         )
     if ndim > 2 and suffix not in TIFF:
         raise ValueError(f"{path} cannot hold a stack of {ndim} axes; use .tif")
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"there is no folder {path.parent}; make it first")
-    if path.exists() and not force:
+    for place in (path, target):
+        if not place.parent.is_dir():
+            raise FileNotFoundError(f"there is no folder {place.parent}; make it first")
+    if target.exists() and not force:
         raise FileExistsError(
             f"{path} exists already; choose another name or allow it to be replaced "
             "(--force, force=True)"
         )
-    check_access(path.parent)
+    check_access(target.parent)
 
 
 def check_access(folder: Path) -> None:
@@ -70,12 +95,18 @@ def check_access(folder: Path) -> None:
 
     Raises
     ------
-    PermissionError
+    NotADirectoryError, PermissionError
         With what to do.
     """
+    wanted = folder
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent
-    if not os.access(folder, os.W_OK):
+    if not folder.is_dir():
+        raise NotADirectoryError(
+            f"the folder {wanted} cannot be made (Not a directory); choose another "
+            "place"
+        )
+    if not os.access(folder, os.W_OK | os.X_OK):
         raise PermissionError(
             f"nothing can be written to {folder.resolve()}; choose another place, or "
             "ask for access to this one"
@@ -103,27 +134,210 @@ def make_folder(folder: Path) -> None:
         ) from error
 
 
+def fitting_name(stem: str, ending: str) -> str:
+    """Return the name of a file, its stem cut where names may not be so long.
+
+    Parameters
+    ----------
+    stem, ending : str
+        Of the name.
+
+    Returns
+    -------
+    str
+        Of at most 255 bytes, as most file systems want it.
+
+    Examples
+    --------
+    >>> fitting_name("tree", "_labels.tif")
+    'tree_labels.tif'
+    >>> len(fitting_name("天" * 85, "_labels.tif").encode())
+    254
+    """
+    room = LONGEST - len(os.fsencode(ending))
+    # A letter that the cut goes through is left out.
+    cut = os.fsencode(stem)[:room].decode(sys.getfilesystemencoding(), "ignore")
+    return f"{stem if len(os.fsencode(stem)) <= room else cut}{ending}"
+
+
+def real_place(path: Path) -> Path:
+    """Return what a path names in the end: links are followed, as all programs do.
+
+    Parameters
+    ----------
+    path : Path
+        Of a file to be written; it need not be there.
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    OSError, ValueError
+        There cannot be such a file: the name is too long, links lead in a circle, or
+        what is there is a pipe or a device.
+    """
+    try:
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return Path(os.path.realpath(path))
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            reason = "symbolic links lead in a circle; remove them"
+        elif error.errno == errno.ENAMETOOLONG:
+            size = max(len(os.fsencode(part)) for part in path.parts)
+            reason = f"it has a name of {size} bytes, but {LONGEST} are possible"
+            reason = f"{reason if size > LONGEST else 'it is too long'}; shorten it"
+        else:
+            reason = f"{_reason(error)}; check the name"
+        raise type(error)(
+            f"{path} cannot be written: {reason}, or choose another place"
+        ) from error
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise ValueError(
+            f"{path} is a pipe or a device, which is not replaced by a file; choose "
+            "another name"
+        )
+    return Path(os.path.realpath(path))
+
+
 @contextmanager
 def new_file(path: Path, *, force: bool) -> Iterator[Path]:
-    """Yield a name next to `path` to write to; rename it when all went well."""
-    target = path.resolve()  # a link stays one; the file that it names is replaced
-    temporary = target.with_name(
-        f".{target.stem}.{secrets.token_hex(4)}{target.suffix}"
-    )
+    """Yield the name of an empty file to write to; `path` names it when all went well.
+
+    Parameters
+    ----------
+    path : Path
+        A link stays one: the file that it leads to is written.
+    force : bool
+        Whether a file that exists is replaced, with its permissions kept. If not, of
+        several who write one name at once, one succeeds.
+
+    Yields
+    ------
+    Path
+        In the same folder, with the same ending.
+
+    Raises
+    ------
+    FileExistsError
+        The file exists and `force` is not given.
+    OSError, ValueError
+        It cannot be written; the message says why, and what to do.
+
+    Notes
+    -----
+    The file is locked as long as this process lives. What processes that were killed
+    have left in this folder is removed.
+    """
+    target = real_place(path)
+    if target.is_dir():
+        raise IsADirectoryError(f"{path} is a folder; give the name of a file in it")
+    temporary: Path | None = None
     try:
-        yield temporary
+        _remove_leftovers(target.parent)
+        with _locked_file(target) as (file, temporary):
+            yield temporary
+            if force and target.exists():
+                shutil.copymode(target, temporary)  # whoever may read it still may
+            os.fsync(file.fileno())
+            if fcntl is None:  # Windows renames no file that is open
+                file.close()
+            _rename(temporary, target, force=force)
+        _sync_folder(target.parent)
+    except FileExistsError:
+        raise FileExistsError(
+            f"{path} was made by someone else in the meantime; choose another name, or "
+            "allow it to be replaced (--force, force=True)"
+        ) from None
     except OSError as error:
-        if error.filename is None or Path(error.filename) != temporary:
-            raise
+        name = Path(os.fsdecode(error.filename or target))
+        if name != target and not name.name.startswith(_PREFIX):
+            raise  # of what was read while this was written
         raise type(error)(
-            f"{path} cannot be written ({error.strerror}); choose another place, or "
-            "ask for access to this one"
+            f"{path} cannot be written ({_reason(error)}); "
+            f"{_REMEDIES.get(error.errno or 0, _REMEDY)}"
         ) from error
-    else:
-        if target.exists() and not force:
-            raise FileExistsError(f"{path} was made by someone else in the meantime")
-        if target.exists():
-            shutil.copymode(target, temporary)  # whoever may read it still may
-        temporary.replace(target)
     finally:
-        temporary.unlink(missing_ok=True)
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+
+
+def _reason(error: OSError) -> str:
+    return error.strerror or str(error) or type(error).__name__
+
+
+@contextmanager
+def _locked_file(target: Path) -> Iterator[tuple[BinaryIO, Path]]:
+    """Yield a new file beside another one, and its name."""
+    while True:
+        path = target.with_name(f"{_PREFIX}{secrets.token_hex(8)}{target.suffix}")
+        with path.open("x+b") as file:
+            # Someone may have taken it for a leftover before it was locked.
+            if _lock(file, otherwise=True) and path.exists():
+                yield file, path
+                return
+
+
+def _lock(file: BinaryIO, *, otherwise: bool) -> bool:
+    """Lock a file if nobody else has; return whether it is ours.
+
+    Where there are no locks, return `otherwise`.
+    """
+    if fcntl is None:
+        return otherwise
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # some file systems of networks
+        return otherwise
+    return True
+
+
+def _remove_leftovers(folder: Path) -> None:
+    """Remove the files of processes that were killed while they wrote."""
+    for path in folder.glob(f"{_PREFIX}*"):
+        if not _OURS.fullmatch(path.name):
+            continue
+        # Gone by now, or of someone else: nothing of ours to remove.
+        with suppress(OSError):
+            old = time.time() - path.lstat().st_mtime > _OLD
+            flags = os.O_RDWR | getattr(os, "O_NOFOLLOW", 0)
+            with os.fdopen(os.open(path, flags), "r+b") as file:
+                dead = _lock(file, otherwise=old)
+                if dead and fcntl is not None:
+                    path.unlink()
+            if dead and fcntl is None:  # Windows removes no file that is open
+                path.unlink()
+
+
+def _rename(temporary: Path, target: Path, *, force: bool) -> None:
+    """Give a file its name; if not forced, only if there is none of that name."""
+    if force:
+        temporary.replace(target)
+        return
+    try:
+        os.link(temporary, target)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without links: take the name with an empty file
+        os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL))
+        try:
+            temporary.replace(target)
+        except BaseException:
+            target.unlink()
+            raise
+
+
+def _sync_folder(folder: Path) -> None:
+    """Have the new name written to the disk, too, where that is possible."""
+    if not hasattr(os, "O_DIRECTORY"):
+        return
+    with suppress(OSError):  # not every file system can
+        file = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(file)
+        finally:
+            os.close(file)

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
     from napari_emseg.engine._types import Float64Array
-    from napari_emseg.engine.cells.cells import Cells
     from napari_emseg.engine.cells.counting import CellCounts
     from napari_emseg.engine.cluster.fit_state import FitState
     from napari_emseg.engine.cluster.model import Model
@@ -79,16 +78,7 @@ def choose_n_classes(
     if start is not None:
         return start.n_classes
     choice = yield from iter_choice(source, census, seed=params.seed)
-    return choice.best + _sides(census.cells)
-
-
-def _sides(cells: Cells) -> int:
-    """Return how many classes extremes need: one below all others, one above."""
-    if cells.core is None:
-        return 0
-    below = (cells.points < cells.core.low[:, np.newaxis]).any()
-    above = (cells.points > cells.core.high[:, np.newaxis]).any()
-    return int(below) + int(above)
+    return choice.best
 
 
 def fit_hidden(
@@ -138,7 +128,6 @@ def fit_hidden(
             valid=valid,
             seed_labels=seed_labels,
             black=np.broadcast_to(black(source.space.color), features.shape[-1:]),
-            core=source.core,
         )
     )
 

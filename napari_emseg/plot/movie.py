@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -286,14 +287,19 @@ class _Writer:
 
     def __init__(self, path: Path, fps: float) -> None:
         self._gif = path.suffix.lower() == ".gif"
-        self._fps = fps
-        self._file: Any = iio.imopen(path, "w")
+        self._fps, self._path, self._held = fps, path, io.BytesIO()
+        # Of a disk that is full, Pillow tells more than once, and the last time to
+        # nobody but the terminal.
+        place = self._held if self._gif else path
+        self._file: Any = iio.imopen(place, "w", extension=path.suffix)
 
     def __enter__(self) -> _Writer:
         return self
 
     def __exit__(self, *_: object) -> None:
         self._file.close()
+        if self._gif:
+            self._path.write_bytes(self._held.getbuffer())
 
     def write(self, picture: NDArray[np.uint8]) -> None:
         if self._gif:

@@ -29,8 +29,24 @@ def call(step: Step, context: OperationContext) -> Any:
     inputs, options = step.row.arguments(step.args, context)
     for name, value in options.items():
         if isinstance(value, Packed):
-            options[name] = value.array()
+            options[name] = unpacked(value, context.shape)
     return step.row.function(*inputs, **options)
+
+
+def unpacked(packed: Packed, shape: tuple[int, ...]) -> NDArray[Any]:
+    """Return an array of a step, which must have the shape of what it works on.
+
+    Raises
+    ------
+    ValueError
+        If it has another one, before it takes any memory; or its text is damaged.
+    """
+    if packed.shape != tuple(shape):
+        raise ValueError(
+            f"an array of the recipe has shape {packed.shape}, but here is {shape}; "
+            "take the image that it was made on"
+        )
+    return packed.array()
 
 
 def find(step: Step, context: OperationContext) -> NDArray[Any]:
@@ -136,16 +152,19 @@ def start(view: StateView, labels: NDArray[Any]) -> None:
 
 def _segment(step: Step, view: StateView) -> None:
     args: Any = step.args
+    across = [axis for axis, at in enumerate(step.at or ()) if at is not None]
+    shape = tuple(np.delete(view.state.shape, across).tolist())
     found = segment(
         view.image,
-        mask=None if args.mask is None else args.mask.array(),
-        seed_labels=None if args.seed_labels is None else args.seed_labels.array(),
+        mask=None if args.mask is None else unpacked(args.mask, shape),
+        seed_labels=None
+        if args.seed_labels is None
+        else unpacked(args.seed_labels, shape),
         model=None if args.model is None else args.model.model(),
         start=None if args.start is None else args.start.model(),
         **view.reader_kwargs,
         **args.params.model_dump(),
     )
-    across = [axis for axis, at in enumerate(step.at or ()) if at is not None]
     start(view, np.expand_dims(found.labels, across))
     view.state.seg = found
 

@@ -25,14 +25,21 @@ from napari_emseg.recipe.packed_array import Side
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-Number = Annotated[float, Field(strict=True)]
-Amount = Annotated[float, Field(strict=True, ge=0)]
+# Bounds are declared here alone: panels, replay and scripts refuse the same numbers,
+# before any work. They are those beyond which nothing useful can come out.
+Number = Annotated[float, Field(strict=True, ge=-1e18, le=1e18)]
+Amount = Annotated[float, Field(strict=True, ge=0, le=1e18)]
+Coordinate = Annotated[float, Field(strict=True, ge=-1e9, le=1e9)]
+# In pixels. A filter of a radius needs room and time in proportion to it.
+Distance = Annotated[float, Field(strict=True, ge=0, le=10_000)]
+Radius = Annotated[float, Field(strict=True, ge=0, le=1_000)]
 Share = Annotated[float, Field(strict=True, ge=0, le=1)]
-Whole = Annotated[int, Field(strict=True)]
-Count = Annotated[int, Field(strict=True, ge=1)]
+Whole = Annotated[int, Field(strict=True, ge=-(2**63), lt=2**63)]
+Count = Annotated[int, Field(strict=True, ge=1, lt=2**31)]
 Switch = Annotated[bool, Field(strict=True)]
 Name = Annotated[str, Field(strict=True, min_length=1)]
-Point: TypeAlias = tuple[Number, ...]
+Point: TypeAlias = tuple[Coordinate, ...]
+Color: TypeAlias = tuple[Number, ...]
 # The plane of a step: an index or None for each axis; None is everything.
 OptionalSlice: TypeAlias = tuple[Side | None, ...] | None
 Points: TypeAlias = tuple[Point, ...]
@@ -56,7 +63,7 @@ class Selecting(Args):
     """
 
     mode: Literal["new", "add", "subtract", "intersect", "xor"] = "new"
-    feather: Amount = 0.0
+    feather: Radius = 0.0
 
 
 class Editing(Args):

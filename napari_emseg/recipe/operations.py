@@ -13,7 +13,10 @@ from napari_emseg.recipe.fitted_model import FittedModel
 from napari_emseg.recipe.operation_schema import (
     Amount,
     Args,
+    Color,
+    Coordinate,
     Count,
+    Distance,
     Editing,
     Group,
     Inside,
@@ -22,6 +25,7 @@ from napari_emseg.recipe.operation_schema import (
     Operation,
     Point,
     Points,
+    Radius,
     Selecting,
     Share,
     Switch,
@@ -89,7 +93,6 @@ _adjust = _of(adjust, "picture")
 _Tolerance: Any = Amount | None
 _Joined: Any = Literal[4, 8]
 _Labels = Annotated[tuple[Whole, ...], Field(min_length=1)]
-_Color: Any = Point | Number
 _params: Any = (Params, Params())
 _packed: Any = (Packed | None, None)
 _fitted: Any = (FittedModel | None, None)
@@ -136,7 +139,7 @@ ROWS = (
             "Color range", "Q", f"Click a color to select it everywhere. {_PRESS}"
         ),
         points=Points | None,
-        colors=Points | None,
+        colors=tuple[Color, ...] | None,
         tolerance=_Tolerance,
         soft=Switch,
     ),
@@ -181,7 +184,7 @@ ROWS = (
         "box",
         "image",
         tool=ToolLabel("Object in a box", "K", "Drag a box around it."),
-        box=tuple[Number, Number, Number, Number],
+        box=tuple[Coordinate, Coordinate, Coordinate, Coordinate],
         smoothing=Amount,
     ),
     _pick(
@@ -230,11 +233,11 @@ ROWS = (
     _row("own", "save", name=Name),
     _row("own", "load", base=Selecting, name=Name),
     # Changes of the selection.
-    _modify("grow", "selection", pixels=Amount),
-    _modify("shrink", "selection", pixels=Amount),
-    _modify("smooth", "selection", radius=Amount),
-    _modify("border", "selection", width=Amount),
-    _modify("feather", "selection", radius=Amount),
+    _modify("grow", "selection", pixels=Distance),
+    _modify("shrink", "selection", pixels=Distance),
+    _modify("smooth", "selection", radius=Radius),
+    _modify("border", "selection", width=Distance),
+    _modify("feather", "selection", radius=Radius),
     _modify("fill_holes", "selection", max_size=Count | None, connectivity=_Joined),
     _modify("invert", "selection"),
     _modify("harden", "selection", threshold=Share),
@@ -255,7 +258,7 @@ ROWS = (
         depth=(Amount | None, None),
     ),
     _edit("absorb_small", "labels", min_size=Count),
-    _edit("smooth_boundaries", "labels", radius=Amount),
+    _edit("smooth_boundaries", "labels", radius=Radius),
     _edit("renumber", "labels", base=Editing, numbers=dict[int, Whole] | None),
     _edit("swap", "labels", a=Whole, b=Whole),
     _edit("drop_uncertain", "labels", "seg", threshold=Share),
@@ -288,8 +291,8 @@ ROWS = (
         "image",
         "area",
         rgb_only=True,
-        color=Point,
-        by=Point,
+        color=Color,
+        by=Color,
         tolerance=Amount,
     ),
     _adjust("brightness_contrast", "image", "area", brightness=Number, contrast=Number),
@@ -303,22 +306,22 @@ ROWS = (
         out_black=Number | None,
         out_white=Number | None,
     ),
-    _adjust("curves", "image", "area", points=Points, channel=Whole | None),
-    _adjust("fill", "image", "area", called="fill_color", color=_Color),
-    _adjust("blur", "image", "area", radius=Amount),
-    _adjust("sharpen", "image", "area", amount=Amount, radius=Amount, threshold=Amount),
+    _adjust("curves", "image", "area", points=tuple[Color, ...], channel=Whole | None),
+    _adjust("fill", "image", "area", called="fill_color", color=Color | Number),
+    _adjust("blur", "image", "area", radius=Radius),
+    _adjust("sharpen", "image", "area", amount=Amount, radius=Radius, threshold=Amount),
     _adjust(
         "inpaint",
         "image",
         "selection",
-        radius=Amount,
+        radius=Radius,
         method=Literal["telea", "navier-stokes"],
     ),
     _adjust(
         "cut_out",
         "image",
         "selection",
-        radius=Count,
+        radius=Annotated[Count, Field(le=1_000)],
         method=Literal["guided", "closed-form"],
         decontaminate=Switch,
     ),

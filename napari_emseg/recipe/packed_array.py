@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from napari_emseg.io.byte_budget import VARIABLE, ByteBudget, bytes_text
 from napari_emseg.pipeline.tiles import bounding_box
 
 if TYPE_CHECKING:
@@ -181,7 +182,8 @@ def unpack_array(
     Raises
     ------
     ValueError
-        If they do not go together, or the text is damaged.
+        If they do not go together, the text is damaged, or the array takes more memory
+        than a file may (see `napari_emseg.io.byte_budget`).
 
     Examples
     --------
@@ -190,7 +192,16 @@ def unpack_array(
            [0, 1]], dtype=uint8)
     """
     fields = {"shape": shape, "dtype": dtype, "box": box, "data": data}
-    return Packed.model_validate(fields).array()
+    packed = Packed.model_validate(fields)
+    most = ByteBudget.of(len(data)).most
+    need = math.prod(packed.shape) * np.dtype(packed.dtype).itemsize
+    if need > most:
+        raise ValueError(
+            f"an array of shape {packed.shape} takes {bytes_text(need)}, and "
+            f"{bytes_text(most)} are allowed; if you trust who made it, set {VARIABLE}="
+            f"{need} in the environment"
+        )
+    return packed.array()
 
 
 def _inflate(text: str, size: int) -> bytes:

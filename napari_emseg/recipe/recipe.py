@@ -5,23 +5,31 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import numpy as np
 import tifffile
-from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    FailFast,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    field_validator,
+)
 
 from napari_emseg.io import decoders, files
+from napari_emseg.io.damage import damage_told
 from napari_emseg.pipeline.progress import Progress, finish
 from napari_emseg.recipe import to_python
 from napari_emseg.recipe.execute import do, start
 from napari_emseg.recipe.fitted_model import FittedModel
 from napari_emseg.recipe.packed_array import pack
 from napari_emseg.recipe.state import Result, State, StateView, begin, check_colors
-from napari_emseg.recipe.step import Step, explain_error
+from napari_emseg.recipe.step import Step, explain_error, short
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Iterator, Mapping
+    from collections.abc import Generator, Iterator, Mapping
 
     from numpy.typing import ArrayLike, NDArray
 
@@ -54,6 +62,11 @@ def read_file(path: Path) -> Any:
         raise IsADirectoryError(f"{path} is a folder; give the file of a recipe")
     if not path.exists():
         raise FileNotFoundError(f"{path} does not exist; check the name")
+    if not path.is_file():
+        raise ValueError(
+            f"{path} is a pipe or a device, which cannot be read twice; write the "
+            "recipe to a file, and give that"
+        )
     with path.open("rb") as file:
         tiff = file.read(4) in decoders.MAGIC["tiff"]
     return _of_tiff(path) if tiff else _of_json(path)
@@ -82,33 +95,57 @@ def write_file(path: Path, recipe: Mapping[str, Any], *, force: bool = False) ->
 
 def _of_json(path: Path) -> Any:
     try:
-        return json.loads(path.read_text("utf-8"))
+        text = path.read_text("utf-8")
     except UnicodeDecodeError:
         raise ValueError(
             f"{path} is no text, as recipes are; give a .json file or labels that "
             "napari-emseg wrote"
         ) from None
-    except json.JSONDecodeError as error:
-        raise ValueError(
-            f"{path} is no JSON ({error}); give a recipe as napari-emseg writes it"
-        ) from None
+    return _parsed(text, path)
 
 
 def _of_tiff(path: Path) -> Any:
-    try:
-        with tifffile.TiffFile(path) as file:
-            blocks: Iterable[Any] = file.shaped_metadata or ()
-    except tifffile.TiffFileError as error:
-        raise ValueError(f"{path} cannot be read: {error}; write it again") from None
-    for block in blocks:
-        if "recipe" in block:
-            return block["recipe"]
+    with damage_told(path, "write it again"), tifffile.TiffFile(path) as file:
+        text = file.pages.first.description
+    found = _parsed(text, path) if text.startswith("{") else {}
+    if "recipe" in found:
+        return found["recipe"]
     raise ValueError(
         f"{path} holds no recipe; give a file that napari-emseg wrote, or the recipe"
     )
 
 
+def _parsed(text: str, path: Path) -> Any:
+    """Return what JSON says; refuse what only looks like it, or says a thing twice."""
+    try:
+        return json.loads(text, object_pairs_hook=_once, parse_constant=_refuse)
+    except RecursionError:
+        raise ValueError(
+            f"{path} is nested too deeply for a recipe; give a recipe as napari-emseg "
+            "writes it"
+        ) from None
+    except ValueError as error:
+        raise ValueError(
+            f"{path} is no JSON ({error}); give a recipe as napari-emseg writes it"
+        ) from None
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"{short(twice)} stands twice in one place")
+    return found
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no number that JSON knows")
+
+
 VERSION = 1
+# Wrong steps that are explained, and those that are counted.
+_TOLD, _COUNTED = 3, 100
 
 
 class Recipe(BaseModel):
@@ -145,7 +182,7 @@ class Recipe(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     version: int = VERSION
-    steps: tuple[Step, ...] = ()
+    steps: Annotated[tuple[Step, ...], FailFast()] = ()
 
     @property
     def rgb(self) -> bool | None:
@@ -369,6 +406,30 @@ class Recipe(BaseModel):
                 f"{VERSION}; update napari-emseg, or write the recipe again"
             )
         return version
+
+    @field_validator("steps", mode="wrap")
+    @classmethod
+    def _check_steps(cls, steps: Any, check: ValidatorFunctionWrapHandler) -> Any:
+        """Tell the first steps that are wrong, and how many are; not all at length."""
+        try:
+            return check(steps)
+        except ValidationError:
+            if not isinstance(steps, list | tuple):
+                raise
+        faults: list[str] = []
+        for number, step in enumerate(steps, start=1):
+            try:
+                Step.model_validate(step)
+            except ValidationError as error:
+                faults.append(f"step {number}: {explain_error(error, 'it')}")
+            if len(faults) > _COUNTED:
+                break
+        more = len(faults) - _TOLD
+        if more > 0:
+            least = "" if number == len(steps) else "at least "
+            rest = f"{least}{more} more of {len(steps)} steps are wrong"
+            faults[_TOLD:] = [rest]
+        raise ValueError("; ".join(faults))
 
     def _begin(
         self,

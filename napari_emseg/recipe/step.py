@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Self
 
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
 
 # Steps without a function after which something else may be selected.
 SELECTING = ("all", "none", "load")
-# More of a wrong value would hide what is wrong with it.
-_SHOWN = 60
+# More of a wrong value, of a reason, or more faults would hide what is wrong.
+_SHOWN, _LONGEST, _TOLD = 60, 800, 3
 
 
 class Step(BaseModel):
@@ -107,12 +108,10 @@ class Step(BaseModel):
     @classmethod
     def _check_op(cls, op: str) -> str:
         if op not in OPERATIONS:
-            near = get_close_matches(op, OPERATIONS, n=1)
-            hint = f"did you mean {near[0]!r}? " if near else ""
-            raise ValueError(
-                f"there is no operation {op!r}; {hint}the operations are "
-                f"{', '.join(OPERATIONS)}"
-            )
+            near = get_close_matches(op[:_SHOWN], OPERATIONS, n=1)
+            known = f"the operations are {', '.join(OPERATIONS)}"
+            hint = f"did you mean {near[0]!r}?" if near else known
+            raise ValueError(f"there is no operation {short(op)}; {hint}")
         return op
 
     @field_validator("at")
@@ -131,7 +130,7 @@ class Step(BaseModel):
             args = args.model_dump()
         if not isinstance(args, dict):
             raise ValueError(
-                f"the arguments of {op!r} are {_short(args)}, but names and values are "
+                f"the arguments of {op!r} are {short(args)}, but names and values are "
                 'needed, as in {"name": value}'
             )
         try:
@@ -167,31 +166,40 @@ def explain_error(error: ValidationError, what: str, names: Iterable[str] = ()) 
     """
     known = ", ".join(names)
     hint = f"it takes {known}" if known else "leave it out, or check its name"
-    return "; ".join(_one(found, what, hint) for found in error.errors())
+    found = error.errors(include_url=False)
+    told = [_one(fault, what, hint) for fault in found[:_TOLD]]
+    more = len(found) - len(told)
+    return "; ".join([*told, f"{more} more values are wrong"] if more else told)
 
 
 def _one(found: Any, what: str, hint: str) -> str:
     """Return the message of one error of pydantic."""
-    place, reason = list(found["loc"]), found["msg"].removeprefix("Input ")
-    head = ""
-    if place[:1] == ["steps"] and len(place) > 1:
-        head, what = f"step {place[1] + 1}: ", "it"
-        place = place[2:]
+    reason = found["msg"].removeprefix("Input ")
+    if len(reason) > _LONGEST:
+        reason = f"{reason[:_LONGEST]}…"
     # Names of the members of a union are none of the reader's business.
     name = ".".join(
-        str(part) for part in place if str(part).isalnum() or "_" in str(part)
+        str(part)[:_SHOWN]
+        for part in found["loc"]
+        if str(part).isalnum() or str(part).isidentifier()
     )
     if found["type"] == "value_error":
-        return f"{head}{reason.removeprefix('Value error, ')}"
+        return reason.removeprefix("Value error, ")
     if found["type"] == "missing":
-        return f"{head}{what} needs {name}, which is missing; add it"
+        return f"{what} needs {name}, which is missing; add it"
     if found["type"] == "extra_forbidden":
-        return f"{head}{what} takes no {name}; {hint}"
-    value = _short(found["input"])
+        return f"{what} takes no {name}; {hint}"
+    value = short(found["input"])
     given = f"has {name}={value}" if name else f"is {value}"
-    return f"{head}{what} {given}, which {reason}; correct it"
+    return f"{what} {given}, which {reason}; correct it"
 
 
-def _short(value: Any) -> str:
-    text = repr(value)
+_SHORT = reprlib.Repr()
+_SHORT.maxstring = _SHORT.maxother = _SHOWN
+_SHORT.maxlong = _SHOWN
+
+
+def short(value: Any) -> str:
+    """Return the beginning of a value as Python writes it, however large it is."""
+    text = _SHORT.repr(value)
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"

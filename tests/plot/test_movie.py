@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from itertools import pairwise
 
 import imageio.v3 as iio
@@ -192,3 +194,30 @@ def test_what_cannot_be_written_is_told_before_any_work(stripes, tmp_path, monke
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.gif"]
     save_movie(tmp_path / "a.gif", seg, force=True)
     assert (tmp_path / "a.gif").read_bytes()[:4] == b"GIF8"
+
+
+LIMITED = """
+import resource, sys
+import numpy as np
+import napari_emseg as emseg
+from napari_emseg.plot.movie import save_movie
+seg = emseg.segment(np.arange(240, dtype=np.uint8).reshape(12, 20), n_classes=2)
+resource.setrlimit(resource.RLIMIT_FSIZE, (9000, 9000))
+try:
+    save_movie(sys.argv[1], seg)
+except OSError as error:
+    print(error)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="limits of POSIX")
+def test_a_movie_that_does_not_fit_is_told_once(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", LIMITED, tmp_path / "a.gif"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stderr == ""
+    assert done.stdout.startswith(f"{tmp_path / 'a.gif'} cannot be written (")
+    assert [*tmp_path.iterdir()] == []

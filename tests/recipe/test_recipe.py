@@ -780,6 +780,10 @@ class TestPacked:
             ({"data": base64.b64encode(TWICE).decode()}, "more"),
             ({"data": "A" * 4000}, "more than the 196 bytes"),
             ({"shape": (10**9,), "box": ((0, 10**9),)}, "fewer than the 1000000000"),
+            (
+                {"shape": (10**5, 10**5)},
+                r"10\.0 GB, and .* set NAPARI_EMSEG_MAX_BYTES=",
+            ),
             ({"data": good["data"][:-8]}, "damaged|fewer|cannot be read"),
             ({"box": ((0, 24), (0, 32))}, "fewer"),
             ({"box": ((8, 9), (6, 7))}, "more"),
