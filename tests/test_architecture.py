@@ -36,7 +36,7 @@ ORDER = {
         __init__
     """,
     "engine": """
-        _types
+        _types user_warnings
         image
         cells
         cluster
@@ -191,6 +191,17 @@ def test_each_test_has_its_module():
         for path in sorted((ROOT / "tests").glob("*/**/test_*.py"))
         if (inner := path.relative_to(ROOT / "tests")).parts[0] != "golden"
         and inner.with_name(inner.name.removeprefix("test_")) not in modules
+    )
+
+
+def test_warnings_of_runs_belong_to_them():
+    """Those of Python go to all threads, or to another one."""
+    report(
+        f"{name}: use warn_user of napari_emseg.engine.user_warnings"
+        for name in NAMES
+        if any(lies_in(name, part) for part in ("engine", "pipeline"))
+        and name != "engine.user_warnings"
+        and {"warnings", "warnings.warn"} & {*imports(name)}
     )
 
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import fields, replace
-from inspect import currentframe
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,6 +12,7 @@ from napari_emseg.engine.cluster.methods import METHODS
 from napari_emseg.engine.cluster.multilevel import FitOptions
 from napari_emseg.engine.image.color_space import black
 from napari_emseg.engine.mrf.hmrf import HiddenField, iter_hmrf
+from napari_emseg.engine.user_warnings import warn_user
 from napari_emseg.pipeline.model_selection import iter_choice
 from napari_emseg.pipeline.progress import Progress, map_steps
 from napari_emseg.pipeline.smoothing import impulses_in, noise_in
@@ -169,17 +167,8 @@ def darkest_first(state: FitState, *, pinned: bool = False) -> FitState:
 def _report_classes(model: Model, n_classes: int) -> None:
     if model.n_classes < n_classes:
         found = "1 class" if model.n_classes == 1 else f"{model.n_classes} classes"
-        warnings.warn(
+        warn_user(
             f"{found} found where {n_classes} were asked "
             "for: too few values of the image differ in single precision, or too few "
-            "pixels have them",
-            stacklevel=_outside(),
+            "pixels have them"
         )
-
-
-def _outside() -> int:
-    """Return how many calls away the line is that called this package."""
-    package, frame, level = str(Path(__file__).parents[1]), currentframe(), 0
-    while frame is not None and frame.f_code.co_filename.startswith(package):
-        frame, level = frame.f_back, level + 1
-    return level

@@ -17,7 +17,7 @@ from napari_emseg.params import Params
 from napari_emseg.pipeline.blobs import SIDE, Blobs, blobs
 from napari_emseg.pipeline.segmentation import colors_of
 from napari_emseg.widgets.common.background import BackgroundQueue
-from napari_emseg.widgets.common.docks import find_panel
+from napari_emseg.widgets.common.docks import find_panel, follow_dock
 from napari_emseg.widgets.common.qt import form_rows, pluralize
 from napari_emseg.widgets.model.panel import ModelWidget
 
@@ -114,7 +114,22 @@ class PointsWidget(QWidget):  # type: ignore[misc]
         page.addStretch()
         for _, row in rows:
             row.changed.connect(self.renew)
-        self.destroyed.connect(partial(_close, self.background))
+        self._opened = False
+        follow_dock(self, self.open, self.close_down)
+        self.open()
+
+    def open(self) -> None:
+        """Follow the viewer, as from the beginning."""
+        if not self._opened:
+            self._opened = True
+            self.background.open()
+            self._viewer.layers.events.removed.connect(self._on_removed)
+
+    def close_down(self) -> None:
+        """Cancel what is under way, and leave the viewer to others."""
+        self._opened = False
+        self.background.close()
+        self._viewer.layers.events.removed.disconnect(self._on_removed)
 
     @property
     def running(self) -> bool:
@@ -203,10 +218,15 @@ class PointsWidget(QWidget):  # type: ignore[misc]
         )
         self._viewer.layers.selection.active = self.points
 
+    def _on_removed(self, event: Any) -> None:
+        """Do not bring layers back that the user removes while they are renewed."""
+        if event.value in (self._labels, self.points, self.ellipses):
+            self.background.drop()
+
     def _on_moved(self, index: int) -> None:
         assert self._followed is not None
         fit = self._followed.followed_fit
-        if not self._complete or fit.layer is not self._labels:
+        if not (self._opened and self._complete) or fit.layer is not self._labels:
             return
         model = fit.states[index].model
         if model is not None:
@@ -240,10 +260,6 @@ def _segment_blobs(drawn: dict[str, Any], fit: dict[str, Any]) -> SegmentedBlobs
     made = blobs(**drawn)
     seg = made.segment(**fit)
     return SegmentedBlobs(made, seg, prepare_style(seg))
-
-
-def _close(background: BackgroundQueue, *_: object) -> None:
-    background.close()
 
 
 def _summary(result: SegmentedBlobs) -> str:

@@ -7,12 +7,15 @@ from collections import deque
 from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from napari.utils import cancelable_progress
+from napari.utils.notifications import show_warning
 from qtpy.QtCore import QObject, QTimer, Signal
+
+from napari_emseg.engine.user_warnings import collect_warnings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,6 +39,7 @@ class _Job:
     wanted: bool = True
     activity: Any = None
     moment: float = 0.0
+    warnings: list[str] = field(default_factory=list)
 
 
 # Qt is untyped here, so a class of it is Any to mypy.
@@ -53,6 +57,8 @@ class BackgroundQueue(QObject):  # type: ignore[misc]
     on_cancel : callable, optional
         Called when the user cancels a job in napari's activity dock; `cancel` by
         default.
+    on_warning : callable, optional
+        Takes each warning of a job, a str; it is shown to the user by default.
     """
 
     _ended = Signal(object, object)
@@ -63,16 +69,18 @@ class BackgroundQueue(QObject):  # type: ignore[misc]
         on_error: Callable[[str], None],
         on_busy: Callable[[bool], None] = lambda busy: None,
         on_cancel: Callable[[], Any] | None = None,
+        on_warning: Callable[[str], None] = show_warning,
     ) -> None:
         super().__init__()
         self._on_error = on_error
         self._on_busy = on_busy
         self._on_cancel = on_cancel or self.cancel
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="napari-emseg")
+        self._on_warning = on_warning
+        self._pool: ThreadPoolExecutor | None = None
         self._commands: deque[Callable[[], Any]] = deque()
         self._jobs: list[_Job] = []
         self._previews: dict[str, _Job] = {}
-        self._submitted = 0
+        self._submitted: set[_Job] = set()
         self._in_turn = False
         self._closed = False
         self._ended.connect(self._deliver)
@@ -99,6 +107,8 @@ class BackgroundQueue(QObject):  # type: ignore[misc]
         A command that reads its state when it is called finds what was before it done.
         If nothing is under way it is called at once, and its errors are raised here.
         """
+        if self._closed:
+            return
         if self.running:
             self._commands.append(command)
             self._on_busy(True)
@@ -120,6 +130,8 @@ class BackgroundQueue(QObject):  # type: ignore[misc]
         canceled. A job with a title is shown in napari's activity dock; its values must
         have `done` and `total`.
         """
+        if self._closed:
+            return
         job = _Job(work, then, on_step, title)
         self._jobs.append(job)
         self._on_busy(True)
@@ -137,6 +149,8 @@ class BackgroundQueue(QObject):  # type: ignore[misc]
 
         Only previews of the same `kind` replace each other. No command waits for them.
         """
+        if self._closed:
+            return
         self.drop(kind)
         job = self._previews[kind] = _Job(work, then, kind=kind)
         self._submit(job)
@@ -162,10 +176,19 @@ class BackgroundQueue(QObject):  # type: ignore[misc]
         return found
 
     def close(self) -> None:
-        """End the thread; no callable is called any more."""
+        """Cancel everything, and call and start nothing any more until `open`."""
         self._closed = True
         self._cancel_jobs()
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        for kind in list(self._previews):
+            self.drop(kind)
+        self._submitted.clear()
+        if self._pool is not None:
+            self._pool.shutdown(wait=False, cancel_futures=True)
+            self._pool = None
+
+    def open(self) -> None:
+        """Work again, after `close`."""
+        self._closed = False
 
     def _cancel_jobs(self) -> None:
         self._commands.clear()
@@ -180,7 +203,9 @@ class BackgroundQueue(QObject):  # type: ignore[misc]
             job.activity.close()
 
     def _submit(self, job: _Job) -> None:
-        self._submitted += 1
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(1, thread_name_prefix="napari-emseg")
+        self._submitted.add(job)
         self._pool.submit(self._call, job)
 
     def _call(self, job: _Job) -> None:
@@ -188,9 +213,10 @@ class BackgroundQueue(QObject):  # type: ignore[misc]
         outcome: Any = None
         try:
             if job.wanted:
-                outcome = job.work()
-                if isinstance(outcome, Generator):
-                    outcome = self._exhaust(outcome, job)
+                with collect_warnings() as job.warnings:
+                    outcome = job.work()
+                    if isinstance(outcome, Generator):
+                        outcome = self._exhaust(outcome, job)
         except Exception as error:
             outcome = error
         self._ended.emit(job, outcome)
@@ -208,15 +234,19 @@ class BackgroundQueue(QObject):  # type: ignore[misc]
         return None
 
     def _deliver(self, job: _Job, outcome: Any) -> None:
-        if self._closed:
+        if job not in self._submitted:
             return
-        self._submitted -= 1
+        self._submitted.remove(job)
         if job.wanted:
             self._previews.pop(job.kind, None)
-            if job in self._jobs:
+            asked_for = job in self._jobs
+            if asked_for:
                 self._end(job)
                 self._on_busy(self.running)
             self._attempt(job.then, outcome)
+            if asked_for:
+                for message in job.warnings:
+                    self._on_warning(message)
         # Previews may end while a command shows a dialog.
         if not self._in_turn:
             self._in_turn = True

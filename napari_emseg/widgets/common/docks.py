@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QEvent, QObject, QTimer
 from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import napari.components
 
 # The property of a widget that tells our panels from others: the title of their tab.
@@ -37,6 +40,49 @@ def share_dock(panel: QWidget, title: str) -> None:
     """
     panel.setProperty(TITLE, title)
     panel.installEventFilter(_Tab(panel))
+
+
+def follow_dock(
+    panel: QWidget, on_open: Callable[[], None], on_close: Callable[[], None]
+) -> None:
+    """Call functions when a panel is closed, and when it is docked again.
+
+    Napari takes a panel out of its dock to close it. Python deletes it much later, or
+    never, if something still knows it.
+
+    Parameters
+    ----------
+    panel : QWidget
+        Before it is docked.
+    on_open : callable
+        Called when it is docked again.
+    on_close : callable
+        Called when it is taken out of its dock, or destroyed with its window; by then
+        its widgets may be no more.
+    """
+    panel.installEventFilter(_Docking(panel, on_open, on_close))
+    panel.destroyed.connect(partial(_call, on_close))
+
+
+def _call(function: Callable[[], None], *_: object) -> None:
+    function()
+
+
+# Qt is untyped here, so a class of it is Any to mypy.
+class _Docking(QObject):  # type: ignore[misc]
+    """Filter for the events that take a panel out of its dock, or put it there."""
+
+    def __init__(
+        self, panel: QWidget, on_open: Callable[[], None], on_close: Callable[[], None]
+    ) -> None:
+        super().__init__(panel)
+        self._on_open, self._on_close = on_open, on_close
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Call what is to be called."""
+        if event.type() == QEvent.Type.ParentChange:
+            (self._on_close if watched.parent() is None else self._on_open)()
+        return False
 
 
 # Qt is untyped here, so a class of it is Any to mypy.

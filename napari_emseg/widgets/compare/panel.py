@@ -14,7 +14,7 @@ from napari_emseg.layers.uncertainty import meant_image
 from napari_emseg.pipeline.progress import map_steps
 from napari_emseg.pipeline.sweep import iter_sweep, titles
 from napari_emseg.widgets.common.background import BackgroundQueue
-from napari_emseg.widgets.common.docks import find_panel, share_dock
+from napari_emseg.widgets.common.docks import find_panel, follow_dock, share_dock
 from napari_emseg.widgets.common.preferences import preferred
 from napari_emseg.widgets.common.qt import order_tabs, pluralize, show_errors
 from napari_emseg.widgets.compare.gallery import Gallery
@@ -67,6 +67,7 @@ class CompareWidget(QWidget):  # type: ignore[misc]
         self.rows: tuple[SweepRow, ...] = ()
         self._image: Image | None = None
         self._chosen: tuple[Params, ...] = ()
+        self._data: Any = None  # of the image that is compared
         self.page = ComparePage()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -82,13 +83,30 @@ class CompareWidget(QWidget):  # type: ignore[misc]
             button.clicked.connect(show_errors(call))
         self.page.choices.changed.connect(self._show_state)
         self.page.results.currentItemChanged.connect(self._on_line)
-        reactions = self._reactions()
-        for event, react in reactions:
-            event.connect(react)
-        self.destroyed.connect(partial(_close, self.background, reactions))
+        self._opened = False
         share_dock(self, NAME)
-        self._on_theme()
+        follow_dock(self, self.open, self.close_down)
+        self.open()
         self.choose(None, None)
+
+    def open(self) -> None:
+        """Follow the viewer, as from the beginning."""
+        if self._opened:
+            return
+        self._opened = True
+        self.background.open()
+        for event, react in self._reactions():
+            event.connect(react)
+        self._on_theme()
+        self._show_state()
+
+    def close_down(self) -> None:
+        """Cancel what is under way, and leave the viewer to others."""
+        if self._opened:
+            self._opened = False
+            self.background.close()
+            for event, react in self._reactions():
+                event.disconnect(react)
 
     @property
     def image(self) -> Image | None:
@@ -129,7 +147,7 @@ class CompareWidget(QWidget):  # type: ignore[misc]
         at = displayed(self._viewer, image) if image.ndim > 2 else None
         steps = partial(iter_sweep, image_data(image, at), chosen, rgb=image.rgb)
         self.discard()
-        self._chosen = chosen
+        self._chosen, self._data = chosen, image.data
         self.gallery = Gallery(self._viewer, image, at)
         self.page.bar.setRange(0, len(chosen))
         self.page.bar.setValue(0)
@@ -194,6 +212,9 @@ class CompareWidget(QWidget):  # type: ignore[misc]
     def _on_trial(self, step: tuple[SweepStep, LayerStyle | None]) -> None:
         trial, style = step
         assert self.gallery is not None
+        if not self._going_on():
+            self._on_removed()
+            return
         title = titles(self._chosen)[trial.place]
         if trial.seg is not None and style is not None:
             self.gallery.add(trial.seg, title, style)
@@ -229,6 +250,19 @@ class CompareWidget(QWidget):  # type: ignore[misc]
         elif isinstance(active, Image):
             self._image = active
         self._show_state()
+
+    def _on_removed(self, *_: object) -> None:
+        """End a comparison of an image that is not there any more."""
+        if not self._going_on() and self.background.running and not self.rows:
+            self.cancel()
+            self.page.status.setText("Canceled: the image was removed or replaced.")
+        self._show_state()
+
+    def _going_on(self) -> bool:
+        """Whether the image that is compared is there, with the same pixels."""
+        if self.gallery is None or self.gallery.image not in self._viewer.layers:
+            return False
+        return self.gallery.image.data is self._data
 
     def _on_error(self, message: str) -> None:
         """Show an error; results that are there stay."""
@@ -279,7 +313,7 @@ class CompareWidget(QWidget):  # type: ignore[misc]
         return [
             (layers.selection.events.active, self._on_active),
             (layers.events.inserted, self._show_state),
-            (layers.events.removed, self._show_state),
+            (layers.events.removed, self._on_removed),
             (layers.events.renamed, self._show_state),
             (self._viewer.events.theme, self._on_theme),
         ]
@@ -320,12 +354,3 @@ def _iter_styled(
     return map_steps(
         steps(), lambda one: (one, None if one.seg is None else prepare_style(one.seg))
     )
-
-
-def _close(
-    background: BackgroundQueue, reactions: list[tuple[Any, Any]], *_: object
-) -> None:
-    """Stop, and disconnect from the viewer, when Qt destroys the panel."""
-    background.close()
-    for event, react in reactions:
-        event.disconnect(react)

@@ -9,7 +9,6 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from app_model.types import KeyCode, KeyMod
 from napari.utils.notifications import show_error
-from qtpy.QtCore import QEvent
 from qtpy.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_emseg.layers import (
@@ -23,7 +22,7 @@ from napari_emseg.layers.classes import class_name
 from napari_emseg.layers.history import ManualEdits
 from napari_emseg.select.label_masks import FULL
 from napari_emseg.widgets.common.background import BackgroundQueue
-from napari_emseg.widgets.common.docks import share_dock
+from napari_emseg.widgets.common.docks import follow_dock, share_dock
 from napari_emseg.widgets.common.qt import ScrollArea, form_rows, order_tabs, pluralize
 from napari_emseg.widgets.edit.actions import Actions
 from napari_emseg.widgets.edit.buttons import EditButtons
@@ -40,6 +39,7 @@ if TYPE_CHECKING:
 
     import napari.components
     from napari.layers import Labels
+    from psygnal import SignalInstance
     from qtpy.QtGui import QHideEvent
 
 UNDO = KeyMod.CtrlCmd | KeyCode.KeyZ
@@ -102,18 +102,17 @@ class EditWidget(QWidget):  # type: ignore[misc]
                 Key(KeyMod.Shift | UNDO, "Redo it", session.redo),
             ],
         )
-        self.keys.bind()
         self._layer_pair.changed.connect(self._on_choice)
         session.labels_changed.connect(self.classes.reload)
         session.selection_changed.connect(self._on_selection)
         self.classes.itemSelectionChanged.connect(self._say)
         self.toolbar.tinted.connect(self._on_tint)
         self.toolbar.keys_wanted.connect(self.show_keys)
-        for event, react in self._reactions():
-            event.connect(react)
-        self.destroyed.connect(partial(_close, self))
-        self._on_layers()
-        self._on_theme()
+        self._opened = False
+        # Its buttons are no more by then.
+        self.destroyed.connect(partial(_disconnect, self.toolbox.changed))
+        follow_dock(self, self.open, self.close_down)
+        self.open()
         # Now rather than at the first click, which would have to wait.
         self.background.preview(warm_up_selection, lambda _: None, "warm up")
 
@@ -129,18 +128,31 @@ class EditWidget(QWidget):  # type: ignore[misc]
             },
         ).show()
 
-    def changeEvent(self, event: QEvent) -> None:
-        """Release mouse and keys when the panel is closed.
+    def open(self) -> None:
+        """Follow the viewer, as from the beginning."""
+        if self._opened:
+            return
+        self._opened = True
+        self.session.open()
+        self.keys.bind()
+        for event, react in self._reactions():
+            event.connect(react)
+        self._on_layers()
+        self._on_theme()
 
-        Napari takes it out of its dock then, and Python may delete it much later.
-        """
-        if event.type() == QEvent.Type.ParentChange:
-            if self.parent() is None:
-                self.toolbox.take("")
-                self.keys.release()
-            else:
-                self.keys.bind()
-        super().changeEvent(event)
+    def close_down(self) -> None:
+        """Cancel what is under way, and leave the viewer to others."""
+        if not self._opened:
+            return
+        self._opened = False
+        self.toolbox.take("")
+        self.keys.release()
+        for event, react in self._reactions():
+            event.disconnect(react)
+        for layer in filter(is_selection, self._viewer.layers):
+            layer.events.paint.disconnect(self._on_selection)
+        self._listen(self.session.labels, None)
+        self.session.close()
 
     def hideEvent(self, event: QHideEvent) -> None:
         """Deactivate the tool when the panel is hidden, but not behind another tab."""
@@ -235,12 +247,6 @@ class EditWidget(QWidget):  # type: ignore[misc]
             self.classes.reload()
             self._on_selection()
 
-    def stop_listening(self) -> None:
-        """Disconnect from the events of the viewer."""
-        self._listen(self.session.labels, None)
-        for event, react in self._reactions():
-            event.disconnect(react)
-
     def _listen(self, old: Labels | None, new: Labels | None) -> None:
         """Follow napari's brush: its strokes, its class; and count after a new fit."""
         if old is not None:
@@ -284,10 +290,5 @@ class EditWidget(QWidget):  # type: ignore[misc]
         ]
 
 
-def _close(panel: EditWidget, *_: object) -> None:
-    """Disconnect from the viewer when Qt destroys the panel."""
-    panel.toolbox.changed.disconnect()
-    panel.toolbox.take("")
-    panel.keys.release()
-    panel.stop_listening()
-    panel.session.close()
+def _disconnect(signal: SignalInstance, *_: object) -> None:
+    signal.disconnect()

@@ -124,6 +124,7 @@ class Session:
         self.tinted = False
         self.previous: tuple[Labels, Edit] | None = None
         self.cache = ImageCache()
+        self._closed = False
 
     def plane(self) -> Plane:
         """Return the plane that the user sees: of the labels, or else of the image.
@@ -358,10 +359,20 @@ class Session:
             width = line_width(self.viewer, layer)
             style_selection(layer, soft=soft, tinted=self.tinted, width=width)
 
+    def open(self) -> None:
+        """Follow the viewer again, after `close`."""
+        if self._closed:
+            self.background.open()
+            self.action_history = ActionHistory(self.viewer)
+            self._closed = False
+
     def close(self) -> None:
-        """Disconnect from the viewer."""
+        """Cancel what is under way, and disconnect from the viewer."""
+        self._closed = True
         self.background.close()
         self.action_history.close()
+        self.image = self.labels = self.previous = None
+        self.cache.forget()
 
     def _given_up(
         self, changes: Changes, edits: list[tuple[Labels, PlannedEdit]]

@@ -71,13 +71,7 @@ class FollowedFit(QObject):  # type: ignore[misc]
         self._fitting = False
         # Whether what is shown is of a run that is over, and not of the layer.
         self._stale = False
-        # Qt lets go of these by itself.
         self._events = run_events_of(viewer)
-        self._events.started.connect(self._on_started)
-        self._events.stepped.connect(self._on_stepped)
-        self._events.ended.connect(self.end)
-        for event, react in self._reactions():
-            event.connect(react)
 
     @property
     def likelihood(self) -> bool:
@@ -133,11 +127,20 @@ class FollowedFit(QObject):  # type: ignore[misc]
             self._fitting = False
             self._events.ended.emit()
 
+    def open(self) -> None:
+        """Connect to the events of the viewer and of its runs."""
+        for event, react in self._reactions():
+            event.connect(react)
+        self.follow()
+
     def close(self) -> None:
-        """Disconnect from the viewer."""
-        self._listen(None)
+        """Disconnect from all events."""
+        self.on_idle()
         for event, react in self._reactions():
             event.disconnect(react)
+        self._listen(None)
+        self.live, self.layer, self.run, self.states = False, None, None, []
+        self._stale = True
 
     def _show(self, layer: Labels | None, run: FitRecord | None) -> None:
         self.layer, self.run, self._stale = layer, run, False
@@ -155,6 +158,12 @@ class FollowedFit(QObject):  # type: ignore[misc]
         if new is not None:
             new.events.features.connect(self.follow)
             new.events.paint.connect(self._on_paint)
+
+    def _on_removed(self, event: object = None) -> None:
+        """End a fit of this object if its result is not there any more."""
+        if self._fitting and self.layer not in self._viewer.layers:
+            self._background.cancel()
+        self.follow()
 
     def _on_paint(self, event: object = None) -> None:
         self.edited.emit()
@@ -178,7 +187,10 @@ class FollowedFit(QObject):  # type: ignore[misc]
     def _reactions(self) -> list[tuple[Any, Callable[..., None]]]:
         layers = self._viewer.layers
         return [
-            (layers.events.removed, self.follow),
+            (self._events.started, self._on_started),
+            (self._events.stepped, self._on_stepped),
+            (self._events.ended, self.end),
+            (layers.events.removed, self._on_removed),
             (layers.selection.events.active, self.follow),
         ]
 

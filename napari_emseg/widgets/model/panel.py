@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_error
@@ -12,7 +11,7 @@ from qtpy.QtWidgets import QCheckBox, QLabel, QVBoxLayout, QWidget
 from napari_emseg.plot.convergence_view import objective_kind
 from napari_emseg.plot.feature_cloud import read_feature_cloud
 from napari_emseg.widgets.common.background import BackgroundQueue
-from napari_emseg.widgets.common.docks import share_dock
+from napari_emseg.widgets.common.docks import follow_dock, share_dock
 from napari_emseg.widgets.common.qt import order_tabs, push_button
 from napari_emseg.widgets.model.figure_files import ExportedView, FigureFiles
 from napari_emseg.widgets.model.followed_fit import FollowedFit
@@ -95,18 +94,17 @@ class ModelWidget(QWidget):  # type: ignore[misc]
         self._make()
         self._lay_out()
         share_dock(self, "Model")
-        self._redraw = QTimer(self)
+        self._redraw = QTimer()
         self._redraw.setInterval(FRAME)
         self._redraw.setSingleShot(True)
         self._redraw.timeout.connect(self._on_redraw)
         self.followed_fit.changed.connect(self._on_followed_fit)
         self.followed_fit.grown.connect(self._on_grown)
         self.followed_fit.edited.connect(self._leave_canvas)
-        for event, react in self._reactions():
-            event.connect(react)
-        self.destroyed.connect(partial(_close, self))
+        self._opened = False
+        follow_dock(self, self.open, self.close_down)
         self._load()
-        self.followed_fit.follow()
+        self.open()
 
     @property
     def theme(self) -> Theme:
@@ -330,13 +328,24 @@ class ModelWidget(QWidget):  # type: ignore[misc]
             (self._viewer.dims.events.current_step, self._on_dims),
         ]
 
-    def stop(self) -> None:
-        """Disconnect from the viewer, and stop the thread."""
+    def open(self) -> None:
+        """Follow the viewer, as from the beginning."""
+        if self._opened:
+            return
+        self._opened = True
+        self.background.open()
+        for event, react in self._reactions():
+            event.connect(react)
+        self.followed_fit.open()
+
+    def close_down(self) -> None:
+        """Cancel what is under way, and leave the viewer to others."""
+        if not self._opened:
+            return
+        self._opened = False
+        self._redraw.stop()
+        self.iteration.hide()
         self.followed_fit.close()
         for event, react in self._reactions():
             event.disconnect(react)
         self.background.close()
-
-
-def _close(panel: ModelWidget, *_: object) -> None:
-    panel.stop()

@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
-from qtpy.QtCore import QObject, QTimer
+from qtpy.QtCore import QTimer
 
 from napari_emseg.layers import class_colormap, fingerprint, image_data, warm_up
 from napari_emseg.pipeline.preview import PreviewImage
@@ -59,8 +59,6 @@ class LivePreview:
         Takes a `SegmentRequest`, its `PreviewResult`, and the colormap for it.
     on_rest : callable
         Takes the latest `SegmentRequest` when there was no other for a moment.
-    parent : QObject
-        Keeps the timer for as long as itself.
     """
 
     def __init__(
@@ -69,7 +67,6 @@ class LivePreview:
             [SegmentRequest, PreviewResult, DirectLabelColormap], None
         ],
         on_rest: Callable[[SegmentRequest], None],
-        parent: QObject,
     ) -> None:
         self._on_preview = on_preview
         self._on_rest = on_rest
@@ -78,7 +75,7 @@ class LivePreview:
         self._background = BackgroundQueue(log.warning)
         # Now rather than for the first result, which would have to wait.
         self._background.preview(warm_up, lambda _: None, "warm up")
-        self._timer = QTimer(parent)
+        self._timer = QTimer()
         self._timer.setSingleShot(True)
         self._timer.setInterval(REST)
         self._timer.timeout.connect(self._rest)
@@ -111,8 +108,12 @@ class LivePreview:
         """Forget the image, to free its memory and to see its changes."""
         self._prepared = None
 
+    def open(self) -> None:
+        """Work again, after `close`."""
+        self._background.open()
+
     def close(self) -> None:
-        """Stop for good."""
+        """Stop, until `open`."""
         self.stop()
         self.forget()
         self._background.close()

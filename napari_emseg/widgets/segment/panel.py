@@ -7,12 +7,12 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from magicgui.widgets import Container, Widget
-from napari.utils.notifications import show_error, show_warning
+from napari.utils.notifications import show_error
 from qtpy.QtCore import QTimer
 
 from napari_emseg.layers import LiveResult
 from napari_emseg.widgets.common.background import PAUSE, BackgroundQueue
-from napari_emseg.widgets.common.docks import share_dock
+from napari_emseg.widgets.common.docks import follow_dock, share_dock
 from napari_emseg.widgets.common.preferences import preferred
 from napari_emseg.widgets.common.qt import ScrollArea, order_tabs, pluralize
 from napari_emseg.widgets.common.run_events import run_events_of
@@ -75,6 +75,7 @@ class SegmentWidget(Container[Widget]):
         self.runner = BackgroundQueue(self._on_error, on_cancel=self.cancel)
         self.current = LiveResult(viewer)
         self._events = run_events_of(viewer)
+        self._request: SegmentRequest | None = None  # the last one
         self._last_progress = "", 0.0  # stage and time of what is displayed
         self._boxes = LayerBoxes(viewer)
         self.form = ParamsForm()
@@ -88,9 +89,9 @@ class SegmentWidget(Container[Widget]):
         )
         self._lay_out()
         share_dock(self.native, "Segment")
-        self.live = LivePreview(self._on_preview, self._on_rest, self.native)
+        self.live = LivePreview(self._on_preview, self._on_rest)
         # Several rows may change at once; they are read when all have.
-        self._changes = QTimer(self.native)
+        self._changes = QTimer()
         self._changes.setSingleShot(True)
         self._changes.timeout.connect(self._on_params)
         for row in self.form.rows.values():
@@ -98,11 +99,9 @@ class SegmentWidget(Container[Widget]):
         self.controls.segment.changed.connect(self.run)
         self.controls.cancel.changed.connect(self.cancel)
         self._boxes.image.changed.connect(self._on_image)
-        for event, react in self._reactions():
-            event.connect(react)
-        self.native.destroyed.connect(self._close)
-        self.reset_choices()
-        self._on_active()
+        self._opened = False
+        follow_dock(self.native, self.open, self.close_down)
+        self.open()
         self._show_idle(HINT if self._boxes.image.value is None else READY)
 
     @property
@@ -132,6 +131,36 @@ class SegmentWidget(Container[Widget]):
             self.current.cancel()
             self._show_idle("Canceled.")
 
+    def open(self) -> None:
+        """Follow the viewer, as from the beginning."""
+        if self._opened:
+            return
+        self._opened = True
+        self.runner.open()
+        self.live.open()
+        for event, react in self._reactions():
+            event.connect(react)
+        self.reset_choices()
+        self._on_active()
+        self._on_theme()
+
+    def close_down(self) -> None:
+        """Cancel what is under way, and leave the viewer to others."""
+        if not self._opened:
+            return
+        self._opened = False
+        for event, react in self._reactions():
+            event.disconnect(react)
+        # Napari connects this when it docks a panel, and leaves it so.
+        self._viewer.layers.events.removed.disconnect(self.reset_choices)
+        self._changes.stop()
+        running = self.runner.running
+        self.live.close()
+        self.runner.close()
+        if running:
+            self._events.ended.emit()
+        self.current.settle()
+
     def adopt(self, params: Params) -> None:
         """Show the parameters of a result; later changes make another layer."""
         self._cancel_all()
@@ -155,10 +184,12 @@ class SegmentWidget(Container[Widget]):
         layer = self._boxes.image.value
         if layer is None:
             raise ValueError(f"there is no image layer to segment. {HINT}")
-        return SegmentRequest(layer, self._boxes.part, self.form.params, replace)
+        part, params = self._boxes.part, self.form.params
+        return SegmentRequest(layer, part, params, replace, layer.data)
 
     def _start(self, request: SegmentRequest) -> None:
         self._cancel_run()
+        self._request = request
         self.controls.show_start()
         self._events.started.emit(request.read)
         self.runner.run(
@@ -194,6 +225,7 @@ class SegmentWidget(Container[Widget]):
             return
         if self.current.fitting(request.image, request.at) is None:
             self.current.settle()
+        self._request = request
         self.controls.show_preview(None)
         self.live.follow(request)
 
@@ -213,14 +245,14 @@ class SegmentWidget(Container[Widget]):
         colormap: DirectLabelColormap,
     ) -> None:
         # It may have been edited since the preview was asked for.
-        if self._paused(request):
+        if self._gone(request) or self._paused(request):
             return
         self.current.draw(request.image, request.at, preview.labels, colormap)
         if not self.runner.running:
             self.controls.show_preview(preview.model.n_classes)
 
     def _on_rest(self, request: SegmentRequest) -> None:
-        if not self._paused(request):
+        if not (self._gone(request) or self._paused(request)):
             self._start(request)
 
     def _on_progress(self, progress: Progress) -> None:
@@ -234,7 +266,9 @@ class SegmentWidget(Container[Widget]):
 
     def _on_result(self, request: SegmentRequest, start: float, result: Result) -> None:
         """Put a result into a layer, and say so."""
-        seg, style, plan, messages = result
+        if self._gone(request):
+            return
+        seg, style, plan = result
         seconds = perf_counter() - start
         self.live.stop()
         layer = self.current.keep(
@@ -251,10 +285,20 @@ class SegmentWidget(Container[Widget]):
         found = pluralize(seg.n_classes, "class", "es")
         self._show_idle(f"{layer.name}: {found}, {seconds:.2g} s.")
         self._events.ended.emit()
-        for message in messages:
-            show_warning(message)
+
+    def _gone(self, request: SegmentRequest) -> bool:
+        """Return whether what a request is for is no more; then cancel, and say so."""
+        reason = request.reason_to_stop(self._viewer.layers)
+        if reason:
+            self._cancel_all()
+            self.current.cancel()
+            self._events.ended.emit()
+            self._show_idle(f"Canceled: {reason}.")
+        return bool(reason)
 
     def _on_error(self, message: str) -> None:
+        if self._request is not None and self._gone(self._request):
+            return
         self.live.stop()
         self.current.cancel()
         self._show_idle("No result.")
@@ -275,12 +319,15 @@ class SegmentWidget(Container[Widget]):
     def _on_removed(self, *_: Any) -> None:
         """Forget images and previews whose layers were removed."""
         self.live.forget()
+        if self.running and self._request is not None:
+            self._gone(self._request)
         if self.current.lost:
             self.cancel()
             self.current.release()
         self.reset_choices()
 
     def _show_idle(self, status: str) -> None:
+        self._request = None
         self.controls.show_idle(status, ready=self._boxes.image.value is not None)
 
     def _lay_out(self) -> None:
@@ -294,16 +341,6 @@ class SegmentWidget(Container[Widget]):
 
     def _on_theme(self) -> None:
         self.controls.show_theme(self._viewer.theme)
-
-    def _close(self) -> None:
-        """Stop, and disconnect from the viewer, when Qt destroys the panel."""
-        self._changes.stop()
-        self.live.close()
-        self._cancel_run()
-        self.runner.close()
-        self.current.settle()
-        for event, react in self._reactions():
-            event.disconnect(react)
 
     def _reactions(self) -> list[tuple[Any, Callable[..., None]]]:
         """Return the viewer's events that concern the panel, and what they do."""

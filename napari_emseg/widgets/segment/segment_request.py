@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from napari_emseg.layers import alike, image_data, plan_edit, prepare_style
 from napari_emseg.layers.geometry import expand_slice
@@ -12,9 +11,9 @@ from napari_emseg.pipeline.segment import iter_segment, read_input
 from napari_emseg.regions import Edit
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Container, Generator
 
-    from napari.layers import Image, Labels
+    from napari.layers import Image, Labels, Layer
 
     from napari_emseg.layers import LayerStyle, SliceIndex
     from napari_emseg.layers.edits import PlannedEdit
@@ -23,8 +22,8 @@ if TYPE_CHECKING:
     from napari_emseg.pipeline.segmentation import Segmentation
     from napari_emseg.pipeline.source import SegmentationInput
 
-    # The segmentation, how it looks, how it is written, and warnings for the user.
-    Result: TypeAlias = tuple[Segmentation, LayerStyle, PlannedEdit | None, list[str]]
+    # The segmentation, how it looks, and how it is written.
+    Result: TypeAlias = tuple[Segmentation, LayerStyle, PlannedEdit | None]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,12 +40,29 @@ class SegmentRequest:
         The parameters.
     replace : napari.layers.Labels or None
         An earlier result that is to be updated; None for a new layer.
+    data : array-like
+        Those of the image when this was made.
     """
 
     image: Image
     at: SliceIndex | None
     params: Params
-    replace: Labels | None = None
+    replace: Labels | None
+    data: Any
+
+    def reason_to_stop(self, layers: Container[Layer]) -> str:
+        """Return what became of the image; empty if it is there, as it was.
+
+        Parameters
+        ----------
+        layers : container of napari.layers.Layer
+            Those of the viewer.
+        """
+        if self.image not in layers:
+            return f"“{self.image.name}” was removed"
+        if self.data is not self.image.data:
+            return f"“{self.image.name}” has other pixels now"
+        return ""
 
     def read(self) -> SegmentationInput:
         """Return the input of the segmentation."""
@@ -56,12 +72,8 @@ class SegmentRequest:
     def iter_segment(self) -> Generator[Progress, None, Result]:
         """Yield the progress of the segmentation, and return its result."""
         data = image_data(self.image, self.at)
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
-            seg = yield from iter_segment(data, self.params, rgb=self.image.rgb)
-        # Others, such as deprecations in a library, are not for the user.
-        shown = [str(w.message) for w in caught if issubclass(w.category, UserWarning)]
-        return seg, prepare_style(seg), self._plan(seg), shown
+        seg = yield from iter_segment(data, self.params, rgb=self.image.rgb)
+        return seg, prepare_style(seg), self._plan(seg)
 
     def _plan(self, seg: Segmentation) -> PlannedEdit | None:
         """Return how the earlier result is updated, if it can take the labels."""

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import threading
+import warnings
+from functools import partial
 
 import pytest
 from qtpy.QtTest import QTest
 
+from napari_emseg.engine.user_warnings import warn_user
 from napari_emseg.widgets.common.background import BackgroundQueue
 
 
@@ -141,3 +144,87 @@ def test_nothing_is_called_after_the_end(log):
     log.gate.set()
     QTest.qWait(100)
     assert log.done == []
+
+
+class TestWarnings:
+    """They belong to the job, whatever other threads do with Python's filters."""
+
+    def test_two_jobs_at_the_same_time(self, qtbot):
+        both = threading.Barrier(2, timeout=20)
+        said = {"one": [], "two": []}
+
+        def work(name):
+            for _ in range(3):
+                both.wait()
+                warn_user(f"{name} is small")
+            warn_user(f"{name} is dark")
+
+        queues = []
+        for name, messages in said.items():
+            queue = BackgroundQueue(messages.append, on_warning=messages.append)
+            queue.run(partial(work, name), lambda _: None)
+            queues.append(queue)
+        qtbot.waitUntil(lambda: all(q.idle for q in queues), timeout=20_000)
+        for queue in queues:
+            queue.close()
+        for name, messages in said.items():
+            assert messages == [f"{name} is small", f"{name} is dark"]
+
+    @pytest.mark.parametrize("action", ["ignore", "error"])
+    def test_beside_a_worker_that_diverts_them(self, qtbot, action):
+        """As workers of napari do."""
+        messages, diverted = [], threading.Event()
+        done = threading.Event()
+
+        def other():
+            with warnings.catch_warnings(record=True):
+                warnings.simplefilter(action)
+                diverted.set()
+                done.wait(20)
+
+        thread = threading.Thread(target=other)
+        thread.start()
+        queue = BackgroundQueue(messages.append, on_warning=messages.append)
+
+        def work():
+            diverted.wait(20)
+            warn_user("it is small")
+            yield
+            warn_user("it is small")
+
+        queue.run(work, lambda _: done.set())
+        qtbot.waitUntil(lambda: queue.idle, timeout=20_000)
+        done.set()
+        thread.join()
+        queue.close()
+        assert messages == ["it is small"]
+
+    def test_of_canceled_jobs_and_previews_are_not_shown(self, log):
+        messages = []
+        queue = BackgroundQueue(messages.append, on_warning=messages.append)
+        queue.preview(lambda: warn_user("preview"), lambda _: None)
+        queue.run(lambda: log.gate.wait(20) and warn_user("job"), log.done.append)
+        queue.cancel()
+        log.gate.set()
+        log.qtbot.waitUntil(lambda: queue.idle, timeout=20_000)
+        queue.close()
+        assert not messages
+
+
+def test_closed_it_calls_nothing_and_opened_again_it_works(log):
+    calls = []
+    log.hold("one")
+    log.queue.do(lambda: calls.append("command"))
+    log.queue.preview(lambda: 1, calls.append)
+    log.queue.close()
+    assert log.queue.idle
+    log.queue.do(lambda: calls.append("late"))
+    log.queue.run(lambda: 1, calls.append)
+    log.queue.preview(lambda: 1, calls.append)
+    log.wait()
+    QTest.qWait(50)
+    assert (log.done, calls, log.errors) == ([], [], [])
+    log.queue.open()
+    log.hold("two")
+    log.wait()
+    assert log.done == ["two"]

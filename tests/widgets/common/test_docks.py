@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+
+import numpy as np
 import pytest
 from napari._app_model import get_app_model
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QDockWidget, QLabel, QMainWindow, QTabBar
 
-from napari_emseg.widgets.compare.panel import open_compare
+import napari_emseg as emseg
+from napari_emseg.widgets.compare.panel import CompareWidget, open_compare
+from napari_emseg.widgets.edit import EditWidget
+from napari_emseg.widgets.model import ModelWidget
+from napari_emseg.widgets.points_panel import PointsWidget, open_points
+from napari_emseg.widgets.segment import SegmentWidget
 
 TITLES = {"segment": "Segment", "edit": "Select and edit", "model": "Model"}
 
@@ -111,3 +120,130 @@ def test_a_panel_that_floats_is_left_alone(docks):
     assert dock.isFloating()
     assert docks.bar is None
     docks.wait_for("Segment", "Select and edit")
+
+
+def count_listeners(viewer):
+    """Return how many callbacks of this package the viewer has, and where."""
+    found = {}
+    emitters = [viewer.events, viewer.dims.events, viewer.layers.events]
+    emitters += [viewer.layers.selection.events]
+    emitters += [getattr(viewer, "scene", viewer).camera.events]
+    emitters += [layer.events for layer in viewer.layers]
+    for number, group in enumerate(emitters):
+        for name, emitter in group.emitters.items():
+            own = [
+                call
+                for call in emitter.callbacks
+                if isinstance(call, tuple)
+                and (alive := call[0]()) is not None
+                and type(alive).__module__.startswith("napari_emseg.widgets")
+                and type(alive).__name__ != "Inspector"
+            ]
+            if own:
+                found[number, name] = len(own)
+    return found
+
+
+PANELS = {
+    SegmentWidget: "segment",
+    EditWidget: "edit",
+    ModelWidget: "model",
+    CompareWidget: "compare",
+    PointsWidget: "points",
+}
+
+
+def open_panel(viewer, kind):
+    """Dock a panel, and start something in it that takes a while."""
+    if kind is PointsWidget:
+        return open_points(viewer)
+    if kind is CompareWidget:
+        panel = open_compare(viewer)
+        panel.page.choices.classes.setText("2 3 4 5 6")
+        panel.compare()
+        return panel
+    title = {"edit": "Select and edit"}.get(PANELS[kind], kind.__name__[:-6])
+    panel = viewer.window.add_plugin_dock_widget("napari-emseg", title)[1]
+    if kind is SegmentWidget:
+        panel.run()
+    elif kind is EditWidget:
+        panel.toolbox.take("wand")
+        panel.session.choose(panel.session.plane(), lambda: np.ones((60, 80), bool))
+    return panel
+
+
+def queue_of(panel):
+    return panel.runner if isinstance(panel, SegmentWidget) else panel.background
+
+
+@pytest.mark.parametrize("kind", PANELS, ids=PANELS.values())
+class TestClosed:
+    """Nothing of a panel that was closed reacts, and nothing keeps it."""
+
+    @pytest.fixture(autouse=True)
+    def _image(self, viewer, stripes):
+        image = viewer.add_image(stripes, name="stripes")
+        emseg.add_to(viewer, emseg.segment(stripes, n_classes=2), image)
+
+    def test_it_leaves_the_viewer(self, viewer, qtbot, kind, told):
+        before = count_listeners(viewer)
+        keys = [dict(owner.keymap) for owner in (viewer, *viewer.layers)]
+        panel = open_panel(viewer, kind)
+        assert count_listeners(viewer) != before
+        queue = queue_of(panel)
+        viewer.window.remove_dock_widget("all")
+        names = [layer.name for layer in viewer.layers if layer.name != "selection"]
+        assert not queue.running
+        for _ in range(3):
+            QTest.qWait(100)
+        old = [layer for layer in viewer.layers if layer.name == "selection"]
+        for layer in old:
+            viewer.layers.remove(layer)
+        assert [layer.name for layer in viewer.layers] == names
+        assert count_listeners(viewer) == before
+        assert [dict(owner.keymap) for owner in (viewer, *viewer.layers)] == keys
+        viewer.layers.clear()
+        viewer.theme = "light"
+        viewer.dims.ndisplay = 3
+        QTest.qWait(50)
+        assert not viewer.layers
+        assert not told
+
+    def test_it_can_be_collected(self, viewer, kind):
+        gc.unfreeze()
+        gone = weakref.ref(open_panel(viewer, kind))
+        viewer.window.remove_dock_widget("all")
+        viewer.layers.selection.active = None
+        for _ in range(20):
+            QTest.qWait(50)
+            gc.collect()
+            if gone() is None:
+                return
+        pytest.fail(f"kept by {[type(one) for one in gc.get_referrers(gone())]}")
+
+    def test_it_works_when_it_is_docked_again(self, viewer, qtbot, kind, told):
+        panel = open_panel(viewer, kind)
+        listeners = count_listeners(viewer)
+        viewer.window.remove_dock_widget("all")
+        viewer.window.add_dock_widget(panel, name="again")
+        queue = queue_of(panel)
+        done = []
+        queue.run(lambda: 1, done.append)
+        qtbot.waitUntil(lambda: done == [1], timeout=20_000)
+        if kind is not PointsWidget:  # "Model" was closed, too
+            assert {key for _, key in count_listeners(viewer)} >= {
+                key for (number, key) in listeners if number < 4
+            }
+        assert not told
+
+
+@pytest.mark.parametrize("kind", PANELS, ids=PANELS.values())
+def test_results_after_the_window_was_closed(make_napari_viewer, stripes, kind, told):
+    viewer = make_napari_viewer(show=True)
+    viewer.add_image(stripes, name="stripes")
+    panel = open_panel(viewer, kind)
+    queue = queue_of(panel)
+    viewer.window.close()
+    assert queue.idle
+    QTest.qWait(500)
+    assert not told

@@ -259,6 +259,91 @@ def test_result_to_update_that_was_removed(qtbot, viewer, stripes, panel, gate):
     assert [found.name for found in results(viewer)] == ["stripes classes"]
 
 
+class TestEndsWithItsImage:
+    """A run ends with what it was for: no layer appears afterwards, and no error."""
+
+    def clear(self, viewer, image):
+        viewer.layers.clear()
+
+    def remove(self, viewer, image):
+        viewer.layers.remove(image)
+
+    def replace(self, viewer, image):
+        image.data = image.data[:40].copy()
+
+    @pytest.fixture
+    def image(self, viewer, stripes):
+        return viewer.add_image(stripes, name="stripes")
+
+    @pytest.mark.parametrize("how", ["clear", "remove", "replace"])
+    def test_run(self, qtbot, viewer, image, panel, gate, told, how):
+        panel.run()
+        qtbot.waitUntil(gate.reached.is_set)
+        getattr(self, how)(viewer, image)
+        gate.opened.set()
+        wait(qtbot, panel)
+        assert not results(viewer)
+        assert not told
+        assert panel.controls.status.value.startswith("Canceled: “stripes” ")
+        assert not panel.controls.cancel.enabled
+
+    @pytest.mark.parametrize("at_rest", [False, True])
+    @pytest.mark.parametrize("how", ["clear", "remove", "replace"])
+    def test_live_preview(self, qtbot, viewer, image, panel, gate, told, how, at_rest):
+        panel.controls.live.value = True
+        panel.form.update(emseg.Params(n_classes=6))
+        if at_rest:
+            qtbot.waitUntil(gate.reached.is_set)
+        else:
+            qtbot.waitUntil(lambda: panel.live.waiting)
+        getattr(self, how)(viewer, image)
+        gate.opened.set()
+        wait(qtbot, panel)
+        qtbot.waitUntil(lambda: panel.live.idle, timeout=20_000)
+        assert not results(viewer)
+        assert not told
+
+    @pytest.mark.parametrize("above", [False, True])
+    def test_preview_that_is_shown(self, qtbot, viewer, image, panel, gate, above):
+        """Wherever its layer lies."""
+        viewer.add_labels(np.ones((60, 80), np.uint8), name="other")
+        panel.controls.live.value = True
+        panel.form.update(emseg.Params(n_classes=6))
+        qtbot.waitUntil(lambda: panel.current.previewing, timeout=20_000)
+        layer = panel.current.layer
+        if not above:
+            viewer.layers.move(viewer.layers.index(layer), 0)
+        viewer.layers.clear()
+        gate.opened.set()
+        wait(qtbot, panel)
+        assert not viewer.layers
+
+    def test_a_run_of_another_image_goes_on(self, qtbot, viewer, image, panel, gate):
+        points = viewer.add_points(np.zeros((1, 2)))
+        panel.run()
+        qtbot.waitUntil(gate.reached.is_set)
+        viewer.layers.remove(points)
+        gate.opened.set()
+        wait(qtbot, panel)
+        assert [layer.name for layer in results(viewer)] == ["stripes classes"]
+
+
+def test_canceled_and_started_at_once(qtbot, viewer, stripes, panel, gate):
+    """The second run has the parameters of then, and is the only one with a result."""
+    viewer.add_image(stripes, name="stripes")
+    panel.controls.live.value = False
+    panel.run()
+    qtbot.waitUntil(gate.reached.is_set)
+    panel.form.update(emseg.Params(n_classes=2))
+    press(panel.controls.cancel)
+    press(panel.controls.segment)
+    panel.form.update(emseg.Params(n_classes=5))
+    gate.opened.set()
+    wait(qtbot, panel)
+    (layer,) = results(viewer)
+    assert layer.data.max() == 2
+
+
 def test_every_new_run_adds_a_layer(qtbot, viewer, stripes, panel):
     viewer.add_image(stripes, name="stripes")
     run(qtbot, panel)
