@@ -102,8 +102,7 @@ class ColorProfile:
             The profile cannot be used.
         """
         if self.channels == 1 and colors.dtype.kind == "u":
-            table = self._grays(colors.dtype, white)
-            result = np.take(table, colors)
+            result = look_up(self._grays(colors.dtype, white), colors)
             result[..., 1:] = colors[..., 1:]
             return result
         kept = 1 if self.channels == 1 else 3
@@ -169,6 +168,31 @@ class ColorProfile:
         if white:
             found = np.rint(found * (white / np.iinfo(dtype).max)).astype(dtype)
         return found
+
+
+def look_up(table: NDArray[Any], numbers: NDArray[Any]) -> NDArray[Any]:
+    """Return the rows of a table that numbers name, as `numpy.take`, in little memory.
+
+    Parameters
+    ----------
+    table : (K, ...) ndarray
+    numbers : ndarray of an integer type
+
+    Returns
+    -------
+    (*numbers.shape, ...) ndarray
+
+    Examples
+    --------
+    >>> look_up(np.array([9, 5]), np.array([[1, 0]])).tolist()
+    [[5, 9]]
+    """
+    flat = numbers.reshape(-1)
+    result = np.empty((flat.size, *table.shape[1:]), table.dtype)
+    for start in range(0, flat.size, _SLAB):
+        part = slice(start, start + _SLAB)
+        result[part] = table[flat[part]]
+    return result.reshape(*numbers.shape, *table.shape[1:])
 
 
 def _largest_step(one: NDArray[Any], two: NDArray[Any]) -> int:

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 _COLOR, _ALPHA = 2, 4  # bits of the color type in a PNG's header
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by that type
 _DEFLATE = 1032  # the most that zlib unfolds a byte to
-_SLAB = 2**22  # bytes that are copied at once
+_SLAB = 2**20  # bytes that are copied at once
 _INTERLACED, _PALETTE = 1, 3
 _TYPES = {"1": np.dtype(bool), "I": np.dtype("u2"), "I;16": np.dtype("u2")}
 _DEPTHS = {"1": 1, "L": 1, "P": 1, "I;16": 2}  # bytes of a pixel in Pillow; else 4
@@ -52,7 +52,8 @@ _DEPTHS = {"1": 1, "L": 1, "P": 1, "I;16": 2}  # bytes of a pixel in Pillow; els
 _EQUALS = ("Panorama", "Disparity", "Multi-Angle")
 _MP_ENTRIES, _EXIF, _INTEROP, _COLOR_SPACE = 0xB002, 0x8769, 0xA005, 0xA001
 _SCAN, _MARKER = b"\xff\xda", re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
-_CUT = 8  # bytes
+_BLOCK = 8
+_CUTS = (1, 2, 3, 4, 6, 8, 16, 32)  # bytes
 # Gammas by their numbers in ITU-T H.273; None is the curve of sRGB.
 _SRGB_CURVE, _BT709 = 13, 1
 _TRANSFER = {8: 1.0, 4: 2.2, 5: 2.8, _SRGB_CURVE: None}
@@ -152,7 +153,7 @@ def read_jpeg(
             _tell_equals(path, image)
         mode = image.mode
         pixels = _decode(image, budget, mode)
-        _tell_rows(path, pixels)
+        _tell_rows(path, pixels, inks=mode == "CMYK")
         data = image.info.get("icc_profile") if converted else None
         if converted and not data and mode == "RGB" and _is_adobe_rgb(image):
             data = rgb_profile(ADOBE_RGB, gamma=563 / 256)
@@ -349,36 +350,42 @@ def _check_rows(path: Path, chunks: dict[bytes, bytes], pixels: NDArray[Any]) ->
         )
 
 
-def _tell_rows(path: Path, pixels: NDArray[Any]) -> None:
-    """Warn of a JPEG whose data end before its last row.
+def _tell_rows(path: Path, pixels: NDArray[Any], *, inks: bool) -> None:
+    """Warn of a JPEG whose data end before its last block.
 
-    Its decoder makes such rows gray without a word. In a picture that is gray there by
-    itself, nothing changes if the data lose a few bytes more; in one that ends too
-    early, the last blocks before the gray do.
+    Its decoder makes what is missing gray without a word. That gray is not in the
+    picture itself if the data lose a few bytes more and blocks change that lie further
+    from the end than so few bytes can be: each block has a bit or more.
     """
-    if not np.isin(pixels[-1], (127, 128)).all() or np.ptp(pixels[-1]):
+    gray = 127 if inks else 128
+    if (pixels[-1, -_BLOCK:] != gray).any():
         return
     data = path.read_bytes()
-    start = data.find(_SCAN)
-    end = _MARKER.search(data, start + 2 + int.from_bytes(data[start + 2 : start + 4]))
-    if start < 0 or end is None:
+    header = data.find(_SCAN) + 2
+    start = header + int.from_bytes(data[header : header + 2])
+    end = _MARKER.search(data, start)
+    if end is None:
         return
-    at = end.start()
-    shorter = io.BytesIO(data[: at - _CUT] + data[at:])
-    try:
+    height, width = (-(-size // _BLOCK) for size in pixels.shape[:2])
+    for cut in _CUTS:
+        if end.start() - cut <= start:
+            return
+        shorter = io.BytesIO(data[: end.start() - cut] + data[end.start() :])
         with JpegImagePlugin.JpegImageFile(shorter) as image:
-            image.load()
-            other = np.asarray(image)
-    except OSError:
+            changed = np.asarray(image) != pixels
+        changed = changed.reshape(*pixels.shape[:2], -1).any(axis=-1)
+        if not changed.any():
+            continue
+        row = int(np.flatnonzero(changed.any(axis=1))[-1]) // _BLOCK
+        column = int(np.flatnonzero(changed[row * _BLOCK :].any(axis=0))[-1]) // _BLOCK
+        missing = width * height - (row * width + column + 1)
+        if missing > 8 * cut + _BLOCK:
+            warnings.warn(
+                f"{path.name} is damaged: about {missing / (width * height):.1%} of "
+                f"its {len(pixels)} rows are missing, and gray",
+                stacklevel=2,
+            )
         return
-    rows = np.flatnonzero((other != pixels).reshape(len(pixels), -1).any(axis=1))
-    if len(rows):
-        missing = len(pixels) - 1 - int(rows[-1])
-        warnings.warn(
-            f"{path.name} is damaged: about {missing} of its {len(pixels)} rows "
-            f"({missing / len(pixels):.0%}) are missing, and gray",
-            stacklevel=2,
-        )
 
 
 def _profile_of_png(image: Any, chunks: dict[bytes, bytes]) -> bytes | None:

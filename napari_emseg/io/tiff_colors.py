@@ -11,6 +11,7 @@ import numpy as np
 from tifffile import PHOTOMETRIC
 
 from napari_emseg.engine.image.lazy_image import fits_rgb
+from napari_emseg.io.color_profile import look_up
 from napari_emseg.io.damage import UnfitError
 from napari_emseg.io.full_scale import bits_of
 from napari_emseg.io.tiff_pages import JPEGS
@@ -113,7 +114,7 @@ def looked_up(pixels: NDArray[Any], page: tifffile.TiffPage) -> NDArray[Any]:
         raise ValueError(
             f"it has the color number {int(pixels.max())} in a palette of {len(colors)}"
         )
-    return np.take(colors, pixels, axis=0)
+    return look_up(colors, pixels)
 
 
 def colors_of(

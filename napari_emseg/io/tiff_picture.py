@@ -19,6 +19,7 @@ from napari_emseg.io.orientation import turned
 from napari_emseg.io.tiff_pages import check_pages
 
 if TYPE_CHECKING:
+    import tifffile
     from numpy.typing import NDArray
 
     from napari_emseg.io.byte_budget import ByteBudget
@@ -70,7 +71,7 @@ def read_tiff(
     picture.tell_others()
     _tell_of_ome(picture)
     flag = flag_of(page, name) if converted else None
-    check_pages(picture, budget, _widened(page.dtype) if flag is not None else 1)
+    check_pages(picture, budget, _widened(page, flagged=flag is not None))
     stored, axes = upright_samples(picture, upright=upright)
     flagged = None if flag is None else find_flagged(stored, flag)
     white = full_scale_of(picture.tiff, page, stored)
@@ -122,10 +123,13 @@ class _Light(NamedTuple):
     profile: str | None = None
 
 
-def _widened(dtype: np.dtype[Any] | None) -> float:
-    """Return how much wider values become where some of them are no data."""
-    if dtype is None or dtype.kind == "f":
-        return 1
+def _widened(page: tifffile.TiffPage, *, flagged: bool) -> float:
+    """Return how many bytes come of one: of palettes, and where some are no data."""
+    dtype = page.dtype
+    if page.photometric == PHOTOMETRIC.PALETTE:
+        return 7.0 if flagged else 3.0
+    if not flagged or dtype is None or dtype.kind == "f":
+        return 1.0
     return np.result_type(dtype, np.float32).itemsize / dtype.itemsize
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,12 @@ from napari.layers import Layer
 
 from napari_emseg.cli import window
 from napari_emseg.cli.app import main
-from napari_emseg.io.files import read_labels, write_labels, write_picture
+from napari_emseg.io.files import (
+    read_labels,
+    read_with_spacing,
+    write_labels,
+    write_picture,
+)
 from napari_emseg.io.pixel_size import read_spacing
 from napari_emseg.layers.label_files import labels_reader
 
@@ -133,3 +139,45 @@ def test_pictures_that_are_opened_have_it(
     layer = Layer.create(*opened[0])
     assert layer.scale == pytest.approx([0.5, 0.25])
     assert [str(unit) for unit in layer.units] == ["micrometer"] * 2
+
+
+NONSENSE: dict[str, dict[str, Any]] = {
+    "OME, comma": {"ome": True, "metadata": OME | {"PhysicalSizeX": "0,25"}},
+    "OME, word": {"ome": True, "metadata": OME | {"PhysicalSizeY": "wide"}},
+    "ImageJ, comma": {
+        "imagej": True,
+        "resolution": (4, 2),
+        "metadata": {"unit": "um", "spacing": "0,25"},
+    },
+    "tag of one number": {"resolutionunit": 3, "extratags": [(282, "I", 1, 7, True)]},
+    "tag of text": {"resolutionunit": 3, "extratags": [(282, "s", 0, "7", True)]},
+    "Aperio, comma": {"description": "Aperio Image Library\r\n|MPP = 0,25|Left = 1"},
+}
+
+
+@pytest.mark.parametrize("how", NONSENSE.values(), ids=NONSENSE)
+def test_no_pixel_size_refuses_a_picture(tmp_path: Path, how: dict[str, Any]) -> None:
+    path = written(tmp_path, PLANE, **how)
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        content = read_with_spacing(path)
+    np.testing.assert_array_equal(content.pixels, PLANE)
+    if "extratags" not in how:  # some of which are numbers after all
+        assert any("is no number, and is left out" in str(one.message) for one in told)
+
+
+@pytest.mark.parametrize("tile", [None, (16, 16)])
+def test_aperio_tells_it(tmp_path: Path, tile: tuple[int, int] | None) -> None:
+    about = "Aperio Image Library v12\r\n20x30 |AppMag = 40|MPP = 0.2520|Left = 5.1"
+    colors = np.stack([PLANE] * 3, -1)
+    how: dict[str, Any] = {"photometric": "rgb", "metadata": None, "tile": tile}
+    found = read_spacing(written(tmp_path, colors, description=about, **how))
+    assert found is not None
+    assert close(found.place(2), {"scale": [0.252, 0.252], "units": ["µm", "µm"]})
+
+
+def test_resolution_tags_of_slides(tmp_path: Path) -> None:
+    how: dict[str, Any] = {"resolution": (44051.8, 44051.8), "resolutionunit": 3}
+    found = read_spacing(written(tmp_path, PLANE, **how))
+    assert found is not None
+    assert found.micrometers["X"] == pytest.approx(0.227, abs=1e-3)

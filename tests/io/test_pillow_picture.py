@@ -1,0 +1,149 @@
+"""PNG and JPEG: all frames, no row less than declared, whatever EXIF says."""
+
+from __future__ import annotations
+
+import io
+import struct
+import warnings
+import zlib
+
+import cv2
+import imagecodecs
+import numpy as np
+import pytest
+from PIL import Image
+
+from napari_emseg.io.files import read_image, read_labels
+
+RGB = cv2.GaussianBlur(
+    np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8), (0, 0), 2
+)
+
+
+def quiet(path):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        return read_image(path)[0]
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "P"])
+@pytest.mark.parametrize("hidden", [False, True])
+def test_all_frames_of_an_animation(tmp_path, mode, hidden):
+    path = tmp_path / "a.png"
+    frames = [Image.fromarray(np.roll(RGB, n, axis=0)).convert(mode) for n in range(4)]
+    if mode == "P":
+        frames = [frame.convert("RGB").quantize(16) for frame in frames]
+        frames = [frame.convert("RGB") for frame in frames]
+    frames[0].save(path, save_all=True, append_images=frames[1:], default_image=hidden)
+    found = quiet(path)
+    wanted = np.stack([np.asarray(frame) for frame in frames[hidden:]])
+    np.testing.assert_array_equal(found, wanted)
+
+
+def test_frames_that_are_left_out_are_told(tmp_path):
+    """OpenCV and libpng read deep colors, one frame of them."""
+    path = tmp_path / "a.png"
+    whole = imagecodecs.png_encode(RGB.astype(np.uint16) * 257)
+    parts = b""
+    for name, data in (
+        (b"acTL", struct.pack(">2I", 2, 0)),
+        (b"fcTL", struct.pack(">5I2H2B", 0, 64, 48, 0, 0, 1, 10, 0, 0)),
+    ):
+        parts += struct.pack(">I", len(data)) + name + data
+        parts += struct.pack(">I", zlib.crc32(name + data))
+    path.write_bytes(whole[:33] + parts + whole[33:])
+    with pytest.warns(UserWarning, match=r"of 2 frames in a\.png the first is read"):
+        np.testing.assert_array_equal(read_image(path)[0], RGB.astype(np.uint16) * 257)
+
+
+def taller_png(data, height):
+    """Change the height in the header, with the right check sum."""
+    whole = bytearray(data)
+    whole[20:24] = struct.pack(">I", height)
+    whole[29:33] = struct.pack(">I", zlib.crc32(whole[12:29]))
+    return bytes(whole)
+
+
+PNGS = {
+    "gray": RGB[..., 0],
+    "RGB": RGB,
+    "RGBA": np.dstack([RGB, RGB[..., 0]]),
+    "bits": RGB[..., 0] > 127,
+    "16 bits": RGB[..., 0].astype(np.uint16) * 257,
+    "16 bits, RGB": RGB.astype(np.uint16) * 257,
+    "black at the end": np.where(np.arange(48)[:, None, None] > 40, 0, RGB),
+}
+
+
+@pytest.mark.parametrize("pixels", PNGS.values(), ids=PNGS)
+@pytest.mark.parametrize("height", [49, 60, 500, 4_000, 10_000_000])
+def test_png_with_fewer_rows_than_declared(tmp_path, pixels, height):
+    path = tmp_path / "a.png"
+    if pixels.dtype == np.uint16:
+        path.write_bytes(imagecodecs.png_encode(pixels))
+    else:
+        Image.fromarray(pixels).save(path)
+    np.testing.assert_array_equal(quiet(path), pixels)
+    path.write_bytes(taller_png(path.read_bytes(), height))
+    for read in (read_image, read_labels):
+        with pytest.raises(ValueError, match="cannot be read: "):
+            read(path)
+
+
+def taller_jpeg(data, height):
+    whole = bytearray(data)
+    at = max(whole.find(b"\xff\xc0"), whole.find(b"\xff\xc2"))
+    whole[at + 5 : at + 7] = struct.pack(">H", height)
+    return bytes(whole)
+
+
+def jpeg(image, **how):
+    stream = io.BytesIO()
+    image.save(stream, "jpeg", **how)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+@pytest.mark.parametrize("progressive", [False, True])
+@pytest.mark.parametrize("height", [112, 200, 3000])
+def test_jpeg_with_fewer_rows_than_declared(tmp_path, mode, progressive, height):
+    path = tmp_path / "a.jpg"
+    data = jpeg(Image.fromarray(RGB).convert(mode), progressive=progressive)
+    path.write_bytes(data)
+    whole = quiet(path)
+    path.write_bytes(taller_jpeg(data, height))
+    with pytest.warns(UserWarning, match=rf"of its {height} rows are missing"):
+        found = read_image(path)[0]
+    assert np.abs(found[:32].astype(int) - whole[:32]).max() < 3
+
+
+@pytest.mark.parametrize("value", [127, 128])
+@pytest.mark.parametrize("progressive", [False, True])
+@pytest.mark.parametrize("rows", [1, 16, 40, 48])
+def test_jpeg_that_is_gray_by_itself(tmp_path, value, progressive, rows):
+    path = tmp_path / "a.jpg"
+    pixels = RGB.copy()
+    pixels[-rows:] = value
+    path.write_bytes(jpeg(Image.fromarray(pixels), progressive=progressive))
+    assert quiet(path).shape == RGB.shape
+
+
+def test_jpeg_of_impossible_size(tmp_path):
+    path = tmp_path / "a.jpg"
+    data = bytearray(jpeg(Image.fromarray(RGB)))
+    at = data.find(b"\xff\xc0")
+    data[at + 5 : at + 9] = struct.pack(">2H", 65500, 16000)
+    path.write_bytes(data)
+    with pytest.raises(ValueError, match="declares 16000 x 65500 pixels, more than"):
+        read_image(path)
+
+
+@pytest.mark.parametrize("ending", ["png", "jpg"])
+def test_damaged_exif_spoils_no_pixel(tmp_path, ending):
+    path = tmp_path / f"a.{ending}"
+    Image.fromarray(RGB).save(path, exif=b"Exif\0\0II*\0\xff\xff\xff\x7f")
+    stored = tmp_path / f"b.{ending}"
+    Image.fromarray(RGB).save(stored)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        np.testing.assert_array_equal(read_image(path)[0], quiet(stored))
