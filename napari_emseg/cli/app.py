@@ -205,7 +205,9 @@ def open_images(images: Images, /, *, max_bytes: MaxBytes = None) -> int:
         image = read_told(path, max_bytes)
         pixels, channel_axis, spacing = image[:3]
         attributes: dict[str, Any] = {"name": path.stem}
-        picture = as_lazy_image(pixels, channel_axis=channel_axis)
+        picture = as_lazy_image(
+            pixels, channel_axis=channel_axis, full_scale=image.full_scale
+        )
         if channel_axis is not None:
             attributes["channel_axis"] = channel_axis
         else:

@@ -138,7 +138,12 @@ def run_job(
     start = time.perf_counter()
     with warnings_told(job.name):
         result = follow(
-            iter_segment(image.pixels, params, channel_axis=image.channel_axis)
+            iter_segment(
+                image.pixels,
+                params,
+                channel_axis=image.channel_axis,
+                full_scale=image.full_scale,
+            )
         )
     seconds = time.perf_counter() - start
     recipe = Recipe(steps=(segment_step(result),)).model_dump(mode="json")

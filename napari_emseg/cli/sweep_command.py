@@ -75,7 +75,12 @@ def run_sweep(
     found = read_told(image, max_bytes)
     with warnings_told(image.name):
         start = time.perf_counter()
-        steps = iter_sweep(found.pixels, chosen, channel_axis=found.channel_axis)
+        steps = iter_sweep(
+            found.pixels,
+            chosen,
+            channel_axis=found.channel_axis,
+            full_scale=found.full_scale,
+        )
         rows = follow(_with_count(steps))
         seconds = time.perf_counter() - start
     # matplotlib takes a moment to import: only now is it needed.

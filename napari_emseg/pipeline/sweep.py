@@ -201,12 +201,13 @@ def iter_sweep(
     mask: ArrayLike | None = None,
     channel_axis: int | None = None,
     rgb: bool | None = None,
+    full_scale: float | None = None,
 ) -> Generator[SweepStep, None, tuple[SweepRow, ...]]:
     """Segment an image with several settings; to cancel, stop iterating.
 
     Parameters
     ----------
-    image, mask, channel_axis, rgb
+    image, mask, channel_axis, rgb, full_scale
         As for `segment`. They are checked with every setting before the first step.
     chosen : sequence of Params
         The settings. Those that see the same features share the counting of them.
@@ -247,7 +248,7 @@ def iter_sweep(
         key = tuple(getattr(params, name) for name in seen)
         groups.setdefault(key, []).append(place)
     sources = [
-        read_input(image, chosen[places[0]], mask, None, channel_axis, rgb)
+        read_input(image, chosen[places[0]], mask, None, channel_axis, rgb, full_scale)
         for places in groups.values()
     ]
     return _steps(chosen, list(zip(sources, groups.values(), strict=True)))

@@ -154,8 +154,12 @@ def _segment(step: Step, view: StateView) -> None:
     args: Any = step.args
     across = [axis for axis, at in enumerate(step.at or ()) if at is not None]
     shape = tuple(np.delete(view.state.shape, across).tolist())
+    white, dtype = args.full_scale, np.dtype(view.image.dtype)
+    if white is not None and dtype.kind == "u" and white > np.iinfo(dtype).max:
+        white = None  # that of the image that the recipe comes from, which was deeper
     found = segment(
         view.image,
+        full_scale=white,
         mask=None if args.mask is None else unpacked(args.mask, shape),
         seed_labels=None
         if args.seed_labels is None

@@ -117,6 +117,7 @@ ROWS = (
         seed_labels=_packed,
         model=_fitted,
         start=_fitted,
+        full_scale=(Number | None, None),
         **_reader_kwargs,
     ),
     _row("own", "blank", shape=tuple[Side, ...], dtype=Kind, **_reader_kwargs),

@@ -466,6 +466,7 @@ def segment_step(seg: Segmentation, at: tuple[int | None, ...] | None = None) ->
         start=None
         if seg.start is None or not seg.states
         else FittedModel.of(seg.start),
+        full_scale=picture.given_scale if picture.rgb else None,
         rgb=picture.rgb if channels is None else None,
         channel_axis=channels,
     )

@@ -630,3 +630,38 @@ class TestWindow:
         assert "could not connect to display" in window.why_no_window()
         monkeypatch.delenv("DISPLAY")
         assert window.why_no_window() == "there is no display"
+
+
+class TestDeclaredWhite:
+    """A picture of 12 bits that is dark all over, whose file tells its white."""
+
+    @pytest.fixture
+    def dark(self, tmp_path):
+        path = tmp_path / "dark.tif"
+        means = np.array([[60, 40, 30], [300, 500, 200], [700, 300, 150]])
+        rng = np.random.default_rng(0)
+        pixels = means[np.arange(60) // 20][:, None] + rng.integers(-9, 9, (60, 50, 3))
+        tags = [(341, "H", 3, (4095,) * 3, True)]
+        pixels = pixels.astype(np.uint16)
+        tifffile.imwrite(path, pixels, photometric="rgb", extratags=tags)
+        return path
+
+    def test_it_is_handed_on_and_kept_in_the_recipe(self, tmp_path, dark):
+        labels, overlay = tmp_path / "labels.tif", tmp_path / "overlay.png"
+        what = [dark, "-o", labels, "--overlay", overlay, "-n", 3]
+        assert run("segment", *what) == 0
+        image = read_image(dark)[0]
+        expected = emseg.segment(image, n_classes=3, full_scale=4095)
+        np.testing.assert_array_equal(read_labels(labels), expected.labels)
+        drawn = read_image(overlay)[0].reshape(-1, 3).max()
+        assert drawn == np.rint(255 * expected.class_colors.max())
+        recipe = emseg.Recipe.load(labels)
+        np.testing.assert_array_equal(recipe.replay(image), expected.labels)
+        assert "full_scale=4095.0" in recipe.to_python("dark.tif", "again.tif")
+
+    def test_an_image_of_fewer_bits_is_not_black(self, tmp_path, dark):
+        labels = tmp_path / "labels.tif"
+        assert run("segment", dark, "-o", labels, "-n", 3) == 0
+        bytes_ = (read_image(dark)[0] // 16).astype(np.uint8)
+        found = emseg.Recipe.load(labels).replay(bytes_)
+        np.testing.assert_array_equal(found, emseg.segment(bytes_, n_classes=3).labels)

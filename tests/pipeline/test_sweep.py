@@ -333,3 +333,13 @@ class TestCommand:
         command = ("sweep", tmp_path / "a.png", "-n", "2", "3", "-o")
         assert self.run(*command, tmp_path / "s.png") == 0
         assert capsys.readouterr().err.count("a.png: 1 class found") == 2
+
+
+def test_white_can_be_given():
+    image = np.random.default_rng(0).integers(0, 900, (20, 30, 3), np.uint16)
+    chosen = sweep.settings(n_classes=[2])
+    (row,) = sweep.sweep(image, chosen, full_scale=4095)
+    expected = emseg.segment(image, chosen[0], full_scale=4095)
+    np.testing.assert_array_equal(row.seg.labels, expected.labels)
+    np.testing.assert_allclose(row.seg.class_colors, expected.class_colors)
+    assert row.seg.class_colors.max() < 0.3
