@@ -339,7 +339,7 @@ def test_white_can_be_given():
     image = np.random.default_rng(0).integers(0, 900, (20, 30, 3), np.uint16)
     chosen = sweep.settings(n_classes=[2])
     (row,) = sweep.sweep(image, chosen, full_scale=4095)
-    expected = emseg.segment(image, chosen[0], full_scale=4095)
+    expected = emseg.segment(image, n_classes=2, full_scale=4095)
     np.testing.assert_array_equal(row.seg.labels, expected.labels)
     np.testing.assert_allclose(row.seg.class_colors, expected.class_colors)
     assert row.seg.class_colors.max() < 0.3
