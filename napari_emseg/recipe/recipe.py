@@ -301,7 +301,7 @@ class Recipe(BaseModel):
             exists.
         as_stored : bool, optional
             The image was read as its file has it, as napari's own reader does: if it
-            lies on its side there, the script does not turn it.
+            lies on its side there, the script does not turn it, nor convert its colors.
         to_save : bool, optional
             The image has no file yet: the script begins with this remark.
 

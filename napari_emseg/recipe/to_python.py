@@ -56,7 +56,7 @@ def write(
     image_path, output_path : str
         As the script shall name them.
     as_stored : bool, optional
-        Whether the script leaves an image that lies on its side in its file.
+        Whether the script leaves an image as it lies in its file, with its colors.
     to_save : bool, optional
         Whether the script begins with the remark that the image has no file yet.
 
@@ -78,7 +78,11 @@ def write(
             "step 'segment' or 'blank'"
         )
     # Where a recipe has no channels, those that stand first were slices of a stack.
-    minded = {"upright": as_stored, "stack": writer.reader_kwargs.get("rgb") is False}
+    minded = {
+        "upright": as_stored,
+        "converted": as_stored,
+        "stack": writer.reader_kwargs.get("rgb") is False,
+    }
     keywords = [
         f", {way}={value}"
         for way, value in files.ways_as_stored(image_path).items()

@@ -17,6 +17,8 @@ from PIL import Image, ImageCms
 from napari_emseg.cli.app import main
 from napari_emseg.io.color_profile import ADOBE_RGB, PRIMARIES, rgb_profile
 from napari_emseg.io.files import read_image, read_labels, ways_as_stored
+from napari_emseg.recipe import Recipe
+from napari_emseg.recipe.step import Step
 
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 ADOBE = rgb_profile(ADOBE_RGB, gamma=563 / 256)
@@ -271,3 +273,14 @@ def test_the_command_says_so(tmp_path, capsys):
     assert main(["segment", str(path), "-o", target, "-n", "2"]) == 0
     told = capsys.readouterr().err
     assert "a.png: colors are converted from RGB built-in to sRGB" in told
+
+
+@pytest.mark.parametrize("ending", ["png", "jpg", "tif"])
+def test_scripts_of_a_layer_have_the_colors_that_it_had(tmp_path, ending):
+    """napari's own reader, which gave the layer its pixels, converts nothing."""
+    path = tmp_path / f"a.{ending}"
+    Image.fromarray(COLORS).save(path, icc_profile=ADOBE)
+    recipe = Recipe(steps=(Step.of("segment", params={"n_classes": 2}),))
+    script = recipe.to_python(str(path), "labels.tif", as_stored=True)
+    assert "converted=False" in script
+    assert "converted" not in recipe.to_python(str(path), "labels.tif")
