@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.utils.colormaps import DirectLabelColormap, label_colormap
+from pydantic import Field
+
+from napari_emseg.regions.edit import one_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -14,16 +18,98 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 UNKNOWN = "magenta"
-# Labels beyond the classes get napari's own colors, so that a class which is
-# painted by hand is seen; any label above all of these is magenta.
+# Labels beyond the classes get that many of napari's own colors, again and again: a
+# class that is painted by hand is seen, and thousands of objects are told apart.
 SPARE_COLORS = 49
-# A layer with napari's random colors gets that many of them as its own.
-OWN_COLORS = 255
 # What other columns than numbers say of a class that they do not know.
 _EMPTY = {"name": ""}
 
 
-def class_colormap(class_colors: NDArray[np.floating]) -> DirectLabelColormap:
+# napari is untyped here, so a class of it is Any to mypy.
+class ClassColormap(DirectLabelColormap):  # type: ignore[misc]
+    """Colors of their own for some labels, and a cycle of colors for all others.
+
+    Attributes
+    ----------
+    cycle : (N, 4) ndarray of float32
+        Red, green, blue and alpha, 0 to 1.
+    first : int
+        The label that has the first color of the cycle.
+
+    Examples
+    --------
+    >>> colormap = ClassColormap(
+    ...     color_dict={None: "magenta", 0: "transparent", 1: "red"},
+    ...     cycle=np.array([[0, 1, 0, 1], [0, 0, 1, 1]], np.float32),
+    ...     first=2,
+    ... )
+    >>> colormap.map(np.array([1, 2, 3, 100_000]))[:, :3].tolist()
+    [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0], [0.0, 1.0, 0.0]]
+    """
+
+    cycle: np.ndarray = Field(default_factory=lambda: np.ones((1, 4), np.float32))
+    first: int = 1
+
+    def map(self, values: Any) -> Any:
+        """Return the colors of labels."""
+        if isinstance(values, int | np.integer):
+            hidden = self.use_selection and values != self.selection
+            return np.zeros(4) if hidden else self.color_of(int(values))
+        values = np.asarray(values)
+        colors = self._completed(super().map(values), values)
+        if self.use_selection:
+            colors[values != self.selection] = 0
+        return colors
+
+    def color_of(self, label: int) -> Any:
+        """Return the color of a label, whichever one is shown alone."""
+        if label in self.color_dict:
+            return self.color_dict[label]
+        return self.cycle[(label - self.first) % len(self.cycle)]
+
+    def _map_without_cache(self, values: Any) -> Any:
+        return self._completed(super()._map_without_cache(values), values)
+
+    def _data_to_texture(self, values: Any) -> Any:
+        """Return numbers of colors; those of the cycle come after those of labels."""
+        found = super()._data_to_texture(values)
+        if values.dtype.itemsize <= 2 or self.use_selection:
+            return found
+        first = len(self._label_mapping_and_color_dict[1]) - len(self.cycle)
+        place = first + self._place(np.asarray(values))
+        # What has no color of its own is 0 there.
+        return np.where(found == 0, place, found).astype(found.dtype)[()]
+
+    @cached_property
+    def _num_unique_colors(self) -> int:
+        own = {tuple(color) for color in self.color_dict.values()}
+        return len(own) + len(self.cycle)
+
+    @cached_property
+    def _label_mapping_and_color_dict(self) -> tuple[dict[Any, int], dict[int, Any]]:
+        numbers, colors = super()._label_mapping_and_color_dict
+        more = enumerate(self.cycle, start=len(colors))
+        return numbers, {**colors, **dict(more)}
+
+    def _values_mapping_to_minimum_values_set(
+        self, apply_selection: bool = True
+    ) -> tuple[dict[Any, int], dict[int, Any]]:
+        if self.use_selection and apply_selection:
+            colors = {0: np.zeros(4), 1: self.color_of(int(self.selection))}
+            return {self.selection: 1, None: 0}, colors
+        return self._label_mapping_and_color_dict
+
+    def _completed(self, colors: Any, values: Any) -> Any:
+        """Return colors, with those of labels that have none of their own."""
+        rest = ~one_of(values, [one for one in self.color_dict if one is not None])
+        colors[rest] = self.cycle[self._place(values[rest])]
+        return colors
+
+    def _place(self, values: Any) -> Any:
+        return (values.astype(np.int64) - self.first) % len(self.cycle)
+
+
+def class_colormap(class_colors: NDArray[np.floating]) -> ClassColormap:
     """Return the classes' colors for labels 1..K and napari's for those beyond."""
     spare = label_colormap(SPARE_COLORS).map(np.arange(1, SPARE_COLORS + 1))
     opaque = np.column_stack([class_colors, np.ones(len(class_colors))])
@@ -32,7 +118,7 @@ def class_colormap(class_colors: NDArray[np.floating]) -> DirectLabelColormap:
         0: "transparent",
         **dict(enumerate(np.vstack([opaque, spare]).astype(np.float32), start=1)),
     }
-    return DirectLabelColormap(color_dict=colors)
+    return ClassColormap(color_dict=colors, cycle=spare.astype(np.float32))
 
 
 def class_name(layer: Labels, label: int) -> str:
@@ -69,19 +155,21 @@ def rename_class(layer: Labels, label: int, name: str) -> None:
 
 def class_color(layer: Labels, label: int) -> NDArray[np.floating[Any]]:
     """Return the color of a class: red, green, blue, 0 to 1, even if it is hidden."""
-    colormap = layer.colormap
-    if isinstance(colormap, DirectLabelColormap):
-        colors = colormap.color_dict
-        return np.array(colors.get(label, colors[None]), float)[:3]
-    return np.array(colormap.map(label), float).ravel()[:3]
+    return np.asarray(_color(layer.colormap, label)[:3], float)
 
 
 def class_shown(layer: Labels, label: int) -> bool:
     """Return whether a class is visible."""
-    colormap = layer.colormap
+    return bool(_color(layer.colormap, label)[3] > 0)
+
+
+def _color(colormap: Any, label: int) -> Any:
+    """Return the color of a label, whichever one napari shows alone."""
+    if isinstance(colormap, ClassColormap):
+        return colormap.color_of(label)
     if isinstance(colormap, DirectLabelColormap):
-        return bool(colormap.color_dict.get(label, colormap.color_dict[None])[3] > 0)
-    return True
+        return colormap.color_dict.get(label, colormap.color_dict[None])
+    return np.ravel(colormap.map(label))
 
 
 def paint_class(
@@ -110,9 +198,8 @@ def paint_class(
     """
     rgb = class_color(layer, label) if color is None else np.asarray(color, float)
     shown = class_shown(layer, label) if shown is None else shown
-    colors = _own_colors(layer)
-    colors[label] = np.array([*rgb, float(shown)], np.float32)
-    layer.colormap = DirectLabelColormap(color_dict=colors)
+    own = {label: np.array([*rgb, float(shown)], np.float32)}
+    layer.colormap = colormap_with(layer.colormap, own)
 
 
 def recolored(layer: Labels, before: Any) -> bool:
@@ -138,21 +225,22 @@ def recolored(layer: Labels, before: Any) -> bool:
     kinds = (before, after)
     if after is before or not all(isinstance(c, DirectLabelColormap) for c in kinds):
         return False
-    old = before.color_dict
     return any(
-        label is not None
-        and not np.array_equal(color[:3], old.get(label, old[None])[:3])
+        label is not None and not np.array_equal(color[:3], _color(before, label)[:3])
         for label, color in after.color_dict.items()
     )
 
 
-def _own_colors(layer: Labels) -> dict[int | None, Any]:
-    colormap = layer.colormap
-    if isinstance(colormap, DirectLabelColormap):
-        return dict(colormap.color_dict)
-    labels = np.arange(1, OWN_COLORS + 1)
-    return {
-        None: UNKNOWN,
-        0: "transparent",
-        **dict(enumerate(colormap.map(labels), start=1)),
-    }
+def colormap_with(colormap: Any, own: Mapping[int, Any]) -> ClassColormap:
+    """Return a colormap of labels in which some have other colors."""
+    direct = isinstance(colormap, DirectLabelColormap)
+    colors = colormap.color_dict if direct else {None: UNKNOWN, 0: "transparent"}
+    if isinstance(colormap, ClassColormap):
+        cycle, first = colormap.cycle, colormap.first
+    elif direct:
+        cycle, first = np.array([colors[None]], np.float32), 1
+    else:
+        # Napari's colors come again after as many labels.
+        period = len(colormap.colors) - 1
+        cycle, first = colormap.map(np.arange(1, period + 1)), 1
+    return ClassColormap(color_dict={**colors, **own}, cycle=cycle, first=first)

@@ -7,9 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_emseg.layers.history import HISTORY_BYTES, Atom, make_atoms, write_steps
+from napari_emseg.layers.history import (
+    HISTORY_BYTES,
+    Atom,
+    make_atoms,
+    paintable,
+    write_steps,
+)
 from napari_emseg.pipeline.tiles import bounding_box
 from napari_emseg.regions import Edit
+from napari_emseg.regions.edit import holds, present, wider_type
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,6 +45,7 @@ def apply_edit(layer: Labels, edit: Edit, *, max_bytes: int = HISTORY_BYTES) -> 
 
     The edit is written as it is: locked labels and the like are the business of who
     made it. The layer, its history and its display are as before if anything fails.
+    Labels that the layer's type cannot hold widen it: uint8 to uint16, then int32.
 
     Parameters
     ----------
@@ -181,8 +189,47 @@ def writable(layer: Labels) -> NDArray[Any]:
     return data
 
 
+def preserved(
+    layer: Labels, labels: NDArray[np.integer[Any]], label: int | None = None
+) -> tuple[int, ...]:
+    """Return which labels napari's own bucket would not paint over in a layer.
+
+    Parameters
+    ----------
+    layer : napari.layers.Labels
+        If its "preserve labels" is not ticked, there are none.
+    labels : (…) ndarray of int
+        What would be painted over.
+    label : int, optional
+        With what; 0 erases, which napari allows for the class of the brush alone. A new
+        class by default.
+
+    Returns
+    -------
+    tuple of int
+        In rising order.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari.layers import Labels
+    >>> layer = Labels(np.array([[0, 1, 2]]))
+    >>> preserved(layer, layer.data)
+    ()
+    >>> layer.preserve_labels = True
+    >>> preserved(layer, layer.data, 3), preserved(layer, layer.data, 0)
+    ((1, 2), (2,))
+    """
+    if not layer.preserve_labels:
+        return ()
+    free = (label, paintable(layer, 1 if label is None else label))
+    return tuple(number for number in present(labels) if number not in free)
+
+
 def _fit(layer: Labels, edit: Edit) -> tuple[Box, NDArray[Any]]:
     """Return an edit's box with its bounds in numbers, and its labels.
+
+    They are of the layer's type; of a wider one if it cannot hold them.
 
     Raises
     ------
@@ -205,13 +252,19 @@ def _fit(layer: Labels, edit: Edit) -> tuple[Box, NDArray[Any]]:
             f"not fit layer {layer.name!r} of shape {data.shape}; make it from the "
             "labels of this layer"
         )
-    if new.size and data.dtype.kind != "b":
+    if new.size:
         least, most = int(new.min()), int(new.max())
-        limits = np.iinfo(data.dtype)
-        if least < limits.min or most > limits.max:
+        kind = wider_type(data.dtype, most)
+        if not (holds(kind, least) and holds(kind, most)):
             raise ValueError(
-                f"label {most if most > limits.max else least} does not fit into the "
-                f"type {data.dtype} of layer {layer.name!r}; convert the layer to a "
-                "larger type (right click in the layer list)"
+                f"label {most if least >= 0 else least} does not fit into the type "
+                f"{kind} of layer {layer.name!r}; take a number that does"
             )
+        if kind != data.dtype and isinstance(data, np.memmap):
+            raise ValueError(
+                f"label {most} does not fit into the type {data.dtype} of layer "
+                f"{layer.name!r}, whose labels are a file; convert the layer to a "
+                "larger type (right click in the layer list), which leaves the file"
+            )
+        new = new.astype(kind, copy=False)
     return tuple(slice(start, stop) for start, stop, _ in bounds), new

@@ -30,6 +30,7 @@ HISTORY_BYTES = 2**28
 _UNDO, _REDO, _STAGED = "_undo_history", "_redo_history", "_staged_history"
 _BLOCK = "_block_history"
 _DIRTY, _PARTIAL = "_accumulate_updated_slice", "_partial_labels_refresh"
+_SOURCE = "_get_preserve_labels_source_label"
 _SLICE, _ACTIVATE = "_slice", "_activate_on_insert"
 # An atom covers at most this many pixels of the last axes, and single planes of the
 # axes before, so that its box fits tightly and its kind suits what changed there.
@@ -184,6 +185,9 @@ def write_steps(
 
 def _write(layer: Labels, edit: Edit, atoms: list[Atom]) -> list[Atom] | None:
     """Write an edit and tell nobody; None if it became a part of a step under way."""
+    if not np.can_cast(edit.labels.dtype, layer.data.dtype):
+        # Same labels in a wider type, so that the steps of undo are as good as before.
+        layer.data = layer.data.astype(edit.labels.dtype)
     known = all(hasattr(layer, name) for name in (_UNDO, _REDO, _STAGED, _BLOCK))
     if not known or masked_atom() is None:
         return _write_in_public(layer, edit, atoms)
@@ -279,6 +283,12 @@ def step_keys(steps: Iterable[list[Atom]] | None) -> set[int]:
 def _old_values(atom: Atom) -> NDArray[Any]:
     values: NDArray[Any] = atom[2 if len(atom) == 4 else 1]
     return values
+
+
+def paintable(layer: Labels, label: int) -> int:
+    """Return the label that 'preserve labels' lets napari paint over with another."""
+    known = getattr(layer, _SOURCE, None)
+    return int(known(label)) if known else 0 if label else int(layer.selected_label)
 
 
 @contextmanager
@@ -446,53 +456,3 @@ def follow_undo(layer: Labels, turn: Callable[[], None]) -> None:
             layer.events.set_data.disconnect(follow)
 
     layer.events.set_data.connect(follow)
-
-
-class ManualEdits:
-    """Knows which steps of undo histories were fits, and which were made by hand."""
-
-    def __init__(self) -> None:
-        # Atoms keep their identity when a step is undone and redone, steps do not.
-        self._atoms: list[Atom] = []
-
-    def add_fit(self, layer: Labels) -> None:
-        """Remember that the latest step of a layer is a fit."""
-        steps = undo_steps(layer)
-        if steps:
-            self._atoms += steps[-1]
-
-    def edited(self, layer: Labels) -> NDArray[np.bool_]:
-        """Return the pixels of a layer that were edited by hand, and not undone.
-
-        Returns
-        -------
-        (…) ndarray of bool
-            As far as the undo history reaches back.
-
-        Examples
-        --------
-        >>> from napari.layers import Labels
-        >>> layer = Labels(np.zeros((1, 5), np.uint8))
-        >>> layer.data_setitem((np.array([0]), np.array([3])), 2)
-        >>> ManualEdits().edited(layer)
-        array([[False, False, False,  True, False]])
-        """
-        found = np.zeros(layer.data.shape, bool)
-        known = {id(atom) for atom in self._atoms}
-        for step in undo_steps(layer) or ():
-            for atom in step:
-                if id(atom) not in known:
-                    _mark(found, atom)
-        return found
-
-
-def _mark(found: NDArray[np.bool_], atom: Atom) -> None:
-    if len(atom) == 4:
-        where, mask, _, _ = atom
-        found[where] |= True if mask is None else mask
-        return
-    index, old, new = atom
-    if all(isinstance(part, slice) for part in index):
-        found[index] |= np.asarray(old != new)
-    else:
-        found[index] = True

@@ -9,11 +9,10 @@ import numpy as np
 import tifffile
 from napari import current_viewer
 from napari.layers import Labels
-from napari.utils.colormaps import DirectLabelColormap
 
 from napari_emseg import __version__
 from napari_emseg.io import files
-from napari_emseg.layers.classes import UNKNOWN
+from napari_emseg.layers.label_look import LOOK, attributes_of, look_of
 from napari_emseg.layers.metadata import EDITED, KEY, RECIPE
 from napari_emseg.layers.recipe_log import recipe_of
 from napari_emseg.recipe import Recipe
@@ -28,11 +27,6 @@ if TYPE_CHECKING:
 
     # What napari makes a layer of: data, attributes, kind.
     LayerData = tuple[Any, dict[str, Any], str]
-
-# Where a file tells how its labels are shown, and of what.
-LOOK, COLORS, NAMES = "layer", "colors", "names"
-PLACE = ("scale", "translate", "rotate", "shear", "affine")
-WORDS = ("units", "axis_labels")
 
 
 def write_labels(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
@@ -84,34 +78,10 @@ def write_with_recipe(
     force : bool
         Replace a file that exists.
     """
-    about: dict[str, Any] = {"napari-emseg": __version__, LOOK: _look(attributes)}
+    about: dict[str, Any] = {"napari-emseg": __version__, LOOK: look_of(attributes)}
     if recipe is not None:
         about[RECIPE] = recipe.model_dump(mode="json")
     files.write_labels(path, data, force=force, metadata=about)
-
-
-def _look(attributes: Mapping[str, Any]) -> dict[str, Any]:
-    """Return place, colors and names of the classes, as JSON has them."""
-    look: dict[str, Any] = {
-        name: np.asarray(attributes[name], float).tolist()
-        for name in PLACE
-        if name in attributes
-    }
-    for name in WORDS:
-        if name in attributes:
-            look[name] = [str(word) for word in attributes[name]]
-    colormap = attributes.get("colormap")
-    if isinstance(colormap, DirectLabelColormap):
-        look[COLORS] = {
-            str(label): np.round(np.asarray(color, float), 4).tolist()
-            for label, color in colormap.color_dict.items()
-            if label is not None
-        }
-    features = attributes.get("features", {})
-    if "index" in features and "name" in features:
-        pairs = zip(features["index"], features["name"], strict=True)
-        look[NAMES] = {str(label): str(name) for label, name in pairs}
-    return look
 
 
 def _recipe(
@@ -151,25 +121,6 @@ def _read(path: str) -> list[LayerData]:
     labels = files.read_labels(path)
     with tifffile.TiffFile(path) as file:
         about = (file.shaped_metadata or ({},))[0]
-    look = about.get(LOOK, {})
-    attributes = {name: look[name] for name in (*PLACE, *WORDS) if name in look}
+    attributes = attributes_of(about, labels.ndim, Path(path).name)
     attributes["name"] = Path(path).name.split(".emseg.")[0]
-    attributes["metadata"] = _entry(about.get(RECIPE))
-    if COLORS in look:
-        colors: dict[int | None, Any] = {None: UNKNOWN}
-        colors |= {int(label): color for label, color in look[COLORS].items()}
-        attributes["colormap"] = DirectLabelColormap(color_dict=colors)
-    if NAMES in look:
-        index = [int(label) for label in look[NAMES]]
-        names = list(look[NAMES].values())
-        attributes["features"] = {"index": index, "name": names}
     return [(labels, attributes, "labels")]
-
-
-def _entry(recipe: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return metadata that make a layer a result, or edited labels, again."""
-    if recipe is None or not recipe["steps"]:
-        return {}
-    first = recipe["steps"][0]
-    key = KEY if first["op"] == "segment" else EDITED
-    return {key: {RECIPE: recipe, "at": first.get("at")}}

@@ -225,8 +225,13 @@ class LiveResult:
         layer.colormap = before.colormap
 
     def fitting(self, image: Image, at: SliceIndex | None) -> Labels | None:
-        """Return the layer if it is of this part of this image, and has no edits."""
-        return None if self.edited else self._at(image, at)
+        """Return the layer if it is of this part of this image, and may be overwritten.
+
+        With edits, or locked by the user (``layer.editable``), it may not.
+        """
+        layer = None if self.edited else self._at(image, at)
+        locked = layer is not None and not (layer.editable or self.previewing)
+        return None if locked else layer
 
     def edits(self, image: Image, at: SliceIndex | None) -> Labels | None:
         """Return the layer if it is of this part of this image, and has edits."""

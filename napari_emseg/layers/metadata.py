@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+import numpy as np
 from napari.layers import Image, Labels
 
 from napari_emseg.layers.geometry import spatial_shape
@@ -52,9 +53,36 @@ Log: TypeAlias = "Mapping[Labels, Sequence[LogEntry]]"
 
 
 def entry_of(layer: Labels) -> dict[str, Any]:
-    """Return our entry of a layer's metadata; an empty one if there is none."""
-    found: dict[str, Any] = layer.metadata.get(_key(layer), {})
-    return found
+    """Return our entry of a layer's metadata; an empty one if there is none.
+
+    Anybody can write there, so what cannot be right is left out.
+    """
+    found = layer.metadata.get(_key(layer))
+    entry = {**found} if isinstance(found, dict) else {}
+    if RECIPE in entry and not _is_recipe(entry[RECIPE]):
+        del entry[RECIPE]
+    if not is_slice(entry.get("at")):
+        del entry["at"]
+    return entry
+
+
+def is_slice(at: Any) -> bool:
+    """Return whether a value is a slice: an index or None for each axis, or None."""
+    return at is None or (
+        isinstance(at, list | tuple)
+        and all(
+            index is None
+            or (isinstance(index, int | np.integer) and not isinstance(index, bool))
+            for index in at
+        )
+    )
+
+
+def _is_recipe(recipe: Any) -> bool:
+    steps = recipe.get("steps") if isinstance(recipe, dict) else None
+    return isinstance(steps, list | tuple) and all(
+        isinstance(step, dict) and "op" in step for step in steps
+    )
 
 
 def steps_of(layer: Labels) -> list[Any] | None:

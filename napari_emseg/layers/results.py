@@ -64,7 +64,7 @@ def replace_labels(
     run : FitRecord
         That the labels come from.
     undo : bool
-        Whether labels of the same shape and type are one step of the undo history,
+        Whether labels that fit shape and type are one step of the undo history,
         if the layer is editable; attributes and run go and come with it. Otherwise
         the history ends.
     plan : PlannedEdit, optional
@@ -108,11 +108,11 @@ def replace_labels(
 
 
 def alike(layer: Labels, labels: NDArray[np.integer[Any]]) -> bool:
-    """Return whether labels of this shape and type can be written into a layer."""
+    """Return whether a layer has this shape, and a type that holds all such labels."""
     data = layer.data
     if layer.multiscale or not isinstance(data, np.ndarray):
         return False
-    same = data.shape == labels.shape and data.dtype == labels.dtype
+    same = data.shape == labels.shape and np.can_cast(labels.dtype, data.dtype)
     return same and data.flags.writeable
 
 
@@ -244,8 +244,8 @@ def add_to(
         rotation, shear, affine, units and axis labels.
     replace : napari.layers.Labels, optional
         An earlier result in `viewer`. It takes the new labels, colors, features
-        and place; its name stays. All this is one step of its undo history if shape
-        and type of the labels are the same; if not, the history ends.
+        and place; its name stays. All this is one step of its undo history if the
+        shape is the same and its type holds the labels; if not, the history ends.
     at : tuple of int or None, optional
         Which part of the image was segmented: for each of its axes the index of
         the slice, or None for the whole axis. A sliced axis is one pixel long in

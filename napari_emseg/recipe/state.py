@@ -10,6 +10,7 @@ import numpy as np
 from napari_emseg import select
 from napari_emseg.engine.image.lazy_image import as_lazy_image
 from napari_emseg.pipeline.image_hierarchy import hierarchy
+from napari_emseg.regions.edit import holds, wider_type
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -229,6 +230,10 @@ class StateView:
             self.state.labels = labels
             return
         part = self.labels
+        most = int(labels.max(initial=0))
+        if not holds(part.dtype, most) and labels.dtype == wider_type(part.dtype, most):
+            self.state.labels = np.asarray(self.state.labels).astype(labels.dtype)
+            part = self.labels
         if labels.dtype != part.dtype:
             raise ValueError(
                 f"the labels are {part.dtype}, but a plane of {labels.dtype} shall go "

@@ -31,7 +31,8 @@ class Edit:
         The box. The functions of this package return the smallest one that holds all
         changed pixels; it is empty if there are none.
     labels : (…) ndarray of int
-        The new labels of the box, read-only, of the type of the labels.
+        The new labels of the box, read-only, of the type of the labels; of a wider one
+        if that cannot hold a new number.
     old : (…) ndarray of int or None
         The labels of the box before, read-only; None if they are not known.
 
@@ -67,6 +68,11 @@ class Edit:
     def apply(self, labels: ArrayLike) -> Labels:
         """Return a copy of the labels with the edit made.
 
+        Returns
+        -------
+        (…) ndarray of int
+            Of the type of the labels, or of a wider one if a new number needs it.
+
         Raises
         ------
         ValueError
@@ -79,6 +85,9 @@ class Edit:
                 f"the edit changes a box that labels of shape {out.shape} do not have; "
                 "apply it to the labels that it was made for"
             )
+        made_for_it = self.old is not None and self.old.dtype == out.dtype
+        if made_for_it and np.can_cast(out.dtype, self.labels.dtype):
+            out = out.astype(self.labels.dtype)
         if not _holds(out.dtype, self.labels):
             raise ValueError(
                 f"the edit has labels of type {self.labels.dtype}, some of which do "
@@ -97,7 +106,8 @@ def free_labels(
 ) -> list[int]:
     """Return numbers for new classes: after the largest, else unused smaller ones.
 
-    Locked numbers are not free, used or not.
+    Locked numbers are not free, used or not. If the labels' type has not so many left,
+    they are those after the largest, which need a wider type (`wider_type`).
 
     Parameters
     ----------
@@ -115,7 +125,7 @@ def free_labels(
     Raises
     ------
     ValueError
-        If the labels' type has not so many left.
+        If the labels have 64 bits, and not so many are left.
 
     Examples
     --------
@@ -123,6 +133,8 @@ def free_labels(
     [5, 6]
     >>> free_labels(np.array([[1, 255]], np.uint8), 2)
     [2, 3]
+    >>> free_labels(np.arange(256, dtype=np.uint8).reshape(16, 16), 2)
+    [256, 257]
     """
     given = as_labels(labels)
     most = int(np.iinfo(given.dtype).max)
@@ -137,10 +149,42 @@ def free_labels(
             found.append(number)
         if len(found) == count:
             return found
+    if holds(wider_type(given.dtype, top + count), top + count):
+        return list(range(top + 1, top + 1 + count))
     raise ValueError(
         f"{count} new label(s) are needed, but of type {given.dtype} only {len(found)} "
-        "are left; convert the labels to a larger type, or merge some"
+        "are left; merge or renumber some"
     )
+
+
+def wider_type(dtype: np.dtype[Any], label: int) -> np.dtype[Any]:
+    """Return the type of labels that also holds another one: itself if it does.
+
+    Examples
+    --------
+    >>> [str(wider_type(np.dtype(t), 300)) for t in ("uint8", "int8", "uint32")]
+    ['uint16', 'int16', 'uint32']
+    >>> wider_type(np.dtype("uint16"), 70_000)
+    dtype('int32')
+    """
+    if not holds(dtype, label) and label > 0:
+        for name in ("uint16", "int16", "int32", "int64"):
+            kind = np.dtype(name)
+            if np.can_cast(dtype, kind) and holds(kind, label):
+                return kind
+    return dtype
+
+
+def holds(dtype: np.dtype[Any], label: int) -> bool:
+    """Return whether a type of labels holds a number.
+
+    Examples
+    --------
+    >>> holds(np.dtype("uint8"), 255), holds(np.dtype("uint8"), -1)
+    (True, False)
+    """
+    bounds = np.iinfo(dtype)
+    return bool(bounds.min <= label <= bounds.max)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -194,25 +238,32 @@ class EditableLabels:
     def check(self, label: int) -> int:
         """Return a label as int, or reject one that cannot be given."""
         number = whole_number("label", label)
-        bounds = np.iinfo(self.whole.dtype)
         if number in self.locked:
             raise ValueError(
                 f"label {number} is locked, so it can neither lose nor gain a pixel; "
                 "unlock it first"
             )
-        if not bounds.min <= number <= bounds.max:
+        if not holds(self.whole.dtype, number):
+            bounds = np.iinfo(self.whole.dtype)
             raise ValueError(
                 f"label {number} does not fit labels of type {self.whole.dtype}, which "
                 f"hold {bounds.min} to {bounds.max}"
             )
         return number
 
+    def with_room(self, *numbers: int) -> Labels:
+        """Return a copy of the labels, in a type that also holds others."""
+        kind = wider_type(self.whole.dtype, max(numbers, default=0))
+        return self.labels.astype(kind)
+
     def edit(self, new: NDArray[Any]) -> Edit:
         """Return the edit that brings `new` to where it is allowed."""
         changed = self.free & (new != self.labels)
         inner = bounding_box(changed)
         old = _read_only(self.labels[inner])
-        made = np.where(changed[inner], new[inner], old).astype(self.whole.dtype)
+        made = np.where(changed[inner], new[inner], old)
+        most = int(made.max(initial=0))
+        made = made.astype(wider_type(self.whole.dtype, most))
         made.flags.writeable = False
         if made.size == 0:
             return Edit(inner, made, old)

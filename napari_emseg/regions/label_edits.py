@@ -78,7 +78,7 @@ def new_class(
     Raises
     ------
     ValueError
-        If the labels' type has no number left.
+        If no number is left.
 
     Examples
     --------
@@ -87,7 +87,11 @@ def new_class(
     array([[1, 2, 3]])
     """
     fixed = tuple(locked)
-    return fill(labels, selection, free_labels(labels, locked=fixed)[0], locked=fixed)
+    target = EditableLabels.of(labels, selection, fixed)
+    (number,) = free_labels(target.whole, locked=fixed)
+    new = target.with_room(number)
+    new[...] = number
+    return target.edit(new)
 
 
 def merge(
@@ -206,10 +210,11 @@ def split(
     at, size = np.unique(found[within], return_inverse=True, return_counts=True)[1:]
     keeps = size < min_size
     keeps[size.argmax()] = True
-    names = np.full(len(size), number, target.whole.dtype)
     more = int(np.count_nonzero(~keeps))
-    names[~keeps] = free_labels(target.whole, more, locked=target.locked)
-    new = target.labels.copy()
+    free = free_labels(target.whole, more, locked=target.locked)
+    new = target.with_room(*free)
+    names = np.full(len(size), number, new.dtype)
+    names[~keeps] = free
     new[inside] = names[at]
     return target.edit(new)
 

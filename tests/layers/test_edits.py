@@ -14,6 +14,7 @@ from napari.layers import Labels
 from napari.utils.notifications import notification_manager
 
 from napari_emseg.layers import (
+    ActionHistory,
     apply_edit,
     edits,
     history,
@@ -262,11 +263,84 @@ class TestData:
         with pytest.raises(ValueError, match="does not fit layer 'Labels'"):
             apply_edit(layer, Edit(where, np.ones(shape, int)))
 
-    @pytest.mark.parametrize("label", [-1, 256])
-    def test_label_beyond_the_type(self, label):
-        layer = Labels(np.zeros((4, 4), np.uint8))
+    @pytest.mark.parametrize(
+        ("dtype", "label"), [("uint8", -1), ("int8", -129), ("uint64", 2**64)]
+    )
+    def test_label_beyond_all_types(self, dtype, label):
+        layer = Labels(np.zeros((4, 4), dtype))
         with pytest.raises(ValueError, match=f"label {label} does not fit into"):
-            apply_edit(layer, Edit.whole(np.full((4, 4), label)))
+            apply_edit(layer, Edit.whole(np.full((4, 4), label, object)))
+
+
+LADDER = [
+    ("uint8", 256, "uint16"),
+    ("uint8", 70_000, "int32"),
+    ("int8", 128, "int16"),
+    ("int8", 40_000, "int32"),
+    ("uint16", 2**16, "int32"),
+    ("int16", 2**15, "int32"),
+    ("int32", 2**31, "int64"),
+    ("uint32", 2**32, "int64"),
+]
+
+
+class TestWiderType:
+    """A layer that cannot hold a label gets a type that does."""
+
+    @pytest.mark.parametrize(("dtype", "label", "wide"), LADDER)
+    def test_undo_and_redo_go_through_it(self, path, rng, dtype, label, wide):
+        layer = Labels(rng.integers(0, 5, (30, 40)).astype(dtype))
+        states = [layer.data.copy()]
+        layer.paint((4, 4), 9)
+        states.append(layer.data.copy())
+        new = np.where(rng.random((10, 12)) < 0.5, label, 3)
+        assert apply_edit(layer, Edit((slice(5, 15), slice(8, 20)), new))
+        assert layer.data.dtype == wide
+        states.append(layer.data.copy())
+        layer.paint((20, 20), label)
+        states.append(layer.data.copy())
+        for turn, order in ((layer.undo, states[-2::-1]), (layer.redo, states[1:])):
+            for state in order:
+                turn()
+                np.testing.assert_array_equal(layer.data, state)
+        fresh = Labels(layer.data.copy())
+        np.testing.assert_array_equal(layer._slice.image.view, fresh._slice.image.view)
+
+    def test_the_order_of_actions_survives(self):
+        viewer = ViewerModel()
+        layer, other = (viewer.add_labels(np.zeros((9, 9), np.uint8)) for _ in "12")
+        actions = ActionHistory(viewer)
+        layer.paint((4, 4), 9)
+        other.paint((4, 4), 9)
+        apply_edit(layer, Edit.whole(np.arange(300, 381).reshape(9, 9)))
+        assert layer.data.max() == 380
+        assert [actions.undo() for _ in range(4)] == [[layer], [other], [layer], []]
+        assert not layer.data.any()
+        assert [actions.redo() for _ in range(3)] == [[layer], [other], [layer]]
+        assert layer.data.max() == 380
+        actions.close()
+
+    def test_a_fault_leaves_the_type(self):
+        def scene():
+            layer = Labels(np.zeros((9, 9), np.uint8))
+            layer.paint((4, 4), 9)
+            return layer
+
+        def act(layer):
+            apply_edit(layer, Edit.whole(np.arange(300, 381).reshape(9, 9)))
+
+        layer = scene()
+        before = layer.data.dtype, state(layer)
+        act(layer)
+        after = layer.data.dtype, state(layer)
+        for line, layer in with_faults(scene, act, WRITERS, most=60):
+            assert (layer.data.dtype, state(layer)) in (before, after), f"line {line}"
+
+    def test_a_memory_map_is_left_to_the_user(self, tmp_path):
+        data = np.memmap(tmp_path / "a", np.uint8, "w+", shape=(9, 9))
+        with pytest.raises(ValueError, match="whose labels are a file; convert"):
+            apply_edit(Labels(data), Edit.whole(np.full((9, 9), 300)))
+        assert not data.any()
 
 
 @pytest.mark.parametrize("labels", ["one", "many"])

@@ -313,7 +313,33 @@ def test_edits_of_other_labels_are_refused():
     assert (edit.apply(labels.astype(np.uint16)) == 300).all()
 
 
+@pytest.mark.parametrize(
+    ("dtype", "most", "wide"),
+    [
+        ("uint8", 255, "uint16"),
+        ("int8", 127, "int16"),
+        ("uint16", 2**16 - 1, "int32"),
+        ("int16", 2**15 - 1, "int32"),
+    ],
+)
+def test_numbers_that_need_a_wider_type(dtype, most, wide):
+    """Each pixel has a number of its own, and all that there are are used."""
+    side = int(np.sqrt(most + 1))
+    labels = np.resize(np.arange(most + 1), (side + 1, side + 1)).astype(dtype)
+    edit = regions.new_class(labels, labels > 3)
+    after = edit.apply(labels)
+    assert after.dtype == wide
+    wanted = np.where(labels > 3, most + 1, labels.astype(int))
+    np.testing.assert_array_equal(after, wanted)
+    np.testing.assert_array_equal(edit.inverse(labels).apply(after), labels)
+    ones = np.indices((2 * side + 3, 2 * side + 3)).sum(0) % 2
+    found = regions.split(ones.astype(dtype), 1).apply(ones.astype(dtype))
+    pieces = int(ones.sum())
+    assert found.dtype == (wide if pieces > most else dtype)
+    assert sorted(found[ones == 1].tolist()) == list(range(1, pieces + 1))
+
+
 def test_numbers_run_out():
-    labels = np.arange(256, dtype=np.uint8).reshape(16, 16)
-    with pytest.raises(ValueError, match="convert the labels"):
-        regions.new_class(labels, labels > 3)
+    """Of 64 bits they can be used up on paper only."""
+    labels = np.array([[-1, 2**63 - 1]])
+    assert regions.free_labels(labels, 2) == [1, 2]

@@ -16,6 +16,7 @@ from napari_emseg.layers import (
     saved_selections,
     spatial_shape,
 )
+from napari_emseg.layers.edits import preserved, writable
 from napari_emseg.layers.geometry import Plane, image_data
 from napari_emseg.layers.metadata import KEY, append
 from napari_emseg.layers.recipe_log import RecordedEdit, logged_layers
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from napari.layers import Labels
     from numpy.typing import NDArray
 
-    from napari_emseg.layers.history import ManualEdits
+    from napari_emseg.layers.manual_edits import ManualEdits
     from napari_emseg.layers.metadata import Log
     from napari_emseg.layers.recipe_log import LoggedLayer
     from napari_emseg.widgets.edit.session import Session, Steps
@@ -51,6 +52,9 @@ MODIFY = {
 @dataclass(frozen=True, slots=True, eq=False)
 class Actions:
     """The actions of the buttons; each is one undo step.
+
+    What paints (fill, new class) leaves what napari's "preserve labels" keeps. What is
+    about labels that exist (merge, split, refit) changes those that it names.
 
     Attributes
     ----------
@@ -127,11 +131,11 @@ class Actions:
 
     def fill(self, label: int) -> None:
         """Give the selected pixels a label."""
-        self._recolor(Step.of("fill", label=label, locked=self._locked))
+        self._paint(Step.of("fill", label=label, locked=self._locked), label)
 
     def new_class(self) -> None:
         """Make the selected pixels a class of their own."""
-        self._recolor(Step.of("new_class", locked=self._locked))
+        self._paint(Step.of("new_class", locked=self._locked))
 
     def merge(self, members: Sequence[int]) -> None:
         """Join classes to the first of them, in the whole layer."""
@@ -181,6 +185,7 @@ class Actions:
         fitted_with = labels.metadata.get(KEY, {}).get("params", {})
 
         def make() -> Steps:
+            writable(labels)
             edited = self.manual_edits.edited(labels)
             if plane is not None:
                 edited = edited[plane.where].reshape(plane.shape)
@@ -266,10 +271,31 @@ class Actions:
         self.session.picture(plane)
         self.session.choose(plane, lambda: step, "new")
 
-    def _recolor(self, step: Step) -> None:
+    def _paint(self, step: Step, label: int | None = None) -> None:
+        """Paint the selected pixels, as napari's bucket does, with a step's label.
+
+        It leaves those of other labels if the layer preserves its labels.
+        """
         plane = self._plane()
         self._need_half(plane)
-        self._edit(plane, step)
+        labels, context = self._labels(), self.session.context(plane)
+
+        def make() -> RecordedEdit:
+            under = context.labels[context.selection >= 0.5]
+            kept = preserved(labels, under, label)
+            locked = {*getattr(step.args, "locked", ()), *kept}
+            done = step.changed(locked=sorted(locked))
+            edit = call(done, context)
+            if edit.empty and kept:
+                raise ValueError(
+                    f"all that is selected has a label, and {labels.name!r} preserves "
+                    "its labels; untick 'preserve labels' in its controls to paint "
+                    "over them"
+                )
+            changed = plane.edit(edit.labels, edit.where)
+            return context.record(done, [(labels, changed)])
+
+        self.session.change(make)
 
     def _edit(self, plane: Plane, step: Step) -> None:
         """Edit the labels of a plane."""

@@ -19,7 +19,7 @@ from napari_emseg.layers import (
     warm_up_selection,
 )
 from napari_emseg.layers.classes import class_name
-from napari_emseg.layers.history import ManualEdits
+from napari_emseg.layers.manual_edits import ManualEdits
 from napari_emseg.select.label_masks import FULL
 from napari_emseg.widgets.common.background import BackgroundQueue
 from napari_emseg.widgets.common.docks import follow_dock, share_dock

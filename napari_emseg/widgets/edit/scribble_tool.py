@@ -10,6 +10,7 @@ import numpy as np
 
 from napari_emseg import select
 from napari_emseg.layers import add_selection
+from napari_emseg.layers.edits import preserved
 from napari_emseg.layers.geometry import Plane
 from napari_emseg.layers.selection import fits
 from napari_emseg.recipe.execute import call
@@ -99,11 +100,12 @@ class ScribbleTool(Gesture):
                 after = select.to_bytes(found)
                 changes.append((chosen.layer, chosen.edit(after)))
                 return context.record(step, changes, found, after)
+            kept = preserved(labels, context.labels)
             step = Step.of(
                 "draw",
                 strokes=pack(marks),
                 inside=context.area is not None,
-                locked=tuple(self.session.locked),
+                locked=sorted({*self.session.locked, *kept}),
             )
             changes.append((labels, plane.edit(call(step, context))))
             return context.record(step, changes)

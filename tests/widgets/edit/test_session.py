@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import threading
+from functools import partial
+
 import numpy as np
 import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 
-from napari_emseg import select
+from napari_emseg import regions, select
 from napari_emseg.layers import find_selection
+from napari_emseg.layers.manual_edits import ManualEdits
 from napari_emseg.widgets.edit import buttons
+from napari_emseg.widgets.edit.actions import Actions
 
 LEFT = Qt.MouseButton.LeftButton
 SHAPE = (40, 60)
@@ -200,3 +205,51 @@ def test_everything(desk, hand, viewer, told, monkeypatch):
     for state in desk.states[1:]:
         hand.redo()
         assert desk.state == state
+
+
+@pytest.mark.parametrize("begun", ["before the job", "while it is worked out"])
+@pytest.mark.parametrize("desk", ["plain"], indirect=True)
+def test_a_job_that_ends_within_a_stroke_waits_for_it(desk, hand, monkeypatch, begun):
+    layer, gate, calls = desk.layer, threading.Event(), []
+    merge, start = regions.merge, layer.data.copy()
+
+    def slowly(*args, **kwargs):
+        found = merge(*args, **kwargs)
+        calls.append(found)
+        assert gate.wait(60)
+        return found
+
+    monkeypatch.setattr(regions, "merge", slowly)
+    merging = partial(Actions(desk.panel.session, ManualEdits()).merge, [2, 1])
+    desk.viewer.layers.selection.active = layer
+    layer.mode, layer.selected_label, layer.brush_size = "paint", 3, 3
+    path = [(4, column) for column in range(4, 50, 6)]
+    if begun == "before the job":
+        hand.press(path[0])
+        merging()
+        gate.set()
+    else:
+        merging()
+        desk.qtbot.waitUntil(lambda: bool(calls))
+        hand.press(path[0])
+        gate.set()
+        queue = desk.panel.background
+        # It is asked for again, and waits in the thread.
+        job = queue._jobs[0]
+        desk.qtbot.waitUntil(lambda: bool(queue._jobs) and queue._jobs[0] is not job)
+    for point in path[1:]:
+        hand.move(point, buttons=True)
+    painted = layer.data.copy()
+    assert (painted != start).sum() > 50
+    assert (painted[painted != start] == 3).all()
+    assert len(calls) == (begun != "before the job")
+    hand.release()
+    desk.wait()
+    np.testing.assert_array_equal(layer.data, np.where(painted == 1, 2, painted))
+    hand.undo()
+    np.testing.assert_array_equal(layer.data, painted)
+    hand.undo()
+    np.testing.assert_array_equal(layer.data, start)
+    hand.redo()
+    hand.redo()
+    np.testing.assert_array_equal(layer.data, np.where(painted == 1, 2, painted))

@@ -1,0 +1,170 @@
+"""Actions on labels that napari keeps: "preserve labels", and the lock of a layer."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from napari.components import ViewerModel
+
+from napari_emseg.layers import recipe_of
+from napari_emseg.layers.manual_edits import ManualEdits
+from napari_emseg.widgets.common.background import BackgroundQueue
+from napari_emseg.widgets.edit.actions import Actions
+from napari_emseg.widgets.edit.scribble_tool import ScribbleTool
+from napari_emseg.widgets.edit.session import Session
+
+SHAPE = (24, 32)
+TRUTH = np.zeros(SHAPE, np.uint8)
+TRUTH[2:12, 2:12] = 1
+TRUTH[2:12, 16:28] = 2
+TRUTH[16:22, 4:10] = 1
+HALF = np.zeros(SHAPE, bool)
+HALF[:, :20] = True
+
+
+class Bench:
+    """A session without a window."""
+
+    def __init__(self, qtbot, truth=TRUTH):
+        self.qtbot, self.errors = qtbot, []
+        self.viewer = ViewerModel()
+        self.queue = BackgroundQueue(self.errors.append)
+        self.session = Session(self.viewer, self.queue)
+        colors = np.array([[20, 30, 60], [190, 60, 40], [230, 225, 210]], np.uint8)
+        picture = colors[truth % 3]
+        self.session.image = self.viewer.add_image(picture, rgb=True)
+        self.layer = self.session.labels = self.viewer.add_labels(truth.copy())
+        self.actions = Actions(self.session, ManualEdits())
+
+    def do(self, call, *args):
+        """Call an action, and wait until it is done; return what changed."""
+        before = self.layer.data.copy()
+        call(*args)
+        self.wait()
+        return before != self.layer.data
+
+    def wait(self):
+        self.qtbot.waitUntil(lambda: self.queue.idle, timeout=60_000)
+
+    def select(self, mask):
+        self.do(self.session.choose, self.session.plane(), lambda: mask, "new")
+
+    def draw(self, label, path):
+        self.session.options.classes = True
+        self.layer.selected_label = label
+        tool = self.tool = getattr(self, "tool", None) or ScribbleTool(self.session)
+        plane = self.session.plane()
+        tool.press(plane, path[0], path[0], "new")
+        for point in path[1:]:
+            tool.drag(point, point)
+        tool.release()
+        self.wait()
+
+
+@pytest.fixture
+def bench(qtbot):
+    bench = Bench(qtbot)
+    yield bench
+    bench.wait()
+    bench.session.close()
+
+
+def scribble(bench):
+    bench.session.options.brush = 1
+    bench.draw(3, [(13.0, 1.0), (13.0, 18.0)])
+    bench.draw(4, [(6.0, 3.0), (6.0, 11.0)])
+
+
+def refit(bench):
+    """Fit again, after some pixels were edited by hand: red ones are not class 1."""
+    if bench.layer.editable:
+        bench.layer.data_setitem((np.array([3, 3]), np.array([3, 4])), 2)
+    bench.actions.refit()
+
+
+# What an action does to labels that are there, if the layer preserves its labels:
+# it paints, as napari's bucket does, or it is about these labels.
+PAINTS = {
+    "fill": lambda bench: bench.actions.fill(3),
+    "new class": lambda bench: bench.actions.new_class(),
+    "scribbles": scribble,
+}
+IS_ABOUT_LABELS = {
+    "merge": lambda bench: bench.actions.merge([1, 2]),
+    "split": lambda bench: bench.actions.split(1, "components"),
+    "refit": refit,
+}
+
+
+@pytest.mark.parametrize("preserve", [False, True])
+@pytest.mark.parametrize("name", [*PAINTS, *IS_ABOUT_LABELS])
+def test_preserve_labels(bench, name, preserve):
+    bench.select(HALF)
+    bench.layer.preserve_labels = preserve
+    changed = bench.do({**PAINTS, **IS_ABOUT_LABELS}[name], bench)
+    assert bench.errors == []
+    assert changed.any()
+    lost = changed & (TRUTH > 0)
+    assert lost.any() == (not preserve or name in IS_ABOUT_LABELS)
+    recipe = recipe_of(bench.viewer, bench.layer)
+    assert name == "refit" or recipe.steps[-1].op != "patch"
+    replayed = recipe.replay(bench.session.image.data)
+    np.testing.assert_array_equal(replayed.labels, bench.layer.data)
+    while bench.session.action_history.undo():
+        pass
+    np.testing.assert_array_equal(bench.layer.data, TRUTH)
+
+
+def test_erase_as_napari_does(bench):
+    """With label 0, napari erases the class of the brush alone."""
+    bench.layer.preserve_labels = True
+    bench.layer.selected_label = 2
+    bench.layer.selected_label = 0
+    bench.select(np.ones(SHAPE, bool))
+    changed = bench.do(bench.actions.fill, 0)
+    np.testing.assert_array_equal(changed, TRUTH == 2)
+    own = bench.viewer.add_labels(TRUTH.copy())
+    own.preserve_labels, own.contiguous, own.selected_label = True, False, 2
+    own.selected_label = 0
+    for point in ((3, 3), (3, 20)):
+        own.fill(point, 0)
+    np.testing.assert_array_equal(own.data, bench.layer.data)
+
+
+def test_nothing_left_to_paint_is_told(bench):
+    bench.layer.preserve_labels = True
+    bench.select(TRUTH > 0)
+    for call in (lambda: bench.actions.fill(3), bench.actions.new_class):
+        assert not bench.do(call).any()
+        assert "untick 'preserve labels'" in bench.errors.pop()
+
+
+@pytest.mark.parametrize("name", [*PAINTS, *IS_ABOUT_LABELS])
+def test_a_layer_that_cannot_be_edited_is_left_alone(bench, name):
+    bench.select(HALF)
+    bench.layer.editable = False
+    assert not bench.do({**PAINTS, **IS_ABOUT_LABELS}[name], bench).any()
+    assert "set layer.editable = True" in bench.errors[-1]
+
+
+@pytest.mark.parametrize("stack", [False, True])
+def test_split_into_more_pieces_than_the_type_counts(qtbot, stack):
+    truth = (np.indices((40, 40)).sum(0) % 2).astype(np.uint8)
+    truth = np.stack([truth, truth, truth]) if stack else truth
+    bench = Bench(qtbot, truth)
+    if stack:
+        bench.viewer.dims.set_current_step(0, 1)
+    bench.do(bench.actions.split, 1, "components")
+    assert bench.errors == []
+    found = bench.layer.data[1] if stack else bench.layer.data
+    assert found.max() == 800
+    assert bench.layer.data.dtype == np.uint16
+    bench.do(bench.actions.merge, [2, 3])
+    recipe = recipe_of(bench.viewer, bench.layer)
+    assert recipe.steps[-1].op != "patch"
+    replayed = recipe.replay(bench.session.image.data)
+    np.testing.assert_array_equal(replayed.labels, bench.layer.data)
+    bench.session.undo()
+    bench.session.undo()
+    np.testing.assert_array_equal(bench.layer.data, truth)
+    bench.session.close()
