@@ -13,8 +13,10 @@ from typing import Any
 
 import lazy_loader
 
-# Takes back what the plain wheel of OpenCV does to Qt.
-import napari_emseg.engine  # noqa: F401
+if "cv2" in sys.modules:
+    # Takes back what the plain wheel of OpenCV does to Qt. Otherwise this waits until
+    # OpenCV is needed: the command has to be there before that, to hear Ctrl-C.
+    import_module("napari_emseg.engine")
 
 __version__ = "0.1.0"
 # Names of earlier versions, which scripts still use, and what to use instead.
@@ -35,6 +37,7 @@ def __dir__() -> list[str]:
 
 def __getattr__(name: str) -> Any:
     if name in __all__:
+        import_module("napari_emseg.engine")  # before all that uses OpenCV
         return _public(name)
     if name in _DEPRECATED:
         module, instead = _DEPRECATED[name]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from napari_emseg.cli.app import main
+from napari_emseg.cli import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -26,8 +26,14 @@ from napari_emseg.cli.outputs import (
 )
 from napari_emseg.cli.sweep_command import find_places, read_settings, run_sweep
 from napari_emseg.cli.terminal import (
+    DONE,
+    INTERRUPTED,
+    NO_WINDOW,
+    WRONG_INPUT,
     escape_unknown,
     explain_error,
+    shown,
+    status_of,
     tell,
     tell_of,
 )
@@ -39,13 +45,9 @@ from napari_emseg.recipe import Recipe
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-DONE, NO_WINDOW, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
-# What is told in a line: wrong input, a package that is missing, too large an image.
-REFUSED = (ImportError, MemoryError, OSError, TypeError, ValueError)
-
 EPILOGUE = """\
 Files that exist are kept unless --force is given. Exit status: 0 done, 1 no picture
-of the window could be taken, 2 wrong input, 130 interrupted."""
+of the window, or the program failed, 2 wrong input, 130 interrupted."""
 
 # A name in brackets is no list in JSON.
 Images = Annotated[
@@ -108,7 +110,7 @@ def main(tokens: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        Exit status: 0 done, 1 no picture of the window could be taken, 2 wrong
+        Exit status: 0 done, 1 no picture of the window, or the program failed, 2 wrong
         input, 130 interrupted.
     """
     escape_unknown(sys.stdout)
@@ -117,9 +119,9 @@ def main(tokens: Sequence[str] | None = None) -> int:
     except CycloptsError as error:
         tell(explain_error(error))
         return WRONG_INPUT
-    except REFUSED as error:
+    except Exception as error:  # all ends in a line and a status, not in a traceback
         tell(error)
-        return WRONG_INPUT
+        return status_of(error)
     except KeyboardInterrupt:
         tell("interrupted")
         return INTERRUPTED
@@ -146,9 +148,9 @@ def segment(
         try:
             check_job(job, source, images, force=force)
             run_job(read_told(source, max_bytes), params, job, force=force)
-        except REFUSED as error:
+        except Exception as error:  # the others are done all the same
             tell_of(source, error)
-            status = WRONG_INPUT
+            status = status_of(error)
     return status
 
 
@@ -190,10 +192,10 @@ def replay(
         try:
             check_job(job, source, images, force=force)
             told = run_replay(found, source, job, force=force, max_bytes=max_bytes)
-            sys.stdout.write(f"{told}\n")
-        except REFUSED as error:
+            sys.stdout.write(f"{shown(told)}\n")
+        except Exception as error:  # the others are done all the same
             tell_of(source, error)
-            status = WRONG_INPUT
+            status = status_of(error)
     return status
 
 

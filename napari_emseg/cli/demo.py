@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-
 from napari_emseg.cli.outputs import OutputPlan, run_job
+from napari_emseg.cli.terminal import shown
 from napari_emseg.io import files, samples
 from napari_emseg.io.files import ImageContent
 from napari_emseg.io.safe_write import make_folder
@@ -46,9 +46,9 @@ def draw_points(folder: Path) -> None:
     ):
         places.append(folder / f"points_{name}.png")
         files.write_picture(places[-1], render(figure), force=True)
-    Console(soft_wrap=True, highlight=False).print(
+    told = (
         f"{len(made.points)} points: {seg.n_classes} classes, log-likelihood "
         f"{seg.objective[-1]:.4f} nats per point after {len(seg.objective)} "
-        f"iterations; figures {', '.join(map(str, places))}",
-        markup=False,
+        f"iterations; figures {', '.join(map(str, places))}"
     )
+    sys.stdout.write(f"{shown(told)}\n")

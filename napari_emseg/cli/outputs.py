@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.text import Text
 
 from napari_emseg import __version__
-from napari_emseg.cli.terminal import follow, pluralize, tell, warnings_told
+from napari_emseg.cli.terminal import follow, pluralize, shown, tell, warnings_told
 from napari_emseg.io import decoders, files
 from napari_emseg.io.safe_write import (
     check_access,
@@ -67,6 +67,8 @@ def plan_jobs(
 ) -> list[OutputPlan]:
     """Decide which files come of which image."""
     several = len(images) > 1
+    for target in filter(None, (output, overlay)):
+        real_place(target)  # refuses what can be neither a file nor a folder
 
     def is_folder(target: Path) -> bool:
         return several or target.is_dir() or not target.suffix
@@ -222,11 +224,11 @@ def _summary(
         ]
     model, value = result.model, result.objective[-1]
     quality = f"{model.objective_name} {value:.4f} {model.objective_unit}"
-    places = f"labels {job.labels}"
+    places = f"labels {shown(job.labels)}"
     if job.overlay:
-        places += f", overlay {job.overlay}"
+        places += f", overlay {shown(job.overlay)}"
     return (
-        Text(f"{job.name}: {pluralize(result.n_classes, 'class', 'es')} (")
+        Text(f"{shown(job.name)}: {pluralize(result.n_classes, 'class', 'es')} (")
         + Text().join(shares)[1:]
         + Text(f" %), {quality}, {seconds:.2f} s; {places}")
     )

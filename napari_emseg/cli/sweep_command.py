@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from rich.console import Console
-
 from napari_emseg.cli.options import params_of_options
 from napari_emseg.cli.outputs import read_told
-from napari_emseg.cli.terminal import follow, pluralize, warnings_told
+from napari_emseg.cli.terminal import follow, pluralize, shown, warnings_told
 from napari_emseg.io import decoders, files
 from napari_emseg.io.safe_write import check_target, fitting_name, real_place
 from napari_emseg.pipeline.progress import Progress
@@ -53,7 +52,7 @@ def find_places(image: Path, output: Path, *, force: bool) -> Places:
     """Decide where the results go, and refuse what cannot be written to."""
     decoders.kind_of(image)
     name = fitting_name(image.stem, "_sweep.png")
-    sheet = output / name if output.is_dir() else output
+    sheet = output / name if real_place(output).is_dir() else output
     places = Places(sheet, sheet.with_suffix(TABLE))
     for place in places:
         if real_place(place) == real_place(image):
@@ -90,11 +89,11 @@ def run_sweep(
         picture = render(draw_sheet(rows, name=image.name))
     files.write_picture(places.sheet, picture, force=force)
     files.write_text(places.table, as_csv(rows), (TABLE,), force=force)
-    Console(soft_wrap=True, highlight=False).print(
+    told = (
         f"{image.name}: {pluralize(len(rows), 'setting')}{_winners(rows)}, "
-        f"{seconds:.2f} s; sheet {places.sheet}, table {places.table}",
-        markup=False,
+        f"{seconds:.2f} s; sheet {places.sheet}, table {places.table}"
     )
+    sys.stdout.write(f"{shown(told)}\n")
 
 
 def _with_count(

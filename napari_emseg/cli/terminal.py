@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import io
+import os
+import re
 import sys
+import traceback
 import warnings
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args, get_origin
 
 from cyclopts import CoercionError, CycloptsError
@@ -16,11 +20,14 @@ from napari_emseg.pipeline.progress import finish, map_steps
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
-    from pathlib import Path
 
     from napari_emseg.pipeline.progress import Progress as Step
 
 T = TypeVar("T")
+DONE, NO_WINDOW, FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 1, 2, 130
+# What is told in a line: wrong input, a package that is missing, too large an image.
+REFUSED = (ImportError, MemoryError, OSError, TypeError, ValueError)
+_SPACES = re.compile("[ \t\r\n]+")  # no sign that separates in Unicode alone
 
 
 def escape_unknown(stream: Any) -> None:
@@ -33,9 +40,32 @@ def escape_unknown(stream: Any) -> None:
         stream.reconfigure(errors="backslashreplace")
 
 
+def shown(text: object) -> str:
+    """Return a text with the numbers of signs that are not to be seen.
+
+    A name of a file may hold some that a terminal takes for commands.
+
+    Examples
+    --------
+    >>> bell = chr(7)
+    >>> len(bell), len(shown(bell))
+    (1, 4)
+    """
+    return "".join(
+        sign if sign.isprintable() else sign.encode("unicode_escape").decode("ascii")
+        for sign in str(text)
+    )
+
+
 def tell(message: Exception | str) -> None:
     """Write one line for the person at the terminal, not for a file or a pipe."""
-    sys.stderr.write(f"napari-emseg: {' '.join(_text(message).split())}\n")
+    line = " ".join(part for part in _SPACES.split(_text(message)) if part)
+    sys.stderr.write(f"napari-emseg: {shown(line)}\n")
+
+
+def status_of(error: Exception) -> int:
+    """Return the exit status: it tells whether the input was wrong, or the program."""
+    return WRONG_INPUT if isinstance(error, REFUSED) else FAILED
 
 
 def tell_of(source: Path, error: Exception) -> None:
@@ -47,6 +77,18 @@ def tell_of(source: Path, error: Exception) -> None:
 def _text(message: Exception | str) -> str:
     if isinstance(message, MemoryError):
         return f"there is not enough memory; take a part or less of it ({message})"
+    if isinstance(message, OSError) and message.filename and message.strerror:
+        name = os.fsdecode(message.filename)
+        return f"{name}: {message.strerror}; check its name, and your access to it"
+    if isinstance(message, Exception) and not isinstance(message, REFUSED):
+        frames = traceback.extract_tb(message.__traceback__)
+        place = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" * bool(
+            frames
+        )
+        return (
+            f"this failed by a fault of the program ({type(message).__name__}{place}: "
+            f"{message}); please report it, with the file if you can"
+        )
     return str(message)
 
 

@@ -7,8 +7,10 @@ without them.
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+import threading
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -65,6 +67,7 @@ def show(layers: Sequence[LayerData]) -> bool:
     """
     import napari
 
+    _leave_signals_to_the_system()
     viewer = napari.Viewer()
     _, panel = viewer.window.add_plugin_dock_widget("napari-emseg", "Segment")
     for data, attributes, kind in layers:
@@ -88,6 +91,7 @@ def show_points() -> bool:
 
     from napari_emseg.widgets.points_panel import open_points
 
+    _leave_signals_to_the_system()
     viewer = napari.Viewer()
     panel = open_points(viewer)
     target = os.environ.get(SCREENSHOT)
@@ -95,6 +99,12 @@ def show_points() -> bool:
         napari.run()
         return True
     return _photograph(viewer, panel.renew, lambda: panel.running, Path(target))
+
+
+def _leave_signals_to_the_system() -> None:
+    """Let the process be ended while Qt waits, when no code of Python would hear it."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _photograph(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache, wraps
 from math import prod
-from threading import Lock
+from threading import Lock, current_thread
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import cv2
@@ -173,6 +174,16 @@ def _size(part: Slices) -> int:
     return prod(along.stop - along.start for along in part)
 
 
+def _works_for(executor: Executor) -> bool:
+    """Return whether this thread does a task of an executor of threads, or of Dask."""
+    if current_thread() in getattr(executor, "_threads", ()):
+        return True
+    dask = sys.modules.get("distributed.threadpoolexecutor")
+    ours = type(executor).__module__.startswith("distributed.")
+    # False, too, once the task has seceded, as `worker_client` does.
+    return ours and getattr(getattr(dask, "thread_state", None), "proceed", False)
+
+
 def in_order(
     function: Callable[..., T],
     arguments: Iterable[tuple[Any, ...]],
@@ -188,7 +199,8 @@ def in_order(
     arguments : iterable of tuple
         Taken in this thread, one by one, when there is room for them.
     executor : concurrent.futures.Executor or None
-        Who does it. None: this thread, each when its result is asked for.
+        Who does it. None: this thread, each when its result is asked for; so, too, if
+        this thread is one of the executor's own, which would wait for itself.
     ahead : int
         Most calls that wait in the executor or run.
 
@@ -197,7 +209,7 @@ def in_order(
     object
         Results; those who stop asking cancel what waits.
     """
-    if executor is None:
+    if executor is None or _works_for(executor):
         for each in arguments:
             yield function(*each)
         return

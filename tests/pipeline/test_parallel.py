@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from threading import Barrier, Lock
 from typing import TYPE_CHECKING, Any
 
@@ -242,6 +243,37 @@ def test_a_cluster_does_not_matter(
     np.testing.assert_array_equal(found, alone)
     # Only who has worked has loaded what the work needs.
     assert any(cluster.run(LOADED).values())
+
+
+def fit_with(executor: Executor, image: NDArray[Any]) -> NDArray[Any]:
+    return emseg.segment(image, n_classes=2, smoothing=0, executor=executor).labels
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("kind", ["threads", "dask"])
+def test_a_task_does_not_wait_for_its_own_executor(
+    kind: str, workers: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would for ever if all workers are taken."""
+    image = np.random.default_rng(0).integers(0, 256, (150, 200), np.uint8)
+    alone = emseg.segment(image, n_classes=2, smoothing=0).labels
+    monkeypatch.setattr(source, "_TILE", {2: 64, 3: 32})
+    with ExitStack() as stack:
+        if kind == "threads":
+            pool: Any = stack.enter_context(ThreadPoolExecutor(workers))
+            executor = pool
+        else:
+            options = {"n_workers": 1, "processes": False, "dashboard_address": ":0"}
+            threads = {"threads_per_worker": workers}
+            some = stack.enter_context(LocalCluster(**options, **threads))
+            pool = stack.enter_context(Client(some))
+            executor = stack.enter_context(pool.get_executor())
+        # Found by name, since clients are not sent to tasks.
+        monkeypatch.setattr(parallel, "tried", (executor, image), raising=False)
+        found = [pool.submit(lambda n: fit_with(*parallel.tried), n) for n in range(3)]
+        for future in found:
+            np.testing.assert_array_equal(future.result(timeout=60), alone)
+        np.testing.assert_array_equal(fit_with(executor, image), alone)
 
 
 # Sent by value, as functions of a module are not: these would load it.
