@@ -16,7 +16,15 @@ if TYPE_CHECKING:
 # What tifffile notes of files that end too early, and of images in several files.
 _CUT_OFF = ("invalid page offset", "incompletely written")
 _ELSEWHERE = ("Missing data", "missing files", "is missing")
-_DROPPED = re.compile(r"TiffTag (\d+) @\d+> invalid value offset|TiffTag (\d+) ")
+_ODD = (
+    "does not match page shape",
+    "incorrect Strip",
+    "incorrect Tile",
+    "invalid or corrupted",
+    "missing required tags",
+    "is not a valid PLANARCONFIG",
+)
+_DROPPED = re.compile(r"raised TiffFileError\('<tifffile\.TiffTag (\d+) ")
 # Tags without which pixels have no meaning: sizes, types, places, and descriptions,
 # which name the axes.
 _NEEDED = {*range(254, 285), 317, 320, *range(322, 331), 338, 339, 347, 530}
@@ -52,8 +60,8 @@ def losses_told(path: Path) -> Iterator[None]:
     Warns
     -----
     UserWarning
-        Other files of an image are missing, what they hold counts as 0; or values of
-        tags cannot be read.
+        Other files of an image are missing, what they hold counts as 0; values of tags
+        cannot be read; or what they tell does not fit together.
     """
     heard, log = _Listener(), logging.getLogger("tifffile")
     log.addHandler(heard)
@@ -67,7 +75,7 @@ def losses_told(path: Path) -> Iterator[None]:
         if any(known in words for known in _CUT_OFF):
             raise UnfitError(f"it ends too early ({said}); make or fetch it again")
         if found := _DROPPED.search(words):
-            lost.add(int(found[1] or found[2]))
+            lost.add(int(found[1]))
     if lost & _NEEDED:
         raise UnfitError(
             f"it ends too early, or is damaged: {_tags(lost & _NEEDED)} cannot be "
@@ -78,11 +86,15 @@ def losses_told(path: Path) -> Iterator[None]:
             f"{path.name} is damaged: {_tags(lost)} cannot be read and left out",
             stacklevel=2,
         )
-    for words in heard.said:
-        if any(known in words for known in _ELSEWHERE):
-            said = words.partition("> ")[2] or words
-            warnings.warn(f"parts of {path.name} are missing: {said}", stacklevel=2)
-            return
+    for told, signs in (
+        ("parts of {} are missing: {}", _ELSEWHERE),
+        ("{} may be damaged: {}", _ODD),
+    ):
+        for words in heard.said:
+            if any(sign in words for sign in signs):
+                said = words.partition("> ")[2] or words
+                warnings.warn(told.format(path.name, said), stacklevel=2)
+                return
 
 
 def _tags(codes: set[int]) -> str:

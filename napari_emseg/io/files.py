@@ -5,6 +5,7 @@ Files are recognized by their first bytes, not by their names.
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -229,15 +230,22 @@ def ways_as_stored(path: str | os.PathLike[str]) -> dict[str, bool]:
     """
     path = Path(path)
     try:
-        if (kind := decoders.kind_of(path)) == "tiff":
-            with tifffile.TiffFile(path) as tiff:
-                told = tiff_stored_otherwise(picture_of(tiff))
-        else:
-            told = stored_otherwise(path, kind)
-    except Exception:  # decoders of damaged files raise whatever comes
+        with warnings.catch_warnings(), damage_told(path, "make or fetch it again"):
+            warnings.simplefilter("ignore")
+            told = _stored_otherwise(path)
+    except (OSError, ValueError):
         return {}
     keywords = {"upright": False, "stack": True, "converted": False}
     return {way: value for way, value in keywords.items() if told.get(way)}
+
+
+def _stored_otherwise(path: Path) -> dict[str, bool]:
+    """Return in which ways a file is read other than it is stored."""
+    kind = decoders.kind_of(path)
+    if kind != "tiff":
+        return stored_otherwise(path, kind)
+    with tifffile.TiffFile(path) as tiff:
+        return tiff_stored_otherwise(picture_of(tiff))
 
 
 def read_labels(

@@ -277,7 +277,7 @@ def test_the_command_says_so(tmp_path, capsys):
 
 @pytest.mark.parametrize("ending", ["png", "jpg", "tif"])
 def test_scripts_of_a_layer_have_the_colors_that_it_had(tmp_path, ending):
-    """napari's own reader, which gave the layer its pixels, converts nothing."""
+    """Who opens a file with napari's own reader has pixels that are not converted."""
     path = tmp_path / f"a.{ending}"
     Image.fromarray(COLORS).save(path, icc_profile=ADOBE)
     recipe = Recipe(steps=(Step.of("segment", params={"n_classes": 2}),))

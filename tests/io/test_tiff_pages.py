@@ -255,3 +255,12 @@ def test_a_forked_child_can_read(tmp_path):
     finally:
         stop.set()
         thread.join()
+
+
+@pytest.mark.parametrize("text", ["Größe 5 µm", "細胞の写真", "\x81\x8d\x9d"])
+@pytest.mark.parametrize("letters", ["utf-8", "latin-1", "shift-jis"])
+def test_descriptions_in_any_letters(tmp_path, text, letters):
+    path = tmp_path / "a.tif"
+    about = text.encode(letters, "replace")
+    tifffile.imwrite(path, FULL, photometric="rgb", description=about)
+    np.testing.assert_array_equal(quiet(path), FULL)
