@@ -85,8 +85,9 @@ class Actions:
 
     def nothing(self) -> None:
         """Select nothing."""
-        if self.session.selected(self.session.plane()) is not None:
-            self._choose(Step.of("none"))
+        if self.session.selected(self.session.plane()) is None:
+            raise ValueError("nothing is selected here, so there is nothing to give up")
+        self._choose(Step.of("none"))
 
     def reselect(self) -> None:
         """Bring back the last selection that was given up."""
@@ -183,6 +184,7 @@ class Actions:
         else:
             data, rgb = image_data(image), image.rgb
         fitted_with = labels.metadata.get(KEY, {}).get("params", {})
+        locked = self._locked
 
         def make() -> Steps:
             writable(labels)
@@ -193,7 +195,7 @@ class Actions:
             options = {
                 "seed_labels": np.where(edited, old, 0),
                 "erased": edited & (old == 0),
-                "locked": self._locked,
+                "locked": locked,
             }
             params = Params(**fitted_with)
             new = yield from iter_refit(
@@ -202,7 +204,7 @@ class Actions:
             packed = {name: pack(options[name]) for name in ("seed_labels", "erased")}
             whole = regions.Edit.whole(new)
             return RecordedEdit(
-                Step.of("refit", params=params, locked=self._locked, **packed),
+                Step.of("refit", params=params, locked=locked, **packed),
                 [(labels, whole if plane is None else plane.edit(new))],
                 at=None if plane is None else plane.at,
                 labels=labels,

@@ -15,7 +15,7 @@ from napari_emseg.recipe.execute import find
 from napari_emseg.recipe.step import Step
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from napari.layers import Labels
     from numpy.typing import NDArray
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from napari_emseg.engine._types import SliceIndex
     from napari_emseg.engine.hierarchy.region_tree import RegionTree
     from napari_emseg.layers import Plane
+    from napari_emseg.layers.edits import PlannedEdit
     from napari_emseg.regions import Edit
 
 
@@ -207,3 +208,34 @@ class EditContext:
         if isinstance(self.picture, str):
             raise ValueError(self.picture)
         return self.picture
+
+
+def what_is_missing(made: RecordedEdit, plans: Sequence[PlannedEdit | None]) -> str:
+    """Return what to say of an action that did nothing, or found nothing; empty else.
+
+    Parameters
+    ----------
+    made : RecordedEdit
+        The action.
+    plans : sequence of PlannedEdit or None
+        Of `plan_edit`, one for each of its changes.
+    """
+    step, after = made.step, made.after
+    if step is None:
+        return ""
+    title = step.op.replace("_", " ").capitalize()
+    if after is not None and not after.any() and step.op != "none":
+        if hasattr(step.args, "point"):
+            return (
+                f"{title} found nothing here, so nothing is selected: the place is "
+                "transparent, masked, or without a label or a value"
+            )
+        return f"{title} left nothing selected"
+    if any(plan is not None for plan in plans):
+        return ""
+    if after is not None:
+        return f"{title} changed nothing: the selection is like that already"
+    why = "all pixels that it is about have the label already, or are locked"
+    if step.op == "split":
+        why = "the class is a single piece here, or is locked"
+    return f"{title} changed nothing: {why}"

@@ -110,7 +110,9 @@ class Picking(Gesture):
     def press(self, plane: Plane, point: Point, spot: Point, mode: str) -> None:
         """Take the color at a point."""
         if not inside(plane, point):
-            return
+            raise ValueError(
+                f"this is outside of {plane.layer.name!r}; click on one of its pixels"
+            )
         self.plane, self._point, self._spot, self._mode = plane, point, spot, mode
         self._start = self.session.options.tolerance
         self._show(plane, point)
@@ -245,7 +247,7 @@ class Clicking(Gesture):
         """Close the path and select what it goes around."""
         plane, path = self.plane, self._path
         self.drop()
-        if plane is not None and len(path) > 2:
+        if plane is not None:
             self._select(plane, self._draw(self.session, plane, path), self._mode)
 
     def drop(self) -> None:

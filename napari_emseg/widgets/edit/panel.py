@@ -69,8 +69,8 @@ class EditWidget(QWidget):  # type: ignore[misc]
         The parts of the panel.
     image, labels : QComboBox
         The layers that are worked on.
-    keys : Keys
-        Undo and redo.
+    keys, cancel_keys : Keys
+        Undo and redo; and what cancels all that is under way, bound at such times.
     """
 
     def __init__(self, viewer: napari.components.ViewerModel) -> None:
@@ -102,9 +102,14 @@ class EditWidget(QWidget):  # type: ignore[misc]
                 Key(KeyMod.Shift | UNDO, "Redo it", session.redo),
             ],
         )
+        self.cancel_keys = Keys(
+            viewer,
+            [Key("Escape", "Cancel all that is under way", self.toolbox.escape)],
+        )
         self._layer_pair.changed.connect(self._on_choice)
         session.labels_changed.connect(self.classes.reload)
         session.selection_changed.connect(self._on_selection)
+        session.said.connect(self._on_said)
         self.classes.itemSelectionChanged.connect(self._say)
         self.toolbar.tinted.connect(self._on_tint)
         self.toolbar.keys_wanted.connect(self.show_keys)
@@ -124,6 +129,7 @@ class EditWidget(QWidget):  # type: ignore[misc]
             {
                 "While a tool is active": shown(self.toolbox.keys.rows),
                 "Held while selecting": modes,
+                "While something runs": shown(self.cancel_keys.rows),
                 "Always": shown(self.keys.rows),
             },
         ).show()
@@ -147,6 +153,7 @@ class EditWidget(QWidget):  # type: ignore[misc]
         self._opened = False
         self.toolbox.take("")
         self.keys.release()
+        self.cancel_keys.release()
         for event, react in self._reactions():
             event.disconnect(react)
         for layer in filter(is_selection, self._viewer.layers):
@@ -180,6 +187,8 @@ class EditWidget(QWidget):  # type: ignore[misc]
         order_tabs(outer)
 
     def _on_busy(self, busy: bool) -> None:
+        # At other times it is napari's.
+        (self.cancel_keys.bind if busy else self.cancel_keys.release)()
         waiting = self.background.waiting
         text = BUSY if busy else self._ready
         if waiting:
@@ -205,6 +214,9 @@ class EditWidget(QWidget):  # type: ignore[misc]
             name = class_name(layer, int(layer.selected_label))
             self._ready = FILL.format(self._ready, name)
         self._on_busy(self.background.running)
+
+    def _on_said(self, text: str) -> None:
+        self._status.setText(text)
 
     def _on_tint(self, on: bool) -> None:
         self.session.tinted = on

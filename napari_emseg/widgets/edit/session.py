@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import sleep
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Labels
+from napari.utils.notifications import show_info
 from psygnal import Signal
 
 from napari_emseg import select
@@ -28,7 +29,7 @@ from napari_emseg.layers.recipe_log import RecordedEdit, logged_layers
 from napari_emseg.recipe.execute import finish_selection
 from napari_emseg.regions import Edit
 from napari_emseg.widgets.common.preferences import preferred
-from napari_emseg.widgets.edit.context import EditContext, ImageCache
+from napari_emseg.widgets.edit.context import EditContext, ImageCache, what_is_missing
 from napari_emseg.widgets.edit.overlay import Overlay
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 
     from napari_emseg.layers.edits import PlannedEdit
     from napari_emseg.layers.metadata import Log
+    from napari_emseg.layers.recipe_log import LoggedLayer
     from napari_emseg.widgets.common.background import BackgroundQueue
     from napari_emseg.widgets.edit.context import Find
 
@@ -47,7 +49,7 @@ if TYPE_CHECKING:
     Changes = list[tuple[Labels, Edit]]
     Steps = Generator[Any, None, RecordedEdit]
     # The states that edits were made from, the edits, their plans, what recipes get.
-    Work = tuple[list[LayerState], Changes, list[PlannedEdit | None], Log]
+    Work = tuple[list[LayerState], RecordedEdit, list[PlannedEdit | None], Log]
 
 MODES = ("new", "add", "subtract", "intersect")
 PAUSE = 0.01  # s between two looks whether a stroke has ended
@@ -87,6 +89,26 @@ class ToolSettings:
     classes: bool = False
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class AskedFor:
+    """What a command is about: layers, planes and settings of when it was given.
+
+    Attributes
+    ----------
+    image, labels, options, locked
+        As of the session.
+    plane, picture : Plane or None
+        The plane that is displayed, of the labels and of the image.
+    """
+
+    image: Image | None
+    labels: Labels | None
+    options: ToolSettings
+    locked: set[int]
+    plane: Plane | None
+    picture: Plane | None
+
+
 class Session:
     """The state that tools and panel share.
 
@@ -111,6 +133,7 @@ class Session:
     level_changed = Signal(float)
     selection_changed = Signal()
     labels_changed = Signal()
+    said = Signal(str)
 
     def __init__(self, viewer: ViewerModel, background: BackgroundQueue) -> None:
         self.viewer = viewer
@@ -125,6 +148,7 @@ class Session:
         self.previous: tuple[Labels, Edit] | None = None
         self.cache = ImageCache()
         self._closed = False
+        self._asked: AskedFor | None = None
 
     def plane(self) -> Plane:
         """Return the plane that the user sees: of the labels, or else of the image.
@@ -140,6 +164,9 @@ class Session:
                 "there is nothing to select in; open an image or a Labels layer, and "
                 "choose it in the panel"
             )
+        asked = self._asked
+        if asked is not None and asked.plane is not None and asked.plane.layer is layer:
+            return asked.plane
         return displayed_plane(self.viewer, layer)
 
     def shown(self) -> Plane | None:
@@ -163,7 +190,11 @@ class Session:
                 f"{plane.layer.name!r} pixel by pixel; open one, and choose it in the "
                 "panel"
             )
-        found = displayed_plane(self.viewer, self.image)
+        asked = self._asked
+        if asked is not None and asked.picture is not None:
+            found = asked.picture
+        else:
+            found = displayed_plane(self.viewer, self.image)
         if not found.lies_on(plane):
             raise ValueError(
                 f"image {self.image.name!r} does not lie on {plane.layer.name!r} pixel "
@@ -200,24 +231,41 @@ class Session:
     def do(self, command: Callable[[], Any]) -> None:
         """Call a command when what the user did before it is done.
 
-        It finds the selection and the labels as they are then. It is reported and left
-        out if other labels, or another slice, are displayed by then.
+        It finds the selection and the labels as they are then, but in the layers and
+        the slice that were displayed when it was given, and with the settings of then.
         """
-        asked = self._place()
+        asked = AskedFor(
+            self.image,
+            self.labels,
+            replace(self.options),
+            set(self.locked),
+            self.shown(),
+            self._shown_of(self.image),
+        )
+        self.background.do(lambda: self._call(command, asked))
 
-        def call() -> None:
-            if self._place() != asked:
-                raise ValueError(
-                    "other labels, or another slice, came into view before this could "
-                    "be done, so nothing was changed; go back, and do it again"
-                )
+    def say(self, text: str) -> None:
+        """Tell the user something in the status lines of napari and of the panel."""
+        self.viewer.status = text
+        self.said.emit(text)
+
+    def _call(self, command: Callable[[], Any], asked: AskedFor) -> None:
+        """Call a command as if the panel still were as it was when it was given."""
+        now = self.image, self.labels, self.options, self.locked
+        self.image, self.labels = asked.image, asked.labels
+        self.options, self.locked = asked.options, asked.locked
+        self._asked = asked
+        try:
             command()
+        finally:
+            self.image, self.labels, self.options, self.locked = now
+            self._asked = None
 
-        self.background.do(call)
-
-    def _place(self) -> tuple[Any, Any]:
-        plane = self.shown()
-        return self.labels, None if plane is None else plane.at
+    def _shown_of(self, layer: Image | None) -> Plane | None:
+        try:
+            return None if layer is None else displayed_plane(self.viewer, layer)
+        except ValueError:
+            return None
 
     def choose(
         self, plane: Plane, find: Find, mode: str | None = None, *, feather: bool = True
@@ -269,7 +317,15 @@ class Session:
         after : callable, optional
             Called when they are applied.
         """
-        layers = logged_layers(self.viewer, self.labels, self.image)
+        logged = logged_layers(self.viewer, self.labels, self.image)
+        self._change(make, after, logged)
+
+    def _change(
+        self,
+        make: Callable[[], RecordedEdit | Steps],
+        after: Callable[[], None] | None,
+        logged: list[LoggedLayer],
+    ) -> None:
         watched = [one for one in self.viewer.layers if isinstance(one, Labels)]
 
         def work() -> Generator[Any, None, Work]:
@@ -281,25 +337,27 @@ class Session:
             if not isinstance(made, RecordedEdit):
                 made = yield from made
             plans = [plan_edit(layer, edit) for layer, edit in made.changes]
-            return before, made.changes, plans, made.log(layers)
+            return before, made, plans, made.log(logged)
 
         def then(result: Work) -> None:
-            before, changes, plans, log = result
+            before, made, plans, log = result
             same = all(
                 state.same(LayerState(layer)) and not drawing(layer)
                 for layer, state in zip(watched, before, strict=True)
             )
             known = [
                 (layer, plan)
-                for (layer, _), plan in zip(changes, plans, strict=True)
+                for (layer, _), plan in zip(made.changes, plans, strict=True)
                 if plan is not None and layer in self.viewer.layers
             ]
             if not (same and all(fresh(layer, plan) for layer, plan in known)):
-                self.change(make, after)
+                self._change(make, after, logged)
                 return
-            self.apply(changes, plans, log)
+            self.apply(made.changes, plans, log)
             if after is not None:
                 after()
+            if text := what_is_missing(made, plans):
+                show_info(text)
 
         self.background.run(work, then)
 
@@ -342,11 +400,11 @@ class Session:
     def undo(self) -> None:
         """Undo the last action; one that waits, or is being computed, is canceled."""
         if not self.background.cancel(last=True):
-            self._tell(self.action_history.undo())
+            self._move(self.action_history.undo, "undone")
 
     def redo(self) -> None:
         """Redo what was undone last, when all that waits is done."""
-        self.background.do(lambda: self._tell(self.action_history.redo()))
+        self.background.do(lambda: self._move(self.action_history.redo, "redone"))
 
     def restyle(self) -> None:
         """Draw the selection as an outline; as a tint if it is soft in this plane."""
@@ -386,6 +444,14 @@ class Session:
                 if old.any() and not edit.labels.any():
                     return chosen, Edit(edit.where, old.copy())
         return None
+
+    def _move(self, move: Callable[[], list[Labels]], done: str) -> None:
+        """Undo or redo, and say so if there is nothing."""
+        layers = list(self.viewer.layers)
+        touched = move()
+        self._tell(touched)
+        if not touched and layers == list(self.viewer.layers):
+            self.say(f"There is nothing that can be {done}.")
 
     def _tell(self, layers: list[Labels]) -> None:
         if self.labels in layers:

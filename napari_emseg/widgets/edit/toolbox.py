@@ -55,7 +55,7 @@ class Toolbox:
             viewer,
             [
                 *(Key(t.key, t.title, partial(self.take, t.name)) for t in TOOLS),
-                Key("Escape", "Cancel; forget scribbles", show_errors(self._escape)),
+                Key("Escape", "Cancel; forget scribbles", show_errors(self.escape)),
                 Key("Enter", "Close the path", show_errors(self._finish)),
                 Key("Backspace", "Take the last point back", self._back),
                 Key("Space", "Hold to move the view", self._hold_to_pan),
@@ -85,6 +85,14 @@ class Toolbox:
         if self._gesture is not None and self._gesture.plane is not None:
             self._gesture.drop()
         self._session.preview.clear()
+
+    def escape(self) -> None:
+        """Cancel the gesture, or else what is under way; or forget scribbles."""
+        gesture = self._gesture
+        if gesture is None:
+            self._session.background.cancel()
+        elif gesture.plane is not None or not self._session.background.cancel():
+            gesture.cancel()
 
     def _start(self, tool: Tool) -> None:
         viewer = self._viewer
@@ -220,14 +228,6 @@ class Toolbox:
     def _back(self) -> None:
         if self._gesture is not None:
             self._gesture.back()
-
-    def _escape(self) -> None:
-        """Cancel the gesture, or else what is under way; or forget scribbles."""
-        gesture = self._gesture
-        if gesture is None:
-            return
-        if gesture.plane is not None or not self._session.background.cancel():
-            gesture.cancel()
 
     def _hold_to_pan(self) -> Iterator[None]:
         self._moving = True

@@ -54,29 +54,37 @@ class Tool(NamedTuple):
     make: Callable[[Session], Gesture]
 
 
-def _check(row: Operation, session: Session, plane: Plane) -> None:
-    """Raise ValueError if an operation lacks its image or its labels."""
+def _check(row: Operation, session: Session, plane: Plane) -> Plane | None:
+    """Return the plane of the image if an operation looks at it.
+
+    Raises
+    ------
+    ValueError
+        If it lacks its image or its labels.
+    """
+    picture = None
     if not {"image", "colors", "tree"}.isdisjoint(row.inputs):
-        session.picture(plane)
+        picture = session.picture(plane)
     if "labels" in row.inputs and not isinstance(plane.layer, Labels):
         raise ValueError(
             "this tool selects classes of a Labels layer, but none is chosen; segment "
             "the image, or choose one in the panel"
         )
+    return picture
 
 
 def _pick(
     row: Operation, session: Session, plane: Plane, point: Point, **options: Any
 ) -> Find:
     """Return what finds the step of an operation at a point."""
-    _check(row, session, plane)
+    picture = _check(row, session, plane)
     shared = SETTINGS.intersection(row.args.model_fields) - {*options}
     options |= {name: getattr(session.options, name) for name in shared}
     options["point"] = round(point[0]), round(point[1])
 
     def find() -> Step:
-        if "colors" in row.inputs and "tolerance" in options:
-            ready = session.cache.prepared(session.picture(plane))
+        if picture is not None and "colors" in row.inputs and "tolerance" in options:
+            ready = session.cache.prepared(picture)
             limit = options["tolerance"]
             scaled = limit if ready.picture.rgb else ready.span * limit / 100
             return Step.of(row.name, **options | {"tolerance": scaled})

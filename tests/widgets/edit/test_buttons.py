@@ -148,18 +148,101 @@ def test_undo_cancels_the_latest_of_what_waits(desk, hand, told):
     assert told == []
 
 
-def test_another_slice_is_not_edited_instead(qtbot, viewer, hand, stripes, told):
+def test_what_was_asked_for_is_done_where_and_how_it_was(
+    qtbot, viewer, hand, stripes, told
+):
+    """Whatever slice, layers, locks and options come meanwhile."""
     desk = Desk(qtbot, viewer, hand, np.stack([stripes[..., 0]] * 3))
+    session = desk.panel.session
     viewer.dims.set_current_step(0, 1)
     desk.press("All")
     desk.wait()
     start = desk.layer.data.copy()
+    session.locked.add(1)
+    desk.layer.selected_label = 2
     desk.hold()
-    desk.press("Feather")
+    desk.press("Invert")
+    desk.press("Invert")
     desk.press("Fill")
+    assert desk.queue.waiting == 2
+    session.locked.discard(1)
+    session.locked.add(2)
+    desk.layer.selected_label = 3
     viewer.dims.set_current_step(0, 2)
+    viewer.add_labels(np.ones((3, 60, 80), np.uint8), name="other")
+    assert session.labels is not desk.layer
     desk.wait()
-    ((severity, message),) = told
-    assert severity == "error"
-    assert "another slice" in message
+    expected = start.copy()
+    expected[1][start[1] != 1] = 2
+    np.testing.assert_array_equal(desk.layer.data, expected)
+    # The first Invert leaves nothing selected.
+    assert [message for _, message in told] == ["Invert left nothing selected"]
+    assert session.locked != {1}
+    hand.undo()
     np.testing.assert_array_equal(desk.layer.data, start)
+
+
+def test_softness_is_that_of_the_drawing(desk, hand):
+    options = desk.panel.tool_options.rows["feather"]
+    options.setValue(3)
+    desk.tool("rectangle")
+    desk.hold()
+    desk.press("All")
+    hand.drag([(9.5, 9.5), (20, 30), (39.5, 49.5)])
+    options.setValue(0)
+    desk.wait()
+    assert len(np.unique(desk.selected)) > 2
+    assert desk.panel.session.options.feather == 0
+
+
+def test_escape_cancels_without_a_tool_too(desk, hand, viewer):
+    desk.hold()
+    before = dict(viewer.keymap)
+    desk.press("All")
+    desk.press("Invert")
+    assert desk.queue.waiting == 1
+    hand.key("Escape")
+    assert not desk.queue.running
+    assert dict(viewer.keymap) == before
+    desk.wait()
+    assert not desk.selected.any()
+
+
+class TestWords:
+    """An action that does nothing says so, and why."""
+
+    def press(self, desk, told, *titles):
+        for title in titles:
+            told.clear()
+            desk.press(title)
+            desk.wait()
+        return [message for _, message in told]
+
+    @pytest.mark.parametrize("title", ["All", "Grow", "Fill holes", "Smooth"])
+    def test_selection_that_stays(self, desk, told, title):
+        (said,) = self.press(desk, told, "All", title)
+        assert "changed nothing: the selection is like that already" in said
+
+    @pytest.mark.parametrize("title", ["Invert", "Border"])
+    def test_selection_that_is_empty_then(self, desk, told, title):
+        (said,) = self.press(desk, told, "All", title)
+        assert "nothing" in said
+
+    def test_labels_that_stay(self, desk, told):
+        desk.layer.selected_label = 1
+        (said,) = self.press(desk, told, "All", "Fill", "Fill")
+        assert said.startswith("Fill changed nothing")
+        desk.panel.session.locked.add(1)
+        desk.layer.selected_label = 2
+        (said,) = self.press(desk, told, "Fill")
+        assert "are locked" in said
+
+    @pytest.mark.parametrize("key", ["undo", "redo"])
+    def test_nothing_to_undo(self, desk, hand, viewer, key):
+        getattr(hand, key)()
+        done = {"undo": "undone", "redo": "redone"}[key]
+        assert desk.panel._status.text() == f"There is nothing that can be {done}."
+
+    def test_none(self, desk, told):
+        (said,) = self.press(desk, told, "None")
+        assert said == "nothing is selected here, so there is nothing to give up"

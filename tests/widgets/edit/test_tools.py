@@ -283,11 +283,12 @@ class TestWand:
         bench.wait()
         assert bench.selected.all()
 
-    def test_outside_of_the_image(self, bench, hand):
+    def test_outside_of_the_image(self, bench, hand, told):
         bench.toolbox.take("wand")
         hand.click((-3, 5))
         bench.wait()
         assert not bench.selected.any()
+        assert "outside" in told[0][1]
 
     def test_without_an_image(self, bench, hand, told):
         bench.session.image = None

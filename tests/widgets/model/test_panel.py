@@ -356,7 +356,7 @@ def test_a_run_is_watched_while_it_is_under_way(
     other.form.update(n_classes=3, smoothing=0)
     other.run()
     qtbot.waitUntil(lambda: bool(panel.followed_fit.run), timeout=60_000)
-    qtbot.waitUntil(lambda: other.background.idle, timeout=60_000)
+    qtbot.waitUntil(lambda: other.runner.idle, timeout=60_000)
     settle(qtbot, panel)
     assert counts[: len(panel.followed_fit.states)] == [
         *range(1, len(panel.followed_fit.states) + 1)
