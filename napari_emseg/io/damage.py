@@ -23,6 +23,7 @@ _ODD = (
     "invalid or corrupted",
     "missing required tags",
     "is not a valid PLANARCONFIG",
+    "corrupted tag list",
 )
 _DROPPED = re.compile(r"raised TiffFileError\('<tifffile\.TiffTag (\d+) ")
 # Tags without which pixels have no meaning: sizes, types, places, and descriptions,

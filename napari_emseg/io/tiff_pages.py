@@ -34,6 +34,8 @@ _PLANNED = {"ome", "imagej", "lsm", "stk", "mmstack", "fluoview", "scanimage", "
 _UNMARKED = ("generic", "shaped", "uniform")  # kinds of files without a plan
 _NOT_COMPRESSED, JPEGS = 1, (6, 7, 34892, 33007)
 _JPEG_END = b"\xff\xd9"
+# Bytes that a page lists for each that it needs; some programs fill up strips.
+_SURPLUS = 1.5
 _PADDING = 64  # bytes behind the end of a JPEG stream that some writers leave
 
 
@@ -159,6 +161,12 @@ def picture_of(tiff: tifffile.TiffFile) -> TiffPicture:
         if not listed:
             raise ValueError("it has no pages with pixels")
         full = [max(listed, key=lambda one: one.size)]
+        warnings.warn(
+            f"all pictures in {Path(tiff.filename).name} are marked as masks or "
+            "smaller copies of one that is not there; the largest is read, which has "
+            f"the shape {_lean(full[0].shape)}",
+            stacklevel=2,
+        )
     # A page that nobody marks as smaller may be another picture, by chance of such a
     # size that tifffile takes it for a level of a pyramid.
     levels = full[0].levels[1:] if full[0].kind in _UNMARKED else ()
@@ -239,8 +247,10 @@ def check_pages(picture: TiffPicture, budget: ByteBudget, widened: float = 1) ->
     if plain and at is not None and page.bitspersample in (8, 16, 32, 64):
         _check_held(budget.file_size - at, decoded)
         budget.check(need, stored=decoded)
+        if len(series.pages) == 1:
+            _tell_surplus(picture, sum(page.databytecounts), decoded)
         return
-    total = empty = cut = 0
+    total = empty = cut = more = 0
     for one in series.pages:
         if one is None:
             continue  # in another file, which is missing, as is told elsewhere
@@ -253,9 +263,11 @@ def check_pages(picture: TiffPicture, budget: ByteBudget, widened: float = 1) ->
             )
         pairs = [*zip(offsets[:declared], counts[:declared], strict=True)]
         total += declared
+        more += listed - declared
         empty += sum(not count for _, count in pairs)
         if plain:
-            _check_plain(page, pairs, budget.file_size)
+            stored = _check_plain(page, pairs, budget.file_size)
+            _tell_surplus(picture, sum(n for _, n in pairs), stored)
             continue
         if late := sum(at + count > budget.file_size for at, count in pairs):
             raise ValueError(
@@ -264,16 +276,22 @@ def check_pages(picture: TiffPicture, budget: ByteBudget, widened: float = 1) ->
         if page.compression in JPEGS and page.jpegheader is None:
             cut += _count_cut(picture.tiff, pairs)
     budget.check(need, stored=decoded if plain and not empty else None)
+    name, parts = picture.name, _parts(page)
     for number, what in (
-        (empty, "are empty, as files with holes have them, and are filled"),
-        (cut, "end too early: the file is damaged, and what is missing is gray"),
-    ):
+        (empty, f"of {name} are empty, as files with holes have them, and are filled"),
+        (cut, f"of {name} end too early: it is damaged, and what is missing is gray"),
+    ):  # fmt: skip
         if number:
             warnings.warn(
-                f"{number} of {total} {_parts(page)} ({number / total:.1%}) of "
-                f"{picture.name} {what}",
+                f"{number} of {total} {parts} ({number / total:.1%}) {what}",
                 stacklevel=2,
             )
+    if more:
+        warnings.warn(
+            f"{name} may be damaged: it declares {total} {parts}, and lists {more} "
+            "more",
+            stacklevel=2,
+        )
 
 
 def _parts(page: tifffile.TiffPage) -> str:
@@ -288,27 +306,39 @@ def _check_held(held: int, declared: int) -> None:
         )
 
 
+def _tell_surplus(picture: TiffPicture, held: int, declared: int) -> None:
+    """Warn if fewer pixels are declared than a page lists bytes for."""
+    if held > _SURPLUS * declared and not picture.page.is_subsampled:
+        warnings.warn(
+            f"{picture.name} may be damaged: it declares {declared} bytes of pixels, "
+            f"and lists {held}",
+            stacklevel=3,
+        )
+
+
 def _check_plain(
     page: tifffile.TiffPage, pairs: list[tuple[int, int]], file_size: int
-) -> None:
-    """Refuse pixels that are not compressed and not all there."""
+) -> int:
+    """Return the bytes of plain pixels, if they are all there."""
     if page.is_subsampled:
-        return  # its decoder counts
+        return file_size  # its decoder counts
     bits = page.bitspersample
     sample = sum(bits) / len(bits) if isinstance(bits, tuple) else bits
     planes, depth, length, width, samples = page.shaped
     rows = planes * depth * length
     if page.is_tiled:
         rows, width = len(pairs) * page.tilelength * page.tiledepth, page.tilewidth
-    row = math.ceil(width * samples * sample / 8)
+    stored = rows * math.ceil(width * samples * sample / 8)
     if page.is_contiguous:
-        _check_held(file_size - pairs[0][0], rows * row)
-        return
+        _check_held(file_size - pairs[0][0], stored)
+        return stored
     full = [count for _, count in pairs if count]
-    held = sum(min(n, max(file_size - at, 0)) for at, n in pairs)
-    # Those that are empty hold as much as others would.
-    _check_held(held, int(rows * row * len(full) / len(pairs)) if page.is_tiled
-                or len(full) == len(pairs) else sum(full))  # fmt: skip
+    held = sum(min(count, max(file_size - at, 0)) for at, count in pairs)
+    if page.is_tiled or len(full) == len(pairs):
+        _check_held(held, stored * len(full) // len(pairs))
+    else:  # strips, of which the last may be lower, and some are empty
+        _check_held(held, sum(full))
+    return stored
 
 
 def _count_cut(tiff: tifffile.TiffFile, pairs: list[tuple[int, int]]) -> int:

@@ -169,6 +169,11 @@ def _light(
     if kind is PHOTOMETRIC.PALETTE and page.colormap is not None and "S" not in axes:
         colors = tiff_colors.looked_up(pixels, page)
         return _in_srgb(colors, find_profile(data, 3, name))
+    if kind is PHOTOMETRIC.PALETTE:
+        warnings.warn(
+            f"{name} has numbers of colors, and no palette: they are read as gray",
+            stacklevel=2,
+        )
     if kind is PHOTOMETRIC.MINISWHITE:
         pixels = tiff_colors.inverted(pixels, page)
     if "S" in axes:

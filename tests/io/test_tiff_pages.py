@@ -58,7 +58,33 @@ def test_what_is_no_picture_is_passed_over(tmp_path, pages, described):
 
 def test_a_thumbnail_alone_is_read(tmp_path):
     path = written(tmp_path / "a.tif", (SMALL, THUMBNAIL))
-    np.testing.assert_array_equal(quiet(path), SMALL)
+    with pytest.warns(UserWarning, match="smaller copies of one that is not there"):
+        np.testing.assert_array_equal(read_image(path)[0], SMALL)
+
+
+@pytest.mark.parametrize("described", [True, False])
+@pytest.mark.parametrize("options", [{}, {"rowsperstrip": 8}, {"tile": (32, 32)}])
+@pytest.mark.parametrize(("tag", "value"), [(277, 1), (257, 33), (256, 60), (258, 4)])
+def test_fewer_pixels_declared_than_there_are(tmp_path, described, options, tag, value):
+    shared = {} if described else {"metadata": None}
+    path = written(tmp_path / "a.tif", (FULL, options), **shared)
+    with tifffile.TiffFile(path, mode="r+") as file:
+        count = file.pages.first.tags[tag].count
+        file.pages.first.tags[tag].overwrite((value,) * count)
+    try:
+        with pytest.warns(UserWarning, match="may be damaged: "):
+            read_image(path)
+    except ValueError as error:  # what remains cannot be decoded
+        assert "cannot be read: " in str(error)  # noqa: PT017
+
+
+def test_numbers_without_a_palette(tmp_path):
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, FULL[..., 0], photometric="minisblack", metadata=None)
+    with tifffile.TiffFile(path, mode="r+") as file:
+        file.pages.first.tags[262].overwrite(3)
+    with pytest.warns(UserWarning, match="no palette: they are read as gray"):
+        np.testing.assert_array_equal(read_image(path)[0], FULL[..., 0])
 
 
 def test_a_pyramid_of_ome_is_one_picture(tmp_path):
