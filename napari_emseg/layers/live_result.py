@@ -11,7 +11,7 @@ from napari.layers import Labels
 
 from napari_emseg.layers.classes import recolored
 from napari_emseg.layers.geometry import expand_slice, placement
-from napari_emseg.layers.history import HISTORY_BYTES, undo_steps
+from napari_emseg.layers.history import HISTORY_BYTES, drawing, undo_steps
 from napari_emseg.layers.layer_features import columns_of, named
 from napari_emseg.layers.results import add_result, add_to, alike
 
@@ -101,10 +101,12 @@ class LiveResult:
 
     @property
     def edited(self) -> bool:
-        """Whether the layer has edits that were not undone."""
+        """Whether the layer has edits that were not undone, or a stroke under way."""
         layer, written = self.layer, self._written
         if layer is None or written is None or self._before is not None:
             return False
+        if drawing(layer):
+            return True
         if self._touched and not undo_steps(layer):
             # All was undone, unless the history was too short for that.
             self._touched = _checksum(layer) != written.checksum
@@ -177,9 +179,10 @@ class LiveResult:
         seg, image, at, look
             As for `add_to`.
         replace, plan, max_bytes
-            An earlier result, which is updated as by `add_to` if it is in the viewer
-            and can take the labels. Otherwise they go into the layer, whose undo
-            history ends, or into a new layer if that has edits.
+            An earlier result, which is updated as by `add_to` if it is in the viewer,
+            can take the labels, and no stroke is being drawn on it. Otherwise they go
+            into the layer, whose undo history ends, or into a new layer if that has
+            edits.
 
         Raises
         ------
@@ -187,7 +190,8 @@ class LiveResult:
             If the labels do not fit the image any more.
         """
         viewer, labels = self._viewer, expand_slice(seg.labels, at)
-        if replace is not None and replace in viewer.layers and alike(replace, labels):
+        there = replace is not None and replace in viewer.layers
+        if there and alike(replace, labels) and not drawing(replace):
             return add_to(
                 viewer,
                 seg,

@@ -7,14 +7,18 @@ from functools import partial
 
 import numpy as np
 import pytest
+from napari.components import ViewerModel
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 
 from napari_emseg import regions, select
 from napari_emseg.layers import find_selection
+from napari_emseg.layers.history import drawing
 from napari_emseg.layers.manual_edits import ManualEdits
+from napari_emseg.widgets.common.background import BackgroundQueue
 from napari_emseg.widgets.edit import buttons
 from napari_emseg.widgets.edit.actions import Actions
+from napari_emseg.widgets.edit.session import Session
 
 LEFT = Qt.MouseButton.LeftButton
 SHAPE = (40, 60)
@@ -255,3 +259,159 @@ def test_a_job_that_ends_within_a_stroke_waits_for_it(desk, hand, monkeypatch, b
     hand.redo()
     hand.redo()
     np.testing.assert_array_equal(layer.data, np.where(painted == 1, 2, painted))
+
+
+class Plain:
+    """What layers hold, and what undo and redo make of it, as plain arrays and lists.
+
+    An entry is the number of a layer and what that holds before and after; one without
+    these says that the history of a layer has ended.
+    """
+
+    def __init__(self, states):
+        self.states = states
+        self.done, self.undone, self.forgotten = [], [], []
+
+    def act(self, layer, after):
+        before = self.states[layer]
+        if np.array_equal(before, after):
+            return
+        self.record((layer, before, after))
+        self.forgotten = [one for one in self.forgotten if one[0] != layer]
+
+    def record(self, entry):
+        self.done.append(entry)
+        self.states[entry[0]] = entry[2]
+        # Napari's own redo still knows them.
+        self.forgotten += [one for one in self.undone if len(one) == 3]
+        self.undone = []
+
+    def turn(self, source, target, side, layer=None):
+        """Undo or redo the last entry, or the last one of a layer."""
+        found = [
+            one
+            for one in source
+            if layer is None or (one[0] == layer and len(one) == 3)
+        ]
+        if not found:
+            return
+        entry = found[-1]
+        source[:] = [one for one in source if one is not entry]
+        if len(entry) == 3:
+            self.states[entry[0]] = entry[side]
+            target.append(entry)
+
+    def undo(self, layer=None):
+        self.turn(self.done, self.undone, 1, layer)
+
+    def redo(self, layer=None):
+        known = any(one[0] == layer and len(one) == 3 for one in self.undone)
+        if layer is None or known:
+            self.turn(self.undone, self.done, 2, layer)
+            return
+        found = [one for one in self.forgotten if one[0] == layer]
+        if found:
+            self.forgotten = [one for one in self.forgotten if one is not found[-1]]
+            self.record(found[-1])
+
+    def replace(self, layer, labels):
+        self.states[layer] = labels
+        for entries in (self.done, self.undone):
+            had = any(one[0] == layer and len(one) == 3 for one in entries)
+            entries[:] = [one for one in entries if one[0] != layer or len(one) < 3]
+            entries += [(layer,)] * had
+        self.forgotten = [one for one in self.forgotten if one[0] != layer]
+
+
+class Machine:
+    """A session without a window, and random actions on it and on the plain model."""
+
+    def __init__(self, qtbot, seed):
+        self.rng = np.random.default_rng(seed)
+        self.qtbot, self.errors = qtbot, []
+        viewer = ViewerModel()
+        self.queue = BackgroundQueue(self.errors.append)
+        self.session = Session(viewer, self.queue)
+        self.actions = Actions(self.session, ManualEdits())
+        start = self.rng.integers(0, 4, (16, 20), dtype=np.uint8)
+        self.layers = [viewer.add_labels(start.copy(), name=name) for name in "ab"]
+        self.plain = Plain([start.copy() for _ in self.layers])
+
+    def stroke(self):
+        """Paint with napari's brush, in several movements, between which jobs end."""
+        place = int(self.rng.integers(2))
+        layer, label = self.layers[place], int(self.rng.integers(6))
+        with layer.block_history():
+            for _ in range(int(self.rng.integers(1, 4))):
+                layer.paint(self.rng.integers(0, (16, 20)), label)
+                if drawing(layer) and self.rng.random() < 0.3:
+                    during = [one.data.copy() for one in self.layers]
+                    self.qtbot.wait(15)
+                    for one, state in zip(self.layers, during, strict=True):
+                        np.testing.assert_array_equal(one.data, state)
+        self.plain.act(place, layer.data.copy())
+
+    def job(self):
+        """Start an action, do others, and wait for its result."""
+        place = int(self.rng.integers(2))
+        self.session.labels = self.layers[place]
+        members = self.rng.choice(6, 2, replace=False).tolist()
+        merging = self.rng.random() < 0.5
+        if merging:
+            self.actions.merge(members)
+        else:
+            self.actions.split(members[0], "components")
+        for _ in range(int(self.rng.integers(3))):
+            self.do(("stroke", "native_undo", "native_redo", "replace"))
+        self.qtbot.waitUntil(lambda: self.queue.idle, timeout=60_000)
+        now = self.plain.states[place]
+        if merging:
+            edit = regions.merge(now, members)
+        else:
+            edit = regions.split(now, members[0])
+        self.plain.act(place, edit.apply(now))
+
+    def undo(self):
+        self.session.action_history.undo()
+        self.plain.undo()
+
+    def redo(self):
+        self.session.action_history.redo()
+        self.plain.redo()
+
+    def native_undo(self):
+        place = int(self.rng.integers(2))
+        self.layers[place].undo()
+        self.session.action_history._sync()
+        self.plain.undo(place)
+
+    def native_redo(self):
+        place = int(self.rng.integers(2))
+        self.layers[place].redo()
+        self.session.action_history._sync()
+        self.plain.redo(place)
+
+    def replace(self):
+        if self.rng.random() < 0.3:
+            place = int(self.rng.integers(2))
+            labels = self.rng.integers(0, 5, (16, 20), dtype=np.uint8)
+            self.layers[place].data = labels
+            self.plain.replace(place, labels.copy())
+
+    def do(self, names):
+        getattr(self, self.rng.choice(names))()
+
+    def check(self):
+        for layer, state in zip(self.layers, self.plain.states, strict=True):
+            np.testing.assert_array_equal(layer.data, state)
+        assert self.errors == []
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_late_results_equal_a_plain_model(qtbot, seed):
+    machine = Machine(qtbot, seed)
+    names = ("stroke", "job", "undo", "redo", "native_undo", "native_redo", "replace")
+    for _ in range(80):
+        machine.do(names)
+        machine.check()
+    machine.session.close()
