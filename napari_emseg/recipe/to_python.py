@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from napari_emseg.recipe.step import Step
 
 _WIDTH = 88
+# Edits that may need a wider type of labels, which a plane cannot have alone.
+_WIDENING = {"new_class", "split"}
 
 
 class Code(str):
@@ -164,8 +166,12 @@ class Writer:
             yield f"picture = {self._call(step)}"
         else:
             yield from self._prepare(step)
-            apply = f".apply({self.labels(step)})" if group == "edit" else ""
-            yield f"{self.labels(step)} = {self._call(step)}{apply}"
+            labels, call = self.labels(step), self._call(step)
+            if step.op in _WIDENING and labels != "labels":
+                yield f"labels = {call}.apply(labels, at={self._plane(step)})"
+                return
+            apply = f".apply({labels})" if group == "edit" else ""
+            yield f"{labels} = {call}{apply}"
 
     def _begin(self, step: Step) -> None:
         self.begun = True
@@ -246,12 +252,15 @@ class Writer:
 
     def labels(self, step: Step) -> str:
         """Return the name of the labels in a step's plane."""
+        return f"labels{_index(self._plane(step))}"
+
+    def _plane(self, step: Step) -> tuple[int | None, ...]:
+        """Return the plane of a step in the labels."""
         whole = self._labels_at or (None,) * len(step.at or ())
-        at = tuple(
+        return tuple(
             0 if fixed is not None and index is not None else index
             for index, fixed in zip(step.at or (), whole, strict=False)
         )
-        return f"labels{_index(at)}"
 
     def selection(self, step: Step, *, required: bool) -> Code | None:
         """Return the name of the selection in a step's plane; None if there is none."""

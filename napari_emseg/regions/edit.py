@@ -65,8 +65,17 @@ class Edit:
         """Whether nothing changes."""
         return self.labels.size == 0
 
-    def apply(self, labels: ArrayLike) -> Labels:
+    def apply(
+        self, labels: ArrayLike, *, at: tuple[int | None, ...] | None = None
+    ) -> Labels:
         """Return a copy of the labels with the edit made.
+
+        Parameters
+        ----------
+        labels : (…) array_like of int
+        at : tuple of int or None, optional
+            The plane of them that it was made for: for each axis an index, or None for
+            the whole axis. All of them by default.
 
         Returns
         -------
@@ -79,11 +88,12 @@ class Edit:
             If the labels have another size or type than those it was made for.
         """
         out = np.array(labels)
-        found = out[self.where]
+        plane = tuple(slice(None) if index is None else index for index in at or ())
+        found = out[plane][self.where]
         if found.shape != self.labels.shape:
             raise ValueError(
-                f"the edit changes a box that labels of shape {out.shape} do not have; "
-                "apply it to the labels that it was made for"
+                f"the edit changes a box that labels of shape {out[plane].shape} do "
+                "not have; apply it to the labels that it was made for"
             )
         made_for_it = self.old is not None and self.old.dtype == out.dtype
         if made_for_it and np.can_cast(out.dtype, self.labels.dtype):
@@ -93,7 +103,7 @@ class Edit:
                 f"the edit has labels of type {self.labels.dtype}, some of which do "
                 f"not fit {out.dtype}; convert the labels to that type first"
             )
-        out[self.where] = self.labels
+        out[plane][self.where] = self.labels
         return out
 
     def inverse(self, labels: ArrayLike) -> Edit:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import tifffile
 from napari.components import ViewerModel
 
+import napari_emseg as emseg
 from napari_emseg.layers import recipe_of
 from napari_emseg.layers.manual_edits import ManualEdits
 from napari_emseg.widgets.common.background import BackgroundQueue
@@ -148,7 +150,7 @@ def test_a_layer_that_cannot_be_edited_is_left_alone(bench, name):
 
 
 @pytest.mark.parametrize("stack", [False, True])
-def test_split_into_more_pieces_than_the_type_counts(qtbot, stack):
+def test_split_into_more_pieces_than_the_type_counts(qtbot, tmp_path, stack):
     truth = (np.indices((40, 40)).sum(0) % 2).astype(np.uint8)
     truth = np.stack([truth, truth, truth]) if stack else truth
     bench = Bench(qtbot, truth)
@@ -164,6 +166,10 @@ def test_split_into_more_pieces_than_the_type_counts(qtbot, stack):
     assert recipe.steps[-1].op != "patch"
     replayed = recipe.replay(bench.session.image.data)
     np.testing.assert_array_equal(replayed.labels, bench.layer.data)
+    source, target = tmp_path / "a.tif", tmp_path / "b.tif"
+    tifffile.imwrite(source, bench.session.image.data, photometric="rgb")
+    exec(recipe.to_python(source, target), {})
+    np.testing.assert_array_equal(emseg.files.read_labels(target), bench.layer.data)
     bench.session.undo()
     bench.session.undo()
     np.testing.assert_array_equal(bench.layer.data, truth)
