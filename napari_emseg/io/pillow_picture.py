@@ -47,10 +47,7 @@ _SLAB = 2**20  # bytes that are copied at once
 _INTERLACED, _PALETTE = 1, 3
 _TYPES = {"1": np.dtype(bool), "I": np.dtype("u2"), "I;16": np.dtype("u2")}
 _DEPTHS = {"1": 1, "L": 1, "P": 1, "I;16": 2}  # bytes of a pixel in Pillow; else 4
-# Of the many pictures that a JPEG may hold behind the first, those that are no
-# smaller copies, masks or gains of it.
-_EQUALS = ("Panorama", "Disparity", "Multi-Angle")
-_MP_ENTRIES, _EXIF, _INTEROP, _COLOR_SPACE = 0xB002, 0x8769, 0xA005, 0xA001
+_EXIF, _INTEROP, _COLOR_SPACE = 0x8769, 0xA005, 0xA001
 _SCAN, _MARKER = b"\xff\xda", re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 _BLOCK = 8
 _CUTS = (1, 2, 3, 4, 6, 8, 16, 32)  # bytes
@@ -250,12 +247,18 @@ def _tell_first(path: Path, number: int, what: str) -> None:
 
 
 def _tell_equals(path: Path, image: MpoImagePlugin.MpoImageFile) -> None:
-    """Warn of pictures in a JPEG that are as good as the first."""
-    entries = (image.mpinfo or {}).get(_MP_ENTRIES, ())
-    equals = sum(
-        any(word in entry["Attribute"]["MPType"] for word in _EQUALS)
-        for entry in entries
-    )
+    """Warn of pictures in a JPEG that are as large as the first.
+
+    Phones put smaller copies, depths and gains of the first behind it.
+    """
+    size, equals = image.size, 1
+    for frame in range(1, image.n_frames):
+        try:
+            image.seek(frame)
+        except Exception:  # programs that change the first drop others, not their index
+            continue
+        equals += image.size == size
+    image.seek(0)
     if equals > 1:
         _tell_first(path, equals, "pictures")
 

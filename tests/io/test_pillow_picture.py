@@ -147,3 +147,28 @@ def test_damaged_exif_spoils_no_pixel(tmp_path, ending):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         np.testing.assert_array_equal(read_image(path)[0], quiet(stored))
+
+
+@pytest.mark.parametrize("share", [1, 2])
+def test_pictures_behind_the_first_in_a_jpeg(tmp_path, share):
+    """Stereo pairs are told; gains and depths of phones, which are smaller, are not."""
+    path = tmp_path / "a.jpg"
+    other = Image.fromarray(255 - RGB[::share, ::share])
+    first = Image.fromarray(RGB)
+    first.save(path, "MPO", save_all=True, append_images=[other], quality=95)
+    if share == 1:
+        with pytest.warns(UserWarning, match=r"of 2 pictures in a\.jpg the first"):
+            found = read_image(path)[0]
+    else:
+        found = quiet(path)
+    assert np.abs(found.astype(int) - RGB).mean() < 3
+
+
+def test_an_index_of_pictures_that_are_gone(tmp_path):
+    """Programs that change a photograph of a phone leave such files."""
+    path = tmp_path / "a.jpg"
+    first, other = Image.fromarray(RGB), Image.fromarray(255 - RGB)
+    first.save(path, "MPO", save_all=True, append_images=[other], quality=95)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: whole.index(b"\xff\xd9\xff\xd8") + 2])
+    assert np.abs(quiet(path).astype(int) - RGB).mean() < 3
