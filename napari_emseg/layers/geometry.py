@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from napari.utils.transforms import Affine
 
+from napari_emseg.engine.image.lazy_image import check_known
 from napari_emseg.regions import Edit
 
 if TYPE_CHECKING:
@@ -190,7 +191,7 @@ def displayed(viewer: ViewerModel, layer: Image | Labels) -> SliceIndex:
     Raises
     ------
     ValueError
-        If the sliders stand outside the layer.
+        If the sliders stand outside the layer, or it does not know its size.
 
     Examples
     --------
@@ -202,6 +203,7 @@ def displayed(viewer: ViewerModel, layer: Image | Labels) -> SliceIndex:
     >>> displayed(viewer, stack)
     (7, None, None)
     """
+    check_known(spatial_shape(layer), f"layer {layer.name!r}")
     ahead = viewer.dims.ndim - layer.ndim
     point = np.asarray(layer.world_to_data(viewer.dims.point))[-layer.ndim :]
     at: list[int | None] = []

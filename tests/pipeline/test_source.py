@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import prod
 from typing import TYPE_CHECKING, Any
 
+import dask.array
 import numpy as np
 import pytest
 from hypothesis import given
@@ -228,3 +229,9 @@ def test_what_an_image_is_like_is_read_once() -> None:
     assert len(reads) == first
     with pytest.raises(ValueError, match="read-only"):
         source.sample[0][0] = 0
+
+
+def test_array_of_unknown_size() -> None:
+    lazy = dask.array.from_array(np.ones((40, 60), np.uint8), chunks=20)
+    with pytest.raises(ValueError, match=r"axis 0, .* compute_chunk_sizes\(\)"):
+        emseg.segment(lazy[lazy[:, 0] > 0])

@@ -141,6 +141,7 @@ def as_lazy_image(
     """
     image = as_sliceable(image)
     dtype, shape = np.dtype(image.dtype), tuple(image.shape)
+    check_known(shape, "image")
     if len(shape) < 2 or 0 in shape:
         raise ValueError(
             f"image has shape {shape}, but at least two axes (Y, X) with at least "
@@ -292,3 +293,31 @@ def _pyramid(image: Any) -> ValueError:
         f"image is of type {type(image).__name__} and holds arrays of different "
         "shapes, as a pyramid does; pass one of them, such as image[0]"
     )
+
+
+def check_known(shape: tuple[float, ...], name: str) -> None:
+    """Check that an array knows its shape.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Dask has NaN where it does not know.
+    name : str
+        What the array is called.
+
+    Raises
+    ------
+    ValueError
+        If an axis has no known size.
+
+    Examples
+    --------
+    >>> check_known((4, 6), "image")
+    """
+    unknown = [axis for axis, size in enumerate(shape) if np.isnan(size)]
+    if unknown:
+        axes = ", ".join(map(str, unknown))
+        raise ValueError(
+            f"{name} does not know its size along axis {axes}, as arrays of Dask that "
+            "were chosen by a condition; call compute_chunk_sizes() on its data first"
+        )

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from napari.layers import Labels
     from qtpy.QtGui import QDragMoveEvent, QDropEvent
+    from qtpy.QtWidgets import QAbstractItemDelegate, QWidget
 
     from napari_emseg.widgets.edit.session import Session
 
@@ -66,6 +67,8 @@ class ClassList(QTableWidget):  # type: ignore[misc]
         self._filling = False
         self._shown: Labels | None = None
         self._dragged: list[int] = []
+        # What is to be shown when a name that is being typed is done.
+        self._postponed: tuple[Labels | None, dict[int, int]] | None = None
         self.setHorizontalHeaderLabels(HEADER)
         self.verticalHeader().hide()
         self.setTabKeyNavigation(False)
@@ -136,7 +139,19 @@ class ClassList(QTableWidget):  # type: ignore[misc]
         color = QColorDialog.getColor(old, self, f"Color of {class_name(layer, label)}")
         if color.isValid():
             paint_class(layer, label, color.getRgbF()[:3])
-            self.item(self.currentRow(), NAME).setIcon(_swatch(layer, label))
+            # Rows may have moved while it was asked for.
+            for row in range(self.rowCount()):
+                if self._label(row) == label:
+                    self.item(row, NAME).setIcon(_swatch(layer, label))
+
+    def closeEditor(
+        self, editor: QWidget, hint: QAbstractItemDelegate.EndEditHint
+    ) -> None:
+        """Show what was not shown while a name was typed."""
+        super().closeEditor(editor, hint)
+        postponed, self._postponed = self._postponed, None
+        if postponed is not None:
+            self._fill(*postponed)
 
     def startDrag(self, actions: Qt.DropAction) -> None:
         """Start to drag the chosen classes; they stay in the list."""
@@ -191,6 +206,11 @@ class ClassList(QTableWidget):  # type: ignore[misc]
 
     def _fill(self, layer: Labels | None, counts: dict[int, int]) -> None:
         if layer is not self._session.labels:
+            return
+        # Other rows would close the editor, and what was typed would be lost.
+        editing = self.state() == QAbstractItemView.State.EditingState
+        if editing and layer is self._shown:
+            self._postponed = layer, counts
             return
         chosen = self.labels if layer is self._shown else []
         self._shown = layer

@@ -223,7 +223,8 @@ def what_is_missing(made: RecordedEdit, plans: Sequence[PlannedEdit | None]) -> 
     step, after = made.step, made.after
     if step is None:
         return ""
-    title = step.op.replace("_", " ").capitalize()
+    name = step.op.replace("_", " ") if step.row.tool is None else step.row.tool.title
+    title = name.capitalize()
     if after is not None and not after.any() and step.op != "none":
         if hasattr(step.args, "point"):
             return (

@@ -61,6 +61,37 @@ def test_rename(rows, layer):
     assert layer.features.set_index("index")["name"][4] == "cell"
 
 
+@pytest.mark.parametrize("key", [Qt.Key.Key_Return, Qt.Key.Key_Escape])
+def test_a_name_that_is_typed_while_labels_change(qtbot, rows, layer, panel, key):
+    """What was typed stays, and the rows follow when that is done."""
+    rows.editItem(rows.item(1, class_list.NAME))
+    editor = rows.findChild(QLineEdit)
+    QTest.keyClicks(editor, "ce")
+    layer.fill((0, 0, 0), 2)
+    qtbot.waitUntil(lambda: panel.background.idle)
+    assert rows.findChild(QLineEdit) is editor
+    QTest.keyClicks(editor, "ll")
+    QTest.keyClick(editor, key)
+    name = "cell" if key == Qt.Key.Key_Return else "class 4"
+    qtbot.waitUntil(lambda: class_name(layer, 4) == name)
+    qtbot.waitUntil(lambda: "class 2" in texts(rows, class_list.NAME))
+
+
+def test_color_that_is_chosen_while_classes_vanish(
+    qtbot, rows, layer, panel, monkeypatch
+):
+    def choose(*_):
+        layer.data[3] = np.where(layer.data[3] == 4, 1, layer.data[3])
+        rows.reload()
+        qtbot.waitUntil(lambda: rows.rowCount() == 2)
+        return QColor("red")
+
+    monkeypatch.setattr(class_list.QColorDialog, "getColor", choose)
+    rows.setCurrentCell(1, class_list.NAME)
+    rows.recolor()
+    np.testing.assert_allclose(class_color(layer, 4)[:3], (1, 0, 0), atol=0.01)
+
+
 def test_hide_and_show(rows, layer):
     color = layer.get_color(4).copy()
     rows.item(1, class_list.SHOWN).setCheckState(Qt.CheckState.Unchecked)

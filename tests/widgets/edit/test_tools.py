@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import dask.array
 import numpy as np
 import pytest
 from napari import layers
@@ -297,6 +298,32 @@ class TestWand:
         ((severity, message),) = told
         assert severity == "error"
         assert "no image is chosen" in message
+
+    @pytest.mark.parametrize("kind", ["transparent", "nan"])
+    def test_ground_that_has_no_color(self, bench, hand, told, viewer, kind):
+        picture = np.dstack([bench.picture, np.full((40, 60), 255, np.uint8)])
+        if kind == "nan":
+            picture = picture[..., 0].astype(float)
+            picture[8:20, 10:30] = np.nan
+        else:
+            picture[8:20, 10:30, 3] = 0
+        bench.session.image = viewer.add_image(picture)
+        bench.toolbox.take("wand")
+        hand.click((12, 15))
+        bench.wait()
+        ((severity, message),) = told
+        assert severity == "info"
+        assert "Wand found nothing here" in message or "wand" in message.lower()
+        assert "transparent" in message
+
+    @pytest.mark.filterwarnings("ignore:invalid value")  # napari's
+    def test_image_of_unknown_size(self, bench, hand, told, viewer):
+        lazy = dask.array.from_array(bench.picture[..., 0], chunks=20)
+        bench.session.labels = None
+        bench.session.image = viewer.add_image(lazy[lazy[:, 0] >= 0])
+        bench.toolbox.take("wand")
+        hand.click((12, 15))
+        assert "compute_chunk_sizes" in told[0][1]
 
     def test_image_that_lies_elsewhere(self, bench, hand, told):
         bench.image.translate = (0, 3)
