@@ -238,6 +238,11 @@ def rgb_profile(
     )
 
 
+def gray_profile(gamma: float) -> bytes:
+    """Return an ICC profile of grays with a gamma."""
+    return bytes(imagecodecs.cms_profile("gray", gamma=gamma))
+
+
 def find_profile(data: bytes | None, channels: int, name: str) -> ColorProfile | None:
     """Return the profile of a file, if it changes its colors.
 

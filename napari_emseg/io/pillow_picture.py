@@ -23,6 +23,7 @@ from napari_emseg.io.color_profile import (
     ADOBE_RGB,
     PRIMARIES,
     find_profile,
+    gray_profile,
     rgb_profile,
 )
 from napari_emseg.io.damage import UnfitError
@@ -95,8 +96,8 @@ def read_png(
             _check_rows(path, chunks, pixels)
         profile = None
         if converted and pixels.dtype != bool:
-            data = _profile_of_png(image, chunks)
             channels = 3 if kind & _COLOR else 1
+            data = _profile_of_png(image, chunks, channels)
             profile = find_profile(data, channels, path.name)
         orientation = _orientation(image, path) if upright else 1
     bits = chunks.get(b"sBIT")
@@ -183,7 +184,9 @@ def stored_otherwise(path: Path, kind: str) -> dict[str, bool]:
     with image, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         data = (
-            _profile_of_png(image, chunks) if chunks else image.info.get("icc_profile")
+            _profile_of_png(image, chunks, channels)
+            if chunks
+            else image.info.get("icc_profile")
         )
         if not chunks and not data and channels == 3 and _is_adobe_rgb(image):
             data = rgb_profile(ADOBE_RGB, gamma=563 / 256)
@@ -391,9 +394,11 @@ def _tell_rows(path: Path, pixels: NDArray[Any], *, inks: bool) -> None:
         return
 
 
-def _profile_of_png(image: Any, chunks: dict[bytes, bytes]) -> bytes | None:
+def _profile_of_png(
+    image: Any, chunks: dict[bytes, bytes], channels: int
+) -> bytes | None:
     """Return the profile that a PNG embeds, or describes by its primaries."""
-    if (code := chunks.get(b"cICP")) and len(code) == 4:
+    if channels == 3 and (code := chunks.get(b"cICP")) and len(code) == 4:
         primaries, transfer = code[0], code[1]
         if transfer == _BT709:
             transfer = _SRGB_CURVE  # shown alike
@@ -412,6 +417,8 @@ def _profile_of_png(image: Any, chunks: dict[bytes, bytes]) -> bytes | None:
         return None
     white, *corners = ((*points[at : at + 2], 1.0) for at in range(0, 8, 2))
     curve = None if abs(gamma - _SRGB_GAMMA) < 0.005 else 1 / gamma
+    if channels == 1:
+        return curve and gray_profile(curve)
     return rgb_profile(
         tuple(number for corner in corners for number in corner),
         white=white,

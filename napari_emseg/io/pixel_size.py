@@ -36,6 +36,11 @@ _UNITS = {
     "inch": 25400.0,
 }
 _CENTIMETER = 3  # value of the tag ResolutionUnit
+# Of Philips: height and width in millimeters.
+_DICOM = re.compile(
+    r"DICOM_PIXEL_SPACING\"[^>]*>\s*(?:\"|&quot;)([^\"&<]+)(?:\"|&quot;)"
+    r"\s+(?:\"|&quot;)([^\"&<]+)(?:\"|&quot;)"
+)
 _MPP = re.compile(r"\|\s*MPP\s*=\s*([^|\r\n]+)")  # of Aperio: micrometers per pixel
 
 
@@ -112,7 +117,7 @@ def spacing_of(picture: TiffPicture) -> Spacing | None:
         A size is no number, or cannot be one, and is left out.
     """
     told = {}
-    for source in (_of_ome, _of_imagej, _of_aperio, _of_tags):
+    for source in (_of_ome, _of_imagej, _of_aperio, _of_philips, _of_tags):
         if told := source(picture):
             break
     known = {}
@@ -187,6 +192,11 @@ def _of_aperio(picture: TiffPicture) -> _Told:
         return {}
     about = _MPP.search(page.description)
     return {axis: (about[1].strip(), 1.0) for axis in "XY"} if about else {}
+
+
+def _of_philips(picture: TiffPicture) -> _Told:
+    about = _DICOM.search(str(picture.tiff.pages.first.description))
+    return {"Y": (about[1], 1e3), "X": (about[2], 1e3)} if about else {}
 
 
 def _of_tags(picture: TiffPicture) -> _Told:

@@ -237,6 +237,32 @@ def are_inks(page: tifffile.TiffPage, samples: int) -> bool:
     )
 
 
+def with_more(
+    light: NDArray[Any], more: NDArray[Any], page: tifffile.TiffPage, name: str
+) -> NDArray[Any]:
+    """Return RGB with the samples behind its inks if they are alpha.
+
+    Warns
+    -----
+    UserWarning
+        They are something else, such as further inks, and are left out.
+    """
+    if not more.shape[-1]:
+        return light
+    extra = tuple(page.extrasamples)
+    if not extra or extra[0] not in _ALPHAS:
+        warnings.warn(
+            f"{name} has {more.shape[-1]} samples beside its four inks, which are "
+            "left out",
+            stacklevel=2,
+        )
+        return light
+    colors = np.concatenate([light, more[..., :1]], axis=-1)
+    if extra[0] == _ASSOCIATED:
+        return divided(colors, white_of_any(page, colors))
+    return colors
+
+
 def inks_of(pixels: NDArray[Any], page: tifffile.TiffPage) -> NDArray[Any]:
     """Return inks of which 0 is none, and the largest value all.
 

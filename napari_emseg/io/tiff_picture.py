@@ -180,10 +180,17 @@ def _light(
         pixels = np.moveaxis(pixels, axes.index("S"), -1)
         if tiff_colors.are_inks(page, pixels.shape[-1]) and pixels.dtype.kind in "uf":
             inks = tiff_colors.inks_of(pixels[..., :4], page)
-            if (profile := find_profile(data, 4, name)) is not None:
-                return _in_srgb(inks, profile, white)
             full = tiff_colors.white_of_any(page, pixels)
-            return _Light(tiff_colors.light_of_inks(inks, full), None, rgb=True)
+            profile = find_profile(data, 4, name)
+            light = (
+                _in_srgb(inks, profile, white)
+                if profile is not None
+                else _Light(tiff_colors.light_of_inks(inks, full), None, rgb=True)
+            )
+            more = pixels[..., 4:]
+            return light._replace(
+                pixels=tiff_colors.with_more(light.pixels, more, page, name)
+            )
         pixels, colored = tiff_colors.colors_of(pixels, page, name)
         if not colored:
             return _Light(pixels, pixels.ndim - 1)

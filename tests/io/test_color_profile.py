@@ -284,3 +284,22 @@ def test_scripts_of_a_layer_have_the_colors_that_it_had(tmp_path, ending):
     script = recipe.to_python(str(path), "labels.tif", as_stored=True)
     assert "converted=False" in script
     assert "converted" not in recipe.to_python(str(path), "labels.tif")
+
+
+@pytest.mark.parametrize("gamma", [45455, 100000])
+@pytest.mark.parametrize("alpha", [True, False])
+def test_gray_png_by_gamma(tmp_path, gamma, alpha):
+    path = tmp_path / "a.png"
+    gray = Image.fromarray(COLORS[..., 0])
+    gray.convert("LA" if alpha else "L").save(path)
+    points = (
+        0.3127,
+        0.329,
+        *(n for at in (0, 3, 6) for n in PRIMARIES[1][at : at + 2]),
+    )
+    with_chunk(path, b"gAMA", struct.pack(">I", gamma))
+    with_chunk(path, b"cHRM", struct.pack(">8I", *(round(p * 100000) for p in points)))
+    with_chunk(path, b"cICP", bytes([12, 13, 0, 1]))
+    wanted = COLORS[..., 0] if gamma == 45455 else by_pillow(gray, GRAY)[..., 0]
+    found = quiet(path)[..., 0] if alpha else quiet(path)
+    assert np.abs(found.astype(int) - wanted).max() <= 1

@@ -181,3 +181,15 @@ def test_resolution_tags_of_slides(tmp_path: Path) -> None:
     found = read_spacing(written(tmp_path, PLANE, **how))
     assert found is not None
     assert found.micrometers["X"] == pytest.approx(0.227, abs=1e-3)
+
+
+@pytest.mark.parametrize("quote", ['"', "&quot;"])
+def test_philips_tells_it(tmp_path: Path, quote: str) -> None:
+    about = (
+        '<DataObject ObjectType="DPUfsImport"><Attribute Name="DICOM_PIXEL_SPACING" '
+        f'Group="0x0028" PMSVR="IDoubleArray">{quote}0.0005{quote} '
+        f"{quote}0.00025{quote}</Attribute></DataObject>"
+    )
+    found = read_spacing(written(tmp_path, PLANE, description=about, metadata=None))
+    assert found is not None
+    assert close(found.place(2), MICRO)

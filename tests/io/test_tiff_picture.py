@@ -372,3 +372,20 @@ def test_channels(tmp_path, samples, kind):
     found, axis = quiet(path)
     assert axis == 2
     np.testing.assert_array_equal(found, pixels)
+
+
+@pytest.mark.parametrize("extra", ["unassalpha", "assocalpha", "unspecified"])
+def test_samples_beside_inks(tmp_path, extra):
+    path = tmp_path / "a.tif"
+    inks = np.asarray(Image.fromarray(SMOOTH).convert("CMYK"))
+    alpha = np.where(np.arange(64) < 20, 0, 255)[None, :, None] + np.zeros((48, 64, 1))
+    pixels = np.concatenate([inks, alpha.astype(np.uint8)], axis=-1)
+    tifffile.imwrite(path, pixels, photometric="separated", extrasamples=[extra])
+    if extra == "unspecified":
+        with pytest.warns(UserWarning, match="1 samples beside its four inks"):
+            found = read_image(path)[0]
+    else:
+        found = quiet(path)[0]
+        np.testing.assert_array_equal(found[..., 3], alpha[..., 0])
+    off = np.abs(found[:, 20:, :3].astype(int) - SMOOTH[:, 20:])
+    assert off.max() <= 1
