@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
     from napari_emseg.engine._types import Float64Array
+    from napari_emseg.engine.cells.cells import Cells
     from napari_emseg.engine.cells.counting import CellCounts
     from napari_emseg.engine.cluster.fit_state import FitState
     from napari_emseg.engine.cluster.model import Model
@@ -76,7 +77,16 @@ def choose_n_classes(
     if start is not None:
         return start.n_classes
     choice = yield from iter_choice(source, census, seed=params.seed)
-    return choice.best
+    return choice.best + _sides(census.cells)
+
+
+def _sides(cells: Cells) -> int:
+    """Return how many classes extremes need: one below all others, one above."""
+    if cells.core is None:
+        return 0
+    below = (cells.points < cells.core.low[:, np.newaxis]).any()
+    above = (cells.points > cells.core.high[:, np.newaxis]).any()
+    return int(below) + int(above)
 
 
 def fit_hidden(
@@ -126,6 +136,7 @@ def fit_hidden(
             valid=valid,
             seed_labels=seed_labels,
             black=np.broadcast_to(black(source.space.color), features.shape[-1:]),
+            core=source.core,
         )
     )
 

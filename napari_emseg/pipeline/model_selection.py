@@ -63,6 +63,8 @@ def independent_pixels(source: SegmentationInput, model: Model, total: float) ->
         As `effective_size`.
     """
     at, values, within = _plane(source)
+    if source.core is not None and source.space.color == "none":
+        values = source.core.clip(values)
     box = bounding_box(within)
     plane, within = values[box], within[box]
     shrink = max(1.0, max(within.shape) / _SIDE)
@@ -224,13 +226,20 @@ def iter_choice(
        Application 19(2), 105-121, 1994.
     """
     rules = CovarianceSpec("full", _least_variances(source, census))
+    cells, core = census.cells, census.cells.core
+    if core is not None:
+        # Extremes are no class of the image, and thinner than any.
+        cells = cells.take(np.flatnonzero(core.holds(cells.points.T)))
     tried: list[Fit] = []
-    for fit in iter_criteria(census.cells, rules=rules, seed=seed, most=most):
+    for fit in iter_criteria(cells, rules=rules, seed=seed, most=most):
         tried.append(fit)
         yield Progress("order", len(tried), most)
     orders = _orders(tried)
-    n = independent_pixels(source, tried[-1][1], census.cells.total)
+    n = independent_pixels(source, tried[-1][1], cells.total)
     features, valid, seed_labels = source.sample
+    near = features
+    if core is not None:
+        near, valid = core.clip(features), valid & core.holds(features)
     models = _ranked(tried, Criteria.icl, n)
     wide = _widest(models, features, valid)
     if noise_in(source, tried[-1][1]) is None:
@@ -238,7 +247,7 @@ def iter_choice(
         single = _ranked(tried, Criteria.bic, n)[0].n_classes == 1
         best = 1 if single else wide or _thickest(models, features, valid)
         return Choice(orders, n, best)
-    radius, quiet = _quiet(features, valid)
+    radius, quiet = _quiet(near, valid)
     seeded = None if seed_labels is None else seed_labels[valid].astype(np.int64)
     points = np.ascontiguousarray(quiet[valid].T)
     cells = Cells(np.ones(points.shape[1]), points, seed_labels=seeded)
@@ -305,7 +314,10 @@ def _least_variances(source: SegmentationInput, census: CellCounts) -> Float64Ar
     """Return the least variances of a class that can be distinguished, (D,)."""
     if source.space.color == "none":
         return census.floor
-    contrast = float(np.trace(census.cells.covariance()))
+    cells = census.cells
+    if cells.core is not None:
+        cells = cells.clipped(cells.core)
+    contrast = float(np.trace(cells.covariance()))
     return np.maximum(census.floor, _NOTICED**2 * min(1, contrast / OF_PHOTOS))
 
 

@@ -286,6 +286,7 @@ def iter_input(
     if census is None:
         yield Progress("colors", 0, 0)
         census = count_source(source)
+    source = replace(source, core=census.cells.core)
     states: list[FitState] = []
     hidden: HiddenField | None = None
     if model is None:

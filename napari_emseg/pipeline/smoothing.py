@@ -15,6 +15,7 @@ from napari_emseg.engine.mrf.smoother import (
     NOISE_BOND,
     Smoother,
     hidden_smoother,
+    nearer,
     noise_smoother,
 )
 from napari_emseg.engine.mrf.texture_model import (
@@ -58,18 +59,29 @@ def choose_smoother(
     hidden : HiddenField or None
         A hidden field, if one was fitted.
     """
+    core = source.core
     if hidden is not None:
-        return hidden_smoother(hidden, params.smoothing)
+        return replace(hidden_smoother(hidden, params.smoothing), core=core)
     scale = noise_in(source, model)
     if scale is not None:
         edge = scale if params.edges else None
-        return noise_smoother(edge, NOISE_BOND * params.smoothing)
+        return replace(noise_smoother(edge, NOISE_BOND * params.smoothing), core=core)
     strength = BOND * params.smoothing
     if not params.edges:
-        return Smoother(strength, None)
+        return Smoother(strength, None, core=core)
     smoother = Smoother(strength, source.edge_scale())
-    found = _texture_model(source, model, params, smoother)
-    return replace(smoother, texture_model=found)
+    found = _texture_model(source, nearer(model, core), params, smoother)
+    return replace(smoother, texture_model=found, core=core)
+
+
+def _sample(
+    source: SegmentationInput,
+) -> tuple[Planes, NDArray[np.bool_], NDArray[np.uint8] | None]:
+    """Return the sample of an image, extremes nearer."""
+    features, valid, seed_labels = source.sample
+    if source.core is not None:
+        features = source.core.clip(features)
+    return features, valid, seed_labels
 
 
 def noise_in(source: SegmentationInput, model: Model) -> float | None:
@@ -77,15 +89,16 @@ def noise_in(source: SegmentationInput, model: Model) -> float | None:
     if not source.space.plain:
         # Texture and position are smooth by their making, however noisy the image is.
         return None
-    features, valid, _ = source.sample
-    return noise_scale(features, model.within_variance, valid=valid)
+    features, valid, _ = _sample(source)
+    within = nearer(model, source.core).within_variance
+    return noise_scale(features, within, valid=valid)
 
 
 def impulses_in(source: SegmentationInput) -> float:
     """Estimate the share of pixels that salt-and-pepper noise has changed."""
     if not source.space.plain:
         return 0.0
-    features, valid, _ = source.sample
+    features, valid, _ = _sample(source)
     return salt_and_pepper(np.moveaxis(features, -1, 0), valid)
 
 
@@ -117,7 +130,7 @@ def _texture_model(
     source: SegmentationInput, model: Model, params: Params, smoother: Smoother
 ) -> TextureModel | None:
     """Fit classes to the image, filtered as far as none of them is lost."""
-    sample = _Sample(*source.sample)
+    sample = _Sample(*_sample(source))
     if not sample.valid.any():
         return None
     planes = np.ascontiguousarray(np.moveaxis(sample.features, -1, 0))

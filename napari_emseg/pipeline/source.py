@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from napari_emseg.engine._types import BoolArray, FloatArray
     from napari_emseg.engine.cells.counting import CellCounts, Part
     from napari_emseg.engine.image.lazy_image import LazyImage
+    from napari_emseg.engine.image.value_range import Core
 
 MAX_CLASSES = 64
 # Pixels of a part that needs no surroundings, and of one that is only counted.
@@ -53,12 +54,16 @@ class SegmentationInput:
         Labels that the user fixed; 0 where free.
     space : FeatureSpace
         What features are made of.
+    core : Core or None
+        Range of the features of nearly all pixels, if some are far outside, as it is
+        known when the pixels are counted.
     """
 
     picture: LazyImage
     mask: BoolArray | None
     seed_labels: NDArray[np.uint8] | None
     space: FeatureSpace
+    core: Core | None = None
 
     def tiles(self, halo: int) -> list[Tile]:
         """Cut the image into parts that need `halo` pixels around them.
@@ -213,6 +218,8 @@ class SegmentationInput:
                 for part, length in zip(tile.write, self.picture.shape, strict=True)
             )
             found, inside = self.features(where)
+            if self.core is not None:
+                found = self.core.clip(found)
             core = tuple(part.stop - part.start for part in tile.write)
             lead = len(core) - min(len(core), 3)
             for at in np.ndindex(core[:lead]):

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from napari_emseg.engine._types import Float64Array
+    from napari_emseg.engine.image.value_range import Core
 # Weights, φ and fixed classes of some cells.
 Block = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64] | None]
 # Columns of one block: long enough to hide Python, short enough for the cache.
@@ -47,6 +48,8 @@ class Cells:
         its trace, which is enough for K-means; None if all cells are points.
     seed_labels : (M,) ndarray of int64 or None
         Class 1..K that the user fixed for the cell, 0 for free ones.
+    core : Core or None
+        Range of nearly all pixels, if some are far outside.
 
     References
     ----------
@@ -59,6 +62,7 @@ class Cells:
     points: NDArray[np.floating]
     spread: Float64Array | None = None
     seed_labels: NDArray[np.int64] | None = None
+    core: Core | None = None
 
     @property
     def total(self) -> float:
@@ -92,6 +96,14 @@ class Cells:
             part = slice(start, start + _PART)
             found += self.points[:, part] @ self.weights[part]
         return found / self.total
+
+    def center(self) -> Float64Array:
+        """Where squares of the features lose least: the mean but for extremes, (D,)."""
+        return self.mean() if self.core is None else self.clipped(self.core).mean()
+
+    def clipped(self, core: Core) -> Cells:
+        """Return these cells as points with the extremes nearer."""
+        return replace(self, points=core.clip(self.points.T).T, spread=None, core=None)
 
     def covariance(self) -> Float64Array:
         """Covariance of all pixels, (D, D)."""
@@ -129,6 +141,7 @@ class Cells:
             np.concatenate([some.weights, rest.weights]),
             np.concatenate([some.points, rest.points], axis=1),
             seed_labels=np.concatenate([some.seed_labels, rest.seed_labels]),
+            core=self.core,
         )
 
     def _stride(self, index: NDArray[np.intp], count: int) -> Cells:
@@ -250,6 +263,8 @@ def unpack(rows: Float64Array, dims: int) -> Float64Array:
 def coarsen(cells: Cells, bits: int, *, order: str = "full") -> Cells:
     """Join cells in the same box of a grid over feature space, moments exact.
 
+    Extremes have a grid of their own, so that the others are told apart.
+
     Parameters
     ----------
     cells : Cells
@@ -265,11 +280,11 @@ def coarsen(cells: Cells, bits: int, *, order: str = "full") -> Cells:
         At most one cell a box (and a fixed class), with the mean and the covariance
         of all pixels in it.
     """
-    key = _boxes(cells.points, bits)
+    key = _boxes(cells.points, bits, cells.core)
     if cells.seed_labels is not None:
-        key = key + (cells.seed_labels << (bits * cells.dims))
+        key = key + cells.seed_labels * (int(key.max()) + 1)
     boxes, group = group_keys(key)
-    dims, center = cells.dims, cells.mean()[:, np.newaxis]
+    dims, center = cells.dims, cells.center()[:, np.newaxis]
     i, j = upper(dims)
     sums = np.zeros((1 + dims + (len(i) if order == "full" else 1), boxes))
     # Fresh memory costs more than arithmetic: a part at a time stays in the cache.
@@ -300,18 +315,32 @@ def coarsen(cells: Cells, bits: int, *, order: str = "full") -> Cells:
     if cells.seed_labels is not None:
         seed_labels = np.zeros(boxes, np.int64)
         seed_labels[group] = cells.seed_labels
-    return Cells(total, mean + center, spread, seed_labels)
+    return Cells(total, mean + center, spread, seed_labels, cells.core)
 
 
-def _boxes(points: NDArray[np.floating], bits: int) -> NDArray[np.int64]:
+def _boxes(
+    points: NDArray[np.floating], bits: int, core: Core | None
+) -> NDArray[np.int64]:
     key = np.zeros(points.shape[1], np.int64)
-    for x in points:
-        low, high = float(x.min()), float(x.max())
-        # Of values next to the smallest there are, float32 cannot hold the inverse.
-        scale = min(2**bits * (1 - 1e-6) / (high - low), _LARGE) if high > low else 0.0
+    for d, x in enumerate(points):
         key <<= bits
-        key |= ((x - low) * scale).astype(np.int32)
+        if core is None or not np.isfinite(core.low[d]):
+            key |= _parts(x, bits)
+            continue
+        outside = (x < core.low[d]) | (x > core.high[d])
+        parts = _parts(np.clip(x, core.low[d], core.high[d]), bits)
+        parts[outside] = _parts(x[outside], bits) + 2**bits
+        # Few of so many numbers occur.
+        key = np.unique((key << 1) + parts, return_inverse=True)[1]
     return key
+
+
+def _parts(x: NDArray[np.floating], bits: int) -> NDArray[np.int32]:
+    """Return the number of the part of the range that each value lies in."""
+    low, high = float(x.min(initial=np.inf)), float(x.max(initial=-np.inf))
+    # Of values next to the smallest there are, float32 cannot hold the inverse.
+    scale = min(2**bits * (1 - 1e-6) / (high - low), _LARGE) if high > low else 0.0
+    return ((x - low) * scale).astype(np.int32)
 
 
 def group_keys(key: NDArray[np.integer[Any]]) -> tuple[int, NDArray[np.intp]]:

@@ -13,6 +13,7 @@ from napari_emseg.engine.cells.cells import Cells
 from napari_emseg.engine.cells.palette import Coding, coding_for, count_values
 from napari_emseg.engine.image.color_space import convert, variance_floor
 from napari_emseg.engine.image.lazy_image import LazyImage, slabs
+from napari_emseg.engine.image.value_range import find_core
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -77,6 +78,7 @@ def count_cells(
         codes = np.empty(0, np.uint32)
     else:
         cells, codes = _palette(picture, parts, color, coding)
+    cells = replace(cells, core=find_core(cells.points, cells.weights))
     return CellCounts(
         cells, coding, codes, least_variances(picture, cells, codes, color)
     )
@@ -104,6 +106,9 @@ def least_variances(
     if least is not None and (color != "none" or picture.dtype.itemsize <= 2):
         return np.full(cells.dims, least)
     floor = np.empty(cells.dims)
+    # A class of extremes, which are rounded more, is as wide as they are far away.
+    if cells.core is not None:
+        cells = cells.clipped(cells.core)
     for d, (x, mean) in enumerate(zip(cells.points, cells.mean(), strict=True)):
         away = np.asarray(x - mean, np.float64)
         # Features are float32, which rounds them; and what squares of the farthest

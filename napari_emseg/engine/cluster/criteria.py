@@ -242,7 +242,7 @@ def _few(cells: Cells) -> Cells:
 def criteria_of(model: Model, cells: Cells, rules: CovarianceSpec) -> Criteria:
     """Measure likelihood and entropy of a fitted mixture."""
     k, dims = model.means.shape
-    center = cells.mean()
+    center = cells.center()
     evaluate = class_log_joint(model, center)
     likelihood, entropy = 0.0, 0.0
     for weights, phi, _ in cells.blocks(center):

@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 DF_RANGE = (1.0, 200.0)
 DF_START = 10.0
 _FULL = ("full", "tied")
+# Least width of a class, as a share of how far it is from where squares lose nothing.
+_ROUNDING = 2.0**-18
+# Variances of a class that are a smaller share of its largest one are rounding.
+_NARROWEST = 1e-13
 # Classes with a smaller share of the pixels have none: the rest is rounding.
 _ALIVE = 1e-9
 
@@ -79,6 +83,10 @@ class CovarianceSpec:
     floor: Float64Array
     shrinkage: float = 0.0
     df: float | None = None
+
+    def floors(self, means: Float64Array, center: Float64Array) -> Float64Array:
+        """Return the least variances (K, D) of classes; those far away are rounded."""
+        return np.maximum(self.floor, (_ROUNDING * (means - center)) ** 2)
 
     @property
     def order(self) -> str:
@@ -178,7 +186,8 @@ def m_step(
         # Per unit of mass, as EM has it; for Gaussian classes both weights are one.
         scatter *= (scale[:, 0] / mass)[:, np.newaxis, np.newaxis]
     means = shift + center
-    scatter = shape_covariances(scatter, share, rules, runs)
+    floors = rules.floors(means, center)
+    scatter = shape_covariances(scatter, share, rules, runs, floors=floors)
     if not alive.all():
         means = np.where(alive[:, np.newaxis], means, model.means)
         dead = ~alive[:, np.newaxis, np.newaxis]
@@ -194,33 +203,43 @@ def m_step(
 
 
 def shape_covariances(
-    scatter: Float64Array, weights: Float64Array, rules: CovarianceSpec, runs: int = 1
+    scatter: Float64Array,
+    weights: Float64Array,
+    rules: CovarianceSpec,
+    runs: int = 1,
+    *,
+    floors: Float64Array | None = None,
 ) -> Float64Array:
-    """Return covariances of the wanted kind, not narrower than the floor."""
+    """Return covariances of the wanted kind, not narrower than the floor.
+
+    That of the rules, if none is given for each class (K, D).
+    """
     dims = scatter.shape[-1]
+    floor = rules.floor if floors is None else floors
     share = 1.0 if rules.covariance == "tied" else rules.shrinkage
     if share > 0:
         each = scatter.reshape(-1, runs, dims, dims)
         pooled = np.einsum("kr,krij->rij", weights.reshape(-1, runs), each)
         scatter = ((1 - share) * each + share * pooled).reshape(-1, dims, dims)
     if rules.covariance in _FULL:
-        return lift(scatter, rules.floor)
+        return lift(scatter, floor)
     variance = np.einsum("kii->ki", scatter)
     if rules.covariance == "spherical":
         variance = np.repeat(variance.mean(axis=1, keepdims=True), dims, axis=1)
-        variance = np.maximum(variance, rules.floor.max())
+        variance = np.maximum(variance, floor.max(axis=-1, keepdims=True))
     else:
-        variance = np.maximum(variance, rules.floor)
+        variance = np.maximum(variance, floor)
     return variance[:, :, np.newaxis] * np.eye(dims)
 
 
 def lift(matrices: Float64Array, floor: Float64Array) -> Float64Array:
-    """Raise eigenvalues of (K, D, D) matrices to 1 in units of the (D,) floor."""
-    unit = np.sqrt(floor[:, np.newaxis] * floor)
+    """Raise eigenvalues of (K, D, D) matrices to 1 in units of the (…, D) floor."""
+    unit = np.sqrt(floor[..., np.newaxis] * floor[..., np.newaxis, :])
     values, vectors = np.linalg.eigh(matrices / unit)
-    if values.min() >= 1:
+    least = np.maximum(1, _NARROWEST * values.max(axis=1, keepdims=True))
+    if (values >= least).all():
         return matrices
-    values = np.maximum(values, 1)
+    values = np.maximum(values, least)
     return np.einsum("kij,kj,klj->kil", vectors, values, vectors) * unit
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
+from scipy.spatial.distance import pdist
 
 from napari_emseg.engine.cells.cells import largest, products, upper
 from napari_emseg.engine.cluster.fit_state import FitState
@@ -18,8 +19,11 @@ if TYPE_CHECKING:
 
     from napari_emseg.engine._types import Float64Array
     from napari_emseg.engine.cells.cells import Blocks, Cells
+    from napari_emseg.engine.image.value_range import Core
 
 _CHUNK = 8192
+# Distance in units of the gap between centers at which squares lose too many digits.
+_FAR = 1e4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,7 +38,7 @@ class KMeansModel:
         Share of the pixels in each class; sums to 1.
     variance : float
         Mean squared distance to the own center, per feature; scales the
-        probabilities of `predict_proba`.
+        probabilities of `predict_proba`. Extremes count as if they were nearer.
     """
 
     has_likelihood: ClassVar[bool] = False
@@ -93,7 +97,7 @@ class KMeansModel:
         """Label (…, D) features 1..K by the nearest center, (…)."""
         x = np.asarray(features)
         flat = x.reshape(-1, x.shape[-1])
-        middle = self.centers.mean(axis=0)
+        middle = _middle(self.centers)
         weigh = score_matrix(self.centers - middle)
         labels = np.empty(len(flat), np.uint8)
         for start in range(0, len(flat), _CHUNK):
@@ -121,9 +125,20 @@ class KMeansModel:
         return -float(total) / len(flat)
 
 
+def _middle(centers: Float64Array) -> Float64Array:
+    """Return the origin (D,) from which squared distances are exact enough."""
+    mean: Float64Array = centers.mean(axis=0)
+    away = np.linalg.norm(centers - mean, axis=1)
+    if away.max() <= _FAR * pdist(centers).min(initial=np.inf):
+        return mean
+    # Far from all but some of extreme values.
+    middle: Float64Array = np.median(centers, axis=0)
+    return middle
+
+
 def squared_distances(centers: Float64Array, points: NDArray[Any]) -> Float64Array:
     """Squared Euclidean distances (K, M) of (K, D) centers to (D, M) points."""
-    middle = centers.mean(axis=0)
+    middle = _middle(centers)
     x = points - middle[:, np.newaxis]
     c = centers - middle
     distance = c @ x
@@ -179,7 +194,7 @@ def iter_kmeans(
        Theory 28(2), 129-137, 1982.
     .. [2] R. C. Gonzalez, R. E. Woods, "Digital Image Processing", 4th ed., 10.5.
     """
-    middle, total = cells.mean(), cells.total
+    middle, total = cells.center(), cells.total
     data = cells.blocks(middle, order="linear")
     whole = _inertia(data)
     active = ActiveSet(data, centers - middle)
@@ -187,6 +202,10 @@ def iter_kmeans(
         sums, gain = active.layer(centers - middle).assign(centers - middle)
         counts = sums[:, 0]
         inertia = max(whole - gain, 0) / total
+        variance = inertia / cells.dims
+        if cells.core is not None:
+            # Beside the squares of extremes the others would be rounding.
+            inertia, variance = _inertias(cells, cells.core, centers)
         moved = centers.copy()
         full = counts > 0
         moved[full] = sums[full, 1:] / counts[full, np.newaxis] + middle
@@ -197,7 +216,7 @@ def iter_kmeans(
         yield FitState(
             iteration=iteration,
             objective=inertia,
-            model=KMeansModel(centers, counts / total, inertia / cells.dims),
+            model=KMeansModel(centers, counts / total, variance),
             converged=done,
             level=level,
             exact=cells.exact,
@@ -212,12 +231,29 @@ def _inertia(data: Blocks) -> float:
     found = 0.0
     for weights, phi, _ in data:
         found += float(np.einsum("dm,dm->m", phi[1:], phi[1:]) @ weights)
-    spread = data.cells.spread
-    if spread is not None:
-        i, j = upper(data.cells.dims)
-        variances = spread if len(spread) == 1 else spread[i == j]
-        found += float((variances @ data.cells.weights).sum())
-    return found
+    return found + _inside(data.cells)
+
+
+def _inside(cells: Cells) -> float:
+    """Sum of the squared distances of all pixels to the means of their cells."""
+    if cells.spread is None:
+        return 0.0
+    i, j = upper(cells.dims)
+    variances = cells.spread if len(cells.spread) == 1 else cells.spread[i == j]
+    return float((variances @ cells.weights).sum())
+
+
+def _inertias(cells: Cells, core: Core, centers: Float64Array) -> tuple[float, float]:
+    """Return the inertia per pixel, and per feature that with the extremes nearer."""
+    inertia = variance = 0.0
+    for start in range(0, cells.count, _CHUNK):
+        part = slice(start, start + _CHUNK)
+        label, distance = _own(cells, centers, part)
+        away = core.clip(cells.points[:, part].T) - core.clip(centers)[label]
+        inertia += float(distance @ cells.weights[part])
+        variance += float((away**2).sum(axis=1) @ cells.weights[part])
+    inside, total = _inside(cells), cells.total
+    return (inertia + inside) / total, (variance + inside) / total / cells.dims
 
 
 def _own(

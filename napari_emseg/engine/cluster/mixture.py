@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 _CHUNK_BYTES = 2**20
 _NO_WEIGHT = 1e-300
+# Squared distance in units of the variance at which a density loses its sixth digit.
+_FAR = 1e10
 # Sums of exponentials within these bounds have lost nothing to under- or overflow.
 _SMALLEST, _LARGEST = 1e-250, 1e250
 _LEAST = -700.0
@@ -134,13 +136,28 @@ class MixtureModel:
         return float(self.score_samples(features).mean())
 
     def _chunks(self, flat: NDArray[Any]) -> Iterator[tuple[slice, Float64Array]]:
-        center = self.weights @ self.means
+        center = best_center(self)
         evaluate = class_log_joint(self, center)
         rows = feature_rows(self.means.shape[1], "full")
         size = max(256, min(8192, _CHUNK_BYTES // (8 * rows)))
         for start in range(0, len(flat), size):
             part = slice(start, min(start + size, len(flat)))
             yield part, evaluate(products(flat[part].T - center[:, np.newaxis]))
+
+
+def best_center(model: Model) -> Float64Array:
+    """Return the origin (D,) from which densities of all classes are exact enough.
+
+    The mean, or if a class is too far from there for its width, as a class of extreme
+    values makes of others, one of the classes.
+    """
+    mean: Float64Array = model.weights @ model.means
+    variance = np.einsum("kii->ki", model.covariances)
+    if (((model.means - mean) ** 2) < _FAR * variance).all():
+        return mean
+    away = (model.means[:, np.newaxis] - model.means) ** 2 / variance
+    best: Float64Array = model.means[away.max(axis=(1, 2)).argmin()]
+    return best
 
 
 def normalize(log: Float64Array) -> tuple[Float64Array, Float64Array]:

@@ -14,6 +14,7 @@ from napari_emseg.engine.cluster.em import (
     Statistics,
     e_step,
     m_step,
+    shape_covariances,
 )
 from napari_emseg.engine.cluster.fit_state import FitState
 from napari_emseg.engine.cluster.kmeans import KMeansModel, iter_kmeans, nearest
@@ -124,19 +125,29 @@ def iter_fit_kmeans(
         (name, coarse), *steps = steps
         n_classes = max(options.n_classes, cells.highest_seed)
         rng = np.random.default_rng(options.seed)
+        starts = [
+            start_centers(view, n_classes, init=options.init, rng=rng)
+            for view in _views(coarse)
+            for _ in range(options.n_init)
+        ]
+        if coarse.core is not None:
+            starts[options.n_init :] = [
+                _unclipped(coarse, _views(coarse)[1], centers)
+                for centers in starts[options.n_init :]
+            ]
         tried = [
             list(
                 iter_kmeans(
                     coarse,
-                    start_centers(coarse, n_classes, init=options.init, rng=rng),
+                    centers,
                     tol=options.tol,
                     max_iter=options.max_iter,
                     level=name,
                 )
             )
-            for _ in range(options.n_init)
+            for centers in starts
         ]
-        best = min(tried, key=lambda states: states[-1].objective)
+        best = min(tried, key=lambda states: _misfit(coarse, states[-1]))
         yield from best
         start = best[-1].model
     yield from _refine(steps, start, options, continue_kmeans)
@@ -176,9 +187,16 @@ def iter_fit_mixture(
         n_classes = max(options.n_classes, cells.highest_seed)
         rng = np.random.default_rng(options.seed)
         first = [
-            tails(_start_mixture(coarse, n_classes, rules, init=options.init, rng=rng))
+            tails(
+                _start_mixture(
+                    coarse, view, n_classes, rules, init=options.init, rng=rng
+                )
+            )
+            for view in _views(coarse)
             for _ in range(options.n_init)
         ]
+        most = max(model.n_classes for model in first)
+        first = [model for model in first if model.n_classes == most]
         best = _best(coarse, first, options, name)
         yield from best
         model = best[-1].model
@@ -272,7 +290,7 @@ def run_restarts(
         For each model ``steps + 1`` states; the largest likelihood at the end first.
     """
     runs = len(models)
-    center = cells.mean()
+    center = cells.center()
     data = cells.blocks(center, order=rules.order)
     joined = _join(models)
     stats = e_step(joined, data, runs)
@@ -335,8 +353,44 @@ def _log_volume(cells: Cells, floor: Float64Array) -> float:
     return float(np.log(np.maximum(side, np.sqrt(floor))).sum())
 
 
+def _views(cells: Cells) -> list[Cells]:
+    """Return what starts are looked for in: the cells, and with extremes nearer."""
+    return [cells] if cells.core is None else [cells, cells.clipped(cells.core)]
+
+
+def _nearest(cells: Cells, view: Cells, centers: Float64Array) -> NDArray[np.intp]:
+    """Return the index of the center that each cell is nearest to in a view of it."""
+    label = nearest(centers, view.points)[0]
+    if cells.seed_labels is not None:
+        label = np.where(cells.seed_labels > 0, cells.seed_labels - 1, label)
+    return label
+
+
+def _unclipped(cells: Cells, view: Cells, centers: Float64Array) -> Float64Array:
+    """Return the means of the cells that are nearest to centers in a view of them."""
+    for state in iter_kmeans(view, centers, tol=0, max_iter=_SEED_ITERATIONS):
+        centers = state.model.centers
+    label = _nearest(cells, view, centers)
+    mass = np.bincount(label, cells.weights, len(centers))
+    sums = [np.bincount(label, cells.weights * x, len(centers)) for x in cells.points]
+    means = np.stack(sums, axis=1) / np.maximum(mass, 1e-300)[:, np.newaxis]
+    return np.where(mass[:, np.newaxis] > 0, means, centers)
+
+
+def _misfit(cells: Cells, state: FitState) -> float:
+    """Return the inertia of a fit, to which extremes add no more than others could."""
+    if cells.core is None:
+        return state.objective
+    model = state.model
+    label = _nearest(cells, cells, model.centers)
+    view = cells.clipped(cells.core)
+    away = view.points - cells.core.clip(model.centers)[label].T
+    return float(np.einsum("dm,dm->m", away, away) @ cells.weights)
+
+
 def _start_mixture(
     cells: Cells,
+    view: Cells,
     n_classes: int,
     rules: CovarianceSpec,
     *,
@@ -344,20 +398,19 @@ def _start_mixture(
     rng: np.random.Generator,
 ) -> MixtureModel:
     """Start EM from K-means, or from random centers with the data's own shape."""
-    centers = start_centers(cells, n_classes, init=init, rng=rng)
+    centers = start_centers(view, n_classes, init=init, rng=rng)
     k = len(centers)
-    wide = np.diag(np.maximum(np.diag(cells.covariance()), rules.floor))
-    model = MixtureModel(
-        np.full(k, 1 / k), centers, np.repeat(wide[np.newaxis], k, axis=0)
-    )
+    wide = np.diag(np.maximum(np.diag(view.covariance()), rules.floor))
+    weights = np.full(k, 1 / k)
+    # Of the wanted kind, or a first step could lose likelihood.
+    shape = shape_covariances(np.repeat(wide[np.newaxis], k, axis=0), weights, rules)
+    model = MixtureModel(weights, centers, shape)
     if init == "random":
         return model
-    for state in iter_kmeans(cells, centers, tol=0, max_iter=_SEED_ITERATIONS):
+    for state in iter_kmeans(view, centers, tol=0, max_iter=_SEED_ITERATIONS):
         centers = state.model.centers
-    label = nearest(centers, cells.points)[0]
-    if cells.seed_labels is not None:
-        label = np.where(cells.seed_labels > 0, cells.seed_labels - 1, label)
-    center = cells.mean()
+    label = _nearest(cells, view, centers)
+    center = cells.center()
     stats = label_statistics(cells, label, k, center)
     return m_step(stats, model, center, rules)
 

@@ -104,7 +104,7 @@ def start_centers(
     """Seed centers; classes with fixed cells start at the mean of these."""
     if cells.seed_labels is None:
         return seed_centers(cells, n_classes, init=init, rng=rng)
-    centers = np.tile(cells.mean(), (n_classes, 1))
+    centers = np.tile(cells.center(), (n_classes, 1))
     seeded = np.unique(cells.seed_labels[cells.seed_labels > 0])
     for label in seeded:
         own = cells.take(np.flatnonzero(cells.seed_labels == label))

@@ -74,7 +74,7 @@ def iter_em(
        of densities from the one-parameter exponential family", Ann. Inst. Stat.
        Math. 46(2), 373-388, 1994.
     """
-    center = cells.mean()
+    center = cells.center()
     data = cells.blocks(center, order=rules.order)
     unit = _spread(model, rules)
     stats = e_step(model, data)
@@ -94,7 +94,7 @@ def iter_em(
         iteration += 1
         after = m_step(stats, model, center, rules)
         path += [_vector(model, unit), _vector(after, unit)]
-        leap, rate, alpha = _squarem(path, after, unit, rules, bound)
+        leap, rate, alpha = _squarem(path, after, unit, center, rules, bound)
         gain = stats.objective - before
         done = max(gain, gain * rate**2 / (1 - rate**2)) < tol
         yield state(done)
@@ -136,6 +136,7 @@ def _squarem(
     path: list[Float64Array | None],
     model: MixtureModel,
     unit: Float64Array,
+    center: Float64Array,
     rules: CovarianceSpec,
     bound: float,
 ) -> tuple[MixtureModel | None, float, float]:
@@ -161,11 +162,15 @@ def _squarem(
         return None, rate, 0.0
     alpha = min(length / curve, bound)
     target = a + 2 * alpha * first + alpha**2 * bend
-    return _model(target, model, unit, rules), rate, alpha
+    return _model(target, model, unit, center, rules), rate, alpha
 
 
 def _model(
-    vector: Float64Array, like: MixtureModel, unit: Float64Array, rules: CovarianceSpec
+    vector: Float64Array,
+    like: MixtureModel,
+    unit: Float64Array,
+    center: Float64Array,
+    rules: CovarianceSpec,
 ) -> MixtureModel:
     k, dims = like.means.shape
     weights = np.exp(vector[:k] - vector[:k].max())
@@ -178,7 +183,12 @@ def _model(
     lower = np.zeros((k, dims, dims))
     lower[:, i, j] = entries
     covariances = lower @ lower.transpose(0, 2, 1) * (unit[:, np.newaxis] * unit)
-    covariances = shape_covariances(covariances, weights, replace(rules, shrinkage=0.0))
+    covariances = shape_covariances(
+        covariances,
+        weights,
+        replace(rules, shrinkage=0.0),
+        floors=rules.floors(means, center),
+    )
     df = None if like.df is None else np.clip(np.exp(vector[stop:]), *DF_RANGE)
     if rules.df is not None:
         df = like.df

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from napari_emseg.engine._types import Float64Array
+    from napari_emseg.engine.image.value_range import Core
 
     Planes = NDArray[np.float32]
 
@@ -82,6 +83,7 @@ def iter_hmrf(
     valid: ArrayLike | None = None,
     seed_labels: ArrayLike | None = None,
     black: ArrayLike | None = None,
+    core: Core | None = None,
 ) -> Generator[FitState, None, HiddenField]:
     """Fit a hidden Markov random field by EM with mean field [1]_ [2]_.
 
@@ -103,6 +105,9 @@ def iter_hmrf(
         Classes 1..K that the user fixed; 0 where free.
     black : (D,) array_like, optional
         What illumination multiplies is the difference from this; default 0.
+    core : Core, optional
+        Range of nearly all pixels, to which the others are brought nearer, but for the
+        means of classes outside.
 
     Yields
     ------
@@ -135,6 +140,9 @@ def iter_hmrf(
     if not inside.any():
         raise ValueError("no pixel is valid: a field needs at least one")
     planes[:, ~inside] = 0
+    far = planes
+    if core is not None:
+        planes = np.moveaxis(core.clip(np.moveaxis(planes, 0, -1)), -1, 0).copy()
     spread = planes[:, inside].var(axis=1, dtype=np.float64)
     noise = noise_level(planes, inside)
     noise[noise**2 < _FAINT * spread] = 0
@@ -195,10 +203,16 @@ def iter_hmrf(
         bond, objective = hmrf_data.bond(unary, posteriors, bond, bounds)
         objective += top
         done = iteration >= _FIRST_CHECK and _settled(before, (model, bond))
-        yield FitState(iteration, objective, model, done, "field")
+        shown = model
+        if core is not None:
+            outside = (model.means < core.low) | (model.means > core.high)
+            raw = hmrf_data.cells(far).blocks(data.center, order=rules.order)
+            means = update(model, raw, posteriors, rules).means
+            shown = replace(model, means=np.where(outside, means, model.means))
+        yield FitState(iteration, objective, shown, done, "field")
         if done:
             break
-    return HiddenField(model, bond, scale, speckled, illumination)
+    return HiddenField(shown, bond, scale, speckled, illumination)
 
 
 def _first_labels(

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
+from napari_emseg.engine.cluster.mixture import MixtureModel
 from napari_emseg.engine.mrf.hmrf import CONSENSUS, HiddenField
 from napari_emseg.engine.mrf.mean_field import halo, mean_field
 
@@ -14,9 +15,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_emseg.engine.cluster.model import Model
+    from napari_emseg.engine.image.value_range import Core
     from napari_emseg.engine.mrf.texture_model import TextureModel
 
     Planes = NDArray[np.float32]
+    M = TypeVar("M", bound=Model)
 
 # Bond between side neighbors at smoothing 1, in nats: best on photographs, and where
 # noise dominates but no bond is estimated.
@@ -49,6 +52,8 @@ class Smoother:
         Whether the field alone is the prior, and the shares of the classes are not.
     texture_model : TextureModel or None
         Classes of the filtered image; None takes the model as it is.
+    core : Core or None
+        Range of nearly all pixels, to which the others are brought nearer.
     """
 
     strength: float
@@ -59,6 +64,7 @@ class Smoother:
     speckled: bool = False
     even: bool = False
     texture_model: TextureModel | None = None
+    core: Core | None = None
 
     def halo(self, n_axes: int) -> int:
         """Pixels around a tile of 2 or 3 axes that its posteriors depend on, even."""
@@ -85,6 +91,8 @@ class Smoother:
         (K, *S) ndarray of float32
             0 where not usable.
         """
+        if self.core is not None:
+            model, features = nearer(model, self.core), self.core.clip(features)
         shape = features.shape[:-1]
         lead = shape[: max(0, len(shape) - 3)]
         out = np.empty((model.n_classes, *shape), np.float32)
@@ -111,6 +119,21 @@ class Smoother:
                 ramp=self.ramp if 1 in log.shape[1:] or log.ndim == 3 else 0,
             )
         return out
+
+
+def nearer(model: M, core: Core | None) -> M:
+    """Return a model of features of which the extremes were brought nearer.
+
+    What tells distances from each other, such as an edge from noise, is measured there.
+    """
+    if core is None:
+        return model
+    if not isinstance(model, MixtureModel):
+        return replace(model, centers=core.clip(model.means))
+    variance = np.einsum("kii->ki", model.covariances)
+    shrink = np.sqrt(np.minimum(1, (core.high - core.low) ** 2 / 12 / variance))
+    covariances = model.covariances * shrink[:, :, np.newaxis] * shrink[:, np.newaxis]
+    return replace(model, means=core.clip(model.means), covariances=covariances)
 
 
 def hidden_smoother(field: HiddenField, smoothing: float) -> Smoother:
