@@ -12,6 +12,9 @@ import napari_emseg as emseg
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:.*apart from all others", "ignore:.*values beyond"
+)
 K = 5
 TRUTH = np.repeat(np.arange(K), 18)[:, np.newaxis] + np.zeros((90, 80), int)
 # How far classes lie apart in images of each type.

@@ -13,6 +13,7 @@ from napari_emseg.engine.cluster.multilevel import FitOptions
 from napari_emseg.engine.image.color_space import black
 from napari_emseg.engine.mrf.hmrf import HiddenField, iter_hmrf
 from napari_emseg.engine.user_warnings import warn_user
+from napari_emseg.pipeline.missing_data import warn_of_marks
 from napari_emseg.pipeline.model_selection import iter_choice
 from napari_emseg.pipeline.progress import Progress, map_steps
 from napari_emseg.pipeline.smoothing import impulses_in, noise_in
@@ -154,6 +155,7 @@ def iter_fits(
         states.append(darkest_first(state, pinned=source.seed_labels is not None))
         return Progress("fit", len(states), 0, states[-1])
 
+    warn_of_marks(source, census)
     n_classes = yield from choose_n_classes(source, census, params, start)
     options = fit_options(params, n_classes, census.floor)
     for state in METHODS[params.method].fit(census.cells, options, start):

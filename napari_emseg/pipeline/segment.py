@@ -149,7 +149,8 @@ def segment(
     Warns
     -----
     UserWarning
-        If there are fewer classes than asked for.
+        If there are fewer classes than asked for, or if a value seems to mark missing
+        data.
 
     Notes
     -----

@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_emseg.engine.cells.counting import count_cells, find_coding
-from napari_emseg.engine.image.color_space import convert, resolve_color, usable
+from napari_emseg.engine.image.color_space import (
+    check_size,
+    convert,
+    resolve_color,
+    usable,
+)
 from napari_emseg.engine.image.feature_space import FeatureSpace
 from napari_emseg.engine.mrf.mean_field import edge_sums
 from napari_emseg.pipeline.tiles import (
@@ -325,7 +330,7 @@ def find_space(
     space = FeatureSpace(resolve_color(picture, color), texture, position)
     if space.plain or picture.rgb:
         return space
-    count, total, square, origin = 0, 0.0, 0.0, None
+    count, total, square, most, origin = 0, 0.0, 0.0, 0.0, None
     for part in tiles(picture.shape, slab(picture.shape, _SLAB)):
         values = picture.read(part.write)
         inside = usable(values, rgb=False)
@@ -333,12 +338,14 @@ def find_space(
         light = light.ravel() if inside is None else light[inside]
         if light.size == 0:
             continue
+        most = max(most, float(np.abs(light).max()))
         # Squares of what is far from zero would lose the digits that differ.
         origin = light.mean() if origin is None else origin
         light -= origin
         count += light.size
         total += float(light.sum())
         square += float(light @ light)
+    check_size(most)
     if count == 0:
         return space
     variance = square / count - (total / count) ** 2

@@ -11,7 +11,12 @@ from numpy.typing import NDArray
 
 from napari_emseg.engine.cells.cells import Cells
 from napari_emseg.engine.cells.palette import Coding, coding_for, count_values
-from napari_emseg.engine.image.color_space import convert, variance_floor
+from napari_emseg.engine.image.color_space import (
+    LARGEST,
+    check_size,
+    convert,
+    variance_floor,
+)
 from napari_emseg.engine.image.lazy_image import LazyImage, slabs
 from napari_emseg.engine.image.value_range import find_core
 
@@ -69,8 +74,9 @@ def count_cells(
     first = next(parts, None)
     if first is None:
         raise ValueError(
-            "the image has no usable pixel: all are outside the mask, transparent, or "
-            "not finite; pass another mask or replace the values"
+            "the image has no usable pixel: all are outside the mask, transparent, not "
+            f"finite, or beyond ±{LARGEST:g}; pass another mask, or replace or divide "
+            "the values"
         )
     parts = chain([first], parts)
     if coding is None:
@@ -119,7 +125,11 @@ def least_variances(
         # thousandth of the spread is narrow enough.
         spread = 0.0 if codes.size else float(away**2 @ cells.weights) / cells.total
         floor[d] = max(least or 0.0, rounding, lost, 1e-6 * spread)
-    return floor
+    # Features that are 0 everywhere have no step.
+    told = np.array([x.any() for x in cells.points])
+    if picture.dtype.kind == "f":
+        check_size(float(max(cells.points.max(), -cells.points.min())))
+    return np.where(told, floor, floor.min(where=told, initial=1.0))
 
 
 def find_coding(picture: LazyImage) -> Coding | None:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 # Squared differences of larger values leave the range of float32. Real images do
 # not have such values, but some mark missing pixels with the largest number there is.
 LARGEST = 1e18
+# And those of smaller ones, all digits.
+SMALLEST = 1e-37
 
 _CODES = {
     "lab": cv2.COLOR_RGB2LAB,
@@ -124,6 +126,21 @@ def variance_floor(dtype: DTypeLike, color: str, step: float = 1.0) -> float | N
     if np.dtype(dtype).kind in "bui":
         return step**2 / 12
     return None
+
+
+def check_size(most: float) -> None:
+    """Refuse features whose largest is too small for squares in single precision.
+
+    Raises
+    ------
+    ValueError
+        If they are.
+    """
+    if 0 < most < SMALLEST:
+        raise ValueError(
+            f"the values of the image are at most {most:.2g} away from 0, which is too "
+            "near for single precision; multiply them, such as by 1e30"
+        )
 
 
 def _within(high: Any, low: Any) -> Any:

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 _HOT = 1e-3
 # Share of the values that tell the range of nearly all, and what are no hot pixels.
 _MOST, _BULK = 0.99, 1e-2
-# Of fewer values none is extreme; of more than these, some are looked at.
-_FEW, _SAMPLE = 256, 2**14
+# Of fewer values, or of fewer different ones, none is extreme; of more than these, some
+# are looked at.
+_FEW, _LEVELS, _SAMPLE = 256, 5, 2**14
 
 
 def full_scale(parts: Iterable[NDArray[Any]], dtype: np.dtype[Any]) -> float:
@@ -128,7 +129,7 @@ def find_core(
     array([-999.,  500.])
     """
     count = points.shape[1]
-    if count < _FEW:
+    if (count if weights is None else weights.sum()) < _FEW:
         return None
     step = -(-count // _SAMPLE)
     low, high = np.full(len(points), -np.inf), np.full(len(points), np.inf)
@@ -154,7 +155,7 @@ def _inner(
     far = np.where(mass > _BULK * mass.sum(), apart[1], apart[0])
     start, stop = 0, len(values)
     found = True
-    while found and stop - start > 2:
+    while found and stop - start > _LEVELS:
         found = False
         # What an end is compared with must not hold it.
         for a, b in ((start, stop), (start + 1, stop), (start, stop - 1)):

@@ -1,0 +1,107 @@
+"""Missing data: values that mark pixels, and what a person is told of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_emseg.engine.image.color_space import LARGEST
+from napari_emseg.engine.image.value_range import find_core
+from napari_emseg.engine.user_warnings import warn_user
+from napari_emseg.pipeline.tiles import slab, tiles
+
+if TYPE_CHECKING:
+    from napari_emseg.engine.cells.counting import CellCounts
+    from napari_emseg.pipeline.source import SegmentationInput
+
+# Pixels with one value that are no chance.
+_MANY = 10
+# Pixels that are read at once.
+_SLAB = 2**22
+
+
+def warn_of_marks(source: SegmentationInput, census: CellCounts) -> None:
+    """Tell of values that seem to mark missing data, and of those that are left out.
+
+    Parameters
+    ----------
+    source : SegmentationInput
+        The image.
+    census : CellCounts
+        Its pixels, counted.
+
+    Warns
+    -----
+    UserWarning
+        If a value that many pixels have, or the least or largest of its type, is apart
+        from all others by more than the range of these; or if values are beyond what
+        single precision can square.
+    """
+    for text in (_too_large(source, census), _apart(source, census)):
+        if text:
+            warn_user(text)
+
+
+def _too_large(source: SegmentationInput, census: CellCounts) -> str:
+    picture, mask = source.picture, source.mask
+    inside = picture.size if mask is None else np.count_nonzero(mask)
+    wide = picture.dtype.kind == "f" or picture.dtype.itemsize == 8
+    if not wide or census.cells.total == inside:
+        return ""
+    count, example = 0, 0.0
+    for tile in tiles(picture.shape, slab(picture.shape, _SLAB)):
+        values = picture.read(tile.write).astype(np.float64)
+        beyond = (np.abs(values) >= LARGEST) & np.isfinite(values)
+        if mask is not None:
+            beyond &= mask[tile.write][..., np.newaxis]
+        if beyond.any():
+            count += int(np.count_nonzero(beyond.any(axis=-1)))
+            example = float(values[beyond][0])
+    if count == 0:
+        return ""
+    return (
+        f"{_pixels(count)} values beyond ±{LARGEST:g}, such as {example:g}, and no "
+        "label: such values are taken for missing data; leave them out with mask= or "
+        "as NaN, or divide the image if they are none"
+    )
+
+
+def _apart(source: SegmentationInput, census: CellCounts) -> str:
+    cells = census.cells
+    if source.space.color != "none" or not source.space.plain:
+        return ""
+    core = find_core(cells.points, cells.weights, apart=1.0, heavy=1.0)
+    if core is None:
+        return ""
+    dtype = source.picture.dtype
+    limits = np.finfo(dtype) if dtype.kind == "f" else None
+    if dtype.kind in "iu":
+        ends = [np.float32(np.iinfo(dtype).min), np.float32(np.iinfo(dtype).max)]
+    else:
+        ends = [] if limits is None else [limits.min, limits.max]
+    found: dict[float, str] = {}
+    for x, low, high in zip(cells.points, core.low, core.high, strict=True):
+        away = np.maximum(low - x, x - high) > high - low
+        values, place = np.unique(x[away], return_inverse=True)
+        counts = np.bincount(place, cells.weights[away], len(values))
+        for value, count in zip(values.tolist(), counts, strict=True):
+            if value not in found and (count >= _MANY or value in ends):
+                same = (cells.points == value).any(axis=0)
+                pixels = _pixels(int(cells.weights[same].sum()))
+                found[value] = (
+                    f"{pixels} the value {value:g}, which is apart from all others, "
+                    f"{low:g} to {high:g}, by more than their range"
+                )
+    if not found:
+        return ""
+    first = next(iter(found.values()))
+    more = f", and {len(found) - 1} more are" if len(found) > 1 else ""
+    return (
+        f"{first}{more}: if it marks missing data, leave it out with mask=, or as NaN "
+        "in an image of floats; as it is, it takes a class of its own"
+    )
+
+
+def _pixels(count: int) -> str:
+    return "1 pixel has" if count == 1 else f"{count} pixels have"

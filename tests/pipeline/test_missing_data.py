@@ -1,0 +1,150 @@
+"""What a person is told of values that seem to mark missing data."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+import pytest
+
+import napari_emseg as emseg
+
+
+def scene(dtype: str, channels: int = 1) -> np.ndarray[Any, Any]:
+    """Return three classes with noise, around 1200 for integers and 1.2 for floats."""
+    rng = np.random.default_rng(0)
+    unit = 1.0 if dtype.startswith("float") else 1000.0
+    levels = np.repeat([0.8, 1.2, 1.6], 20)[:, np.newaxis, np.newaxis]
+    found = unit * (levels + rng.normal(0, 0.03, (60, 50, channels)))
+    return (found[..., 0] if channels == 1 else found).astype(dtype)
+
+
+def told(image: np.ndarray[Any, Any], **options: Any) -> list[str]:
+    """Return the warnings of a segmentation, which must name the line that called."""
+    axis = -1 if image.ndim == 3 else None
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        emseg.segment(image, n_classes=4, channel_axis=axis, smoothing=0, **options)
+    assert all(warning.filename == __file__ for warning in said)
+    return [str(warning.message) for warning in said]
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize(
+    ("dtype", "value", "count"),
+    [
+        ("float32", -9999, 1000),
+        ("float64", 1e6, 30),
+        ("int16", -32768, 30),
+        ("int16", -9999, 1000),
+        ("uint16", 65535, 1),
+        ("uint16", 65535, 1500),
+        ("int32", -(2**31), 1),
+        ("int32", 2**31 - 1, 500),
+        ("float32", -50, 1000),
+    ],
+)
+def test_a_mark_is_told_with_its_remedy(
+    channels: int, dtype: str, value: float, count: int
+) -> None:
+    image = scene(dtype, channels)
+    image.reshape(3000, -1)[np.random.default_rng(1).permutation(3000)[:count]] = value
+    (text,) = told(image)
+    assert text.startswith(
+        ("1 pixel has" if count == 1 else f"{count} pixels have")
+        + f" the value {np.float32(value):g}, "
+    )
+    assert "mask=" in text
+    assert "NaN" in text
+    assert told(image, mask=image.reshape(60, 50, -1)[..., 0] != value) == []
+
+
+def test_several_marks_are_told_at_once() -> None:
+    image = scene("float32")
+    image[:, :10], image[:, 10:15] = -9999, 65535
+    (text,) = told(image)
+    assert "1 more" in text
+
+
+@pytest.mark.parametrize("value", [1e20, -3.4e38])
+def test_values_that_are_left_out_are_told(value: float) -> None:
+    image = scene("float32")
+    image[:, :10] = value
+    (text,) = told(image)
+    assert text.startswith("600 pixels have values beyond ±1e+18")
+    assert f"{value:g}" in text
+    image[:, :10] = np.nan
+    assert told(image) == []
+
+
+def test_large_integers_are_told() -> None:
+    image = scene("int32").astype(np.int64)
+    image[5:8] = 2**62
+    (text,) = told(image)
+    assert "150 pixels" in text
+    with pytest.raises(ValueError, match="beyond"):
+        emseg.segment(np.full((9, 9), 2**62))
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "int32", "float32"])
+def test_ordinary_images_are_not_talked_about(dtype: str) -> None:
+    rng = np.random.default_rng(0)
+    assert told(rng.integers(0, 200, (60, 50)).astype(dtype)) == []
+    stars = rng.gamma(2, 30, (60, 50)).clip(0, 250).astype(dtype)
+    assert told(stars) == []
+    shapes = np.zeros((60, 50), dtype)
+    shapes[9:30, 9:30], shapes[35:50, 9:30] = 100, 250
+    with pytest.warns(UserWarning, match="3 classes found"):
+        emseg.segment(shapes, smoothing=0)
+
+
+@pytest.mark.parametrize("power", [-44, -40])
+@pytest.mark.parametrize("params", [{}, {"texture": 1.0}, {"method": "kmeans"}])
+def test_values_that_are_too_small_are_refused(
+    power: int, params: dict[str, Any]
+) -> None:
+    image = scene("float64") * 10.0**power
+    with pytest.raises(ValueError, match="multiply them"):
+        emseg.segment(image, **params)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 5])
+@pytest.mark.parametrize(
+    "params",
+    [
+        {},
+        {"smoothing": 0},
+        {"texture": 0.5, "position": 0.5},
+        {"outliers": 0.1},
+        {"distribution": "student"},
+        {"bias": True},
+        {"method": "kmeans"},
+        {"n_classes": "auto"},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("seeded", [False, True])
+def test_zeros_are_one_class(
+    channels: int, params: dict[str, Any], seeded: bool
+) -> None:
+    image = np.zeros((40, 50, channels), np.float32)
+    seeds = np.zeros((40, 50), np.uint8)
+    seeds[3, 3], seeds[30, 30] = 1, 2
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        warnings.filterwarnings("ignore", message=".*found where")
+        seg = emseg.segment(
+            image, channel_axis=-1, seed_labels=seeds if seeded else None, **params
+        )
+    assert seg.labels.all()
+    if seeded:
+        assert (seg.labels[seeds > 0] == seeds[seeds > 0]).all()
+
+
+def test_a_channel_of_zeros_changes_nothing() -> None:
+    image = scene("float32", 3)
+    image[..., 1] = 0
+    with_zeros = emseg.segment(image, n_classes=3, channel_axis=-1)
+    without = emseg.segment(image[..., ::2], n_classes=3, channel_axis=-1)
+    np.testing.assert_array_equal(with_zeros.labels, without.labels)
