@@ -9,8 +9,8 @@ Each function gives a new image of the same shape and type.
 
 The full range of values is from black to white for RGB and 8 bit: that of the type, or
 of the bits that a picture of 16 bit uses. Otherwise it is from the smallest to the
-largest of the image. Integers are rounded and clipped to their type, RGB to black and
-white.
+largest of the image, hot pixels and marks of missing data aside. Integers are rounded
+and clipped to their type, RGB to black and white.
 """
 
 from napari_emseg.adjust.colors import desaturate, hue_saturation, replace_color

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_emseg.engine.image.lazy_image import as_lazy_image
+from napari_emseg.engine.image.value_range import usual_range
 from napari_emseg.pipeline.tiles import bounding_box
 from napari_emseg.select.components import as_selection
 
@@ -37,7 +38,7 @@ class Canvas:
         The selection.
     low, high : float
         What 0 and 1 stand for: black and white of RGB and 8 bit, otherwise the smallest
-        and the largest finite value.
+        and the largest finite value, hot pixels and marks of missing data aside.
     """
 
     picture: LazyImage
@@ -75,7 +76,10 @@ class Canvas:
             values = values[np.isfinite(values)]
         if values.size == 0:
             raise ValueError("image has no finite value; pass one that has")
-        low, high = float(values.min()), float(values.max())
+        (low,), (high,) = (
+            end.tolist()
+            for end in usual_range(values.reshape(1, -1).astype(np.float64))
+        )
         # What float32 cannot tell apart has no range.
         same = high - low < np.finfo(np.float32).tiny
         return cls(picture, coverage, low, low + 1 if same else high)

@@ -14,7 +14,7 @@ from napari_emseg.engine.image.color_space import black
 from napari_emseg.engine.mrf.hmrf import HiddenField, iter_hmrf
 from napari_emseg.engine.user_warnings import warn_user
 from napari_emseg.pipeline.missing_data import warn_of_marks
-from napari_emseg.pipeline.model_selection import iter_choice
+from napari_emseg.pipeline.model_selection import iter_choice, marks
 from napari_emseg.pipeline.progress import Progress, map_steps
 from napari_emseg.pipeline.smoothing import impulses_in, noise_in
 
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
     from napari_emseg.engine._types import Float64Array
-    from napari_emseg.engine.cells.cells import Cells
     from napari_emseg.engine.cells.counting import CellCounts
     from napari_emseg.engine.cluster.fit_state import FitState
     from napari_emseg.engine.cluster.model import Model
@@ -78,16 +77,7 @@ def choose_n_classes(
     if start is not None:
         return start.n_classes
     choice = yield from iter_choice(source, census, seed=params.seed)
-    return choice.best + _sides(census.cells)
-
-
-def _sides(cells: Cells) -> int:
-    """Return how many classes extremes need: one below all others, one above."""
-    if cells.core is None:
-        return 0
-    below = (cells.points < cells.core.low[:, np.newaxis]).any()
-    above = (cells.points > cells.core.high[:, np.newaxis]).any()
-    return int(below) + int(above)
+    return choice.best + marks(census.cells)
 
 
 def fit_hidden(

@@ -85,8 +85,12 @@ def _apart(source: SegmentationInput, census: CellCounts) -> str:
         away = np.maximum(low - x, x - high) > high - low
         values, place = np.unique(x[away], return_inverse=True)
         counts = np.bincount(place, cells.weights[away], len(values))
-        for value, count in zip(values.tolist(), counts, strict=True):
-            if value not in found and (count >= _MANY or value in ends):
+        # Values of a thing have others beside them.
+        steps = np.diff(np.concatenate([[-np.inf], values, [np.inf]]))
+        alone = np.minimum(steps[:-1], steps[1:]) > high - low
+        told = alone & ((counts >= _MANY) | np.isin(values, ends))
+        for value in values[told].tolist():
+            if value not in found:
                 same = (cells.points == value).any(axis=0)
                 pixels = _pixels(int(cells.weights[same].sum()))
                 found[value] = (

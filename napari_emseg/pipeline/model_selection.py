@@ -165,6 +165,8 @@ _LINE = 0.45
 # Colors nearer to each other than this look the same, in Lab. Where all colors of an
 # image are, classes are told apart by its own contrast.
 _NOTICED = 2.3
+# Extremes are no class if they are such a share of the pixels, or have so few values.
+_STRAY, _VALUES = 1e-3, 2
 # Classes of pixels that are strewn at random are so many steps of values apart.
 _STEPS = 4
 
@@ -227,9 +229,8 @@ def iter_choice(
     """
     rules = CovarianceSpec("full", _least_variances(source, census))
     cells, core = census.cells, census.cells.core
-    if core is not None:
-        # Extremes are no class of the image, and thinner than any.
-        cells = cells.take(np.flatnonzero(core.holds(cells.points.T)))
+    if marks(cells):
+        cells = cells.take(np.flatnonzero(cells.usual))
     tried: list[Fit] = []
     for fit in iter_criteria(cells, rules=rules, seed=seed, most=most):
         tried.append(fit)
@@ -239,7 +240,8 @@ def iter_choice(
     features, valid, seed_labels = source.sample
     near = features
     if core is not None:
-        near, valid = core.clip(features), valid & core.holds(features)
+        near = core.clip(features)
+        valid = valid & core.holds(features) if marks(census.cells) else valid
     models = _ranked(tried, Criteria.icl, n)
     wide = _widest(models, features, valid)
     if noise_in(source, tried[-1][1]) is None:
@@ -296,6 +298,22 @@ def criteria_by_n_classes(
     True
     """
     return finish(iter_choice(source, count_source(source), seed=seed, most=most))
+
+
+def marks(cells: Cells) -> int:
+    """Return how many classes extremes need that are no class of the image.
+
+    They are hot pixels or marks of missing data, and thinner than any class: one if
+    they are above all others or below, two if both.
+    """
+    if cells.core is None:
+        return 0
+    far = ~cells.usual
+    points, low, high = cells.points[:, far].T, cells.core.low, cells.core.high
+    few = float(cells.weights[far].sum()) <= _STRAY * cells.total
+    if not few and len(np.unique(points, axis=0)) > _VALUES:
+        return 0
+    return int((points < low).any()) + int((points > high).any())
 
 
 def _orders(tried: list[Fit]) -> tuple[Criteria, ...]:

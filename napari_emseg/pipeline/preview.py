@@ -15,6 +15,7 @@ from napari_emseg.engine.cluster.methods import METHODS
 from napari_emseg.engine.cluster.multilevel import levels
 from napari_emseg.engine.image.color_space import convert, resolve_color, usable
 from napari_emseg.engine.image.lazy_image import LazyImage, as_lazy_image
+from napari_emseg.engine.image.value_range import find_core, usual_range
 from napari_emseg.params import params_affecting
 from napari_emseg.pipeline.fitting import darkest_first, fit_options
 from napari_emseg.pipeline.parallel import one_thread
@@ -226,7 +227,12 @@ def _scale(
     if picture.rgb:
         return _Scale(Coding(24, 0, np.dtype(np.uint8)), 0.0, picture.full_scale / 255)
     some = values if inside is None else values[inside]
-    low, high = float(some.min()), float(some.max())
+    (low,), (high,) = (ends.tolist() for ends in usual_range(some.reshape(1, -1)))
+    # Extremes are told apart from the others, but not from each other.
+    low, high = (
+        max(float(some.min()), low - (high - low)),
+        min(float(some.max()), high + (high - low)),
+    )
     step = (high - low) / (_CODES - 1)
     return _Scale(Coding(16, 0, np.dtype(np.uint16)), low, step or 1.0)
 
@@ -314,7 +320,8 @@ class _Space:
 
 def _space(picture: LazyImage, colors: _Colors, color: str) -> _Space:
     points = np.ascontiguousarray(_features(picture, colors.values, color).T)
-    cells = Cells(colors.counts, points)
+    core = find_core(points, colors.counts) if color == "none" else None
+    cells = Cells(colors.counts, points, core=core)
     codes = colors.codes if find_coding(picture) else colors.codes[:0]
     floor = least_variances(picture, cells, codes.astype(np.uint32), color)
     coarsest, *finer = [level for _, level in levels(cells)]

@@ -9,12 +9,17 @@ import numpy as np
 from napari_emseg.engine._types import FloatArray
 from napari_emseg.engine.image.color_space import convert, resolve_color, usable
 from napari_emseg.engine.image.lazy_image import as_lazy_image
+from napari_emseg.engine.image.value_range import usual_range
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from napari_emseg.engine._types import BoolArray, FloatArray
     from napari_emseg.engine.image.lazy_image import LazyImage
+
+
+# How far extremes are from the others, in widths of the range of these.
+_ROOM = 0.25
 
 
 def read_plane(
@@ -71,13 +76,18 @@ def read_plane(
 
 def _stretch(features: FloatArray, inside: BoolArray) -> FloatArray:
     sample = features[inside].astype(np.float64)
+    usual = usual_range(sample.T)
+    below, above = sample.min(axis=0) < usual[0], sample.max(axis=0) > usual[1]
+    sample = np.clip(sample, *usual)
     low, high = np.percentile(sample, (0.5, 99.5), axis=0)
     # A thing may be smaller than what the percentiles leave out.
     low = np.where(high > low, low, sample.min(axis=0))
     high = np.where(high > low, high, sample.max(axis=0))
     span = np.where(high > low, high - low, 1) * np.sqrt(features.shape[-1])
+    # What is far outside keeps apart from the darkest and the brightest.
+    room = _ROOM * (high - low)
     with np.errstate(invalid="ignore"):
-        inner = np.clip(features, low, high)
+        inner = np.clip(features, low - room * below, high + room * above)
     return ((inner - low) * (100 / span)).astype(np.float32)
 
 

@@ -11,13 +11,14 @@ from napari_emseg.engine.cells.counting import find_coding
 from napari_emseg.engine.cells.palette import count_codes
 from napari_emseg.engine.image.color_space import convert, resolve_color, usable
 from napari_emseg.engine.image.lazy_image import as_lazy_image
+from napari_emseg.engine.image.value_range import usual_range
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from numpy.typing import ArrayLike, NDArray
 
-    from napari_emseg.engine._types import BoolArray, FloatArray
+    from napari_emseg.engine._types import BoolArray, Float64Array, FloatArray
     from napari_emseg.engine.cells.palette import Coding
     from napari_emseg.engine.image.lazy_image import LazyImage
 
@@ -29,6 +30,8 @@ __all__ = ["Prepared", "prepare"]
 Window: TypeAlias = tuple[slice, ...]
 # Pixels that are converted at once.
 _SLAB = 2**20
+# And that tell the range of colors.
+_SAMPLE = 2**16
 
 
 class ColorIndex(Protocol):
@@ -60,15 +63,18 @@ class Direct:
 
     @property
     def span(self) -> float:
-        """Length of the diagonal of the box that holds all colors."""
-        low = np.full(1, np.inf)
-        high = -low
-        for part in _slabs(tuple(slice(0, n) for n in self.shape)):
+        """Length of the diagonal of the box that holds all usual colors."""
+        whole = tuple(slice(0, n) for n in self.shape)
+        step = max(1, self.picture.size // _SAMPLE)
+        some = []
+        for part in _slabs(whole):
             colors = self.colors(part)
             if len(colors) > 0:
-                low = np.minimum(low, colors.min(axis=0))
-                high = np.maximum(high, colors.max(axis=0))
-        return float(np.linalg.norm(np.maximum(high - low, 0)))
+                ends = [colors.argmin(axis=0), colors.argmax(axis=0)]
+                some += [colors[::step], *(colors[end] for end in ends)]
+        if not some:
+            return 0.0
+        return _span(np.concatenate(some).T, None)
 
     def colors(self, where: Window | BoolArray) -> FloatArray:
         """Return features (N, D) of the usable pixels of a window, or under a mask."""
@@ -125,8 +131,8 @@ class Prepared:
     inside : (…, Y, X) ndarray of bool or None
         Pixels that can be selected; None is all.
     span : float
-        Length of the diagonal of the box that holds all colors: a tolerance above it
-        selects everything.
+        Length of the diagonal of the box that holds all colors but those of hot pixels
+        and of marks of missing data: a tolerance above it selects everything else.
 
     Notes
     -----
@@ -231,6 +237,7 @@ def prepare(
     values = picture.read()
     inside = usable(values, rgb=picture.rgb)
     codes, palette = np.empty(0, np.uint8), np.empty(0, np.uint32)
+    weights = None
     if coding is None:
         features = np.empty((*picture.shape, picture.channels), np.float32)
         for part in _slabs(tuple(slice(0, n) for n in picture.shape)):
@@ -242,12 +249,14 @@ def prepare(
         # Arrays of others (dask, zarr) cannot tell whose memory they gave.
         if not isinstance(image, np.ndarray) or np.may_share_memory(codes, image):
             codes = codes.copy()
-        palette = count_codes([codes], bits=coding.bits, size=codes.size)[0]
+        palette, counts = count_codes([codes], bits=coding.bits, size=codes.size)
         features = convert(coding.decode(palette), color, picture.full_scale)
+        weights = counts.astype(np.float64)
     flat = features if inside is None or coding is not None else features[inside]
     flat = flat.reshape(-1, features.shape[-1])
-    extent = np.ptp(flat, axis=0) if len(flat) > 0 else 0.0
-    span = float(np.linalg.norm(extent))
+    span = 0.0
+    if len(flat) > 0:
+        span = _span(flat.T, weights)
     return Prepared(picture, coding, codes, palette, features, inside, span)
 
 
@@ -256,6 +265,12 @@ def as_scene(image: Any, *, channel_axis: int | None, rgb: bool | None) -> Color
     if isinstance(image, Prepared):
         return image
     return Direct(as_lazy_image(image, channel_axis=channel_axis, rgb=rgb))
+
+
+def _span(colors: FloatArray, weights: Float64Array | None) -> float:
+    """Return the length of the diagonal of the box that holds colors (D, N)."""
+    low, high = usual_range(colors, weights)
+    return float(np.linalg.norm(high - low))
 
 
 def _slabs(window: Window) -> Iterator[Window]:

@@ -101,6 +101,13 @@ class Cells:
         """Where squares of the features lose least: the mean but for extremes, (D,)."""
         return self.mean() if self.core is None else self.clipped(self.core).mean()
 
+    @property
+    def usual(self) -> NDArray[np.bool_]:
+        """Which cells (M,) are not extreme."""
+        if self.core is None:
+            return np.ones(self.count, bool)
+        return self.core.holds(self.points.T)
+
     def clipped(self, core: Core) -> Cells:
         """Return these cells as points with the extremes nearer."""
         return replace(self, points=core.clip(self.points.T).T, spread=None, core=None)

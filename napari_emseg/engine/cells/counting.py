@@ -84,7 +84,9 @@ def count_cells(
         codes = np.empty(0, np.uint32)
     else:
         cells, codes = _palette(picture, parts, color, coding)
-    cells = replace(cells, core=find_core(cells.points, cells.weights))
+    if color == "none":
+        # Colors end at black and white, and what few pixels have is a color, too.
+        cells = replace(cells, core=find_core(cells.points, cells.weights))
     return CellCounts(
         cells, coding, codes, least_variances(picture, cells, codes, color)
     )

@@ -13,6 +13,7 @@ from napari_emseg.engine.hierarchy.contours import gather, resize
 from napari_emseg.engine.hierarchy.merge_cost import BIAS, WEIGHTS, MergeStatistics
 from napari_emseg.engine.hierarchy.region_graph import build, fine_regions
 from napari_emseg.engine.hierarchy.region_tree import RegionTree, grow
+from napari_emseg.engine.image.value_range import usual_range
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -127,6 +128,11 @@ def comparable(features: ArrayLike, *, valid: ArrayLike | None = None) -> Float3
     if valid is not None:
         inside = np.asarray(valid, bool)
     x = all_values[inside]
+    if len(x) > 0:
+        # What is far outside would be the first component.
+        low, high = usual_range(x.T)
+        margin = high - low
+        x = np.clip(x, low - margin, high + margin)
     out = np.zeros((*inside.shape, min(all_values.shape[-1], 3)), np.float32)
     if len(x) == 0:
         return out

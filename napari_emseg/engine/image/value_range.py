@@ -22,6 +22,8 @@ _MOST, _BULK = 0.99, 1e-2
 # Of fewer values, or of fewer different ones, none is extreme; of more than these, some
 # are looked at.
 _FEW, _LEVELS, _SAMPLE = 256, 5, 2**14
+# How many widths away the ground of an image may be.
+_GROUND = 8.0
 
 
 def full_scale(parts: Iterable[NDArray[Any]], dtype: np.dtype[Any]) -> float:
@@ -88,6 +90,38 @@ class Core:
         low, high = self.low - width, self.high + width
         kind = values.dtype if values.dtype.kind == "f" else np.float64
         return np.clip(values, low.astype(kind), high.astype(kind))
+
+
+def usual_range(
+    points: NDArray[Any], weights: Float64Array | None = None
+) -> tuple[Float64Array, Float64Array]:
+    """Return the range of values without hot pixels and marks of missing data.
+
+    More cautious than `find_core`: a black ground belongs to an image.
+
+    Parameters
+    ----------
+    points : (D, N) ndarray
+        Finite values of D features, N > 0.
+    weights : (N,) ndarray of float64, optional
+        How often each occurs; once by default.
+
+    Returns
+    -------
+    low, high : (D,) ndarray of float64
+        The smallest and the largest value if none is extreme.
+
+    Examples
+    --------
+    >>> usual_range(np.append(np.arange(1000), 65535)[np.newaxis])
+    (array([0.]), array([999.]))
+    """
+    core = find_core(points, weights, heavy=_GROUND)
+    low = points.min(axis=1).astype(np.float64)
+    high = points.max(axis=1).astype(np.float64)
+    if core is None:
+        return low, high
+    return np.maximum(low, core.low), np.minimum(high, core.high)
 
 
 def find_core(
