@@ -73,6 +73,7 @@ def test_what_a_mask_hides_leaves_no_texture():
     assert (one == two)[:, 20:].mean() > 0.99
 
 
+@pytest.mark.filterwarnings("ignore:.*values beyond")
 @pytest.mark.parametrize("mark", [np.nan, np.inf, 3e38])
 def test_marks_for_missing_data_leave_the_units_alone(mark):
     image = halves().astype(np.float32)
