@@ -77,3 +77,16 @@ def test_a_change_draws_and_fits_again(viewer, panel, qtbot):
     settle(panel, qtbot)
     assert len(viewer.layers) == 3
     assert len(panel.ellipses.data) == panel.result.seg.n_classes
+
+
+def test_layers_that_are_removed_during_a_change_do_not_come_back(
+    viewer, panel, qtbot, told
+):
+    panel.drawn["n_points"].value = 500
+    viewer.layers.clear()
+    qtbot.waitUntil(lambda: panel.background.idle, timeout=20_000)
+    assert not viewer.layers
+    assert told == []
+    panel.drawn["n_points"].value = 700
+    settle(panel, qtbot)
+    assert len(panel.points.data) == 700

@@ -124,8 +124,10 @@ class Inspector(QObject):  # type: ignore[misc]
             return found.reshape(layer.data.shape)
 
         def keep(values: Values) -> None:
-            self._uncertainty = run, values
-            then(values)
+            # What it is of may have been removed.
+            if layer in self.viewer.layers:
+                self._uncertainty = run, values
+                then(values)
 
         self.background.run(steps, keep, title=f"Uncertainty of {layer.name}")
 
@@ -148,7 +150,9 @@ class Inspector(QObject):  # type: ignore[misc]
             return (yield from posteriors.iter_probabilities(labels))
 
         def then(found: Values) -> None:
-            for label, values in zip(labels, found, strict=True):
+            # What they are of may have been removed.
+            there = layer in self.viewer.layers
+            for label, values in zip(labels if there else (), found, strict=there):
                 add_probability(self.viewer, layer, label, values)
 
         self.background.run(steps, then, title=f"Probabilities of {layer.name}")

@@ -191,6 +191,24 @@ class TestRuns:
         click(panel.page.use)
         assert [layer.name for layer in viewer.layers] == ["flag", "flag classes"]
 
+    @pytest.mark.parametrize("how", ["clear", "remove", "replace"])
+    def test_ends_with_its_image(self, viewer, layer, panel, qtbot, told, how):
+        panel.page.choices.classes.setText("2 3 4 5 6 7")
+        click(panel.page.start)
+        qtbot.waitUntil(lambda: len(panel.gallery.layers) > 0, timeout=20_000)
+        if how == "clear":
+            viewer.layers.clear()
+        elif how == "remove":
+            viewer.layers.remove(layer)
+        else:
+            layer.data = layer.data.copy()
+        there = len(viewer.layers)
+        qtbot.waitUntil(lambda: panel.background.idle, timeout=20_000)
+        assert len(viewer.layers) == there
+        assert not panel.rows
+        assert "removed or replaced" in panel.page.status.text()
+        assert not told
+
     def test_wrong_choices_are_told(self, viewer, panel, qtbot, told):
         before = list(viewer.layers)
         for text, reason in (

@@ -24,6 +24,7 @@ from napari_emseg.layers import (
 )
 from napari_emseg.layers.label_files import write_labels
 from napari_emseg.layers.metadata import RECIPE
+from napari_emseg.widgets.results.inspector import inspector_of
 
 LEFT = Qt.MouseButton.LeftButton
 
@@ -431,3 +432,16 @@ def test_written_without_a_viewer(work, tmp_path):
     assert write_labels(str(path), changed, attributes) == [str(path)]
     recipe = emseg.Recipe.load(path)
     np.testing.assert_array_equal(recipe.replay(work.image.data), changed)
+
+
+@pytest.mark.parametrize("what", ["uncertainty", "probabilities", "next_place"])
+def test_nothing_comes_of_a_result_that_was_removed(qtbot, viewer, stripes, told, what):
+    image = viewer.add_image(stripes)
+    layer = emseg.add_to(viewer, emseg.segment(stripes, n_classes=3), image)
+    inspector = inspector_of(viewer)
+    arguments = ([1, 2],) if what == "probabilities" else ()
+    getattr(inspector, f"show_{what}")(layer, *arguments)
+    viewer.layers.clear()
+    qtbot.waitUntil(lambda: inspector.idle, timeout=20_000)
+    assert not viewer.layers
+    assert told == []
