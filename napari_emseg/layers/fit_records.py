@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
+from napari_emseg.engine.image.lazy_image import as_lazy_image
 from napari_emseg.layers.geometry import image_data
 from napari_emseg.layers.metadata import RECIPE, entry_of, image_of
 from napari_emseg.pipeline.segment import iter_input, read_input
 from napari_emseg.recipe import Recipe
+from napari_emseg.recipe.execute import unpacked
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -118,14 +120,16 @@ class FitRequest:
     def read(self) -> SegmentationInput:
         """Return the checked input of the segmentation; any thread may call it."""
         args = self.args
-        return read_input(
-            self.data,
-            args.params,
-            mask=None if args.mask is None else args.mask.array(),
-            seed_labels=None if args.seed_labels is None else args.seed_labels.array(),
-            rgb=args.rgb if args.channel_axis is None else None,
-            channel_axis=args.channel_axis,
+        axes = {
+            "rgb": args.rgb if args.channel_axis is None else None,
+            "channel_axis": args.channel_axis,
+        }
+        shape = as_lazy_image(self.data, **axes).shape
+        mask, seeds = (
+            None if packed is None else unpacked(packed, shape)
+            for packed in (args.mask, args.seed_labels)
         )
+        return read_input(self.data, args.params, mask=mask, seed_labels=seeds, **axes)
 
     def iterate(
         self, source: SegmentationInput

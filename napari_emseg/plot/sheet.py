@@ -181,7 +181,9 @@ def _show(ax: Axes, picture: NDArray[Any], title: str, theme: Theme) -> None:
     ax.imshow(picture, aspect="equal", interpolation="antialiased")
     ax.set_anchor("N")
     ax.set_axis_off()
-    ax.set_title(title, loc="left", fontsize=FONT - 1, color=theme.ink, pad=3)
+    # A name is no formula, even if it has dollar signs.
+    look: dict[str, Any] = {"color": theme.ink, "pad": 3, "parse_math": False}
+    ax.set_title(title, loc="left", fontsize=FONT - 1, **look)
 
 
 def _plane(array: NDArray[Any], trailing: int) -> NDArray[Any]:

@@ -13,8 +13,9 @@ from napari_emseg.engine.cluster.methods import METHODS, MethodName
 if TYPE_CHECKING:
     from napari_emseg.engine.cluster.model import Model
 
-_Value = Annotated[float, Field(strict=True)]
-_Positive = Annotated[float, Field(strict=True, ge=0)]
+# The squares of larger numbers are none.
+_Value = Annotated[float, Field(strict=True, ge=-1e100, le=1e100)]
+_Positive = Annotated[float, Field(strict=True, ge=0, le=1e100)]
 _Row = tuple[_Value, ...]
 
 

@@ -203,7 +203,12 @@ def mutants(count: int, seed: int = 0) -> Iterator[bytes]:
 
 def extremes() -> Iterator[dict[str, Any]]:
     """Yield steps of each operation, each of their numbers as each of `NUMBERS`."""
-    for op, args in GOOD.items():
+    models = [
+        ("segment", {"params": PARAMS | {"n_classes": 2}, how: deepcopy(model)})
+        for how in ("model", "start")
+        for model in (MODEL, CENTERS)
+    ]
+    for op, args in [*GOOD.items(), *models]:
         for holder, key in _places(args):
             value = holder[key]
             if isinstance(value, bool) or not isinstance(value, int | float):

@@ -180,6 +180,16 @@ def test_signals_leave_nothing_half_written(number, status, said, tmp_path):
 
 
 @posix
+@pytest.mark.parametrize("stem", ["$", "a$b$", r"a$\frac$", "x^{y_"])
+def test_names_that_look_like_formulas(stem, tmp_path, capsys):
+    """Which matplotlib would set, or refuse when all work is done."""
+    image = make(tmp_path / f"{stem}.png")
+    tokens = ("-n", 2, "--smoothing", 0, "-o", tmp_path / "sheet.png")
+    assert run("sweep", image, *tokens) == 0
+    assert f"{stem}.png: 1 setting" in capsys.readouterr().out
+
+
+@posix
 class TestLongNames:
     @pytest.mark.parametrize("stem", ["a" * 251, "天" * 83, "é" * 125])
     def test_results_in_a_folder(self, stem, tmp_path):
