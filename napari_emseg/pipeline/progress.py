@@ -20,9 +20,9 @@ class Progress:
 
     Attributes
     ----------
-    stage : {"colors", "order", "fit", "label", "smooth"}
-        Counting the colors, choosing how many classes, fitting them, labeling, and
-        labeling with smoothing.
+    stage : {"colors", "order", "fit", "label", "smooth", "join"}
+        Counting the colors, choosing how many classes, fitting them, labeling,
+        labeling with smoothing, and joining small regions to others.
     done, total : int
         Steps of this stage; a total of 0 is not known beforehand.
     state : FitState or None

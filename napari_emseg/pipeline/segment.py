@@ -15,7 +15,7 @@ from napari_emseg.pipeline.parallel import one_thread, one_thread_a_step
 from napari_emseg.pipeline.progress import Progress as Progress
 from napari_emseg.pipeline.progress import finish
 from napari_emseg.pipeline.segmentation import Segmentation as Segmentation
-from napari_emseg.pipeline.segmentation import iter_labels, join_small
+from napari_emseg.pipeline.segmentation import iter_join_small, iter_labels
 from napari_emseg.pipeline.smoothing import choose_smoother
 from napari_emseg.pipeline.source import (
     SegmentationInput,
@@ -297,7 +297,8 @@ def iter_input(
     bias = None if hidden is None else hidden.bias
     labels = yield from iter_labels(source, labeler, executor, bias)
     if params.min_size > 1:
-        labels = join_small(source, labels, params.min_size)[1]
+        found = yield from iter_join_small(source, labels, params.min_size)
+        labels = found[1]
     return Segmentation(
         labels=labels,
         model=model,

@@ -11,12 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_emseg.engine.image.color_space import unit_rgb
-from napari_emseg.engine.labels.connected_components import absorb_small, components
+from napari_emseg.engine.labels.absorption import iter_absorb
+from napari_emseg.engine.labels.connected_components import components
 from napari_emseg.engine.labels.measures import count_pieces
 from napari_emseg.pipeline.class_table import measure, tabulate
 from napari_emseg.pipeline.parallel import iter_filling
 from napari_emseg.pipeline.posteriors import Posteriors
-from napari_emseg.pipeline.progress import finish
+from napari_emseg.pipeline.progress import Progress, finish, map_steps
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from napari_emseg.engine.labels.measures import Measures
     from napari_emseg.params import Params
     from napari_emseg.pipeline.class_table import Table
-    from napari_emseg.pipeline.progress import Progress
     from napari_emseg.pipeline.source import SegmentationInput
     from napari_emseg.pipeline.tiles import Tile
 
@@ -128,7 +128,7 @@ class Segmentation:
         (…) ndarray of int32
             1..R; 0 where there is no label.
         """
-        return join_small(self.source, self.labels, min_size)[0]
+        return finish(iter_join_small(self.source, self.labels, min_size))[0]
 
     def table(self, spacing: Sequence[float] | None = None) -> Table:
         """Describe each class.
@@ -192,10 +192,15 @@ def colors_of(picture: LazyImage, mean: NDArray[np.float64]) -> NDArray[np.float
     return unit_rgb(scale[:, 0, ::-1]).astype(np.float64)
 
 
-def join_small(
+def iter_join_small(
     source: SegmentationInput, labels: LabelArray, min_size: int
-) -> tuple[NDArray[np.int32], LabelArray]:
+) -> Generator[Progress, None, tuple[NDArray[np.int32], LabelArray]]:
     """Find the regions of labels, absorb small ones, and relabel what they cover.
+
+    Yields
+    ------
+    Progress
+        After each part; to cancel, stop iterating.
 
     Returns
     -------
@@ -209,15 +214,23 @@ def join_small(
     if min_size <= 1:
         return regions, labels
     count = int(regions.max()) + 1
-    sums = np.zeros((count, 1))
+    sums = np.zeros((count, source.space.dims(source.picture)))
     for tile in source.tiles(0):
+        yield Progress("join", 0, 0)
         flat = regions[tile.write].ravel()
         found = source.features(tile.write)[0].reshape(flat.size, -1).T
-        sums = sums + np.stack([np.bincount(flat, f, count) for f in found], axis=1)
+        # Only from here to there, as a tile knows few of all regions.
+        low = int(flat.min(initial=0))
+        for column, feature in zip(sums.T, found, strict=True):
+            part = np.bincount(flat - low, feature)
+            column[low : low + len(part)] += part
     of_region = np.zeros(count, labels.dtype)
     of_region[regions] = labels
-    regions, keeper = absorb_small(regions, sums, min_size)
-    labels = of_region[keeper][regions]
+    steps = iter_absorb(regions, min_size, sums)
+    host = yield from map_steps(steps, lambda _: Progress("join", 0, 0))
+    labels = of_region[host][regions]
+    number = np.cumsum(host == np.arange(count), dtype=np.int32) - np.int32(1)
+    regions = number[host][regions]
     if source.seed_labels is not None:
         seeded = (source.seed_labels > 0) & (labels > 0)
         labels[seeded] = source.seed_labels[seeded]

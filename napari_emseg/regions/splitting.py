@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import heapq
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +10,9 @@ from skimage.morphology import h_maxima
 from skimage.segmentation import watershed
 
 from napari_emseg.engine.image.lazy_image import as_lazy_image
+from napari_emseg.engine.labels.absorption import iter_absorb
 from napari_emseg.engine.labels.connected_components import components
+from napari_emseg.pipeline.progress import finish
 from napari_emseg.pipeline.segment import segment
 from napari_emseg.select.morphology import blurred
 
@@ -150,52 +151,12 @@ def absorb(labels: Labels, fixed: BoolArray, min_size: int) -> Labels:
     ----------
     labels : (…) ndarray of int
     fixed : (…) ndarray of bool
-        Pixels that take no part.
+        Pixels that take no part; label 0 is among them.
     min_size : int
         Pieces of fewer pixels are absorbed, smallest first.
     """
-    at = np.unique(labels, return_inverse=True)[1]
-    regions = components(np.where(fixed, 0, at.reshape(labels.shape) + 1))
-    size = np.bincount(regions.ravel())
-    label_of = np.zeros(len(size), labels.dtype)
+    regions = components(np.where(fixed, labels.dtype.type(0), labels))
+    label_of = np.zeros(int(regions.max(initial=0)) + 1, labels.dtype)
     label_of[regions] = labels
-    near = _borders(regions, len(size))
-    host = np.arange(len(size))
-    heap = [(n, r) for r, n in enumerate(size.tolist()) if r > 0 and n < min_size]
-    heapq.heapify(heap)
-    while heap:
-        pixels, region = heapq.heappop(heap)
-        # An entry is stale if its region grew or was absorbed meanwhile.
-        if host[region] != region or size[region] != pixels or not near[region]:
-            continue
-        taker = max(near[region], key=lambda other: (near[region][other], -other))
-        host[region] = taker
-        size[taker] += pixels
-        for other, length in near[region].items():
-            del near[other][region]
-            if other != taker:
-                near[taker][other] = near[other][taker] = (
-                    near[taker].get(other, 0) + length
-                )
-        near[region] = {}
-        if size[taker] < min_size:
-            heapq.heappush(heap, (int(size[taker]), taker))
-    while not np.array_equal(host, host[host]):
-        host = host[host]
+    host = finish(iter_absorb(regions, min_size))
     return np.where(fixed, labels, label_of[host][regions])
-
-
-def _borders(regions: NDArray[np.int32], count: int) -> list[dict[int, int]]:
-    """Return the length of the common outline of each region with each neighbor."""
-    near: list[dict[int, int]] = [{} for _ in range(count)]
-    for axis in range(max(regions.ndim - 3, 0), regions.ndim):
-        along = np.moveaxis(regions, axis, 0)
-        one, two = along[:-1], along[1:]
-        differ = (one != two) & (one > 0) & (two > 0)
-        first, second = one[differ].astype(np.int64), two[differ].astype(np.int64)
-        keys = np.minimum(first, second) * count + np.maximum(first, second)
-        pairs, lengths = np.unique(keys, return_counts=True)
-        for key, length in zip(pairs.tolist(), lengths.tolist(), strict=True):
-            a, b = divmod(key, count)
-            near[a][b] = near[b][a] = near[a].get(b, 0) + length
-    return near

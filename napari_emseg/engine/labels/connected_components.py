@@ -1,8 +1,7 @@
-"""Connected components of labels, and the absorption of small ones."""
+"""Connected components of labels."""
 
 from __future__ import annotations
 
-import heapq
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,8 +9,6 @@ from skimage.measure import label as connected
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-    from napari_emseg.engine._types import Float64Array
 
 
 def components(labels: NDArray[np.integer[Any]]) -> NDArray[np.int32]:
@@ -71,64 +68,3 @@ def borders(
     lengths = np.zeros(len(pairs), np.int64)
     np.add.at(lengths, group, np.concatenate(counts))
     return np.stack([pairs // count, pairs % count], axis=1), lengths
-
-
-def absorb_small(
-    regions: NDArray[np.int32], sums: Float64Array, min_size: int
-) -> tuple[NDArray[np.int32], NDArray[np.intp]]:
-    """Merge regions below a size into the most similar neighbor, smallest first.
-
-    Most similar is the least |m_a − m_b|² / s: m are mean features, and s is the share
-    of the border that runs along this neighbor, so that what an object surrounds
-    joins it rather than a thing of its color that it touches at a corner.
-
-    Parameters
-    ----------
-    regions : (…) ndarray of int32
-        Regions 1..R; 0 is no region.
-    sums : (R + 1, D) ndarray of float64
-        Sum of the features over each region.
-    min_size : int
-        Regions of fewer pixels are absorbed, unless they have no neighbor.
-
-    Returns
-    -------
-    regions : (…) ndarray of int32
-        Renumbered 1..R', in the old order.
-    keeper : (R' + 1,) ndarray of intp
-        Old number of the region that each new one grew from.
-    """
-    size = np.bincount(regions.ravel(), minlength=len(sums)).astype(np.float64)
-    size[0] = 0
-    sums = sums.copy()
-    near: list[dict[int, int]] = [{} for _ in range(len(sums))]
-    pairs, lengths = borders(regions)
-    for (one, two), length in zip(pairs.tolist(), lengths.tolist(), strict=True):
-        near[one][two] = near[two][one] = length
-    keeper = np.arange(len(sums))
-    heap = [(int(n), r) for r, n in enumerate(size) if 0 < n < min_size]
-    heapq.heapify(heap)
-    while heap:
-        pixels, region = heapq.heappop(heap)
-        # An entry is stale if its region grew or was absorbed meanwhile.
-        if keeper[region] != region or size[region] != pixels or not near[region]:
-            continue
-        around = np.fromiter(sorted(near[region]), np.intp)
-        gap = sums[around] / size[around, np.newaxis] - sums[region] / size[region]
-        sides = [near[region][other] for other in around.tolist()]
-        host = int(around[(np.einsum("nd,nd->n", gap, gap) / sides).argmin()])
-        keeper[region] = host
-        size[host] += size[region]
-        sums[host] += sums[region]
-        for other, length in near[region].items():
-            del near[other][region]
-            if other != host:
-                near[host][other] = near[host].get(other, 0) + length
-                near[other][host] = near[host][other]
-        near[region].clear()
-        if size[host] < min_size:
-            heapq.heappush(heap, (int(size[host]), host))
-    while not np.array_equal(keeper, keeper[keeper]):
-        keeper = keeper[keeper]
-    kept, number = np.unique(keeper, return_inverse=True)
-    return number.astype(np.int32)[regions], kept

@@ -127,6 +127,7 @@ STAGES = {
     "fit": "Fitting classes",
     "label": "Labeling pixels",
     "smooth": "Smoothing",
+    "join": "Joining small regions",
 }
 HEIGHT = 32  # pixels of a button
 

@@ -12,11 +12,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy import ndimage
 
-from napari_emseg.engine.labels.connected_components import (
-    absorb_small,
-    borders,
-    components,
-)
+from napari_emseg.engine.labels.absorption import iter_absorb
+from napari_emseg.engine.labels.connected_components import borders, components
+from napari_emseg.pipeline.progress import finish
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -32,6 +30,15 @@ def same_partition(a: NDArray[np.integer], b: NDArray[np.integer]) -> bool:
     """Whether two labelings differ by their numbers alone."""
     pairs = np.unique(np.stack([a.ravel(), b.ravel()]), axis=1)
     return all(len(np.unique(row)) == pairs.shape[1] for row in pairs)
+
+
+def absorb_small(
+    regions: NDArray[np.int32], sums: NDArray[np.float64], min_size: int
+) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Renumbered regions after the absorption, and what each grew from."""
+    host = finish(iter_absorb(regions, min_size, sums.astype(np.float64)))
+    kept, number = np.unique(host, return_inverse=True)
+    return number.astype(np.int32)[regions], kept
 
 
 def means_of(labels: NDArray[np.integer], regions: NDArray[np.int32]) -> NDArray:
