@@ -76,9 +76,11 @@ class ClassColormap(DirectLabelColormap):  # type: ignore[misc]
         if values.dtype.itemsize <= 2 or self.use_selection:
             return found
         first = len(self._label_mapping_and_color_dict[1]) - len(self.cycle)
-        place = first + self._place(np.asarray(values))
+        made, given = np.array(found, ndmin=1), np.atleast_1d(values)
         # What has no color of its own is 0 there.
-        return np.where(found == 0, place, found).astype(found.dtype)[()]
+        rest = made == 0
+        made[rest] = first + self._place(given[rest])
+        return made.reshape(np.shape(values))[()]
 
     @cached_property
     def _num_unique_colors(self) -> int:

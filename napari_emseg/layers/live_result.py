@@ -39,10 +39,22 @@ class _Before:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Written:
-    """Checksum of the labels that a run wrote, and their colors."""
+    """Checksum and type of the labels that a run wrote, and their colors."""
 
     checksum: int
+    dtype: np.dtype[Any]
     colormap: Any
+
+    @classmethod
+    def of(cls, layer: Labels) -> _Written:
+        """Return what a layer holds now."""
+        return cls(_checksum(layer.data), layer.data.dtype, layer.colormap)
+
+    def there(self, labels: NDArray[Any]) -> bool:
+        """Return whether labels are those that were written, in whichever type."""
+        found = labels.astype(self.dtype, copy=False)
+        # An edit that was undone may have widened the layer.
+        return _checksum(found) == self.checksum and np.array_equal(found, labels)
 
 
 class LiveResult:
@@ -109,7 +121,7 @@ class LiveResult:
             return True
         if self._touched and not undo_steps(layer):
             # All was undone, unless the history was too short for that.
-            self._touched = _checksum(layer) != written.checksum
+            self._touched = not written.there(layer.data)
         shown = recolored(layer, written.colormap)
         return self._touched or shown or bool(named(columns_of(layer)))
 
@@ -212,7 +224,7 @@ class LiveResult:
         finally:
             self._writing = False
         self.follow(layer, image, at)
-        self._written, self._touched = _Written(_checksum(layer), layer.colormap), False
+        self._written, self._touched = _Written.of(layer), False
         return layer
 
     def cancel(self) -> None:
@@ -281,5 +293,5 @@ class LiveResult:
             self._touched = True
 
 
-def _checksum(layer: Labels) -> int:
-    return zlib.crc32(np.ascontiguousarray(layer.data).data)
+def _checksum(labels: NDArray[Any]) -> int:
+    return zlib.crc32(np.ascontiguousarray(labels).data)

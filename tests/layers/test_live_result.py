@@ -7,7 +7,13 @@ import pytest
 from napari.components import ViewerModel
 
 import napari_emseg as emseg
-from napari_emseg.layers import LiveResult, class_colormap, prepare_style
+from napari_emseg.layers import (
+    LiveResult,
+    apply_edit,
+    class_colormap,
+    prepare_style,
+)
+from napari_emseg.regions import Edit
 
 
 @pytest.fixture
@@ -62,3 +68,15 @@ def test_a_result_that_the_user_locked_is_not_written_over(viewer, live, results
     assert made is not layer
     np.testing.assert_array_equal(layer.data, start)
     assert not layer.editable
+
+
+def test_an_edit_that_widened_the_layer_and_was_undone_is_none(viewer, live, results):
+    image, layer = viewer.layers
+    apply_edit(layer, Edit.whole(layer.data.astype(int) + 300))
+    assert live.edited
+    layer.undo()
+    assert layer.data.dtype == np.uint16
+    assert not live.edited
+    made = live.keep(results[1], image, None, prepare_style(results[1]))
+    assert made is layer
+    np.testing.assert_array_equal(layer.data, results[1].labels)
