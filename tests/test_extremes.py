@@ -189,3 +189,24 @@ def test_models_apply_to_what_they_were_fitted_to(where: str) -> None:
     )
     shares = seg.model.predict_proba(features)
     np.testing.assert_allclose(shares.sum(axis=-1), 1)
+
+
+@pytest.mark.parametrize("where", PLACES)
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("value", [-9999.0, 1e6])
+def test_texture_and_position(where: str, channels: int, value: float) -> None:
+    image, far = scene("float32", channels), place(where)
+    how: dict[str, Any] = {"texture": 0.3, "position": 0.3}
+    axes = {} if channels == 1 else {"channel_axis": -1}
+    clean = image[..., 0] if channels == 1 else image
+    expected = emseg.features(clean, **how, **axes)
+    spoiled = image.copy()
+    spoiled[far] = value
+    spoiled = spoiled[..., 0] if channels == 1 else spoiled
+    found = emseg.features(spoiled, **how, **axes)
+    # In units that are nearly those of the image without extremes.
+    ratio = found[-1, -1, -2:] / expected[-1, -1, -2:]
+    np.testing.assert_allclose(ratio, 1, atol=0.1)
+    seg = segment(image=spoiled.reshape(*TRUTH.shape, -1), n_classes=K + 1, **how)
+    if where != "a third":
+        assert purity(seg.labels, ~far) > 0.8

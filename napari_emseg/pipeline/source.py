@@ -16,6 +16,7 @@ from napari_emseg.engine.image.color_space import (
     usable,
 )
 from napari_emseg.engine.image.feature_space import FeatureSpace
+from napari_emseg.engine.image.value_range import find_core
 from napari_emseg.engine.mrf.mean_field import edge_sums
 from napari_emseg.pipeline.tiles import (
     Slices,
@@ -330,15 +331,37 @@ def find_space(
     space = FeatureSpace(resolve_color(picture, color), texture, position)
     if space.plain or picture.rgb:
         return space
+    contrast, some = _contrast(picture, space)
+    core = find_core(some[np.newaxis])
+    if core is None:
+        return replace(space, contrast=contrast)
+    # Texture and units are those of nearly all pixels.
+    low, high = core.clip(np.array([[-np.inf], [np.inf]])).ravel().tolist()
+    contrast, _ = _contrast(picture, space, core)
+    return replace(space, contrast=contrast, low=low, high=high)
+
+
+def _contrast(
+    picture: LazyImage, space: FeatureSpace, core: Core | None = None
+) -> tuple[float, NDArray[np.float64]]:
+    """Return the standard deviation of the first feature, and some of its values.
+
+    Without extremes, if their range is known.
+    """
     count, total, square, most, origin = 0, 0.0, 0.0, 0.0, None
+    some = [np.empty(0)]
+    step = max(1, picture.size // _SAMPLE)
     for part in tiles(picture.shape, slab(picture.shape, _SLAB)):
         values = picture.read(part.write)
         inside = usable(values, rgb=False)
         light = convert(values, space.color)[..., 0].astype(np.float64)
         light = light.ravel() if inside is None else light[inside]
+        if core is not None:
+            light = light[core.holds(light[:, np.newaxis])]
         if light.size == 0:
             continue
-        most = max(most, float(np.abs(light).max()))
+        some += [light[::step].copy(), np.array([light.min(), light.max()])]
+        most = max(most, float(np.abs(some[-1]).max()))
         # Squares of what is far from zero would lose the digits that differ.
         origin = light.mean() if origin is None else origin
         light -= origin
@@ -347,9 +370,9 @@ def find_space(
         square += float(light @ light)
     check_size(most)
     if count == 0:
-        return space
+        return space.contrast, np.concatenate(some)
     variance = square / count - (total / count) ** 2
-    return replace(space, contrast=float(np.sqrt(max(variance, 0))))
+    return float(np.sqrt(max(variance, 0))), np.concatenate(some)
 
 
 def count_source(source: SegmentationInput) -> CellCounts:

@@ -40,12 +40,17 @@ class FeatureSpace:
     contrast : float
         Standard deviation of the first color feature over the image; texture and
         position are brought to its units.
+    low, high : float
+        Values of the first color feature beyond which texture does not see it: one hot
+        pixel would be the texture of all around it.
     """
 
     color: str
     texture: float = 0.0
     position: float = 0.0
     contrast: float = _LIGHTNESS
+    low: float = -np.inf
+    high: float = np.inf
 
     @property
     def plain(self) -> bool:
@@ -103,7 +108,7 @@ class FeatureSpace:
         color = convert(values, self.color, whole.full_scale)
         parts = [color]
         if self.texture > 0:
-            texture = self._texture(color[..., 0])
+            texture = self._texture(np.clip(color[..., 0], self.low, self.high))
             parts.append(np.float32(self.texture * self._unit) * texture)
         if self.position > 0:
             place = _position(color.shape[:-1], origin, whole)
