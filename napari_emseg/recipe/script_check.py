@@ -18,7 +18,7 @@ from napari_emseg.recipe.operations import ROWS
 CALLED = frozenset(
     {
         *(f"np.{name}" for name in ("array", "expand_dims", "moveaxis")),
-        *(f"np.{name}" for name in ("ones", "zeros")),
+        *(f"np.{name}" for name in ("ones", "result_type", "zeros")),
         *(f"emseg.files.{name}" for name in ("read_image", "write_labels")),
         *(f"emseg.select.{name}" for name in ("combine", "feather", "prepare")),
         *(f"emseg.{name}" for name in ("hierarchy", "segment", "unpack_array")),
@@ -34,11 +34,11 @@ _ON_THE_WAY = {
     for length in range(1, len(parts))
 }
 # The methods of labels, selections and edits that a script may call.
-METHODS_CALLED = frozenset({"any", "apply", "copy"})
+METHODS_CALLED = frozenset({"any", "apply", "astype", "copy"})
 # What a script gives names to; slices of a stack add their numbers.
 _VARIABLE = re.compile(
-    r"(channels|erased|found|image|labels|mask|model|picture|saved|seed_labels|seg"
-    r"|start|strokes|values|where|(colors|selection|tree)(_(x|\d+))*)"
+    r"(channels|erased|found|image|labels|mask|model|picture|plane|saved|seed_labels"
+    r"|seg|start|strokes|values|where|(colors|selection|tree)(_(x|\d+))*)"
 )
 _IMPORTS = {"import numpy as np", "import napari_emseg as emseg"}
 _PLAIN = (

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from napari_emseg.recipe.step import Step
 
 _WIDTH = 88
+# Edits that need numbers which the type of the labels may not hold.
+WIDENING = frozenset({"new_class", "split"})
 # Edits that may need a wider type of labels, which a plane cannot have alone.
 _WIDENING = {"new_class", "split"}
 

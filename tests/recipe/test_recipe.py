@@ -249,6 +249,32 @@ def test_recipes_travel_to_other_processes(tmp_path):
     np.testing.assert_array_equal(replay(IMAGE), recipe.replay(IMAGE))
 
 
+@pytest.mark.parametrize("kind", ["uint8", "uint16"])
+def test_labels_that_a_plane_has_too_many_of(kind, tmp_path):
+    """They widen all labels, in replay and in scripts."""
+    at, most = (1, None, None), np.iinfo(kind).max
+    image = np.zeros((2, 300, 300), np.uint8)
+    full = np.arange(300 * 300).reshape(300, 300).clip(0, most).astype(kind)
+    values, where = np.zeros(image.shape, kind), np.zeros(image.shape, bool)
+    values[1], where[1] = full, True
+    recipe = Recipe(
+        steps=(
+            Step.of("blank", shape=image.shape, dtype=kind, rgb=False),
+            Step.of("patch", where=pack(where), values=pack(values)),
+            Step.of("rectangle", at=at, corner=(298, 0), opposite=(299, 9)),
+            Step.of("new_class", at=at),
+        )
+    )
+    found = recipe.replay(image).labels
+    assert found.max() == most + 1
+    source, target = tmp_path / "a.tif", tmp_path / "b.tif"
+    tifffile.imwrite(source, image, photometric="minisblack")
+    names: dict = {}
+    exec(recipe.to_python(source, target), names)
+    assert names["labels"].dtype == found.dtype
+    np.testing.assert_array_equal(names["labels"], found)
+
+
 def test_labels_of_one_slice(tmp_path):
     at = (2, None, None)
     recipe = Recipe(
