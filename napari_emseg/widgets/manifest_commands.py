@@ -203,7 +203,7 @@ def export_class_table(viewer: napari.Viewer) -> None:
         found = pluralize(len(table["label"]), "class", "es")
         show_info(f"Saved {path.name}, {found}.")
 
-    inspector_of(viewer).with_table(layer, write)
+    _after_edits(viewer, partial(inspector_of(viewer).with_table, layer, write))
 
 
 @command
@@ -227,7 +227,7 @@ def copy_as_python(viewer: napari.Viewer) -> None:
         # Napari shows the first words alone, until it is asked for more.
         show_info(f"Copied. {lines if source else f'Save the image as {path} first'}.")
 
-    inspector.with_recipe(layer, copy)
+    _after_edits(viewer, partial(inspector.with_recipe, layer, copy))
 
 
 @command
@@ -241,13 +241,13 @@ def save_labels(viewer: napari.Viewer) -> None:
         return
     path, force = target
     inspector, message = inspector_of(viewer), f"Saved {path.name} with the recipe."
-    labels, look, _ = layer.as_layer_data_tuple()
 
     def write(recipe: Recipe) -> None:
+        labels, look, _ = layer.as_layer_data_tuple()
         work = partial(write_with_recipe, path, labels, look, recipe, force=force)
         inspector.background.run(work, lambda _: show_info(message))
 
-    inspector.with_recipe(layer, write)
+    _after_edits(viewer, partial(inspector.with_recipe, layer, write))
 
 
 @command
@@ -265,7 +265,7 @@ def save_recipe(viewer: napari.Viewer) -> None:
         recipe.save(path, force=force)
         show_info(f"Saved {path.name}, {len(recipe.steps)} steps.")
 
-    inspector_of(viewer).with_recipe(layer, write)
+    _after_edits(viewer, partial(inspector_of(viewer).with_recipe, layer, write))
 
 
 @command
@@ -294,6 +294,15 @@ def table_text(layer: Labels, table: Table, *, rgb: bool) -> str:
     labels = found.pop("label")
     names = [class_name(layer, label) for label in labels]
     return csv_text({"label": labels, "name": names, **found})
+
+
+def _after_edits(viewer: ViewerModel, call: Callable[[], None]) -> None:
+    """Call a function when the edits that were asked for before it are done."""
+    panel = find_panel(viewer, EditWidget)
+    if panel is None:
+        call()
+    else:
+        panel.background.do(call)
 
 
 def _open_panel(viewer: Any, kind: type[Any], name: str) -> Any:

@@ -26,6 +26,7 @@ from napari_emseg.layers.uncertainty import uncertainty_layer
 from napari_emseg.widgets.common.docks import find_panel
 from napari_emseg.widgets.compare.panel import CompareWidget
 from napari_emseg.widgets.edit.panel import EditWidget
+from napari_emseg.widgets.manifest_commands import save_labels
 from napari_emseg.widgets.model.panel import ModelWidget
 from napari_emseg.widgets.results import inspector as module
 from napari_emseg.widgets.results.dialogs import ClassesDialog, ThresholdDialog
@@ -546,3 +547,22 @@ def test_commands_are_in_the_palette(viewer):
     known = {command.title for _, command in get_app_model().commands}
     for title in ("Show uncertainty", "Export class table…", "Copy as Python"):
         assert f"{title} (EM color segmentation)" in known
+
+
+def test_files_hold_the_edits_that_were_asked_for_before(qtbot, viewer, layer, saving):
+    """They wait for those that are still under way."""
+    panel = viewer.window.add_plugin_dock_widget("napari-emseg", "Select and edit")[1]
+    qtbot.waitUntil(lambda: panel.background.idle, timeout=20_000)
+    gate = threading.Event()
+    panel.background.preview(lambda: gate.wait(20), lambda _: None, "held")
+    layer.selected_label = 9
+    for title in ("All", "Fill"):
+        QTest.mouseClick(panel.commands.buttons[title], Qt.MouseButton.LeftButton)
+    path = saving("labels.emseg.tif")
+    save_labels(viewer)
+    gate.set()
+    qtbot.waitUntil(lambda: panel.background.idle, timeout=20_000)
+    qtbot.waitUntil(path.exists, timeout=20_000)
+    wait(qtbot, viewer)
+    with TiffFile(path) as file:
+        assert np.unique(file.asarray()).tolist() == [9]
