@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_emseg.engine.image.lazy_image import as_lazy_image
 from napari_emseg.engine.image.value_range import usual_range
-from napari_emseg.pipeline.tiles import bounding_box
+from napari_emseg.pipeline.tiles import bounding_box, tiles
 from napari_emseg.select.components import as_selection
 
 if TYPE_CHECKING:
@@ -117,7 +117,11 @@ class Canvas:
         return np.clip(np.rint(values), bounds.min, most).astype(dtype)
 
     def change(
-        self, how: Callable[[FloatArray, Window], FloatArray], *, margin: int = 0
+        self,
+        how: Callable[[FloatArray, Window], FloatArray],
+        *,
+        margin: int = 0,
+        whole: bool = False,
     ) -> NDArray[Any]:
         """Return a changed copy of the image.
 
@@ -127,8 +131,10 @@ class Canvas:
             Takes (…, C) values 0..1 without alpha and the window that they fill, and
             gives the changed ones, in an array of their own.
         margin : int, optional
-            How many pixels around each, along Y and X, it looks at. Without any, it
-            is called for parts of the image, otherwise for whole planes.
+            How many pixels around each, along Y and X, it looks at.
+        whole : bool, optional
+            Whether it must see whole planes of the selection. It is called for parts
+            of them otherwise.
         """
         picture = self.picture
         out = picture.read()
@@ -136,12 +142,19 @@ class Canvas:
         # Arrays of others (dask, zarr) cannot tell whose memory they gave.
         if not isinstance(source, np.ndarray) or np.may_share_memory(out, source):
             out = out.copy()
-        for window in self._windows(margin):
-            old = out[window][..., : picture.channels]
-            unit = self.unit(old)
-            new = self.mix(unit, how(unit, window), window)
+        before = out.copy() if margin > 0 and not whole else out
+        for window, around in self._windows(margin, whole):
+            inner = tuple(
+                slice(part.start - wide.start, part.stop - wide.start)
+                for part, wide in zip(window, around, strict=True)
+            )
+            unit = self.unit(before[around][..., : picture.channels])
+            made = how(unit, around)[inner]
+            unit = unit[inner]
+            new = self.mix(unit, made, window)
             # What is as before keeps its bytes, which float32 cannot hold all.
             changed = (new != unit) & ~(np.isnan(new) & np.isnan(unit))
+            old = out[window][..., : picture.channels]
             np.copyto(old, self.restore(new), where=changed)
         return self.layout(out)
 
@@ -162,29 +175,29 @@ class Canvas:
             return values[..., 0]
         return np.ascontiguousarray(np.moveaxis(values, -1, axis))
 
-    def _windows(self, margin: int) -> Iterator[Window]:
-        """Yield parts of the box of the selection, or its planes with a margin."""
+    def _windows(self, margin: int, whole: bool) -> Iterator[tuple[Window, Window]]:
+        """Yield parts of the box of the selection, each with its surroundings."""
         box = bounding_box(self.coverage)
         if self.coverage[box].size == 0:
             return
+        shape = self.coverage.shape
+        lengths = [part.stop - part.start for part in box]
+        size = [1] * len(lengths)
+        size[-2:] = lengths[-2:]
         if margin == 0:
-            rest = int(np.prod([part.stop - part.start for part in box[1:]]))
-            step = max(1, _SLAB // rest)
-            for start in range(box[0].start, box[0].stop, step):
-                yield (slice(start, min(start + step, box[0].stop)), *box[1:])
-            return
-        plane = tuple(
-            slice(max(part.start - margin, 0), min(part.stop + margin, length))
-            for part, length in zip(box[-2:], self.coverage.shape[-2:], strict=True)
-        )
-        for at in np.ndindex(*[part.stop - part.start for part in box[:-2]]):
-            yield (
-                *(
-                    slice(part.start + n, part.start + n + 1)
-                    for part, n in zip(box, at, strict=False)
-                ),
-                *plane,
-            )
+            size[1:] = lengths[1:]
+            size[0] = max(1, _SLAB // int(np.prod(lengths[1:])))
+        elif not whole:
+            # Parts are several times as high as what they overlap by.
+            size[-2] = max(4 * margin, _SLAB // lengths[-1], 1)
+        for tile in tiles(shape, tuple(size), box=box):
+            around = list(tile.write)
+            for axis in (-2, -1) if margin > 0 else ():
+                part = tile.write[axis]
+                around[axis] = slice(
+                    max(part.start - margin, 0), min(part.stop + margin, shape[axis])
+                )
+            yield (tuple(around) if whole else tile.write), tuple(around)
 
 
 def check_range(name: str, value: float, low: float, high: float) -> None:

@@ -174,7 +174,7 @@ def inpaint(
         ]
         return np.stack(done, axis=-1).reshape(x.shape) / _STEPS
 
-    return canvas.change(change, margin=margin)
+    return canvas.change(change, margin=margin, whole=True)
 
 
 def _blurred(x: FloatArray, radius: float) -> FloatArray:

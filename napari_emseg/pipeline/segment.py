@@ -307,7 +307,8 @@ def iter_input(
         levels=tuple(state.level for state in states),
         converged=states[-1].converged if states else True,
         source=source,
-        labeler=labeler,
+        # Its table of 16 MB for the colors of 8 bit has done its work.
+        labeler=replace(labeler, table=None),
         bias=bias,
         states=bounded(states),
         start=start,
