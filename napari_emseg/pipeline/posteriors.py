@@ -119,7 +119,9 @@ class Posteriors:
         """Fill an array (…, *S) tile by tile with what becomes of the posteriors."""
         yield from iter_filling(
             out,
-            self.source.tiles(self.labeler.halo(len(self.source.picture.shape))),
+            self.source.tiles(
+                self.labeler.halo(len(self.source.picture.shape)), self.n_classes
+            ),
             self._read,
             lambda *parts: reduce(self._of_tile(*parts)),
             stage="posteriors",

@@ -245,7 +245,7 @@ def iter_labels(
 ) -> Generator[Progress, None, NDArray[np.uint8]]:
     """Label an image tile by tile; the labels are the return value."""
     shape = source.picture.shape
-    grid = source.tiles(labeler.halo(len(shape)))
+    grid = source.tiles(labeler.halo(len(shape)), labeler.planes)
     labels = np.zeros(shape, np.uint8)
     features = source.features if labeler.table is None else source.read
 

@@ -44,6 +44,8 @@ _SLAB, _COUNT = 2**20, 2**24
 _SAMPLE = 2**18
 # Pixels of one tile along each of its axes; a volume's tile holds as many.
 _TILE = {2: 1024, 3: 192}
+# Numbers of a tile of a plane at most.
+_NUMBERS = 2**23
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,11 +73,12 @@ class SegmentationInput:
     space: FeatureSpace
     core: Core | None = None
 
-    def tiles(self, halo: int) -> list[Tile]:
+    def tiles(self, halo: int, planes: int = 1) -> list[Tile]:
         """Cut the image into parts that need `halo` pixels around them.
 
         Without any, slabs which are contiguous in memory; otherwise tiles of the last
-        two or three axes, which have the least surroundings. Parts where no pixel is
+        two or three axes, which have the least surroundings. Tiles of a plane are the
+        smaller, the more numbers each pixel of them needs. Parts where no pixel is
         inside the mask are left out.
         """
         shape = self.picture.shape
@@ -84,7 +87,10 @@ class SegmentationInput:
             size = slab(tuple(part.stop - part.start for part in box), _SLAB)
         else:
             n = min(len(shape), 3)
-            size = (1,) * (len(shape) - n) + (_TILE[n],) * n
+            side = _TILE[n]
+            while n == 2 and side**2 * planes > _NUMBERS:
+                side //= 2
+            size = (1,) * (len(shape) - n) + (side,) * n
             # What is smoothed tells even coordinates from odd ones.
             box = tuple(slice(part.start // 2 * 2, part.stop) for part in box)
         grid = tiles(shape, size, halo, box)

@@ -11,6 +11,7 @@ from skimage import data
 from skimage.measure import label as connected
 
 import napari_emseg as emseg
+from napari_emseg.pipeline.segment import read_input
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -227,3 +228,20 @@ def test_fractions_are_those_of_the_table() -> None:
     seg = emseg.segment(image, n_classes=4, mask=mask)
     np.testing.assert_allclose(seg.fractions, seg.table()["fraction"])
     assert seg.fractions.sum() == pytest.approx(1)
+
+
+@pytest.mark.parametrize("n_classes", [1, 8, 12, 64])
+def test_tiles_are_smaller_the_more_classes_there_are(n_classes: int) -> None:
+    image = np.broadcast_to(np.uint8(0), (3000, 2500))
+    source = read_input(image, emseg.Params())
+    grid = source.tiles(16, n_classes)
+    sizes = [np.prod([s.stop - s.start for s in tile.write]) for tile in grid]
+    assert sum(sizes) == image.size
+    assert max(sizes) * n_classes <= 2**23
+    # Neighbors are told by parity.
+    assert all(s.start % 2 == 0 for tile in grid for s in tile.read)
+
+
+def test_results_keep_no_table_of_colors() -> None:
+    found = emseg.segment(PHOTO, n_classes=3, smoothing=0)
+    assert len(pickle.dumps(found.labeler)) < 10**5
