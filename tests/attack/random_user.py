@@ -119,7 +119,7 @@ class RandomUser:
 
     def _place(self) -> QPointF:
         canvas = self.viewer.window._qt_viewer.canvas.native
-        camera = self.viewer.camera
+        camera = getattr(self.viewer, "scene", self.viewer).camera
         point = self.rng.uniform(-4, np.add(SHAPE, 4))
         y, x = np.array([canvas.height(), canvas.width()]) / 2
         y, x = np.array([y, x]) + (point - np.array(camera.center[-2:])) * camera.zoom
@@ -174,8 +174,8 @@ class RandomUser:
         """Choose one or two classes."""
         shown = self.edit.classes
         for _ in range(int(self.rng.integers(1, 3))):
-            if shown.count():
-                item = shown.item(int(self.rng.integers(shown.count())))
+            if shown.rowCount():
+                item = shown.item(int(self.rng.integers(shown.rowCount())), 3)
                 place = shown.visualItemRect(item).center()
                 QTest.mouseClick(shown.viewport(), LEFT, pos=place)
 
@@ -218,7 +218,7 @@ class RandomUser:
     @property
     def depth(self) -> int:
         """How many actions can be undone."""
-        return len(self.edit.session.action_history.done)
+        return len(self.edit.session.action_history._done)
 
     def burst(self) -> None:
         """Do some things without waiting, then look whether undo is true."""
@@ -296,4 +296,10 @@ if __name__ == "__main__":
     parser.add_argument("--minutes", type=float, default=30)
     parser.add_argument("--seed", type=int, default=0)
     chosen = parser.parse_args()
-    os._exit(bool(main(chosen.minutes, chosen.seed)))
+    try:
+        faults = main(chosen.minutes, chosen.seed)
+    except BaseException:  # the window's own hook would take it
+        traceback.print_exc()
+        faults = 1
+    sys.stdout.flush()
+    os._exit(bool(faults))  # threads of a viewer have nothing to say any more
