@@ -218,7 +218,7 @@ class RandomUser:
     @property
     def depth(self) -> int:
         """How many actions can be undone."""
-        return len(self.edit.session.action_history._done)
+        return len(self.edit.session.action_history._record.done)
 
     def burst(self) -> None:
         """Do some things without waiting, then look whether undo is true."""

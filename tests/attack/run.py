@@ -11,11 +11,13 @@ from __future__ import annotations
 import argparse
 import time
 
+import attack_actions
 import attack_files
 import attack_kills
 
 PARTS = {
     "files": (attack_files.main, 5070),
+    "actions": (attack_actions.main, 20_000),
     "kills": (attack_kills.main, 200),
 }
 
