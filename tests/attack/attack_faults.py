@@ -197,11 +197,11 @@ def main(most: int, seed: int) -> int:
             scene.close()
         print(f"{act.__name__}: {len(places)} of {lines} lines, {stood} times it stands")
     del app
-    every = os.environ | {"EVERY_LINE": "1"}
+    more = os.environ | {"FAULT_LINES": str(most)}
     tests = ROOT.parent / "tests" / "layers" / "test_action_history.py"
     found = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-k", "fault", "--no-xvfb", str(tests)],
-        env=every, capture_output=True, text=True, cwd=ROOT.parent, check=False,
+        env=more, capture_output=True, text=True, cwd=ROOT.parent, check=False,
     )
     print(found.stdout.strip().splitlines()[-1])
     return faults + bool(found.returncode)
