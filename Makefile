@@ -4,6 +4,8 @@
 #             fewer examples of hypothesis, and without what is marked slow
 # make lint   ruff and mypy
 # make bench  the engine against its peers, one thread
+# make attack damaged files, wrong recipes, random edits, faults and kills, from a seed; a
+#             quarter of an hour
 # make clean  remove what these have made, the environment included
 
 PYTHON ?= python3
@@ -32,7 +34,7 @@ FAST := tests/test_architecture.py $(addprefix tests/,engine select regions reci
 # Compiled modules are kept: pytest compiles hundreds of them in each process.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test test-fast lint bench clean
+.PHONY: run test test-fast lint bench attack clean
 
 run: $(VENV)/.$(RUN)
 	@$(if $(filter all,$(RUN)),sh .ci/libraries window)
@@ -53,6 +55,9 @@ lint: $(VENV)/.dev
 
 bench: $(VENV)/.test
 	$(ONE_THREAD) $(PINNED) $(BIN)/python tests/benchmarks/bench_engine.py
+
+attack: $(VENV)/.test
+	$(ONE_THREAD) QT_QPA_PLATFORM=offscreen $(BIN)/python tests/attack/run.py $(ATTACK_ARGS)
 
 clean:
 	rm -rf $(VENV) build dist demo-output .hypothesis .mypy_cache .pytest_cache .ruff_cache

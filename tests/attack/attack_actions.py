@@ -76,8 +76,18 @@ class Machine:
     def step(self) -> None:
         """Do something, and compare everything."""
         actions = [
-            self.paint, self.fill, self.stroke, self.edit, self.edit, self.both, self.plan,
-            self.come_late, self.undo, self.undo, self.redo, self.native,
+            self.paint,
+            self.fill,
+            self.stroke,
+            self.edit,
+            self.edit,
+            self.both,
+            self.plan,
+            self.come_late,
+            self.undo,
+            self.undo,
+            self.redo,
+            self.native,
         ]
         action = actions[int(self.rng.integers(len(actions)))]
         self.seen[action.__name__] += 1
@@ -178,7 +188,9 @@ class Machine:
             self.history.write([(layer, plan)])
         except ValueError:
             if fresh:
-                raise Fault("a result was refused although nothing had changed") from None
+                raise Fault(
+                    "a result was refused although nothing had changed"
+                ) from None
             self.seen["refused"] += 1
             return
         if not fresh:

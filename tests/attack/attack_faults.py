@@ -56,7 +56,9 @@ class Scene:
         self.session = Session(self.viewer, self.queue)
         self.session.image, self.session.labels = image, self.layer
         self.layer.paint((1, 1), 3)
-        self.session.choose(self.session.plane(), lambda: MASK.T[:14, :14].any() * MASK, "new")
+        self.session.choose(
+            self.session.plane(), lambda: MASK.T[:14, :14].any() * MASK, "new"
+        )
         self.settle()
 
     def settle(self) -> None:
@@ -73,20 +75,20 @@ class Scene:
         """All that an action may change."""
         history: ActionHistory = self.session.action_history
         history._sync()
-        found = []
-        for layer in (self.layer, find_selection(self.viewer, self.layer)):
-            if layer is not None:
-                found.append(
-                    (
-                        layer.data.dtype.name,
-                        layer.data.tobytes(),
-                        [repr(step) for step in layer._undo_history],
-                        [repr(step) for step in layer._redo_history],
-                        repr(layer._staged_history),
-                        repr({**layer.metadata}),
-                        fit_record_of(layer) is None,
-                    )
-                )
+        layers = (self.layer, find_selection(self.viewer, self.layer))
+        found = [
+            (
+                layer.data.dtype.name,
+                layer.data.tobytes(),
+                [repr(step) for step in layer._undo_history],
+                [repr(step) for step in layer._redo_history],
+                repr(layer._staged_history),
+                repr({**layer.metadata}),
+                fit_record_of(layer) is None,
+            )
+            for layer in layers
+            if layer is not None
+        ]
         return found, len(history._record.done), len(history._record.undone)
 
     def close(self) -> None:
@@ -101,7 +103,9 @@ def choose(scene: Scene) -> None:
 
 def choose_step(scene: Scene) -> None:
     """Select by a tool."""
-    scene.session.choose(scene.session.plane(), lambda: Step.of("wand", point=(2, 2)), "add")
+    scene.session.choose(
+        scene.session.plane(), lambda: Step.of("wand", point=(2, 2)), "add"
+    )
 
 
 def change(scene: Scene) -> None:
@@ -195,13 +199,19 @@ def main(most: int, seed: int) -> int:
             stood += end == after
             cases += 1
             scene.close()
-        print(f"{act.__name__}: {len(places)} of {lines} lines, {stood} times it stands")
+        print(
+            f"{act.__name__}: {len(places)} of {lines} lines, {stood} times it stands"
+        )
     del app
     more = os.environ | {"FAULT_LINES": str(most)}
     tests = ROOT.parent / "tests" / "layers" / "test_action_history.py"
     found = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-k", "fault", "--no-xvfb", str(tests)],
-        env=more, capture_output=True, text=True, cwd=ROOT.parent, check=False,
+        env=more,
+        capture_output=True,
+        text=True,
+        cwd=ROOT.parent,
+        check=False,
     )
     print(found.stdout.strip().splitlines()[-1])
     return faults + bool(found.returncode)

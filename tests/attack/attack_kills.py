@@ -27,7 +27,8 @@ turn = 0
 while True:
     turn += 1
     labels = noise + np.uint8(turn % 200)
-    files.write_labels(folder / "labels.tif", labels, force=True, metadata={"turn": turn})
+    about = {"turn": turn}
+    files.write_labels(folder / "labels.tif", labels, force=True, metadata=about)
     files.write_labels(folder / "labels.png", labels, force=True)
     picture = np.repeat(labels[..., None], 3, axis=-1)
     files.write_picture(folder / "picture.jpg", picture, force=True)
@@ -83,5 +84,7 @@ def main(count: int, seed: int) -> int:
                 print(f"kill {number}: {sorted(stay)} stay after the next write")
                 for name in stay:
                     (place / name).unlink()
-    print(f"{count} kills, {leftovers} leftovers before the next write, {faults} faults")
+    print(
+        f"{count} kills, {leftovers} leftovers before the next write, {faults} faults"
+    )
     return faults

@@ -64,7 +64,10 @@ def pictures(rng: np.random.Generator) -> Iterator[tuple[str, bytes]]:
 def tiffs(rng: np.random.Generator) -> Iterator[tuple[str, bytes]]:
     """Yield TIFF files as (name, bytes)."""
     rgb = scene(rng)
-    gray, stack = rgb[..., 0], np.stack([rgb[..., 0], rgb[..., 1], rgb[..., 2], rgb[..., 0]])
+    gray, stack = (
+        rgb[..., 0],
+        np.stack([rgb[..., 0], rgb[..., 1], rgb[..., 2], rgb[..., 0]]),
+    )
     deep = gray.astype(np.uint16) * 257
 
     def encode(data: NDArray[Any], *, writer: Any = (), **how: Any) -> bytes:
@@ -80,25 +83,69 @@ def tiffs(rng: np.random.Generator) -> Iterator[tuple[str, bytes]]:
     yield "zlib.tif", encode(rgb, photometric="rgb", compression="zlib", predictor=True)
     yield "lzw.tif", encode(rgb, photometric="rgb", compression="lzw", rowsperstrip=5)
     yield "packbits.tif", encode(gray, photometric="minisblack", compression="packbits")
-    yield "jpeg.tif", encode(rgb, photometric="ycbcr", compression="jpeg", subsampling=(1, 1))
+    yield (
+        "jpeg.tif",
+        encode(rgb, photometric="ycbcr", compression="jpeg", subsampling=(1, 1)),
+    )
     yield "tiles.tif", encode(rgb, photometric="rgb", tile=(16, 16), compression="zlib")
-    yield "planes.tif", encode(np.moveaxis(rgb, -1, 0).copy(), photometric="rgb", planarconfig="separate")
-    yield "palette.tif", encode(gray // 16, photometric="palette", colormap=(np.arange(3 * 256).reshape(3, 256) * 85).astype(np.uint16))
+    yield (
+        "planes.tif",
+        encode(
+            np.moveaxis(rgb, -1, 0).copy(), photometric="rgb", planarconfig="separate"
+        ),
+    )
+    yield (
+        "palette.tif",
+        encode(
+            gray // 16,
+            photometric="palette",
+            colormap=(np.arange(3 * 256).reshape(3, 256) * 85).astype(np.uint16),
+        ),
+    )
     yield "inks.tif", encode(np.dstack([255 - rgb, gray // 4]), photometric="separated")
     yield "bits.tif", encode(gray > 99, photometric="minisblack")
     yield "white.tif", encode(gray, photometric="miniswhite")
     yield "big.tif", encode(rgb, writer={"bigtiff": True}, photometric="rgb")
     yield "motorola.tif", encode(rgb, writer={"byteorder": ">"}, photometric="rgb")
-    yield "rgba.tif", encode(np.dstack([rgb, gray]), photometric="rgb", extrasamples=["unassalpha"])
-    yield "turned.tif", encode(rgb, photometric="rgb", extratags=[(274, "H", 1, 6, True)])
-    yield "ome.tif", encode(stack[:3], writer={"ome": True}, photometric="minisblack", metadata={"axes": "CYX", "PhysicalSizeX": 0.25, "PhysicalSizeXUnit": "µm"})
-    yield "imagej.tif", encode(stack, writer={"imagej": True}, photometric="minisblack", metadata={"axes": "ZYX", "unit": "um", "spacing": 2.0})
+    yield (
+        "rgba.tif",
+        encode(np.dstack([rgb, gray]), photometric="rgb", extrasamples=["unassalpha"]),
+    )
+    yield (
+        "turned.tif",
+        encode(rgb, photometric="rgb", extratags=[(274, "H", 1, 6, True)]),
+    )
+    yield (
+        "ome.tif",
+        encode(
+            stack[:3],
+            writer={"ome": True},
+            photometric="minisblack",
+            metadata={"axes": "CYX", "PhysicalSizeX": 0.25, "PhysicalSizeXUnit": "µm"},
+        ),
+    )
+    yield (
+        "imagej.tif",
+        encode(
+            stack,
+            writer={"imagej": True},
+            photometric="minisblack",
+            metadata={"axes": "ZYX", "unit": "um", "spacing": 2.0},
+        ),
+    )
     pyramid = io.BytesIO()
     with tifffile.TiffWriter(pyramid) as tiff:
         tiff.write(rgb, photometric="rgb", subifds=1, metadata=None)
         tiff.write(rgb[::2, ::2], photometric="rgb", subfiletype=1, metadata=None)
     yield "pyramid.tif", pyramid.getvalue()
-    yield "nodata.tif", encode(np.where(gray > 60, gray, -9999).astype(np.float32), photometric="minisblack", extratags=[(42113, "s", 0, "-9999", True)])
+    yield (
+        "nodata.tif",
+        encode(
+            np.where(gray > 60, gray, -9999).astype(np.float32),
+            photometric="minisblack",
+            extratags=[(42113, "s", 0, "-9999", True)],
+        ),
+    )
 
 
 def labels(rng: np.random.Generator, folder: Path) -> Iterator[tuple[str, bytes]]:

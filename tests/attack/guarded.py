@@ -101,7 +101,9 @@ class _Worker:
             except EOFError:
                 self.process.join()
                 self.alive = False
-                return Outcome(number, "killed", (f"exit code {self.process.exitcode}",))
+                return Outcome(
+                    number, "killed", (f"exit code {self.process.exitcode}",)
+                )
         if _now() - self._since > SECONDS:
             self.task = None
             self.end()
@@ -127,7 +129,7 @@ def _peak() -> int:
 
 def _serve(pipe: Any, job: Callable[[Any], Any]) -> None:
     # Their own: a shared descriptor would mix what several say.
-    with open(os.devnull, "w") as null:
+    with Path(os.devnull).open("w") as null:
         os.dup2(null.fileno(), 2)
     while True:
         try:
@@ -141,7 +143,10 @@ def _serve(pipe: Any, job: Callable[[Any], Any]) -> None:
             try:
                 kind, result, told = "done", job(task), ()
             except Exception as error:  # to be judged by who asked
-                kind, result = type(error).__name__, isinstance(error, (ValueError, OSError))
+                kind, result = (
+                    type(error).__name__,
+                    isinstance(error, (ValueError, OSError)),
+                )
                 told = (str(error),)
         told += tuple(str(one.message) for one in said)
         pipe.send((number, kind, told, result, _peak() - before))

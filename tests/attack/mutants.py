@@ -54,7 +54,7 @@ class Mutant(NamedTuple):
 def mutants(
     name: str, data: bytes, count: int, rng: np.random.Generator
 ) -> Iterator[Mutant]:
-    """Yield `count` mutants: cuts at each twentieth first, then of each kind in turn."""
+    """Yield `count` mutants: cuts at each twentieth, then of each kind in turn."""
     made = 0
     kinds = [_flips, _noise, _swap, _words]
     if name.endswith(".tif"):
@@ -65,7 +65,9 @@ def mutants(
         kinds += [_jpeg_size]
     for part in range(1, 20):
         if made < count:
-            yield Mutant(name, f"cut at {5 * part} %", data[: len(data) * part // 20], True)
+            yield Mutant(
+                name, f"cut at {5 * part} %", data[: len(data) * part // 20], True
+            )
             made += 1
     for less in (1, 2, 4, 8, 16, 64, 256):
         if made < count and less < len(data):
@@ -92,7 +94,9 @@ def _flips(data: bytes, rng: np.random.Generator) -> tuple[str, bytes]:
 def _noise(data: bytes, rng: np.random.Generator) -> tuple[str, bytes]:
     at, length = int(rng.integers(len(data))), int(rng.integers(2, 65))
     noise = rng.integers(0, 256, length).astype("u1").tobytes()
-    return f"{length} bytes of noise at {at}", (data[:at] + noise + data[at + length :])[: len(data)]
+    return f"{length} bytes of noise at {at}", (
+        data[:at] + noise + data[at + length :]
+    )[: len(data)]
 
 
 def _swap(data: bytes, rng: np.random.Generator) -> tuple[str, bytes]:
@@ -187,14 +191,18 @@ def _chunks(data: bytes) -> list[tuple[int, int]]:
 
 def _checked(data: bytearray, at: int, length: int) -> bytes:
     """Return the file with the right checksum of a chunk, as a liar would."""
-    struct.pack_into(">I", data, at + 8 + length, zlib.crc32(data[at + 4 : at + 8 + length]))
+    struct.pack_into(
+        ">I", data, at + 8 + length, zlib.crc32(data[at + 4 : at + 8 + length])
+    )
     return bytes(data)
 
 
 def _png_header(data: bytes, rng: np.random.Generator) -> tuple[str, bytes]:
     new, what = bytearray(data), int(rng.integers(3))
     if what < 2:
-        size = int(rng.choice([0, 1, 36, 38, 1000, 20000, 32767, 65536, 2**31 - 1, 2**32 - 1]))
+        size = int(
+            rng.choice([0, 1, 36, 38, 1000, 20000, 32767, 65536, 2**31 - 1, 2**32 - 1])
+        )
         struct.pack_into(">I", new, 16 + 4 * what, size)
         how = f"{('width', 'height')[what]} became {size}"
     else:
@@ -216,14 +224,18 @@ def _png_chunk(data: bytes, rng: np.random.Generator) -> tuple[str, bytes]:
     new = bytearray(data)
     if length:
         new[at + 8 + int(rng.integers(length))] ^= 1 << int(rng.integers(8))
-        return f"a bit of chunk {kind}, with a right checksum", _checked(new, at, length)
+        return f"a bit of chunk {kind}, with a right checksum", _checked(
+            new, at, length
+        )
     new[at + 4] ^= 32
     return f"name of chunk {kind}", bytes(new)
 
 
 def _jpeg_size(data: bytes, rng: np.random.Generator) -> tuple[str, bytes]:
     at = next(
-        k for k in range(2, len(data)) if data[k] == 0xFF and data[k + 1] in (0xC0, 0xC1, 0xC2)
+        k
+        for k in range(2, len(data))
+        if data[k] == 0xFF and data[k + 1] in (0xC0, 0xC1, 0xC2)
     )
     new, what = bytearray(data), int(rng.integers(3))
     if what < 2:

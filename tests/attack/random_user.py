@@ -100,7 +100,9 @@ class RandomUser:
     def _note(self, note: Any) -> None:
         error = getattr(note, "exception", None)
         self.told[note.message[:60]] += 1
-        if error is not None and not isinstance(error, (ValueError, TypeError, OSError)):
+        if error is not None and not isinstance(
+            error, (ValueError, TypeError, OSError)
+        ):
             self.errors.append("".join(traceback.format_exception(error)))
 
     def _broke(self, *about: Any) -> None:
@@ -158,7 +160,9 @@ class RandomUser:
     def tool(self) -> None:
         """Take a tool, and use it."""
         buttons = self.edit.toolbar.buttons
-        name = str(self.rng.choice([name for name in buttons if name in TOOLS] or [*buttons]))
+        name = str(
+            self.rng.choice([name for name in buttons if name in TOOLS] or [*buttons])
+        )
         if not buttons[name].isChecked():
             QTest.mouseClick(buttons[name], LEFT)
         self.drag()
@@ -167,7 +171,9 @@ class RandomUser:
 
     def button(self) -> None:
         """Click a button of the panel."""
-        title = str(self.rng.choice([t for t in BUTTONS if t in self.edit.commands.buttons]))
+        title = str(
+            self.rng.choice([t for t in BUTTONS if t in self.edit.commands.buttons])
+        )
         QTest.mouseClick(self.edit.commands.buttons[title], LEFT)
 
     def class_in_list(self) -> None:
@@ -181,7 +187,9 @@ class RandomUser:
 
     def paint(self) -> None:
         """Paint with napari's own brush."""
-        if self.edit.toolbar.buttons and any(b.isChecked() for b in self.edit.toolbar.buttons.values()):
+        if self.edit.toolbar.buttons and any(
+            b.isChecked() for b in self.edit.toolbar.buttons.values()
+        ):
             self.key("Escape")
         self.viewer.layers.selection.active = self.layer
         self.layer.mode = str(self.rng.choice(["paint", "fill", "erase"]))
@@ -208,12 +216,16 @@ class RandomUser:
     @property
     def state(self) -> dict[str, str]:
         """A hash of each Labels layer that an edit may change."""
-        layers = [self.layer]
         chosen = find_selection(self.viewer, self.layer)
         nothing = np.zeros(self.layer.data.shape, np.uint8)
-        found = {"L": self.layer.data, "selection": nothing if chosen is None else chosen.data}
-        assert layers
-        return {k: hashlib.sha1(np.asarray(v).astype(np.int64).tobytes()).hexdigest() for k, v in found.items()}
+        found = {
+            "L": self.layer.data,
+            "selection": nothing if chosen is None else chosen.data,
+        }
+        return {
+            k: hashlib.sha1(np.asarray(v).astype(np.int64).tobytes()).hexdigest()
+            for k, v in found.items()
+        }
 
     @property
     def depth(self) -> int:
@@ -225,8 +237,16 @@ class RandomUser:
         before, depth = self.state, self.depth
         self.turned = False
         actions: list[Callable[[], None]] = [
-            self.tool, self.tool, self.button, self.button, self.button, self.paint,
-            self.class_in_list, self.any_key, self.undo, self.redo,
+            self.tool,
+            self.tool,
+            self.button,
+            self.button,
+            self.button,
+            self.paint,
+            self.class_in_list,
+            self.any_key,
+            self.undo,
+            self.redo,
         ]
         if self.rng.random() < 0.08:
             actions = [self.run_segment]
@@ -247,17 +267,23 @@ class RandomUser:
             self.undo()
             self.settle()
         if self.state != before:
-            self.errors.append(f"undo of {names} ({steps}) does not bring back what was there")
+            self.errors.append(
+                f"undo of {names} ({steps}) does not bring back what was there"
+            )
         for _ in range(steps):
             self.redo()
             self.settle()
         if self.state != after:
-            self.errors.append(f"redo of {names} ({steps}) does not bring back what came of it")
+            self.errors.append(
+                f"redo of {names} ({steps}) does not bring back what came of it"
+            )
 
     def tidy(self) -> None:
         """Take away the layers that pile up, as a person would."""
         for layer in [*self.viewer.layers]:
-            if layer not in (self.image, self.layer) and layer is not find_selection(self.viewer, self.layer):
+            if layer not in (self.image, self.layer) and layer is not find_selection(
+                self.viewer, self.layer
+            ):
                 self.viewer.layers.remove(layer)
 
 
@@ -280,9 +306,13 @@ def main(minutes: float, seed: int) -> int:
         if bursts % 100 == 0:
             sizes.append(memory())
     print(f"{bursts} bursts, {sum(user.done.values())} actions: {dict(user.done)}")
-    print(f"longest wait {user.longest_wait:.2f} s; memory {[f'{s:.0f}' for s in sizes]} MiB")
+    print(f"longest wait {user.longest_wait:.2f} s; memory in MiB:")
+    print([round(size) for size in sizes])
     user.blocked.sort(reverse=True)
-    print("longest without an answer:", [(f"{s:.2f} s", what) for s, what in user.blocked[:8]])
+    print(
+        "longest without an answer:",
+        [(f"{s:.2f} s", what) for s, what in user.blocked[:8]],
+    )
     for message, number in user.told.most_common(40):
         print(f"  {number:5} {message}")
     for error in user.errors:

@@ -1,4 +1,4 @@
-"""Attack the program: files, recipes, scripts, edits, exceptions and kills, from a seed.
+"""Attack the program: files, recipes, edits, faults and kills, from a seed.
 
     python tests/attack/run.py            # all of it, some 15 minutes on two cores
     python tests/attack/run.py --part files --count 500 --seed 7
@@ -12,12 +12,16 @@ import argparse
 import time
 
 import attack_actions
+import attack_faults
 import attack_files
 import attack_kills
+import attack_recipes
 
 PARTS = {
     "files": (attack_files.main, 5070),
     "actions": (attack_actions.main, 20_000),
+    "recipes": (attack_recipes.main, 5000),
+    "faults": (attack_faults.main, 150),
     "kills": (attack_kills.main, 200),
 }
 
@@ -35,7 +39,10 @@ def main() -> int:
         begin = time.perf_counter()
         print(f"== {name}", flush=True)
         faults[name] = attack(asked.count or count, asked.seed)
-        print(f"== {name}: {faults[name]} faults, {time.perf_counter() - begin:.0f} s\n", flush=True)
+        print(
+            f"== {name}: {faults[name]} faults, {time.perf_counter() - begin:.0f} s\n",
+            flush=True,
+        )
     return bool(sum(faults.values()))
 
 
