@@ -40,6 +40,9 @@ MASK = np.zeros(SHAPE, bool)
 MASK[3:9, 4:12] = True
 
 
+_PYTEST = (sys.executable, "-m", "pytest", "-q", "--no-xvfb")
+
+
 class LineFault(RuntimeError):
     """Raised where no code expects it."""
 
@@ -93,7 +96,6 @@ class Scene:
 
     def close(self) -> None:
         self.session.close()
-        del self.viewer
 
 
 def choose(scene: Scene) -> None:
@@ -170,10 +172,15 @@ def _act(scene: Scene, act: Callable[[Scene], None], line: int) -> _Tracer:
     return tracer
 
 
+def _tell(kind: type[BaseException], error: BaseException, trace: Any) -> None:
+    if not issubclass(kind, LineFault):
+        sys.__excepthook__(kind, error, trace)
+
+
 def main(most: int, seed: int) -> int:
     """Raise at each line, at most `most` of each act; return the number of faults."""
     app = QApplication.instance() or QApplication([])
-    sys.excepthook = lambda *about: None  # Qt's own way to tell of what was raised
+    sys.excepthook = _tell  # Qt's own way to tell of what was raised in a slot
     rng = np.random.default_rng(seed)
     faults = cases = 0
     for act in ACTS:
@@ -202,7 +209,7 @@ def main(most: int, seed: int) -> int:
         print(
             f"{act.__name__}: {len(places)} of {lines} lines, {stood} times it stands"
         )
-        del app
+    del app
     return faults + _layers(most) if most > 15 else faults
 
 
@@ -211,7 +218,7 @@ def _layers(most: int) -> int:
     more = os.environ | {"FAULT_LINES": str(most)}
     tests = ROOT.parent / "tests" / "layers" / "test_action_history.py"
     found = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-k", "fault", "--no-xvfb", str(tests)],
+        [*_PYTEST, "-k", "fault", "--timeout", "0", str(tests)],
         env=more,
         capture_output=True,
         text=True,
