@@ -21,6 +21,7 @@ import napari_emseg as emseg
 from napari_emseg.layers import add_to, recipe_of
 from napari_emseg.layers.classes import class_name, paint_class, rename_class
 from napari_emseg.layers.fit_records import fit_request_of
+from napari_emseg.layers.history import undo_steps
 from napari_emseg.layers.label_files import labels_reader
 from napari_emseg.layers.uncertainty import uncertainty_layer
 from napari_emseg.widgets.common.docks import find_panel
@@ -312,6 +313,15 @@ class TestTable:
         wait(qtbot, viewer)
         assert len(made) == 2
         assert self.rows(layer).keys() == {0, 1, 2, 3}
+
+    def test_follows_edits_when_the_history_is_full(self, qtbot, viewer, layer):
+        """As many steps as before are not the same steps."""
+        for _ in range(undo_steps(layer).maxlen):
+            layer.paint((10, 40), 2)
+        wait(qtbot, viewer)
+        layer.paint((20, 40), 7)
+        wait(qtbot, viewer)
+        assert 7 in self.rows(layer)
 
     def test_is_seen_in_napari(self, qtbot, viewer, layer, image):
         viewer.layers.selection.active = image

@@ -235,7 +235,7 @@ class Inspector(QObject):  # type: ignore[misc]
                 for emitter in (layer.events.paint, layer.events.set_data):
                     emitter.connect(callback)
 
-    def on_change(self, layer: Labels, *, painted: bool) -> None:
+    def on_change(self, layer: Labels) -> None:
         """Update the table after an edit, when no other follows for a moment."""
         state, run = _state(layer), fit_record_of(layer)
         before = self._followed.get(layer)
@@ -243,7 +243,7 @@ class Inspector(QObject):  # type: ignore[misc]
         if before is not None and (before[1] is not run or not layer.editable):
             # A new fit brings its own table, and previews have none.
             return
-        if (painted or before != (state, run)) and is_result(layer):
+        if before != (state, run) and is_result(layer):
             if layer not in self._edited:
                 self._edited.append(layer)
             self._rest.start()
@@ -293,13 +293,15 @@ class _ChangeCallback:
     def __call__(self, event: Any) -> None:
         inspector, layer = self._inspector(), self._layer()
         if inspector is not None and layer is not None:
-            inspector.on_change(layer, painted=event.type == "paint")
+            inspector.on_change(layer)
 
 
 def _state(layer: Labels) -> tuple[Any, ...]:
     """Return a value that changes with every edit of a layer, undo included."""
     steps = undo_steps(layer) or (), redo_steps(layer) or ()
-    return (id(layer.data), *map(len, steps))
+    # A history that is full keeps its length, but not its last step.
+    last = (id(part[-1]) if part else 0 for part in steps)
+    return (id(layer.data), *map(len, steps), *last)
 
 
 _INSPECTORS: WeakKeyDictionary[ViewerModel, Inspector] = WeakKeyDictionary()
