@@ -1,6 +1,7 @@
 """Changes of pictures: what is selected changes as it should, and nothing else."""
 
 import colorsys
+import tracemalloc
 
 import cv2
 import hypothesis
@@ -448,3 +449,14 @@ def test_every_picture_works(image, soft):
 def test_wrong_input_is_named(call, message, photo):
     with pytest.raises(ValueError, match=message):
         call(photo)
+
+
+@pytest.mark.parametrize("name", ["blur", "sharpen", "brightness", "curves"])
+def test_large_pictures_take_little_memory(name, rng):
+    image = rng.integers(0, 256, (1400, 1400, 3), dtype=np.uint8)
+    CALLS[name](image[:9], None)
+    tracemalloc.start()
+    CALLS[name](image, None)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 40 * 1400**2

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     Window = tuple[slice, ...]
 
 # Pixels that are changed at once.
-_SLAB = 2**20
+_SLAB = 2**18
 
 
 @dataclass(frozen=True, slots=True, eq=False)

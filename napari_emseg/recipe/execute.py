@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_emseg import select
+from napari_emseg.pipeline.progress import finish
 from napari_emseg.pipeline.segment import segment
 from napari_emseg.recipe.packed_array import Packed
 from napari_emseg.recipe.state import State, StateView
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
+
     from numpy.typing import NDArray
 
     from napari_emseg.recipe.operation_schema import OperationContext
@@ -26,11 +29,19 @@ def call(step: Step, context: OperationContext) -> Any:
     TypeError, ValueError
         As the function.
     """
-    inputs, options = step.row.arguments(step.args, context)
+    return finish(iter_call(step, context))
+
+
+def iter_call(step: Step, context: OperationContext) -> Generator[Any, None, Any]:
+    """Return what `call` returns, in steps; to cancel, stop iterating."""
+    row = step.row
+    inputs, options = row.arguments(step.args, context)
     for name, value in options.items():
         if isinstance(value, Packed):
             options[name] = unpacked(value, context.shape)
-    return step.row.function(*inputs, **options)
+    if row.steps is None:
+        return row.function(*inputs, **options)
+    return (yield from row.steps(*inputs, **options))
 
 
 def unpacked(packed: Packed, shape: tuple[int, ...]) -> NDArray[Any]:

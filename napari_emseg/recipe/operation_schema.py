@@ -23,7 +23,7 @@ from napari_emseg.params import Params
 from napari_emseg.recipe.packed_array import Side
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Generator
 
 # Bounds are declared here alone: panels, replay and scripts refuse the same numbers,
 # before any work. They are those beyond which nothing useful can come out.
@@ -175,6 +175,9 @@ class Operation:
         How a panel offers it as a tool, which derives from its arguments what the
         mouse does: ``point`` is a click, ``points`` are clicks, ``path`` is drawn,
         ``corner`` and ``opposite`` are dragged.
+    steps : callable or None
+        Of a function that takes its time, a generator that returns the same, so that
+        it can be canceled.
     """
 
     name: str
@@ -186,6 +189,7 @@ class Operation:
     rgb_only: bool = False
     image_method: str = ""
     tool: ToolLabel | None = None
+    steps: Callable[..., Generator[Any, None, Any]] | None = None
 
     @property
     def begins(self) -> bool:

@@ -33,10 +33,10 @@ from napari_emseg.recipe.operation_schema import (
     Whole,
 )
 from napari_emseg.recipe.packed_array import Kind, Packed, Side
-from napari_emseg.regions import refit
+from napari_emseg.regions import refit, splitting
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Generator
 
 _BASES: dict[str, type[Args]] = {"select": Selecting, "edit": Inside}
 
@@ -55,6 +55,7 @@ def _row(
     rgb_only: bool = False,
     image_method: str = "",
     tool: ToolLabel | None = None,
+    steps: Callable[..., Generator[Any, None, Any]] | None = None,
     **fields: Any,
 ) -> Operation:
     """Return a row; a field is a type, or a type and a default.
@@ -72,7 +73,7 @@ def _row(
     make: Any = create_model  # mypy wants to see the fields
     args: type[Args] = make(name, __base__=base or _BASES.get(group, Args), **given)
     return Operation(
-        name, group, function, code, inputs, args, rgb_only, image_method, tool
+        name, group, function, code, inputs, args, rgb_only, image_method, tool, steps
     )
 
 
@@ -252,14 +253,25 @@ ROWS = (
         "split",
         "labels",
         image_method="classes",
+        steps=splitting.iter_split,
         label=Whole,
         method=Literal["components", "classes", "watershed"],
         n_parts=Count | None,
         min_size=Count,
         depth=(Amount | None, None),
     ),
-    _edit("absorb_small", "labels", min_size=Count),
-    _edit("smooth_boundaries", "labels", radius=Radius),
+    _edit(
+        "absorb_small",
+        "labels",
+        steps=splitting.iter_absorb_small,
+        min_size=Count,
+    ),
+    _edit(
+        "smooth_boundaries",
+        "labels",
+        steps=splitting.iter_smooth_boundaries,
+        radius=Radius,
+    ),
     _edit("renumber", "labels", base=Editing, numbers=dict[int, Whole] | None),
     _edit("swap", "labels", a=Whole, b=Whole),
     _edit("drop_uncertain", "labels", "seg", threshold=Share),

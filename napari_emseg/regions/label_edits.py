@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_emseg.pipeline.tiles import bounding_box
+from napari_emseg.pipeline.progress import finish
 from napari_emseg.regions.edit import (
     Edit,
     EditableLabels,
@@ -16,7 +16,11 @@ from napari_emseg.regions.edit import (
     present,
     whole_number,
 )
-from napari_emseg.regions.splitting import PARTS, absorb, majority
+from napari_emseg.regions.splitting import (
+    iter_absorb_small,
+    iter_smooth_boundaries,
+    iter_split,
+)
 from napari_emseg.select import scribbles
 
 if TYPE_CHECKING:
@@ -189,34 +193,18 @@ def split(
     >>> split(labels, 1).apply(labels)
     array([[1, 1, 2, 3]])
     """
-    target = EditableLabels.of(labels, selection, locked)
-    number = target.check(label)
-    inside = target.free & (target.labels == number)
-    box = bounding_box(inside)
-    if method not in PARTS:
-        raise ValueError(
-            f"method={method!r} is unknown; pass one of {', '.join(PARTS)}"
-        )
-    if n_parts is not None and whole_number("n_parts", n_parts) < 1:
-        raise ValueError(f"n_parts={n_parts}, but there is one part at least")
-    if not inside.any():
-        return target.edit(target.labels)
-    within = inside[box]
-    part = tuple(
-        slice(outer.start + inner.start, outer.start + inner.stop)
-        for outer, inner in zip(target.box, box, strict=True)
+    steps = iter_split(
+        labels,
+        label,
+        method,
+        image=image,
+        n_parts=n_parts,
+        min_size=min_size,
+        selection=selection,
+        locked=locked,
+        **options,
     )
-    found = PARTS[method](within, part, target.whole.shape, image, n_parts, options)
-    at, size = np.unique(found[within], return_inverse=True, return_counts=True)[1:]
-    keeps = size < min_size
-    keeps[size.argmax()] = True
-    more = int(np.count_nonzero(~keeps))
-    free = free_labels(target.whole, more, locked=target.locked)
-    new = target.with_room(*free)
-    names = np.full(len(size), number, new.dtype)
-    names[~keeps] = free
-    new[inside] = names[at]
-    return target.edit(new)
+    return finish(steps)
 
 
 def absorb_small(
@@ -248,9 +236,9 @@ def absorb_small(
            [1, 1, 3],
            [3, 3, 3]])
     """
-    target = EditableLabels.of(labels, selection, locked, reach=None)
-    fixed = one_of(target.labels, [0, *target.locked])
-    return target.edit(absorb(target.labels, fixed, min_size))
+    return finish(
+        iter_absorb_small(labels, min_size, selection=selection, locked=locked)
+    )
 
 
 def smooth_boundaries(
@@ -286,12 +274,9 @@ def smooth_boundaries(
     >>> smooth_boundaries(labels, 1).apply(labels)[4]
     array([1, 1, 1, 1, 1, 2, 2, 2, 2])
     """
-    if not (np.isfinite(radius) and radius > 0):
-        raise ValueError(f"radius={radius}, but a positive number of pixels is needed")
-    target = EditableLabels.of(
-        labels, selection, locked, reach=int(np.ceil(4 * radius))
+    return finish(
+        iter_smooth_boundaries(labels, radius, selection=selection, locked=locked)
     )
-    return target.edit(majority(target.labels, radius, target.locked))
 
 
 def renumber(

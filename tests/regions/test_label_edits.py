@@ -9,6 +9,8 @@ from scipy import ndimage as ndi
 from skimage import measure
 
 from napari_emseg import regions
+from napari_emseg.pipeline.progress import finish
+from napari_emseg.recipe.operations import OPERATIONS
 
 SHAPES = hnp.array_shapes(min_dims=2, max_dims=4, min_side=1, max_side=7)
 
@@ -343,3 +345,28 @@ def test_numbers_run_out():
     """Of 64 bits they can be used up on paper only."""
     labels = np.array([[-1, 2**63 - 1]])
     assert regions.free_labels(labels, 2) == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("absorb_small", {"min_size": 9}),
+        ("smooth_boundaries", {"radius": 2}),
+        ("split", {"label": 2, "method": "components"}),
+        ("split", {"label": 2, "method": "watershed"}),
+        ("split", {"label": 2, "method": "classes"}),
+    ],
+)
+def test_edits_in_steps_are_those_at_once(name, options):
+    rng = np.random.default_rng(0)
+    labels = rng.integers(1, 4, (40, 50), dtype=np.uint8)
+    if options.get("method") == "classes":
+        options = options | {"image": rng.integers(0, 99, (40, 50), dtype=np.uint8)}
+    for ways in ({}, {"selection": labels < 3, "locked": [1]}):
+        steps = OPERATIONS[name].steps(labels, **options, **ways)
+        # So that canceling comes through before the end.
+        next(steps)
+        after = finish(steps).apply(labels)
+        expected = getattr(regions, name)(labels, **options, **ways).apply(labels)
+        np.testing.assert_array_equal(after, expected)
+        assert (after != labels).any()

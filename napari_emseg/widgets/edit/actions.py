@@ -21,7 +21,7 @@ from napari_emseg.layers.geometry import Plane, image_data
 from napari_emseg.layers.metadata import KEY, append
 from napari_emseg.layers.recipe_log import RecordedEdit, logged_layers
 from napari_emseg.params import Params
-from napari_emseg.recipe.execute import call
+from napari_emseg.recipe.execute import call, iter_call
 from napari_emseg.recipe.packed_array import pack
 from napari_emseg.recipe.step import Step
 from napari_emseg.regions.refit import iter_refit
@@ -303,8 +303,8 @@ class Actions:
         """Edit the labels of a plane."""
         labels, context = self._labels(), self.session.context(plane)
 
-        def make() -> RecordedEdit:
-            edit = call(step, context)
+        def make() -> Steps:
+            edit = yield from iter_call(step, context)
             changed = plane.edit(edit.labels, edit.where)
             return context.record(step, [(labels, changed)])
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from threading import Event
+
 import numpy as np
 import pytest
 import tifffile
@@ -10,6 +12,7 @@ from napari.components import ViewerModel
 import napari_emseg as emseg
 from napari_emseg.layers import recipe_of
 from napari_emseg.layers.manual_edits import ManualEdits
+from napari_emseg.regions import splitting
 from napari_emseg.widgets.common.background import BackgroundQueue
 from napari_emseg.widgets.edit.actions import Actions
 from napari_emseg.widgets.edit.scribble_tool import ScribbleTool
@@ -174,3 +177,21 @@ def test_split_into_more_pieces_than_the_type_counts(qtbot, tmp_path, stack):
     bench.session.undo()
     np.testing.assert_array_equal(bench.layer.data, truth)
     bench.session.close()
+
+
+def test_a_split_that_takes_its_time_is_canceled(qtbot, monkeypatch):
+    bench, begun = Bench(qtbot), Event()
+
+    def endless(*_):
+        while True:
+            begun.set()
+            yield
+
+    monkeypatch.setitem(splitting.PARTS, "watershed", endless)
+    bench.actions.split(1, "watershed")
+    assert begun.wait(60)
+    assert bench.queue.cancel()
+    bench.wait()
+    np.testing.assert_array_equal(bench.layer.data, TRUTH)
+    assert bench.do(bench.actions.split, 1, "components").any()
+    assert not bench.errors
