@@ -136,17 +136,18 @@ class Posteriors:
             else self.source.seed_labels[tile.read]
         )
         light = None if self.bias is None else self.bias[tile.read]
-        return *self.source.features(tile.read), seed_labels, light
+        raw = self.labeler.reads_values(labels=False)
+        return *self.source.pixels(tile.read, raw=raw), seed_labels, light
 
     def _of_tile(
         self,
-        features: FloatArray,
+        values: NDArray[Any],
         usable: BoolArray | None,
         seed_labels: NDArray[np.integer[Any]] | None,
         light: FloatArray | None,
     ) -> FloatArray:
         """Posteriors of a tile; where the user fixed the class, it is certain."""
-        found = self.labeler.posteriors(features, usable, light)
+        found = self.labeler.posteriors(values, usable, light)
         if seed_labels is None:
             return found
         seeded = (seed_labels > 0) & found.any(axis=0)

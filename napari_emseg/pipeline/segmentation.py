@@ -245,16 +245,16 @@ def iter_labels(
 ) -> Generator[Progress, None, NDArray[np.uint8]]:
     """Label an image tile by tile; the labels are the return value."""
     shape = source.picture.shape
-    grid = source.tiles(labeler.halo(len(shape)), labeler.planes)
+    grid = source.tiles(labeler.halo(len(shape)), labeler.planes, labeler.zoom)
     labels = np.zeros(shape, np.uint8)
-    features = source.features if labeler.table is None else source.read
+    raw = labeler.reads_values(labels=True)
 
     def read(tile: Tile) -> tuple[Any, ...]:
         seed_labels = (
             None if source.seed_labels is None else source.seed_labels[tile.read]
         )
         light = None if bias is None else bias[tile.read]
-        return *features(tile.read), seed_labels, light
+        return *source.pixels(tile.read, raw=raw), seed_labels, light
 
     yield from iter_filling(
         labels,

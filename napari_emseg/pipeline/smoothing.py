@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
 from napari_emseg.engine.image.noise import salt_and_pepper
+from napari_emseg.engine.mrf import noise_smoother
 from napari_emseg.engine.mrf.edge_preserving import choose_filter
+from napari_emseg.engine.mrf.extremes import nearer
+from napari_emseg.engine.mrf.fixed_point import Unit
 from napari_emseg.engine.mrf.hmrf import noise_scale
-from napari_emseg.engine.mrf.smoother import (
-    BOND,
-    NOISE_BOND,
-    Smoother,
-    hidden_smoother,
-    nearer,
-    noise_smoother,
-)
+from napari_emseg.engine.mrf.mean_field import edge_scale
+from napari_emseg.engine.mrf.noise_smoother import NoiseSmoother, hidden_smoother
+from napari_emseg.engine.mrf.smoother import BOND, Smoother
 from napari_emseg.engine.mrf.texture_model import (
     TextureModel,
     augment,
+    find_line,
     fit_texture_model,
 )
 
@@ -33,11 +32,14 @@ if TYPE_CHECKING:
     from napari_emseg.pipeline.source import SegmentationInput
 
     Planes = NDArray[np.float32]
+    T = TypeVar("T", bound=np.generic)
 
 # Each class keeps this share of the pixels that it had, of so many, or an image is
 # filtered less: by these shares of what was asked for. Covering of human regions is the
 # same from .1 to .5; stained nuclei, as a class, need the latter.
 _SURVIVES, _COUNTED = 0.5, 2**14
+# Pixels of a picture from which on its labels are found at half the resolution.
+_HALVED = 2**19
 # And after smoothing, if it had to be helped to that, this share.
 _REMAINS = 0.01
 _SHARES = (1.0, 0.5, 0.25)
@@ -45,7 +47,7 @@ _SHARES = (1.0, 0.5, 0.25)
 
 def choose_smoother(
     source: SegmentationInput, model: Model, params: Params, hidden: HiddenField | None
-) -> Smoother:
+) -> Smoother | NoiseSmoother:
     """Choose how posteriors are smoothed: by a fitted field, for noise, or by edges.
 
     Parameters
@@ -65,23 +67,36 @@ def choose_smoother(
     scale = noise_in(source, model)
     if scale is not None:
         edge = scale if params.edges else None
-        return replace(noise_smoother(edge, NOISE_BOND * params.smoothing), core=core)
-    strength = BOND * params.smoothing
+        return NoiseSmoother(noise_smoother.BOND * params.smoothing, edge, core=core)
+    smoother = Smoother(
+        BOND * params.smoothing, None, halved=_is_halved(source), core=core
+    )
+    if smoother.halved and _is_converted(source):
+        color = source.space.color, source.picture.full_scale
+        smoother = replace(smoother, color=color)
     if not params.edges:
-        return Smoother(strength, None, core=core)
-    smoother = Smoother(strength, source.edge_scale())
+        return smoother
+    features, valid, _ = source.sample_core
+    # Of a constant image, nothing is an edge.
+    edge = edge_scale(features, valid=valid) or None
+    smoother = replace(smoother, scale=edge)
     found = _texture_model(source, nearer(model, core), params, smoother)
-    return replace(smoother, texture_model=found, core=core)
+    return replace(smoother, texture_model=found)
 
 
-def _sample(
-    source: SegmentationInput,
-) -> tuple[Planes, NDArray[np.bool_], NDArray[np.uint8] | None]:
-    """Return the sample of an image, extremes nearer."""
-    features, valid, seed_labels = source.sample
-    if source.core is not None:
-        features = source.core.clip(features)
-    return features, valid, seed_labels
+def _is_halved(source: SegmentationInput) -> bool:
+    """Tell whether an image is large pictures."""
+    shape = source.picture.shape
+    space = shape[-3:] if len(shape) > 2 else (1, *shape)
+    return space[0] == 1 and space[1] * space[2] >= _HALVED
+
+
+def _is_converted(source: SegmentationInput) -> bool:
+    """Tell whether features are the colors of integers."""
+    picture = source.picture
+    small = picture.dtype.kind == "u" and picture.dtype.itemsize <= 2
+    plain = source.space.plain and source.core is None
+    return picture.rgb and small and plain
 
 
 def noise_in(source: SegmentationInput, model: Model) -> float | None:
@@ -89,16 +104,15 @@ def noise_in(source: SegmentationInput, model: Model) -> float | None:
     if not source.space.plain:
         # Texture and position are smooth by their making, however noisy the image is.
         return None
-    features, valid, _ = _sample(source)
     within = nearer(model, source.core).within_variance
-    return noise_scale(features, within, valid=valid)
+    return noise_scale(source.noise_power, within)
 
 
 def impulses_in(source: SegmentationInput) -> float:
     """Estimate the share of pixels that salt-and-pepper noise has changed."""
     if not source.space.plain:
         return 0.0
-    features, valid, _ = _sample(source)
+    features, valid, _ = source.sample_core
     return salt_and_pepper(np.moveaxis(features, -1, 0), valid)
 
 
@@ -120,17 +134,28 @@ class _Sample:
     valid: NDArray[np.bool_]
     seed_labels: NDArray[np.integer] | None
 
-    def points(self, planes: Planes) -> Planes:
+    @classmethod
+    def of(cls, source: SegmentationInput) -> _Sample:
+        """Return the sample of an image; a volume of one slice is a picture."""
+        features, valid, seed_labels = source.sample_core
+        if valid.ndim == 3 and 1 in valid.shape:
+            axis = valid.shape.index(1)
+            features, valid = features.squeeze(axis), valid.squeeze(axis)
+            seed_labels = None if seed_labels is None else seed_labels.squeeze(axis)
+        return cls(features, valid, seed_labels)
+
+    def points(self, planes: NDArray[T]) -> NDArray[T]:
         """Pick the pixels (N, …) that are counted out of planes (…, *S)."""
-        every = max(1, int(self.valid.sum()) // _COUNTED)
-        return planes[:, self.valid][:, ::every].T
+        inside = np.flatnonzero(self.valid)
+        every = max(1, inside.size // _COUNTED)
+        return planes.reshape(len(planes), -1)[:, inside[::every]].T
 
 
 def _texture_model(
     source: SegmentationInput, model: Model, params: Params, smoother: Smoother
 ) -> TextureModel | None:
     """Fit classes to the image, filtered as far as none of them is lost."""
-    sample = _Sample(*_sample(source))
+    sample = _Sample.of(source)
     if not sample.valid.any():
         return None
     planes = np.ascontiguousarray(np.moveaxis(sample.features, -1, 0))
@@ -140,7 +165,8 @@ def _texture_model(
         soft = choose_filter(model, amount, percent=source.space.color != "none")
         if soft is None:
             return None
-        seen = augment(planes, soft, sample.valid)
+        unit = Unit.of(model, soft.scale)
+        seen = augment(sample.features, soft, unit, sample.valid)
         if source.space.plain and _can_be_refitted(model):
             fitted = fit_texture_model(
                 model,
@@ -151,12 +177,17 @@ def _texture_model(
                 covariance=params.covariance,
             )
             found = fitted.keep_small_classes(sample.points(seen), _SURVIVES * had)
-            if found is fitted:
+            kept = found is fitted
+            if sample.valid.ndim == 2 and (smoother.halved or not kept):
+                line = find_line(sample.features, seen[-1], soft, unit, sample.valid)
+                found = replace(found, line=line)
+            if kept:
                 return found
-            # Weight does not help a class whose pixels are scattered.
-            trial = replace(smoother, texture_model=found)
-            smoothed = trial.posteriors(model, sample.features, sample.valid)
-            left = _count(sample.points(smoothed).argmax(axis=1), model)
+            # Weight does not help a class whose pixels are scattered. At half the
+            # resolution this is seen in a quarter of the time.
+            trial = Smoother(smoother.strength, smoother.scale, found, halved=True)
+            smoothed = trial.labels(model, sample.features, sample.valid)
+            left = _count(sample.points(smoothed[np.newaxis])[:, 0] - 1, model)
             if (left >= _REMAINS * had).all():
                 return found
         widened = _won(soft.widen(model), sample.points(seen[:-1]))

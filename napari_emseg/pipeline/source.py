@@ -16,8 +16,9 @@ from napari_emseg.engine.image.color_space import (
     usable,
 )
 from napari_emseg.engine.image.feature_space import FeatureSpace
+from napari_emseg.engine.image.noise import noise_level
 from napari_emseg.engine.image.value_range import find_core
-from napari_emseg.engine.mrf.mean_field import edge_sums
+from napari_emseg.engine.mrf.smoother import CELL
 from napari_emseg.pipeline.tiles import (
     Slices,
     Tile,
@@ -73,12 +74,12 @@ class SegmentationInput:
     space: FeatureSpace
     core: Core | None = None
 
-    def tiles(self, halo: int, planes: int = 1) -> list[Tile]:
+    def tiles(self, halo: int, planes: int = 1, zoom: int = 1) -> list[Tile]:
         """Cut the image into parts that need `halo` pixels around them.
 
         Without any, slabs which are contiguous in memory; otherwise tiles of the last
         two or three axes, which have the least surroundings. Tiles of a plane are the
-        smaller, the more numbers each pixel of them needs. Parts where no pixel is
+        smaller, the more numbers each pixel of them needs, and `zoom` times as long. Parts where no pixel is
         inside the mask are left out.
         """
         shape = self.picture.shape
@@ -87,12 +88,12 @@ class SegmentationInput:
             size = slab(tuple(part.stop - part.start for part in box), _SLAB)
         else:
             n = min(len(shape), 3)
-            side = _TILE[n]
-            while n == 2 and side**2 * planes > _NUMBERS:
+            side = _TILE[n] * (zoom if n == 2 else 1)
+            while n == 2 and side**2 * planes > _NUMBERS * zoom**2:
                 side //= 2
             size = (1,) * (len(shape) - n) + (side,) * n
-            # What is smoothed tells even coordinates from odd ones.
-            box = tuple(slice(part.start // 2 * 2, part.stop) for part in box)
+            # What is smoothed is looked at in cells.
+            box = tuple(slice(part.start // CELL * CELL, part.stop) for part in box)
         grid = tiles(shape, size, halo, box)
         if self.mask is None:
             return grid
@@ -110,6 +111,12 @@ class SegmentationInput:
         mask = None if self.mask is None else self.mask[where]
         return values, usable(values, rgb=self.picture.rgb, mask=mask)
 
+    def pixels(
+        self, where: Slices, *, raw: bool
+    ) -> tuple[NDArray[Any], BoolArray | None]:
+        """Read the channels of a part if `raw`, else its features, and what counts."""
+        return self.read(where) if raw else self.features(where)
+
     def parts(self, *, raw: bool) -> Iterator[Part]:
         """Read the usable pixels of each tile that has any, and their fixed classes.
 
@@ -117,7 +124,7 @@ class SegmentationInput:
         """
         shape = self.picture.shape
         for tile in tiles(shape, slab(shape, _COUNT if raw else _SLAB)):
-            values, inside = (self.read if raw else self.features)(tile.write)
+            values, inside = self.pixels(tile.write, raw=raw)
             flat = values.reshape(-1, values.shape[-1])
             seed_labels = (
                 None
@@ -188,6 +195,21 @@ class SegmentationInput:
         return features, valid, np.concatenate(padded) if padded else None
 
     @cached_property
+    def noise_power(self) -> float:
+        """Variance of the noise, summed over the features; of the sample."""
+        features, valid = self.sample_core[:2]
+        noise = noise_level(np.moveaxis(features, -1, 0), valid)
+        return float(noise @ noise)
+
+    @cached_property
+    def sample_core(self) -> tuple[FloatArray, BoolArray, NDArray[np.uint8] | None]:
+        """Return the sample, extremes nearer."""
+        features, valid, seed_labels = self.sample
+        if self.core is not None:
+            features = self.core.clip(features)
+        return features, valid, seed_labels
+
+    @cached_property
     def sample(self) -> tuple[FloatArray, BoolArray, NDArray[np.uint8] | None]:
         """Return a sample of few pixels, read once; read-only."""
         features, valid, seed_labels = self.sample_blocks(_SAMPLE)
@@ -219,28 +241,6 @@ class SegmentationInput:
             place(p)
             for p in choose_blocks(size, limit, useful) or choose_blocks(size, limit)
         ]
-
-    def edge_scale(self) -> float:
-        """Mean squared contrast of neighbors, over the whole image."""
-        sums = np.zeros(2)
-        for tile in self.tiles(0):
-            # One pixel more behind the tile, so that each pair counts once.
-            where = tuple(
-                slice(part.start, min(part.stop + 1, length))
-                for part, length in zip(tile.write, self.picture.shape, strict=True)
-            )
-            found, inside = self.features(where)
-            if self.core is not None:
-                found = self.core.clip(found)
-            core = tuple(part.stop - part.start for part in tile.write)
-            lead = len(core) - min(len(core), 3)
-            for at in np.ndindex(core[:lead]):
-                sums += edge_sums(
-                    found[at],
-                    core=core[lead:],
-                    valid=None if inside is None else inside[at],
-                )
-        return float(sums[0] / sums[1]) if sums[1] else 0.0
 
     def features(self, where: Slices) -> tuple[FloatArray, BoolArray | None]:
         """Return the features (*S, D) of a part, and which of its pixels count.

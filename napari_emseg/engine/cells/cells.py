@@ -226,19 +226,21 @@ def upper(dims: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     return np.triu_indices(dims)
 
 
-def products(x: NDArray[np.floating], order: str = "full") -> Float64Array:
-    """Return φ (F, B) of points (D, B)."""
+def products(
+    x: NDArray[np.number[Any]], order: str = "full", out: Float64Array | None = None
+) -> Float64Array:
+    """Return φ (F, B) of points (D, B), written to `out` if there is one."""
     dims, count = x.shape
-    phi = np.empty((feature_rows(dims, order), count))
+    phi = np.empty((feature_rows(dims, order), count)) if out is None else out
     phi[0] = 1
     phi[1 : 1 + dims] = x
-    x = phi[1 : 1 + dims]
+    first = phi[1 : 1 + dims]
     row = 1 + dims
     if order == "squares":
-        np.multiply(x, x, out=phi[row:])
+        np.multiply(first, first, out=phi[row:])
     elif order == "full":
         for i in range(dims):
-            np.multiply(x[i], x[i:], out=phi[row : row + dims - i])
+            np.multiply(first[i], first[i:], out=phi[row : row + dims - i])
             row += dims - i
     return phi
 

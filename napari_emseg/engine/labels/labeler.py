@@ -7,11 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_emseg.engine.cells.cells import largest
 from napari_emseg.engine.cluster.methods import METHODS
 from napari_emseg.engine.image.color_space import convert
 from napari_emseg.engine.mrf.hmrf_steps import correct_bias
-from napari_emseg.engine.mrf.smoother import Smoother
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -22,6 +20,8 @@ if TYPE_CHECKING:
     from napari_emseg.engine.cluster.model import Model
     from napari_emseg.engine.image.feature_space import FeatureSpace
     from napari_emseg.engine.image.lazy_image import LazyImage
+    from napari_emseg.engine.mrf.noise_smoother import NoiseSmoother
+    from napari_emseg.engine.mrf.smoother import Smoother
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,7 +38,7 @@ class Labeler:
         How values become codes, if the image has a palette.
     table : ndarray of uint8 or None
         Label of each code.
-    smoother : Smoother or None
+    smoother : Smoother, NoiseSmoother or None
         The random field; None looks labels up, pixel by pixel.
     """
 
@@ -46,11 +46,22 @@ class Labeler:
     black: Float64Array
     coding: Coding | None = None
     table: NDArray[np.uint8] | None = None
-    smoother: Smoother | None = None
+    smoother: Smoother | NoiseSmoother | None = None
 
     def halo(self, n_axes: int) -> int:
         """Pixels around a tile of 2 or more axes that its labels depend on."""
         return 0 if self.smoother is None else self.smoother.halo(min(n_axes, 3))
+
+    def reads_values(self, *, labels: bool) -> bool:
+        """Tell whether labels, or else posteriors, are made of channels."""
+        if self.smoother is not None:
+            return self.smoother.reads_values
+        return labels and self.table is not None
+
+    @property
+    def zoom(self) -> int:
+        """How much longer than others tiles of pictures may be."""
+        return 1 if self.smoother is None else self.smoother.zoom
 
     @property
     def planes(self) -> int:
@@ -70,7 +81,7 @@ class Labeler:
         Parameters
         ----------
         data : (*S, C) or (*S, D) ndarray
-            Channels of the tile if there is a table, else its features.
+            Channels of the tile if it `reads_values`, else its features.
         usable : (*S) ndarray of bool or None
             Pixels that get a label; the others get 0. None is all.
         seed_labels : (*S) ndarray of int, optional
@@ -83,10 +94,8 @@ class Labeler:
         (*S) ndarray of uint8
         """
         if self.smoother is not None:
-            found = self.posteriors(data, usable, light)
-            best = largest(found.reshape(len(found), -1)).astype(np.uint8)
-            labels = best.reshape(found.shape[1:])
-            labels += 1
+            lit = self._lit(data, light)
+            labels = self.smoother.labels(self.model, lit, usable)
         elif self.coding is not None and self.table is not None:
             labels = self.coding.lookup_values(data, self.table)
         else:
@@ -99,16 +108,25 @@ class Labeler:
 
     def posteriors(
         self,
-        features: FloatArray,
+        data: NDArray[Any],
         usable: BoolArray | None,
         light: FloatArray | None = None,
     ) -> FloatArray:
         """Return class probabilities (K, *S) float32; 0 where not usable."""
-        if light is not None:
-            planes = np.moveaxis(features, -1, 0)
-            features = np.moveaxis(correct_bias(planes, light, self.black), 0, -1)
-        smoother = self.smoother or Smoother(0.0, None)
-        return smoother.posteriors(self.model, features, usable)
+        lit = self._lit(data, light)
+        if self.smoother is not None:
+            return self.smoother.posteriors(self.model, lit, usable)
+        found = np.moveaxis(self.model.predict_proba(lit), -1, 0).astype(np.float32)
+        if usable is not None:
+            found *= usable
+        return found
+
+    def _lit(self, data: NDArray[Any], light: FloatArray | None) -> NDArray[Any]:
+        """Divide features by the illumination."""
+        if light is None:
+            return data
+        planes = np.moveaxis(data, -1, 0)
+        return np.moveaxis(correct_bias(planes, light, self.black), 0, -1)
 
 
 def label_table(

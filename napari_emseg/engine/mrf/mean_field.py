@@ -48,53 +48,6 @@ def halo(sweeps: int, n_axes: int = 3) -> int:
     return 2 ** (n_axes - 1) * sweeps + 6
 
 
-def edge_sums(
-    guide: ArrayLike,
-    *,
-    core: tuple[int, ...] | None = None,
-    valid: ArrayLike | None = None,
-) -> NDArray[np.float64]:
-    """Sum the squared differences of side neighbors, tile by tile if need be.
-
-    Parameters
-    ----------
-    guide : (*S, D) array_like of float
-        Features; S has 2 or 3 axes.
-    core : tuple of int, optional
-        Shape of the part of S that belongs to this tile: the rest is the margin
-        of one pixel behind it. A pair counts where its first pixel is in the
-        core, so the sums over tiles add up to those of the whole.
-    valid : (*S) array_like of bool, optional
-        Pairs with an invalid pixel do not count.
-
-    Returns
-    -------
-    (2,) ndarray of float64
-        The sum of squared differences over D, and the number of pairs.
-
-    See Also
-    --------
-    edge_scale : their ratio.
-    """
-    array = np.asarray(guide, np.float32)
-    shape = array.shape[:-1]
-    within = tuple(slice(0, n) for n in (core or shape))
-    mask = None if valid is None else np.asarray(valid, bool)
-    sums = np.zeros(2)
-    for axis in range(len(shape)):
-        if shape[axis] < 2:
-            continue
-        difference = np.diff(array, axis=axis)[within]
-        if mask is not None:
-            first = np.delete(mask, -1, axis)
-            difference = difference[(first & np.delete(mask, 0, axis))[within]]
-        if difference.size:
-            # Sums up in float64, as fast as it reads.
-            total = cv2.norm(difference.reshape(-1), cv2.NORM_L2SQR)
-            sums += total, difference.size // difference.shape[-1]
-    return sums
-
-
 def edge_scale(guide: ArrayLike, *, valid: ArrayLike | None = None) -> float:
     """Return the mean squared difference of side neighbors.
 
@@ -115,8 +68,21 @@ def edge_scale(guide: ArrayLike, *, valid: ArrayLike | None = None) -> float:
     >>> round(edge_scale(np.array([[[0.0], [3.0]], [[0.0], [3.0]]])), 6)
     4.5
     """
-    total, count = edge_sums(guide, valid=valid)
-    return float(total / count) if count else 0.0
+    array = np.asarray(guide, np.float32)
+    mask = None if valid is None or np.all(valid) else np.asarray(valid, bool)
+    total, pairs_counted = 0.0, 0
+    for axis in range(array.ndim - 1):
+        difference = np.diff(array, axis=axis)
+        count = difference.size // max(array.shape[-1], 1)
+        if mask is not None:
+            both = np.delete(mask, -1, axis) & np.delete(mask, 0, axis)
+            difference[~both] = 0
+            count = int(np.count_nonzero(both))
+        if count:
+            # Sums up in float64, as fast as it reads.
+            total += cv2.norm(difference.reshape(-1), cv2.NORM_L2SQR)
+            pairs_counted += count
+    return total / pairs_counted if pairs_counted else 0.0
 
 
 def mean_field(

@@ -1,33 +1,50 @@
-"""How posteriors of a fitted model are smoothed, on any part of an image."""
+"""How the labels of a fitted model are smoothed, on any part of an image."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, TypeVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_emseg.engine.cluster.mixture import MixtureModel
-from napari_emseg.engine.mrf.hmrf import CONSENSUS, HiddenField
-from napari_emseg.engine.mrf.mean_field import halo, mean_field
+from napari_emseg.engine.mrf.cell_refiner import CellRefiner
+from napari_emseg.engine.mrf.class_logits import ClassLogits
+from napari_emseg.engine.mrf.extremes import nearer
+from napari_emseg.engine.mrf.fixed_field import (
+    RAMP,
+    Strength,
+    largest_class,
+    solve_pyramid,
+)
+from napari_emseg.engine.mrf.fixed_point import Scratch, Unit
+from napari_emseg.engine.mrf.flat_grid import FlatGrid
+from napari_emseg.engine.mrf.texture_model import see
+from napari_emseg.engine.mrf.tile_picture import TilePicture
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
     from napari_emseg.engine.cluster.model import Model
     from napari_emseg.engine.image.value_range import Core
+    from napari_emseg.engine.mrf.fixed_field import Votes
+    from napari_emseg.engine.mrf.fixed_point import Planes
     from napari_emseg.engine.mrf.texture_model import TextureModel
 
-    Planes = NDArray[np.float32]
-    M = TypeVar("M", bound=Model)
+    Mask = NDArray[np.bool_]
 
-# Bond between side neighbors at smoothing 1, in nats: best on photographs, and where
-# noise dominates but no bond is estimated.
-BOND, NOISE_BOND = 2.0, 1.5
-# Sweeps, and those of them that leave more open, on noise and elsewhere: both reach
-# 95 % of what alpha-expansion gains in energy.
-SWEEPS, RAMP = 12, 8
-NOISE_SWEEPS, NOISE_RAMP = 12, 10
+# Bond between side neighbors at smoothing 1, in nats: best on photographs.
+BOND = 2.0
+# Sweeps at the levels that have a coarser one below, finest first.
+_SWEEPS, _HALF_SWEEPS = (3,), (2, 2)
+# Powers of the posteriors in a volume, which has one level.
+_VOLUME = (*RAMP, 1.0, 1.0)
+# Pixels along a side of the coarsest cell, at multiples of which tiles begin.
+CELL = 8
+# Pixels around a tile that labels depend on: those of texture, and of the sweeps, the
+# bonds and the cells of each level.
+_HALO, _HALF_HALO, _VOLUME_HALO = 48, 128, 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,121 +54,175 @@ class Smoother:
     Attributes
     ----------
     strength : float
-        Bond between side neighbors, in nats.
+        Bond between side neighbors, in nats, above 0.
     scale : float or None
         Squared contrast that counts as an edge; None smooths across edges too.
-    sweeps : int
-        Sweeps of mean field.
-    ramp : int
-        How many of these leave more open.
-    consensus : float
-        Weight of the neighbors' evidence in the start.
-    speckled : bool
-        Whether impulses are no edges.
-    even : bool
-        Whether the field alone is the prior, and the shares of the classes are not.
     texture_model : TextureModel or None
         Classes of the filtered image; None takes the model as it is.
+    halved : bool
+        Whether labels of pictures are found at half the resolution, and refined.
+    color : (str, float) or None
+        Color space and the value that is white, if labels are found from channels and
+        not from features.
     core : Core or None
         Range of nearly all pixels, to which the others are brought nearer.
     """
 
     strength: float
     scale: float | None
-    sweeps: int = SWEEPS
-    ramp: int = RAMP
-    consensus: float = 0.0
-    speckled: bool = False
-    even: bool = False
     texture_model: TextureModel | None = None
+    halved: bool = False
+    color: tuple[str, float] | None = None
     core: Core | None = None
 
-    def halo(self, n_axes: int) -> int:
-        """Pixels around a tile of 2 or 3 axes that its posteriors depend on, even."""
-        reach = 0 if self.texture_model is None else self.texture_model.reach
-        return halo(self.sweeps, n_axes) + reach
+    @property
+    def reads_values(self) -> bool:
+        """Whether `labels` and `posteriors` take channels instead of features."""
+        return self.color is not None
 
-    def posteriors(
-        self, model: Model, features: Planes, usable: NDArray[np.bool_] | None
-    ) -> Planes:
-        """Return smoothed class probabilities.
+    @property
+    def zoom(self) -> int:
+        """How many pixels a cell is long, and how much longer tiles may be."""
+        return 2 if self.halved else 1
+
+    def halo(self, n_axes: int) -> int:
+        """Pixels around a tile of 2 or 3 axes that its labels depend on."""
+        picture = _HALF_HALO if self.halved else _HALO
+        # A volume of one slice is a picture.
+        return picture if n_axes == 2 else max(picture, _VOLUME_HALO)
+
+    def labels(
+        self, model: Model, values: NDArray[Any], usable: Mask | None
+    ) -> NDArray[np.uint8]:
+        """Return smoothed labels.
 
         Parameters
         ----------
         model : Model
             K classes.
-        features : (*S, D) ndarray of float32
-            Space is the last three axes of S, or both of two; those before, such as
-            time, are independent.
+        values : (*S, D) ndarray
+            Features, float32; channels if `reads_values`. Space is the last three axes
+            of S, or both of two; those before, such as time, are independent.
         usable : (*S) ndarray of bool or None
             Pixels that take part.
+
+        Returns
+        -------
+        (*S) ndarray of uint8
+            1..K; any where not usable. A part that begins at multiples of 8 gives the
+            whole's labels, `halo` pixels inside its borders.
+        """
+        out = np.empty(values.shape[:-1], np.uint8)
+        for at, part, valid in _parts(values, usable):
+            found = self._solve(model, part, valid)
+            if isinstance(found, CellRefiner):
+                labels = found.labels()
+            else:
+                labels = largest_class(found)
+            out[at] = labels.reshape(out[at].shape)
+        return out
+
+    def posteriors(
+        self, model: Model, values: NDArray[Any], usable: Mask | None
+    ) -> Planes:
+        """Return smoothed class probabilities, in steps of about 1/255.
+
+        Parameters
+        ----------
+        model, values, usable
+            As for `labels`.
 
         Returns
         -------
         (K, *S) ndarray of float32
             0 where not usable.
         """
-        if self.core is not None:
-            model, features = nearer(model, self.core), self.core.clip(features)
-        shape = features.shape[:-1]
-        lead = shape[: max(0, len(shape) - 3)]
-        out = np.empty((model.n_classes, *shape), np.float32)
-        prior = model.log_prior if self.even else None
-        for at in np.ndindex(lead):
-            mask = None if usable is None else usable[at]
-            log = (
-                model.log_joint(features[at])
-                if self.texture_model is None
-                else self.texture_model.log_joint(model, features[at], mask)
-            )
-            if prior is not None:
-                log -= prior.reshape(-1, *(1,) * (log.ndim - 1))
-            out[:, *at] = mean_field(
-                log,
-                guide=None if self.scale is None else features[at],
-                scale=self.scale,
-                strength=self.strength,
-                sweeps=self.sweeps,
-                valid=mask,
-                consensus=self.consensus,
-                speckled=self.speckled,
-                # With 26 neighbors there is nothing to gain from that.
-                ramp=self.ramp if 1 in log.shape[1:] or log.ndim == 3 else 0,
-            )
+        out = np.empty((model.n_classes, *values.shape[:-1]), np.float32)
+        for at, part, valid in _parts(values, usable):
+            found = self._solve(model, part, valid)
+            votes = found.posteriors() if isinstance(found, CellRefiner) else found
+            share = votes.astype(np.float32)
+            share /= np.maximum(share.sum(axis=0), 1)
+            for plane, found_share in zip(out, share, strict=True):
+                plane[at] = found_share.reshape(plane[at].shape)
         return out
 
+    def _solve(
+        self, model: Model, values: NDArray[Any], valid: Mask | None
+    ) -> Votes | CellRefiner:
+        """Return posteriors (K, *S) of pixels, or cells that know those of theirs."""
+        if self.core is not None:
+            model, values = nearer(model, self.core), self.core.clip(values)
+        halved = self.halved and values.ndim == 3
+        picture = TilePicture(values, valid, self.color, halved=halved)
+        inside = picture.valid_cells
+        texture = self.texture_model
+        classes, power, edge_filter, line = model, 1.0, None, None
+        if texture is not None:
+            edge_filter, power = texture.edge_filter, texture.power
+            classes = edge_filter.widen(model)
+            if texture.classes is not None:
+                classes = texture.classes
+                line = texture.line if halved else (0.0, 1.0)
+        unit = Unit.of(model, None if edge_filter is None else edge_filter.scale)
+        seen = picture.encode(unit)
+        shape = seen.shape[1:]
+        strength = Strength(self.strength, len(shape))
+        grid = FlatGrid(shape)
+        planes = see(seen, inside, edge_filter, unit, line=line, halved=halved)
+        # A cell has the likelihoods of four pixels, and a border twice as long.
+        likelihood = power * strength.nat
+        logits = grid.full((model.n_classes,), np.int16, 0)
+        own = ClassLogits(classes, unit, likelihood * (2 if halved else 1))
+        pixels = slice(grid.start, grid.stop)
+        own(planes[:, pixels], logits[:, pixels])
+        grain = planes[len(seen) :].copy()
+        del planes
+        if self.scale is None:
+            edges, guide = unit, np.zeros_like(seen[:1])
+        else:
+            edges = Unit.of(model, self.scale)
+            guide = picture.encode(edges)
+        sweeps = () if len(shape) == 3 else _HALF_SWEEPS if halved else _SWEEPS
+        guide, posteriors = solve_pyramid(
+            guide,
+            inside,
+            edges.steepness,
+            logits,
+            strength,
+            Scratch(),
+            sweeps=sweeps,
+            ramp=RAMP if sweeps else _VOLUME,
+        )
+        if not halved:
+            return grid.view(posteriors)
+        deviation = np.sqrt(self.scale or 0.0)
+        if edge_filter is not None:
+            deviation = np.sqrt(edge_filter.scale)
+        return CellRefiner(
+            picture,
+            grid,
+            guide,
+            posteriors,
+            None if self.scale is None else edges,
+            strength,
+            ClassLogits(classes, unit, likelihood),
+            unit,
+            grain,
+            picture.detail(unit, deviation),
+        )
 
-def nearer(model: M, core: Core | None) -> M:
-    """Return a model of features of which the extremes were brought nearer.
 
-    What tells distances from each other, such as an edge from noise, is measured there.
-    """
-    if core is None:
-        return model
-    if not isinstance(model, MixtureModel):
-        return replace(model, centers=core.clip(model.means))
-    variance = np.einsum("kii->ki", model.covariances)
-    shrink = np.sqrt(np.minimum(1, (core.high - core.low) ** 2 / 12 / variance))
-    covariances = model.covariances * shrink[:, :, np.newaxis] * shrink[:, np.newaxis]
-    return replace(model, means=core.clip(model.means), covariances=covariances)
-
-
-def hidden_smoother(field: HiddenField, smoothing: float) -> Smoother:
-    """Return the smoother that belongs to a fitted hidden field."""
-    found = noise_smoother(field.scale, smoothing * field.bond)
-    return replace(found, speckled=field.speckled)
-
-
-def noise_smoother(scale: float | None, strength: float) -> Smoother:
-    """Return the smoother of an image that noise dominates.
-
-    Parameters
-    ----------
-    scale : float or None
-        As `noise_scale` gives it, or None to smooth across edges too.
-    strength : float
-        Bond between side neighbors, in nats.
-    """
-    return Smoother(
-        strength, scale, NOISE_SWEEPS, NOISE_RAMP, consensus=CONSENSUS, even=True
-    )
+def _parts(
+    values: NDArray[Any], usable: Mask | None
+) -> Iterator[tuple[tuple[int, ...], NDArray[Any], Mask | None]]:
+    """Yield pictures and volumes, with where they are; one slice is a picture."""
+    shape = values.shape[:-1]
+    for at in np.ndindex(shape[: max(0, len(shape) - 3)]):
+        part = values[at]
+        valid = None if usable is None else usable[at]
+        if part.ndim == 4 and 1 in part.shape[:3]:
+            axis = part.shape.index(1)
+            part = part.squeeze(axis)
+            valid = None if valid is None else valid.squeeze(axis)
+        yield at, part, valid

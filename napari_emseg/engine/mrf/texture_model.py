@@ -9,13 +9,14 @@ import numpy as np
 
 from napari_emseg.engine.cells.cells import products, unpack, upper
 from napari_emseg.engine.cluster.em import CovarianceSpec, shape_covariances
-from napari_emseg.engine.image.local_texture import REACH as ROUGH_REACH
-from napari_emseg.engine.image.local_texture import local_deviation
-from napari_emseg.engine.mrf.edge_preserving import (
-    REACH,
-    EdgePreservingFilter,
-    filter_edge_preserving,
+from napari_emseg.engine.mrf.fixed_point import FAR, soften
+from napari_emseg.engine.mrf.fixed_texture import (
+    FULL,
+    HALF,
+    texture_power,
+    texture_table,
 )
+from napari_emseg.engine.mrf.flat_grid import FlatGrid, count_four, halve
 from napari_emseg.engine.mrf.mean_field import edge_scale, start
 from napari_emseg.engine.mrf.potts import PottsField
 
@@ -24,11 +25,15 @@ if TYPE_CHECKING:
 
     from napari_emseg.engine._types import Float64Array
     from napari_emseg.engine.cluster.model import Model
+    from napari_emseg.engine.mrf.edge_preserving import EdgePreservingFilter
+    from napari_emseg.engine.mrf.fixed_point import Integers, Unit
 
     Planes = NDArray[np.float32]
 
-# Deviations e-fold over this many units of lightness, as those of `features`.
-_TEXTURE = 10.0
+# Passes of the filter, by the distance at which they look: of pixels, and of cells.
+PASSES, HALF_PASSES = (1, 2, 4), (1, 2)
+# Squared units that textures must differ by to tell a line.
+_FLAT = 1.0
 # Pixels along each axis that lie between those that classes are fitted to, at most,
 # and how many of them are enough.
 _STRIDE, _ENOUGH = 5, 2**12
@@ -56,45 +61,18 @@ class TextureModel:
     classes : Model or None
         K classes of D features and texture; None compares the filtered image with
         the model's own, widened.
+    line : (a, b)
+        a + b t is the texture of pixels whose means over cells have the texture t.
     """
 
     edge_filter: EdgePreservingFilter
     classes: Model | None = None
+    line: tuple[float, float] = (0.0, 1.0)
 
     @property
-    def reach(self) -> int:
-        """Pixels around a part that it depends on, even."""
-        if self.classes is None:
-            return REACH + REACH % 2
-        return ROUGH_REACH + ROUGH_REACH % 2
-
-    def log_joint(
-        self, model: Model, features: Planes, mask: NDArray[np.bool_] | None
-    ) -> Float64Array:
-        """Return log-probabilities of classes, up to what they have in common.
-
-        Parameters
-        ----------
-        model : Model
-            K classes as they were fitted.
-        features : (*S, D) ndarray of float32
-            S has 2 or 3 axes.
-        mask : (*S) ndarray of bool or None
-            Pixels that take part.
-
-        Returns
-        -------
-        (K, *S) ndarray of float64
-            In nats.
-        """
-        planes = np.ascontiguousarray(np.moveaxis(features, -1, 0))
-        if self.classes is None:
-            soft = filter_edge_preserving(planes, self.edge_filter.scale, mask)
-            return self.edge_filter.widen(model).log_joint(np.moveaxis(soft, 0, -1))
-        seen = augment(planes, self.edge_filter, mask)
-        log = self.classes.log_joint(np.moveaxis(seen, 0, -1))
-        log *= temper(self.edge_filter)
-        return log
+    def power(self) -> float:
+        """Power of likelihoods."""
+        return 1.0 if self.classes is None else temper(self.edge_filter)
 
     def keep_small_classes(
         self, points: Planes, least: NDArray[np.floating]
@@ -139,38 +117,129 @@ def temper(edge_filter: EdgePreservingFilter) -> float:
     return _TEMPER**edge_filter.amount
 
 
+def see(
+    seen: Integers,
+    valid: NDArray[np.bool_] | None,
+    edge_filter: EdgePreservingFilter | None,
+    unit: Unit,
+    *,
+    line: tuple[float, float] | None = None,
+    halved: bool = False,
+) -> Integers:
+    """Look at features through the edge-preserving filter, and at their texture.
+
+    Parameters
+    ----------
+    seen : (D, *S) ndarray of int16
+        Features; S has 2 or 3 axes.
+    valid : (*S) ndarray of bool or None
+        Pixels that count.
+    edge_filter : EdgePreservingFilter or None
+        The filter, if there is one.
+    unit : Unit
+        Of the features.
+    line : (a, b), optional
+        As of `TextureModel`; without, texture is left out.
+    halved : bool
+        Whether pixels are the means of two by two of the image's.
+
+    Returns
+    -------
+    (D or D + 1, size) ndarray of int16
+        Laid out in a `FlatGrid`: filtered features; last, the logarithm of the local
+        deviation of the unfiltered ones.
+    """
+    grid = FlatGrid(seen.shape[1:])
+    planes = grid.lay(seen, valid, FAR)
+    if edge_filter is None:
+        return planes
+    dims = len(seen)
+    out = grid.full((dims + (line is not None),), np.int16, FAR)
+    passes = HALF_PASSES if halved else PASSES
+    soften(grid, planes, unit.steepness, passes, out[:dims])
+    if line is not None:
+        table = texture_table(edge_filter, unit, line)
+        texture = grid.view(out[dims:])[0]
+        for at in np.ndindex(seen.shape[1:-2]):
+            inside = None if valid is None else valid[at]
+            power = texture_power(seen[:, *at], inside, HALF if halved else FULL)
+            texture[at] = table.take(power)
+    return out
+
+
 def augment(
-    planes: Planes,
+    features: Planes,
     edge_filter: EdgePreservingFilter,
-    valid: NDArray[np.bool_] | None = None,
+    unit: Unit,
+    valid: NDArray[np.bool_],
 ) -> Planes:
     """Return filtered features and the local texture of the unfiltered ones.
 
     Parameters
     ----------
-    planes : (D, *S) ndarray of float32
-        Features, plane by plane; S has 2 or 3 axes.
+    features : (*S, D) ndarray of float32
+        S has 2 or 3 axes.
     edge_filter : EdgePreservingFilter
         The filter.
-    valid : (*S) ndarray of bool, optional
+    unit : Unit
+        How features become integers.
+    valid : (*S) ndarray of bool
         Pixels that take part.
 
     Returns
     -------
     (D + 1, *S) ndarray of float32
-        Filtered features; last, the logarithm of their `local_deviation`; 0 where
-        not valid.
+        Filtered features; last, the logarithm of the local deviation; 0 where not
+        valid.
     """
-    seen = np.empty((len(planes) + 1, *planes.shape[1:]), np.float32)
-    seen[:-1] = filter_edge_preserving(planes, edge_filter.scale, valid)
-    unit = np.float32(edge_filter.unit)
-    for at in np.ndindex(planes.shape[1:-2]):
-        inside = None if valid is None else valid[at]
-        seen[-1, *at] = local_deviation(planes[:, *at] / unit, inside)
-    texture = seen[-1]
-    np.log1p(texture, out=texture)
-    texture *= np.float32(_TEXTURE * edge_filter.amount * edge_filter.unit)
+    inside = None if valid.all() else valid
+    flat = see(unit.encode(features), inside, edge_filter, unit, line=(0.0, 1.0))
+    found = FlatGrid(features.shape[:-1]).view(flat)
+    seen = np.empty(found.shape, np.float32)
+    unit.decode(found[:-1], seen[:-1])
+    np.multiply(found[-1], np.float32(unit.step), out=seen[-1])
+    if inside is not None:
+        seen[:, ~inside] = 0
     return seen
+
+
+def find_line(
+    features: Planes,
+    texture: Planes,
+    edge_filter: EdgePreservingFilter,
+    unit: Unit,
+    valid: NDArray[np.bool_],
+) -> tuple[float, float]:
+    """Find how texture of pixels follows from that of means over cells.
+
+    Parameters
+    ----------
+    features : (Y, X, D) ndarray of float32
+        Some pixels.
+    texture : (Y, X) ndarray of float32
+        As `augment` gives it.
+    edge_filter, unit, valid
+        As for `augment`.
+
+    Returns
+    -------
+    (a, b)
+        a + b t for a texture t, by least squares.
+    """
+    cells = halve(unit.encode(features), valid)
+    count = count_four(valid)
+    table = texture_table(edge_filter, unit)
+    small = table.take(texture_power(cells, count > 0, HALF)) * unit.step
+    steps = np.rint(texture / np.float32(unit.step)).astype(np.int16)
+    large = halve(steps[np.newaxis], valid)[0] * unit.step
+    x, y = small[count == 4], large[count == 4]
+    if not x.size:
+        return 0.0, 1.0
+    spread = float(x.var())
+    slope = 1.0
+    if spread > _FLAT * unit.step**2:
+        slope = float(((x - x.mean()) * (y - y.mean())).mean()) / spread
+    return float(y.mean() - slope * x.mean()), slope
 
 
 def fit_texture_model(

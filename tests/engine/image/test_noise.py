@@ -51,11 +51,14 @@ def test_noise_level_of_planes_and_masks() -> None:
 def test_photographs_are_not_noise() -> None:
     for photo in (data.astronaut(), data.chelsea(), data.coffee()):
         lab = cv2.cvtColor(photo.astype(np.float32) / 255, cv2.COLOR_RGB2Lab)
+        inside = np.ones(lab.shape[:2], bool)
         # Even a third of their variance, as within many classes, hides the noise.
         within = lab.reshape(-1, 3).var(axis=0).sum() / 3
-        assert noise_scale(lab, within) is None
+        power = (noise_level(np.moveaxis(lab, -1, 0), inside) ** 2).sum()
+        assert noise_scale(power, within) is None
         noisy = lab + np.random.default_rng(0).normal(0, 15, lab.shape)
-        scale = noise_scale(noisy, within)
+        planes = np.moveaxis(noisy.astype(np.float32), -1, 0)
+        scale = noise_scale((noise_level(planes, inside) ** 2).sum(), within)
         assert scale is not None
         assert scale == pytest.approx(24 * 3 * 15**2, rel=0.1)
 

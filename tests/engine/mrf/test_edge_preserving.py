@@ -1,10 +1,9 @@
-"""Softening: what fades, what stays, and what it must not depend on."""
+"""Strength of the edge-preserving filter, and what becomes of classes."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import product
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,113 +13,7 @@ import napari_emseg as emseg
 from napari_emseg.engine.cluster.kmeans import KMeansModel
 from napari_emseg.engine.cluster.mixture import MixtureModel
 from napari_emseg.engine.labels.connected_components import components
-from napari_emseg.engine.mrf import edge_preserving
-from napari_emseg.engine.mrf.edge_preserving import (
-    REACH,
-    STEPS,
-    EdgePreservingFilter,
-    choose_filter,
-    filter_edge_preserving,
-)
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-SHAPES = [(37, 30), (13, 15, 18)]
-
-
-def textured(shape: tuple[int, ...], dims: int = 2) -> NDArray[np.float32]:
-    """Make two halves (D, *S) a step of 40 apart, with texture of deviation 3."""
-    noise = np.random.default_rng(3).normal(0, 3, (dims, *shape))
-    noise[..., shape[-1] // 2 :] += 40
-    return noise.astype(np.float32)
-
-
-def reference(
-    planes: NDArray[np.float32], scale: float, valid: NDArray[np.bool_]
-) -> NDArray[np.float64]:
-    """Filter pixel by pixel, neighbor by neighbor, as the formula says."""
-    found = planes.astype(np.float64)
-    shape = planes.shape[1:]
-    for step in STEPS:
-        before = found.copy()
-        for at in np.ndindex(shape):
-            total = before[:, *at].copy()
-            weight = np.ones(())
-            for way in product((-1, 0, 1), repeat=len(shape)):
-                to = tuple(a + step * d for a, d in zip(at, way, strict=True))
-                inside = all(0 <= t < n for t, n in zip(to, shape, strict=True))
-                if not any(way) or not inside or not (valid[at] and valid[to]):
-                    continue
-                gap = before[:, *to] - before[:, *at]
-                bond = 0.5 ** np.count_nonzero(way) * np.exp(-(gap @ gap) / 2 / scale)
-                total += bond * before[:, *to]
-                weight = weight + bond
-            found[:, *at] = total / weight
-    return found
-
-
-@pytest.mark.parametrize("shape", [(11, 9), (2, 12), (5, 6, 3)])
-def test_formula(shape: tuple[int, ...]) -> None:
-    planes = textured(shape)
-    valid = np.random.default_rng(0).random(shape) > 0.2
-    found = filter_edge_preserving(planes, 30.0, valid)
-    assert found.dtype == np.float32
-    np.testing.assert_allclose(found, reference(planes, 30.0, valid), rtol=1e-4)
-    np.testing.assert_array_equal(found[:, ~valid], planes[:, ~valid])
-
-
-@pytest.mark.parametrize("shape", SHAPES)
-def test_texture_fades_and_steps_stay(shape: tuple[int, ...]) -> None:
-    planes = textured(shape)
-    before = planes.copy()
-    found = filter_edge_preserving(planes, 64.0)
-    np.testing.assert_array_equal(planes, before)
-    half = shape[-1] // 2
-    for part in (np.s_[..., :half], np.s_[..., half:]):
-        assert found[part].std() < 0.45 * planes[part].std()
-        assert found[part].mean() == pytest.approx(planes[part].mean(), abs=0.2)
-
-
-def test_tiles_give_the_whole_bit_for_bit(monkeypatch: pytest.MonkeyPatch) -> None:
-    planes = textured((60, 50))
-    whole = filter_edge_preserving(planes, 20.0)
-    monkeypatch.setattr(edge_preserving, "_STRIP", 130)
-    np.testing.assert_array_equal(filter_edge_preserving(planes, 20.0), whole)
-    for top, left in ((0, 0), (20, 10), (31, 17)):
-        part = filter_edge_preserving(
-            planes[:, top : top + 25, left : left + 31].copy(), 20.0
-        )
-        inner = np.s_[:, REACH:-REACH, REACH:-REACH]
-        wanted = whole[:, top : top + 25, left : left + 31][inner]
-        np.testing.assert_array_equal(part[inner], wanted)
-
-
-@pytest.mark.parametrize("rows", range(1, 20))
-@pytest.mark.parametrize("shape", [(19, 11), (13, 4, 5)])
-def test_strips_of_any_height_give_the_whole(
-    shape: tuple[int, ...], rows: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A last strip of three rows, as in 500 x 328 pixels, was refused."""
-    planes = textured(shape)
-    valid = np.random.default_rng(0).random(shape) > 0.2
-    whole = filter_edge_preserving(planes, 20.0, valid)
-    monkeypatch.setattr(edge_preserving, "_STRIP", rows * np.prod(shape[1:]))
-    np.testing.assert_array_equal(filter_edge_preserving(planes, 20.0, valid), whole)
-
-
-def test_flips_and_turns_commute() -> None:
-    planes = textured((40, 33))
-    found = filter_edge_preserving(planes, 20.0)
-    for turn in (lambda a: a[:, ::-1], lambda a: np.rot90(a, axes=(1, 2))):
-        turned = filter_edge_preserving(np.ascontiguousarray(turn(planes)), 20.0)
-        np.testing.assert_allclose(turned, turn(found), atol=1e-4)
-
-
-def test_volume_of_one_slice_is_a_picture() -> None:
-    planes = textured((21, 16))
-    volume = filter_edge_preserving(planes[:, np.newaxis].copy(), 20.0)
-    np.testing.assert_array_equal(volume[:, 0], filter_edge_preserving(planes, 20.0))
+from napari_emseg.engine.mrf.edge_preserving import EdgePreservingFilter, choose_filter
 
 
 def classes(means: Any, variance: float) -> MixtureModel:

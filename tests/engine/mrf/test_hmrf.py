@@ -14,10 +14,11 @@ from skimage import measure
 from napari_emseg.engine.cluster.em import CovarianceSpec
 from napari_emseg.engine.cluster.fit_state import FitState
 from napari_emseg.engine.cluster.kmeans import KMeansModel
+from napari_emseg.engine.cluster.mixture import MixtureModel
 from napari_emseg.engine.cluster.multilevel import FitOptions
 from napari_emseg.engine.mrf.hmrf import HiddenField, iter_hmrf
 from napari_emseg.engine.mrf.hmrf_steps import correct_bias
-from napari_emseg.engine.mrf.smoother import Smoother, hidden_smoother, noise_smoother
+from napari_emseg.engine.mrf.noise_smoother import NoiseSmoother, hidden_smoother
 
 Array = NDArray[Any]
 
@@ -303,27 +304,32 @@ def test_smoother_of_a_model_without_field() -> None:
     field, _ = fit(image, 4)
     model = field.model.reorder(np.argsort(field.model.means[:, 0]))
     features = image[..., np.newaxis].astype(np.float32)
-    found = noise_smoother(field.scale, 1.5).posteriors(model, features, None)
+    smoother = NoiseSmoother(1.5, field.scale)
+    found = smoother.posteriors(model, features, None)
     assert wrong(found.argmax(axis=0), truth) < 1.0
+    labels = smoother.labels(model, features, None)
+    np.testing.assert_array_equal(labels, found.argmax(axis=0) + 1)
     series = np.stack([features, features[::-1]])[:, np.newaxis]
-    both = Smoother(1.0, None).posteriors(model, series, None)
+    both = smoother.posteriors(model, series, None)
     for at in (0, 1):
-        alone = Smoother(1.0, None).posteriors(model, series[at], None)
+        alone = smoother.posteriors(model, series[at], None)
         np.testing.assert_array_equal(both[:, at], alone)
-    even = replace(Smoother(0.0, None), even=True).posteriors(model, features, None)
-    uneven = Smoother(0.0, None).posteriors(model, features, None)
-    ratio = (uneven / np.maximum(even, 1e-9))[:, 60, 60] / model.weights
-    np.testing.assert_allclose(ratio, ratio[0], rtol=1e-3)
 
 
-def test_nearest_centers_have_no_shares_to_leave_out() -> None:
+def test_shares_of_classes_do_not_count_and_centers_have_none() -> None:
     """Small classes were favored, as if K-means had counted their pixels."""
-    centers = KMeansModel(np.array([[0.0], [1.0]]), np.array([0.99, 0.01]), 0.04)
     features = np.linspace(0, 1, 12, dtype=np.float32).reshape(3, 4, 1)
-    even = Smoother(0.0, None, even=True).posteriors(centers, features, None)
-    np.testing.assert_allclose(
-        even, np.moveaxis(centers.predict_proba(features), -1, 0), rtol=1e-5
+    weak = NoiseSmoother(1e-9, None)
+    centers = KMeansModel(np.array([[0.0], [1.0]]), np.array([0.99, 0.01]), 0.04)
+    mixture = MixtureModel(
+        centers.weights, centers.means, np.full((2, 1, 1), centers.variance)
     )
+    for model in (centers, mixture):
+        even = replace(model, weights=np.full(2, 0.5))
+        found = weak.posteriors(model, features, None)
+        expected = np.moveaxis(even.predict_proba(features), -1, 0)
+        # Each pixel begins with the evidence of its neighbors, for one sweep only.
+        np.testing.assert_allclose(found, expected, atol=2e-3)
 
 
 def test_no_valid_pixel_is_told() -> None:

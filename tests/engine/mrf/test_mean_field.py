@@ -13,7 +13,6 @@ from skimage import measure
 
 from napari_emseg.engine.mrf.mean_field import (
     edge_scale,
-    edge_sums,
     free_energy,
     halo,
     mean_field,
@@ -279,17 +278,11 @@ def test_classes_may_be_impossible() -> None:
 
 
 @pytest.mark.parametrize("shape", [(23, 31, 2), (8, 9, 10, 1)])
-def test_edge_scale_is_the_mean_square_and_adds_up(shape: tuple[int, ...]) -> None:
+def test_edge_scale_is_the_mean_square(shape: tuple[int, ...]) -> None:
     guide = np.random.default_rng(4).normal(0, 5, shape)
     axes = range(len(shape) - 1)
     squares = [(np.diff(guide, axis=a) ** 2).sum(-1).ravel() for a in axes]
     assert edge_scale(guide) == pytest.approx(np.concatenate(squares).mean(), rel=1e-5)
-    total = np.zeros(2)
-    for corner in product(*(range(0, n, 6) for n in shape[:-1])):
-        read = tuple(slice(c, c + 7) for c in corner)
-        core = tuple(min(6, n - c) for c, n in zip(corner, shape[:-1], strict=True))
-        total += edge_sums(guide[read], core=core)
-    np.testing.assert_allclose(total, edge_sums(guide), rtol=1e-12)
 
 
 def test_edge_scale_leaves_invalid_pixels_out() -> None:

@@ -10,13 +10,12 @@ from skimage import data
 
 import napari_emseg as emseg
 from napari_emseg.engine.cluster.mixture import MixtureModel
-from napari_emseg.engine.mrf.edge_preserving import (
-    EdgePreservingFilter,
-    filter_edge_preserving,
-)
+from napari_emseg.engine.mrf import texture_model
+from napari_emseg.engine.mrf.edge_preserving import EdgePreservingFilter
+from napari_emseg.engine.mrf.fixed_point import Unit
 from napari_emseg.engine.mrf.texture_model import (
     TextureModel,
-    augment,
+    find_line,
     fit_texture_model,
 )
 
@@ -41,6 +40,18 @@ def classes(means: Any, variance: Any) -> MixtureModel:
     return MixtureModel(np.full(k, 1 / k), centers, sizes * np.eye(dims))
 
 
+def augment(
+    planes: NDArray[np.float32],
+    soft: EdgePreservingFilter,
+    valid: NDArray[np.bool_] | None = None,
+) -> NDArray[np.float32]:
+    """Look at planes (D, *S) with room for features around 50."""
+    inside = everywhere(planes) if valid is None else valid
+    unit = Unit(np.full(len(planes), 50.0), np.sqrt(soft.scale) / 45.25)
+    features = np.moveaxis(planes, 0, -1)
+    return texture_model.augment(features, soft, unit, inside)
+
+
 def everywhere(planes: NDArray[np.float32]) -> NDArray[np.bool_]:
     return np.ones(planes.shape[1:], bool)
 
@@ -49,10 +60,11 @@ def everywhere(planes: NDArray[np.float32]) -> NDArray[np.bool_]:
 def test_texture_is_what_softening_takes_away(shape: tuple[int, ...]) -> None:
     planes = rough_and_flat(shape)
     seen = augment(planes, SOFT)
-    np.testing.assert_array_equal(seen[:-1], filter_edge_preserving(planes, SOFT.scale))
     half = shape[-1] // 2
     rough, flat = seen[-1][..., : half - 12], seen[-1][..., half + 12 :]
     assert rough.min() > 2 * flat.max()
+    assert seen[0][..., : half - 12].std() < 0.6 * planes[0][..., : half - 12].std()
+    assert seen[0].mean() == pytest.approx(planes.mean(), abs=0.1)
 
 
 def test_steps_are_less_than_texture() -> None:
@@ -77,16 +89,34 @@ def test_texture_does_not_see_what_is_not_valid() -> None:
     assert texture[:, 40:].max() == 0
 
 
-def test_tiles_give_the_whole() -> None:
-    planes = np.concatenate([rough_and_flat((90, 100), seed) for seed in (1, 2)])
-    found = TextureModel(SOFT, classes(np.zeros((2, 3)), 1.0))
-    whole, margin = augment(planes, SOFT), found.reach
-    assert margin % 2 == 0
-    for top, left in ((0, 0), (20, 10), (31, 17)):
-        part = augment(planes[:, top : top + 59, left : left + 71].copy(), SOFT)
-        inner = np.s_[:, margin:-margin, margin:-margin]
-        wanted = whole[:, top : top + 59, left : left + 71][inner]
-        np.testing.assert_array_equal(part[inner], wanted)
+@pytest.mark.parametrize("masked", [False, True])
+def test_texture_of_cells_follows_that_of_pixels(masked: bool) -> None:
+    planes = rough_and_flat((120, 160))
+    valid = everywhere(planes)
+    if masked:
+        valid[30:50, 20:90] = False
+    unit = Unit(np.array([50.0]), 0.2)
+    features = np.moveaxis(planes, 0, -1)
+    seen = texture_model.augment(features, SOFT, unit, valid)
+    offset, slope = find_line(features, seen[-1], SOFT, unit, valid)
+    # Means over cells have half the deviation; of nothing they have nothing.
+    assert 0.5 < slope < 2
+    cells = planes.reshape(1, 60, 2, 80, 2).mean(axis=(2, 4))
+    texture = augment(cells, SOFT)[-1]
+    for half in (np.s_[:, :30], np.s_[:, 50:]):
+        large = seen[-1].reshape(60, 2, 80, 2).mean(axis=(1, 3))[half]
+        found = offset + slope * texture[half]
+        assert np.median(found) == pytest.approx(np.median(large), abs=3)
+
+
+def test_texture_of_a_flat_picture_has_no_line() -> None:
+    features = np.full((40, 40, 1), 50, np.float32)
+    valid = np.ones((40, 40), bool)
+    unit = Unit(np.array([50.0]), 0.2)
+    texture = np.zeros((40, 40), np.float32)
+    assert find_line(features, texture, SOFT, unit, valid) == (0, 1)
+    nothing = np.zeros((40, 40), bool)
+    assert find_line(features, texture, SOFT, unit, nothing) == (0, 1)
 
 
 def test_classes_come_to_know_texture_and_keep_their_numbers() -> None:
