@@ -79,8 +79,8 @@ class SegmentationInput:
 
         Without any, slabs which are contiguous in memory; otherwise tiles of the last
         two or three axes, which have the least surroundings. Tiles of a plane are the
-        smaller, the more numbers each pixel of them needs, and `zoom` times as long. Parts where no pixel is
-        inside the mask are left out.
+        smaller, the more numbers each pixel of them needs, and `zoom` times as long.
+        Parts where no pixel is inside the mask are left out.
         """
         shape = self.picture.shape
         box = self._box()
@@ -89,7 +89,8 @@ class SegmentationInput:
         else:
             n = min(len(shape), 3)
             side = _TILE[n] * (zoom if n == 2 else 1)
-            while n == 2 and side**2 * planes > _NUMBERS * zoom**2:
+            # Cells have fewer numbers, of half as many bytes.
+            while n == 2 and side**2 * planes > _NUMBERS * zoom**3:
                 side //= 2
             size = (1,) * (len(shape) - n) + (side,) * n
             # What is smoothed is looked at in cells.

@@ -23,15 +23,14 @@ from napari_emseg import segment
 from napari_emseg.engine.mrf.hmrf import CONSENSUS
 from napari_emseg.engine.mrf.mean_field import edge_scale, free_energy, mean_field
 from napari_emseg.engine.mrf.potts import contrast, neighbors, pairs
-from napari_emseg.engine.mrf.smoother import NOISE_RAMP, NOISE_SWEEPS, RAMP, SWEEPS
+from napari_emseg.engine.mrf.noise_smoother import RAMP, SWEEPS
 
 Array = NDArray[Any]
-# Sweeps and options; the last two are what photographs and noisy images get.
+# Sweeps and options; the last is what noisy images get.
 SETTINGS: dict[str, tuple[int, dict[str, Any]]] = {
     "5 sweeps": (5, {}),
     "10 sweeps": (10, {}),
-    "photographs": (SWEEPS, {"ramp": RAMP}),
-    "noise": (NOISE_SWEEPS, {"ramp": NOISE_RAMP, "consensus": CONSENSUS}),
+    "noise": (SWEEPS, {"ramp": RAMP, "consensus": CONSENSUS}),
 }
 
 
@@ -148,7 +147,7 @@ def main() -> None:
         f"gain, {name} | ms | times faster | ms/MP/class/sweep" for name in SETTINGS
     )
     print(f"| image | bond | expansion ms | {columns} |")
-    print("|---" * 19 + "|")
+    print("|---" * 15 + "|")
     photos = {
         name: getattr(data, name)() for name in ("astronaut", "chelsea", "coffee")
     }
