@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     Labels = NDArray[np.uint8]
 
 # Cells worked on at once.
-_STRIP = 1 << 14
+_STRIP = 1 << 16
 # OpenCV takes four numbers for a color.
 _FEWEST = 8
 # Share of each vote, of 256, that does not depend on contrast.

@@ -38,7 +38,7 @@ _FLAT = 1.0
 # and how many of them are enough.
 _STRIDE, _ENOUGH = 5, 2**12
 # Bond between those, in nats; iterations; and sweeps in each.
-_BOND, _ITERATIONS, _SWEEPS = 2.0, 10, 5
+_BOND, _ITERATIONS, _SWEEPS = 2.0, 10, 3
 # Pixels of each class that stay as they were fitted, as a share of the mean class.
 _ANCHOR = 0.05
 # How often weights are raised until no class is left out.
