@@ -22,8 +22,8 @@ from skimage import data
 from napari_emseg import segment
 from napari_emseg.engine.mrf.hmrf import CONSENSUS
 from napari_emseg.engine.mrf.mean_field import edge_scale, free_energy, mean_field
-from napari_emseg.engine.mrf.potts import contrast, neighbors, pairs
 from napari_emseg.engine.mrf.noise_smoother import RAMP, SWEEPS
+from napari_emseg.engine.mrf.potts import contrast, neighbors, pairs
 
 Array = NDArray[Any]
 # Sweeps and options; the last is what noisy images get.

@@ -39,7 +39,7 @@ _CROSS = np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0]], np.uint8)
 class CellRefiner:
     """Cells with their posteriors, asked for those of their pixels.
 
-    Pixels of cells at borders listen to the four nearest cells, those that they are
+    Pixels of cells at borders listen to the three nearest cells, those that they are
     like most. Where the mean of a cell hides a pixel, as of thin lines, its four are
     each updated by what they are themselves.
 
@@ -162,13 +162,12 @@ class CellRefiner:
         y, x = np.divmod(at, self.grid.shape[1])
         element = self._elements(at)
         near = {}
-        for dy in (-1, 0, 1):
-            for dx in (-1, 0, 1):
-                index = element + self.grid.step((dy, dx))
-                near[dy, dx] = tuple(
-                    [plane.take(index) for plane in planes]
-                    for planes in (self.guide, self.cells)
-                )
+        for side in ((0, 0), (-1, 0), (1, 0), (0, -1), (0, 1)):
+            index = element + self.grid.step(side)
+            near[side] = tuple(
+                [plane.take(index) for plane in planes]
+                for planes in (self.guide, self.cells)
+            )
         total, work = (np.empty(at.size, np.int16) for _ in range(2))
         vote = np.empty(at.size, np.uint16)
         for cy in (0, 1):
@@ -183,13 +182,10 @@ class CellRefiner:
                 )
                 steepness = 1.0 if self.edges is None else self.edges.steepness
                 votes = np.empty((len(self.cells), at.size), np.uint16)
-                around = [
-                    (dy, dx, weight_y * weight_x)
-                    for dy, weight_y in ((0, 3), (2 * cy - 1, 1))
-                    for dx, weight_x in ((0, 3), (2 * cx - 1, 1))
-                ]
-                for dy, dx, weight in around:
-                    features, posteriors = near[dy, dx]
+                # Weights of the nearest cells by their distance, of 16.
+                around = {(0, 0): 10, (2 * cy - 1, 0): 3, (0, 2 * cx - 1): 3}
+                for side, weight in around.items():
+                    features, posteriors = near[side]
                     bond = closeness(squares(features, [*seen], total, work), steepness)
                     if plain:
                         np.multiply(bond, 256 - plain, out=bond)
@@ -198,7 +194,7 @@ class CellRefiner:
                     np.multiply(bond, weight, out=bond)
                     np.right_shift(bond, 4, out=bond)
                     for sums, posterior in zip(votes, posteriors, strict=True):
-                        if dy == dx == 0:
+                        if side == (0, 0):
                             np.multiply(posterior, bond, out=sums)
                         else:
                             np.multiply(posterior, bond, out=vote)

@@ -88,9 +88,12 @@ class Unit:
         steepness = (step * _DEVIATION) ** 2 / scale if scale else 1.0
         return cls(center, float(step), float(steepness))
 
-    def encode(self, features: NDArray[np.floating]) -> Integers:
-        """Return features (…, D) as integers (D, …)."""
-        out = np.empty((features.shape[-1], *features.shape[:-1]), np.int16)
+    def encode(
+        self, features: NDArray[np.floating], out: Integers | None = None
+    ) -> Integers:
+        """Return features (…, D) as integers (D, …), written to `out` if given."""
+        if out is None:
+            out = np.empty((features.shape[-1], *features.shape[:-1]), np.int16)
         small = 1e-30 < self.step < 1e30
         kind = np.dtype(np.float32 if small else np.float64).type
         work = np.empty(features.shape[:-1], kind)

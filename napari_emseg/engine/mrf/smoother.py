@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 # Bond between side neighbors at smoothing 1, in nats: best on photographs.
 BOND = 2.0
 # Sweeps at the levels that have a coarser one below, finest first.
-_SWEEPS, _HALF_SWEEPS = (3,), (2, 2)
+_SWEEPS, _HALF_SWEEPS = (3,), (1, 2)
 # Powers of the posteriors in a volume, which has one level.
 _VOLUME = (*RAMP, 1.0, 1.0)
 # Pixels along a side of the coarsest cell, at multiples of which tiles begin.
@@ -165,7 +165,8 @@ class Smoother:
                 classes = texture.classes
                 line = texture.line if halved else (0.0, 1.0)
         unit = Unit.of(model, None if edge_filter is None else edge_filter.scale)
-        seen = picture.encode(unit)
+        edges = unit if self.scale is None else Unit.of(model, self.scale)
+        seen, guide = picture.encode((unit, edges))
         shape = seen.shape[1:]
         strength = Strength(self.strength, len(shape))
         grid = FlatGrid(shape)
@@ -179,10 +180,7 @@ class Smoother:
         grain = planes[len(seen) :].copy()
         del planes
         if self.scale is None:
-            edges, guide = unit, np.zeros_like(seen[:1])
-        else:
-            edges = Unit.of(model, self.scale)
-            guide = picture.encode(edges)
+            guide = np.zeros_like(seen[:1])
         sweeps = () if len(shape) == 3 else _HALF_SWEEPS if halved else _SWEEPS
         guide, posteriors = solve_pyramid(
             guide,

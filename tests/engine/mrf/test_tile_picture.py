@@ -32,7 +32,7 @@ def test_cells_of_channels_are_nearly_those_of_features(
     lab = convert(values, "lab", white)
     by_value = TilePicture(values, valid, ("lab", white), halved=True)
     by_feature = TilePicture(lab, valid, None, halved=True)
-    one, two = by_value.encode(UNIT), by_feature.encode(UNIT)
+    (one,), (two,) = by_value.encode([UNIT]), by_feature.encode([UNIT])
     inside = np.ones(one.shape[1:], bool)
     if masked:
         assert by_value.valid_cells is not None
@@ -64,5 +64,7 @@ def test_thin_lines_are_detail_and_smooth_steps_are_not(by_value: bool) -> None:
 def test_pixels_are_features() -> None:
     lab = convert(colors(np.uint8), "lab")
     picture = TilePicture(lab, None, None, halved=False)
-    np.testing.assert_array_equal(picture.encode(UNIT), UNIT.encode(lab))
+    double = Unit(UNIT.center, 2 * UNIT.step)
+    for unit, found in zip((UNIT, double), picture.encode((UNIT, double)), strict=True):
+        np.testing.assert_array_equal(found, unit.encode(lab))
     assert picture.valid_cells is None
