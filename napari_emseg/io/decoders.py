@@ -17,14 +17,32 @@ MAGIC = {
 OTHERS = {
     "BMP": (0, b"BM"),
     "GIF": (0, b"GIF8"),
+    "ICO": (0, b"\0\0\1\0"),
     "WebP": (8, b"WEBP"),
-    "HEIC or AVIF": (4, b"ftyp"),
+    "HEIC, AVIF or MP4": (4, b"ftyp"),
     "JPEG 2000": (4, b"jP  "),
+    "JPEG-LS": (0, b"\xff\xd8\xff\xf7"),
+    "JPEG XL": (0, b"\xff\x0a"),
+    "boxed JPEG XL": (4, b"JXL "),
+    "Photoshop": (0, b"8BPS"),
+    "OpenEXR": (0, b"v/1\1"),
+    "DICOM": (128, b"DICM"),
+    "FITS": (0, b"SIMPLE  ="),
+    "NIfTI": (344, b"n+1\0"),
+    "Zeiss CZI": (0, b"ZISSRAWFILE"),
+    "Nikon ND2": (0, b"\xda\xce\xbe\n"),
+    "Fujifilm RAF": (0, b"FUJIFILM"),
+    "Olympus ORF": (0, b"IIRO"),
+    "Panasonic RW2": (0, b"IIU\0"),
     "PDF": (0, b"%PDF"),
     "HDF5": (0, b"\x89HDF"),
     "NumPy": (0, b"\x93NUMPY"),
     "Zip": (0, b"PK"),
+    "gzip": (0, b"\x1f\x8b\x08"),
+    **{f"PNM (P{n})": (0, f"P{n}".encode()) for n in range(1, 8)},
 }
+_LONGEST = max(at + len(magic) for at, magic in OTHERS.values())
+_VOWELS = ("IC", "HD", "Op", "Ol")  # of names that sound as if they began with one
 _ZARR = ("zarr.json", ".zgroup", ".zarray")  # what a folder of arrays has in it
 
 
@@ -64,13 +82,14 @@ def kind_of(path: Path) -> str:
             "comes out of it to a file, and give that"
         )
     with path.open("rb") as file:
-        start = file.read(16)
+        start = file.read(_LONGEST)
+    for name, (at, magic) in OTHERS.items():
+        if start[at:].startswith(magic):
+            article = "an" if name[:2] in _VOWELS else "a"
+            what = f"is {article} {name} file, which is not read here"
+            raise ValueError(f"{path} {what}; convert it to PNG, JPEG or TIFF")
     for kind, magics in MAGIC.items():
         if start.startswith(magics):
             return kind
     what = "does not begin like an image" if start else "is empty"
-    for name, (at, magic) in OTHERS.items():
-        if start[at:].startswith(magic):
-            what = f"is a {name} file, which is not read here"
-            raise ValueError(f"{path} {what}; convert it to PNG, JPEG or TIFF")
     raise ValueError(f"{path} {what}; give a PNG, JPEG or TIFF file")

@@ -66,7 +66,7 @@ def read_image(
         Convert colors from the profile that the file embeds or names (ICC; cICP, or
         gAMA with cHRM of PNG; EXIF) to sRGB; and leave out what GDAL's tag declares as
         no data: floats are NaN there, colors transparent, and other whole numbers
-        become floats if the value occurs.
+        become floats if the value occurs. So it is with alpha behind other channels.
     max_bytes : int, optional
         Bytes of memory that the file may unfold to, by default 1 GiB, or 64 times its
         size if that is more; or as the environment variable
@@ -256,7 +256,8 @@ def read_labels(
     Parameters
     ----------
     path : path
-        A TIFF or PNG file of whole numbers. Of a palette, the numbers are read.
+        A TIFF or PNG file of whole numbers. Of a palette, the numbers are read, and of
+        gray of few bits what is stored.
     max_bytes : int, optional
         As for `read_image`.
 

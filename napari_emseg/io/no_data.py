@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from typing import TYPE_CHECKING, Any
 
@@ -36,7 +37,9 @@ def flag_of(page: tifffile.TiffPage, name: str) -> float | None:
         return None
     text = str(found).strip("\0 ")
     try:
-        return float(text)
+        # Floats do not tell all numbers of 64 bits apart.
+        whole = re.fullmatch(r"[+-]?\d{1,20}", text)
+        return int(text) if whole else float(text)
     except ValueError:
         warnings.warn(
             f"the no-data value of {name} is {text[:40]!r}, which is no number, and is "
@@ -127,11 +130,13 @@ def leave_out(
     return pixels
 
 
-def tell_left_out(flagged: NDArray[np.bool_], flag: float, name: str) -> None:
-    """Warn of how much is left out."""
+def tell_left_out(
+    flagged: NDArray[np.bool_], flag: float, name: str, what: str
+) -> None:
+    """Warn of how many values or pixels are left out."""
     number = int(np.count_nonzero(flagged))
     warnings.warn(
-        f"{number} values of {name} ({number / flagged.size:.1%}) are {flag:g}, which "
+        f"{number} {what} of {name} ({number / flagged.size:.1%}) are {flag:g}, which "
         "the file declares as no data, and are left out",
         stacklevel=2,
     )

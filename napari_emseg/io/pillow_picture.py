@@ -13,7 +13,7 @@ import struct
 import warnings
 import zlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import imagecodecs
 import numpy as np
@@ -50,6 +50,7 @@ _TYPES = {"1": np.dtype(bool), "I": np.dtype("u2"), "I;16": np.dtype("u2")}
 _DEPTHS = {"1": 1, "L": 1, "P": 1, "I;16": 2}  # bytes of a pixel in Pillow; else 4
 _EXIF, _INTEROP, _COLOR_SPACE = 0x8769, 0xA005, 0xA001
 _SCAN, _MARKER = b"\xff\xda", re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
+_LAYERS = re.compile(r"cannot handle (\d+)-bit layers")  # what Pillow says
 _BLOCK = 8
 _CUTS = (1, 2, 3, 4, 6, 8, 16, 32)  # bytes
 # Gammas by their numbers in ITU-T H.273; None is the curve of sRGB.
@@ -84,8 +85,8 @@ def read_png(
     chunks = _check_png(path)
     depth, kind = chunks[b"IHDR"][8:10]
     with PngImagePlugin.PngImageFile(path) as image:
-        if depth == 16 and kind & (_COLOR | _ALPHA):
-            # Pillow makes 8 bits of deep colors.
+        if depth == 16 and (kind & (_COLOR | _ALPHA) or b"tRNS" in chunks):
+            # Pillow makes 8 bits of deep colors, and keeps no deep gray clear.
             budget.check(2 * 2 * 4 * image.width * image.height)
             pixels, colored = _deep_colors(path), True
             if image.n_frames > 1:
@@ -110,9 +111,9 @@ def read_png(
 
 
 def read_png_numbers(path: Path, budget: ByteBudget) -> NDArray[Any]:
-    """Read a PNG file upright, without looking up its palette."""
+    """Read a PNG file upright, without looking up its palette, as stored."""
     chunks = _check_png(path)
-    kind = chunks[b"IHDR"][9]
+    depth, kind = chunks[b"IHDR"][8:10]
     if kind & (_COLOR | _ALPHA) and kind != _PALETTE:
         raise UnfitError(
             "it holds colors, not labels; give a file of whole numbers without colors"
@@ -120,6 +121,8 @@ def read_png_numbers(path: Path, budget: ByteBudget) -> NDArray[Any]:
     with PngImagePlugin.PngImageFile(path) as image:
         pixels = _decode(image, budget, image.mode)
         _check_rows(path, chunks, pixels)
+        if 1 < depth < 8 and kind != _PALETTE:
+            pixels //= 255 // (2**depth - 1)  # Pillow stretches gray to 8 bits
         y = pixels.ndim - 2
         return turned(pixels, _orientation(image, path), y=y, x=y + 1)
 
@@ -144,7 +147,7 @@ def read_jpeg(
     UserWarning
         Rows are missing, pictures are left out, or a color profile is.
     """
-    with path.open("rb") as file, JpegImagePlugin.jpeg_factory(file) as image:
+    with path.open("rb") as file, _open_jpeg(file) as image:
         # The first scan has a bit for each block of 8 x 8, however empty they are.
         _check_possible(path, image, image.width * image.height // 64 // 8)
         if isinstance(image, MpoImagePlugin.MpoImageFile):
@@ -164,6 +167,19 @@ def read_jpeg(
     return DecodedPicture(
         turned(pixels, orientation), profile=profile.name if profile else None
     )
+
+
+def _open_jpeg(file: BinaryIO) -> JpegImagePlugin.JpegImageFile:
+    try:
+        return JpegImagePlugin.jpeg_factory(file)
+    except SyntaxError as error:
+        bits = _LAYERS.search(str(error))
+        if bits is None:
+            raise
+        raise UnfitError(
+            f"its samples have {bits[1]} bits, and 8 are read; convert it to PNG or "
+            "TIFF of 16 bits"
+        ) from error
 
 
 def stored_otherwise(path: Path, kind: str) -> dict[str, bool]:

@@ -14,6 +14,7 @@ from napari_emseg.engine.image.lazy_image import fits_rgb
 from napari_emseg.io.color_profile import look_up
 from napari_emseg.io.damage import UnfitError
 from napari_emseg.io.full_scale import bits_of
+from napari_emseg.io.no_data import leave_out
 from napari_emseg.io.tiff_pages import JPEGS
 
 if TYPE_CHECKING:
@@ -96,16 +97,44 @@ def inverted(pixels: NDArray[Any], page: tifffile.TiffPage) -> NDArray[Any]:
 
     Floats, which have no largest value, stay as they are: they are measurements, and
     ImageJ, too, inverts only how they are shown.
+
+    Parameters
+    ----------
+    pixels : ndarray
+        Samples last, if there are several; alpha stays as it is.
+    page : tifffile.TiffPage
     """
     if pixels.dtype.kind == "f":
         return pixels
-    if pixels.dtype.kind != "u":
-        return np.invert(pixels)
-    return np.subtract(white_of(page, pixels.dtype), pixels, dtype=pixels.dtype)
+    light = (
+        np.subtract(white_of(page, pixels.dtype), pixels, dtype=pixels.dtype)
+        if pixels.dtype.kind == "u"
+        else np.invert(pixels)
+    )
+    if alphas := count_alphas(page):
+        light[..., -alphas:] = pixels[..., -alphas:]
+    return light
 
 
 def looked_up(pixels: NDArray[Any], page: tifffile.TiffPage) -> NDArray[Any]:
-    """Return RGB of the numbers of a palette."""
+    """Return RGB of the numbers of a palette; RGBA if there is alpha beside them.
+
+    Parameters
+    ----------
+    pixels : (...) or (..., 2) ndarray
+        Numbers, and alpha if the page declares it.
+    page : tifffile.TiffPage
+    """
+    if count_alphas(page):
+        alpha = pixels[..., 1] >> (bits_of(pixels.dtype) - 8)
+        light = _colors_of_numbers(pixels[..., 0], page)
+        colors = np.concatenate([light, alpha[..., None].astype(np.uint8)], axis=-1)
+        first = page.extrasamples[0]
+        return divided(colors, 255) if first == _ASSOCIATED else colors
+    return _colors_of_numbers(pixels, page)
+
+
+def _colors_of_numbers(pixels: NDArray[Any], page: tifffile.TiffPage) -> NDArray[Any]:
     colormap = np.asarray(page.colormap)
     # Old programs write 8 bits where the standard has 16; libtiff looks, too.
     deep = colormap.max() > np.iinfo(np.uint8).max
@@ -158,7 +187,14 @@ def colors_of(
             pixels = _from_ycbcr(pixels, page)
         if not fits_rgb(pixels[..., :3]):
             # Light beyond white (HDR), and types that no color is made of here.
-            return pixels[..., :3], False
+            if samples == 4 and not alpha:
+                warnings.warn(
+                    f"{name} does not declare what its fourth sample is, which is "
+                    "left out",
+                    stacklevel=2,
+                )
+                pixels = pixels[..., :3]
+            return pixels, False
         if samples == 4:
             pixels = _with_alpha(pixels, extra, white_of_any(page, pixels), name)
         return pixels, True
@@ -198,6 +234,58 @@ def _with_alpha(
         stacklevel=2,
     )
     return divided(pixels, white) if multiplied else pixels
+
+
+def count_alphas(page: tifffile.TiffPage) -> int:
+    """Return how many of the last samples of a page are declared as alpha."""
+    extra = tuple(page.extrasamples) if page.samplesperpixel > 1 else ()
+    others = [at for at, kind in enumerate(extra) if kind not in _ALPHAS]
+    return len(extra) - 1 - max(others, default=-1)
+
+
+def is_beside_channels(page: tifffile.TiffPage) -> bool:
+    """Tell whether there is alpha beside samples that are not gray or RGB."""
+    return count_alphas(page) > 0 and page.samplesperpixel not in (2, 4)
+
+
+def without_alpha(
+    pixels: NDArray[Any], page: tifffile.TiffPage, name: str
+) -> NDArray[Any]:
+    """Return channels without the alpha behind them, and without what it hides.
+
+    Parameters
+    ----------
+    pixels : (..., S) ndarray
+        Channels, and perhaps alpha, as the page declares.
+    page : tifffile.TiffPage
+    name : str
+        Of the file, for the warning.
+
+    Returns
+    -------
+    (..., C) ndarray
+        Floats that are not a number where alpha is 0, if it is anywhere.
+
+    Warns
+    -----
+    UserWarning
+        Pixels are left out.
+    """
+    alphas = count_alphas(page)
+    if not 0 < alphas < pixels.shape[-1]:
+        return pixels
+    kept, alpha = pixels[..., :-alphas], pixels[..., -alphas]
+    clear = ~(alpha > 0)
+    number = int(np.count_nonzero(clear))
+    if not number:
+        return kept
+    warnings.warn(
+        f"{number} pixels of {name} ({number / clear.size:.1%}) are clear by its "
+        "alpha, and are left out",
+        stacklevel=2,
+    )
+    hidden = np.broadcast_to(clear[..., None], kept.shape)
+    return leave_out(kept, hidden, rgb=False)
 
 
 def divided(pixels: NDArray[Any], white: float) -> NDArray[Any]:

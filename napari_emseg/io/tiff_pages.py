@@ -51,11 +51,14 @@ class TiffPicture:
         Pages that are the picture.
     others : tuple of tifffile.TiffPageSeries
         Pictures of full size that are left out.
+    mask : tifffile.TiffPageSeries or None
+        What tells which of the pixels are to be shown.
     """
 
     tiff: tifffile.TiffFile
     series: tifffile.TiffPageSeries
     others: tuple[tifffile.TiffPageSeries, ...] = ()
+    mask: tifffile.TiffPageSeries | None = None
 
     @property
     def page(self) -> tifffile.TiffPage:
@@ -85,7 +88,14 @@ class TiffPicture:
         return any(0 <= axes.find(name) < axes.find("X") for name in "SC")
 
     def tell_others(self) -> None:
-        """Warn of pictures that are left out."""
+        """Warn of pictures that are left out, and of a mask."""
+        if self.mask is not None:
+            warnings.warn(
+                f"page {_number(self.mask)} of {self.name} is a mask of the picture, "
+                "which is not applied; read it with tifffile, and give it as mask= to "
+                "leave out what it hides",
+                stacklevel=2,
+            )
         if not self.others:
             return
         # A hundred pages shall not fill the screen.
@@ -172,7 +182,8 @@ def picture_of(tiff: tifffile.TiffFile) -> TiffPicture:
     levels = full[0].levels[1:] if full[0].kind in _UNMARKED else ()
     others = [one for one in (*full[1:], *levels) if _is_full(one)]
     others.sort(key=lambda one: one.keyframe.treeindex)
-    return TiffPicture(tiff, full[0], tuple(others))
+    masks = (one for one in listed if _is_mask_of(full[0].keyframe, one.keyframe))
+    return TiffPicture(tiff, full[0], tuple(others), next(masks, None))
 
 
 def _is_endless(tiff: tifffile.TiffFile) -> bool:
@@ -198,6 +209,15 @@ def _is_full(series: tifffile.TiffPageSeries) -> bool:
         and old != _OLD_REDUCED
         and series.name.lower() not in _BESIDE
         and series.size > 0
+    )
+
+
+def _is_mask_of(page: tifffile.TiffPage, other: tifffile.TiffPage) -> bool:
+    sizes = (page.imagelength, page.imagewidth), (other.imagelength, other.imagewidth)
+    return (
+        other is not page
+        and other.photometric == tifffile.PHOTOMETRIC.MASK
+        and sizes[0] == sizes[1]
     )
 
 
@@ -238,6 +258,12 @@ def check_pages(picture: TiffPicture, budget: ByteBudget, widened: float = 1) ->
         raise UnfitError(
             "its samples are of an unknown type, or it has no pixels; convert it to a "
             "TIFF of whole numbers or floats"
+        )
+    if page.compression not in tifffile.TIFF.DECOMPRESSORS:
+        name = getattr(page.compression, "name", page.compression)
+        raise UnfitError(
+            f"its compression {name} is not decoded here; write it with another, or "
+            "without"
         )
     decoded = math.prod(series.shape) * page.dtype.itemsize
     plain = page.compression == _NOT_COMPRESSED

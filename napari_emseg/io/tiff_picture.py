@@ -71,14 +71,17 @@ def read_tiff(
     picture.tell_others()
     _tell_of_ome(picture)
     flag = flag_of(page, name) if converted else None
-    check_pages(picture, budget, _widened(page, flagged=flag is not None))
+    holes = flag is not None or (converted and tiff_colors.is_beside_channels(page))
+    check_pages(picture, budget, _widened(page, flagged=holes))
     stored, axes = upright_samples(picture, upright=upright)
     flagged = None if flag is None else find_flagged(stored, flag)
     white = full_scale_of(picture.tiff, page, stored)
-    if flag is not None and flagged is not None:
-        tell_left_out(flagged, flag, name)
-        if stored.dtype.kind == "f":
-            stored, flagged = leave_out(stored, flagged, rgb=False), None
+    if flag is not None and flagged is not None and stored.dtype.kind == "f":
+        if page.photometric == PHOTOMETRIC.RGB and "S" in axes and 0 <= flag <= 1:
+            # Black and white are colors unless all bands are.
+            flagged &= flagged.all(axis=axes.index("S"), keepdims=True)
+        tell_left_out(flagged, flag, name, "values")
+        stored, flagged = leave_out(stored, flagged, rgb=False), None
     as_stack = stack and picture.has_leading_channels
     light = (
         _Light(stored, None)
@@ -86,12 +89,18 @@ def read_tiff(
         else _light(stored, axes, picture, white=white or 0, converted=converted)
     )
     pixels = light.pixels
-    if flagged is not None:
+    if flag is not None and flagged is not None:
         letter = next((one for one in "SC" if one in axes), None)
         if letter and not as_stack:
             flagged = np.moveaxis(flagged, axes.index(letter), -1)
-            flagged = flagged if light.rgb else flagged[..., : pixels.shape[-1]]
-        pixels = leave_out(pixels, flagged, rgb=light.rgb)
+            flagged = flagged[..., : flagged.shape[-1] - tiff_colors.count_alphas(page)]
+            if light.rgb:  # a color, unless all its bands are the value
+                flagged = np.logical_and.reduce(flagged, axis=-1)
+            else:
+                flagged = flagged[..., : pixels.shape[-1]]
+        if flagged.any():
+            tell_left_out(flagged, flag, name, "pixels" if light.rgb else "values")
+            pixels = leave_out(pixels, flagged, rgb=light.rgb)
     return DecodedPicture(pixels, light.channel_axis, white, light.profile)
 
 
@@ -158,6 +167,8 @@ def _light(
         raise UnfitError(
             f"its colors are of the unknown kind {page.photometric}; convert it to RGB"
         ) from None
+    if kind in (PHOTOMETRIC.LOGL, PHOTOMETRIC.LOGLUV):
+        raise UnfitError("its colors are LogLuv; convert it to RGB, or to floats")
     data = page.tags.valueof(_PROFILE) if converted else None
     data = data if isinstance(data, bytes) else None
     if kind is PHOTOMETRIC.CFA:
@@ -166,7 +177,12 @@ def _light(
             "read as gray; develop it to have colors",
             stacklevel=2,
         )
-    if kind is PHOTOMETRIC.PALETTE and page.colormap is not None and "S" not in axes:
+    if "S" in axes:
+        pixels = np.moveaxis(pixels, axes.index("S"), -1)
+    numbers = "S" not in axes or (
+        pixels.shape[-1] == 2 and tiff_colors.count_alphas(page) == 1
+    )
+    if kind is PHOTOMETRIC.PALETTE and page.colormap is not None and numbers:
         colors = tiff_colors.looked_up(pixels, page)
         return _in_srgb(colors, find_profile(data, 3, name))
     if kind is PHOTOMETRIC.PALETTE:
@@ -177,7 +193,6 @@ def _light(
     if kind is PHOTOMETRIC.MINISWHITE:
         pixels = tiff_colors.inverted(pixels, page)
     if "S" in axes:
-        pixels = np.moveaxis(pixels, axes.index("S"), -1)
         if tiff_colors.are_inks(page, pixels.shape[-1]) and pixels.dtype.kind in "uf":
             inks = tiff_colors.inks_of(pixels[..., :4], page)
             full = tiff_colors.white_of_any(page, pixels)
@@ -193,6 +208,8 @@ def _light(
             )
         pixels, colored = tiff_colors.colors_of(pixels, page, name)
         if not colored:
+            if converted:
+                pixels = tiff_colors.without_alpha(pixels, page, name)
             return _Light(pixels, pixels.ndim - 1)
         profile = find_profile(data, 1 if page.samplesperpixel == 2 else 3, name)
         return _in_srgb(pixels, profile, white)
@@ -271,5 +288,7 @@ def tiff_stored_otherwise(picture: TiffPicture) -> dict[str, bool]:
     return {
         "upright": picture.orientation in range(2, 9),
         "stack": picture.has_leading_channels,
-        "converted": profile is not None or flag is not None,
+        "converted": profile is not None
+        or flag is not None
+        or tiff_colors.is_beside_channels(page),
     }

@@ -160,3 +160,42 @@ def test_slices_of_a_stack(tmp_path):
     with pytest.warns(UserWarning, match="120 values"):
         found = read_image(path, stack=True)[0]
     np.testing.assert_array_equal(np.isnan(found), pixels == -9999)
+
+
+@pytest.mark.parametrize(
+    ("kind", "flag"),
+    [("u8", 2**64 - 1), ("i8", 2**63 - 1), ("i8", -(2**63)), ("u8", 2**53 + 1)],
+)
+def test_numbers_that_floats_cannot_tell(tmp_path, kind, flag):
+    pixels = RNG.integers(1, 9, (20, 30)).astype(kind)
+    pixels[:2] = flag
+    pixels[2] = flag - 1 if flag > 0 else flag + 1
+    path = written(tmp_path / "a.tif", pixels, str(flag), photometric="minisblack")
+    with pytest.warns(UserWarning, match=r"60 values of a\.tif \(10\.0%\)"):
+        found = read_image(path)[0]
+    np.testing.assert_array_equal(np.isnan(found), pixels == flag)
+
+
+@pytest.mark.parametrize("photometric", ["rgb", "separated"])
+def test_what_is_told_is_what_is_left_out(tmp_path, photometric):
+    """Of colors, pixels whose bands all have the value; nothing if there is none."""
+    pixels = RNG.integers(1, 255, (20, 30, 3 + (photometric != "rgb")), np.uint8)
+    pixels[:4, :, 0] = 0
+    path = written(tmp_path / "a.tif", pixels, "0", photometric=photometric)
+    assert quiet(path).shape == (20, 30, 3)
+    pixels[:2] = 0
+    written(path, pixels, "0", photometric=photometric)
+    with pytest.warns(UserWarning, match=r"60 pixels of a\.tif \(10\.0%\) are 0"):
+        found = read_image(path)[0]
+    assert np.count_nonzero(found[..., 3] == 0) == 60
+
+
+@pytest.mark.parametrize("flag", ["0", "1"])
+def test_black_in_one_band_of_floats_is_a_color(tmp_path, flag):
+    pixels = RNG.uniform(0.2, 0.8, (20, 30, 3)).astype(np.float32)
+    pixels[:6, :, 0] = pixels[:2] = float(flag)
+    path = written(tmp_path / "a.tif", pixels, flag, photometric="rgb")
+    with pytest.warns(UserWarning, match=r"180 values of a\.tif \(10\.0%\)"):
+        found = read_image(path)[0]
+    assert np.isnan(found[:2]).all()
+    np.testing.assert_array_equal(found[2:], pixels[2:])

@@ -172,3 +172,58 @@ def test_an_index_of_pictures_that_are_gone(tmp_path):
     whole = path.read_bytes()
     path.write_bytes(whole[: whole.index(b"\xff\xd9\xff\xd8") + 2])
     assert np.abs(quiet(path).astype(int) - RGB).mean() < 3
+
+
+def png(depth, rows, *, clear=None):
+    """Return a gray PNG file of (Y, X) samples that have so many bits."""
+    bits = np.unpackbits(rows.astype(">u2").view(np.uint8).reshape(*rows.shape, 2), -1)
+    lines = np.packbits(bits[..., 16 - depth :].reshape(len(rows), -1), axis=1)
+    data = np.pad(lines, ((0, 0), (1, 0))).tobytes()
+    size = rows.shape[::-1]
+    chunks = [(b"IHDR", struct.pack(">2I5B", *size, depth, 0, 0, 0, 0))]
+    if clear is not None:
+        chunks.append((b"tRNS", struct.pack(">H", clear)))
+    chunks += [(b"IDAT", zlib.compress(data)), (b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(body)) + name + body
+        + struct.pack(">I", zlib.crc32(name + body))
+        for name, body in chunks
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("depth", [1, 2, 4, 8, 16])
+def test_labels_are_the_numbers_that_are_stored(tmp_path, depth):
+    rows = np.random.default_rng(0).integers(0, 2**depth, (9, 13))
+    path = tmp_path / "a.png"
+    path.write_bytes(png(depth, rows))
+    np.testing.assert_array_equal(read_labels(path), rows)
+    if depth > 1:
+        whole = 2 ** max(8, depth) - 1
+        picture = read_image(path)[0]
+        np.testing.assert_array_equal(picture, rows * (whole // (2**depth - 1)))
+
+
+@pytest.mark.parametrize("depth", [1, 2, 4, 8, 16])
+def test_gray_with_a_clear_value(tmp_path, depth):
+    rows = np.random.default_rng(0).integers(0, 2**depth, (9, 13))
+    path = tmp_path / "a.png"
+    path.write_bytes(png(depth, rows, clear=int(rows[3, 3])))
+    found = read_image(path)[0]
+    whole = 2 ** max(8, depth) - 1
+    assert (found.shape, found.max()) == ((9, 13, 4), whole)
+    gray = np.where(
+        rows[..., None] >= 0, rows[..., None] * (whole // (2**depth - 1)), 0
+    )
+    np.testing.assert_array_equal(found[..., :3], np.repeat(gray, 3, axis=-1))
+    np.testing.assert_array_equal(found[..., 3] == 0, rows == rows[3, 3])
+
+
+@pytest.mark.parametrize(("bits", "kind"), [(12, False), (16, True)])
+def test_jpeg_of_more_bits_is_named(tmp_path, bits, kind):
+    pixels = np.zeros((16, 16), np.uint16)
+    path = tmp_path / "a.jpg"
+    path.write_bytes(
+        imagecodecs.jpeg8_encode(pixels, bitspersample=bits, lossless=kind)
+    )
+    with pytest.raises(ValueError, match=f"have {bits} bits, and 8 are read; convert"):
+        read_image(path)

@@ -37,8 +37,6 @@ BESIDE = {
     "thumbnail first": [(SMALL, THUMBNAIL), (FULL, {})],
     "thumbnail last": [(FULL, {}), (SMALL, THUMBNAIL)],
     "thumbnail, old tag": [(SMALL, {"extratags": OLD}), (FULL, {})],
-    "mask first": [(FULL[..., 0] > 127, MASK | {"photometric": "minisblack"}),
-                   (FULL, {})],
     "in SubIFD": [(SMALL, THUMBNAIL | {"subifds": 1}), (FULL, {"subfiletype": 0})],
     "two in SubIFDs": [(SMALL, THUMBNAIL | {"subifds": 2}), (SMALL, THUMBNAIL),
                        (FULL, {"subfiletype": 0})],
@@ -54,6 +52,20 @@ def test_what_is_no_picture_is_passed_over(tmp_path, pages, described):
     shared = {} if described else {"metadata": None}
     path = written(tmp_path / "a.tif", *pages, **shared)
     np.testing.assert_array_equal(quiet(path), FULL)
+
+
+@pytest.mark.parametrize("described", [True, False])
+@pytest.mark.parametrize("at", [0, 1])
+@pytest.mark.parametrize("picture", [FULL, FULL[..., 0], FULL.astype(np.float32)])
+def test_a_mask_is_told_and_not_applied(tmp_path, described, at, picture):
+    shared = {} if described else {"metadata": None}
+    kind = {"photometric": "rgb" if picture.ndim == 3 else "minisblack"}
+    pages = [(picture, kind)]
+    pages.insert(at, (FULL[..., 0] > 127, MASK | {"photometric": "minisblack"}))
+    path = written(tmp_path / "a.tif", *pages, **shared)
+    with pytest.warns(UserWarning, match=f"page {at + 1} of a.tif is a mask .* mask="):
+        found = read_image(path)[0]
+    np.testing.assert_array_equal(found, picture)
 
 
 def test_a_thumbnail_alone_is_read(tmp_path):

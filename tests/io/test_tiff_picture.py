@@ -12,7 +12,13 @@ import pytest
 import tifffile
 from PIL import Image, ImageOps
 
-from napari_emseg.io.files import read_image, read_labels, read_with_spacing
+from napari_emseg import segment
+from napari_emseg.io.files import (
+    read_image,
+    read_labels,
+    read_with_spacing,
+    ways_as_stored,
+)
 
 RNG = np.random.default_rng(0)
 RGB = RNG.integers(0, 256, (48, 64, 3), np.uint8)
@@ -389,3 +395,89 @@ def test_samples_beside_inks(tmp_path, extra):
         np.testing.assert_array_equal(found[..., 3], alpha[..., 0])
     off = np.abs(found[:, 20:, :3].astype(int) - SMOOTH[:, 20:])
     assert off.max() <= 1
+
+
+@pytest.mark.parametrize("planar", [False, True])
+@pytest.mark.parametrize("kind", ["u1", "u2", "i2", "f4"])
+@pytest.mark.parametrize(
+    ("photometric", "channels"),
+    [("minisblack", 4), ("minisblack", 7), ("rgb", 4), ("rgb", 3)],
+)
+@pytest.mark.parametrize("opaque", [False, True])
+def test_alpha_behind_channels(tmp_path, planar, kind, photometric, channels, opaque):
+    if channels == 3 and kind[0] == "u":
+        pytest.skip("these are colors")
+    pixels = RNG.integers(1, 200, (20, 30, channels + 1)).astype(kind)
+    pixels[..., -1] = np.iinfo(kind).max if kind != "f4" else 1
+    hidden = np.zeros((20, 30), bool)
+    hidden[:4] = not opaque
+    pixels[hidden, -1] = 0
+    extra = channels + 1 - (3 if photometric == "rgb" else 1)
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(
+        path,
+        np.moveaxis(pixels, -1, 0).copy() if planar else pixels,
+        photometric=photometric,
+        planarconfig="separate" if planar else "contig",
+        extrasamples=["unspecified"] * (extra - 1) + ["unassalpha"],
+    )
+    raw, axis = quiet(path, converted=False)
+    np.testing.assert_array_equal(raw, pixels)
+    if opaque:
+        found, axis = quiet(path)
+        assert found.dtype == kind
+    else:
+        with pytest.warns(UserWarning, match=r"120 pixels of a\.tif \(20\.0%\) are cl"):
+            found, axis = read_image(path)
+    assert axis == 2
+    wanted = np.where(hidden[..., np.newaxis], np.nan, pixels[..., :-1])
+    np.testing.assert_array_equal(found, wanted)
+    labels = segment(found, channel_axis=axis, n_classes=2, smoothing=0).labels
+    np.testing.assert_array_equal(labels == 0, hidden)
+    assert ways_as_stored(path).get("converted", True) is (channels == 3)
+
+
+@pytest.mark.parametrize("kind", ["u1", "u2"])
+@pytest.mark.parametrize("planar", [False, True])
+def test_alpha_beside_darkness_is_not_turned(tmp_path, kind, planar):
+    white = np.iinfo(kind).max
+    gray = RNG.integers(0, white, (20, 30), kind)
+    alpha = np.where(np.arange(30) < 9, 0, white).astype(kind) + np.zeros_like(gray)
+    both = np.stack([gray, alpha], 0 if planar else -1)
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, both, photometric="miniswhite", extrasamples=["unassalpha"],
+                     planarconfig="separate" if planar else "contig")  # fmt: skip
+    found, _ = quiet(path)
+    np.testing.assert_array_equal(found, np.dstack([white - gray] * 3 + [alpha]))
+
+
+@pytest.mark.parametrize("compression", [None, "tiff_lzw"])
+def test_a_palette_with_alpha(tmp_path, compression):
+    image = Image.fromarray(RGB).quantize(32)
+    alpha = Image.fromarray(RGB[..., 0])
+    path = tmp_path / "a.tif"
+    both = Image.merge("PA", (image.convert("L"), alpha))
+    both.putpalette(image.getpalette())
+    both.save(path, compression=compression)
+    with Image.open(path) as stored_image:
+        wanted = np.asarray(stored_image.convert("RGBA"))
+    np.testing.assert_array_equal(quiet(path)[0], wanted)
+
+
+@pytest.mark.parametrize(
+    ("photometric", "channels"), [("logluv", 3), ("logl", 1), ("cielab", 3)]
+)
+def test_colors_that_are_not_read_are_named(tmp_path, photometric, channels):
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, np.squeeze(RGB[..., :channels]), photometric=photometric)
+    with pytest.raises(ValueError, match=r"its colors are L.*; convert it to RGB"):
+        read_image(path)
+
+
+@pytest.mark.parametrize("compression", ["tiff_sgilog", "tiff_sgilog24"])
+def test_a_compression_that_is_not_decoded_is_named(tmp_path, compression):
+    path = tmp_path / "a.tif"
+    light = Image.fromarray(RGB[..., 0].astype(np.float32))
+    light.save(path, compression=compression, tiffinfo={262: 32844})
+    with pytest.raises(ValueError, match=r"SGILOG.* is not decoded here; write it"):
+        read_image(path)
