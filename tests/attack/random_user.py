@@ -5,6 +5,8 @@ a burst of actions, and redo what was there after; memory stays flat. The longes
 of the queue and the longest time that the window did not answer are printed.
 
     xvfb-run -a python tests/attack/random_user.py --minutes 30 --seed 0
+
+With an odd seed the picture is a stack, and the slider moves.
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ from napari.utils.notifications import notification_manager
 from qtpy.QtCore import QEvent, QPointF, Qt, QTimer
 from qtpy.QtGui import QMouseEvent
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QApplication
+from qtpy.QtWidgets import QApplication, QDialog, QInputDialog, QLineEdit
 
 from napari_emseg.layers import find_selection
 
@@ -69,14 +71,21 @@ class RandomUser:
         self.viewer = napari.Viewer(show=True)
         truth = np.ones(SHAPE, np.uint8)
         truth[20:50, 15:60], truth[55:80, 70:110] = 2, 3
+        if seed % 2:
+            truth = np.stack([truth, truth[::-1], truth[:, ::-1]])
         colors = np.array([[20, 30, 60], [190, 60, 40], [230, 225, 210]])
-        picture = colors[truth - 1] + rng.integers(0, 9, (*SHAPE, 1))
+        picture = colors[truth - 1] + rng.integers(0, 9, (*truth.shape, 1))
         self.image = self.viewer.add_image(picture.astype(np.uint8), rgb=True, name="p")
         self.layer = self.viewer.add_labels(truth, name="L")
-        dock = self.viewer.window.add_plugin_dock_widget
-        self.edit = dock("napari-emseg", "Select and edit")[1]
-        self.segment = dock("napari-emseg", "Segment")[1]
+        self.docks: dict[str, Any] = {}
+        self.open("Select and edit")
+        self.open("Segment")
         self.viewer.reset_view()
+        # A canvas without a size cannot be clicked on.
+        canvas = self.viewer.window._qt_viewer.canvas.native
+        QTest.qWaitForWindowExposed(canvas.window().windowHandle())
+        while not (canvas.width() and canvas.height()):
+            QTest.qWait(10)
         self.errors: list[str] = []
         self.told: Counter[str] = Counter()
         self.done: Counter[str] = Counter()
@@ -85,16 +94,44 @@ class RandomUser:
         notification_manager.notification_ready.connect(self._note)
         sys.excepthook = self._broke
         # How long the window does not answer: a timer that should come every 10 ms.
-        self.blocked: list[tuple[float, str]] = []
-        self.last, self.now_doing = time.monotonic(), ""
+        self.blocked: list[tuple[float, float, str]] = []
+        self.last, self.now_doing = (time.monotonic(), time.thread_time()), ""
         self.beat = QTimer()
         self.beat.timeout.connect(self._beat)
         self.beat.start(10)
+        # Dialogs come when it is their turn, and wait for an answer.
+        self.answers = QTimer()
+        self.answers.timeout.connect(self._answer)
+        self.answers.start(80)
+
+    @property
+    def edit(self) -> Any:
+        """The panel "Select and edit"."""
+        return self.docks["Select and edit"][1]
+
+    @property
+    def segment(self) -> Any:
+        """The panel "Segment"."""
+        return self.docks["Segment"][1]
+
+    def open(self, title: str) -> None:
+        """Open a panel."""
+        dock = self.viewer.window.add_plugin_dock_widget
+        self.docks[title] = dock("napari-emseg", title)
+
+    def _answer(self) -> None:
+        dialog = QApplication.activeModalWidget()
+        if isinstance(dialog, QInputDialog):
+            dialog.setTextValue("kept")
+        if isinstance(dialog, QDialog):
+            (dialog.accept if self.rng.random() < 0.5 else dialog.reject)()
 
     def _beat(self) -> None:
-        now = time.monotonic()
-        if now - self.last > 0.1:
-            self.blocked.append((now - self.last, self.now_doing))
+        now = time.monotonic(), time.thread_time()
+        if now[0] - self.last[0] > 0.1:
+            # The rest of the time others had the processor.
+            own = now[1] - self.last[1]
+            self.blocked.append((now[0] - self.last[0], own, self.now_doing))
         self.last = now
 
     def _note(self, note: Any) -> None:
@@ -202,10 +239,105 @@ class RandomUser:
         """Click Segment, with other numbers than before."""
         self.segment.run()
 
+    def live(self) -> None:
+        """Turn Live on or off, and change a number, which may start a preview."""
+        self.segment.controls.live.value = bool(self.rng.random() < 0.7)
+        self.segment.form.rows["n_classes"].value = int(self.rng.integers(2, 6))
+        if self.rng.random() < 0.3:
+            self.segment.run()
+        if self.rng.random() < 0.3:
+            self.segment.cancel()
+
+    def row(self) -> None:
+        """Rename, show, lock or merge by dragging in the list of classes."""
+        shown = self.edit.classes
+        if not shown.rowCount():
+            return
+        place = int(self.rng.integers(shown.rowCount()))
+        column = int(self.rng.integers(5))
+        if column == 2:
+            shown.editItem(shown.item(place, 2))
+            editor = shown.findChild(QLineEdit)
+            if editor is not None:
+                QTest.keyClicks(editor, "ab")
+                ends = [Qt.Key.Key_Return, Qt.Key.Key_Escape, None]
+                end = ends[int(self.rng.integers(3))]
+                if end is not None:
+                    QTest.keyClick(editor, end)
+        elif column == 3:
+            labels = [int(n) for n in self.rng.integers(1, 6, 2)]
+            if labels[0] != labels[1]:
+                shown.dropped.emit(labels)
+        elif column == 4:
+            QTest.mouseClick(self.edit.commands.buttons["Color"], LEFT)
+        else:
+            item = shown.item(place, column)
+            checked = item.checkState() == Qt.CheckState.Checked
+            checks = Qt.CheckState
+            item.setCheckState(checks.Unchecked if checked else checks.Checked)
+
+    def menu(self) -> None:
+        """Take a row of a menu: Adjust, Saved, Split."""
+        title = str(self.rng.choice(["Adjust", "Saved", "Split"]))
+        menu = self.edit.commands.buttons[title].menu()
+        menu.aboutToShow.emit()
+        rows = [row for row in menu.actions() if not row.isSeparator()]
+        rows[int(self.rng.integers(len(rows)))].trigger()
+
+    def look(self) -> None:
+        """Move the slider, hide a layer, turn the view, tick a box of the layer."""
+        kind = int(self.rng.integers(6))
+        layers = self.viewer.layers
+        if kind < 2:
+            self.viewer.dims.set_current_step(0, int(self.rng.integers(3)))
+        elif kind == 2:
+            layer = layers[int(self.rng.integers(len(layers)))]
+            layer.visible = not layer.visible
+        elif kind == 3:
+            self.layer.preserve_labels = not self.layer.preserve_labels
+        elif kind == 4:
+            self.layer.contour = int(self.rng.integers(2))
+        else:
+            layers.selection.active = layers[int(self.rng.integers(len(layers)))]
+
+    def upset(self) -> None:
+        """Take layers or panels away while things run, and bring them back."""
+        self.turned = True
+        layers, kind = self.viewer.layers, int(self.rng.integers(8))
+        if kind == 4 and self.layer.ndim == 3:
+            # The slider goes with the layers, and Mesa can fail while the canvas of
+            # vispy gets another size.
+            kind = 3
+        if kind < 3:
+            for layer in [*layers]:
+                if layer not in (self.image, self.layer) and self.rng.random() < 0.5:
+                    layers.remove(layer)
+        elif kind == 3:
+            chosen = self.image if self.rng.random() < 0.5 else self.layer
+            layers.remove(chosen)
+            QTest.qWait(int(self.rng.choice([0, 20])))
+            layers.append(chosen)
+        elif kind == 4:
+            layers.clear()
+            QTest.qWait(int(self.rng.choice([0, 20])))
+            layers.extend([self.image, self.layer])
+        elif kind == 5:
+            self.viewer.dims.ndisplay = 3
+            self.drag()
+            self.viewer.dims.ndisplay = 2
+        elif kind == 6:
+            self.image.data = self.image.data[..., ::-1].copy()
+        else:
+            title = str(self.rng.choice([*self.docks]))
+            dock, _ = self.docks[title]
+            self.viewer.window.remove_dock_widget(dock)
+            QTest.qWait(int(self.rng.choice([0, 20])))
+            self.open(title)
+
     def settle(self, seconds: float = 60) -> None:
         """Wait until nothing runs and nothing waits."""
         begin = time.monotonic()
-        while not (self.edit.background.idle and not self.segment.runner.running):
+        while not (self.edit.background.idle and not self.segment.running):
             QApplication.processEvents()
             time.sleep(0.002)
             if time.monotonic() - begin > seconds:
@@ -245,11 +377,18 @@ class RandomUser:
             self.paint,
             self.class_in_list,
             self.any_key,
+            self.row,
+            self.row,
+            self.menu,
+            self.look,
             self.undo,
             self.redo,
         ]
-        if self.rng.random() < 0.08:
-            actions = [self.run_segment]
+        chance = self.rng.random()
+        if chance < 0.08:
+            actions = [self.run_segment, self.live]
+        elif chance < 0.16:
+            actions += [self.upset] * 4 + [self.live] * 2
         names = []
         for _ in range(int(self.rng.integers(1, 5))):
             action = actions[int(self.rng.integers(len(actions)))]
@@ -309,10 +448,9 @@ def main(minutes: float, seed: int) -> int:
     print(f"longest wait {user.longest_wait:.2f} s; memory in MiB:")
     print([round(size) for size in sizes])
     user.blocked.sort(reverse=True)
-    print(
-        "longest without an answer:",
-        [(f"{s:.2f} s", what) for s, what in user.blocked[:8]],
-    )
+    print("longest without an answer, and what of it the window worked itself:")
+    for seconds, own, what in user.blocked[:8]:
+        print(f"  {seconds:.2f} s, {own:.2f} s in {what}")
     for message, number in user.told.most_common(40):
         print(f"  {number:5} {message}")
     for error in user.errors:
