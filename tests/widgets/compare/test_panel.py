@@ -158,7 +158,9 @@ class TestResults:
 
 
 class TestRuns:
-    def test_cancel_keeps_what_is_there(self, viewer, panel, qtbot, monkeypatch):
+    @pytest.fixture
+    def gate(self, monkeypatch):
+        """Hold each run after its second result, until this is set."""
         gate, sweep = threading.Event(), compare.iter_sweep
 
         def held(*args, **options):
@@ -173,6 +175,9 @@ class TestRuns:
                     gate.wait(20)
 
         monkeypatch.setattr(compare, "iter_sweep", held)
+        return gate
+
+    def test_cancel_keeps_what_is_there(self, viewer, panel, qtbot, gate):
         panel.page.choices.classes.setText("2 3 4 5")
         click(panel.page.start)
         qtbot.waitUntil(lambda: len(panel.gallery.layers) == 2, timeout=20_000)
@@ -192,7 +197,7 @@ class TestRuns:
         assert [layer.name for layer in viewer.layers] == ["flag", "flag classes"]
 
     @pytest.mark.parametrize("how", ["clear", "remove", "replace"])
-    def test_ends_with_its_image(self, viewer, layer, panel, qtbot, told, how):
+    def test_ends_with_its_image(self, viewer, layer, panel, qtbot, told, gate, how):
         panel.page.choices.classes.setText("2 3 4 5 6 7")
         click(panel.page.start)
         qtbot.waitUntil(lambda: len(panel.gallery.layers) > 0, timeout=20_000)
@@ -203,6 +208,7 @@ class TestRuns:
         else:
             layer.data = layer.data.copy()
         there = len(viewer.layers)
+        gate.set()
         qtbot.waitUntil(lambda: panel.background.idle, timeout=20_000)
         assert len(viewer.layers) == there
         assert not panel.rows
