@@ -118,18 +118,19 @@ def fit_hidden(
         outliers=outliers,
         max_iter=min(params.max_iter, _MAX_ITER),
     )
-    return (
-        yield from iter_hmrf(
-            features,
-            options,
-            edges=params.edges,
-            bias=params.bias,
-            valid=valid,
-            seed_labels=seed_labels,
-            black=np.broadcast_to(black(source.space.color), features.shape[-1:]),
-            core=source.core,
-        )
+    steps = iter_hmrf(
+        features,
+        options,
+        edges=params.edges,
+        bias=params.bias,
+        valid=valid,
+        seed_labels=seed_labels,
+        black=np.broadcast_to(black(source.space.color), features.shape[-1:]),
+        core=source.core,
     )
+    # The fit has a copy of its own.
+    del features
+    return (yield from steps)
 
 
 def iter_fits(

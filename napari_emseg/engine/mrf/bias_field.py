@@ -2,31 +2,77 @@
 
 from __future__ import annotations
 
+import math
+from itertools import product
 from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import ndimage
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
 # Width of the smooth field, as a share of the image's longest side.
 _WIDTH = 0.17
 # The field is found on blocks, this many along the longest side.
 _BLOCKS = 64
+# Pixels that are looked at together.
+_PART = 2**16
 # Farther from 1 than this it explains classes, not illumination.
 RANGE = (0.5, 2.0)
 
 
+def block_side(shape: tuple[int, ...]) -> int:
+    """Return the side of the blocks that the field is found on, in pixels."""
+    return max(1, -(-max(shape) // _BLOCKS))
+
+
+def parts(shape: tuple[int, ...]) -> Iterator[tuple[slice, ...]]:
+    """Yield boxes that make up an image, each of whole blocks.
+
+    Examples
+    --------
+    >>> list(parts((3, 4)))
+    [(slice(0, 3, None), slice(0, 4, None))]
+    """
+    side = block_side(shape)
+    lengths = list(shape)
+    for axis in range(len(shape) - 1):
+        others = math.prod(lengths) // max(lengths[axis], 1)
+        lengths[axis] = max(_PART // max(side * others, 1), 1) * side
+    starts = [range(0, n, step) for n, step in zip(shape, lengths, strict=True)]
+    for corner in product(*starts):
+        yield tuple(
+            slice(start, min(start + step, n))
+            for start, step, n in zip(corner, lengths, shape, strict=True)
+        )
+
+
+def shrink(array: NDArray[np.float64], side: int) -> NDArray[np.float64]:
+    """Return the sums over blocks of a side along each axis.
+
+    Examples
+    --------
+    >>> shrink(np.ones((2, 3)), 2)
+    array([[4., 2.]])
+    """
+    for axis, n in enumerate(array.shape):
+        array = np.add.reduceat(array, np.arange(0, n, side), axis=axis)
+    return array
+
+
 def bias_field(
-    seen: NDArray[np.floating], expected: NDArray[np.floating], valid: NDArray[np.bool_]
+    seen: NDArray[np.float64], expected: NDArray[np.float64], valid: NDArray[np.bool_]
 ) -> NDArray[np.float32]:
     """Find the smooth field B that makes ``seen ≈ B · expected``.
 
     Parameters
     ----------
-    seen, expected : (*S) ndarray of float
-        Precision-weighted sums Σ_k Q_k μ_k x / v_k and Σ_k Q_k μ_k² / v_k, ≥ 0.
+    seen, expected : (…) ndarray of float64
+        Precision-weighted sums Σ_k Q_k μ_k x / v_k and Σ_k Q_k μ_k² / v_k, ≥ 0, over
+        the valid pixels of each block; see `shrink`.
     valid : (*S) ndarray of bool
         Pixels that count.
 
@@ -49,28 +95,28 @@ def bias_field(
     True
     """
     shape = valid.shape
-    step = max(1, -(-max(shape) // _BLOCKS))
-    width = [_WIDTH * max(shape) / step if n > 1 else 0.0 for n in shape]
+    side = block_side(shape)
+    width = [_WIDTH * max(shape) / side if n > 1 else 0.0 for n in shape]
     fields = [
-        ndimage.gaussian_filter(_shrink(part * valid, step), width, mode="constant")
+        ndimage.gaussian_filter(part, width, mode="constant")
         for part in (seen, expected)
     ]
     least = 1e-9 * float(fields[1].max()) + np.finfo(np.float64).tiny
     ratio = np.clip(fields[0] / np.maximum(fields[1], least), *RANGE)
-    at = [(np.arange(n) + 0.5) / step - 0.5 for n in shape]
-    found = ratio
-    for axis, positions in enumerate(at):
-        found = _interpolate(found, positions, axis)
-    found /= found[valid].mean() if valid.any() else 1.0
-    result: NDArray[np.float32] = np.clip(found, *RANGE).astype(np.float32)
-    return result
 
+    def enlarged(box: tuple[slice, ...]) -> NDArray[np.float64]:
+        found = ratio
+        for axis, part in enumerate(box):
+            at = (np.arange(part.start, part.stop) + 0.5) / side - 0.5
+            found = _interpolate(found, at, axis)
+        return found
 
-def _shrink(array: NDArray[np.floating], step: int) -> NDArray[np.float64]:
-    """Sum over blocks of `step` along each axis."""
-    out = np.asarray(array, np.float64)
-    for axis, n in enumerate(array.shape):
-        out = np.add.reduceat(out, np.arange(0, n, step), axis=axis)
+    # Twice, because double precision everywhere takes more memory than time.
+    total = sum(float(enlarged(box)[valid[box]].sum()) for box in parts(shape))
+    mean = total / float(np.count_nonzero(valid)) if valid.any() else 1.0
+    out = np.empty(shape, np.float32)
+    for box in parts(shape):
+        out[box] = np.clip(enlarged(box) / mean, *RANGE)
     return out
 
 

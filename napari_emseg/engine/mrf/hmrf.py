@@ -13,9 +13,15 @@ from napari_emseg.engine.cluster.kmeans import nearest
 from napari_emseg.engine.cluster.mixture import MixtureModel
 from napari_emseg.engine.cluster.multilevel import FitOptions, iter_fit_kmeans
 from napari_emseg.engine.image.noise import blur, blur_radius, despeckle, noise_level
-from napari_emseg.engine.mrf.hmrf_steps import HMRFData, correct_bias, update
-from napari_emseg.engine.mrf.mean_field import start
-from napari_emseg.engine.mrf.potts import PottsField
+from napari_emseg.engine.mrf.hmrf_steps import (
+    FieldEvidence,
+    HMRFData,
+    Messages,
+    as_cells,
+    estimate_bond,
+    update,
+)
+from napari_emseg.engine.mrf.potts import Lattices, PottsField
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -135,6 +141,7 @@ def iter_hmrf(
     """
     # A copy, because pixels that do not count are overwritten.
     planes = np.moveaxis(np.asarray(features, np.float32), -1, 0).copy()
+    del features
     shape, dims = planes.shape[1:], len(planes)
     inside = np.ones(shape, bool) if valid is None else np.asarray(valid, bool)
     if not inside.any():
@@ -150,32 +157,40 @@ def iter_hmrf(
     speckled = outliers > 0 or options.student
     clean = despeckle(planes, inside) if speckled else planes
     scale = _EDGE * 2 * float(noise @ noise) if edges and noise.any() else None
-    field = PottsField(
-        shape, guide=None if scale is None else clean, scale=scale or 1.0, valid=inside
-    )
+    lattices = Lattices(shape)
     seeded = None
     if seed_labels is not None:
-        labels = field.lattices.split(np.asarray(seed_labels, np.float32))
-        seeded = (labels * field.valid).reshape(-1).astype(np.int64)
+        given = np.asarray(seed_labels, np.float32) * inside
+        seeded = lattices.split(given).reshape(-1).astype(np.uint8)
     origin = np.zeros(dims) if black is None else np.asarray(black, np.float64)
-    hmrf_data = HMRFData(planes, inside, field, seeded, origin)
     rules = replace(
         options.rules,
         shrinkage=max(options.rules.shrinkage, _SHRINKAGE),
         floor=np.maximum(options.rules.floor, _NARROW * spread),
     )
     smooth = blur(clean, inside, blur_radius(noise, spread, options.n_classes))
-    centers, label = _first_labels(hmrf_data, smooth, options)
-    k = len(centers)
+    points = lattices.split(smooth).reshape(dims, -1)
+    del smooth
+    pixels = np.flatnonzero(lattices.split(inside.astype(np.float32)))
+    centers, label = _first_labels(points, pixels, seeded, options)
+    del points, pixels
+    field = PottsField(
+        shape, guide=None if scale is None else clean, scale=scale or 1.0, valid=inside
+    )
+    hmrf_data = HMRFData(planes, inside, field, origin)
+    k, center = len(centers), centers.mean(axis=0)
     posteriors = np.full((k, label.size), 0.1 / k, np.float32)
-    np.put_along_axis(posteriors, label[np.newaxis], 0.9 + 0.1 / k, axis=0)
-    posteriors = posteriors.reshape(k, *field.valid.shape) * field.valid
+    for number, share in enumerate(posteriors):
+        share[label == number] = 0.9 + 0.1 / k
+    posteriors = posteriors.reshape(k, *field.valid.shape)
+    posteriors *= field.valid
     model = MixtureModel(
         np.full(k, 1 / k),
         centers,
         np.repeat(np.diag(rules.floor)[np.newaxis], k, axis=0),
     )
-    data = hmrf_data.cells(clean).blocks(centers.mean(axis=0), order=rules.order)
+    data = hmrf_data.cells(clean).blocks(center, order=rules.order)
+    del clean, label
     model = update(model, data, posteriors, rules)
     if outliers > 0:
         side = np.ptp(planes[:, inside], axis=1).astype(np.float64)
@@ -187,28 +202,33 @@ def iter_hmrf(
     bounds = (_BONDS[1] if outliers > 0 else _BONDS[0], _BONDS[1])
     bond = _BONDS[1] if outliers > 0 else 1.0
     illumination: Planes | None = None
-    data = hmrf_data.cells(planes).blocks(data.center, order=rules.order)
-    unary, _ = hmrf_data.evidence(model, data)
-    start(field, unary, posteriors, CONSENSUS)
+    data = hmrf_data.cells(planes).blocks(center, order=rules.order)
+    evidence = FieldEvidence(model, data, field, seeded)
+    field.sweep(evidence, posteriors, CONSENSUS, messages=Messages(evidence))
     for iteration in range(options.max_iter):
         for _ in range(_SWEEPS_INSIDE):
-            field.sweep(unary, posteriors, bond)
+            field.sweep(evidence, posteriors, bond)
         before = model, bond
         model = update(model, data, posteriors, rules)
         if bias and iteration > 0:
+            # What is made anew would stand beside what was.
+            illumination = None
             illumination = hmrf_data.illumination(model, posteriors)
-            lit = correct_bias(planes, illumination, origin)
-            data = hmrf_data.cells(lit).blocks(data.center, order=rules.order)
-        unary, top = hmrf_data.evidence(model, data)
-        bond, objective = hmrf_data.bond(unary, posteriors, bond, bounds)
-        objective += top
+            del data, evidence
+            data = hmrf_data.cells(planes, illumination).blocks(
+                center, order=rules.order
+            )
+        evidence = FieldEvidence(model, data, field, seeded)
+        bond, objective = estimate_bond(evidence, posteriors, bond, bounds)
+        objective += evidence.top()
         done = iteration >= _FIRST_CHECK and _settled(before, (model, bond))
         shown = model
         if core is not None:
             outside = (model.means < core.low) | (model.means > core.high)
-            raw = hmrf_data.cells(far).blocks(data.center, order=rules.order)
-            means = update(model, raw, posteriors, rules).means
-            shown = replace(model, means=np.where(outside, means, model.means))
+            if outside.any():
+                raw = hmrf_data.cells(far).blocks(center, order=rules.order)
+                means = update(model, raw, posteriors, rules).means
+                shown = replace(model, means=np.where(outside, means, model.means))
         yield FitState(iteration, objective, shown, done, "field")
         if done:
             break
@@ -216,20 +236,27 @@ def iter_hmrf(
 
 
 def _first_labels(
-    hmrf_data: HMRFData, smooth: Planes, options: FitOptions
-) -> tuple[Float64Array, NDArray[np.intp]]:
-    """Find centers (K, D) by K-means, and the nearest for each element (N,)."""
-    cells = hmrf_data.cells(smooth)
-    pixels = np.flatnonzero(cells.weights)
-    sample = (
-        replace(cells, seed_labels=hmrf_data.seed_labels).take(pixels).sample(_SAMPLE)
-    )
+    points: Planes,
+    pixels: NDArray[np.intp],
+    seed_labels: NDArray[np.uint8] | None,
+    options: FitOptions,
+) -> tuple[Float64Array, NDArray[np.uint8]]:
+    """Find centers (K, D) by K-means, and the nearest for each of (D, N) elements.
+
+    Pixels are those elements that count; of these, some are enough for the centers.
+    """
+    cells = as_cells(points[:, pixels])
+    if seed_labels is not None:
+        cells = replace(cells, seed_labels=seed_labels[pixels].astype(np.int64))
     brief = replace(options, init="kmeans", tol=1e-3, max_iter=50)
-    *_, last = iter_fit_kmeans(sample, brief)
+    *_, last = iter_fit_kmeans(cells.sample(_SAMPLE), brief)
     centers: Float64Array = last.model.centers
-    label = nearest(centers, cells.points)[0]
-    if hmrf_data.seed_labels is not None:
-        label = np.where(hmrf_data.seed_labels > 0, hmrf_data.seed_labels - 1, label)
+    label = np.empty(points.shape[1], np.uint8)
+    for start in range(0, len(label), _SAMPLE):
+        part = slice(start, start + _SAMPLE)
+        label[part] = nearest(centers, points[:, part])[0]
+    if seed_labels is not None:
+        label = np.where(seed_labels > 0, seed_labels - 1, label)
     return centers, label
 
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_emseg.engine.cells.cells import Blocks, Cells, feature_rows
+from napari_emseg.engine.cells.cells import Blocks, Cells, feature_rows, products
 from napari_emseg.engine.cluster.em import CovarianceSpec, Statistics, m_step
 from napari_emseg.engine.cluster.mixture import component_log_joint, quadratics
-from napari_emseg.engine.mrf.bias_field import bias_field
+from napari_emseg.engine.mrf.bias_field import bias_field, block_side, parts, shrink
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,9 +25,107 @@ if TYPE_CHECKING:
 
 # Log-odds of a class that the user fixed: no number of neighbors outweighs it.
 _CERTAIN = 1e6
+# Evidence of one pixel that counts in its neighbors' start, in nats.
+_LOUDEST = np.float32(-30)
+# Elements whose densities are worked out together.
+_PART = 2**13
 _NEWTON_STEPS, _CLOSE = 10, 1e-3
 # Pixels that tell the bond: more do not make it better.
 _WITNESSES = 2**13
+
+
+class FieldEvidence:
+    """Log-densities of the classes, less the largest of each pixel, made when read.
+
+    It is read as a (K, 2ⁿ, size) ndarray of float32, which would take as much memory as
+    the posteriors. The shares of the classes do not count: the field is the prior.
+
+    Parameters
+    ----------
+    model : MixtureModel
+        The classes.
+    data : Blocks
+        The elements of the lattices.
+    field : PottsField
+        The neighborhood.
+    seed_labels : (N,) ndarray of uint8 or None
+        Classes 1..K that the user fixed for elements of the lattices, 0 where free.
+    """
+
+    def __init__(
+        self,
+        model: MixtureModel,
+        data: Blocks,
+        field: PottsField,
+        seed_labels: NDArray[np.uint8] | None,
+    ) -> None:
+        self.model, self.data, self.field = model, data, field
+        self.seed_labels = seed_labels
+        even = replace(model, weights=np.full(len(self), 1 / len(self)))
+        self._evaluate = component_log_joint(even, data.center, order=data.order)
+
+    def __len__(self) -> int:
+        """Return the number of classes."""
+        return self.model.n_classes
+
+    def __getitem__(self, where: tuple[slice, int, slice], /) -> Planes:
+        """Return (K, n) of all classes, a lattice, and a range of its elements."""
+        _, index, part = where
+        start = index * self.field.lattices.size
+        return self.at(slice(start + part.start, start + part.stop))
+
+    def at(self, which: slice | NDArray[np.intp]) -> Planes:
+        """Return (K, n) of some elements of all lattices."""
+        points = self.data.cells.points[:, which]
+        out = np.empty((len(self), points.shape[1]), np.float32)
+        middle = self.data.center[:, np.newaxis]
+        for start in range(0, points.shape[1], _PART):
+            part = slice(start, start + _PART)
+            log = self._densities(products(points[:, part] - middle, self.data.order))
+            np.subtract(log, log.max(axis=0), out=out[:, part], casting="same_kind")
+        if self.seed_labels is not None:
+            labels = self.seed_labels[which]
+            seeded = np.flatnonzero(labels)
+            out[:, seeded] = -_CERTAIN
+            out[labels[seeded].astype(np.intp) - 1, seeded] = 0
+        return out
+
+    def top(self) -> float:
+        """Return the mean of the largest over the pixels, in nats."""
+        inside, top = self.field.valid.reshape(-1), 0.0
+        for part, phi in _parts(self.data):
+            top += float(self._densities(phi).max(axis=0) @ inside[part])
+        return top / np.count_nonzero(inside) + np.log(len(self))
+
+    def _densities(self, phi: Float64Array) -> Float64Array:
+        log = self._evaluate(phi)
+        if self.model.outliers > 0:
+            uniform = np.log(self.model.outliers / len(self)) + self.model.log_uniform
+            np.logaddexp(log, uniform, out=log)
+        return log
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Messages:
+    """What pixels tell their neighbors before there are posteriors: their evidence.
+
+    Attributes
+    ----------
+    evidence : FieldEvidence
+        Of which no pixel speaks for all others.
+    """
+
+    evidence: FieldEvidence
+
+    def __len__(self) -> int:
+        """Return the number of classes."""
+        return len(self.evidence)
+
+    def __getitem__(self, where: tuple[slice, int, slice], /) -> Planes:
+        """Return (K, n) of all classes, a lattice, and a range of its elements."""
+        said = np.maximum(self.evidence[where], _LOUDEST)
+        said *= self.evidence.field.valid[where[1:]]
+        return said
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,8 +140,6 @@ class HMRFData:
         Pixels that count.
     field : PottsField
         The neighborhood.
-    seed_labels : (N,) ndarray of int64 or None
-        Classes 1..K that the user fixed for elements of the lattices, 0 where free.
     black : (D,) ndarray of float64
         Illumination multiplies the difference from this.
     """
@@ -51,129 +147,117 @@ class HMRFData:
     planes: Planes
     valid: NDArray[np.bool_]
     field: PottsField
-    seed_labels: NDArray[np.int64] | None
     black: Float64Array
 
-    def cells(self, planes: Planes) -> Cells:
-        """Return features (D, *S) as N cells; those that are no pixel weigh 0."""
-        points = self.field.lattices.split(planes).reshape(len(planes), -1)
-        weights = self.field.valid.reshape(-1).astype(np.float64)
-        return Cells(weights, points)
+    def cells(self, planes: Planes, light: Planes | None = None) -> Cells:
+        """Return features (D, *S) as N cells, freed from light (*S) if there is some.
 
-    def evidence(self, model: MixtureModel, data: Blocks) -> tuple[Planes, float]:
-        """Return the log-densities of the classes.
-
-        The shares of the classes do not count: the field is the prior.
-
-        Returns
-        -------
-        unary : (K, 2ⁿ, size) ndarray of float32
-            In lattices, less the largest of each pixel.
-        top : float
-            Mean of the largest over the pixels, in nats.
+        Elements of the lattices that are no pixel are cells, too.
         """
-        k = model.n_classes
-        even = replace(model, weights=np.full(k, 1 / k))
-        evaluate = component_log_joint(even, data.center, order=data.order)
-        unary = np.empty((k, data.cells.count), np.float32)
-        top = 0.0
-        for part, phi in _parts(data):
-            log = evaluate(phi)
-            if model.outliers > 0:
-                uniform = np.log(model.outliers / k) + model.log_uniform
-                np.logaddexp(log, uniform, out=log)
-            largest = log.max(axis=0)
-            top += float(largest @ data.cells.weights[part])
-            unary[:, part] = log - largest
-        if self.seed_labels is not None:
-            seeded = np.flatnonzero(self.seed_labels)
-            unary[:, seeded] = -_CERTAIN
-            unary[self.seed_labels[seeded] - 1, seeded] = 0
-        top = top / data.cells.total + np.log(k)
-        return unary.reshape(k, *self.field.valid.shape), top
-
-    def bond(
-        self,
-        unary: Planes,
-        posteriors: Planes,
-        bond: float,
-        bounds: tuple[float, float],
-    ) -> tuple[float, float]:
-        """Find the bond of the largest pseudo-likelihood [1]_ of the labels.
-
-        Contrast is left out: bonds that it has cut already tell nothing of how
-        smooth the labels are. One lattice of pixels is enough.
-
-        Parameters
-        ----------
-        unary, posteriors : (K, 2ⁿ, size) ndarray of float32
-            Evidence, and Q.
-        bond : float
-            Where to start, in nats.
-        bounds : (low, high)
-            The result is between these.
-
-        Returns
-        -------
-        bond : float
-            In nats, between side neighbors.
-        objective : float
-            Mean of ln Σ_k π_k(p) f_k(x_p) under that bond, f_k relative to the largest.
-
-        References
-        ----------
-        .. [1] J. Besag, "Statistical analysis of non-lattice data", The Statistician
-           24(3), 179-195, 1975.
-        """
-        k, field = len(unary), self.field
-        labels = (posteriors == posteriors.max(axis=0)).astype(np.float32)
-        labels *= field.valid
-        best = int(field.valid.sum(axis=1).argmax())
-        pixels = np.flatnonzero(field.valid[best])
-        pixels = pixels[:: 1 + pixels.size // _WITNESSES]
-        found = []
-        for where in field.blocks(k):
-            index, start, stop = where
-            if index == best:
-                inside = pixels[(pixels >= start) & (pixels < stop)] - start
-                said = np.empty((2, k, stop - start), np.float32)
-                field.neighbor_sum(labels, where, said[0], said[1], plain=True)
-                own = (
-                    said[0],
-                    labels[:, index, start:stop],
-                    unary[:, index, start:stop],
-                )
-                found.append(np.stack([part[:, inside] for part in own]))
-        neighbors, own, evidence = np.concatenate(found, axis=2).astype(np.float64)
-        neighbors -= neighbors.max(axis=0)
-        agreed = float((own * neighbors).sum())
-        for _ in range(_NEWTON_STEPS):
-            odds = np.exp(bond * neighbors)
-            odds /= odds.sum(axis=0)
-            mean = (odds * neighbors).sum(axis=0)
-            curve = float(((odds * neighbors**2).sum(axis=0) - mean**2).sum())
-            if curve <= 1e-9 * neighbors.shape[1]:
-                break
-            step = (agreed - float(mean.sum())) / curve
-            bond, last = float(np.clip(bond + step, *bounds)), bond
-            if abs(bond - last) < _CLOSE:
-                break
-        prior = bond * neighbors
-        seen = np.exp(prior + evidence).sum(axis=0) / np.exp(prior).sum(axis=0)
-        return bond, float(np.log(np.maximum(seen, 1e-300)).mean())
+        lattices = self.field.lattices
+        n = len(lattices.parities)
+        points = np.zeros((len(planes), n, *lattices.padded), np.float32)
+        for pixels, filled in lattices.places():
+            part = planes[pixels]
+            if light is not None:
+                part = correct_bias(part, light[pixels], self.black)
+            points[filled] = part
+        return as_cells(points.reshape(len(planes), -1))
 
     def illumination(self, model: MixtureModel, posteriors: Planes) -> Planes:
         """Find what the pixels are multiplied by, of mean 1, (*S) float32."""
         means = model.means - self.black
         pull = np.linalg.solve(model.covariances, means[..., np.newaxis])[..., 0]
         power = np.einsum("kd,kd->k", pull, means)
-        shares = self.field.lattices.join(posteriors)
-        expected = np.einsum("k,k...->...", power, shares)
-        seen = np.zeros(self.valid.shape)
-        for d, plane in enumerate(self.planes):
-            weights = np.einsum("k,k...->...", pull[:, d], shares)
-            seen += weights * (plane - self.black[d])
+        side = block_side(self.valid.shape)
+        seen, expected = np.zeros((2, *(-(-n // side) for n in self.valid.shape)))
+        for box in parts(self.valid.shape):
+            blocks = tuple(slice(p.start // side, -(-p.stop // side)) for p in box)
+            shares, inside = self.field.lattices.join(posteriors, box), self.valid[box]
+            light = np.einsum("k,k...->...", power, shares)
+            expected[blocks] = shrink(light * inside, side)
+            light = np.zeros(inside.shape)
+            for d, plane in enumerate(self.planes):
+                weights = np.einsum("k,k...->...", pull[:, d], shares)
+                light += weights * (plane[box] - self.black[d])
+            seen[blocks] = shrink(light * inside, side)
         return bias_field(seen, expected, self.valid)
+
+
+def as_cells(points: Planes) -> Cells:
+    """Return points (D, N) as cells of weight 1."""
+    return Cells(np.broadcast_to(np.float64(1), points.shape[1:]), points)
+
+
+def estimate_bond(
+    evidence: FieldEvidence,
+    posteriors: Planes,
+    bond: float,
+    bounds: tuple[float, float],
+) -> tuple[float, float]:
+    """Find the bond of the largest pseudo-likelihood [1]_ of the labels.
+
+    Contrast is left out: bonds that it has cut already tell nothing of how
+    smooth the labels are. Some pixels of one lattice are enough.
+
+    Parameters
+    ----------
+    evidence : FieldEvidence
+        Of the pixels by themselves.
+    posteriors : (K, 2ⁿ, size) ndarray of float32
+        Q.
+    bond : float
+        Where to start, in nats.
+    bounds : (low, high)
+        The result is between these.
+
+    Returns
+    -------
+    bond : float
+        In nats, between side neighbors.
+    objective : float
+        Mean of ln Σ_k π_k(p) f_k(x_p) under that bond, f_k relative to the largest.
+
+    References
+    ----------
+    .. [1] J. Besag, "Statistical analysis of non-lattice data", The Statistician
+       24(3), 179-195, 1975.
+    """
+    field, lattices = evidence.field, evidence.field.lattices
+    best = int(field.valid.sum(axis=1).argmax())
+    pixels = np.flatnonzero(field.valid[best])
+    pixels = pixels[:: 1 + pixels.size // _WITNESSES]
+
+    def labels(index: int, at: NDArray[np.intp]) -> Planes:
+        shares = posteriors[:, index, at]
+        highest = (shares == shares.max(axis=0)).astype(np.float32)
+        return highest * field.valid[index, at]
+
+    said = np.zeros((len(evidence), pixels.size), np.float32)
+    for offset, weight in field.bonds.items():
+        for sign in (1, -1):
+            away = tuple(sign * d for d in offset)
+            other, shift = lattices.step(best, away)
+            said += labels(other, pixels + shift) * np.float32(weight)
+    neighbors = said.astype(np.float64)
+    own = labels(best, pixels).astype(np.float64)
+    seen_alone = evidence.at(best * lattices.size + pixels).astype(np.float64)
+    neighbors -= neighbors.max(axis=0)
+    agreed = float((own * neighbors).sum())
+    for _ in range(_NEWTON_STEPS):
+        odds = np.exp(bond * neighbors)
+        odds /= odds.sum(axis=0)
+        mean = (odds * neighbors).sum(axis=0)
+        curve = float(((odds * neighbors**2).sum(axis=0) - mean**2).sum())
+        if curve <= 1e-9 * neighbors.shape[1]:
+            break
+        step = (agreed - float(mean.sum())) / curve
+        bond, last = float(np.clip(bond + step, *bounds)), bond
+        if abs(bond - last) < _CLOSE:
+            break
+    prior = bond * neighbors
+    seen = np.exp(prior + seen_alone).sum(axis=0) / np.exp(prior).sum(axis=0)
+    return bond, float(np.log(np.maximum(seen, 1e-300)).mean())
 
 
 def correct_bias(features: Planes, illumination: Planes, black: Float64Array) -> Planes:

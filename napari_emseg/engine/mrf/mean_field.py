@@ -164,6 +164,8 @@ def mean_field(
     0.999
     """
     unary = np.asarray(log_prob, np.float32)
+    # Each of these holds K numbers of all pixels: none stays longer than it is needed.
+    del log_prob
     shape = unary.shape[1:]
     if len(shape) not in (2, 3) or not unary.size:
         raise ValueError(f"log_prob is {unary.shape}: give (K, Y, X) or (K, Z, Y, X)")
@@ -187,6 +189,7 @@ def mean_field(
         unary = np.where(inside, unary, np.float32(0))
     field = PottsField(shape, guide=planes, scale=scale or 1.0, full=full, valid=inside)
     split = field.lattices.split(unary)
+    del unary, planes
     posteriors = np.zeros_like(split)
     if strength:
         start(field, split, posteriors, consensus)
@@ -197,6 +200,7 @@ def mean_field(
             field.sweep(split, posteriors, strength, cold=cold)
     else:
         field.sweep(split, posteriors, 0)
+    del split
     return field.lattices.join(posteriors)
 
 
@@ -220,7 +224,8 @@ def start(
     messages = None
     if consensus:
         # Only differences between classes count, and no pixel speaks for all others.
-        messages = np.maximum(unary - unary.max(axis=0), _LOUDEST)
+        messages = unary - unary.max(axis=0)
+        np.maximum(messages, _LOUDEST, out=messages)
         messages *= field.valid
     field.sweep(unary, posteriors, consensus, messages=messages)
 

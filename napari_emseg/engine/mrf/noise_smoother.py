@@ -96,11 +96,10 @@ class NoiseSmoother:
         shape = values.shape[:-1]
         out = np.empty((model.n_classes, *shape), np.float32)
         for at in np.ndindex(shape[: max(0, len(shape) - 3)]):
-            log = model.log_joint(values[at])
-            log -= model.log_prior.reshape(-1, *(1,) * (log.ndim - 1))
+            part = values[at]
             out[:, *at] = mean_field(
-                log,
-                guide=None if self.scale is None else values[at],
+                _evidence(model, part),
+                guide=None if self.scale is None else part,
                 scale=self.scale,
                 strength=self.strength,
                 sweeps=SWEEPS,
@@ -108,9 +107,16 @@ class NoiseSmoother:
                 consensus=CONSENSUS,
                 speckled=self.speckled,
                 # With 26 neighbors there is nothing to gain from that.
-                ramp=RAMP if 1 in log.shape[1:] or log.ndim == 3 else 0,
+                ramp=RAMP if 1 in part.shape[:-1] or part.ndim == 3 else 0,
             )
         return out
+
+
+def _evidence(model: Model, values: Planes) -> Planes:
+    """Return log-densities (K, *S) of features (*S, D)."""
+    log = model.log_joint(values)
+    log -= model.log_prior.reshape(-1, *(1,) * (log.ndim - 1))
+    return log.astype(np.float32)
 
 
 def hidden_smoother(field: HiddenField, smoothing: float) -> NoiseSmoother:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import cv2
 import numpy as np
@@ -30,6 +30,16 @@ if TYPE_CHECKING:
 _LEAST = -20.0
 # Numbers between this and its inverse have squares that float32 can hold.
 _SQUARABLE = 2.0**40
+
+
+class ClassPlanes(Protocol):
+    """Numbers of K classes, read block by block as of a (K, 2ⁿ, size) array."""
+
+    def __len__(self) -> int:
+        """Return the number of classes K."""
+
+    def __getitem__(self, where: tuple[slice, int, slice], /) -> NDArray[np.float32]:
+        """Return (K, n) of all classes, a lattice, and a range of its elements."""
 
 
 def neighbors(n_axes: int, *, full: bool = True) -> dict[Offset, float]:
@@ -160,28 +170,38 @@ class Lattices:
         n = len(self.shape)
         lead = array.shape[: array.ndim - n]
         result = np.zeros((*lead, 2**n, *self.padded), np.float32)
-        for pixels, filled in self._places():
+        for pixels, filled in self.places():
             result[filled] = array[pixels]
         return result.reshape(*lead, 2**n, self.size)
 
-    def join(self, lattices: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Undo `split`."""
+    def join(
+        self, lattices: NDArray[np.float32], box: tuple[slice, ...] | None = None
+    ) -> NDArray[np.float32]:
+        """Undo `split`, for a part of the image if one is given."""
         n = len(self.shape)
         lead = lattices.shape[:-2]
         planes = lattices.reshape(*lead, 2**n, *self.padded)
-        result = np.empty((*lead, *self.shape), np.float32)
-        for pixels, filled in self._places():
+        whole = tuple(slice(0, length) for length in self.shape)
+        box = whole if box is None else box
+        sides = [part.stop - part.start for part in box]
+        result = np.empty((*lead, *sides), np.float32)
+        for pixels, filled in self.places(box):
             result[pixels] = planes[filled]
         return result
 
-    def _places(self) -> Iterator[tuple[Index, Index]]:
-        """Yield where each lattice lies in the image, and in all lattices."""
+    def places(
+        self, box: tuple[slice, ...] | None = None
+    ) -> Iterator[tuple[Index, Index]]:
+        """Yield where each lattice lies in the image, or a box, and in all lattices."""
+        whole = tuple(slice(0, length) for length in self.shape)
         for index, parity in enumerate(self.parities):
-            both = list(zip(parity, self.shape, strict=True))
             pixels: list[EllipsisType | int | slice] = [...]
             filled: list[EllipsisType | int | slice] = [..., index]
-            pixels += [slice(p, None, 2) for p, _ in both]
-            filled += [slice(1, 1 + (n - p + 1) // 2) for p, n in both]
+            for p, part in zip(parity, box or whole, strict=True):
+                first = part.start + (p - part.start) % 2
+                count = max(part.stop - first + 1, 0) // 2
+                pixels.append(slice(first - part.start, None, 2))
+                filled.append(slice(1 + first // 2, 1 + first // 2 + count))
             yield tuple(pixels), tuple(filled)
 
     def step(self, index: int, offset: Offset) -> tuple[int, int]:
@@ -229,18 +249,22 @@ class PottsField:
         valid: NDArray[np.bool_] | None = None,
     ) -> None:
         self.lattices = Lattices(tuple(shape))
-        inside = np.ones(shape, np.float32) if valid is None else valid
-        self.valid = self.lattices.split(inside.astype(np.float32))
+        inside = np.ones(shape, bool) if valid is None else valid
+        self.valid = self.lattices.split(inside.astype(np.float32)) > 0
         self.bonds = neighbors(len(shape), full=full)
         self.contrast: dict[Offset, NDArray[np.float32]] = {}
         if guide is None:
             return
+        rows = max(1, BLOCK // int(np.prod(shape[1:])))
         for offset, weight in self.bonds.items():
             weights = np.zeros(shape, np.float32)
-            found = contrast(guide, offset, scale)
-            np.multiply(
-                found, np.float32(weight), out=weights[pairs(tuple(shape), offset)[0]]
-            )
+            # In parts, as several numbers of each pixel are needed for one weight.
+            for start in range(0, shape[0] - offset[0], rows):
+                stop = min(start + rows, shape[0] - offset[0])
+                part = guide[:, start : stop + offset[0]]
+                found = contrast(part, offset, scale)
+                out = weights[start:stop, *pairs(tuple(shape), offset)[0][1:]]
+                np.multiply(found, np.float32(weight), out=out)
             self.contrast[offset] = self.lattices.split(weights)
 
     def blocks(self, n_classes: int) -> Iterator[tuple[int, int, int]]:
@@ -258,12 +282,10 @@ class PottsField:
 
     def neighbor_sum(
         self,
-        messages: NDArray[np.float32],
+        messages: ClassPlanes,
         where: tuple[int, int, int],
         out: NDArray[np.float32],
         scratch: NDArray[np.float32],
-        *,
-        plain: bool = False,
     ) -> None:
         """Return Σ_q w_pq m_k(q) over the neighbors q of the pixels p of one block.
 
@@ -275,8 +297,6 @@ class PottsField:
             One of `blocks`.
         out, scratch : (K, stop - start) ndarray of float32
             Receives the sums; overwritten.
-        plain : bool
-            Leave the contrast out of the bonds.
         """
         index, start, stop = where
         buffer = out
@@ -286,7 +306,7 @@ class PottsField:
                 other, shift = self.lattices.step(index, away)
                 near = messages[:, other, start + shift : stop + shift]
                 bonds = np.asarray(weight, np.float32)
-                if self.contrast and not plain:
+                if self.contrast:
                     # A bond is stored at the first pixel of its pair.
                     first = (index, start) if sign > 0 else (other, start + shift)
                     bonds = self.contrast[offset][first[0], first[1] :][: stop - start]
@@ -297,11 +317,11 @@ class PottsField:
 
     def sweep(
         self,
-        unary: NDArray[np.float32],
+        unary: ClassPlanes,
         posteriors: NDArray[np.float32],
         strength: float,
         *,
-        messages: NDArray[np.float32] | None = None,
+        messages: ClassPlanes | None = None,
         cold: float = 1.0,
     ) -> None:
         """Update all pixels once, lattice after lattice, in place.
@@ -326,8 +346,8 @@ class PottsField:
             size = n_classes * (stop - start)
             total, scratch = (w[:size].reshape(n_classes, -1) for w in work)
             if strength:
-                values = posteriors if messages is None else messages
-                self.neighbor_sum(values, where, total, scratch)
+                said = posteriors if messages is None else messages
+                self.neighbor_sum(said, where, total, scratch)
                 total *= np.float32(strength)
                 total += unary[:, index, start:stop]
             else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from dataclasses import replace
 from typing import Any
 
@@ -335,3 +336,18 @@ def test_shares_of_classes_do_not_count_and_centers_have_none() -> None:
 def test_no_valid_pixel_is_told() -> None:
     with pytest.raises(ValueError, match="no pixel is valid"):
         fit(np.zeros((5, 6)), 2, valid=np.zeros((5, 6), bool))
+
+
+@pytest.mark.parametrize("bias", [False, True])
+def test_a_fit_takes_little_memory(bias: bool) -> None:
+    rng = np.random.default_rng(0)
+    truth = shapes(640)
+    image = (truth / 3 + rng.normal(0, 0.1, truth.shape)).astype(np.float32)
+    fit(image[:64], 4, bias=bias, max_iter=2)
+    tracemalloc.start()
+    field, _ = fit(image, 4, bias=bias, max_iter=3)
+    peak = tracemalloc.get_traced_memory()[1] / image.size
+    tracemalloc.stop()
+    # Posteriors and bonds alone take 32 bytes a pixel.
+    assert peak < 64
+    assert (field.bias is not None) == bias

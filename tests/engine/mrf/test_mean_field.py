@@ -341,3 +341,16 @@ def test_wrong_input_is_told(change: dict[str, Any], message: str) -> None:
     options: dict[str, Any] = {"log_prob": np.zeros((2, 5, 5))} | change
     with pytest.raises(ValueError, match=message):
         mean_field(options.pop("log_prob"), **options)
+
+
+@pytest.mark.parametrize("shape", [(1, 7), (8, 5), (3, 4, 9)])
+def test_parts_of_lattices_are_joined_as_the_whole_is(shape):
+    lattices = Lattices(shape)
+    planes = np.random.default_rng(0).random((2, *shape), np.float32)
+    split = lattices.split(planes)
+    np.testing.assert_array_equal(lattices.join(split), planes)
+    for low in range(shape[-1]):
+        for high in range(low + 1, shape[-1] + 1):
+            box = (*(slice(n // 3, n) for n in shape[:-1]), slice(low, high))
+            found = lattices.join(split, box)
+            np.testing.assert_array_equal(found, planes[:, *box])
