@@ -9,10 +9,7 @@ from __future__ import annotations
 
 import io
 import re
-import struct
 import warnings
-import zlib
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import imagecodecs
@@ -29,23 +26,28 @@ from napari_emseg.io.color_profile import (
 from napari_emseg.io.damage import UnfitError
 from napari_emseg.io.full_scale import full_scale_of_bits
 from napari_emseg.io.orientation import turned
+from napari_emseg.io.png_chunks import (
+    ALPHA,
+    COLOR,
+    PALETTE,
+    PngChunks,
+    check_rows,
+    read_chunks,
+    too_few,
+)
 from napari_emseg.io.tiff_colors import light_of_inks
 from napari_emseg.io.tiff_pages import ORIENTATION
 from napari_emseg.io.tiff_picture import DecodedPicture
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from pathlib import Path
 
     from numpy.typing import NDArray
     from PIL.Image import Image
 
     from napari_emseg.io.byte_budget import ByteBudget
 
-_COLOR, _ALPHA = 2, 4  # bits of the color type in a PNG's header
-_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by that type
-_DEFLATE = 1032  # the most that zlib unfolds a byte to
 _SLAB = 2**20  # bytes that are copied at once
-_INTERLACED, _PALETTE = 1, 3
 _TYPES = {"1": np.dtype(bool), "I": np.dtype("u2"), "I;16": np.dtype("u2")}
 _DEPTHS = {"1": 1, "L": 1, "P": 1, "I;16": 2}  # bytes of a pixel in Pillow; else 4
 _EXIF, _INTEROP, _COLOR_SPACE = 0x8769, 0xA005, 0xA001
@@ -82,26 +84,27 @@ def read_png(
     UserWarning
         Frames are left out, or a color profile is.
     """
-    chunks = _check_png(path)
-    depth, kind = chunks[b"IHDR"][8:10]
-    with PngImagePlugin.PngImageFile(path) as image:
-        if depth == 16 and (kind & (_COLOR | _ALPHA) or b"tRNS" in chunks):
+    chunks = read_chunks(path)
+    kind = chunks.color_type
+    with chunks.open() as file, PngImagePlugin.PngImageFile(file) as image:
+        clear = kind & (COLOR | ALPHA) or b"tRNS" in chunks.first
+        if chunks.depth == 16 and clear:
             # Pillow makes 8 bits of deep colors, and keeps no deep gray clear.
             budget.check(2 * 2 * 4 * image.width * image.height)
-            pixels, colored = _deep_colors(path), True
+            pixels, colored = _deep_colors(chunks), True
             if image.n_frames > 1:
                 _tell_first(path, image.n_frames, "frames")
         else:
             mode = _mode_of(image)
             pixels, colored = _decode(image, budget, mode), mode in ("RGB", "RGBA")
-            _check_rows(path, chunks, pixels)
+            check_rows(chunks, pixels)
         profile = None
         if converted and pixels.dtype != bool:
-            channels = 3 if kind & _COLOR else 1
+            channels = 3 if kind & COLOR else 1
             data = _profile_of_png(image, chunks, channels)
             profile = find_profile(data, channels, path.name)
         orientation = _orientation(image, path) if upright else 1
-    bits = chunks.get(b"sBIT")
+    bits = chunks.first.get(b"sBIT")
     white = full_scale_of_bits(min(bits), pixels) if bits else None
     if profile is not None:
         pixels = profile.convert_picture(pixels, rgb=colored, white=white or 0)
@@ -112,16 +115,16 @@ def read_png(
 
 def read_png_numbers(path: Path, budget: ByteBudget) -> NDArray[Any]:
     """Read a PNG file upright, without looking up its palette, as stored."""
-    chunks = _check_png(path)
-    depth, kind = chunks[b"IHDR"][8:10]
-    if kind & (_COLOR | _ALPHA) and kind != _PALETTE:
+    chunks = read_chunks(path)
+    depth, kind = chunks.depth, chunks.color_type
+    if kind & (COLOR | ALPHA) and kind != PALETTE:
         raise UnfitError(
             "it holds colors, not labels; give a file of whole numbers without colors"
         )
-    with PngImagePlugin.PngImageFile(path) as image:
+    with chunks.open() as file, PngImagePlugin.PngImageFile(file) as image:
         pixels = _decode(image, budget, image.mode)
-        _check_rows(path, chunks, pixels)
-        if 1 < depth < 8 and kind != _PALETTE:
+        check_rows(chunks, pixels)
+        if 1 < depth < 8 and kind != PALETTE:
             pixels //= 255 // (2**depth - 1)  # Pillow stretches gray to 8 bits
         y = pixels.ndim - 2
         return turned(pixels, _orientation(image, path), y=y, x=y + 1)
@@ -190,22 +193,20 @@ def stored_otherwise(path: Path, kind: str) -> dict[str, bool]:
     dict of str to bool
         "upright" if it is turned, and "converted" if its colors are.
     """
-    if kind == "png":
-        chunks = _check_png(path)
-        image: Image = PngImagePlugin.PngImageFile(path)
-        channels = 3 if chunks[b"IHDR"][9] & _COLOR else 1
-    else:
-        chunks, image = {}, JpegImagePlugin.JpegImageFile(path)
-        channels = {"L": 1, "CMYK": 4}.get(image.mode, 3)
-    with image, warnings.catch_warnings():
+    chunks = read_chunks(path) if kind == "png" else None
+    file = path.open("rb") if chunks is None else chunks.open()
+    is_png = chunks is not None
+    known = PngImagePlugin.PngImageFile if is_png else JpegImagePlugin.JpegImageFile
+    with file, known(file) as image, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        data = (
-            _profile_of_png(image, chunks, channels)
-            if chunks
-            else image.info.get("icc_profile")
-        )
-        if not chunks and not data and channels == 3 and _is_adobe_rgb(image):
-            data = rgb_profile(ADOBE_RGB, gamma=563 / 256)
+        if chunks is not None:
+            channels = 3 if chunks.color_type & COLOR else 1
+            data = _profile_of_png(image, chunks, channels)
+        else:
+            channels = {"L": 1, "CMYK": 4}.get(image.mode, 3)
+            data = image.info.get("icc_profile")
+            if not data and channels == 3 and _is_adobe_rgb(image):
+                data = rgb_profile(ADOBE_RGB, gamma=563 / 256)
         profile = find_profile(data, channels, path.name)
         return {
             "upright": _orientation(image, path) in range(2, 9),
@@ -252,8 +253,9 @@ def _decode(image: Any, budget: ByteBudget, mode: str) -> NDArray[Any]:
     return pixels if len(frames) > 1 else pixels[0]
 
 
-def _deep_colors(path: Path) -> NDArray[Any]:
-    pixels = np.asarray(imagecodecs.png_decode(path.read_bytes()))
+def _deep_colors(chunks: PngChunks) -> NDArray[Any]:
+    with chunks.open() as file:
+        pixels = np.asarray(imagecodecs.png_decode(file.read()))
     return pixels[..., (0, 0, 0, 1)] if pixels.shape[-1] == 2 else pixels
 
 
@@ -305,71 +307,9 @@ def _is_adobe_rgb(image: Any) -> bool:
         return False
 
 
-def _chunks(path: Path) -> Iterator[tuple[bytes, bytes, int]]:
-    """Yield name, beginning and length of each chunk of a PNG file."""
-    with path.open("rb") as file:
-        file.seek(8)
-        while len(head := file.read(8)) == 8:
-            length, name = struct.unpack(">I4s", head)
-            yield name, file.read(min(length, 64)), length
-            file.seek(max(0, length - 64) + 4, io.SEEK_CUR)
-
-
-def _check_png(path: Path) -> dict[bytes, bytes]:
-    """Return the first chunks of a PNG that can hold the pixels that it declares."""
-    found: dict[bytes, bytes] = {}
-    for name, data, _ in _chunks(path):
-        if name == b"IDAT":
-            break
-        found.setdefault(name, data)
-    header = found.get(b"IHDR", b"")
-    if len(header) != 13 or header[9] not in _CHANNELS:
-        raise ValueError("its header is no PNG's")
-    if _raw_size(header) > _DEFLATE * path.stat().st_size:
-        raise ValueError(_too_few(path, *struct.unpack(">2I", header[:8])))
-    return found
-
-
-def _raw_size(header: bytes) -> int:
-    """Return the bytes of all rows of a PNG that is not interlaced."""
-    width, height = struct.unpack(">2I", header[:8])
-    return int(height) * (1 + (int(width) * header[8] * _CHANNELS[header[9]] + 7) // 8)
-
-
-def _too_few(path: Path, width: int, height: int) -> str:
-    return (
-        f"its header declares {width} x {height} pixels, more than a file of "
-        f"{path.stat().st_size} bytes can hold"
-    )
-
-
 def _check_possible(path: Path, image: Any, least: int) -> None:
     if least > path.stat().st_size:
-        raise ValueError(_too_few(path, *image.size))
-
-
-def _check_rows(path: Path, chunks: dict[bytes, bytes], pixels: NDArray[Any]) -> None:
-    """Refuse a PNG whose data end before its last row, which is then black or clear."""
-    header = chunks[b"IHDR"]
-    if b"acTL" in chunks:
-        return  # Pillow counts frames
-    if header[12] != _INTERLACED and pixels[-1].any():
-        return
-    stream, held = zlib.decompressobj(), 0
-    declared = _raw_size(header)
-    with path.open("rb") as file:
-        file.seek(8)
-        while len(head := file.read(8)) == 8:
-            length, name = struct.unpack(">I4s", head)
-            data = file.read(length)
-            file.seek(4, io.SEEK_CUR)
-            while name == b"IDAT" and data and not stream.eof:
-                held += len(stream.decompress(data, _SLAB))
-                data = stream.unconsumed_tail
-    if held < declared:
-        raise ValueError(
-            f"its data hold {held / declared:.1%} of the rows that it declares"
-        )
+        raise ValueError(too_few(path, *image.size))
 
 
 def _tell_rows(path: Path, pixels: NDArray[Any], *, inks: bool) -> None:
@@ -410,18 +350,16 @@ def _tell_rows(path: Path, pixels: NDArray[Any], *, inks: bool) -> None:
         return
 
 
-def _profile_of_png(
-    image: Any, chunks: dict[bytes, bytes], channels: int
-) -> bytes | None:
+def _profile_of_png(image: Any, chunks: PngChunks, channels: int) -> bytes | None:
     """Return the profile that a PNG embeds, or describes by its primaries."""
-    if channels == 3 and (code := chunks.get(b"cICP")) and len(code) == 4:
+    if channels == 3 and (code := chunks.first.get(b"cICP")) and len(code) == 4:
         primaries, transfer = code[0], code[1]
         if transfer == _BT709:
             transfer = _SRGB_CURVE  # shown alike
         if primaries in PRIMARIES and transfer in _TRANSFER:
             return rgb_profile(PRIMARIES[primaries], gamma=_TRANSFER[transfer])
         warnings.warn(
-            f"{Path(image.filename).name} has colors of the kind {primaries}, "
+            f"{chunks.path.name} has colors of the kind {primaries}, "
             f"{transfer} (cICP), which are taken for sRGB; convert it to sRGB",
             stacklevel=2,
         )

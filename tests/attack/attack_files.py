@@ -86,13 +86,13 @@ def attack(job: tuple[Mutant, bytes | None]) -> list[tuple[str, str, str]]:
             if odd:
                 said.append((name, f"WRONG {odd[0].category.__name__}", words))
             elif (
-                mutant.cut
+                (mutant.cut or mutant.summed)
                 and not heard
                 and name == "read_image"
                 and sound is not None
                 and not _same(result, sound)
             ):
-                said.append((name, "WRONG cut short, read as whole", str(result.shape)))
+                said.append((name, "WRONG damaged, read as whole", str(result.shape)))
             else:
                 said.append((name, "warned" if heard else "read", words))
     return said

@@ -43,12 +43,15 @@ class Mutant(NamedTuple):
     data : bytes
     cut : bool
         Its end is missing, so that pixels are, unless all of them come out right.
+    summed : bool
+        Its check sums do not fit, so that other pixels may not be read in silence.
     """
 
     name: str
     how: str
     data: bytes
     cut: bool = False
+    summed: bool = False
 
 
 def mutants(
@@ -74,10 +77,12 @@ def mutants(
             yield Mutant(name, f"cut by {less}", data[:-less], True)
             made += 1
     while made < count:
-        how, new = kinds[made % len(kinds)](data, rng)
+        kind = kinds[made % len(kinds)]
+        how, new = kind(data, rng)
         if new == data:
             new = bytes([data[0] ^ 1]) + data[1:]
-        yield Mutant(name, how, new)
+        summed = name.endswith(".png") and kind not in (_png_header, _png_chunk)
+        yield Mutant(name, how, new, summed=summed)
         made += 1
 
 
