@@ -304,10 +304,10 @@ class RandomUser:
         """Take layers or panels away while things run, and bring them back."""
         self.turned = True
         layers, kind = self.viewer.layers, int(self.rng.integers(8))
-        if kind == 4 and self.layer.ndim == 3:
-            # The slider goes with the layers, and Mesa can fail while the canvas of
-            # vispy gets another size.
-            kind = 3
+        if kind in (3, 4) and self.layer.ndim == 3:
+            # The slider goes with the layers, and Mesa can fail when napari draws the
+            # canvas while that gets another size.
+            kind = 6
         if kind < 3:
             for layer in [*layers]:
                 if layer not in (self.image, self.layer) and self.rng.random() < 0.5:

@@ -27,6 +27,7 @@ from napari_emseg.recipe.step import Step
 from napari_emseg.regions.refit import iter_refit
 from napari_emseg.widgets.edit.adjust.dialog import ADJUSTMENTS
 from napari_emseg.widgets.edit.context import SelectionResult
+from napari_emseg.widgets.edit.session import GONE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -146,10 +147,12 @@ class Actions:
                 "or drag one onto another"
             )
         labels = self._labels()
-        step = Step.of("merge", members=members, locked=self._locked)
+        # As of now, whatever is locked when its turn comes.
+        locked = self._locked
+        step = Step.of("merge", members=members, locked=locked)
 
         def make() -> RecordedEdit:
-            edit = regions.merge(labels.data, members, locked=self._locked)
+            edit = regions.merge(labels.data, members, locked=locked)
             return RecordedEdit(step, [(labels, edit)], labels=labels)
 
         self.session.change(make)
@@ -232,7 +235,7 @@ class Actions:
         """Make a picture in the background, and add it over the one it was made of."""
         plane, viewer = self.session.plane(), self.session.viewer
         picture, context = self.session.picture(plane), self.session.context(plane)
-        layer, layers = picture.layer, self._logged
+        layer, layers, data = picture.layer, self._logged, picture.layer.data
 
         def make() -> tuple[NDArray[Any], Log]:
             made = np.asarray(call(step, context))
@@ -240,6 +243,12 @@ class Actions:
 
         def then(result: tuple[NDArray[Any], Log]) -> None:
             made, log = result
+            if layer not in viewer.layers:
+                self.session.say(GONE.format(layer.name))
+                return
+            if layer.data is not data:
+                self.session.say(f"Canceled: {layer.name!r} has other pixels now.")
+                return
             rgb = made.ndim == 3 and made.shape[-1] in (3, 4)
             across = [axis for axis, at in enumerate(picture.at) if at is not None]
             look = {} if rgb else {"contrast_limits": layer.contrast_limits}

@@ -106,6 +106,8 @@ class ClassList(QTableWidget):  # type: ignore[misc]
     @property
     def labels(self) -> list[int]:
         """Classes of the chosen rows, the current one first."""
+        if self._shown is not self._session.labels:
+            return []
         rows = {index.row() for index in self.selectionModel().selectedRows()}
         current = self.currentRow()
         ordered = sorted(rows, key=lambda row: (row != current, row))
@@ -114,6 +116,9 @@ class ClassList(QTableWidget):  # type: ignore[misc]
     def reload(self) -> None:
         """Count the pixels again in the background, then show the classes."""
         layer = self._session.labels
+        if layer is not self._shown:
+            # What is done in rows of other labels would be done to these.
+            self._fill(layer, {})
         if layer is None or not isinstance(layer.data, np.ndarray):
             self._fill(layer, {})
             return
@@ -273,8 +278,8 @@ class ClassList(QTableWidget):  # type: ignore[misc]
                 )
 
     def _on_edit(self, item: QTableWidgetItem) -> None:
-        layer = self._session.labels
-        if self._filling or layer is None:
+        layer = self._shown
+        if self._filling or layer is None or layer is not self._session.labels:
             return
         label, checked = self._label(item.row()), item.checkState() == CHECKED
         if item.column() == SHOWN:

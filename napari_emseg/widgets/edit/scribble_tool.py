@@ -84,6 +84,7 @@ class ScribbleTool(Gesture):
         chosen = self.session.on_selection(plane)
 
         context = self.session.context(plane)
+        locked = frozenset(self.session.locked)
 
         def make() -> RecordedEdit:
             marks = np.array(target.data())
@@ -105,7 +106,7 @@ class ScribbleTool(Gesture):
                 "draw",
                 strokes=pack(marks),
                 inside=context.area is not None,
-                locked=sorted({*self.session.locked, *kept}),
+                locked=sorted(locked.union(kept)),
             )
             changes.append((labels, plane.edit(call(step, context))))
             return context.record(step, changes)

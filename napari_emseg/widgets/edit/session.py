@@ -7,7 +7,6 @@ from time import sleep
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from napari.layers import Labels
 from napari.utils.notifications import show_info
 from psygnal import Signal
 
@@ -18,6 +17,7 @@ from napari_emseg.layers import (
     coverage,
     displayed_plane,
     find_selection,
+    is_selection,
     line_width,
     plan_edit,
     style_selection,
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
     from napari.components import ViewerModel
-    from napari.layers import Image
+    from napari.layers import Image, Labels
     from numpy.typing import NDArray
 
     from napari_emseg.layers.edits import PlannedEdit
@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     Work = tuple[list[LayerState], RecordedEdit, list[PlannedEdit | None], Log]
 
 MODES = ("new", "add", "subtract", "intersect")
+GONE = "Canceled: {!r} was removed."
 PAUSE = 0.01  # s between two looks whether a stroke has ended
 
 
@@ -251,6 +252,9 @@ class Session:
 
     def _call(self, command: Callable[[], Any], asked: AskedFor) -> None:
         """Call a command as if the panel still were as it was when it was given."""
+        if asked.plane is not None and asked.plane.layer not in self.viewer.layers:
+            self.say(GONE.format(asked.plane.layer.name))
+            return
         now = self.image, self.labels, self.options, self.locked
         self.image, self.labels = asked.image, asked.labels
         self.options, self.locked = asked.options, asked.locked
@@ -313,21 +317,26 @@ class Session:
         make : callable
             Returns the edits, or a generator that returns them, which can be canceled
             between its steps. It is called again, on the labels as they are then, if
-            a layer was edited meanwhile; a stroke that is being drawn is waited for.
+            they or a selection were edited meanwhile; a stroke that is being drawn on
+            them is waited for.
         after : callable, optional
             Called when they are applied.
         """
         logged = logged_layers(self.viewer, self.labels, self.image)
-        self._change(make, after, logged)
+        # What edits are made from. What others do on other layers does not matter, or
+        # one that is never at rest would keep them from being made.
+        watched = [
+            one for one in self.viewer.layers if one is self.labels or is_selection(one)
+        ]
+        self._change(make, after, logged, watched)
 
     def _change(
         self,
         make: Callable[[], RecordedEdit | Steps],
         after: Callable[[], None] | None,
         logged: list[LoggedLayer],
+        watched: list[Labels],
     ) -> None:
-        watched = [one for one in self.viewer.layers if isinstance(one, Labels)]
-
         def work() -> Generator[Any, None, Work]:
             while any(map(drawing, watched)):
                 sleep(PAUSE)
@@ -351,13 +360,17 @@ class Session:
                 if plan is not None and layer in self.viewer.layers
             ]
             if not (same and all(fresh(layer, plan) for layer, plan in known)):
-                self._change(make, after, logged)
+                self._change(make, after, logged, watched)
+                return
+            if not known and any(plan is not None for plan in plans):
+                self.say(GONE.format(made.changes[-1][0].name))
                 return
             self.apply(made.changes, plans, log)
             if after is not None:
                 after()
             if text := what_is_missing(made, plans):
                 show_info(text)
+            self._tell_hidden([layer for layer, _ in known])
 
         self.background.run(work, then)
 
@@ -452,6 +465,15 @@ class Session:
         self._tell(touched)
         if not touched and layers == list(self.viewer.layers):
             self.say(f"There is nothing that can be {done}.")
+
+    def _tell_hidden(self, layers: list[Labels]) -> None:
+        """Say that labels were changed which the user does not see."""
+        hidden = next((one for one in layers if not one.visible), None)
+        if hidden is not None:
+            show_info(
+                f"{hidden.name!r} is hidden, so what was changed in it is not seen; "
+                "show it with the eye in the list of layers"
+            )
 
     def _tell(self, layers: list[Labels]) -> None:
         if self.labels in layers:

@@ -14,6 +14,7 @@ from napari_emseg.layers import recipe_of
 from napari_emseg.layers.manual_edits import ManualEdits
 from napari_emseg.regions import splitting
 from napari_emseg.widgets.common.background import BackgroundQueue
+from napari_emseg.widgets.edit import session
 from napari_emseg.widgets.edit.actions import Actions
 from napari_emseg.widgets.edit.scribble_tool import ScribbleTool
 from napari_emseg.widgets.edit.session import Session
@@ -195,3 +196,91 @@ def test_a_split_that_takes_its_time_is_canceled(qtbot, monkeypatch):
     np.testing.assert_array_equal(bench.layer.data, TRUTH)
     assert bench.do(bench.actions.split, 1, "components").any()
     assert not bench.errors
+
+
+def blur(bench):
+    bench.actions.adjust("Blur", {"radius": 2.0})
+
+
+ON_THE_IMAGE = {"blur": blur, "cut out": lambda bench: bench.actions.cut_out()}
+
+
+@pytest.mark.parametrize("how", ["removed", "replaced"])
+@pytest.mark.parametrize("name", ON_THE_IMAGE)
+def test_a_picture_of_an_image_that_is_gone_does_not_appear(bench, name, how):
+    bench.select(HALF)
+    image, said = bench.session.image, []
+    bench.session.said.connect(said.append)
+    ON_THE_IMAGE[name](bench)
+    if how == "removed":
+        bench.viewer.layers.remove(image)
+    else:
+        image.data = image.data.copy()
+    count = len(bench.viewer.layers)
+    bench.wait()
+    assert len(bench.viewer.layers) == count
+    assert bench.errors == []
+    assert said[0].startswith(f"Canceled: {image.name!r}")
+
+
+@pytest.mark.parametrize("waits", [False, True])
+@pytest.mark.parametrize("name", ["fill", "new class", "merge", "split", "refit"])
+def test_labels_that_are_removed_meanwhile_are_told_once(bench, name, waits):
+    bench.select(HALF)
+    said = []
+    bench.session.said.connect(said.append)
+    if name == "refit":
+        bench.layer.data_setitem((np.array([3, 3]), np.array([3, 4])), 2)
+    before = bench.layer.data.copy()
+    if waits:
+        bench.session.choose(bench.session.plane(), lambda: HALF, "new")
+    call = {
+        "merge": lambda: bench.actions.merge([1, 2]),
+        "refit": bench.actions.refit,
+        "split": lambda: bench.actions.split(1, "components"),
+        "fill": lambda: bench.actions.fill(3),
+        "new class": bench.actions.new_class,
+    }[name]
+    bench.session.do(call)
+    bench.viewer.layers.remove(bench.layer)
+    bench.wait()
+    assert said == [f"Canceled: {bench.layer.name!r} was removed."]
+    assert bench.errors == []
+    np.testing.assert_array_equal(bench.layer.data, before)
+
+
+def test_what_is_locked_later_does_not_change_what_was_asked_for(bench):
+    """The step in the recipe says the same as the labels."""
+    bench.queue.run(lambda: None, lambda _: None)
+    bench.session.do(lambda: bench.actions.merge([1, 2]))
+    bench.session.locked.add(2)
+    bench.wait()
+    np.testing.assert_array_equal(bench.layer.data, TRUTH > 0)
+    recipe = recipe_of(bench.viewer, bench.layer)
+    replayed = recipe.replay(bench.session.image.data)
+    np.testing.assert_array_equal(replayed.labels, bench.layer.data)
+
+
+def test_a_layer_of_others_that_never_rests_keeps_nobody_waiting(bench):
+    """Only labels and selections are what edits are made from."""
+    other = bench.viewer.add_labels(np.zeros((5, 5), np.uint8))
+
+    def find():
+        other.data = other.data + 1
+        return HALF
+
+    bench.select(np.zeros(SHAPE, bool))
+    bench.session.choose(bench.session.plane(), find, "new")
+    bench.wait()
+    selected = bench.session.selected(bench.session.plane())
+    np.testing.assert_array_equal(selected, HALF)
+
+
+def test_an_edit_of_hidden_labels_is_told(bench, monkeypatch):
+    told = []
+    monkeypatch.setattr(session, "show_info", told.append)
+    bench.select(HALF)
+    bench.layer.visible = False
+    assert bench.do(bench.actions.fill, 3).any()
+    assert len(told) == 1
+    assert "is hidden" in told[0]

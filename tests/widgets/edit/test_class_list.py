@@ -77,6 +77,18 @@ def test_a_name_that_is_typed_while_labels_change(qtbot, rows, layer, panel, key
     qtbot.waitUntil(lambda: "class 2" in texts(rows, class_list.NAME))
 
 
+def test_rows_of_other_labels_are_gone_at_once(qtbot, viewer, rows, layer, panel):
+    """What is done in them would be done to the labels that were chosen since."""
+    other = viewer.add_labels(np.full((5, 30, 40), 9, np.int32), name="other")
+    assert panel.session.labels is other
+    assert rows.rowCount() == 0
+    assert rows.labels == []
+    qtbot.waitUntil(lambda: texts(rows, class_list.NAME) == ["class 9"])
+    viewer.layers.selection.active = layer
+    assert rows.rowCount() == 0
+    qtbot.waitUntil(lambda: rows.rowCount() == 3)
+
+
 def test_color_that_is_chosen_while_classes_vanish(
     qtbot, rows, layer, panel, monkeypatch
 ):

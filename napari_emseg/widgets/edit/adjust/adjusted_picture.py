@@ -78,6 +78,8 @@ class AdjustmentPreview:
 
     def _display(self, made: NDArray[Any]) -> None:
         picture, viewer = self._picture, self._session.viewer
+        if picture.layer not in viewer.layers:
+            return
         data = expand_slice(made, picture.at)
         if self._layer is not None and self._layer in viewer.layers:
             self._layer.data = data
