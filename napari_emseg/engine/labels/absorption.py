@@ -25,14 +25,15 @@ if TYPE_CHECKING:
 
 # Pixels that are looked at together.
 _PART = 2**16
-# Pixels of regions that are decided for together: means take longer to follow.
-_BLOCK, _BLOCK_OF_FEATURES = 2**16, 2**11
+# Pixels of regions that are decided for together.
+_BLOCK = 2**14
 # Regions above this size, or fewer than one of so many pixels, are taken one by one.
 _ONE_BY_ONE, _FEW = 64, 256
 # Longer runs of regions that one neighbor absorbs are summed up each by itself.
 _RUN = 32
 # Regions taken one by one between two steps, and a mask of 32 bits.
 _STEPS, _LOW = 2**12, 2**32 - 1
+_NEVER = 2**31 - 1
 
 
 def iter_absorb(
@@ -78,20 +79,25 @@ class _Absorption:
     ) -> None:
         self.shape = regions.shape
         self.flat = regions.reshape(-1)
-        self.min_size = min_size
+        self.min_size = min_size = min(min_size, self.flat.size + 1)
         self.sums = sums
         count = int(self.flat.max(initial=0)) + 1
         self.host = np.arange(count, dtype=np.int32)
-        self.size = np.zeros(count, np.int64)
+        self.kind = np.int32 if self.flat.size < 2**31 - 1 else np.int64
+        self.size: Numbers = np.zeros(count, self.kind)
         for part in self._parts(len(self.flat)):
             found = self.flat[part]
             low = int(found.min())
             sizes = np.bincount(found - low)
-            self.size[low : low + len(sizes)] += sizes
+            self.size[low : low + len(sizes)] += sizes.astype(self.kind)
         # What is no region is too large to be absorbed, and never a neighbor.
         self.size[0] = max(min_size, 1)
-        self.block = _BLOCK if sums is None else _BLOCK_OF_FEATURES
-        self.mark = np.zeros(count, bool)
+        # Of regions that are decided for together, their place among them.
+        self.place = np.full(count, -1, np.int32)
+        # Of regions that others leave or join, who is the first to do so.
+        self.first = np.full(0 if sums is None else count, _NEVER, np.int32)
+        # Hosts that are asked for.
+        self.wanted = np.zeros(0 if sums is None else count, bool)
         # Pixels of small regions, once there are fewer.
         self.pixels: Numbers | None = None
 
@@ -109,8 +115,7 @@ class _Absorption:
 
     def _find(self, size: int) -> Iterator[tuple[Numbers, Numbers]]:
         """Yield pixels of the regions of a size, and their regions, in order."""
-        kind = np.int32 if len(self.flat) < 2**31 else np.int64
-        block = self.block
+        kind, block = self.kind, _BLOCK
         if size == 1:
             # A place for each region is less than a list of all pixels.
             of_region: Numbers = np.empty(len(self.host), kind)
@@ -150,7 +155,9 @@ class _Absorption:
         """Let the regions of a size join their neighbors, in their order."""
         for pixels, owners in self._find(size):
             yield
-            ids, owner = np.unique(owners, return_inverse=True)
+            # They come sorted.
+            new = np.diff(owners, prepend=0) != 0
+            ids, owner = owners[new], np.cumsum(new) - 1
             # Those that have grown meanwhile wait.
             still = (self.size[ids] == size) & (self.host[ids] == ids)
             sides, neighbors = self._sides(pixels)
@@ -194,7 +201,8 @@ class _Absorption:
             The region beyond each side.
         """
         # Place of each region beyond a side among those that join, or -1.
-        place = _place(ids, sides)
+        self.place[ids] = np.arange(len(ids), dtype=np.int32)
+        place = self.place[sides]
         count = np.bincount(owner, minlength=len(ids))
         first = np.cumsum(count) - count
         decided, new = np.zeros((2, len(ids)), np.int32)
@@ -206,6 +214,7 @@ class _Absorption:
             ready &= waits == 0
         todo = np.flatnonzero(ready)
         del earlier, ready
+        again = np.zeros(len(ids), bool)
         while todo.size:
             rows = _rows(first, count, todo)
             who, target, at = owner[rows], sides[rows], place[rows]
@@ -223,19 +232,25 @@ class _Absorption:
                 np.subtract.at(waits, after, 1)
                 todo = np.unique(after[waits[after] == 0])
                 continue
-            changed = todo[new[todo] != decided[todo]]
-            touched = [ids[changed], decided[changed], new[changed]]
+            # The earliest comes last, as the last of several values stays.
+            changed = todo[new[todo] != decided[todo]][::-1].copy()
+            touched = np.stack([ids[changed], decided[changed], new[changed]], axis=1)
             decided[changed] = new[changed]
             if not changed.size:
                 break
-            # Who is beside those, or among what they join, may have to do otherwise.
-            found = np.concatenate(touched)
-            self.mark[found] = True
-            hit = self.mark[sides] | self.mark[decided[place]] & (place >= 0)
-            self.mark[found] = False
-            hosts = _place(ids, np.concatenate(touched[1:]))
-            todo = np.unique(np.concatenate([owner[hit], hosts]))
-            todo = todo[(todo > changed[0]) & (count[todo] > 0)]
+            # Who is beside those, or among what they join, may have to do otherwise if
+            # its turn comes later.
+            self.first[touched] = changed[:, np.newaxis]
+            self.first[0] = _NEVER
+            hit = self.first[sides] < owner
+            hit |= (self.first[decided[place]] < owner) & (place >= 0)
+            hosts = self.place[touched[:, 1:]]
+            later = hosts[hosts > changed[:, np.newaxis]]
+            self.first[touched] = _NEVER
+            again[owner[hit]] = again[later] = True
+            todo = np.flatnonzero(again & (count > 0))
+            again[:] = False
+        self.place[ids] = -1
         joined = np.flatnonzero(decided)
         one, other = ids[joined], decided[joined]
         self.host[one] = other
@@ -259,7 +274,11 @@ class _Absorption:
         who, target = keys[first] >> 32, keys[first] & _LOW
         cost = -length.astype(np.float64)
         if self.sums is not None:
-            sums, size = _Events(ids, decided, self).state(target, who)
+            self.wanted[target] = True
+            joined = np.flatnonzero(decided)
+            joined = joined[self.wanted[decided[joined]]]
+            self.wanted[target] = False
+            sums, size = _Events(ids, joined, decided, self).state(target, who)
             own = self.sums[ids[who]] / self.size[ids[who], np.newaxis]
             gap = sums / size[:, np.newaxis] - own
             cost = np.einsum("nd,nd->n", gap, gap) / length
@@ -336,14 +355,6 @@ class _Absorption:
         return pairs.tolist(), total_length.astype(np.int64).tolist()
 
 
-def _place(ids: NDArray[np.int32], regions: NDArray[np.int32]) -> NDArray[np.intp]:
-    """Return the place of each region among some, which rise; -1 if it is not there."""
-    place = np.searchsorted(ids, regions)
-    place[place == len(ids)] = 0
-    place[ids[place] != regions] = -1
-    return place
-
-
 def _rows(
     first: NDArray[np.intp], count: NDArray[np.intp], of: NDArray[np.intp]
 ) -> NDArray[np.intp]:
@@ -361,20 +372,23 @@ class _Events:
     ----------
     ids : (n,) ndarray of int32
         The regions.
+    joined : (m,) ndarray of int
+        Places of those of them that matter.
     decided : (n,) ndarray of int32
-        What they join; 0 is nothing.
+        What they join.
     before : _Absorption
         Sizes and sums before.
     """
 
     def __init__(
-        self, ids: NDArray[np.int32], decided: NDArray[np.int32], before: _Absorption
+        self,
+        ids: NDArray[np.int32],
+        joined: NDArray[np.intp],
+        decided: NDArray[np.int32],
+        before: _Absorption,
     ) -> None:
-        joined = np.flatnonzero(decided)
-        order = np.argsort(decided[joined], kind="stable")
-        self.joined = joined[order]
-        host = decided[self.joined].astype(np.int64)
-        self.keys = host << 32 | self.joined
+        self.keys = np.sort(decided[joined].astype(np.int64) << 32 | joined)
+        self.joined, host = self.keys & _LOW, self.keys >> 32
         self.before = before
         if before.sums is None:
             return
@@ -404,9 +418,7 @@ class _Events:
         found = np.searchsorted(self.keys, host << 32 | who) - 1
         return np.where((found >= 0) & (self.keys[found] >> 32 == host), found, -1)
 
-    def state(
-        self, host: Numbers, who: Numbers
-    ) -> tuple[Float64Array, NDArray[np.int64]]:
+    def state(self, host: Numbers, who: Numbers) -> tuple[Float64Array, Numbers]:
         """Return sums and sizes of hosts at somebody's turn."""
         assert self.before.sums is not None
         sums, size = self.before.sums[host], self.before.size[host]
