@@ -69,9 +69,10 @@ def _too_large(source: SegmentationInput, census: CellCounts) -> str:
 
 def _apart(source: SegmentationInput, census: CellCounts) -> str:
     cells = census.cells
-    if source.space.color != "none" or not source.space.plain:
+    if source.space.color != "none":
         return ""
-    core = find_core(cells.points, cells.weights, apart=1.0, heavy=1.0)
+    points = cells.points[: source.picture.channels]  # without texture and position
+    core = find_core(points, cells.weights, apart=1.0, heavy=1.0)
     if core is None:
         return ""
     dtype = source.picture.dtype
@@ -81,7 +82,7 @@ def _apart(source: SegmentationInput, census: CellCounts) -> str:
     else:
         ends = [] if limits is None else [limits.min, limits.max]
     found: dict[float, str] = {}
-    for x, low, high in zip(cells.points, core.low, core.high, strict=True):
+    for x, low, high in zip(points, core.low, core.high, strict=True):
         away = np.maximum(low - x, x - high) > high - low
         values, place = np.unique(x[away], return_inverse=True)
         counts = np.bincount(place, cells.weights[away], len(values))
@@ -91,7 +92,7 @@ def _apart(source: SegmentationInput, census: CellCounts) -> str:
         told = alone & ((counts >= _MANY) | np.isin(values, ends))
         for value in values[told].tolist():
             if value not in found:
-                same = (cells.points == value).any(axis=0)
+                same = (points == value).any(axis=0)
                 pixels = _pixels(int(cells.weights[same].sum()))
                 found[value] = (
                     f"{pixels} the value {value:g}, which is apart from all others, "
@@ -103,7 +104,7 @@ def _apart(source: SegmentationInput, census: CellCounts) -> str:
     more = f", and {len(found) - 1} more are" if len(found) > 1 else ""
     return (
         f"{first}{more}: if it marks missing data, leave it out with mask=, or as NaN "
-        "in an image of floats; as it is, it takes a class of its own"
+        "in an image of floats; as it is, it may take a class of its own"
     )
 
 

@@ -257,7 +257,8 @@ class EditableLabels:
             bounds = np.iinfo(self.whole.dtype)
             raise ValueError(
                 f"label {number} does not fit labels of type {self.whole.dtype}, which "
-                f"hold {bounds.min} to {bounds.max}"
+                f"hold {bounds.min} to {bounds.max}; choose another, or give labels of "
+                "a wider type"
             )
         return number
 

@@ -30,6 +30,7 @@ def told(image: np.ndarray[Any, Any], **options: Any) -> list[str]:
     return [str(warning.message) for warning in said]
 
 
+@pytest.mark.parametrize("options", [{}, {"texture": 0.3}, {"position": 0.2}], ids=str)
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize(
     ("dtype", "value", "count"),
@@ -46,18 +47,20 @@ def told(image: np.ndarray[Any, Any], **options: Any) -> list[str]:
     ],
 )
 def test_a_mark_is_told_with_its_remedy(
-    channels: int, dtype: str, value: float, count: int
+    channels: int, dtype: str, value: float, count: int, options: dict[str, float]
 ) -> None:
     image = scene(dtype, channels)
+    assert told(image, **options) == []
     image.reshape(3000, -1)[np.random.default_rng(1).permutation(3000)[:count]] = value
-    (text,) = told(image)
+    (text,) = told(image, **options)
     assert text.startswith(
         ("1 pixel has" if count == 1 else f"{count} pixels have")
         + f" the value {np.float32(value):g}, "
     )
     assert "mask=" in text
     assert "NaN" in text
-    assert told(image, mask=image.reshape(60, 50, -1)[..., 0] != value) == []
+    inside = image.reshape(60, 50, -1)[..., 0] != value
+    assert told(image, mask=inside, **options) == []
 
 
 def test_several_marks_are_told_at_once() -> None:
