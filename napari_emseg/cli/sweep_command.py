@@ -85,7 +85,7 @@ def run_sweep(
     # matplotlib takes a moment to import: only now is it needed.
     from napari_emseg.plot.sheet import draw_sheet, render
 
-    with warnings_told(image.name):  # of letters that its font does not have
+    with warnings_told(image.name):  # of letters that its font lacks
         picture = render(draw_sheet(rows, name=image.name))
     files.write_picture(places.sheet, picture, force=force)
     files.write_text(places.table, as_csv(rows), (TABLE,), force=force)

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.font_manager import FontProperties, findfont, get_font
 
 from napari_emseg.engine.cluster.methods import METHODS
 from napari_emseg.engine.image.color_space import unit_rgb
+from napari_emseg.engine.user_warnings import warn_user
 from napari_emseg.io.files import paint
 from napari_emseg.pipeline.sweep import best, space_name, titles
 from napari_emseg.plot.figures import convergence
@@ -108,7 +110,8 @@ def draw_sheet(
         return figure.add_axes(box)
 
     top = _MARGIN + _LINE
-    _show(place(_MARGIN, top, side, tall), _original(rows[0]), name or "image", look)
+    title = _drawable(name) or "image"
+    _show(place(_MARGIN, top, side, tall), _original(rows[0]), title, look)
     for i, row in enumerate(rows):
         left = _MARGIN + (i % across + 1) * (side + _GAP)
         lower = top + i // across * (tall + _LINE + _GAP)
@@ -175,6 +178,26 @@ def _curves(
     }
     convergence(runs, ax=ax, theme=theme)
     ax.set_title(title, loc="left", color=theme.ink, fontsize=FONT, fontweight="bold")
+
+
+def _drawable(name: str) -> str:
+    """Return a name whose letters the font has; others are shown by their numbers."""
+    known = get_font(findfont(FontProperties())).get_charmap()
+    shown, lacking = [], set()
+    for sign in name:
+        if sign.isprintable() and ord(sign) in known:
+            shown.append(sign)
+        else:
+            shown.append(sign.encode("unicode_escape").decode("ascii"))
+            lacking.add(sign)
+    if lacking:
+        several = "letters" if len(lacking) > 1 else "letter"
+        warn_user(
+            f"the font of figures lacks {len(lacking)} {several} of the name {name}, "
+            "shown by numbers on the sheet; give the image another name to have it in "
+            "words"
+        )
+    return "".join(shown)
 
 
 def _show(ax: Axes, picture: NDArray[Any], title: str, theme: Theme) -> None:
