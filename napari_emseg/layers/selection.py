@@ -73,6 +73,8 @@ def outline(labels: NDArray[np.uint8], width: int = 1) -> NDArray[np.uint8]:
     >>> outline(np.full((3, 5), 255, np.uint8))[1].tolist()
     [255, 0, 0, 0, 255]
     """
+    if labels.size == 0:  # of a layer that is not displayed
+        return labels
     side = 2 * width + 1
     shape = cv2.MORPH_CROSS if width == 1 else cv2.MORPH_RECT
     kernel = cv2.getStructuringElement(shape, (side, side))

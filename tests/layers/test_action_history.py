@@ -28,7 +28,7 @@ from napari_emseg.regions import Edit
 
 LAYERS = [Path(layers.__file__).parent]
 # Faults of each kind; an attack tries each line.
-MOST = int(os.environ.get("FAULT_LINES", 15))  # of each act; the attack takes more
+MOST = int(os.environ.get("FAULT_LINES", 9))  # of each act; the attack takes more
 
 
 @pytest.fixture

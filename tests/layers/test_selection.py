@@ -43,6 +43,12 @@ def test_wider_ones_have_that_width(width):
     np.testing.assert_array_equal(outline(block, width), block - inner)
 
 
+@pytest.mark.parametrize("shape", [(0, 0), (0, 7), (5, 0)])
+def test_nothing_has_no_outline(shape):
+    """As napari asks for, of a layer that is hidden."""
+    assert outline(np.zeros(shape, np.uint8)).shape == shape
+
+
 def test_what_touches_the_sides_is_outlined():
     ring = outline(np.full((6, 7), 255, np.uint8))
     assert (ring > 0).sum() == 2 * 6 + 2 * 7 - 4
