@@ -10,7 +10,7 @@ import re
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import tifffile
 
@@ -31,6 +31,7 @@ _BESIDE = {"thumbnail", "label", "macro", "map", "overview"}
 _MANY = 2000
 # Flavors whose pages have their places in a plan, which is quick to read.
 _PLANNED = {"ome", "imagej", "lsm", "stk", "mmstack", "fluoview", "scanimage", "nih"}
+_MICROSCOPES = {"lsm": "Zeiss LSM", "stk": "MetaMorph", "fluoview": "FluoView"}
 _UNMARKED = ("generic", "shaped", "uniform")  # kinds of files without a plan
 _NOT_COMPRESSED, JPEGS = 1, (6, 7, 34892, 33007)
 _JPEG_END = b"\xff\xd9"
@@ -161,7 +162,7 @@ def picture_of(tiff: tifffile.TiffFile) -> TiffPicture:
             stacklevel=2,
         )
         return TiffPicture(tiff, alone)
-    listed = [*tiff.series]
+    listed = _listed(tiff)
     full = [one for one in listed if _is_full(one)]
     if not full:
         hidden = [*_hidden(listed)]
@@ -198,6 +199,36 @@ def _is_endless(tiff: tifffile.TiffFile) -> bool:
     shape = re.search(r"\[[\d, ]*\]", about)
     sizes = map(int, re.findall(r"\d+", shape[0] if shape else ""))
     return math.prod(sizes) != len(pages) * pages.first.size
+
+
+def _listed(tiff: tifffile.TiffFile) -> list[tifffile.TiffPageSeries]:
+    """Return the series of a file; plain ones if notes of a microscope are damaged."""
+    try:
+        return [*tiff.series]
+    except Exception as error:  # damaged notes raise whatever comes
+        maker = next((one for one in _MICROSCOPES if getattr(tiff, f"is_{one}")), None)
+        if maker is None:
+            raise
+        warnings.warn(
+            f"what {Path(tiff.filename).name} notes in the manner of "
+            f"{_MICROSCOPES[maker]} is damaged ({type(error).__name__}: {error}), so "
+            "that pages of one shape are read as a stack",
+            stacklevel=2,
+        )
+    alike: dict[Any, list[Any]] = {}
+    for page in tiff.pages:
+        if isinstance(page, tifffile.TiffPage) and page.shape and page.dtype:
+            key = (page.shape, page.dtype, page.subfiletype, page.axes)
+            alike.setdefault(key, []).append(page)
+    return [
+        tifffile.TiffPageSeries(
+            pages,
+            (len(pages), *shape) if len(pages) > 1 else shape,
+            dtype,
+            f"{'Q' if len(pages) > 1 else ''}{axes}",
+        )
+        for (shape, dtype, _, axes), pages in alike.items()
+    ]
 
 
 def _is_full(series: tifffile.TiffPageSeries) -> bool:

@@ -302,3 +302,16 @@ def test_descriptions_in_any_letters(tmp_path, text, letters):
     about = text.encode(letters, "replace")
     tifffile.imwrite(path, FULL, photometric="rgb", description=about)
     np.testing.assert_array_equal(quiet(path), FULL)
+
+
+@pytest.mark.parametrize("pages", [2, 3])
+@pytest.mark.parametrize("text", ["x", '{"a": [1', '<?xml version="1.0"?><a b='])
+@pytest.mark.parametrize(
+    ("tag", "maker"), [(34412, "LSM"), (33628, "MetaMorph"), (34362, "FluoView")]
+)
+def test_damaged_notes_of_microscopes_spoil_no_pixel(tmp_path, tag, maker, text, pages):
+    options = {"metadata": None, "extratags": [(tag, "s", 0, text, True)]}
+    path = written(tmp_path / "a.tif", *[(FULL, options)] * pages)
+    with pytest.warns(UserWarning, match=rf"manner of .*{maker} is damaged"):
+        found = read_image(path)[0]
+    np.testing.assert_array_equal(found, [FULL] * pages)
