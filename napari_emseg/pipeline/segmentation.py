@@ -18,12 +18,13 @@ from napari_emseg.pipeline.class_table import measure, tabulate
 from napari_emseg.pipeline.parallel import iter_filling
 from napari_emseg.pipeline.posteriors import Posteriors
 from napari_emseg.pipeline.progress import Progress, finish, map_steps
+from napari_emseg.pipeline.tiles import slab, tiles
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
     from concurrent.futures import Executor
 
-    from napari_emseg.engine._types import FloatArray
+    from napari_emseg.engine._types import Box, Float64Array, FloatArray
     from napari_emseg.engine.cluster.fit_state import FitState
     from napari_emseg.engine.cluster.model import Model
     from napari_emseg.engine.image.lazy_image import LazyImage
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
     from napari_emseg.pipeline.class_table import Table
     from napari_emseg.pipeline.source import SegmentationInput
     from napari_emseg.pipeline.tiles import Tile
+
+# Pixels whose features are looked at together.
+_PART = 2**16
 
 LabelArray = NDArray[np.unsignedinteger[Any]]
 
@@ -217,13 +221,7 @@ def iter_join_small(
     sums = np.zeros((count, source.space.dims(source.picture)))
     for tile in source.tiles(0):
         yield Progress("join", 0, 0)
-        flat = regions[tile.write].ravel()
-        found = source.features(tile.write)[0].reshape(flat.size, -1).T
-        # Only from here to there, as a tile knows few of all regions.
-        low = int(flat.min(initial=0))
-        for column, feature in zip(sums.T, found, strict=True):
-            part = np.bincount(flat - low, feature)
-            column[low : low + len(part)] += part
+        _add_features(sums, source, regions, tile.write)
     of_region = np.zeros(count, labels.dtype)
     of_region[regions] = labels
     steps = iter_absorb(regions, min_size, sums)
@@ -235,6 +233,22 @@ def iter_join_small(
         seeded = (source.seed_labels > 0) & (labels > 0)
         labels[seeded] = source.seed_labels[seeded]
     return regions, labels
+
+
+def _add_features(
+    sums: Float64Array, source: SegmentationInput, regions: NDArray[np.int32], box: Box
+) -> None:
+    """Add the features of the pixels of a box to the sums (R, D) over their regions."""
+    # Only from here to there, as a box knows few of all regions.
+    low = int(regions[box].min(initial=0))
+    part = np.zeros((sums.shape[1], int(regions[box].max(initial=0)) + 1 - low))
+    size = slab(tuple(along.stop - along.start for along in box), _PART)
+    for piece in tiles(regions.shape, size, box=box):
+        flat = regions[piece.write].ravel() - low
+        found = source.features(piece.write)[0].reshape(flat.size, -1).T
+        for row, feature in zip(part, found, strict=True):
+            np.add.at(row, flat, feature.astype(np.float64))
+    sums[low : low + part.shape[1]] += part.T
 
 
 def iter_labels(

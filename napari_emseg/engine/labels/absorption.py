@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 # Pixels that are looked at together.
 _PART = 2**16
 # Pixels of regions that are decided for together.
-_BLOCK = 2**14
+_BLOCK = 2**13
 # Regions above this size, or fewer than one of so many pixels, are taken one by one.
 _ONE_BY_ONE, _FEW = 64, 256
 # Longer runs of regions that one neighbor absorbs are summed up each by itself.
