@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -192,14 +193,18 @@ class ActionHistory:
             show_warning(action.lost)
             self._record = replace(self._record, done=done[:-1])
             return []
-        for layer in reversed(action.layers):
-            layer.undo()
-        remove(action.log)
-        if action.made is not None:
-            place = self._viewer.layers.index(action.made)
-            self._viewer.layers.remove(action.made)
-            action = replace(action, place=place)
-        self._record = _Record(done[:-1], (*self._record.undone, action))
+        made = action.made
+        if made is not None:
+            action = replace(action, place=self._viewer.layers.index(made))
+        record = _Record(done[:-1], (*self._record.undone, action))
+        # All of it, the last first, even if somebody who hears of a part fails.
+        with ExitStack() as rest:
+            rest.callback(setattr, self, "_record", record)
+            if made is not None:
+                rest.callback(self._viewer.layers.remove, made)
+            rest.callback(remove, action.log)
+            for layer in action.layers:
+                rest.callback(layer.undo)
         return action.layers
 
     def redo(self) -> list[Labels]:
@@ -214,13 +219,16 @@ class ActionHistory:
             show_warning(action.lost)
             self._record = replace(self._record, undone=undone[:-1])
             return []
-        for layer in action.layers:
-            layer.redo()
-        if action.made is not None:
-            add_quietly(self._viewer, action.made)
-            self._viewer.layers.move(len(self._viewer.layers) - 1, action.place)
-        append(action.log)
-        self._record = _Record((*self._record.done, action), undone[:-1])
+        record = _Record((*self._record.done, action), undone[:-1])
+        with ExitStack() as rest:
+            rest.callback(setattr, self, "_record", record)
+            rest.callback(append, action.log)
+            if action.made is not None:
+                end = len(self._viewer.layers)
+                rest.callback(self._viewer.layers.move, end, action.place)
+                rest.callback(add_quietly, self._viewer, action.made)
+            for layer in reversed(action.layers):
+                rest.callback(layer.redo)
         return action.layers
 
     def close(self) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from napari.components import LayerList
-    from napari.layers import Labels
+    from napari.layers import Labels, Layer
     from numpy.typing import NDArray
 
     from napari_emseg.engine._types import Box
@@ -289,6 +289,19 @@ def paintable(layer: Labels, label: int) -> int:
     """Return the label that 'preserve labels' lets napari paint over with another."""
     known = getattr(layer, _SOURCE, None)
     return int(known(label)) if known else 0 if label else int(layer.selected_label)
+
+
+def insert_layer(layers: LayerList, place: int, layer: Layer) -> None:
+    """Insert a layer; it stays, and the user is told, if others fail to hear of it."""
+    try:
+        layers.insert(place, layer)
+    except Exception as error:
+        if layer not in layers:
+            raise
+        show_warning(
+            f"{layer.name!r} was added, but another program failed when it heard of "
+            f"it: {type(error).__name__}: {error}"
+        )
 
 
 @contextmanager

@@ -21,6 +21,7 @@ from napari_emseg.layers.history import (
     Checkpoint,
     end_history,
     follow_undo,
+    insert_layer,
 )
 from napari_emseg.layers.layer_features import features_of, pixel_size
 from napari_emseg.layers.metadata import KEY, MARK
@@ -322,7 +323,7 @@ def add_result(viewer: ViewerModel, layer: Labels) -> None:
     place = len(viewer.layers)
     while place > 0 and MARK in viewer.layers[place - 1].metadata:
         place -= 1
-    viewer.layers.insert(place, layer)
+    insert_layer(viewer.layers, place, layer)
 
 
 def _part(

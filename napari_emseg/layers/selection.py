@@ -10,7 +10,7 @@ from napari.layers import Labels
 from napari.utils.colormaps import DirectLabelColormap
 
 from napari_emseg.layers.geometry import placement, spatial_shape
-from napari_emseg.layers.history import inserting_inactive
+from napari_emseg.layers.history import insert_layer, inserting_inactive
 from napari_emseg.layers.metadata import MARK
 from napari_emseg.select import from_bytes
 from napari_emseg.select.label_masks import FULL
@@ -175,7 +175,7 @@ def add_quietly(viewer: ViewerModel, layer: Image | Labels) -> None:
     layers = viewer.layers
     chosen, active = set(layers.selection), layers.selection.active
     with inserting_inactive(layers):
-        viewer.add_layer(layer)
+        insert_layer(layers, len(layers), layer)
     if layers.selection.active is not active or set(layers.selection) != chosen:
         layers.selection.clear()
         layers.selection.update(chosen)

@@ -402,3 +402,22 @@ def test_a_listener_that_fails_leaves_all_as_before_or_as_after(act, event):
         act(now)
     getattr(layer.events, event).disconnect(fail)
     assert summary(now) in (before, after)
+
+
+@pytest.mark.parametrize("failing", [(0,), (1,), (0, 1)])
+def test_undo_and_redo_turn_all_of_an_action_though_listeners_fail(
+    pair, actions, failing
+):
+    """An action on two layers that another program listens to never turns by half."""
+
+    def fail(event):
+        raise RuntimeError("another program")
+
+    edit = Edit.whole(np.eye(6, dtype=np.uint8))
+    actions.write([(layer, plan_edit(layer, edit)) for layer in pair])
+    for number in failing:
+        pair[number].events.set_data.connect(fail)
+    for turn, expected in ((actions.undo, 0), (actions.redo, 6)) * 2:
+        with pytest.raises(RuntimeError, match="another program"):
+            turn()
+        assert [int(layer.data.sum()) for layer in pair] == [expected] * 2

@@ -18,6 +18,7 @@ from napari_emseg.layers import (
 )
 from napari_emseg.layers.edits import preserved, writable
 from napari_emseg.layers.geometry import Plane, image_data
+from napari_emseg.layers.history import insert_layer
 from napari_emseg.layers.metadata import KEY, append
 from napari_emseg.layers.recipe_log import RecordedEdit, logged_layers
 from napari_emseg.params import Params
@@ -261,7 +262,7 @@ class Actions:
             )
             active = viewer.layers.selection.active
             # It becomes active, so that panels turn to it and go on from there.
-            viewer.add_layer(image)
+            insert_layer(viewer.layers, len(viewer.layers), image)
             viewer.layers.selection.active = active
             viewer.layers.move(len(viewer.layers) - 1, viewer.layers.index(layer) + 1)
             self.session.action_history.added(image, log)

@@ -10,7 +10,7 @@ import tifffile
 from napari.components import ViewerModel
 
 import napari_emseg as emseg
-from napari_emseg.layers import recipe_of
+from napari_emseg.layers import history, recipe_of
 from napari_emseg.layers.manual_edits import ManualEdits
 from napari_emseg.regions import splitting
 from napari_emseg.widgets.common.background import BackgroundQueue
@@ -284,3 +284,26 @@ def test_an_edit_of_hidden_labels_is_told(bench, monkeypatch):
     assert bench.do(bench.actions.fill, 3).any()
     assert len(told) == 1
     assert "is hidden" in told[0]
+
+
+def test_a_layer_stays_though_a_listener_of_others_fails(bench, monkeypatch):
+    """It is selected in, and undone, as if nobody had failed."""
+
+    def fail(event):
+        raise RuntimeError("another program")
+
+    told, layers = [], bench.viewer.layers
+    monkeypatch.setattr(history, "show_warning", told.append)
+    layers.events.inserted.connect(fail, position="last")
+    bench.select(HALF)
+    selected = bench.session.selected(bench.session.plane())
+    np.testing.assert_array_equal(selected, HALF)
+    bench.actions.cut_out()
+    bench.wait()
+    assert layers[1].name == "picture cut out"
+    bench.session.undo()
+    assert "picture cut out" not in layers
+    assert bench.errors == []
+    assert len(told) == 2
+    assert all("another program failed" in text for text in told)
+    layers.events.inserted.disconnect(fail)
