@@ -22,6 +22,7 @@ OTHERS = {
     "HEIC, AVIF or MP4": (4, b"ftyp"),
     "JPEG 2000": (4, b"jP  "),
     "JPEG-LS": (0, b"\xff\xd8\xff\xf7"),
+    "SPIFF": (0, b"\xff\xd8\xff\xe8\0 SPIFF"),
     "JPEG XL": (0, b"\xff\x0a"),
     "boxed JPEG XL": (4, b"JXL "),
     "Photoshop": (0, b"8BPS"),

@@ -244,8 +244,10 @@ def count_alphas(page: tifffile.TiffPage) -> int:
 
 
 def is_beside_channels(page: tifffile.TiffPage) -> bool:
-    """Tell whether there is alpha beside samples that are not gray or RGB."""
-    return count_alphas(page) > 0 and page.samplesperpixel not in (2, 4)
+    """Tell whether there is alpha beside samples that are no gray, RGB or inks."""
+    samples = page.samplesperpixel
+    colors = samples in (2, 4) or are_inks(page, samples)
+    return count_alphas(page) > 0 and not colors
 
 
 def without_alpha(

@@ -393,6 +393,7 @@ def test_samples_beside_inks(tmp_path, extra):
     else:
         found = quiet(path)[0]
         np.testing.assert_array_equal(found[..., 3], alpha[..., 0])
+    assert ways_as_stored(path) == {}
     off = np.abs(found[:, 20:, :3].astype(int) - SMOOTH[:, 20:])
     assert off.max() <= 1
 
