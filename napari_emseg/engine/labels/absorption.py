@@ -156,8 +156,8 @@ class _Absorption:
         for pixels, owners in self._find(size):
             yield
             # They come sorted.
-            new = np.diff(owners, prepend=0) != 0
-            ids, owner = owners[new], np.cumsum(new) - 1
+            first, length = _groups(owners)
+            ids, owner = owners[first], np.repeat(np.arange(len(first)), length)
             # Those that have grown meanwhile wait.
             still = (self.size[ids] == size) & (self.host[ids] == ids)
             sides, neighbors = self._sides(pixels)
@@ -269,8 +269,7 @@ class _Absorption:
     ) -> None:
         """Choose the region that each of some regions joins, from those beside it."""
         keys = np.sort(who.astype(np.int64) << 32 | target)
-        first = np.flatnonzero(np.diff(keys, prepend=-1))
-        length = np.diff(first, append=len(keys))
+        first, length = _groups(keys)
         who, target = keys[first] >> 32, keys[first] & _LOW
         cost = -length.astype(np.float64)
         if self.sums is not None:
@@ -282,9 +281,9 @@ class _Absorption:
             own = self.sums[ids[who]] / self.size[ids[who], np.newaxis]
             gap = sums / size[:, np.newaxis] - own
             cost = np.einsum("nd,nd->n", gap, gap) / length
-        start = np.flatnonzero(np.diff(who, prepend=-1))
+        start, count = _groups(who)
         least = np.minimum.reduceat(cost, start)
-        best = np.flatnonzero(cost == np.repeat(least, np.diff(start, append=len(who))))
+        best = np.flatnonzero(cost == np.repeat(least, count))
         # The last of several values stays, which is the first of equal ones.
         new[who[best[::-1]]] = target[best[::-1]]
 
@@ -355,6 +354,16 @@ class _Absorption:
         return pairs.tolist(), total_length.astype(np.int64).tolist()
 
 
+def _groups(values: Numbers) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return where groups of equal values begin, and how many are in each."""
+    begins = np.ones(len(values), bool)
+    np.not_equal(values[1:], values[:-1], out=begins[1:])
+    first = np.flatnonzero(begins)
+    length = np.full(len(first), len(values))
+    length[:-1] = first[1:]
+    return first, length - first
+
+
 def _rows(
     first: NDArray[np.intp], count: NDArray[np.intp], of: NDArray[np.intp]
 ) -> NDArray[np.intp]:
@@ -392,8 +401,7 @@ class _Events:
         self.before = before
         if before.sums is None:
             return
-        first = np.flatnonzero(np.diff(host, prepend=-1))
-        count = np.diff(first, append=len(host))
+        first, count = _groups(host)
         self.rank = np.arange(len(host)) - np.repeat(first, count)
         own = ids[self.joined]
         self.sums = before.sums[own]
