@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import imagecodecs
 import numpy as np
-from tifffile import PHOTOMETRIC
+from tifffile import COMPRESSION, PHOTOMETRIC
 
 from napari_emseg.engine.image.lazy_image import fits_rgb
 from napari_emseg.io.color_profile import look_up
@@ -43,6 +43,8 @@ def decode(picture: TiffPicture) -> tuple[NDArray[Any], str]:
         Nobody here can decode them.
     """
     series, page = picture.series, picture.page
+    if _is_full_ycbcr(page):
+        page.subsampling = (1, 1)
     if (
         page.photometric == PHOTOMETRIC.YCBCR
         and page.is_subsampled
@@ -56,6 +58,20 @@ def decode(picture: TiffPicture) -> tuple[NDArray[Any], str]:
             f"{tuple(series.shape)}"
         )
     return pixels.astype(pixels.dtype.newbyteorder("="), copy=False), series.axes
+
+
+def _is_full_ycbcr(page: tifffile.TiffPage) -> bool:
+    """Tell whether YCbCr is as fine as its light, though the tag for that is missing.
+
+    It would be coarser by default, but holds as many bytes as if it were not.
+    """
+    return (
+        page.photometric == PHOTOMETRIC.YCBCR
+        and page.subsampling is None
+        and page.compression == COMPRESSION.NONE
+        and page.dtype is not None
+        and sum(page.databytecounts) >= page.size * page.dtype.itemsize
+    )
 
 
 def _decode_subsampled(picture: TiffPicture) -> NDArray[Any]:

@@ -183,6 +183,18 @@ def test_ycbcr_of_full_size(tmp_path, compression, planar, kind):
     assert np.abs(found.astype(int) - rgb).max() <= 2 * (white // 255)
 
 
+@pytest.mark.parametrize("layout", [{}, {"rowsperstrip": 5}, {"planarconfig": 2}])
+def test_ycbcr_of_full_size_that_does_not_say_so(tmp_path, layout):
+    """Colors would be coarse by default, but there are too many bytes for that."""
+    path = tmp_path / "a.tif"
+    ycc = cv2.cvtColor(SMOOTH, cv2.COLOR_RGB2YCrCb)[..., [0, 2, 1]]
+    pixels = np.moveaxis(ycc, -1, 0) if "planarconfig" in layout else ycc
+    how = {"photometric": "ycbcr", "subsampling": (1, 1)}
+    tifffile.imwrite(path, np.ascontiguousarray(pixels), **how, **layout)
+    without_tag(path, 530)
+    assert np.abs(quiet(path)[0].astype(int) - SMOOTH).max() <= 2
+
+
 @pytest.mark.parametrize("reference", [None, (16, 235, 128, 240, 128, 240)])
 @pytest.mark.parametrize("weights", [None, (0.2126, 0.7152, 0.0722)])
 def test_ycbcr_by_its_tags(tmp_path, reference, weights):
@@ -283,10 +295,10 @@ def test_alpha_that_colors_are_multiplied_with(tmp_path, kind, white, planar):
     np.testing.assert_array_equal(found[5:9], flat[5:9])
 
 
-def without_extra_samples(path):
-    """Take the tag out, as some programs do not write it."""
+def without_tag(path, code=338):
+    """Take the tag of extra samples out, or another that some programs do not write."""
     with tifffile.TiffFile(path) as file:
-        at = file.pages.first.tags[338].offset
+        at = file.pages.first.tags[code].offset
     whole = bytearray(path.read_bytes())
     whole[at : at + 2] = (65000).to_bytes(2, "little")
     path.write_bytes(whole)
@@ -306,7 +318,7 @@ def test_alpha_that_is_not_declared(tmp_path, tagged, multiplied):
     tifffile.imwrite(path, flat, photometric="rgb", metadata=None,
                      extrasamples=["unspecified"])  # fmt: skip
     if not tagged:
-        without_extra_samples(path)
+        without_tag(path)
     with pytest.warns(UserWarning, match="fourth sample .* is taken for alpha"):
         found = read_image(path)[0]
     clear = alpha == 0
@@ -320,7 +332,7 @@ def test_infrared_is_no_alpha(tmp_path, tagged):
     tifffile.imwrite(path, np.dstack([RGB, RGB[..., 0]]), photometric="rgb",
                      extrasamples=["unspecified"], metadata=None)  # fmt: skip
     if not tagged:
-        without_extra_samples(path)
+        without_tag(path)
     with pytest.warns(UserWarning, match="fourth sample .* is left out"):
         np.testing.assert_array_equal(read_image(path)[0], RGB)
 
