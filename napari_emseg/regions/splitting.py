@@ -199,9 +199,12 @@ def iter_absorb_small(
     """Absorb small pieces, as `napari_emseg.regions.absorb_small` does, in steps."""
     target = EditableLabels.of(labels, selection, locked, reach=None)
     fixed = one_of(target.labels, [0, *target.locked])
+    yield None
     regions = components(np.where(fixed, target.labels.dtype.type(0), target.labels))
+    yield None
     label_of = np.zeros(int(regions.max(initial=0)) + 1, target.labels.dtype)
     label_of[regions] = target.labels
+    yield None
     host = yield from iter_absorb(regions, min_size)
     new = label_of[host][regions]
     np.copyto(new, target.labels, where=fixed)

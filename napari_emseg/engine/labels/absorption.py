@@ -63,6 +63,7 @@ def iter_absorb(
         where m are means and s is the length of the border. Of equal ones the first.
     """
     work = _Absorption(np.ascontiguousarray(regions), min_size, sums)
+    yield
     for size in range(1, min(min_size, _ONE_BY_ONE + 1)):
         if work.small_regions() * _FEW < regions.size:
             break
@@ -113,13 +114,17 @@ class _Absorption:
         """Return how many regions are below the size."""
         return int(np.count_nonzero((self.size < self.min_size) & self._is_root()))
 
-    def _find(self, size: int) -> Iterator[tuple[Numbers, Numbers]]:
-        """Yield pixels of the regions of a size, and their regions, in order."""
+    def _find(self, size: int) -> Iterator[tuple[Numbers, Numbers] | None]:
+        """Yield pixels of the regions of a size, and their regions, in order.
+
+        While they are looked for, None comes first.
+        """
         kind, block = self.kind, _BLOCK
         if size == 1:
             # A place for each region is less than a list of all pixels.
             of_region: Numbers = np.empty(len(self.host), kind)
             for part in self._parts(len(self.flat)):
+                yield None
                 region = self.flat[part]
                 own = np.flatnonzero(self.size[region] == 1)
                 of_region[region[own]] = own + part.start
@@ -133,6 +138,7 @@ class _Absorption:
         places: list[Numbers] = [np.empty(0, kind)]
         owners = [np.empty(0, np.int32)]
         for part in self._parts(total):
+            yield None
             if self.pixels is None:
                 place = np.arange(part.start, part.stop, dtype=kind)
             else:
@@ -153,8 +159,11 @@ class _Absorption:
 
     def join_size(self, size: int) -> Generator[None, None, None]:
         """Let the regions of a size join their neighbors, in their order."""
-        for pixels, owners in self._find(size):
+        for found in self._find(size):
             yield
+            if found is None:
+                continue
+            pixels, owners = found
             # They come sorted.
             first, length = _groups(owners)
             ids, owner = owners[first], np.repeat(np.arange(len(first)), length)
