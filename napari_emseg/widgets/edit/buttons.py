@@ -159,7 +159,11 @@ class EditButtons(QWidget):  # type: ignore[misc]
                 lambda: self._merge(classes.labels),
             ),
             self._menu("Split", "Take the chosen class apart.", self._splits),
-            add("Color", "Change the color of the class.", classes.recolor),
+            add(
+                "Color",
+                "Change the color of the class.",
+                partial(self._with_class, lambda _: classes.recolor()),
+            ),
             add("Jump to", "Show the class.", partial(self._with_class, self._jump)),
         ]
 

@@ -246,3 +246,12 @@ class TestWords:
     def test_none(self, desk, told):
         (said,) = self.press(desk, told, "None")
         assert said == "nothing is selected here, so there is nothing to give up"
+
+
+@pytest.mark.parametrize("title", ["Color", "Jump to"])
+def test_a_button_that_needs_a_class_says_so(desk, told, title):
+    desk.panel.classes.clearSelection()
+    desk.press(title)
+    assert told == [
+        ("error", "no class is chosen; click one in the list of classes"),
+    ]
