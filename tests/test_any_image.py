@@ -52,8 +52,9 @@ REASONS = (
 def run(image: NDArray[Any], **options: Any) -> emseg.Segmentation | None:
     """Segment, unless the image is refused for a known reason."""
     with warnings.catch_warnings():
-        # Fewer colors than classes are common among so small images.
-        warnings.filterwarnings("ignore", r".*class(es)? found", UserWarning)
+        # Fewer colors than classes are common among so small images, and extremes.
+        for told in ("class(es)? found", "apart from all others", "values beyond"):
+            warnings.filterwarnings("ignore", f".*{told}", UserWarning)
         try:
             return emseg.segment(image, **options)
         except (ValueError, TypeError) as error:
