@@ -15,6 +15,7 @@ import argparse
 import gc
 import hashlib
 import os
+import re
 import sys
 import tempfile
 import time
@@ -141,6 +142,11 @@ class RandomUser:
             error, (ValueError, TypeError, OSError)
         ):
             self.errors.append("".join(traceback.format_exception(error)))
+        # Work in the background tells what nobody has foreseen by its type.
+        if re.match(r"\w*(Error|Exception|error): ", note.message) or (
+            " at 0x" in note.message
+        ):
+            self.errors.append(f"not a sentence: {note.message}")
 
     def _broke(self, *about: Any) -> None:
         self.errors.append("".join(traceback.format_exception(*about)))
