@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import multiprocessing.connection
 import os
+import time
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -12,7 +13,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-SECONDS = 10.0
+SECONDS = 10.0  # of the processor, however busy the machine is
+_PATIENCE = 90.0  # seconds until a process is given up
 _STATUS = Path("/proc/self/status")
 _PEAK = Path("/proc/self/clear_refs")
 
@@ -25,7 +27,7 @@ class Outcome(NamedTuple):
     number : int
         Of the job.
     kind : str
-        "done", or the name of an exception, or "killed" or "hangs".
+        "done", or the name of an exception, or "slow", "hangs" or "killed".
     told : tuple of str
         The error's message, or the warnings.
     result : object
@@ -46,7 +48,7 @@ def run_all(
 ) -> Iterator[Outcome]:
     """Yield the outcome of ``job(task)`` of each task, from processes that may die.
 
-    A process that dies or takes longer than `SECONDS` for a task is replaced.
+    A process that dies, or does not answer for a long time, is replaced.
     """
     context = multiprocessing.get_context("fork")
     waiting = list(enumerate(tasks))[::-1]
@@ -59,7 +61,7 @@ def run_all(
                 if worker.task is None and waiting:
                     worker.begin(*waiting.pop())
             ready = multiprocessing.connection.wait(
-                [w.pipe for w in crew if w.task is not None], timeout=SECONDS
+                [w.pipe for w in crew if w.task is not None], timeout=_PATIENCE
             )
             for worker in [*crew]:
                 if worker.task is None:
@@ -104,10 +106,10 @@ class _Worker:
                 return Outcome(
                     number, "killed", (f"exit code {self.process.exitcode}",)
                 )
-        if _now() - self._since > SECONDS:
+        if _now() - self._since > _PATIENCE:
             self.task = None
             self.end()
-            return Outcome(number, "hangs", (f"more than {SECONDS:.0f} s",))
+            return Outcome(number, "hangs", (f"more than {_PATIENCE:.0f} s",))
         return None
 
     def end(self) -> None:
@@ -137,7 +139,7 @@ def _serve(pipe: Any, job: Callable[[Any], Any]) -> None:
         except EOFError:
             return
         _PEAK.write_text("5")  # the peak begins anew
-        before = _peak()
+        before, begin = _peak(), time.process_time()
         with warnings.catch_warnings(record=True) as said:
             warnings.simplefilter("always")
             try:
@@ -148,5 +150,7 @@ def _serve(pipe: Any, job: Callable[[Any], Any]) -> None:
                     isinstance(error, (ValueError, OSError)),
                 )
                 told = (str(error),)
+        if time.process_time() - begin > SECONDS:
+            kind = "slow"
         told += tuple(str(one.message) for one in said)
         pipe.send((number, kind, told, result, _peak() - before))
