@@ -1,7 +1,7 @@
 """The chunks of PNG files: check sums, and whether they can hold what is declared.
 
 Pillow compares no check sum of pixels, and refuses a picture if that of a comment is
-wrong.
+wrong, or if comments take too much memory.
 """
 
 from __future__ import annotations
@@ -12,6 +12,9 @@ import warnings
 import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO
+
+from PIL.PngImagePlugin import MAX_TEXT_CHUNK as _MOST_UNFOLDED
+from PIL.PngImagePlugin import MAX_TEXT_MEMORY as _MOST_TEXT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,6 +30,7 @@ _SLAB = 2**20  # bytes that are looked at once
 _INTERLACED = 1
 # Without these there are no pixels, or others.
 _PIXELS = (b"IHDR", b"PLTE", b"IDAT", b"fdAT")
+_TEXTS = (b"tEXt", b"zTXt", b"iTXt", b"iCCP")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +43,7 @@ class PngChunks:
     first : dict of bytes to bytes
         By name, the beginning of the first chunk before the pixels.
     whole : bytes or None
-        The file without damaged metadata, if there are any.
+        The file without metadata that are damaged or too large, if there are any.
     """
 
     path: Path
@@ -76,24 +80,32 @@ def read_chunks(path: Path) -> PngChunks:
     Warns
     -----
     UserWarning
-        Metadata are damaged, and left out.
+        Metadata are damaged or too large, and left out.
     """
     first: dict[bytes, bytes] = {}
-    left_out: list[tuple[bytes, int, int]] = []
-    before = True
+    left_out: list[tuple[int, int]] = []
+    reasons: dict[str, list[str]] = {}
+    before, texts = True, 0
     with path.open("rb") as file:
         for name, begin, length, start in _chunks(file):
             before = before and name != b"IDAT"
             if before:
                 first.setdefault(name, begin)
-            if _fits(file, name, start, length):
-                continue
-            if name in _PIXELS:
+            fits = _fits(file, name, start, length)
+            if name in _PIXELS and not fits:
                 raise ValueError(
                     f"the check sum of its chunk {name.decode()} does not fit"
                 )
-            left_out.append((name, start - _SIGNATURE, length + 12))
-            if before:
+            if not fits:
+                reason = "the check sum of {} of its chunks ({}) does not fit"
+            elif (size := _text_size(file, name, start, length)) + texts > _MOST_TEXT:
+                reason = "{} of its chunks ({}) unfold to more than texts have"
+            else:
+                texts += size
+                continue
+            left_out.append((start - _SIGNATURE, length + 12))
+            reasons.setdefault(reason, []).append(ascii(name.decode("latin-1")))
+            if first.get(name) is begin:  # rather than one before it
                 first.pop(name)
     header = first.get(b"IHDR", b"")
     if len(header) != 13 or header[9] not in _CHANNELS:
@@ -103,12 +115,14 @@ def read_chunks(path: Path) -> PngChunks:
     if not left_out:
         return PngChunks(path, first)
     data = bytearray(path.read_bytes())
-    for _, at, size in left_out[::-1]:
+    for at, size in left_out[::-1]:
         del data[at : at + size]
-    names = ", ".join(ascii(name.decode("latin-1")) for name, _, _ in left_out[:5])
+    told = " and ".join(
+        reason.format(len(names), ", ".join(names[:5]))
+        for reason, names in reasons.items()
+    )
     warnings.warn(
-        f"{path.name} is damaged: the check sum of {len(left_out)} of its chunks "
-        f"({names}) does not fit, and they are left out; its pixels are whole",
+        f"{path.name} is damaged: {told}, and they are left out; its pixels are whole",
         stacklevel=2,
     )
     return PngChunks(path, first, bytes(data))
@@ -140,6 +154,25 @@ def _fits(file: BinaryIO, name: bytes, start: int, length: int) -> bool:
         found, left = zlib.crc32(data, found), left - len(data)
     told = file.read(4)
     return len(told) < 4 or name == b"IEND" or found == int.from_bytes(told)
+
+
+def _text_size(file: BinaryIO, name: bytes, start: int, length: int) -> int:
+    """Return the bytes that Pillow keeps of a chunk; of one it refuses, too many."""
+    if name not in _TEXTS:
+        return 0
+    file.seek(start)
+    text = file.read(length).partition(b"\0")[2]
+    if name == b"iTXt":
+        packed, text = text[:1] == b"\1", text[2:].split(b"\0", 2)[-1]
+    else:
+        packed, text = name != b"tEXt", text[1:]
+    if not packed:
+        return length
+    try:
+        size = len(zlib.decompressobj().decompress(text, _MOST_UNFOLDED + 1))
+    except zlib.error:
+        return 0  # which Pillow leaves out by itself
+    return size if size <= _MOST_UNFOLDED else _MOST_TEXT + 1
 
 
 def _raw_size(header: bytes) -> int:

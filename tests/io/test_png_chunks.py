@@ -117,3 +117,43 @@ def test_what_follows_the_pixels_does_not_matter(tmp_path, mode, junk):
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             np.testing.assert_array_equal(read_image(path)[0], whole)
+
+
+def chunk(name, data):
+    """Return a chunk, with a check sum that fits."""
+    length, told = len(data), zlib.crc32(name + data)
+    return length.to_bytes(4) + name + data + told.to_bytes(4)
+
+
+LONG = zlib.compress(bytes(10**7))
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        [(b"zTXt", b"Comment\0\0" + LONG)],
+        [(b"iTXt", b"Comment\0\1\0\0\0" + LONG)],
+        [(b"iCCP", b"profile\0\0" + LONG)],
+        [(b"tEXt", b"Comment\0" + b"x" * (65 * 2**20))],
+        [(b"zTXt", b"Comment\0\0" + zlib.compress(b"x" * 2**20))] * 70,
+    ],
+)
+@pytest.mark.parametrize("behind", [False, True])
+def test_texts_that_take_too_much_memory_cost_a_warning(tmp_path, texts, behind):
+    data = png("RGB")
+    at = data.index(b"IEND") - 4 if behind else place(data, b"IHDR")[0] + 17
+    bomb = b"".join(chunk(*text) for text in texts)
+    (tmp_path / "a.png").write_bytes(data[:at] + bomb + data[at:])
+    with pytest.warns(UserWarning, match=texts[0][0].decode()):
+        np.testing.assert_array_equal(read_image(tmp_path / "a.png")[0], RGB)
+
+
+@pytest.mark.parametrize("name", [b"tEXt", b"iTXt"])
+def test_long_texts_are_no_fault(tmp_path, name):
+    """Microscopes write megabytes of notes."""
+    data = png("RGB")
+    at = place(data, b"IHDR")[0] + 17
+    head = b"Comment\0" if name == b"tEXt" else b"Comment\0\0\0\0\0"
+    note = chunk(name, head + b"x" * (3 * 2**20))
+    (tmp_path / "a.png").write_bytes(data[:at] + note + data[at:])
+    np.testing.assert_array_equal(read_image(tmp_path / "a.png")[0], RGB)
