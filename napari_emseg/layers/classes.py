@@ -21,6 +21,9 @@ UNKNOWN = "magenta"
 # Labels beyond the classes get that many of napari's own colors, again and again: a
 # class that is painted by hand is seen, and thousands of objects are told apart.
 SPARE_COLORS = 49
+# Made here, once: napari changes the filters of warnings meanwhile, which all threads
+# share, and the maps of classes are made in a thread of their own.
+_SPARE = label_colormap(SPARE_COLORS).map(np.arange(1, SPARE_COLORS + 1))
 # What other columns than numbers say of a class that they do not know.
 _EMPTY = {"name": ""}
 
@@ -113,14 +116,13 @@ class ClassColormap(DirectLabelColormap):  # type: ignore[misc]
 
 def class_colormap(class_colors: NDArray[np.floating]) -> ClassColormap:
     """Return the classes' colors for labels 1..K and napari's for those beyond."""
-    spare = label_colormap(SPARE_COLORS).map(np.arange(1, SPARE_COLORS + 1))
     opaque = np.column_stack([class_colors, np.ones(len(class_colors))])
     colors: Mapping[int | None, Any] = {
         None: UNKNOWN,
         0: "transparent",
-        **dict(enumerate(np.vstack([opaque, spare]).astype(np.float32), start=1)),
+        **dict(enumerate(np.vstack([opaque, _SPARE]).astype(np.float32), start=1)),
     }
-    return ClassColormap(color_dict=colors, cycle=spare.astype(np.float32))
+    return ClassColormap(color_dict=colors, cycle=_SPARE.astype(np.float32))
 
 
 def class_name(layer: Labels, label: int) -> str:

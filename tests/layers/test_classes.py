@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter
 from itertools import pairwise
 
 import numpy as np
 import pytest
 from napari.layers import Labels
-from napari.utils.colormaps import DirectLabelColormap
+from napari.utils.colormaps import DirectLabelColormap, label_colormap
 
+from napari_emseg import segment
 from napari_emseg.layers import class_colormap
 from napari_emseg.layers.classes import (
     SPARE_COLORS,
@@ -18,6 +20,7 @@ from napari_emseg.layers.classes import (
     paint_class,
     recolored,
 )
+from napari_emseg.layers.results import prepare_style
 
 TYPES = ["uint8", "int8", "uint16", "int16", "int32", "uint32", "int64", "uint64"]
 COLORS = np.array([[0.5, 0, 0], [0, 0.5, 0], [0, 0, 0.5]])
@@ -45,6 +48,20 @@ def test_list_pointer_and_canvas_show_one_color(dtype):
     for label, color in zip(labels[0].tolist()[1:], shown[1:], strict=True):
         np.testing.assert_allclose(class_color(layer, label), color[:3])
         np.testing.assert_allclose(layer.get_color(label), color)
+
+
+def test_filters_of_warnings_stay_as_they_are(monkeypatch):
+    """They belong to all threads, and a style is prepared in a thread."""
+
+    def entered():
+        raise AssertionError("the filters of all threads are changed")
+
+    monkeypatch.setattr(warnings, "catch_warnings", entered)
+    seg = segment(np.arange(64, dtype=np.uint8).reshape(8, 8), n_classes=2)
+    style = prepare_style(seg)
+    assert style.colormap.map(1).shape == (4,)
+    with pytest.raises(AssertionError, match="filters"):
+        label_colormap(5)  # what must not be called there
 
 
 @pytest.mark.parametrize("own", [0, 3])

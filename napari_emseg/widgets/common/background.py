@@ -127,8 +127,8 @@ class BackgroundQueue(QObject):  # type: ignore[misc]
 
         A generator is run to its end, and its return value is the result; `on_step`
         takes each value that it yields. It is closed at its next step when the job is
-        canceled. A job with a title is shown in napari's activity dock; its values must
-        have `done` and `total`.
+        canceled, as it is if `on_step` fails. A job with a title is shown in napari's
+        activity dock; its values must have `done` and `total`.
         """
         if self._closed:
             return
@@ -255,8 +255,11 @@ class BackgroundQueue(QObject):  # type: ignore[misc]
                 self._on_busy(self.running)
             self._in_turn = False
 
-    def _attempt(self, call: Callable[..., Any], *outcome: Any) -> None:
-        """Call a function with the result of a job; report an error instead."""
+    def _attempt(self, call: Callable[..., Any], *outcome: Any) -> bool:
+        """Call a function with the result of a job; report an error instead.
+
+        Return whether it succeeded.
+        """
         try:
             if outcome and isinstance(outcome[0], Exception):
                 raise outcome[0]
@@ -266,6 +269,9 @@ class BackgroundQueue(QObject):  # type: ignore[misc]
         except Exception as error:
             log.exception("work in the background failed")
             self._on_error(f"{type(error).__name__}: {error}")
+        else:
+            return True
+        return False
 
     def _on_step(self, job: _Job, value: Any) -> None:
         if not job.wanted:
@@ -274,8 +280,12 @@ class BackgroundQueue(QObject):  # type: ignore[misc]
         if bar is not None and bar.is_canceled:
             self._on_cancel()
             return
-        if job.on_step is not None:
-            job.on_step(value)
+        if job.on_step is not None and not self._attempt(job.on_step, value):
+            # What comes later would build on a step that is missing.
+            if job in self._jobs:
+                self._end(job)
+                self._on_busy(self.running)
+            return
         # Drawing each of many short steps would take longer than the steps.
         if bar is not None and perf_counter() - job.moment > PAUSE:
             bar.total = value.total

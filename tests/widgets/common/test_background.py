@@ -115,6 +115,23 @@ def test_a_canceled_generator_is_closed_at_its_next_step(log):
     assert set(log.done) == {True}
 
 
+def test_a_step_that_fails_ends_its_job(log):
+    def fail(value):
+        raise RuntimeError(f"no place for {value}")
+
+    log.queue.run(lambda: iter_once("a", "b"), log.done.append, on_step=fail)
+    log.queue.do(lambda: log.hold("next"))
+    log.wait()
+    assert log.errors == ["RuntimeError: no place for a"]
+    assert log.done == ["next"]
+
+
+def iter_once(*steps):
+    """Yield steps, and return what is no result if a step failed."""
+    yield from steps
+    return "result"
+
+
 def test_the_latest_preview_replaces_those_of_its_kind(log):
     log.hold("job")
     for name in ("a", "b"):
