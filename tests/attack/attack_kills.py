@@ -3,40 +3,51 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
+import multiprocessing
+import signal
 import tempfile
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_emseg import files
-
-# Writes the same few files over and over, each time with other contents of one length.
-_WRITER = """
-import json, sys
-from pathlib import Path
-import numpy as np
 from napari_emseg import Recipe, Step, files
-folder = Path(sys.argv[1])
-rng = np.random.default_rng(0)
-noise = rng.integers(0, 2, (300, 400)).astype(np.uint8)
-print("ready", flush=True)
-turn = 0
-while True:
-    turn += 1
-    labels = noise + np.uint8(turn % 200)
-    about = {"turn": turn}
-    files.write_labels(folder / "labels.tif", labels, force=True, metadata=about)
-    files.write_labels(folder / "labels.png", labels, force=True)
-    picture = np.repeat(labels[..., None], 3, axis=-1)
-    files.write_picture(folder / "picture.jpg", picture, force=True)
-    files.write_picture(folder / "picture.png", picture, force=True)
-    steps = (Step.of("blank", shape=(4, 5)),) + (Step.of("invert"),) * (turn % 50)
-    Recipe(steps=steps).save(folder / "recipe.json", force=True)
-"""
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+
+# What a writer needs is loaded once: it is killed while it writes, not while it begins.
+PRELOADED = [
+    "cv2",
+    "imagecodecs",
+    "napari_emseg.files",
+    "napari_emseg.recipe.recipe",
+    "PIL.Image",
+    "tifffile",
+]
 NAMES = {"labels.tif", "labels.png", "picture.jpg", "picture.png", "recipe.json"}
+
+
+def _write(folder: str, ready: Connection) -> None:
+    """Write the same files over and over, each time with others of one length."""
+    place = Path(folder)
+    noise = np.random.default_rng(0).integers(0, 2, (300, 400)).astype(np.uint8)
+    ready.send_bytes(b"ready")
+    turn = 0
+    while True:
+        turn += 1
+        labels = noise + np.uint8(turn % 200)
+        about = {"turn": turn}
+        files.write_labels(place / "labels.tif", labels, force=True, metadata=about)
+        files.write_labels(place / "labels.png", labels, force=True)
+        picture = np.repeat(labels[..., None], 3, axis=-1)
+        files.write_picture(place / "picture.jpg", picture, force=True)
+        files.write_picture(place / "picture.png", picture, force=True)
+        steps = (Step.of("blank", shape=(4, 5), dtype="uint8"),) + (
+            Step.of("invert"),
+        ) * (turn % 50)
+        Recipe(steps=steps).save(place / "recipe.json", force=True)
 
 
 def _check(path: Path) -> str:
@@ -59,16 +70,21 @@ def main(count: int, seed: int) -> int:
     """Kill `count` writers at random moments; return the number of faults."""
     rng = np.random.default_rng(seed)
     faults = leftovers = 0
+    processes = multiprocessing.get_context("forkserver")
+    processes.set_forkserver_preload(PRELOADED)
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         for number in range(count):
-            with subprocess.Popen(
-                [sys.executable, "-c", _WRITER, folder], stdout=subprocess.PIPE
-            ) as writer:
-                assert writer.stdout is not None
-                writer.stdout.readline()
-                time.sleep(float(rng.uniform(0.002, 0.25)))
-                writer.kill()
+            ready, of_writer = processes.Pipe(duplex=False)
+            writer = processes.Process(target=_write, args=(folder, of_writer))
+            writer.start()
+            ready.recv_bytes()
+            time.sleep(float(rng.uniform(0.002, 0.25)))
+            writer.kill()
+            writer.join()
+            if writer.exitcode != -signal.SIGKILL:
+                faults += 1
+                print(f"kill {number}: the writer had ended by itself")
             present = {path.name for path in place.iterdir()}
             leftovers += len(present - NAMES)
             for path in sorted(place.iterdir()):
