@@ -9,6 +9,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from app_model.types import KeyCode, KeyMod
 from napari.utils.notifications import show_error
+from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_emseg.layers import (
@@ -157,7 +158,7 @@ class EditWidget(QWidget):  # type: ignore[misc]
         for event, react in self._reactions():
             event.disconnect(react)
         for layer in filter(is_selection, self._viewer.layers):
-            layer.events.paint.disconnect(self._on_selection)
+            layer.events.paint.disconnect(self._on_selection_painted)
         self._listen(self.session.labels, None)
         self.session.close()
 
@@ -238,7 +239,7 @@ class EditWidget(QWidget):  # type: ignore[misc]
     def _on_layers(self, event: object = None) -> None:
         self._layer_pair.offer()
         for layer in filter(is_selection, self._viewer.layers):
-            layer.events.paint.connect(self._on_selection)
+            layer.events.paint.connect(self._on_selection_painted)
         self._on_selection()
         if getattr(event, "type", "") == "inserted":
             self._on_active()
@@ -271,7 +272,11 @@ class EditWidget(QWidget):  # type: ignore[misc]
             new.events.selected_label.connect(self._on_brush)
 
     def _on_paint(self, event: object = None) -> None:
-        self.classes.reload()
+        # Napari tells of some edits just before it writes them.
+        QTimer.singleShot(0, self.classes.reload)
+
+    def _on_selection_painted(self, event: object = None) -> None:
+        QTimer.singleShot(0, self._on_selection)
 
     def _on_brush(self, event: object = None) -> None:
         self.classes.follow_brush()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 from napari.layers import Labels
@@ -53,6 +55,14 @@ def test_follows_edits_of_any_kind(qtbot, viewer, rows, layer, hand):
     viewer.layers.selection.active = layer
     hand.undo()
     qtbot.waitUntil(lambda: "class 7" not in texts(rows, class_list.NAME))
+
+
+def test_counts_what_napari_writes_after_it_tells_of_it(qtbot, viewer, rows, layer):
+    # Whoever else listens gives the count the time to be early.
+    layer.events.paint.connect(lambda event: time.sleep(0.2), position="last")
+    layer.data_setitem((np.array([0]), np.array([0]), np.array([0])), 2)
+    qtbot.waitUntil(lambda: "class 2" in texts(rows, class_list.NAME))
+    assert texts(rows, class_list.PIXELS)[1] == "1"
 
 
 def test_rename(rows, layer):

@@ -547,13 +547,20 @@ def test_selection_that_went_with_its_layer(viewer, panel, layer, do, told):
 
 
 def test_line_below_follows_the_selection_however_it_changes(
-    viewer, panel, layer, do, hand
+    qtbot, viewer, panel, layer, do, hand
 ):
     do("All")
     selection = find_selection(viewer, layer)
+
+    def tells(count):
+        return panel._status.text().startswith(f"{count:,} px")
+
     with selection.block_history():  # as napari does for a stroke
         selection.data_setitem((np.arange(5), np.arange(5)), 0)
-    assert panel._status.text().startswith(f"{layer.data.size - 5:,} px")
+    qtbot.waitUntil(lambda: tells(layer.data.size - 5))
+    # Napari tells of this one before it writes it.
+    selection.data_setitem((np.arange(7), np.arange(7)), 0)
+    qtbot.waitUntil(lambda: tells(layer.data.size - 7))
     viewer.layers.remove(selection)
     assert panel._status.text().startswith("Drag a class")
 
