@@ -17,7 +17,7 @@ from napari_emseg.params import Params
 from napari_emseg.pipeline.blobs import SIDE, Blobs, blobs
 from napari_emseg.pipeline.segmentation import colors_of
 from napari_emseg.widgets.common.background import BackgroundQueue
-from napari_emseg.widgets.common.docks import find_panel, follow_dock
+from napari_emseg.widgets.common.docks import Docking, find_panel
 from napari_emseg.widgets.common.qt import form_rows, pluralize
 from napari_emseg.widgets.model.panel import ModelWidget
 
@@ -114,22 +114,9 @@ class PointsWidget(QWidget):  # type: ignore[misc]
         page.addStretch()
         for _, row in rows:
             row.changed.connect(self.renew)
-        self._opened = False
-        follow_dock(self, self.open, self.close_down)
-        self.open()
-
-    def open(self) -> None:
-        """Follow the viewer, as from the beginning."""
-        if not self._opened:
-            self._opened = True
-            self.background.open()
-            self._viewer.layers.events.removed.connect(self._on_removed)
-
-    def close_down(self) -> None:
-        """Cancel what is under way, and leave the viewer to others."""
-        self._opened = False
-        self.background.close()
-        self._viewer.layers.events.removed.disconnect(self._on_removed)
+        reactions = [(self._viewer.layers.events.removed, self._on_removed)]
+        queue = self.background
+        self._docking = Docking(self, reactions, queue.open, queue.close)
 
     @property
     def running(self) -> bool:
@@ -226,7 +213,8 @@ class PointsWidget(QWidget):  # type: ignore[misc]
     def _on_moved(self, index: int) -> None:
         assert self._followed is not None
         fit = self._followed.followed_fit
-        if not (self._opened and self._complete) or fit.layer is not self._labels:
+        shown = self._docking.opened and self._complete
+        if not shown or fit.layer is not self._labels:
             return
         model = fit.states[index].model
         if model is not None:

@@ -9,7 +9,7 @@ from qtpy.QtCore import QEvent, QObject, QTimer
 from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     import napari.components
 
@@ -42,10 +42,9 @@ def share_dock(panel: QWidget, title: str) -> None:
     panel.installEventFilter(_Tab(panel))
 
 
-def follow_dock(
-    panel: QWidget, on_open: Callable[[], None], on_close: Callable[[], None]
-) -> None:
-    """Call functions when a panel is closed, and when it is docked again.
+# Qt is untyped here, so a class of it is Any to mypy.
+class Docking(QObject):  # type: ignore[misc]
+    """Connection of a panel to the viewer, from when it is docked until it is closed.
 
     Napari takes a panel out of its dock to close it. Python deletes it much later, or
     never, if something still knows it.
@@ -53,36 +52,56 @@ def follow_dock(
     Parameters
     ----------
     panel : QWidget
-        Before it is docked.
+        Before it is docked; it is taken as open already.
+    reactions : sequence of tuple of signal and callable
+        Events of the viewer, and what is connected to them while the panel is open.
     on_open : callable
-        Called when it is docked again.
+        Called now, and when the panel is docked again.
     on_close : callable
         Called when it is taken out of its dock, or destroyed with its window; by then
         its widgets may be no more.
+
+    Attributes
+    ----------
+    opened : bool
+        Whether the panel follows the viewer.
     """
-    panel.installEventFilter(_Docking(panel, on_open, on_close))
-    panel.destroyed.connect(partial(_call, on_close))
-
-
-def _call(function: Callable[[], None], *_: object) -> None:
-    function()
-
-
-# Qt is untyped here, so a class of it is Any to mypy.
-class _Docking(QObject):  # type: ignore[misc]
-    """Filter for the events that take a panel out of its dock, or put it there."""
 
     def __init__(
-        self, panel: QWidget, on_open: Callable[[], None], on_close: Callable[[], None]
+        self,
+        panel: QWidget,
+        reactions: Sequence[tuple[Any, Callable[..., None]]],
+        on_open: Callable[[], None],
+        on_close: Callable[[], None],
     ) -> None:
         super().__init__(panel)
+        self.opened = False
+        self._reactions = reactions
         self._on_open, self._on_close = on_open, on_close
+        panel.installEventFilter(self)
+        # The partial keeps this object until then, which a method of it would not.
+        panel.destroyed.connect(partial(Docking._close, self))
+        self._open()
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Call what is to be called."""
+        """Follow the panel out of its dock, or into one."""
         if event.type() == QEvent.Type.ParentChange:
-            (self._on_close if watched.parent() is None else self._on_open)()
+            (self._close if watched.parent() is None else self._open)()
         return False
+
+    def _open(self) -> None:
+        if not self.opened:
+            self.opened = True
+            for event, react in self._reactions:
+                event.connect(react)
+            self._on_open()
+
+    def _close(self, *_: object) -> None:
+        if self.opened:
+            self.opened = False
+            for event, react in self._reactions:
+                event.disconnect(react)
+            self._on_close()
 
 
 # Qt is untyped here, so a class of it is Any to mypy.

@@ -14,7 +14,7 @@ from napari_emseg.layers.uncertainty import meant_image
 from napari_emseg.pipeline.progress import map_steps
 from napari_emseg.pipeline.sweep import iter_sweep, titles
 from napari_emseg.widgets.common.background import BackgroundQueue
-from napari_emseg.widgets.common.docks import find_panel, follow_dock, share_dock
+from napari_emseg.widgets.common.docks import Docking, find_panel, share_dock
 from napari_emseg.widgets.common.preferences import preferred
 from napari_emseg.widgets.common.qt import order_tabs, pluralize, show_errors
 from napari_emseg.widgets.compare.gallery import Gallery
@@ -83,30 +83,10 @@ class CompareWidget(QWidget):  # type: ignore[misc]
             button.clicked.connect(show_errors(call))
         self.page.choices.changed.connect(self._show_state)
         self.page.results.currentItemChanged.connect(self._on_line)
-        self._opened = False
         share_dock(self, NAME)
-        follow_dock(self, self.open, self.close_down)
-        self.open()
+        reactions = self._reactions()
+        self._docking = Docking(self, reactions, self._on_open, self.background.close)
         self.choose(None, None)
-
-    def open(self) -> None:
-        """Follow the viewer, as from the beginning."""
-        if self._opened:
-            return
-        self._opened = True
-        self.background.open()
-        for event, react in self._reactions():
-            event.connect(react)
-        self._on_theme()
-        self._show_state()
-
-    def close_down(self) -> None:
-        """Cancel what is under way, and leave the viewer to others."""
-        if self._opened:
-            self._opened = False
-            self.background.close()
-            for event, react in self._reactions():
-                event.disconnect(react)
 
     @property
     def image(self) -> Image | None:
@@ -208,6 +188,11 @@ class CompareWidget(QWidget):  # type: ignore[misc]
             partial(write_sheet, path, self.rows, self.gallery.image.name),
             lambda _: self.page.status.setText(f"{path} is written."),
         )
+
+    def _on_open(self) -> None:
+        self.background.open()
+        self._on_theme()
+        self._show_state()
 
     def _on_trial(self, step: tuple[SweepStep, LayerStyle | None]) -> None:
         trial, style = step

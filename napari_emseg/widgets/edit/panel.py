@@ -23,7 +23,7 @@ from napari_emseg.layers.classes import class_name
 from napari_emseg.layers.manual_edits import ManualEdits
 from napari_emseg.select.label_masks import FULL
 from napari_emseg.widgets.common.background import BackgroundQueue
-from napari_emseg.widgets.common.docks import follow_dock, share_dock
+from napari_emseg.widgets.common.docks import Docking, share_dock
 from napari_emseg.widgets.common.qt import ScrollArea, form_rows, order_tabs, pluralize
 from napari_emseg.widgets.edit.actions import Actions
 from napari_emseg.widgets.edit.buttons import EditButtons
@@ -114,11 +114,10 @@ class EditWidget(QWidget):  # type: ignore[misc]
         self.classes.itemSelectionChanged.connect(self._say)
         self.toolbar.tinted.connect(self._on_tint)
         self.toolbar.keys_wanted.connect(self.show_keys)
-        self._opened = False
         # Its buttons are no more by then.
         self.destroyed.connect(partial(_disconnect, self.toolbox.changed))
-        follow_dock(self, self.open, self.close_down)
-        self.open()
+        reactions = self._reactions()
+        self._docking = Docking(self, reactions, self._on_open, self._on_close)
         # Now rather than at the first click, which would have to wait.
         self.background.preview(warm_up_selection, lambda _: None, "warm up")
 
@@ -134,33 +133,6 @@ class EditWidget(QWidget):  # type: ignore[misc]
                 "Always": shown(self.keys.rows),
             },
         ).show()
-
-    def open(self) -> None:
-        """Follow the viewer, as from the beginning."""
-        if self._opened:
-            return
-        self._opened = True
-        self.session.open()
-        self.keys.bind()
-        for event, react in self._reactions():
-            event.connect(react)
-        self._on_layers()
-        self._on_theme()
-
-    def close_down(self) -> None:
-        """Cancel what is under way, and leave the viewer to others."""
-        if not self._opened:
-            return
-        self._opened = False
-        self.toolbox.take("")
-        self.keys.release()
-        self.cancel_keys.release()
-        for event, react in self._reactions():
-            event.disconnect(react)
-        for layer in filter(is_selection, self._viewer.layers):
-            layer.events.paint.disconnect(self._on_selection_painted)
-        self._listen(self.session.labels, None)
-        self.session.close()
 
     def hideEvent(self, event: QHideEvent) -> None:
         """Deactivate the tool when the panel is hidden, but not behind another tab."""
@@ -186,6 +158,21 @@ class EditWidget(QWidget):  # type: ignore[misc]
         outer.addWidget(self.commands.class_buttons)
         outer.addWidget(self._status)
         order_tabs(outer)
+
+    def _on_open(self) -> None:
+        self.session.open()
+        self.keys.bind()
+        self._on_layers()
+        self._on_theme()
+
+    def _on_close(self) -> None:
+        self.toolbox.take("")
+        self.keys.release()
+        self.cancel_keys.release()
+        for layer in filter(is_selection, self._viewer.layers):
+            layer.events.paint.disconnect(self._on_selection_painted)
+        self._listen(self.session.labels, None)
+        self.session.close()
 
     def _on_busy(self, busy: bool) -> None:
         # At other times it is napari's.

@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QCheckBox, QLabel, QVBoxLayout, QWidget
 from napari_emseg.plot.convergence_view import objective_kind
 from napari_emseg.plot.feature_cloud import read_feature_cloud
 from napari_emseg.widgets.common.background import BackgroundQueue
-from napari_emseg.widgets.common.docks import follow_dock, share_dock
+from napari_emseg.widgets.common.docks import Docking, share_dock
 from napari_emseg.widgets.common.qt import order_tabs, push_button
 from napari_emseg.widgets.model.figure_files import ExportedView, FigureFiles
 from napari_emseg.widgets.model.followed_fit import FollowedFit
@@ -25,8 +25,6 @@ from napari_emseg.widgets.model.panel_figures import (
 from napari_emseg.widgets.model.view_controls import FeatureAxes, Transport
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     import napari.components
 
     from napari_emseg.engine.cluster.fit_state import FitState
@@ -101,10 +99,12 @@ class ModelWidget(QWidget):  # type: ignore[misc]
         self.followed_fit.changed.connect(self._on_followed_fit)
         self.followed_fit.grown.connect(self._on_grown)
         self.followed_fit.edited.connect(self._leave_canvas)
-        self._opened = False
-        follow_dock(self, self.open, self.close_down)
         self._load()
-        self.open()
+        reactions = [
+            (viewer.events.theme, self._on_theme),
+            (viewer.dims.events.current_step, self._on_dims),
+        ]
+        self._docking = Docking(self, reactions, self._on_open, self._on_close)
 
     @property
     def theme(self) -> Theme:
@@ -321,31 +321,12 @@ class ModelWidget(QWidget):  # type: ignore[misc]
         self._leave_canvas()
         super().hideEvent(event)
 
-    def _reactions(self) -> list[tuple[Any, Callable[..., None]]]:
-        """Return the viewer's events that concern the panel, and what they do."""
-        return [
-            (self._viewer.events.theme, self._on_theme),
-            (self._viewer.dims.events.current_step, self._on_dims),
-        ]
-
-    def open(self) -> None:
-        """Follow the viewer, as from the beginning."""
-        if self._opened:
-            return
-        self._opened = True
+    def _on_open(self) -> None:
         self.background.open()
-        for event, react in self._reactions():
-            event.connect(react)
         self.followed_fit.open()
 
-    def close_down(self) -> None:
-        """Cancel what is under way, and leave the viewer to others."""
-        if not self._opened:
-            return
-        self._opened = False
+    def _on_close(self) -> None:
         self._redraw.stop()
         self.iteration.hide()
         self.followed_fit.close()
-        for event, react in self._reactions():
-            event.disconnect(react)
         self.background.close()

@@ -12,7 +12,7 @@ from qtpy.QtCore import QTimer
 
 from napari_emseg.layers import LiveResult
 from napari_emseg.widgets.common.background import PAUSE, BackgroundQueue
-from napari_emseg.widgets.common.docks import follow_dock, share_dock
+from napari_emseg.widgets.common.docks import Docking, share_dock
 from napari_emseg.widgets.common.preferences import preferred
 from napari_emseg.widgets.common.qt import ScrollArea, order_tabs, pluralize
 from napari_emseg.widgets.common.run_events import run_events_of
@@ -99,9 +99,8 @@ class SegmentWidget(Container[Widget]):
         self.controls.segment.changed.connect(self.run)
         self.controls.cancel.changed.connect(self.cancel)
         self._boxes.image.changed.connect(self._on_image)
-        self._opened = False
-        follow_dock(self.native, self.open, self.close_down)
-        self.open()
+        reactions = self._reactions()
+        self._docking = Docking(self.native, reactions, self._on_open, self._on_close)
         self._show_idle(HINT if self._boxes.image.value is None else READY)
 
     @property
@@ -131,36 +130,6 @@ class SegmentWidget(Container[Widget]):
             self.current.cancel()
             self._show_idle("Canceled.")
 
-    def open(self) -> None:
-        """Follow the viewer, as from the beginning."""
-        if self._opened:
-            return
-        self._opened = True
-        self.runner.open()
-        self.live.open()
-        for event, react in self._reactions():
-            event.connect(react)
-        self.reset_choices()
-        self._on_active()
-        self._on_theme()
-
-    def close_down(self) -> None:
-        """Cancel what is under way, and leave the viewer to others."""
-        if not self._opened:
-            return
-        self._opened = False
-        for event, react in self._reactions():
-            event.disconnect(react)
-        # Napari connects this when it docks a panel, and leaves it so.
-        self._viewer.layers.events.removed.disconnect(self.reset_choices)
-        self._changes.stop()
-        running = self.runner.running
-        self.live.close()
-        self.runner.close()
-        if running:
-            self._events.ended.emit()
-        self.current.settle()
-
     def adopt(self, params: Params) -> None:
         """Show the parameters of a result; later changes make another layer."""
         self._cancel_all()
@@ -172,6 +141,24 @@ class SegmentWidget(Container[Widget]):
         """Follow the layer list; a chosen layer stays chosen if it is renamed."""
         self._boxes.reset()
         self._on_image()
+
+    def _on_open(self) -> None:
+        self.runner.open()
+        self.live.open()
+        self.reset_choices()
+        self._on_active()
+        self._on_theme()
+
+    def _on_close(self) -> None:
+        # Napari connects this when it docks a panel, and leaves it so.
+        self._viewer.layers.events.removed.disconnect(self.reset_choices)
+        self._changes.stop()
+        running = self.runner.running
+        self.live.close()
+        self.runner.close()
+        if running:
+            self._events.ended.emit()
+        self.current.settle()
 
     def _read(self, replace: Labels | None = None) -> SegmentRequest:
         """Return what the panel asks for.

@@ -8,11 +8,13 @@ import weakref
 import numpy as np
 import pytest
 from napari._app_model import get_app_model
-from qtpy.QtCore import Qt
+from psygnal import Signal
+from qtpy.QtCore import QCoreApplication, QEvent, Qt
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QDockWidget, QLabel, QMainWindow, QTabBar
+from qtpy.QtWidgets import QDockWidget, QLabel, QMainWindow, QTabBar, QWidget
 
 import napari_emseg as emseg
+from napari_emseg.widgets.common.docks import Docking
 from napari_emseg.widgets.compare.panel import CompareWidget, open_compare
 from napari_emseg.widgets.edit import EditWidget
 from napari_emseg.widgets.model import ModelWidget
@@ -120,6 +122,92 @@ def test_a_panel_that_floats_is_left_alone(docks):
     assert dock.isFloating()
     assert docks.bar is None
     docks.wait_for("Segment", "Select and edit")
+
+
+class Source:
+    """Something that a panel follows."""
+
+    changed = Signal(str)
+
+
+class DockedPanel(QWidget):
+    """A panel in a dock, with a log of what is called."""
+
+    def __init__(self, dock, source):
+        super().__init__()
+        self.log = log = []
+        reactions = [(source.changed, log.append)]
+        self.docking = Docking(
+            self, reactions, lambda: log.append("open"), lambda: log.append("close")
+        )
+        dock.setWidget(self)
+
+
+def destroy(widget):
+    widget.deleteLater()
+    QCoreApplication.sendPostedEvents(widget, QEvent.Type.DeferredDelete)
+    with pytest.raises(RuntimeError):
+        widget.parent()
+
+
+class TestDocking:
+    @pytest.fixture
+    def dock(self, qtbot):
+        dock = QDockWidget()
+        qtbot.addWidget(dock)
+        return dock
+
+    @pytest.fixture
+    def source(self):
+        return Source()
+
+    @pytest.fixture
+    def panel(self, dock, source):
+        return DockedPanel(dock, source)
+
+    def test_a_docked_panel_reacts(self, panel, source):
+        source.changed.emit("a")
+        assert panel.log == ["open", "a"]
+        assert panel.docking.opened
+
+    def test_a_panel_in_another_dock_is_still_the_same(self, panel, source, qtbot):
+        other = QDockWidget()
+        qtbot.addWidget(other)
+        other.setWidget(panel)
+        source.changed.emit("a")
+        assert panel.log == ["open", "a"]
+
+    def test_a_closed_panel_does_not_react(self, panel, source):
+        for _ in range(2):
+            panel.setParent(None)
+            assert not panel.docking.opened
+            source.changed.emit("a")
+            assert panel.log == ["open", "close"]
+
+    def test_a_panel_that_is_docked_again_reacts_once(self, panel, source, dock):
+        for _ in range(2):
+            panel.setParent(None)
+            panel.log.clear()
+            dock.setWidget(panel)
+            source.changed.emit("a")
+            assert panel.log == ["open", "a"]
+            assert panel.docking.opened
+
+    @pytest.mark.parametrize("closed", [False, True])
+    def test_a_panel_that_is_destroyed_does_not_react(self, panel, source, closed):
+        if closed:
+            panel.setParent(None)
+        destroy(panel)
+        source.changed.emit("a")
+        assert panel.log == ["open", "close"]
+        assert not panel.docking.opened
+
+    def test_a_panel_that_only_its_dock_knows_is_closed_with_it(self, source):
+        dock = QDockWidget()
+        log = DockedPanel(dock, source).log
+        destroy(dock)
+        source.changed.emit("a")
+        assert log == ["open", "close"]
 
 
 def count_listeners(viewer):
