@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,6 +31,25 @@ if TYPE_CHECKING:
 # Pixels that a hidden field is fitted to.
 _ENOUGH = 2**20
 _MAX_ITER = 15
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fit:
+    """Fitted classes, and how they came about.
+
+    Attributes
+    ----------
+    model : Model
+        The classes.
+    hidden : HiddenField or None
+        The hidden field that they were fitted in at last, if noise demanded one.
+    states : tuple of FitState
+        All iterations, the darkest class first.
+    """
+
+    model: Model
+    hidden: HiddenField | None = None
+    states: tuple[FitState, ...] = ()
 
 
 def fit_options(params: Params, n_classes: int, floor: Float64Array) -> FitOptions:
@@ -137,10 +156,10 @@ def iter_fits(
     source: SegmentationInput,
     census: CellCounts,
     params: Params,
-    start: Model | None,
-    states: list[FitState],
-) -> Generator[Progress, None, tuple[Model, HiddenField | None]]:
-    """Fit the classes, then a hidden field if noise demands it; append all states."""
+    start: Model | None = None,
+) -> Generator[Progress, None, Fit]:
+    """Fit the classes, then a hidden field if noise demands it."""
+    states: list[FitState] = []
 
     def note(state: FitState) -> Progress:
         states.append(darkest_first(state, pinned=source.seed_labels is not None))
@@ -157,7 +176,7 @@ def iter_fits(
     if source.seed_labels is None:
         model = model.reorder(np.flatnonzero(model.weights > 0))
     _report_classes(model, n_classes)
-    return model, hidden
+    return Fit(model, hidden, tuple(states))
 
 
 def darkest_first(state: FitState, *, pinned: bool = False) -> FitState:

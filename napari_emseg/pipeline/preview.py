@@ -1,4 +1,4 @@
-"""A picture that is segmented while a slider moves: fast, and nearly right."""
+"""A picture that is segmented while a slider moves: the result as a canvas shows it."""
 
 from __future__ import annotations
 
@@ -8,44 +8,49 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from napari_emseg.engine.cells.cells import Cells, group_keys
-from napari_emseg.engine.cells.counting import find_coding, least_variances
-from napari_emseg.engine.cells.palette import Coding, count_codes, count_values
-from napari_emseg.engine.cluster.methods import METHODS
-from napari_emseg.engine.cluster.multilevel import levels
-from napari_emseg.engine.image.color_space import convert, resolve_color, usable
+from napari_emseg.engine.image.color_space import resolve_color, usable
 from napari_emseg.engine.image.lazy_image import LazyImage, as_lazy_image
-from napari_emseg.engine.image.value_range import find_core, usual_range
+from napari_emseg.engine.labels.measures import Measures
+from napari_emseg.engine.user_warnings import collect_warnings
 from napari_emseg.params import params_affecting
-from napari_emseg.pipeline.fitting import darkest_first, fit_options
-from napari_emseg.pipeline.parallel import one_thread
-from napari_emseg.pipeline.segmentation import colors_of
+from napari_emseg.pipeline.fitting import Fit, iter_fits
+from napari_emseg.pipeline.parallel import one_thread, one_thread_a_step
+from napari_emseg.pipeline.progress import Progress, finish
+from napari_emseg.pipeline.segment import make_labeler
+from napari_emseg.pipeline.segmentation import (
+    colors_of,
+    iter_join_small,
+    iter_labels,
+)
+from napari_emseg.pipeline.source import (
+    SegmentationInput,
+    as_source,
+    count_source,
+    find_space,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
 
     from numpy.typing import ArrayLike, NDArray
 
-    from napari_emseg.engine._types import BoolArray, Float64Array, FloatArray
+    from napari_emseg.engine._types import BoolArray, Float64Array
+    from napari_emseg.engine.cells.counting import CellCounts
     from napari_emseg.engine.cluster.model import Model
+    from napari_emseg.engine.labels.labeler import Labeler
     from napari_emseg.params import Params
 
 # Pixels beyond which a preview would no longer be one.
 LARGEST = 2**25
-# Pixels that are read, and coded, at once.
-_COUNT, _CODE = 2**24, 2**17
-# Bits of red, green and blue that are told apart, until the codes fit into 16 bits.
-_GRIDS = ((8, 8, 8), (7, 8, 7), (7, 7, 7), (7, 7, 6), (6, 7, 6), (6, 6, 6), (5, 6, 5))
-_CODES = 2**16
-# Cells of a level on which the fit is finished, and its steps there.
-_CELLS, _STEPS = 12_000, 20
-# Strength of smoothing from which labels are filtered, and the filter's width.
-_FIRM, _WIDTH = 0.5, 3
+# Pixels of pictures, and of volumes, that are smoothed at most. A canvas has fewer.
+PICTURE, VOLUME = 2**22, 2**20
+# Pixels that tell the colors of classes.
+_SHOWN = 2**20
 # Features beside color, which a preview does not have, and what turns them off.
 _OFF = {
     name: off for name, off in params_affecting("features").items() if name != "color"
 }
-# Models that are kept, so that a slider that goes back finds them.
+# Fits, and smoothers, that are kept, so that a slider that goes back finds them.
 _KEPT = 32
 
 
@@ -71,10 +76,9 @@ class PreviewResult:
 class PreviewImage:
     """A picture whose colors are counted once, to be segmented many times.
 
-    Its pixels are kept as codes of at most 16 bits: gray levels as they are, colors
-    as the boxes of the finest grid with no more than 65,536 occupied boxes, which for
-    a small photograph are its very colors. Fits start where those of `iter_segment`
-    start and stop on the coarse levels; a look-up labels the codes.
+    Fits are those of `iter_segment`, and so are labels, unless a picture has more than
+    four million pixels: then means of two by two of them are smoothed, or of four by
+    four, which is still more than a canvas shows.
 
     Parameters
     ----------
@@ -123,12 +127,17 @@ class PreviewImage:
         inside = usable(values, rgb=picture.rgb)
         if inside is not None and not inside.any():
             raise ValueError("the image has no usable pixel, so there is no preview")
-        self._picture, self._usable = picture, inside
-        scale = _scale(picture, values, inside)
-        self._colors = _count(scale, values, inside)
-        self._codes, self._boxes = _encode(scale, values, self._colors)
-        self._spaces: dict[str, _Space] = {}
-        self._fits: dict[Params, tuple[Model, NDArray[np.uint8]]] = {}
+        self._picture, self._inside = picture, inside
+        self._step = _step(picture.shape)
+        self._small, self._mask = picture, None
+        if self._step > 1:
+            self._small, self._mask = _shrink(picture, values, inside, self._step)
+        self._every = -(-picture.size // _SHOWN)
+        flat = values.reshape(-1, values.shape[-1])
+        self._some = flat[:: self._every].copy()
+        self._counted: dict[str, tuple[SegmentationInput, CellCounts]] = {}
+        self._fits: dict[Params, Fit] = {}
+        self._labelers: dict[Params, Labeler] = {}
 
     @staticmethod
     def shows(params: Params) -> bool:
@@ -137,14 +146,23 @@ class PreviewImage:
         return plain and params.n_classes != "auto"
 
     def preview(self, params: Params) -> PreviewResult:
-        """Segment the picture, nearly as `segment` would.
+        """Segment the picture, as `iter_preview`; `segment` tells what it warns of."""
+        steps = self.iter_preview(params)
+        with one_thread(), collect_warnings():
+            return finish(steps)
+
+    def iter_preview(self, params: Params) -> Generator[Progress, None, PreviewResult]:
+        """Segment the picture as `segment` would, step by step.
 
         Parameters
         ----------
         params : Params
-            Of which `shows` is true. Instead of a random field a median filter
-            smooths, as wide for all strengths, and a mixture is not fitted again to
-            what is smooth; small regions stay.
+            Of which `shows` is true.
+
+        Yields
+        ------
+        Progress
+            To cancel, stop iterating; what was fitted stays.
 
         Returns
         -------
@@ -160,187 +178,123 @@ class PreviewImage:
                 f"{params!r} has no preview: it needs a number of classes, and neither "
                 f"{' nor '.join(_OFF)}; use segment"
             )
-        model, labels = self._fit(params)
-        bits = 8 * self._codes.itemsize
-        table = np.zeros(2**bits, np.uint8)
-        table[self._boxes.codes] = labels
-        out = Coding(bits, 0, self._codes.dtype).lookup(self._codes, table)
-        if self._usable is not None:
-            out[~self._usable] = 0
-        if params.smoothing >= _FIRM:
-            out = _smooth(out)
-        return PreviewResult(out, self._class_colors(labels, model.n_classes), model)
+        resolve_color(self._picture, params.color)
+        return self._steps(params)
 
-    def _fit(self, params: Params) -> tuple[Model, NDArray[np.uint8]]:
-        """Return the model, and the label of each box."""
-        key = params.replace(**params_affecting("labels"))
+    @one_thread_a_step
+    def _steps(self, params: Params) -> Generator[Progress, None, PreviewResult]:
+        color = resolve_color(self._picture, params.color)
+        if color not in self._counted:
+            yield Progress("colors", 0, 0)
+            space = find_space(self._picture, color, 0, 0)
+            source = as_source(self._picture, None, None, space)
+            census = count_source(source)
+            source = replace(source, core=census.cells.core)
+            self._counted[color] = source, census
+        source, census = self._counted[color]
+        fit = yield from self._fit(source, census, params)
+        smooth = params.smoothing > 0
+        step = self._step if smooth else 1
+        labeler = self._labelers.get(params)
+        if labeler is None:
+            labeler = make_labeler(source, census, params, fit, step)
+            # Tables of colors are large, and soon made.
+            if smooth:
+                _keep(self._labelers, params, labeler)
+        if step > 1:
+            source = replace(source, picture=self._small, mask=self._mask)
+        labels = yield from iter_labels(source, labeler, None)
+        least = round(params.min_size / step**2)
+        if least > 1:
+            labels = (yield from iter_join_small(source, labels, least))[1]
+        if step > 1:
+            labels = _repeat(labels, step, self._picture.shape)
+        if self._inside is not None:
+            labels[~self._inside] = 0
+        return PreviewResult(labels, self._colors(labels, fit.model), fit.model)
+
+    def _fit(
+        self, source: SegmentationInput, census: CellCounts, params: Params
+    ) -> Generator[Progress, None, Fit]:
+        """Return the classes; how much is smoothed does not matter to them."""
+        key = params.replace(smoothing=float(params.smoothing > 0), min_size=0)
         if key not in self._fits:
-            color = resolve_color(self._picture, params.color)
-            if color not in self._spaces:
-                self._spaces[color] = _space(self._picture, self._colors, color)
-            values = _features(self._picture, self._boxes.values, color)
-            with one_thread():
-                model = self._spaces[color].fit(key)
-                labels = model.predict(values)
-            if len(self._fits) == _KEPT:
-                del self._fits[next(iter(self._fits))]
-            self._fits[key] = model, labels
+            fit = yield from iter_fits(source, census, key)
+            _keep(self._fits, key, replace(fit, states=()))
         return self._fits[key]
 
-    def _class_colors(self, labels: NDArray[np.uint8], k: int) -> Float64Array:
-        counts = self._boxes.counts
-        pixels = np.bincount(labels, counts, k + 1)[1:, np.newaxis]
-        sums = [np.bincount(labels, counts * v, k + 1) for v in self._boxes.values.T]
-        with np.errstate(invalid="ignore"):
-            return colors_of(self._picture, np.stack(sums, axis=-1)[1:] / pixels)
+    def _colors(self, labels: NDArray[np.uint8], model: Model) -> Float64Array:
+        found = Measures(range(1, model.n_classes + 1), self._some.shape[1])
+        found.add(labels.reshape(-1)[:: self._every], self._some)
+        return colors_of(self._picture, found.mean())
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Scale:
-    """How values become codes: as they are, or rounded to so many steps."""
-
-    coding: Coding
-    low: float = 0.0
-    step: float = 0.0
-
-    def encode(self, values: NDArray[Any]) -> NDArray[Any]:
-        """Turn (…, C) values into (…) codes; those not finite become any code."""
-        if self.step:
-            steps = (values - values.dtype.type(self.low)) / self.step
-            most = np.iinfo(self.coding.dtype).max
-            steps = np.clip(np.nan_to_num(steps), 0, most)
-            values = np.rint(steps).astype(self.coding.dtype)
-        return self.coding.encode(values)
-
-    def decode(self, codes: NDArray[np.uint32]) -> Float64Array:
-        """Turn (M,) codes back into (M, C) values."""
-        values = self.coding.decode(codes).astype(np.float64)
-        return self.low + self.step * values if self.step else values
+def _keep(kept: dict[Any, Any], key: Any, value: Any) -> None:
+    """Keep a value, and forget the oldest of too many."""
+    if len(kept) == _KEPT:
+        del kept[next(iter(kept))]
+    kept[key] = value
 
 
-def _scale(
-    picture: LazyImage, values: NDArray[Any], inside: BoolArray | None
-) -> _Scale:
-    coding = find_coding(picture)
-    if coding is not None:
-        return _Scale(coding)
-    if picture.rgb:
-        return _Scale(Coding(24, 0, np.dtype(np.uint8)), 0.0, picture.full_scale / 255)
-    some = values if inside is None else values[inside]
-    (low,), (high,) = (ends.tolist() for ends in usual_range(some.reshape(1, -1)))
-    # Extremes are told apart from the others, but not from each other.
-    low, high = (
-        max(float(some.min()), low - (high - low)),
-        min(float(some.max()), high + (high - low)),
+def _step(shape: tuple[int, ...]) -> int:
+    """Return how many pixels along rows and columns become one."""
+    flat = len(shape) == 2 or shape[-3] == 1
+    step, size = 1, int(np.prod(shape))
+    while size > step**2 * (PICTURE if flat else VOLUME):
+        step *= 2
+    return step
+
+
+def _shrink(
+    picture: LazyImage, values: NDArray[Any], inside: BoolArray | None, step: int
+) -> tuple[LazyImage, BoolArray | None]:
+    """Return means of the pixels (*S, C) that count in each block, and where any does.
+
+    RGB stays of its type, as in `TilePicture`; alpha has done its work.
+    """
+    shape = (*picture.shape[:-2], *(-(-n // step) for n in picture.shape[-2:]))
+    channels = 3 if picture.rgb else 1
+    dtype = picture.dtype if picture.rgb else np.dtype(np.float32)
+    small = np.empty((*shape, channels), dtype)
+    share = np.ones(shape, np.float32)
+    for at in np.ndindex(shape[:-2]):
+        plane = np.ascontiguousarray(values[at][..., :channels])
+        if inside is not None:
+            count = inside[at].astype(np.float32)
+            share[at] = _means(count, step)
+            plane = np.where(inside[at][..., np.newaxis], plane, 0)
+        if plane.dtype not in (np.uint8, np.uint16) or inside is not None:
+            plane = plane.astype(np.float32)
+        mean = _means(plane, step).reshape(small[at].shape)
+        if inside is not None:
+            mean = mean / np.maximum(share[at], np.float32(1e-6))[..., np.newaxis]
+        small[at] = np.rint(mean) if dtype.kind == "u" else mean
+    found = as_lazy_image(
+        small if picture.rgb else small[..., 0],
+        rgb=picture.rgb,
+        full_scale=picture.full_scale if picture.rgb else None,
     )
-    step = (high - low) / (_CODES - 1)
-    return _Scale(Coding(16, 0, np.dtype(np.uint16)), low, step or 1.0)
+    return found, None if inside is None else share > 0
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Colors:
-    """Distinct values (M, C) with their codes (M,) and numbers of pixels (M,)."""
-
-    codes: NDArray[np.integer[Any]]
-    counts: Float64Array
-    values: Float64Array
-
-
-def _count(scale: _Scale, values: NDArray[Any], inside: BoolArray | None) -> _Colors:
-    """Count the usable pixels by color."""
-    flat = values.reshape(-1, values.shape[-1])
-    keep = None if inside is None else inside.ravel()
-    coding, size = scale.coding, len(flat)
-
-    def parts(step: int) -> Iterator[NDArray[Any]]:
-        for start in range(0, size, step):
-            part = flat[start : start + step]
-            yield part if keep is None else part[keep[start : start + step]]
-
-    if scale.step:
-        coded = (scale.encode(part) for part in parts(_CODE))
-        codes, counts = count_codes(coded, bits=coding.bits, size=size)
-    else:
-        codes, counts = count_values(parts(_COUNT), coding, size=size)
-    return _Colors(codes, counts.astype(np.float64), scale.decode(codes))
+def _means(plane: NDArray[Any], step: int) -> NDArray[Any]:
+    """Return the means of the blocks of a plane (Y, X[, C])."""
+    rows, columns = plane.shape[:2]
+    below, right = -rows % step, -columns % step
+    whole = cv2.copyMakeBorder(plane, 0, below, 0, right, cv2.BORDER_REPLICATE)
+    size = whole.shape[1] // step, whole.shape[0] // step
+    return np.asarray(cv2.resize(whole, size, interpolation=cv2.INTER_AREA))
 
 
-def _encode(
-    scale: _Scale, values: NDArray[Any], colors: _Colors
-) -> tuple[NDArray[Any], _Colors]:
-    """Return codes of 8 or 16 bits for the pixels, and the colors of the codes."""
-    if scale.coding.bits < 24:
-        return scale.encode(values), colors
-    group, boxes = _group(colors.codes)
-    counts: Float64Array = np.bincount(group, colors.counts, boxes)  # type: ignore[assignment]
-    sums = [np.bincount(group, colors.counts * v, boxes) for v in colors.values.T]
-    number = np.zeros(2**24, np.uint16)
-    number[colors.codes] = group
-    flat = values.reshape(-1, values.shape[-1])
-    codes = np.empty(len(flat), np.uint16)
-    for start in range(0, len(flat), _CODE):
-        part = slice(start, start + _CODE)
-        codes[part] = number[scale.encode(flat[part])]
-    mean = np.stack(sums, axis=-1) / counts[:, np.newaxis]
-    return codes.reshape(values.shape[:-1]), _Colors(np.arange(boxes), counts, mean)
-
-
-def _group(codes: NDArray[np.integer[Any]]) -> tuple[NDArray[np.intp], int]:
-    """Number the boxes of the finest grid with few enough of them."""
-    for bits in _GRIDS[len(codes) > _CODES :]:
-        key = np.zeros(len(codes), np.uint32)
-        for width, shift in zip(bits, (16, 8, 0), strict=True):
-            key <<= np.uint32(width)
-            key |= (codes >> shift & 255).astype(np.uint32) >> np.uint32(8 - width)
-        boxes, group = group_keys(key)
-        if boxes <= _CODES:
-            break
-    return group, boxes
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Space:
-    """Coarse cells of one color space, coarsest first."""
-
-    cells: list[Cells]
-    floor: Float64Array
-
-    def fit(self, params: Params) -> Model:
-        """Fit as `iter_segment` does, but end on the coarse levels."""
-        method = METHODS[params.method]
-        options = fit_options(params, int(params.n_classes), self.floor)
-        *_, state = method.fit(self.cells[0], options, None)
-        options = replace(options, max_iter=min(params.max_iter, _STEPS))
-        for cells in self.cells[1:]:
-            *_, state = method.iterate(cells, state.model, options)
-        model = darkest_first(state).model
-        found: Model = model.reorder(np.flatnonzero(model.weights > 0))
-        return found
-
-
-def _space(picture: LazyImage, colors: _Colors, color: str) -> _Space:
-    points = np.ascontiguousarray(_features(picture, colors.values, color).T)
-    core = find_core(points, colors.counts) if color == "none" else None
-    cells = Cells(colors.counts, points, core=core)
-    codes = colors.codes if find_coding(picture) else colors.codes[:0]
-    floor = least_variances(picture, cells, codes.astype(np.uint32), color)
-    coarsest, *finer = [level for _, level in levels(cells)]
-    return _Space([coarsest, *(c for c in finer if c.count <= _CELLS)], floor)
-
-
-def _features(picture: LazyImage, values: Float64Array, color: str) -> FloatArray:
-    """Convert (M, C) values, means of pixels perhaps, to features (M, D)."""
-    if color == "none":
-        return values.astype(np.float32)
-    return convert((values / picture.full_scale).astype(np.float32), color)
-
-
-def _smooth(labels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Filter each plane; between two classes a median is the majority."""
-    out = np.empty_like(labels)
-    for at in np.ndindex(labels.shape[:-2]):
-        out[at] = cv2.medianBlur(labels[at], _WIDTH)
-    if labels.all():
-        return out
-    # Pixels without a label neither get one nor take those of others away.
-    return np.where((labels == 0) | (out == 0), labels, out)
+def _repeat(
+    labels: NDArray[np.uint8], step: int, shape: tuple[int, ...]
+) -> NDArray[np.uint8]:
+    """Repeat labels for the pixels of each block of an image of a shape."""
+    out = np.empty(shape, np.uint8)
+    rows, columns = shape[-2:]
+    for at in np.ndindex(shape[:-2]):
+        plane = labels[at]
+        size = step * plane.shape[1], step * plane.shape[0]
+        wide = cv2.resize(plane, size, interpolation=cv2.INTER_NEAREST_EXACT)
+        out[at] = wide[:rows, :columns]
+    return out

@@ -10,7 +10,7 @@ from napari_emseg.engine.image.color_space import black
 from napari_emseg.engine.image.lazy_image import as_lazy_image
 from napari_emseg.engine.labels.labeler import Labeler, check_model, label_table
 from napari_emseg.params import Params
-from napari_emseg.pipeline.fitting import check_start, iter_fits
+from napari_emseg.pipeline.fitting import Fit, check_start, iter_fits
 from napari_emseg.pipeline.parallel import one_thread, one_thread_a_step
 from napari_emseg.pipeline.progress import Progress as Progress
 from napari_emseg.pipeline.progress import finish
@@ -32,9 +32,7 @@ if TYPE_CHECKING:
 
     from napari_emseg.engine._types import FloatArray
     from napari_emseg.engine.cells.counting import CellCounts
-    from napari_emseg.engine.cluster.fit_state import FitState
     from napari_emseg.engine.cluster.model import Model
-    from napari_emseg.engine.mrf.hmrf import HiddenField
 
 
 def features(
@@ -288,20 +286,21 @@ def iter_input(
         yield Progress("colors", 0, 0)
         census = count_source(source)
     source = replace(source, core=census.cells.core)
-    states: list[FitState] = []
-    hidden: HiddenField | None = None
-    if model is None:
-        model, hidden = yield from iter_fits(source, census, params, start, states)
-    labeler = _labeler(source, census, params, model, hidden)
+    if model is not None:
+        fit = Fit(model)
+    else:
+        fit = yield from iter_fits(source, census, params, start)
+    labeler = make_labeler(source, census, params, fit)
     del census
-    bias = None if hidden is None else hidden.bias
+    bias = None if fit.hidden is None else fit.hidden.bias
     labels = yield from iter_labels(source, labeler, executor, bias)
     if params.min_size > 1:
         found = yield from iter_join_small(source, labels, params.min_size)
         labels = found[1]
+    states = fit.states
     return Segmentation(
         labels=labels,
-        model=model,
+        model=fit.model,
         params=params,
         objective=tuple(state.objective for state in states),
         levels=tuple(state.level for state in states),
@@ -315,21 +314,33 @@ def iter_input(
     )
 
 
-def _labeler(
+def make_labeler(
     source: SegmentationInput,
     census: CellCounts,
     params: Params,
-    model: Model,
-    hidden: HiddenField | None,
+    fit: Fit,
+    step: int = 1,
 ) -> Labeler:
-    """Return the labeler of the image: smooth, or a table of colors."""
+    """Return the labeler of the image: smooth, or a table of colors.
+
+    Parameters
+    ----------
+    source, census
+        The image, and its cells.
+    params : Params
+        What was asked for.
+    fit : Fit
+        What was fitted.
+    step : int, optional
+        As for `choose_smoother`.
+    """
     color, coding = source.space.color, census.coding
     white = source.picture.full_scale
-    labeler = Labeler(model, black(color), coding)
+    labeler = Labeler(fit.model, black(color), coding)
     if params.smoothing > 0:
-        smoother = choose_smoother(source, model, params, hidden)
+        smoother = choose_smoother(source, fit.model, params, fit.hidden, step)
         return replace(labeler, smoother=smoother)
     if coding is not None:
-        table = label_table(model, census, color, white)
+        table = label_table(fit.model, census, color, white)
         return replace(labeler, table=table)
     return labeler

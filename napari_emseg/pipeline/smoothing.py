@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
@@ -46,7 +47,11 @@ _SHARES = (1.0, 0.5, 0.25)
 
 
 def choose_smoother(
-    source: SegmentationInput, model: Model, params: Params, hidden: HiddenField | None
+    source: SegmentationInput,
+    model: Model,
+    params: Params,
+    hidden: HiddenField | None,
+    step: int = 1,
 ) -> Smoother | NoiseSmoother:
     """Choose how posteriors are smoothed: by a fitted field, for noise, or by edges.
 
@@ -60,16 +65,25 @@ def choose_smoother(
         What was asked for; `smoothing` is above 0.
     hidden : HiddenField or None
         A hidden field, if one was fitted.
+    step : int, optional
+        Pixels of the image along a side of those that are smoothed; above 1, they are
+        means, of a preview.
     """
     core = source.core
     if hidden is not None:
-        return replace(hidden_smoother(hidden, params.smoothing), core=core)
+        noisy = replace(hidden_smoother(hidden, params.smoothing), core=core)
+        return noisy.of_means(step)
     scale = noise_in(source, model)
     if scale is not None:
         edge = scale if params.edges else None
-        return NoiseSmoother(noise_smoother.BOND * params.smoothing, edge, core=core)
+        bond = noise_smoother.BOND * params.smoothing
+        return NoiseSmoother(bond, edge, core=core).of_means(step)
     smoother = Smoother(
-        BOND * params.smoothing, None, halved=_is_halved(source), core=core
+        BOND * params.smoothing,
+        None,
+        halved=_is_halved(source),
+        core=core,
+        step=step,
     )
     if smoother.halved and _is_converted(source):
         color = source.space.color, source.picture.full_scale
@@ -167,6 +181,7 @@ def _texture_model(
             return None
         unit = Unit.of(model, soft.scale)
         seen = augment(sample.features, soft, unit, sample.valid)
+        line = partial(find_line, sample.features, seen[-1], soft, unit, sample.valid)
         if source.space.plain and _can_be_refitted(model):
             fitted = fit_texture_model(
                 model,
@@ -178,18 +193,22 @@ def _texture_model(
             )
             found = fitted.keep_small_classes(sample.points(seen), _SURVIVES * had)
             kept = found is fitted
-            if sample.valid.ndim == 2 and (smoother.halved or not kept):
-                line = find_line(sample.features, seen[-1], soft, unit, sample.valid)
-                found = replace(found, line=line)
+            flat = sample.valid.ndim == 2
+            if flat and (smoother.halved or not kept):
+                found = replace(found, line=line(2))
+            # What is kept does not depend on how it is shown.
+            shown = found
+            if flat and smoother.step > 1:
+                shown = replace(found, line=line(2 * smoother.step))
             if kept:
-                return found
+                return shown
             # Weight does not help a class whose pixels are scattered. At half the
             # resolution this is seen in a quarter of the time.
             trial = Smoother(smoother.strength, smoother.scale, found, halved=True)
             smoothed = trial.labels(model, sample.features, sample.valid)
             left = _count(sample.points(smoothed[np.newaxis])[:, 0] - 1, model)
             if (left >= _REMAINS * had).all():
-                return found
+                return shown
         widened = _won(soft.widen(model), sample.points(seen[:-1]))
         if (widened >= _SURVIVES * had).all():
             return TextureModel(soft)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -57,6 +57,15 @@ class NoiseSmoother:
     def zoom(self) -> int:
         """How much longer than others tiles may be."""
         return 1
+
+    def of_means(self, step: int) -> NoiseSmoother:
+        """Return the smoother of means over `step` times `step` pixels, of a preview.
+
+        They have the evidence of all of them, a border `step` times as long, and a
+        `step`-th of the deviation of noise.
+        """
+        scale = None if self.scale is None else self.scale / step**2
+        return replace(self, strength=self.strength / step, scale=scale)
 
     def halo(self, n_axes: int) -> int:
         """Pixels around a tile of 2 or 3 axes that its posteriors depend on, even."""

@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 BOND = 2.0
 # Sweeps at the levels that have a coarser one below, finest first.
 _SWEEPS, _HALF_SWEEPS = (3,), (1, 2)
+# How much louder than its pixels a cell is, if they are means themselves: what is left
+# of texture in it says less against its class. Labels are most like the image's then.
+_LOUDER = 3
 # Powers of the posteriors in a volume, which has one level.
 _VOLUME = (*RAMP, 1.0, 1.0)
 # Pixels along a side of the coarsest cell, at multiples of which tiles begin.
@@ -66,6 +69,9 @@ class Smoother:
         not from features.
     core : Core or None
         Range of nearly all pixels, to which the others are brought nearer.
+    step : int
+        Pixels of the image along a side of those that are labeled, of a preview, and
+        are means.
     """
 
     strength: float
@@ -74,6 +80,7 @@ class Smoother:
     halved: bool = False
     color: tuple[str, float] | None = None
     core: Core | None = None
+    step: int = 1
 
     @property
     def reads_values(self) -> bool:
@@ -170,11 +177,13 @@ class Smoother:
         shape = seen.shape[1:]
         strength = Strength(self.strength, len(shape))
         grid = FlatGrid(shape)
-        planes = see(seen, inside, edge_filter, unit, line=line, halved=halved)
+        size = self.step * (2 if halved else 1)
+        planes = see(seen, inside, edge_filter, unit, line=line, size=size)
         # A cell has the likelihoods of four pixels, and a border twice as long.
-        likelihood = power * strength.nat
+        likelihood = power * strength.nat * self.step
         logits = grid.full((model.n_classes,), np.int16, 0)
-        own = ClassLogits(classes, unit, likelihood * (2 if halved else 1))
+        louder = 1 if not halved else 2 if self.step == 1 else _LOUDER
+        own = ClassLogits(classes, unit, likelihood * louder)
         pixels = slice(grid.start, grid.stop)
         own(planes[:, pixels], logits[:, pixels])
         grain = planes[len(seen) :].copy()

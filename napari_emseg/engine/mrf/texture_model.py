@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
     Planes = NDArray[np.float32]
 
-# Passes of the filter, by the distance at which they look: of pixels, and of cells.
-PASSES, HALF_PASSES = (1, 2, 4), (1, 2)
+# Passes of the filter, by the distance in pixels of the image at which they look.
+_PASSES = (1, 2, 4)
 # Squared units that textures must differ by to tell a line.
 _FLAT = 1.0
 # Pixels along each axis that lie between those that classes are fitted to, at most,
@@ -124,7 +124,7 @@ def see(
     unit: Unit,
     *,
     line: tuple[float, float] | None = None,
-    halved: bool = False,
+    size: int = 1,
 ) -> Integers:
     """Look at features through the edge-preserving filter, and at their texture.
 
@@ -140,8 +140,8 @@ def see(
         Of the features.
     line : (a, b), optional
         As of `TextureModel`; without, texture is left out.
-    halved : bool
-        Whether pixels are the means of two by two of the image's.
+    size : int
+        Pixels of the image along a side of each of these, which are means.
 
     Returns
     -------
@@ -155,14 +155,14 @@ def see(
         return planes
     dims = len(seen)
     out = grid.full((dims + (line is not None),), np.int16, FAR)
-    passes = HALF_PASSES if halved else PASSES
+    passes = tuple(far // size for far in _PASSES if far >= size) or (1,)
     soften(grid, planes, unit.steepness, passes, out[:dims])
     if line is not None:
         table = texture_table(edge_filter, unit, line)
         texture = grid.view(out[dims:])[0]
         for at in np.ndindex(seen.shape[1:-2]):
             inside = None if valid is None else valid[at]
-            power = texture_power(seen[:, *at], inside, HALF if halved else FULL)
+            power = texture_power(seen[:, *at], inside, FULL if size == 1 else HALF)
             texture[at] = table.take(power)
     return out
 
@@ -209,6 +209,7 @@ def find_line(
     edge_filter: EdgePreservingFilter,
     unit: Unit,
     valid: NDArray[np.bool_],
+    size: int = 2,
 ) -> tuple[float, float]:
     """Find how texture of pixels follows from that of means over cells.
 
@@ -220,19 +221,23 @@ def find_line(
         As `augment` gives it.
     edge_filter, unit, valid
         As for `augment`.
+    size : int
+        Pixels along a side of the cells, a power of two.
 
     Returns
     -------
     (a, b)
         a + b t for a texture t, by least squares.
     """
-    cells = halve(unit.encode(features), valid)
-    count = count_four(valid)
+    cells = unit.encode(features)
+    steps = np.rint(texture / np.float32(unit.step)).astype(np.int16)[np.newaxis]
+    some = whole = valid
+    for _ in range(size.bit_length() - 1):
+        cells, steps = halve(cells, some), halve(steps, some)
+        some, whole = count_four(some) > 0, count_four(whole) == 4
     table = texture_table(edge_filter, unit)
-    small = table.take(texture_power(cells, count > 0, HALF)) * unit.step
-    steps = np.rint(texture / np.float32(unit.step)).astype(np.int16)
-    large = halve(steps[np.newaxis], valid)[0] * unit.step
-    x, y = small[count == 4], large[count == 4]
+    small = table.take(texture_power(cells, some, HALF)) * unit.step
+    x, y = small[whole], steps[0][whole] * unit.step
     if not x.size:
         return 0.0, 1.0
     spread = float(x.var())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from qtpy.QtCore import QTimer
@@ -15,7 +15,7 @@ from napari_emseg.pipeline.preview import PreviewImage
 from napari_emseg.widgets.common.background import BackgroundQueue
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Generator
 
     from napari.layers import Image
     from napari.utils.colormaps import DirectLabelColormap
@@ -120,7 +120,7 @@ class LivePreview:
 
     def _make_preview(
         self, request: SegmentRequest
-    ) -> tuple[PreviewResult, DirectLabelColormap] | None:
+    ) -> Generator[Any, None, tuple[PreviewResult, DirectLabelColormap] | None]:
         """Return a preview and its colors; None if there can be none."""
         if not PreviewImage.shows(request.params):
             return None
@@ -130,7 +130,7 @@ class LivePreview:
         if prepared.picture is None:
             return None
         try:
-            preview = prepared.picture.preview(request.params)
+            preview = yield from prepared.picture.iter_preview(request.params)
         except ValueError as error:
             # The run that follows says so in its own words.
             log.debug("no preview: %s", error)
