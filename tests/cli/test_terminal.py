@@ -114,13 +114,16 @@ def test_a_fault_of_the_program_does_not_stop_the_others(tmp_path, capsys, monke
     assert "fault of the program" in capsys.readouterr().err
 
 
+# Both wait in short steps: a signal that comes between Python's last look for one and a
+# system call is seen at the end of that call only.
 LOADING = """
 import sys, time
 class Wait:
     def find_spec(self, name, *_):
         if name == sys.argv[1]:
             print("ready", flush=True)
-            time.sleep(60)
+            for _ in range(6000):
+                time.sleep(0.01)
 sys.meta_path.insert(0, Wait())
 from napari_emseg.cli import main
 sys.exit(main(["--help"]))
@@ -151,7 +154,8 @@ from napari_emseg.cli import app, main
 def slow(path, *args, **options):
     path.write_bytes(b"half a file")
     print("ready", flush=True)
-    time.sleep(60)
+    for _ in range(6000):
+        time.sleep(0.01)
 tifffile.imwrite = slow
 sys.exit(main(sys.argv[1:]))
 """
