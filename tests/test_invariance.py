@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 
 PHOTO = np.ascontiguousarray(data.chelsea()[::3, ::3])
 VOLUME = np.stack([PHOTO[:42, :60, 1] + np.uint8(10 * z) for z in range(12)])
+RNG = np.random.default_rng(0)
+STEPS = np.indices((91, 118))[1] // 40 + np.indices((91, 118))[0] // 50
+NOISE = (40 + 50 * STEPS + RNG.normal(0, 30, STEPS.shape)).clip(0, 255).astype(np.uint8)
+PEPPER = np.where(RNG.random(STEPS.shape) < 0.08, 255 * (NOISE % 2), 50 * STEPS + 20)
 CASES: dict[str, tuple[NDArray[Any], dict[str, Any]]] = {
     "rgb": (PHOTO, {}),
     "rgb, looked up": (PHOTO, {"smoothing": 0, "n_classes": 7}),
@@ -38,6 +42,11 @@ CASES: dict[str, tuple[NDArray[Any], dict[str, Any]]] = {
     "float": (PHOTO[..., 0] * np.float32(0.3), {"color": "none"}),
     "channels": (PHOTO * np.float32(0.1), {"channel_axis": -1, "n_classes": 3}),
     "volume": (VOLUME, {}),
+    "noise": (NOISE, {}),
+    "noise, K-means": (NOISE, {"method": "kmeans", "edges": False}),
+    "noise, RGB": (np.stack([NOISE, NOISE[::-1], NOISE[:, ::-1]], -1), {}),
+    "noise, volume": (np.stack([NOISE[:60, :50], NOISE[20:80, 50:100]] * 3), {}),
+    "salt and pepper": (PEPPER.astype(np.uint8), {"n_classes": 3}),
     "rgb volume": (np.stack([PHOTO[:40, :60]] * 3), {}),
 }
 

@@ -28,9 +28,11 @@ if TYPE_CHECKING:
     from napari_emseg.params import Params
     from napari_emseg.pipeline.source import SegmentationInput
 
-# Pixels that a hidden field is fitted to.
-_ENOUGH = 2**20
+# Pixels that a hidden field is fitted to, without and with seeds.
+_ENOUGH, _SEEDED = 2**18, 2**20
 _MAX_ITER = 15
+# How many times as much noise as is asked for leaves no doubt, whatever the fit.
+_DOUBT = 2.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -126,10 +128,10 @@ def fit_hidden(
     asked = source.space.plain and (outliers > 0 or params.bias)
     if not asked and noise_in(source, model) is None:
         return None
-    # Uneven light has to be seen as a whole.
-    features, valid, seed_labels = source.sample_blocks(
-        None if params.bias else _ENOUGH
-    )
+    # Uneven light has to be seen as a whole, and seeds are in few places.
+    seeded = source.seed_labels is not None
+    limit = None if params.bias else _SEEDED if seeded else _ENOUGH
+    features, valid, seed_labels = source.sample_blocks(limit, small=True)
     if not valid.any():
         return None
     options = replace(
@@ -170,6 +172,8 @@ def iter_fits(
     options = fit_options(params, n_classes, census.floor)
     for state in METHODS[params.method].fit(census.cells, options, start):
         yield note(state)
+        if _needs_field(source, state.model, params):
+            break
     steps = fit_hidden(source, states[-1].model, params, census.floor)
     hidden = yield from map_steps(steps, note)
     model = states[-1].model
@@ -177,6 +181,16 @@ def iter_fits(
         model = model.reorder(np.flatnonzero(model.weights > 0))
     _report_classes(model, n_classes)
     return Fit(model, hidden, tuple(states))
+
+
+def _needs_field(source: SegmentationInput, model: Model, params: Params) -> bool:
+    """Tell whether noise dominates beyond doubt, however the fit goes on.
+
+    A hidden field starts anew: what is fitted better before is of no use to it.
+    """
+    if params.smoothing == 0 or not model.has_likelihood:
+        return False
+    return noise_in(source, model, margin=_DOUBT) is not None
 
 
 def darkest_first(state: FitState, *, pinned: bool = False) -> FitState:

@@ -113,13 +113,18 @@ def _is_converted(source: SegmentationInput) -> bool:
     return picture.rgb and small and plain
 
 
-def noise_in(source: SegmentationInput, model: Model) -> float | None:
-    """Return the squared contrast of noise if it dominates an image, else None."""
+def noise_in(
+    source: SegmentationInput, model: Model, *, margin: float = 1.0
+) -> float | None:
+    """Return the squared contrast of noise if it dominates an image, else None.
+
+    By a margin, if this is more than 1.
+    """
     if not source.space.plain:
         # Texture and position are smooth by their making, however noisy the image is.
         return None
     within = nearer(model, source.core).within_variance
-    return noise_scale(source.noise_power, within)
+    return noise_scale(source.noise_power, margin * within)
 
 
 def impulses_in(source: SegmentationInput) -> float:

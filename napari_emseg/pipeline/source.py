@@ -141,7 +141,7 @@ class SegmentationInput:
                 yield flat, seed_labels
 
     def sample_blocks(
-        self, limit: int | None
+        self, limit: int | None, *, small: bool = False
     ) -> tuple[FloatArray, BoolArray, NDArray[np.uint8] | None]:
         """Read blocks of the image, side by side, or what is inside the mask.
 
@@ -149,6 +149,8 @@ class SegmentationInput:
         ----------
         limit : int or None
             Pixels that are enough; None reads all, outside of the mask too.
+        small : bool
+            Whether to read more and smaller blocks.
 
         Returns
         -------
@@ -161,7 +163,7 @@ class SegmentationInput:
             Labels that the user fixed; 0 where free.
         """
         found = []
-        for where in self._places(limit):
+        for where in self._places(limit, small=small):
             features, inside = self.features(where)
             n = min(features.ndim - 1, 3)
             features = features.reshape(*features.shape[-1 - n : -1], -1)
@@ -218,7 +220,7 @@ class SegmentationInput:
         features.flags.writeable = valid.flags.writeable = False
         return features, valid, seed_labels
 
-    def _places(self, limit: int | None) -> list[Slices]:
+    def _places(self, limit: int | None, *, small: bool) -> list[Slices]:
         """Choose the blocks of a sample."""
         if limit is None:
             return choose_blocks(self.picture.shape, self.picture.size)
@@ -238,10 +240,8 @@ class SegmentationInput:
             return inside is None or bool(inside.any())
 
         size = tuple(part.stop - part.start for part in box)
-        return [
-            place(p)
-            for p in choose_blocks(size, limit, useful) or choose_blocks(size, limit)
-        ]
+        found = choose_blocks(size, limit, useful, small=small)
+        return [place(p) for p in found or choose_blocks(size, limit, small=small)]
 
     def features(self, where: Slices) -> tuple[FloatArray, BoolArray | None]:
         """Return the features (*S, D) of a part, and which of its pixels count.

@@ -125,6 +125,8 @@ def choose_blocks(
     shape: tuple[int, ...],
     limit: int,
     useful: Callable[[Slices], bool] = lambda where: True,
+    *,
+    small: bool = False,
 ) -> list[Slices]:
     """Choose blocks of an array that have about `limit` pixels together.
 
@@ -136,6 +138,8 @@ def choose_blocks(
         Pixels that are enough.
     useful : callable, optional
         Tells whether a block is of use; others are passed over.
+    small : bool
+        Whether blocks have half of the usual side, so that they are in more places.
 
     Returns
     -------
@@ -163,7 +167,7 @@ def choose_blocks(
             for index in np.ndindex(shape[:lead])
         ]
         return [where for where in every if useful(where)]
-    side = _BLOCK[n_axes]
+    side = _BLOCK[n_axes] // (2 if small else 1)
     size = (1,) * lead + tuple(min(side, n) for n in shape[lead:])
     count = max(1, limit // int(np.prod(size)))
     steps = np.sqrt([2, 3, 5, 7, 11, 13, 17, 19])[: len(shape)] % 1

@@ -10,7 +10,6 @@ import numpy as np
 from napari_emseg.engine.cluster.methods import METHODS
 from napari_emseg.engine.image.color_space import convert
 from napari_emseg.engine.mrf.hmrf_steps import correct_bias
-from napari_emseg.engine.mrf.noise_smoother import NoiseSmoother
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from napari_emseg.engine.cluster.model import Model
     from napari_emseg.engine.image.feature_space import FeatureSpace
     from napari_emseg.engine.image.lazy_image import LazyImage
+    from napari_emseg.engine.mrf.noise_smoother import NoiseSmoother
     from napari_emseg.engine.mrf.smoother import Smoother
 
 
@@ -67,9 +67,6 @@ class Labeler:
     def planes(self) -> int:
         """Numbers that each pixel of a tile needs while it is labeled."""
         n_classes, dims = self.model.means.shape
-        if isinstance(self.smoother, NoiseSmoother):
-            # Evidence, posteriors, messages and their sums are floats; bonds, too.
-            return 4 * n_classes + 4
         return dims if self.smoother is None else n_classes
 
     def labels(

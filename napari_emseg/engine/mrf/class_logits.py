@@ -44,10 +44,12 @@ class ClassLogits:
     def __init__(
         self, model: Model, unit: Unit, nats: float, *, even: bool = False
     ) -> None:
-        self._model, self._unit, self._nats = model, unit, nats
+        self._model, self._nats = model, nats
         dims = model.means.shape[1]
         self._center = np.zeros(dims)
         self._center[: len(unit.center)] = unit.center
+        self._steps = np.full(dims, unit.step)
+        self._steps[: len(unit.center)] = unit.steps
         self._prior = nats * model.log_prior if even else None
         self._matrix: Float64Array | None = None
         if isinstance(model, MixtureModel) and model.df is None and model.outliers == 0:
@@ -61,9 +63,8 @@ class ClassLogits:
         form = quadratics(model, self._center)
         matrix = form.matrix / -2
         matrix[:, 0] += log_norm(model, form.log_det)
-        dims, step = len(self._center), self._unit.step
-        matrix[:, 1 : 1 + dims] *= step
-        matrix[:, 1 + dims :] *= step**2
+        dims = len(self._center)
+        matrix *= products(self._steps[:, np.newaxis])[:, 0]
         matrix *= self._nats
         if self._prior is not None:
             matrix[:, 0] -= self._prior
@@ -117,7 +118,7 @@ class ClassLogits:
 
     def _ahead(self, planes: Integers) -> Float64Array:
         """Return how far ahead of the first class the others are, (K - 1, N)."""
-        points = (planes.T * self._unit.step) + self._center
+        points = (planes.T * self._steps) + self._center
         log: Float64Array = self._nats * self._model.log_joint(points)
         if self._prior is not None:
             log -= self._prior[:, np.newaxis]

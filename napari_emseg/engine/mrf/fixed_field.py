@@ -36,6 +36,8 @@ FLOOR = -16000
 _BLOCK = 1 << 19
 # Bonds below this many nats have fewer units instead of larger ones.
 _WEAK = 0.25
+# Evidence that all neighbors together may have before it leaves 16 bits, by halves.
+_LOUDEST = 15000
 # Exponentials count 32 for a nat, up to 255.
 _STEPS = 32
 # Powers of the posteriors: what is left open at first finds a lower energy [1]_.
@@ -138,6 +140,52 @@ def solve(
             normalize(signed, after[:, low:high], strength, power, scratch)
         now, after = after, now
     return now
+
+
+def start_from_neighbors(
+    grid: FlatGrid, logits: Integers, strength: Strength, scratch: Scratch
+) -> Votes:
+    """Return where to start in noise, in which pixels by themselves remain specks.
+
+    Each pixel has half the evidence of all of its neighbors added to its own, whatever
+    the bonds; no pixel speaks louder than all others together.
+
+    Parameters
+    ----------
+    grid : FlatGrid
+        The pixels.
+    logits : (K, size) ndarray of int16
+        As for `solve`; 0 where no pixel counts.
+    strength : Strength
+        Of the bonds.
+    scratch : Scratch
+        To work in.
+
+    Returns
+    -------
+    (K, size) ndarray of uint16
+        About 255 times the probabilities.
+    """
+    classes, steps = len(logits), [step for step, _, _ in grid.ahead]
+    out = grid.full((classes,), np.uint16, 0)
+    reach = max(steps)
+    length = _BLOCK // classes
+    least = np.full(length + 1024 + 2 * reach, -_LOUDEST // len(steps), np.int16)
+    for low, high in grid.blocks(length):
+        total = scratch.get("logits", classes * (high - low), np.uint16)
+        total = total.reshape(classes, -1).view(np.int16)
+        said = scratch.get("said", high - low + 2 * reach, np.int16)
+        own = said[reach:-reach]
+        for row, sums in zip(logits, total, strict=True):
+            np.maximum(row[low - reach : high + reach], least[: said.size], out=said)
+            np.copyto(sums, 0)
+            for step in steps:
+                np.add(sums, said[reach + step : said.size - reach + step], out=sums)
+                np.add(sums, said[reach - step : said.size - reach - step], out=sums)
+            np.right_shift(sums, 1, out=sums)
+            np.add(sums, own, out=sums)
+        normalize(total, out[:, low:high], strength, 1.0, scratch)
+    return out
 
 
 def count_votes(

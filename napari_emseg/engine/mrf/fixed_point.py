@@ -66,11 +66,14 @@ class Unit:
         Features of one unit.
     steepness : float
         Nats of a squared difference of 2¹² units, at least 1.
+    finer : (D,) ndarray of float64 or None
+        What each feature's own unit is of that, if they differ.
     """
 
     center: NDArray[np.float64]
     step: float
     steepness: float = 1.0
+    finer: NDArray[np.float64] | None = None
 
     @classmethod
     def of(cls, model: Model, scale: float | None) -> Unit:
@@ -85,12 +88,48 @@ class Unit:
         """
         low, high = model.means.min(axis=0), model.means.max(axis=0)
         center = (low + high) / 2
-        widest = np.sqrt(np.einsum("kii->ki", model.covariances).max(axis=0))
-        reach = float((high - center + _ROOM * widest).max())
+        return cls._with_room(
+            center, float((high - center + _room(model)).max()), scale
+        )
+
+    @classmethod
+    def between(
+        cls,
+        low: NDArray[np.float64],
+        high: NDArray[np.float64],
+        scale: float | None,
+    ) -> Unit:
+        """Choose the unit for a squared contrast, so that a range (D,) has room."""
+        center = (low + high) / 2
+        return cls._with_room(center, float((high - center).max()), scale)
+
+    @classmethod
+    def finest(cls, low: NDArray[np.float64], high: NDArray[np.float64]) -> Unit:
+        """Choose the smallest unit of each feature in which its range has room."""
+        steps = np.maximum((high - low) / (2 * LIMIT), 1e-300)
+        step = float(steps.max())
+        return cls((low + high) / 2, step, finer=steps / step)
+
+    @classmethod
+    def finest_of(cls, model: Model) -> Unit:
+        """Choose the smallest unit of each feature in which all classes have room."""
+        means, room = model.means, _room(model)
+        return cls.finest(means.min(axis=0) - room, means.max(axis=0) + room)
+
+    @classmethod
+    def _with_room(
+        cls, center: NDArray[np.float64], reach: float, scale: float | None
+    ) -> Unit:
         wide = _SLOWER * (scale or 0.0)
         step = max(np.sqrt(wide) / _DEVIATION, reach / LIMIT, 1e-300)
         steepness = (step * _DEVIATION) ** 2 / wide if wide else 1.0
         return cls(center, float(step), float(steepness))
+
+    @property
+    def steps(self) -> NDArray[np.float64]:
+        """Features of one unit, (D,)."""
+        ones = np.ones(len(self.center)) if self.finer is None else self.finer
+        return self.step * ones
 
     def encode(
         self, features: NDArray[np.floating], out: Integers | None = None
@@ -98,13 +137,14 @@ class Unit:
         """Return features (…, D) as integers (D, …), written to `out` if given."""
         if out is None:
             out = np.empty((features.shape[-1], *features.shape[:-1]), np.int16)
-        small = 1e-30 < self.step < 1e30
+        steps = self.steps
+        small = bool(((steps > 1e-30) & (steps < 1e30)).all())
         kind = np.dtype(np.float32 if small else np.float64).type
         work = np.empty(features.shape[:-1], kind)
         with np.errstate(over="ignore"):
-            for d, center in enumerate(self.center):
+            for d, (center, step) in enumerate(zip(self.center, steps, strict=True)):
                 np.subtract(features[..., d], kind(center), out=work)
-                np.multiply(work, kind(1 / self.step), out=work)
+                np.multiply(work, kind(1 / step), out=work)
                 np.rint(work, out=work)
                 np.clip(work, -LIMIT, LIMIT, out=work)
                 np.copyto(out[d], work, casting="unsafe")
@@ -115,6 +155,13 @@ class Unit:
         for plane, center, features in zip(planes, self.center, out, strict=True):
             np.multiply(plane, np.float32(self.step), out=features)
             np.add(features, np.float32(center), out=features)
+
+
+def _room(model: Model) -> NDArray[np.float64]:
+    """Return how far from the means (K, D) there has to be room, (D,)."""
+    return np.asarray(
+        _ROOM * np.sqrt(np.einsum("kii->ki", model.covariances).max(axis=0))
+    )
 
 
 def power_of_eight(weights: NDArray[np.uint16]) -> None:

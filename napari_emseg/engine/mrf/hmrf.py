@@ -7,21 +7,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_emseg.engine.cells.cells import Cells
 from napari_emseg.engine.cluster.em import DF_START
 from napari_emseg.engine.cluster.fit_state import FitState
 from napari_emseg.engine.cluster.kmeans import nearest
 from napari_emseg.engine.cluster.mixture import MixtureModel
 from napari_emseg.engine.cluster.multilevel import FitOptions, iter_fit_kmeans
 from napari_emseg.engine.image.noise import blur, blur_radius, despeckle, noise_level
-from napari_emseg.engine.mrf.hmrf_steps import (
-    FieldEvidence,
-    HMRFData,
-    Messages,
-    as_cells,
-    estimate_bond,
-    update,
-)
-from napari_emseg.engine.mrf.potts import Lattices, PottsField
+from napari_emseg.engine.mrf.bias_field import RANGE
+from napari_emseg.engine.mrf.fixed_field import Strength, solve, start_from_neighbors
+from napari_emseg.engine.mrf.fixed_point import FAR, Scratch, Unit, find_bonds
+from napari_emseg.engine.mrf.hmrf_steps import HMRFData
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -33,8 +29,6 @@ if TYPE_CHECKING:
 
     Planes = NDArray[np.float32]
 
-# Neighbors' evidence that a pixel starts from.
-CONSENSUS = 0.7
 # An edge is a contrast whose square exceeds this many times that of the noise.
 _EDGE = 12.0
 # Bounds of the estimated bond between side neighbors at smoothing 1, in nats.
@@ -118,7 +112,7 @@ def iter_hmrf(
     Yields
     ------
     FitState
-        Level "field". The objective is the mean of ln Σ_k π_k(p) f_k(x_p) over
+        Level "field". The objective is the mean of ln Σ_k π_k(p) f_k(x_p) over some
         pixels, in nats, where π(p) is what the neighbors of p let expect.
 
     Returns
@@ -139,13 +133,22 @@ def iter_hmrf(
        approximations for Markov model-based image segmentation", Pattern Recognition
        36(1), 131-144, 2003.
     """
-    # A copy, because pixels that do not count are overwritten.
-    planes = np.moveaxis(np.asarray(features, np.float32), -1, 0).copy()
-    del features
-    shape, dims = planes.shape[1:], len(planes)
-    inside = np.ones(shape, bool) if valid is None else np.asarray(valid, bool)
+    array = np.asarray(features, np.float32)
+    inside = np.ones(array.shape[:-1], bool) if valid is None else np.array(valid, bool)
     if not inside.any():
         raise ValueError("no pixel is valid: a field needs at least one")
+    given = None
+    if seed_labels is not None:
+        given = (np.asarray(seed_labels) * inside).astype(np.uint8)
+    # A volume of one slice is a picture.
+    thin = array.shape.index(1) if array.ndim == 4 and 1 in array.shape[:3] else None
+    if thin is not None:
+        array, inside = array.squeeze(thin), inside.squeeze(thin)
+        given = None if given is None else given.squeeze(thin)
+    # A copy, because pixels that do not count are overwritten.
+    planes = np.moveaxis(array, -1, 0).copy()
+    del features, array
+    shape, dims = planes.shape[1:], len(planes)
     planes[:, ~inside] = 0
     far = planes
     if core is not None:
@@ -157,97 +160,110 @@ def iter_hmrf(
     speckled = outliers > 0 or options.student
     clean = despeckle(planes, inside) if speckled else planes
     scale = _EDGE * 2 * float(noise @ noise) if edges and noise.any() else None
-    lattices = Lattices(shape)
-    seeded = None
-    if seed_labels is not None:
-        given = np.asarray(seed_labels, np.float32) * inside
-        seeded = lattices.split(given).reshape(-1).astype(np.uint8)
-    origin = np.zeros(dims) if black is None else np.asarray(black, np.float64)
     rules = replace(
         options.rules,
         shrinkage=max(options.rules.shrinkage, _SHRINKAGE),
         floor=np.maximum(options.rules.floor, _NARROW * spread),
     )
+    values = planes[:, inside]
+    low, high = (f(axis=1).astype(np.float64) for f in (values.min, values.max))
+    del values
+    origin = np.zeros(dims) if black is None else np.asarray(black, np.float64)
+    ends = np.stack([low, high])
+    if bias:
+        # What illumination may lead to.
+        ends = np.concatenate([ends, *(origin + (ends - origin) / f for f in RANGE)])
+    unit = Unit.finest(ends.min(axis=0), ends.max(axis=0))
+    data = HMRFData(planes, inside, unit, origin, given)
+    grid, scratch = data.grid, Scratch()
     smooth = blur(clean, inside, blur_radius(noise, spread, options.n_classes))
-    points = lattices.split(smooth).reshape(dims, -1)
+    centers, label = _first_labels(smooth.reshape(dims, -1), inside, given, options)
     del smooth
-    pixels = np.flatnonzero(lattices.split(inside.astype(np.float32)))
-    centers, label = _first_labels(points, pixels, seeded, options)
-    del points, pixels
-    field = PottsField(
-        shape, guide=None if scale is None else clean, scale=scale or 1.0, valid=inside
-    )
-    hmrf_data = HMRFData(planes, inside, field, origin)
-    k, center = len(centers), centers.mean(axis=0)
-    posteriors = np.full((k, label.size), 0.1 / k, np.float32)
-    for number, share in enumerate(posteriors):
-        share[label == number] = 0.9 + 0.1 / k
-    posteriors = posteriors.reshape(k, *field.valid.shape)
-    posteriors *= field.valid
+    k = len(centers)
+    posteriors = grid.full((k,), np.uint16, 0)
+    for number, share in enumerate(grid.view(posteriors)):
+        share[...] = np.where(label == number, 230 + 25 // k, 25 // k).reshape(shape)
     model = MixtureModel(
         np.full(k, 1 / k),
         centers,
         np.repeat(np.diag(rules.floor)[np.newaxis], k, axis=0),
     )
-    data = hmrf_data.cells(clean).blocks(center, order=rules.order)
-    del clean, label
-    model = update(model, data, posteriors, rules)
+    model = data.update(model, data.codes(clean), posteriors, rules)
+    del label
+    unit = Unit.between(low, high, scale)
+    edge = np.zeros((1, *shape), np.int16)
+    if scale is not None:
+        edge = unit.encode(np.moveaxis(clean, 0, -1))
+    # Impulses look like detail, and detail like a weak bond: then it is not estimated.
+    bounds = (_BONDS[1] if outliers > 0 else _BONDS[0], _BONDS[1])
+    bond = _BONDS[1] if outliers > 0 else 1.0
+    strength = Strength(bond, len(shape))
+    bonds = find_bonds(
+        grid, grid.lay(edge, inside, FAR), unit.steepness, strength.bond, scratch
+    )
+    del clean, edge
     if outliers > 0:
         side = np.ptp(planes[:, inside], axis=1).astype(np.float64)
         volume = float(np.log(np.maximum(side, np.sqrt(rules.floor))).sum())
         model = replace(model, outliers=outliers, log_uniform=-volume)
     if options.student:
         model = replace(model, df=np.full(k, rules.df or DF_START))
-    # Impulses look like detail, and detail like a weak bond: then it is not estimated.
-    bounds = (_BONDS[1] if outliers > 0 else _BONDS[0], _BONDS[1])
-    bond = _BONDS[1] if outliers > 0 else 1.0
     illumination: Planes | None = None
-    data = hmrf_data.cells(planes).blocks(center, order=rules.order)
-    evidence = FieldEvidence(model, data, field, seeded)
-    field.sweep(evidence, posteriors, CONSENSUS, messages=Messages(evidence))
+    codes = data.codes(planes)
+    logits = grid.full((k,), np.int16, 0)
+    data.logits(model, codes, strength, logits)
+    posteriors = start_from_neighbors(grid, logits, strength, scratch)
     for iteration in range(options.max_iter):
-        for _ in range(_SWEEPS_INSIDE):
-            field.sweep(evidence, posteriors, bond)
+        posteriors = solve(
+            grid,
+            bonds,
+            logits,
+            strength,
+            scratch,
+            powers=(1.0,) * _SWEEPS_INSIDE,
+            start=posteriors,
+        )
         before = model, bond
-        model = update(model, data, posteriors, rules)
+        model = data.update(model, codes, posteriors, rules)
         if bias and iteration > 0:
             # What is made anew would stand beside what was.
+            del codes
             illumination = None
-            illumination = hmrf_data.illumination(model, posteriors)
-            del data, evidence
-            data = hmrf_data.cells(planes, illumination).blocks(
-                center, order=rules.order
-            )
-        evidence = FieldEvidence(model, data, field, seeded)
-        bond, objective = estimate_bond(evidence, posteriors, bond, bounds)
-        objective += evidence.top()
+            illumination = data.illumination(model, posteriors)
+            codes = data.codes(planes, illumination)
+        bond, objective = data.estimate_bond(model, codes, posteriors, bond, bounds)
         done = iteration >= _FIRST_CHECK and _settled(before, (model, bond))
         shown = model
         if core is not None:
             outside = (model.means < core.low) | (model.means > core.high)
             if outside.any():
-                raw = hmrf_data.cells(far).blocks(center, order=rules.order)
-                means = update(model, raw, posteriors, rules).means
+                means = data.means(far, posteriors)
                 shown = replace(model, means=np.where(outside, means, model.means))
         yield FitState(iteration, objective, shown, done, "field")
         if done:
             break
+        strength = Strength(bond, len(shape))
+        data.logits(model, codes, strength, logits)
+    if illumination is not None and thin is not None:
+        illumination = np.expand_dims(illumination, thin)
     return HiddenField(shown, bond, scale, speckled, illumination)
 
 
 def _first_labels(
     points: Planes,
-    pixels: NDArray[np.intp],
+    inside: NDArray[np.bool_],
     seed_labels: NDArray[np.uint8] | None,
     options: FitOptions,
 ) -> tuple[Float64Array, NDArray[np.uint8]]:
-    """Find centers (K, D) by K-means, and the nearest for each of (D, N) elements.
+    """Find centers (K, D) by K-means, and the nearest for each of (D, N) points.
 
-    Pixels are those elements that count; of these, some are enough for the centers.
+    Pixels are those points that count; of these, some are enough for the centers.
     """
-    cells = as_cells(points[:, pixels])
+    pixels = np.flatnonzero(inside)
+    cells = Cells(np.broadcast_to(np.float64(1), pixels.shape), points[:, pixels])
     if seed_labels is not None:
-        cells = replace(cells, seed_labels=seed_labels[pixels].astype(np.int64))
+        seeds = seed_labels.reshape(-1)
+        cells = replace(cells, seed_labels=seeds[pixels].astype(np.int64))
     brief = replace(options, init="kmeans", tol=1e-3, max_iter=50)
     *_, last = iter_fit_kmeans(cells.sample(_SAMPLE), brief)
     centers: Float64Array = last.model.centers
@@ -256,7 +272,7 @@ def _first_labels(
         part = slice(start, start + _SAMPLE)
         label[part] = nearest(centers, points[:, part])[0]
     if seed_labels is not None:
-        label = np.where(seed_labels > 0, seed_labels - 1, label)
+        label = np.where(seeds > 0, seeds - 1, label)
     return centers, label
 
 

@@ -7,24 +7,36 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_emseg.engine.cells.cells import largest
+from napari_emseg.engine.image.noise import despeckle
+from napari_emseg.engine.mrf.class_logits import ClassLogits
 from napari_emseg.engine.mrf.extremes import nearer
-from napari_emseg.engine.mrf.hmrf import CONSENSUS, HiddenField
-from napari_emseg.engine.mrf.mean_field import halo, mean_field
+from napari_emseg.engine.mrf.fixed_field import (
+    Strength,
+    largest_class,
+    solve,
+    start_from_neighbors,
+)
+from napari_emseg.engine.mrf.fixed_point import FAR, Scratch, Unit, find_bonds
+from napari_emseg.engine.mrf.flat_grid import FlatGrid
+from napari_emseg.engine.mrf.smoother import as_shares, spaces
+from napari_emseg.engine.mrf.tile_picture import TilePicture
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_emseg.engine.cluster.model import Model
     from napari_emseg.engine.image.value_range import Core
+    from napari_emseg.engine.mrf.fixed_field import Votes
+    from napari_emseg.engine.mrf.hmrf import HiddenField
 
     Planes = NDArray[np.float32]
 
 # Bond between side neighbors at smoothing 1, in nats, where none is estimated.
 BOND = 1.5
-# Sweeps, and those of them that leave more open: they reach 95 % of what
-# alpha-expansion gains in energy.
-SWEEPS, RAMP = 12, 10
+# Powers of the posteriors in the sweeps over a picture: what is left open at first
+# finds a lower energy. With 26 neighbors there is nothing to gain from that.
+_POWERS = (*np.linspace(0.2, 1.0, 10).tolist(), 1.0, 1.0)
+_VOLUME = (1.0,) * 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,22 +80,25 @@ class NoiseSmoother:
         return replace(self, strength=self.strength / step, scale=scale)
 
     def halo(self, n_axes: int) -> int:
-        """Pixels around a tile of 2 or 3 axes that its posteriors depend on, even."""
-        return halo(SWEEPS, n_axes)
+        """Pixels around a tile of 2 or 3 axes that its posteriors depend on."""
+        del n_axes
+        # The start, and the despeckled guide.
+        return len(_POWERS) + 4
 
     def labels(
         self, model: Model, values: Planes, usable: NDArray[np.bool_] | None
     ) -> NDArray[np.uint8]:
         """Return smoothed labels (*S), 1..K; any where not usable."""
-        found = self.posteriors(model, values, usable)
-        best = largest(found.reshape(len(found), -1)).astype(np.uint8)
-        best += 1
-        return best.reshape(found.shape[1:])
+        out = np.empty(values.shape[:-1], np.uint8)
+        for at, part, valid in spaces(values, usable):
+            labels = largest_class(self._solve(model, part, valid))
+            out[at] = labels.reshape(out[at].shape)
+        return out
 
     def posteriors(
         self, model: Model, values: Planes, usable: NDArray[np.bool_] | None
     ) -> Planes:
-        """Return smoothed class probabilities.
+        """Return smoothed class probabilities, in steps of about 1/255.
 
         Parameters
         ----------
@@ -100,32 +115,50 @@ class NoiseSmoother:
         (K, *S) ndarray of float32
             0 where not usable.
         """
+        out = np.empty((model.n_classes, *values.shape[:-1]), np.float32)
+        for at, part, valid in spaces(values, usable):
+            shares = as_shares(self._solve(model, part, valid))
+            for plane, share in zip(out, shares, strict=True):
+                plane[at] = share.reshape(plane[at].shape)
+        return out
+
+    def _solve(
+        self, model: Model, values: Planes, valid: NDArray[np.bool_] | None
+    ) -> Votes:
+        """Return posteriors (K, *S) of a picture or a volume."""
         if self.core is not None:
             model, values = nearer(model, self.core), self.core.clip(values)
         shape = values.shape[:-1]
-        out = np.empty((model.n_classes, *shape), np.float32)
-        for at in np.ndindex(shape[: max(0, len(shape) - 3)]):
-            part = values[at]
-            out[:, *at] = mean_field(
-                _evidence(model, part),
-                guide=None if self.scale is None else part,
-                scale=self.scale,
-                strength=self.strength,
-                sweeps=SWEEPS,
-                valid=None if usable is None else usable[at],
-                consensus=CONSENSUS,
-                speckled=self.speckled,
-                # With 26 neighbors there is nothing to gain from that.
-                ramp=RAMP if 1 in part.shape[:-1] or part.ndim == 3 else 0,
-            )
-        return out
-
-
-def _evidence(model: Model, values: Planes) -> Planes:
-    """Return log-densities (K, *S) of features (*S, D)."""
-    log = model.log_joint(values)
-    log -= model.log_prior.reshape(-1, *(1,) * (log.ndim - 1))
-    return log.astype(np.float32)
+        grid, scratch = FlatGrid(shape), Scratch()
+        strength = Strength(self.strength, len(shape))
+        unit, edges = Unit.finest_of(model), Unit.of(model, self.scale)
+        picture = TilePicture(values, valid, None, halved=False)
+        codes, guide = picture.encode((unit, edges))
+        if self.scale is None:
+            guide = np.zeros_like(guide[:1])
+        elif self.speckled:
+            clean = despeckle(np.moveaxis(values, -1, 0).astype(np.float32))
+            guide = edges.encode(np.moveaxis(clean, 0, -1))
+        bonds = find_bonds(
+            grid,
+            grid.lay(guide, valid, FAR),
+            edges.steepness,
+            strength.bond,
+            scratch,
+        )
+        logits = grid.full((model.n_classes,), np.int16, 0)
+        part = slice(grid.start, grid.stop)
+        classes = ClassLogits(model, unit, strength.nat, even=True)
+        classes(grid.lay(codes, None, 0)[:, part], logits[:, part])
+        # So that nothing is said from between the rows.
+        grid.clear(logits, valid)
+        start = start_from_neighbors(grid, logits, strength, scratch)
+        powers = _POWERS if len(shape) == 2 else _VOLUME
+        found = solve(
+            grid, bonds, logits, strength, scratch, powers=powers, start=start
+        )
+        grid.clear(found, valid)
+        return np.asarray(grid.view(found))
 
 
 def hidden_smoother(field: HiddenField, smoothing: float) -> NoiseSmoother:

@@ -120,7 +120,7 @@ class Smoother:
             whole's labels, `halo` pixels inside its borders.
         """
         out = np.empty(values.shape[:-1], np.uint8)
-        for at, part, valid in _parts(values, usable):
+        for at, part, valid in spaces(values, usable):
             found = self._solve(model, part, valid)
             if isinstance(found, CellRefiner):
                 labels = found.labels()
@@ -145,12 +145,10 @@ class Smoother:
             0 where not usable.
         """
         out = np.empty((model.n_classes, *values.shape[:-1]), np.float32)
-        for at, part, valid in _parts(values, usable):
+        for at, part, valid in spaces(values, usable):
             found = self._solve(model, part, valid)
             votes = found.posteriors() if isinstance(found, CellRefiner) else found
-            share = votes.astype(np.float32)
-            share /= np.maximum(share.sum(axis=0), 1)
-            for plane, found_share in zip(out, share, strict=True):
+            for plane, found_share in zip(out, as_shares(votes), strict=True):
                 plane[at] = found_share.reshape(plane[at].shape)
         return out
 
@@ -220,7 +218,14 @@ class Smoother:
         )
 
 
-def _parts(
+def as_shares(votes: Votes) -> Planes:
+    """Return posteriors (K, …) of a field as probabilities that sum to 1, or 0."""
+    share = votes.astype(np.float32)
+    share /= np.maximum(share.sum(axis=0), 1)
+    return share
+
+
+def spaces(
     values: NDArray[Any], usable: Mask | None
 ) -> Iterator[tuple[tuple[int, ...], NDArray[Any], Mask | None]]:
     """Yield pictures and volumes, with where they are; one slice is a picture."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scipy import special
+from scipy import ndimage, special
 
 from napari_emseg.engine.mrf import fixed_field
 from napari_emseg.engine.mrf.fixed_field import (
@@ -16,6 +16,7 @@ from napari_emseg.engine.mrf.fixed_field import (
     normalize,
     solve,
     solve_pyramid,
+    start_from_neighbors,
 )
 from napari_emseg.engine.mrf.fixed_point import FAR, Scratch, Unit, find_bonds
 from napari_emseg.engine.mrf.flat_grid import FlatGrid
@@ -118,6 +119,30 @@ def test_normalize_is_softmax(nats: float, power: float, n_classes: int) -> None
     assert away.max() < (0.2 if n_classes < 64 else 0.35)
     np.testing.assert_allclose(total, 255, atol=2 + n_classes / 2)
     assert out.max() <= 255
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_start_from_neighbors_has_half_their_evidence(shape: Any) -> None:
+    log, _ = speckled(shape)
+    strength, grid = Strength(2.0, len(shape)), FlatGrid(shape)
+    logits = logits_of(np.maximum(log - log.max(axis=0), -4), strength)
+    planes = grid.lay(logits, None, 0)
+    found = grid.view(start_from_neighbors(grid, planes, strength, Scratch()))
+    box = np.ones((1, *(3,) * len(shape)))
+    around = ndimage.convolve(logits.astype(float), box, mode="constant")
+    expected = special.softmax((logits + around) / 2 / strength.nat, axis=0)
+    assert np.abs(found / 255 - expected).mean() < 0.02
+
+
+def test_nobody_speaks_louder_than_all_neighbors() -> None:
+    grid, strength = FlatGrid((9, 9)), Strength(2.0, 2)
+    logits = grid.full((2,), np.int16, 0)
+    pixels = grid.view(logits)
+    pixels[0] = round(-6 * strength.nat)
+    pixels[:, 4, 4] = 0, FLOOR
+    found = grid.view(start_from_neighbors(grid, logits, strength, Scratch()))
+    assert found[0].argmax() == 40
+    assert found[1, 1, 1] > 250
 
 
 def test_largest_class_is_the_first_of_equal_ones() -> None:

@@ -182,3 +182,16 @@ def test_features_of_any_size_become_integers(size: float) -> None:
     values = np.array([[0.0], [size / 2], [size], [3e38]], np.float32)
     codes = unit.encode(values).ravel()
     assert codes[0] < codes[1] < codes[2] <= codes[3] <= LIMIT
+
+
+def test_finest_units_leave_no_range_without_numbers() -> None:
+    low, high = np.array([-1.0, 0.0, 5.0]), np.array([3.0, 1e-4, 5.0])
+    unit = Unit.finest(low, high)
+    ends = unit.encode(np.stack([low, high]))
+    assert ends.tolist() == [[-LIMIT, LIMIT], [-LIMIT, LIMIT], [0, 0]]
+    features = np.random.default_rng(3).uniform(low, high, (50, 3))
+    back = unit.encode(features).T * unit.steps + unit.center
+    assert (np.abs(back - features) <= 0.51 * unit.steps + 1e-12).all()
+    common = Unit.between(low, high, None)
+    assert common.step == unit.step == pytest.approx(2 / LIMIT)
+    assert (common.steps == common.step).all()
