@@ -11,41 +11,10 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from napari_emseg.engine.image.noise import despeckle
 from napari_emseg.engine.mrf.potts import PottsField, contrast, neighbors, pairs
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
-
-# Evidence of one pixel that counts in its neighbors' start, in nats.
-_LOUDEST = np.float32(-30)
-# Power of the posteriors in the first sweep of a ramp.
-_WARM = 0.2
-
-
-def halo(sweeps: int, n_axes: int = 3) -> int:
-    """Return how far a result depends on its surroundings.
-
-    Parameters
-    ----------
-    sweeps : int
-        Sweeps of `mean_field`.
-    n_axes : {2, 3}
-        Axes of the image; the larger number will do for both.
-
-    Returns
-    -------
-    int
-        Pixels on each side of a tile, even. Tiles that begin at even coordinates
-        and overlap by this much reproduce the whole image bit for bit.
-
-    Examples
-    --------
-    >>> halo(5, 2), halo(5, 3)
-    (16, 26)
-    """
-    # Six more for the start, for contrast, and for the despeckled guide.
-    return 2 ** (n_axes - 1) * sweeps + 6
 
 
 def edge_scale(guide: ArrayLike, *, valid: ArrayLike | None = None) -> float:
@@ -94,9 +63,6 @@ def mean_field(
     sweeps: int = 5,
     full: bool = True,
     valid: ArrayLike | None = None,
-    consensus: float = 0.0,
-    speckled: bool = False,
-    ramp: int = 0,
 ) -> NDArray[np.float32]:
     """Posterior class probabilities of pixels that listen to their neighbors.
 
@@ -123,21 +89,13 @@ def mean_field(
     valid : (*S) array_like of bool, optional
         Pixels that take part. The others neither send nor receive, and their
         posteriors are 0.
-    consensus : float
-        Start from Q ∝ exp(u_k(p) + consensus Σ_q w_pq u_k(q)): each pixel begins with
-        the evidence of its neighborhood. 0.5 to 1 where noise is so strong that
-        pixels by themselves would begin, and stay, as specks; 0 otherwise.
-    speckled : bool
-        Whether impulses in the guide are no edges: it is despeckled first.
-    ramp : int
-        Sweeps at the beginning in which posteriors grow from Q^.2 to Q: what is left
-        open at first finds a lower energy [2]_. 0 never raises it.
 
     Returns
     -------
     (K, *S) ndarray of float32
         Q, summing to 1 over K. A tile that begins at even coordinates gives the
-        whole image's result, bit for bit, `halo` pixels inside its borders.
+        whole image's result, bit for bit, but for its borders: in a picture two pixels,
+        and two for each sweep; in a volume four for each.
 
     Raises
     ------
@@ -149,8 +107,6 @@ def mean_field(
     .. [1] G. Celeux, F. Forbes, N. Peyrard (2003). EM procedures using mean
        field-like approximations for Markov model-based image segmentation. Pattern
        Recognition 36(1), 131-144.
-    .. [2] T. Hofmann, J. M. Buhmann (1997). Pairwise data clustering by deterministic
-       annealing. IEEE Trans. PAMI 19(1), 1-14.
 
     Examples
     --------
@@ -169,9 +125,8 @@ def mean_field(
     shape = unary.shape[1:]
     if len(shape) not in (2, 3) or not unary.size:
         raise ValueError(f"log_prob is {unary.shape}: give (K, Y, X) or (K, Z, Y, X)")
-    for name, number in (("strength", strength), ("consensus", consensus)):
-        if not (np.isfinite(number) and number >= 0):
-            raise ValueError(f"{name} is {number}: give a finite number from 0")
+    if not (np.isfinite(strength) and strength >= 0):
+        raise ValueError(f"strength is {strength}: give a finite number from 0")
     if sweeps < 1:
         raise ValueError(f"sweeps is {sweeps}: give at least 1")
     inside = None if valid is None else np.asarray(valid, bool)
@@ -184,50 +139,17 @@ def mean_field(
         scale = edge_scale(guide, valid=inside) if scale is None else scale
         if scale > 0:  # a constant image has no edges
             planes = np.moveaxis(np.asarray(guide, np.float32), -1, 0).copy()
-            planes = despeckle(planes) if speckled else planes
     if inside is not None:
         unary = np.where(inside, unary, np.float32(0))
     field = PottsField(shape, guide=planes, scale=scale or 1.0, full=full, valid=inside)
     split = field.lattices.split(unary)
     del unary, planes
     posteriors = np.zeros_like(split)
+    field.sweep(split, posteriors, 0)
     if strength:
-        start(field, split, posteriors, consensus)
-        for turn in range(sweeps):
-            cold = (
-                1.0 if turn >= ramp else _WARM + (1 - _WARM) * turn / max(ramp - 1, 1)
-            )
-            field.sweep(split, posteriors, strength, cold=cold)
-    else:
-        field.sweep(split, posteriors, 0)
-    del split
+        for _ in range(sweeps):
+            field.sweep(split, posteriors, strength)
     return field.lattices.join(posteriors)
-
-
-def start(
-    field: PottsField,
-    unary: NDArray[np.float32],
-    posteriors: NDArray[np.float32],
-    consensus: float,
-) -> None:
-    """Fill posteriors with the evidence of each pixel and its neighborhood.
-
-    Parameters
-    ----------
-    field : PottsField
-        The neighborhood.
-    unary, posteriors : (K, 2ⁿ, size) ndarray of float32
-        Log-probabilities, read; Q, written.
-    consensus : float
-        Weight of the neighbors' evidence.
-    """
-    messages = None
-    if consensus:
-        # Only differences between classes count, and no pixel speaks for all others.
-        messages = unary - unary.max(axis=0)
-        np.maximum(messages, _LOUDEST, out=messages)
-        messages *= field.valid
-    field.sweep(unary, posteriors, consensus, messages=messages)
 
 
 def free_energy(
@@ -252,7 +174,7 @@ def free_energy(
     Returns
     -------
     float
-        In nats, over all pixels. `mean_field` without a ramp never raises it from one
+        In nats, over all pixels. `mean_field` never raises it from one
         sweep to the next.
     """
     u, q = np.asarray(log_prob, np.float64), np.asarray(posteriors, np.float64)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -30,16 +30,6 @@ if TYPE_CHECKING:
 _LEAST = -20.0
 # Numbers between this and its inverse have squares that float32 can hold.
 _SQUARABLE = 2.0**40
-
-
-class ClassPlanes(Protocol):
-    """Numbers of K classes, read block by block as of a (K, 2ⁿ, size) array."""
-
-    def __len__(self) -> int:
-        """Return the number of classes K."""
-
-    def __getitem__(self, where: tuple[slice, int, slice], /) -> NDArray[np.float32]:
-        """Return (K, n) of all classes, a lattice, and a range of its elements."""
 
 
 def neighbors(n_axes: int, *, full: bool = True) -> dict[Offset, float]:
@@ -174,34 +164,24 @@ class Lattices:
             result[filled] = array[pixels]
         return result.reshape(*lead, 2**n, self.size)
 
-    def join(
-        self, lattices: NDArray[np.float32], box: tuple[slice, ...] | None = None
-    ) -> NDArray[np.float32]:
-        """Undo `split`, for a part of the image if one is given."""
+    def join(self, lattices: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Undo `split`."""
         n = len(self.shape)
         lead = lattices.shape[:-2]
         planes = lattices.reshape(*lead, 2**n, *self.padded)
-        whole = tuple(slice(0, length) for length in self.shape)
-        box = whole if box is None else box
-        sides = [part.stop - part.start for part in box]
-        result = np.empty((*lead, *sides), np.float32)
-        for pixels, filled in self.places(box):
+        result = np.empty((*lead, *self.shape), np.float32)
+        for pixels, filled in self.places():
             result[pixels] = planes[filled]
         return result
 
-    def places(
-        self, box: tuple[slice, ...] | None = None
-    ) -> Iterator[tuple[Index, Index]]:
-        """Yield where each lattice lies in the image, or a box, and in all lattices."""
-        whole = tuple(slice(0, length) for length in self.shape)
+    def places(self) -> Iterator[tuple[Index, Index]]:
+        """Yield where each lattice lies in the image, and in all lattices."""
         for index, parity in enumerate(self.parities):
             pixels: list[EllipsisType | int | slice] = [...]
             filled: list[EllipsisType | int | slice] = [..., index]
-            for p, part in zip(parity, box or whole, strict=True):
-                first = part.start + (p - part.start) % 2
-                count = max(part.stop - first + 1, 0) // 2
-                pixels.append(slice(first - part.start, None, 2))
-                filled.append(slice(1 + first // 2, 1 + first // 2 + count))
+            for first, length in zip(parity, self.shape, strict=True):
+                pixels.append(slice(first, None, 2))
+                filled.append(slice(1, 1 + (length - first + 1) // 2))
             yield tuple(pixels), tuple(filled)
 
     def step(self, index: int, offset: Offset) -> tuple[int, int]:
@@ -282,7 +262,7 @@ class PottsField:
 
     def neighbor_sum(
         self,
-        messages: ClassPlanes,
+        messages: NDArray[np.float32],
         where: tuple[int, int, int],
         out: NDArray[np.float32],
         scratch: NDArray[np.float32],
@@ -317,12 +297,9 @@ class PottsField:
 
     def sweep(
         self,
-        unary: ClassPlanes,
+        unary: NDArray[np.float32],
         posteriors: NDArray[np.float32],
         strength: float,
-        *,
-        messages: ClassPlanes | None = None,
-        cold: float = 1.0,
     ) -> None:
         """Update all pixels once, lattice after lattice, in place.
 
@@ -334,10 +311,6 @@ class PottsField:
             Q in lattices, updated in place.
         strength : float
             β, the bond between side neighbors of equal color, in nats.
-        messages : (K, 2ⁿ, size) ndarray of float32, optional
-            What neighbors send; default `posteriors`.
-        cold : float
-            Power of the posteriors, below 1 to leave more open at first.
         """
         n_classes = len(unary)
         work = np.empty((2, n_classes * max(64, BLOCK // n_classes)), np.float32)
@@ -346,14 +319,11 @@ class PottsField:
             size = n_classes * (stop - start)
             total, scratch = (w[:size].reshape(n_classes, -1) for w in work)
             if strength:
-                said = posteriors if messages is None else messages
-                self.neighbor_sum(said, where, total, scratch)
+                self.neighbor_sum(posteriors, where, total, scratch)
                 total *= np.float32(strength)
                 total += unary[:, index, start:stop]
             else:
                 total[...] = unary[:, index, start:stop]
-            if cold != 1:
-                total *= np.float32(cold)
             share = self.valid[index, start:stop] / exponentiate(total)
             np.multiply(total, share, out=posteriors[:, index, start:stop])
 

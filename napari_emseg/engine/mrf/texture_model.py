@@ -17,7 +17,7 @@ from napari_emseg.engine.mrf.fixed_texture import (
     texture_table,
 )
 from napari_emseg.engine.mrf.flat_grid import FlatGrid, count_four, halve
-from napari_emseg.engine.mrf.mean_field import edge_scale, start
+from napari_emseg.engine.mrf.mean_field import edge_scale
 from napari_emseg.engine.mrf.potts import PottsField
 
 if TYPE_CHECKING:
@@ -309,7 +309,7 @@ def fit_texture_model(
     for _ in range(_ITERATIONS):
         log = power * found.log_joint(np.moveaxis(at, 0, -1))
         unary = field.lattices.split(log.astype(np.float32))
-        start(field, unary, posteriors, 0)
+        field.sweep(unary, posteriors, 0)
         for _ in range(_SWEEPS):
             field.sweep(unary, posteriors, _BOND)
         share = field.lattices.join(posteriors).astype(np.float64)

@@ -14,7 +14,6 @@ from skimage import measure
 from napari_emseg.engine.mrf.mean_field import (
     edge_scale,
     free_energy,
-    halo,
     mean_field,
 )
 from napari_emseg.engine.mrf.potts import Lattices, PottsField, neighbors
@@ -54,7 +53,7 @@ def direct(q: Array, strength: float, guide: Array | None, scale: float) -> Arra
 @pytest.mark.parametrize("shape", SHAPES)
 def test_no_strength_is_softmax(shape: tuple[int, ...]) -> None:
     log, image = speckled(shape)
-    found = mean_field(log, guide=image, strength=0, sweeps=4, consensus=1)
+    found = mean_field(log, guide=image, strength=0, sweeps=4)
     np.testing.assert_allclose(found, special.softmax(log, axis=0), atol=1e-6)
     assert found.dtype == np.float32
 
@@ -113,30 +112,6 @@ def test_free_energy_never_rises(
     assert energies[-1] < energies[0]
 
 
-@pytest.mark.parametrize("seed", [0, 1, 2])
-def test_a_ramp_finds_lower_energies_in_noise(seed: int) -> None:
-    image = np.repeat([0.0, 1.0, 2.0], 20) + np.random.default_rng(seed).normal(
-        0, 1.2, (60, 60)
-    )
-    log = np.stack([-((image - mean) ** 2) / 2.88 for mean in range(3)])
-
-    def energy(ramp: int) -> float:
-        found = mean_field(log, strength=1.5, sweeps=12, ramp=ramp)
-        assert found.sum(axis=0).min() == pytest.approx(1, abs=1e-5)
-        coded = (found == found.max(axis=0)).astype(float)
-        return free_energy(log, coded, strength=1.5)
-
-    assert energy(10) < energy(0)
-
-
-def test_a_ramp_that_is_longer_than_all_sweeps_is_cut() -> None:
-    log, _ = speckled((20, 30))
-    found = mean_field(log, strength=1.0, sweeps=1, ramp=8)
-    # The first step of the ramp: nearly open, with what neighbors say of that.
-    first = special.softmax(log, axis=0)
-    assert found.max() < first.max()
-
-
 def test_energy_of_labels_is_that_of_potts() -> None:
     log, _ = speckled((13, 18))
     labels = log.argmax(axis=0)
@@ -149,22 +124,12 @@ def test_energy_of_labels_is_that_of_potts() -> None:
 
 
 @pytest.mark.parametrize("shape", [(150, 133), (48, 50, 41)])
-@pytest.mark.parametrize(("speckles", "ramp"), [(False, 0), (True, 2)])
-def test_tiles_give_the_whole_bit_for_bit(
-    shape: tuple[int, ...], speckles: bool, ramp: int
-) -> None:
+def test_tiles_give_the_whole_bit_for_bit(shape: tuple[int, ...]) -> None:
     log, image = speckled(shape)
     sweeps, scale = 3, edge_scale(image)
     valid = np.random.default_rng(1).random(shape) > 0.1
-    margin = halo(sweeps, len(shape))
-    options = {
-        "scale": scale,
-        "strength": 1.5,
-        "sweeps": sweeps,
-        "consensus": 0.7,
-        "speckled": speckles,
-        "ramp": ramp,
-    }
+    margin = 2 ** (len(shape) - 1) * sweeps + 2
+    options = {"scale": scale, "strength": 1.5, "sweeps": sweeps}
     whole = mean_field(log, guide=image, valid=valid, **options)
     step = 20 if len(shape) == 2 else 16
     for corner in product(*(range(0, n, step) for n in shape)):
@@ -186,7 +151,7 @@ def test_tiles_give_the_whole_bit_for_bit(
 @pytest.mark.parametrize("full", [False, True])
 def test_volume_of_one_slice_is_a_picture(full: bool) -> None:
     log, image = speckled((22, 31))
-    options = {"scale": 1.0, "strength": 1.2, "full": full, "consensus": 0.5}
+    options = {"scale": 1.0, "strength": 1.2, "full": full}
     flat = mean_field(log, guide=image, **options)
     volume = mean_field(log[:, np.newaxis], guide=image[np.newaxis], **options)
     np.testing.assert_array_equal(volume[:, 0], flat)
@@ -216,15 +181,13 @@ def test_flips_and_turns_keep_the_labels(size: tuple[int, int]) -> None:
 def test_invalid_pixels_neither_vote_nor_receive() -> None:
     log, image = speckled((25, 40))
     valid = np.random.default_rng(2).random((25, 40)) > 0.3
-    found = mean_field(log, guide=image, valid=valid, strength=1.5, consensus=1)
+    found = mean_field(log, guide=image, valid=valid, strength=1.5)
     assert (found[:, ~valid] == 0).all()
     np.testing.assert_allclose(found[:, valid].sum(axis=0), 1, atol=1e-6)
     other, colors = log.copy(), image.copy()
     other[:, ~valid], colors[~valid] = np.nan, 1e6
     scale = edge_scale(image, valid=valid)
-    again = mean_field(
-        other, guide=colors, scale=scale, valid=valid, strength=1.5, consensus=1
-    )
+    again = mean_field(other, guide=colors, scale=scale, valid=valid, strength=1.5)
     np.testing.assert_array_equal(again, found)
 
 
@@ -244,18 +207,6 @@ def test_more_strength_never_gives_more_regions() -> None:
         assert counts[0] > 100 > 20 > counts[-1]
 
 
-def test_consensus_leaves_no_specks() -> None:
-    rng = np.random.default_rng(3)
-    truth = np.arange(128) // 32 + np.zeros((128, 1), int)
-    image = truth / 3 + rng.normal(0, 0.33, truth.shape)
-    log = -((image - np.arange(4).reshape(4, 1, 1) / 3) ** 2) / (2 * 0.33**2)
-    wrong = [
-        (mean_field(log, strength=2, sweeps=10, consensus=c).argmax(axis=0) != truth)
-        for c in (0, 0.7)
-    ]
-    assert wrong[1].mean() < 0.01 < wrong[0].mean()
-
-
 def test_contrast_keeps_what_smoothing_would_round_off() -> None:
     truth = np.zeros((40, 40), int)
     truth[10:30, 19:21] = 1
@@ -272,7 +223,7 @@ def test_contrast_keeps_what_smoothing_would_round_off() -> None:
 def test_classes_may_be_impossible() -> None:
     log, _ = speckled((20, 20))
     log[1, :, :10] = -np.inf
-    found = mean_field(log, strength=2, consensus=1)
+    found = mean_field(log, strength=2)
     assert np.isfinite(found).all()
     assert found[1, :, :10].max() < 1e-12
 
@@ -331,7 +282,6 @@ def test_bonds_are_symmetric() -> None:
         ({"log_prob": np.zeros((0, 5, 5))}, "log_prob is"),
         ({"strength": -1}, "strength is -1"),
         ({"strength": np.nan}, "strength is nan"),
-        ({"consensus": np.inf}, "consensus is inf"),
         ({"sweeps": 0}, "sweeps is 0"),
         ({"valid": np.ones((5, 6), bool)}, "valid is"),
         ({"guide": np.ones((6, 5, 1))}, "guide is"),
@@ -341,16 +291,3 @@ def test_wrong_input_is_told(change: dict[str, Any], message: str) -> None:
     options: dict[str, Any] = {"log_prob": np.zeros((2, 5, 5))} | change
     with pytest.raises(ValueError, match=message):
         mean_field(options.pop("log_prob"), **options)
-
-
-@pytest.mark.parametrize("shape", [(1, 7), (8, 5), (3, 4, 9)])
-def test_parts_of_lattices_are_joined_as_the_whole_is(shape):
-    lattices = Lattices(shape)
-    planes = np.random.default_rng(0).random((2, *shape), np.float32)
-    split = lattices.split(planes)
-    np.testing.assert_array_equal(lattices.join(split), planes)
-    for low in range(shape[-1]):
-        for high in range(low + 1, shape[-1] + 1):
-            box = (*(slice(n // 3, n) for n in shape[:-1]), slice(low, high))
-            found = lattices.join(split, box)
-            np.testing.assert_array_equal(found, planes[:, *box])
