@@ -39,6 +39,9 @@ from napari_emseg.layers import find_selection
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from napari_emseg.layers import ActionHistory
+    from napari_emseg.layers.action_history import Action
+
 LEFT, NONE = Qt.MouseButton.LeftButton, Qt.MouseButton.NoButton
 SHAPE = (90, 120)
 TOOLS = ("wand", "color_range", "lasso", "polygon", "rectangle", "ellipse", "box")
@@ -92,6 +95,7 @@ class RandomUser:
         self.done: Counter[str] = Counter()
         self.longest_wait = 0.0
         self.turned = False
+        self.names: list[str] = []  # what was done in this burst
         notification_manager.notification_ready.connect(self._note)
         sys.excepthook = self._broke
         # How long the window does not answer: a timer that should come every 10 ms.
@@ -217,6 +221,7 @@ class RandomUser:
         title = str(
             self.rng.choice([t for t in BUTTONS if t in self.edit.commands.buttons])
         )
+        self.names[-1] = title
         QTest.mouseClick(self.edit.commands.buttons[title], LEFT)
 
     def class_in_list(self) -> None:
@@ -366,13 +371,15 @@ class RandomUser:
         }
 
     @property
-    def depth(self) -> int:
-        """How many actions can be undone."""
-        return len(self.edit.session.action_history._record.done)
+    def actions(self) -> tuple[Action, ...]:
+        """What can be undone. A full history of a layer drops its oldest step."""
+        history: ActionHistory = self.edit.session.action_history
+        history._sync()
+        return history._record.done
 
     def burst(self) -> None:
         """Do some things without waiting, then look whether undo is true."""
-        before, depth = self.state, self.depth
+        before, known = self.state, self.actions
         self.turned = False
         actions: list[Callable[[], None]] = [
             self.tool,
@@ -395,7 +402,7 @@ class RandomUser:
             actions = [self.run_segment, self.live]
         elif chance < 0.16:
             actions += [self.upset] * 4 + [self.live] * 2
-        names = []
+        names = self.names = list[str]()
         for _ in range(int(self.rng.integers(1, 5))):
             action = actions[int(self.rng.integers(len(actions)))]
             self.now_doing = action.__name__
@@ -405,7 +412,7 @@ class RandomUser:
             QTest.qWait(int(self.rng.choice([0, 0, 5, 60])))
         self.now_doing = "settle"
         self.settle()
-        after, steps = self.state, self.depth - depth
+        after, steps = self.state, _count_new(self.actions, known)
         if self.turned or steps <= 0 or self.rng.random() < 0.5:
             return
         for _ in range(steps):
@@ -430,6 +437,17 @@ class RandomUser:
                 self.viewer, self.layer
             ):
                 self.viewer.layers.remove(layer)
+
+
+def _count_new(actions: tuple[Action, ...], known: tuple[Action, ...]) -> int:
+    """Return how many actions are none of those that are known, nor a part of one."""
+    keys = {mark.key for action in known for mark in action.marks}
+    made = {id(action.made) for action in known if action.made is not None}
+    return sum(
+        keys.isdisjoint(mark.key for mark in action.marks)
+        and id(action.made) not in made
+        for action in actions
+    )
 
 
 def memory() -> float:
