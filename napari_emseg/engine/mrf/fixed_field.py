@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -20,6 +20,7 @@ from napari_emseg.engine.mrf.fixed_point import (
     power_of_eight,
 )
 from napari_emseg.engine.mrf.flat_grid import FlatGrid, count_four, halve, repeat_into
+from napari_emseg.engine.mrf.potts import neighbors
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
     from napari_emseg.engine.mrf.fixed_point import Integers, Scratch
 
     Votes = NDArray[np.uint16]
+    # Posteriors (K, size) of one neighbor of each pixel, how far away they are; its
+    # bond (size,), and how far away that is.
+    Voter = tuple[Votes, int, Votes, int]
 
 # Units below the best class at which logits end.
 FLOOR = -16000
@@ -129,17 +133,86 @@ def solve(
             normalize(total, now[:, low:high], strength, 1.0, scratch)
     after = grid.full((classes,), np.uint16, 0)
     for power in powers:
-        for low, high in grid.blocks(_BLOCK // classes):
-            total = scratch.get("logits", classes * (high - low), np.uint16)
-            total = total.reshape(classes, -1)
-            count_votes(grid, bonds, now, (low, high), total, scratch)
-            signed = total.view(np.int16)
-            for own, sums, logit in zip(total, signed, logits, strict=True):
-                np.right_shift(own, strength.shift, out=own)
-                np.add(sums, logit[low:high], out=sums)
-            normalize(signed, after[:, low:high], strength, power, scratch)
+        voters = [
+            voter
+            for (step, _, _), bond in zip(grid.ahead, bonds, strict=True)
+            for voter in ((now, step, bond, 0), (now, -step, bond, -step))
+        ]
+        _sweep(grid, voters, logits, after, strength, power, scratch)
         now, after = after, now
     return now
+
+
+def solve_in_turns(
+    grid: FlatGrid,
+    bonds: Votes,
+    logits: Integers,
+    strength: Strength,
+    scratch: Scratch,
+    *,
+    powers: Sequence[float],
+    start: Votes,
+) -> Votes:
+    """Return posteriors as `solve`: even rows are updated first, then the others.
+
+    These hear of the new state, so that two thirds of the sweeps do. Of a volume, rows
+    are its slices. A part of an image must begin at a row of even number, and news
+    travels two rows in a sweep.
+    """
+    classes, rows = len(logits), -(-grid.shape[0] // 2)
+    half = FlatGrid((rows, *grid.shape[1:]))
+
+    def split(planes: NDArray[Any]) -> list[NDArray[Any]]:
+        out = []
+        for parity in (0, 1):
+            found = half.full(planes.shape[:-1], planes.dtype, 0)
+            lines = grid.view(planes)[:, parity::2]
+            half.view(found)[:, : lines.shape[1]] = lines
+            out.append(found)
+        return out
+
+    now, own, tied = split(start), split(logits), split(bonds)
+    spare = half.full((classes,), np.uint16, 0)
+    for power in powers:
+        for parity in (0, 1):
+            voters = []
+            for number, offset in enumerate(neighbors(len(grid.shape))):
+                for sign in (1, -1):
+                    row, other = divmod(parity + sign * offset[0], 2)
+                    step = half.step((row, *(sign * d for d in offset[1:])))
+                    # A bond is stored at the first pixel of its pair.
+                    first = (parity, 0) if sign > 0 else (other, step)
+                    bond = tied[first[0]][number]
+                    voters.append((now[other], step, bond, first[1]))
+            _sweep(half, voters, own[parity], spare, strength, power, scratch)
+            now[parity], spare = spare, now[parity]
+    out = grid.full((classes,), np.uint16, 0)
+    for parity, found in enumerate(now):
+        lines = grid.view(out)[:, parity::2]
+        lines[...] = half.view(found)[:, : lines.shape[1]]
+    return out
+
+
+def _sweep(
+    grid: FlatGrid,
+    voters: Sequence[Voter],
+    logits: Integers,
+    out: Votes,
+    strength: Strength,
+    power: float,
+    scratch: Scratch,
+) -> None:
+    """Update all pixels of a grid from the votes of their neighbors."""
+    classes = len(logits)
+    for low, high in grid.blocks(_BLOCK // classes):
+        total = scratch.get("logits", classes * (high - low), np.uint16)
+        total = total.reshape(classes, -1)
+        count_votes(voters, (low, high), total, scratch)
+        signed = total.view(np.int16)
+        for own, sums, logit in zip(total, signed, logits, strict=True):
+            np.right_shift(own, strength.shift, out=own)
+            np.add(sums, logit[low:high], out=sums)
+        normalize(signed, out[:, low:high], strength, power, scratch)
 
 
 def start_from_neighbors(
@@ -189,30 +262,25 @@ def start_from_neighbors(
 
 
 def count_votes(
-    grid: FlatGrid,
-    bonds: Votes,
-    posteriors: Votes,
-    block: tuple[int, int],
-    out: Votes,
-    scratch: Scratch,
+    voters: Sequence[Voter], block: tuple[int, int], out: Votes, scratch: Scratch
 ) -> None:
     """Sum the posteriors of all neighbors, weighted by their bonds, over a block."""
     low, high = block
-    around = []
-    for (step, _, _), bond in zip(grid.ahead, bonds, strict=True):
-        around += [(step, bond[low:high]), (-step, bond[low - step : high - step])]
+    bonds = [bond[low + at : high + at] for _, _, bond, at in voters]
     vote = scratch.get("vote", high - low, np.uint16)
     last = out[-1]
     # All classes together get 255 from each: what the others leave is the last one's.
-    for turn, (_, bond) in enumerate(around):
+    for turn, bond in enumerate(bonds):
         if turn:
             np.add(last, bond, out=last)
         else:
             np.copyto(last, bond)
     np.multiply(last, 255, out=last)
-    for own, plane in zip(out[:-1], posteriors[:-1], strict=True):
-        for turn, (step, bond) in enumerate(around):
-            near = plane[low + step : high + step]
+    for k, own in enumerate(out[:-1]):
+        for turn, ((planes, step, _, _), bond) in enumerate(
+            zip(voters, bonds, strict=True)
+        ):
+            near = planes[k, low + step : high + step]
             if turn:
                 np.multiply(near, bond, out=vote)
                 np.add(own, vote, out=own)

@@ -15,7 +15,11 @@ from napari_emseg.engine.cluster.mixture import MixtureModel
 from napari_emseg.engine.cluster.multilevel import FitOptions, iter_fit_kmeans
 from napari_emseg.engine.image.noise import blur, blur_radius, despeckle, noise_level
 from napari_emseg.engine.mrf.bias_field import RANGE
-from napari_emseg.engine.mrf.fixed_field import Strength, solve, start_from_neighbors
+from napari_emseg.engine.mrf.fixed_field import (
+    Strength,
+    solve,
+    start_from_neighbors,
+)
 from napari_emseg.engine.mrf.fixed_point import FAR, Scratch, Unit, find_bonds
 from napari_emseg.engine.mrf.hmrf_steps import HMRFData
 

@@ -17,7 +17,7 @@ from napari_emseg.engine.cluster.mixture import (
 )
 from napari_emseg.engine.mrf.bias_field import bias_field, block_side, parts, shrink
 from napari_emseg.engine.mrf.class_logits import ClassLogits
-from napari_emseg.engine.mrf.fixed_field import FLOOR
+from napari_emseg.engine.mrf.fixed_field import FLOOR, largest_class
 from napari_emseg.engine.mrf.flat_grid import FlatGrid
 
 if TYPE_CHECKING:
@@ -228,17 +228,15 @@ class HMRFData:
         .. [1] J. Besag, "Statistical analysis of non-lattice data", The Statistician
            24(3), 179-195, 1975.
         """
-
-        def labels(at: NDArray[np.intp]) -> Float64Array:
-            shares = posteriors[:, at]
-            highest = shares == shares.max(axis=0)
-            return highest.astype(np.float64) * self.inside[at]
-
+        labels = largest_class(posteriors)
+        labels *= self.inside.astype(np.uint8)
+        classes = np.arange(1, len(posteriors) + 1, dtype=np.uint8)[:, np.newaxis]
         pixels = self.witnesses
         neighbors = np.zeros((len(posteriors), pixels.size))
         for away, _, near in self.grid.ahead:
-            neighbors += (labels(pixels + away) + labels(pixels - away)) * near
-        own = labels(pixels)
+            for step in (away, -away):
+                neighbors += near * (labels[pixels + step] == classes)
+        own = (labels[pixels] == classes).astype(np.float64)
         neighbors -= neighbors.max(axis=0)
         agreed = float((own * neighbors).sum())
         for _ in range(_NEWTON_STEPS):
@@ -248,8 +246,8 @@ class HMRFData:
             curve = float(((odds * neighbors**2).sum(axis=0) - mean**2).sum())
             if curve <= 1e-9 * neighbors.shape[1]:
                 break
-            step = (agreed - float(mean.sum())) / curve
-            bond, last = float(np.clip(bond + step, *bounds)), bond
+            change = (agreed - float(mean.sum())) / curve
+            bond, last = float(np.clip(bond + change, *bounds)), bond
             if abs(bond - last) < _CLOSE:
                 break
         prior = bond * neighbors

@@ -13,7 +13,7 @@ from napari_emseg.engine.mrf.extremes import nearer
 from napari_emseg.engine.mrf.fixed_field import (
     Strength,
     largest_class,
-    solve,
+    solve_in_turns,
     start_from_neighbors,
 )
 from napari_emseg.engine.mrf.fixed_point import FAR, Scratch, Unit, find_bonds
@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 BOND = 1.5
 # Powers of the posteriors in the sweeps over a picture: what is left open at first
 # finds a lower energy. With 26 neighbors there is nothing to gain from that.
-_POWERS = (*np.linspace(0.2, 1.0, 10).tolist(), 1.0, 1.0)
-_VOLUME = (1.0,) * 6
+_POWERS = (*np.linspace(0.25, 1.0, 7).tolist(), 1.0, 1.0)
+_VOLUME = (1.0,) * 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +80,10 @@ class NoiseSmoother:
         return replace(self, strength=self.strength / step, scale=scale)
 
     def halo(self, n_axes: int) -> int:
-        """Pixels around a tile of 2 or 3 axes that its posteriors depend on."""
+        """Pixels around a tile of 2 or 3 axes that its posteriors depend on, even."""
         del n_axes
         # The start, and the despeckled guide.
-        return len(_POWERS) + 4
+        return 2 * len(_POWERS) + 4
 
     def labels(
         self, model: Model, values: Planes, usable: NDArray[np.bool_] | None
@@ -113,7 +113,8 @@ class NoiseSmoother:
         Returns
         -------
         (K, *S) ndarray of float32
-            0 where not usable.
+            0 where not usable. A part that begins at even numbers gives the whole's
+            posteriors, bit for bit, `halo` pixels inside its borders.
         """
         out = np.empty((model.n_classes, *values.shape[:-1]), np.float32)
         for at, part, valid in spaces(values, usable):
@@ -154,7 +155,7 @@ class NoiseSmoother:
         grid.clear(logits, valid)
         start = start_from_neighbors(grid, logits, strength, scratch)
         powers = _POWERS if len(shape) == 2 else _VOLUME
-        found = solve(
+        found = solve_in_turns(
             grid, bonds, logits, strength, scratch, powers=powers, start=start
         )
         grid.clear(found, valid)

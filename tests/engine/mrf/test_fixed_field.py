@@ -15,6 +15,7 @@ from napari_emseg.engine.mrf.fixed_field import (
     largest_class,
     normalize,
     solve,
+    solve_in_turns,
     solve_pyramid,
     start_from_neighbors,
 )
@@ -119,6 +120,35 @@ def test_normalize_is_softmax(nats: float, power: float, n_classes: int) -> None
     assert away.max() < (0.2 if n_classes < 64 else 0.35)
     np.testing.assert_allclose(total, 255, atol=2 + n_classes / 2)
     assert out.max() <= 255
+
+
+@pytest.mark.parametrize("shape", [*SHAPES, (41, 33), (1, 30), (7, 9, 11)])
+def test_in_turns_the_others_hear_of_the_new_state(shape: tuple[int, ...]) -> None:
+    log, image = speckled(shape)
+    strength, grid = Strength(1.5, len(shape)), FlatGrid(shape)
+    valid = np.random.default_rng(3).random(shape) > 0.1
+    unit = Unit(np.array([1.0]), np.sqrt(2.0) / 45.254834)
+    planes = grid.lay(unit.encode(image), valid, FAR)
+    bonds = find_bonds(grid, planes, 1.0, strength.bond, Scratch())
+    logits = grid.lay(logits_of(log, strength), None, 0)
+    start = start_from_neighbors(grid, logits, strength, Scratch())
+
+    def sweep(found: Any, method: Any, powers: Any = (0.8,)) -> Any:
+        rest = (grid, bonds, logits, strength, Scratch())
+        found = grid.view(method(*rest, powers=powers, start=found.copy()))
+        return found * valid
+
+    first = sweep(start, solve)[:, ::2]
+    half = start.copy()
+    grid.view(half)[:, ::2] = first
+    found = sweep(start, solve_in_turns)
+    np.testing.assert_array_equal(found[:, ::2], first)
+    np.testing.assert_array_equal(found[:, 1::2], sweep(half, solve)[:, 1::2])
+    one, other = (
+        sweep(start, method, (1.0,) * 40).argmax(axis=0)
+        for method in (solve, solve_in_turns)
+    )
+    assert (one != other).mean() < 0.01
 
 
 @pytest.mark.parametrize("shape", SHAPES)

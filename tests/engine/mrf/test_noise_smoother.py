@@ -41,7 +41,7 @@ def test_tiles_give_the_whole_bit_for_bit(
     assert (whole[:, ~valid] == 0).all()
     wrong = (whole.argmax(axis=0) + 1 != truth)[valid]
     assert wrong.mean() < 0.03
-    margin, side = smoother.halo(len(shape)), 41
+    margin, side = smoother.halo(len(shape)), 42
     for corner in product(*(range(0, n, side) for n in shape)):
         read = tuple(
             slice(max(0, c - margin), min(n, c + side + margin))
