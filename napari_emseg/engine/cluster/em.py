@@ -18,14 +18,19 @@ from napari_emseg.engine.cluster.mixture import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
     from napari_emseg.engine._types import Float64Array
+    from napari_emseg.engine.cells.cells import Block
 
 # Student-t classes: 1 has the tails of a Cauchy density, 200 is Gaussian in effect.
 DF_RANGE = (1.0, 200.0)
 DF_START = 10.0
 _FULL = ("full", "tied")
+# From so many classes on, cells are shared out in parts of so many numbers.
+_MANY, _NUMBERS = 16, 2**16
 # Least width of a class, as a share of how far it is from where squares lose nothing.
 _ROUNDING = 2.0**-18
 # Variances of a class that are a smaller share of its largest one are rounding.
@@ -118,7 +123,7 @@ def e_step(model: MixtureModel, data: Blocks, runs: int = 1) -> Statistics:
     totals, log_scale = np.zeros(runs), np.zeros(k)
     mass = np.zeros(k)
     sums = np.zeros((k, feature_rows(dims, data.order)))
-    for weights, phi, seed_labels in data:
+    for weights, phi, seed_labels in _narrow(data, k // runs):
         # The mixtures lie side by side, as if each had cells of its own.
         log = evaluate(phi).reshape(k // runs, -1)
         own = weights if runs == 1 else np.tile(weights, runs)
@@ -151,6 +156,19 @@ def e_step(model: MixtureModel, data: Blocks, runs: int = 1) -> Statistics:
     if model.df is None:
         mass = sums[:, 0].copy()
     return Statistics(totals / data.cells.total, mass, sums, log_scale)
+
+
+def _narrow(data: Blocks, n_classes: int) -> Iterator[Block]:
+    """Yield the blocks, in parts of which many classes fit into the cache, too."""
+    if n_classes < _MANY:
+        yield from data
+        return
+    size = _NUMBERS // n_classes
+    for weights, phi, seed_labels in data:
+        for start in range(0, len(weights), size):
+            part = slice(start, start + size)
+            own = None if seed_labels is None else seed_labels[part]
+            yield weights[part], phi[:, part], own
 
 
 def _own(log: Float64Array, seed_labels: NDArray[np.int64]) -> Float64Array:

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from napari_emseg.engine.cluster.model import Model
     from napari_emseg.engine.mrf.fixed_point import Integers, Unit
 
-# Pixels whose products stay in the cache.
-_BLOCK = 8192
+# Pixels whose products stay in the cache, and so many numbers of many classes.
+_BLOCK, _NUMBERS = 8192, 2**17
 # Bits of integers that float64 holds.
 _BITS = 53
 
@@ -85,14 +85,14 @@ class ClassLogits:
             Receives the logits: 0 for the best class, the others down to `FLOOR`.
         """
         size = planes.shape[1]
-        length = min(size, _BLOCK)
+        length = max(1, min(size, _BLOCK, _NUMBERS // len(out)))
         top, nothing = np.empty(length), np.zeros(length)
         least = np.full(length, FLOOR, np.int16)
         rows = feature_rows(len(planes), "full")
         phi = np.ones((rows if self._matrix is not None else 0, length))
         ahead = np.empty((len(out) - 1, length))
-        for start in range(0, size, _BLOCK):
-            part = slice(start, min(start + _BLOCK, size))
+        for start in range(0, size, length):
+            part = slice(start, min(start + length, size))
             count = part.stop - start
             found, best = ahead[:, :count], top[:count]
             if self._matrix is None:
