@@ -16,13 +16,13 @@ from napari_emseg.engine.cluster.em import (
     shape_covariances,
 )
 from napari_emseg.engine.cluster.fit_state import FitState
-from napari_emseg.engine.cluster.mixture import MixtureModel
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from napari_emseg.engine._types import Float64Array
     from napari_emseg.engine.cells.cells import Cells
+    from napari_emseg.engine.cluster.mixture import MixtureModel
 
 # Leaps are no longer than this many steps at first; the bound grows by this factor when
 # a leap of full length succeeds, and shrinks when one fails, as in [2]_ of `iter_em`.
@@ -118,22 +118,25 @@ def _spread(model: MixtureModel, rules: CovarianceSpec) -> Float64Array:
     return np.sqrt(np.maximum(model.weights @ (inside + away**2), rules.floor))
 
 
-def _vector(model: MixtureModel, unit: Float64Array) -> Float64Array | None:
-    """Return a model as numbers without bounds, in units of the data's spread."""
-    if not model.weights.all():
-        return None
-    lower = np.linalg.cholesky(model.covariances / (unit[:, np.newaxis] * unit))
+def _vector(model: MixtureModel, unit: Float64Array) -> Float64Array:
+    """Return the classes that have pixels as numbers without bounds.
+
+    In units of the data's spread.
+    """
+    alive = model.weights > 0
+    lower = np.linalg.cholesky(model.covariances[alive] / (unit[:, np.newaxis] * unit))
     i, j = upper(len(unit))[::-1]
     entries = lower[:, i, j]
     entries[:, i == j] = np.log(entries[:, i == j])
-    parts = [np.log(model.weights), (model.means / unit).ravel(), entries.ravel()]
+    means = model.means[alive] / unit
+    parts = [np.log(model.weights[alive]), means.ravel(), entries.ravel()]
     if model.df is not None:
-        parts.append(np.log(model.df))
+        parts.append(np.log(model.df[alive]))
     return np.concatenate(parts)
 
 
 def _squarem(
-    path: list[Float64Array | None],
+    path: list[Float64Array],
     model: MixtureModel,
     unit: Float64Array,
     center: Float64Array,
@@ -152,7 +155,8 @@ def _squarem(
         Length of the leap in steps, at most `bound`.
     """
     a, b, c = path
-    if a is None or b is None or c is None:
+    if a.size != c.size or not c.size:
+        # A class has lost its last pixel.
         return None, 0.9, 0.0
     first, second = b - a, c - b
     bend = second - first
@@ -172,7 +176,8 @@ def _model(
     center: Float64Array,
     rules: CovarianceSpec,
 ) -> MixtureModel:
-    k, dims = like.means.shape
+    alive = like.weights > 0
+    k, dims = int(alive.sum()), like.means.shape[1]
     weights = np.exp(vector[:k] - vector[:k].max())
     weights /= weights.sum()
     means = vector[k : k + k * dims].reshape(k, dims) * unit
@@ -189,9 +194,16 @@ def _model(
         replace(rules, shrinkage=0.0),
         floors=rules.floors(means, center),
     )
-    df = None if like.df is None else np.clip(np.exp(vector[stop:]), *DF_RANGE)
-    if rules.df is not None:
-        df = like.df
-    return MixtureModel(
-        weights, means, covariances, df, like.outliers, like.log_uniform
+    found = replace(
+        like,
+        weights=np.zeros(len(alive)),
+        means=like.means.copy(),
+        covariances=like.covariances.copy(),
     )
+    found.weights[alive], found.means[alive] = weights, means
+    found.covariances[alive] = covariances
+    if like.df is None or rules.df is not None:
+        return found
+    df = like.df.copy()
+    df[alive] = np.clip(np.exp(vector[stop:]), *DF_RANGE)
+    return replace(found, df=df)

@@ -14,6 +14,7 @@ from sklearn.mixture import GaussianMixture
 
 from napari_emseg.engine._types import Float64Array
 from napari_emseg.engine.cells.cells import Cells, coarsen
+from napari_emseg.engine.cluster import em
 from napari_emseg.engine.cluster.em import (
     CovarianceSpec,
     Statistics,
@@ -348,3 +349,39 @@ def test_shrinkage_goes_from_own_to_pooled() -> None:
     np.testing.assert_allclose(
         pooled, em_once(model, cells, rules_of(cells, "tied")).covariances
     )
+
+
+@pytest.mark.parametrize("student", [False, True])
+def test_a_class_without_pixels_slows_nothing_down(student: bool) -> None:
+    cells = clouds(5)
+    start = start_of(cells)
+    start = replace(start, df=np.full(3, 20.0) if student else None)
+    dead = MixtureModel(
+        np.append(start.weights, 0),
+        np.concatenate([start.means, start.means[:1] + 1]),
+        np.concatenate([start.covariances, start.covariances[:1]]),
+        df=np.full(4, 20.0) if student else None,
+    )
+    paths = [
+        [*iter_em(cells, model, rules_of(cells), tol=1e-6, max_iter=40)]
+        for model in (start, dead)
+    ]
+    expected, found = ([state.objective for state in path] for path in paths)
+    np.testing.assert_allclose(found, expected, rtol=1e-9)
+    last = paths[1][-1].model
+    assert last.weights[3] == 0
+    np.testing.assert_array_equal(last.means[3], dead.means[3])
+    np.testing.assert_allclose(last.means[:3], paths[0][-1].model.means, rtol=1e-6)
+
+
+@pytest.mark.parametrize("fixed", [False, True])
+def test_many_classes_are_summed_up_in_parts(
+    fixed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cells = clouds(6, count=500, fixed=fixed)
+    model = start_of(cells, 20)
+    whole = expect(model, cells)
+    monkeypatch.setattr(em, "_NUMBERS", 20 * 77)
+    parts = expect(model, cells)
+    assert parts.objective == pytest.approx(whole.objective, rel=1e-12)
+    np.testing.assert_allclose(parts.sums, whole.sums, rtol=1e-9, atol=1e-6)
