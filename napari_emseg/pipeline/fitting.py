@@ -171,8 +171,11 @@ def iter_fits(
     n_classes = yield from choose_n_classes(source, census, params, start)
     options = fit_options(params, n_classes, census.floor)
     for state in METHODS[params.method].fit(census.cells, options, start):
+        last = states[-1].level if states else state.level
         yield note(state)
-        if _needs_field(source, state.model, params):
+        # Only a fit that has settled tells noise from classes that are narrow.
+        settled = state.converged or state.level != last
+        if settled and _needs_field(source, state.model, params):
             break
     steps = fit_hidden(source, states[-1].model, params, census.floor)
     hidden = yield from map_steps(steps, note)

@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from scipy import ndimage
 from skimage import data
 
 import napari_emseg as emseg
 from napari_emseg import Params
+from napari_emseg.engine.user_warnings import collect_warnings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -458,6 +460,26 @@ def test_photographs_and_no_smoothing_need_no_field() -> None:
     for found in (emseg.segment(PHOTO), emseg.segment(image, smoothing=0)):
         assert "field" not in found.levels
         assert found.bias is None
+
+
+def test_many_classes_of_a_photograph_are_no_noise() -> None:
+    """Where each class begins, it is so narrow that noise might dominate it."""
+    soft = ndimage.gaussian_filter(data.chelsea(), (2, 2, 0))[::2, ::2]
+    noise = np.random.default_rng(0).normal(0, 2, soft.shape)
+    image = (soft + noise).clip(0, 255).astype(np.uint8)
+    with collect_warnings():
+        found = emseg.segment(image, n_classes=64, max_iter=40)
+    assert "field" not in found.levels
+    assert found.levels[-1] == "exact"
+
+
+def test_a_fit_is_left_where_noise_dominates() -> None:
+    image, _ = noisy_discs((150, 180), 0.2)
+    found = emseg.segment(image, n_classes=3)
+    plain = emseg.segment(image, n_classes=3, smoothing=0)
+    before = [level for level in found.levels if level != "field"]
+    assert before == [*plain.levels[: len(before)]]
+    assert len(before) < len(plain.levels)
 
 
 def test_bias_is_found() -> None:

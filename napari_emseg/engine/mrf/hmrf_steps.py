@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 _PART = 2**13
 # Units of a posterior of 1/255 that something else has weighed, too.
 _FINE = 16
+# Share of a class that no pixel is in.
+_TRACE = 1e-6
 _NEWTON_STEPS, _CLOSE = 10, 1e-3
 # Pixels that tell the bond: more do not make it better.
 _WITNESSES = 2**13
@@ -157,6 +159,10 @@ class HMRFData:
             return model
         stats = Statistics(np.full(1, np.nan), mass, sums, log_scale)
         found = m_step(stats, model, center, rules)
+        if found.weights.min() < _TRACE:
+            # It stays where it was, as with floats, of which a trace is always left.
+            weights = np.maximum(found.weights, _TRACE)
+            found = replace(found, weights=weights / weights.sum())
         if model.outliers > 0:
             lost = 1 - float(mass.sum()) / max(total, 1e-300)
             found = replace(found, outliers=float(np.clip(lost, 1e-3, 0.5)))

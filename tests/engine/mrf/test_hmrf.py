@@ -394,6 +394,14 @@ def test_seeds_are_as_sure_as_can_be() -> None:
     assert np.abs(logits).sum() == np.abs(pixels.astype(int)).sum()
 
 
+def test_a_class_that_is_smoothed_away_is_not_lost() -> None:
+    field, states = fit(np.eye(5), 2)
+    assert len(field.model.weights) == 2
+    assert (field.model.weights > 0).all()
+    assert np.isfinite([state.objective for state in states]).all()
+    assert len(np.unique(labels(np.eye(5), field, smoothing=0.01))) == 2
+
+
 def test_no_valid_pixel_is_told() -> None:
     with pytest.raises(ValueError, match="no pixel is valid"):
         fit(np.zeros((5, 6)), 2, valid=np.zeros((5, 6), bool))
