@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from itertools import product
 from typing import TYPE_CHECKING, Any, TypeAlias
 from weakref import ref
@@ -16,6 +16,7 @@ from napari_emseg.pipeline.tiles import bounding_box
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
+    from contextlib import AbstractContextManager
 
     from napari.components import LayerList
     from napari.layers import Labels, Layer
@@ -318,6 +319,12 @@ def inserting_inactive(layers: LayerList) -> Iterator[None]:
     finally:
         if known:
             setattr(layers, _ACTIVATE, True)
+
+
+def removing_together(layers: LayerList) -> AbstractContextManager[None]:
+    """Remove several layers inside, and have napari clean up once, not for each."""
+    known = getattr(layers, "batched_update", None)  # since 0.9
+    return known() if known else nullcontext()
 
 
 def masked_atom() -> type[Any] | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from napari_emseg.layers import add_to
+from napari_emseg.layers.history import removing_together
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -86,12 +87,13 @@ class Gallery:
     def close(self, keep: Labels | None = None) -> None:
         """Remove the results but one, and show everything else as it was."""
         enabled, stride, shape = self._before
-        self._grid.enabled = enabled
-        self._grid.stride = stride
-        self._grid.shape = shape
-        for layer in self.layers:
-            if layer is not keep and layer in self._viewer.layers:
-                self._viewer.layers.remove(layer)
+        with removing_together(self._viewer.layers):
+            self._grid.enabled = enabled
+            self._grid.stride = stride
+            self._grid.shape = shape
+            for layer in self.layers:
+                if layer is not keep and layer in self._viewer.layers:
+                    self._viewer.layers.remove(layer)
         self.layers = []
         for layer in self._hidden:
             layer.visible = True

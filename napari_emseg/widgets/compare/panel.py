@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image
 from napari.utils.notifications import show_error
+from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_emseg.layers import displayed, image_data, prepare_style
+from napari_emseg.layers.old_objects import OldObjects
 from napari_emseg.layers.uncertainty import meant_image
 from napari_emseg.pipeline.progress import map_steps
 from napari_emseg.pipeline.sweep import iter_sweep, titles
@@ -84,8 +86,9 @@ class CompareWidget(QWidget):  # type: ignore[misc]
         self.page.choices.changed.connect(self._show_state)
         self.page.results.currentItemChanged.connect(self._on_line)
         share_dock(self, NAME)
+        self._old_objects = OldObjects(self._viewer)
         reactions = self._reactions()
-        self._docking = Docking(self, reactions, self._on_open, self.background.close)
+        self._docking = Docking(self, reactions, self._on_open, self._on_close)
         self.choose(None, None)
 
     @property
@@ -190,9 +193,14 @@ class CompareWidget(QWidget):  # type: ignore[misc]
         )
 
     def _on_open(self) -> None:
+        self._old_objects.hold()
         self.background.open()
         self._on_theme()
         self._show_state()
+
+    def _on_close(self) -> None:
+        self.background.close()
+        self._old_objects.release()
 
     def _on_trial(self, step: tuple[SweepStep, LayerStyle | None]) -> None:
         trial, style = step
@@ -204,7 +212,9 @@ class CompareWidget(QWidget):  # type: ignore[misc]
         if trial.seg is not None and style is not None:
             self.gallery.add(trial.seg, title, style)
             self.page.results.add(title)
-        self.page.bar.setValue(trial.done)
+        if trial.done != self.page.bar.value():
+            # Qt draws the whole window at once when a bar moves: after the layer.
+            QTimer.singleShot(0, partial(self.page.bar.setValue, trial.done))
         stage = STAGES[trial.progress.stage if trial.progress else "colors"]
         self.page.status.setText(f"{trial.done} of {trial.total}. {title}: {stage} …")
 

@@ -21,6 +21,7 @@ from napari_emseg.layers import (
 )
 from napari_emseg.layers.classes import class_name
 from napari_emseg.layers.manual_edits import ManualEdits
+from napari_emseg.layers.old_objects import OldObjects
 from napari_emseg.select.label_masks import FULL
 from napari_emseg.widgets.common.background import BackgroundQueue
 from napari_emseg.widgets.common.docks import Docking, share_dock
@@ -116,6 +117,7 @@ class EditWidget(QWidget):  # type: ignore[misc]
         self.toolbar.keys_wanted.connect(self.show_keys)
         # Its buttons are no more by then.
         self.destroyed.connect(partial(_disconnect, self.toolbox.changed))
+        self._old_objects = OldObjects(viewer)
         reactions = self._reactions()
         self._docking = Docking(self, reactions, self._on_open, self._on_close)
         # Now rather than at the first click, which would have to wait.
@@ -160,6 +162,7 @@ class EditWidget(QWidget):  # type: ignore[misc]
         order_tabs(outer)
 
     def _on_open(self) -> None:
+        self._old_objects.hold()
         self.session.open()
         self.keys.bind()
         self._on_layers()
@@ -173,6 +176,7 @@ class EditWidget(QWidget):  # type: ignore[misc]
             layer.events.paint.disconnect(self._on_selection_painted)
         self._listen(self.session.labels, None)
         self.session.close()
+        self._old_objects.release()
 
     def _on_busy(self, busy: bool) -> None:
         # At other times it is napari's.

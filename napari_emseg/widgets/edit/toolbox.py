@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal
 
+from napari_emseg.layers.history import removing_together
 from napari_emseg.widgets.common.qt import show_errors
 from napari_emseg.widgets.edit.keys import Key, Keys
 from napari_emseg.widgets.edit.scribble_tool import ScribbleTool
@@ -72,12 +74,16 @@ class Toolbox:
         wanted = next((tool for tool in TOOLS if tool.name == name), None)
         if wanted is self._tool:
             wanted = None
-        if self._tool is not None:
-            self._stop()
-        if wanted is not None:
-            self._start(wanted)
-        else:
-            self._session.preview.hide()
+        # Strokes and the preview go together.
+        strokes = wanted is None and isinstance(self._gesture, ScribbleTool)
+        away = removing_together(self._viewer.layers) if strokes else nullcontext()
+        with away:
+            if self._tool is not None:
+                self._stop()
+            if wanted is not None:
+                self._start(wanted)
+            else:
+                self._session.preview.hide()
         self.changed.emit(self.name)
 
     def drop(self, event: object = None) -> None:

@@ -11,6 +11,7 @@ from napari.utils.notifications import show_error
 from qtpy.QtCore import QTimer
 
 from napari_emseg.layers import LiveResult
+from napari_emseg.layers.old_objects import OldObjects
 from napari_emseg.widgets.common.background import PAUSE, BackgroundQueue
 from napari_emseg.widgets.common.docks import Docking, share_dock
 from napari_emseg.widgets.common.preferences import preferred
@@ -99,6 +100,7 @@ class SegmentWidget(Container[Widget]):
         self.controls.segment.changed.connect(self.run)
         self.controls.cancel.changed.connect(self.cancel)
         self._boxes.image.changed.connect(self._on_image)
+        self._old_objects = OldObjects(viewer)
         reactions = self._reactions()
         self._docking = Docking(self.native, reactions, self._on_open, self._on_close)
         self._show_idle(HINT if self._boxes.image.value is None else READY)
@@ -143,6 +145,7 @@ class SegmentWidget(Container[Widget]):
         self._on_image()
 
     def _on_open(self) -> None:
+        self._old_objects.hold()
         self.runner.open()
         self.live.open()
         self.reset_choices()
@@ -159,6 +162,7 @@ class SegmentWidget(Container[Widget]):
         if running:
             self._events.ended.emit()
         self.current.settle()
+        self._old_objects.release()
 
     def _read(self, replace: Labels | None = None) -> SegmentRequest:
         """Return what the panel asks for.
