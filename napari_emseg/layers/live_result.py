@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +12,7 @@ from napari_emseg.layers.classes import recolored
 from napari_emseg.layers.geometry import expand_slice, placement
 from napari_emseg.layers.history import HISTORY_BYTES, drawing, undo_steps
 from napari_emseg.layers.layer_features import columns_of, named
-from napari_emseg.layers.results import add_result, add_to, alike
+from napari_emseg.layers.results import add_result, add_to, alike, checksum_of
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -45,16 +44,11 @@ class _Written:
     dtype: np.dtype[Any]
     colormap: Any
 
-    @classmethod
-    def of(cls, layer: Labels) -> _Written:
-        """Return what a layer holds now."""
-        return cls(_checksum(layer.data), layer.data.dtype, layer.colormap)
-
     def there(self, labels: NDArray[Any]) -> bool:
         """Return whether labels are those that were written, in whichever type."""
         found = labels.astype(self.dtype, copy=False)
         # An edit that was undone may have widened the layer.
-        return _checksum(found) == self.checksum and np.array_equal(found, labels)
+        return checksum_of(found) == self.checksum and np.array_equal(found, labels)
 
 
 class LiveResult:
@@ -224,7 +218,9 @@ class LiveResult:
         finally:
             self._writing = False
         self.follow(layer, image, at)
-        self._written, self._touched = _Written.of(layer), False
+        kind = seg.labels.dtype
+        self._written = _Written(look.checksum, kind, layer.colormap)
+        self._touched = False
         return layer
 
     def cancel(self) -> None:
@@ -291,7 +287,3 @@ class LiveResult:
     def _on_edit(self, event: object) -> None:
         if not self._writing:
             self._touched = True
-
-
-def _checksum(labels: NDArray[Any]) -> int:
-    return zlib.crc32(np.ascontiguousarray(labels).data)

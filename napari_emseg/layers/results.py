@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -182,10 +183,13 @@ class LayerStyle:
         The classes' mean colors for labels 1..K, other colors for labels beyond.
     table : dict of str to ndarray
         The table of the classes, of which `add_to` makes the layer's features.
+    checksum : int
+        Of the labels, as `checksum_of` has it.
     """
 
     colormap: DirectLabelColormap
     table: Table
+    checksum: int
 
 
 def prepare_style(seg: Segmentation) -> LayerStyle:
@@ -204,7 +208,12 @@ def prepare_style(seg: Segmentation) -> LayerStyle:
     colormap = class_colormap(seg.class_colors)
     # Fills the map's cache here rather than in the viewer's thread.
     colormap.map(np.zeros(1, seg.labels.dtype))
-    return LayerStyle(colormap, seg.table())
+    return LayerStyle(colormap, seg.table(), checksum_of(seg.labels))
+
+
+def checksum_of(labels: NDArray[np.integer[Any]]) -> int:
+    """Return a number that other labels of the same type have hardly ever."""
+    return zlib.crc32(np.ascontiguousarray(labels).data)
 
 
 def warm_up() -> None:

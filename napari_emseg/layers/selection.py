@@ -79,10 +79,12 @@ def outline(labels: NDArray[np.uint8], width: int = 1) -> NDArray[np.uint8]:
     shape = cv2.MORPH_CROSS if width == 1 else cv2.MORPH_RECT
     kernel = cv2.getStructuringElement(shape, (side, side))
     labels = np.ascontiguousarray(labels)
+    if not labels.any():  # as of each new selection
+        return np.zeros_like(labels)
     # Outside nothing is selected.
     low = cv2.erode(labels, kernel, borderType=cv2.BORDER_CONSTANT, borderValue=0)
-    high = cv2.dilate(labels, kernel)
-    return np.where(low == high, np.uint8(0), labels)
+    differs = cv2.compare(low, cv2.dilate(labels, kernel), cv2.CMP_NE)
+    return np.asarray(cv2.bitwise_and(labels, differs))
 
 
 def line_width(viewer: ViewerModel, layer: Labels) -> int:
@@ -133,9 +135,14 @@ def find_selection(viewer: ViewerModel, like: Image | Labels) -> Labels | None:
 
 
 def add_selection(
-    viewer: ViewerModel, like: Image | Labels, *, name: str = NAME, kind: str = CURRENT
+    viewer: ViewerModel,
+    like: Image | Labels,
+    *,
+    name: str = NAME,
+    kind: str = CURRENT,
+    data: NDArray[np.uint8] | None = None,
 ) -> Labels:
-    """Add an empty selection that lies on a layer; the active layer stays active.
+    """Add a selection that lies on a layer; the active layer stays active.
 
     Parameters
     ----------
@@ -146,7 +153,9 @@ def add_selection(
     name : str, optional
         Of the new layer.
     kind : {"current", "saved"}, optional
-        Whether it is the selection, or one that is kept for later.
+        Whether it is the selection, or one that is kept for later, which is hidden.
+    data : ndarray of uint8, optional
+        What is selected, in the shape of the layer; nothing by default.
 
     Returns
     -------
@@ -156,11 +165,13 @@ def add_selection(
     """
     shape = spatial_shape(like)
     layer = SelectionLayer(
-        np.zeros(shape, np.uint8),
+        np.zeros(shape, np.uint8) if data is None else data,
         name=name,
         colormap=_colormap(),
         metadata={MARK: kind},
         opacity=1.0,
+        # Hiding it later would have it drawn before.
+        visible=kind != SAVED,
         **placement(like, (None,) * len(shape)),
     )
     layer.selected_label = FULL

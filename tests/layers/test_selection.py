@@ -49,6 +49,21 @@ def test_nothing_has_no_outline(shape):
     assert outline(np.zeros(shape, np.uint8)).shape == shape
 
 
+def test_the_outline_is_another_array():
+    """Napari writes into it."""
+    for labels in (np.zeros((4, 5), np.uint8), np.eye(5, dtype=np.uint8)):
+        assert not np.shares_memory(outline(labels), labels)
+
+
+def test_what_is_kept_for_later_is_hidden(labels):
+    viewer = ViewerModel()
+    image = viewer.add_image(np.zeros(labels.shape))
+    layer = add_selection(viewer, image, kind="saved", data=labels)
+    assert not layer.visible
+    np.testing.assert_array_equal(layer.data, labels)
+    assert add_selection(viewer, image).visible
+
+
 def test_what_touches_the_sides_is_outlined():
     ring = outline(np.full((6, 7), 255, np.uint8))
     assert (ring > 0).sum() == 2 * 6 + 2 * 7 - 4

@@ -112,9 +112,11 @@ class Actions:
         """Save the selection as a layer."""
         plane = self.session.plane()
         selected = self._need(plane)
-        layer = add_selection(self.session.viewer, plane.layer, name=name, kind="saved")
-        layer.visible = False
-        layer.data[plane.where] = plane.edit(select.to_bytes(selected)).labels
+        data = np.zeros(spatial_shape(plane.layer), np.uint8)
+        data[plane.where] = plane.edit(select.to_bytes(selected)).labels
+        layer = add_selection(
+            self.session.viewer, plane.layer, name=name, kind="saved", data=data
+        )
         step = Step.of("save", name=layer.name)
         append(self.session.context(plane).record(step, []).log(self._logged))
 

@@ -81,8 +81,11 @@ class ScribbleTool(Gesture):
     ) -> None:
         """Add a stroke, and select or draw what follows from all strokes."""
         target = Plane(self._strokes(plane, labels), plane.at)
-        chosen = self.session.on_selection(plane)
-
+        # Strokes of one class select nothing yet, and a layer takes napari its time.
+        before = np.asarray(target.data())
+        chosen = None
+        if labels is None and ((before != 0) & (before != label)).any():
+            chosen = self.session.on_selection(plane)
         context = self.session.context(plane)
         locked = frozenset(self.session.locked)
 
@@ -93,14 +96,16 @@ class ScribbleTool(Gesture):
             )
             marks[drawn > 0] = label
             changes: Changes = [(target.layer, target.edit(marks))]
-            if len(np.unique(marks[marks > 0])) < 2:
+            several = len(np.unique(marks[marks > 0])) > 1
+            if not several or (labels is None and chosen is None):
                 return context.record(None, changes)
-            if labels is None:
+            if chosen is not None:
                 step = Step.of("scribbles", strokes=pack(marks))
                 found = np.asarray(call(step, context))
                 after = select.to_bytes(found)
                 changes.append((chosen.layer, chosen.edit(after)))
                 return context.record(step, changes, found, after)
+            assert labels is not None
             kept = preserved(labels, context.labels)
             step = Step.of(
                 "draw",

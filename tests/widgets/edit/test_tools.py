@@ -523,6 +523,16 @@ class TestScribbles:
         same(bench.labels.data, classes)
         assert set(np.unique(bench.viewer.layers["strokes"].data)) == {0, 3}
 
+    def test_strokes_of_one_class_add_no_selection(self, bench, hand, viewer):
+        assert find_selection(viewer, bench.labels) is None
+        bench.toolbox.take("scribbles")
+        hand.drag([(12, 12), (15, 28)])
+        bench.wait()
+        assert find_selection(viewer, bench.labels) is None
+        hand.drag([(3, 3), (3, 45)], ["alt"])
+        bench.wait()
+        assert find_selection(viewer, bench.labels).data[14, 20] == 255
+
     def test_without_an_image_nothing_is_added(self, bench, hand, viewer, told):
         bench.session.image = None
         before = set(viewer.layers)
