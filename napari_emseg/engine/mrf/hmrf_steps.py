@@ -152,8 +152,8 @@ class HMRFData:
                 np.rint(share, out=share)
             sums += share @ phi.T
         sums *= scale[:, 0]
-        if not weighed:
-            mass = sums[:, 0].copy()
+        # Outliers may leave of a class less than half a unit of any pixel: nothing.
+        mass = np.where(sums[:, 0] > 0, mass, 0) if weighed else sums[:, 0].copy()
         if mass.sum() == 0:
             # Outliers took all: nothing tells better classes.
             return model

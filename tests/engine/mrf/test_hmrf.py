@@ -402,6 +402,21 @@ def test_a_class_that_is_smoothed_away_is_not_lost() -> None:
     assert len(np.unique(labels(np.eye(5), field, smoothing=0.01))) == 2
 
 
+def test_a_class_of_which_outliers_leave_too_little_keeps_its_place() -> None:
+    planes = np.array([[[0.0, 1, 2, 0]]], np.float32)
+    unit = Unit.finest(np.zeros(1), np.full(1, 5.0))
+    data = HMRFData(planes, np.ones((1, 4), bool), unit, np.zeros(1), None)
+    means, wide = np.array([[1.0], [4]]), np.ones((2, 1, 1))
+    model = MixtureModel(np.full(2, 0.5), means, wide, outliers=0.1, log_uniform=-3)
+    shares = np.array([[[1, 1, 1, 0]], [[0, 0, 0, 1]]], np.uint16)
+    posteriors = data.grid.lay(shares, None, 0)
+    rules = CovarianceSpec("full", np.full(1, 1e-9))
+    found = data.update(model, data.codes(planes), posteriors, rules)
+    assert found.means[1] == model.means[1]
+    assert np.isfinite(found.means).all()
+    assert 0 < found.weights[1] < 1e-5
+
+
 def test_no_valid_pixel_is_told() -> None:
     with pytest.raises(ValueError, match="no pixel is valid"):
         fit(np.zeros((5, 6)), 2, valid=np.zeros((5, 6), bool))
