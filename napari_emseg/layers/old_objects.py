@@ -46,6 +46,7 @@ class OldObjects:
         self._viewer = viewer
         self._layers: WeakSet[Layer] = WeakSet()
         self._together = False
+        self._held = False
         events = viewer.layers.events
         # After napari, which collects when it hears of the last two.
         self._reactions = [
@@ -68,15 +69,20 @@ class OldObjects:
         """Collect everything again."""
         for event, react, _ in self._reactions:
             event.disconnect(react)
-        gc.unfreeze()
+        self._unfreeze()
 
     def _freeze(self) -> None:
         gc.freeze()
+        self._held = True
         self._layers = WeakSet(self._viewer.layers)
+
+    def _unfreeze(self) -> None:
+        gc.unfreeze()
+        self._held = False
 
     def _on_removing(self, event: Any) -> None:
         if self._viewer.layers[event.index] in self._layers:
-            gc.unfreeze()
+            self._unfreeze()
 
     def _on_removed(self, event: Any) -> None:
         if event.value in self._layers and not self._together:
@@ -87,6 +93,5 @@ class OldObjects:
 
     def _on_batch_end(self, event: Any) -> None:
         self._together = False
-        # It was ended for an old layer.
-        if not gc.get_freeze_count():
+        if not self._held:  # an old layer was among them
             self._freeze()

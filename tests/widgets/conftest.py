@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from types import SimpleNamespace
 from unittest.mock import patch
 
 import napari
@@ -18,6 +19,8 @@ from qtpy.QtCore import QEvent, QPointF, Qt
 from qtpy.QtGui import QMouseEvent
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
+
+from napari_emseg.layers import old_objects
 
 KEYS = {
     "shift": Qt.KeyboardModifier.ShiftModifier,
@@ -134,6 +137,17 @@ def _settings_are_not_written():
     What the plugin prefers is still written: that has a class of its own.
     """
     with patch.object(NapariSettings, "save", lambda *_, **__: None):
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _what_panels_pass_over_stays_out_of_collections():
+    """Let no panel that closes end what `viewer` spares the collections here.
+
+    What panels themselves spare them has tests of its own.
+    """
+    spared = SimpleNamespace(freeze=lambda: None, unfreeze=lambda: None)
+    with patch.object(old_objects, "gc", spared):
         yield
 
 
