@@ -116,7 +116,7 @@ class PointsWidget(QWidget):  # type: ignore[misc]
             row.changed.connect(self.renew)
         reactions = [(self._viewer.layers.events.removed, self._on_removed)]
         queue = self.background
-        self._docking = Docking(self, reactions, queue.open, queue.close)
+        self._docking = Docking(self, self._viewer, reactions, queue.open, queue.close)
 
     @property
     def running(self) -> bool:

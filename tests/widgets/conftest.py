@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from functools import partial
 from types import SimpleNamespace
 from unittest.mock import patch
 
@@ -11,6 +12,8 @@ import napari.settings
 import npe2
 import numpy as np
 import pytest
+from napari._qt.dialogs.qt_notification import NapariQtNotification
+from napari._qt.qt_viewer import QtViewer
 from napari._qt.threads.status_checker import StatusChecker
 from napari._qt.widgets.qt_welcome import QtWelcomeWidget
 from napari.settings import NapariSettings
@@ -18,9 +21,11 @@ from napari.utils.notifications import notification_manager
 from qtpy.QtCore import QEvent, QPointF, Qt
 from qtpy.QtGui import QMouseEvent
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QApplication
+from qtpy.QtWidgets import QApplication, QDialog, QDockWidget, QWidget
 
 from napari_emseg.layers import old_objects
+from napari_emseg.widgets.common.canvas_widget import prepare_removal
+from napari_emseg.widgets.results.inspector import Inspector
 
 KEYS = {
     "shift": Qt.KeyboardModifier.ShiftModifier,
@@ -158,30 +163,109 @@ def _own_preferences(tmp_path, monkeypatch):
     monkeypatch.setattr(napari.settings, "_PLUGIN_SETTINGS", {})
 
 
-@pytest.fixture
-def viewer(make_napari_viewer):
-    # napari collects garbage at each layer that goes, and when the viewer closes. What
-    # was there before is none, and looking through it takes a fifth of the time.
-    gc.freeze()
-    return make_napari_viewer(show=True)
+def is_trace(callback):
+    """Whether an emitter calls this for more than the Inspector, which stays."""
+    if not isinstance(callback, tuple):
+        return True
+    owner = callback[0]()
+    return owner is not None and not isinstance(owner, Inspector)
 
 
-@pytest.fixture(scope="module")
-def kept_viewer(qapp, tmp_path_factory):
-    """Yield a viewer that the tests of a module share, and leave as it was."""
-    with pytest.MonkeyPatch.context() as patched:
-        path = tmp_path_factory.mktemp("kept") / "settings.yaml"
-        patched.setattr(napari.settings, "_CFG_PATH", str(path))
-        patched.setattr(napari.settings, "_PLUGIN_SETTINGS", {})
-        patched.setattr(StatusChecker, "start", lambda *_: None)
-        napari.settings.get_settings().reset()
+def condition(viewer):
+    """Return what a test may leave behind in a viewer without layers and panels."""
+    window = viewer.window._qt_window
+    models = [viewer, viewer.dims, viewer.layers, viewer.layers.selection]
+    models += [getattr(viewer, "scene", viewer).camera, viewer.cursor]
+    return {
+        "listeners": [
+            (number, name, count)
+            for number, model in enumerate(models)
+            for name, emitter in model.events.emitters.items()
+            if (count := sum(map(is_trace, emitter.callbacks)))
+        ],
+        "keys": dict(viewer.keymap),
+        "mouse": [
+            list(getattr(viewer, f"mouse_{kind}_callbacks"))
+            for kind in ("move", "drag", "wheel", "double_click")
+        ],
+        "docks": [dock.objectName() for dock in window.findChildren(QDockWidget)],
+        "dialogs": [one for one in window.findChildren(QDialog) if one.isVisible()],
+        "theme": viewer.theme,
+        "title": viewer.title,
+        "size": window.size(),
+        "dims": viewer.dims.model_dump(),
+    }
+
+
+class Lender:
+    """Lends one viewer to many tests, and another one where a test left traces.
+
+    A viewer takes longer to open and to close than most tests take with it.
+    """
+
+    def __init__(self):
+        self._viewer = None
+        self._new, self._camera = {}, {}
+
+    def lend(self):
+        # Napari collects garbage at each layer that goes. What was there before is
+        # none, and looking through it takes a fifth of the time.
         gc.freeze()
-        viewer = napari.Viewer(show_welcome_screen=False)
-        yield viewer
-        viewer.close()
-    del viewer
-    QApplication.processEvents()
-    gc.collect()
+        if self._viewer is None:
+            viewer = self._viewer = napari.Viewer(show_welcome_screen=False)
+            # Also where no panel is open that would see to it.
+            prepare = partial(prepare_removal, viewer)
+            viewer.layers.events.removing.connect(prepare)
+            QApplication.processEvents()
+            self._new = condition(viewer)
+            self._camera = getattr(viewer, "scene", viewer).camera.model_dump()
+        return self._viewer
+
+    def take_back(self):
+        viewer = self._viewer
+        if not hasattr(viewer.window, "_qt_window"):  # the test has closed it
+            self.close()
+            return
+        viewer.window.remove_dock_widget("all")
+        for note in viewer.window._qt_window.findChildren(NapariQtNotification):
+            note.close()
+        QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+        viewer.layers.clear()
+        viewer.dims.ndisplay = 2
+        viewer.theme = "dark"
+        getattr(viewer, "scene", viewer).camera.update(self._camera)
+        viewer.window._qt_window.resize(self._new["size"])
+        QApplication.processEvents()
+        if condition(viewer) != self._new:
+            self.close()
+
+    def close(self):
+        if self._viewer is not None:
+            self._viewer.close()
+            self._viewer = None
+            QApplication.processEvents()
+            gc.unfreeze()
+            gc.collect()
+
+
+@pytest.fixture(scope="session")
+def lender(qapp):
+    """Yield what lends viewers, without threads and windows that tests do not need."""
+    with (
+        patch.object(StatusChecker, "start", lambda *_: None),
+        patch.object(QtViewer, "_get_console", lambda *_: QWidget()),
+    ):
+        lender = Lender()
+        yield lender
+        lender.close()
+
+
+@pytest.fixture
+def viewer(lender, _own_preferences):
+    """Return a viewer as it is when it was just opened."""
+    napari.settings.get_settings().reset()
+    yield lender.lend()
+    lender.take_back()
 
 
 @pytest.fixture

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from qtpy.QtCore import QEvent, QObject, QTimer
 from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
+
+from napari_emseg.widgets.common.canvas_widget import prepare_removal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -53,6 +55,8 @@ class Docking(QObject):  # type: ignore[misc]
     ----------
     panel : QWidget
         Before it is docked; it is taken as open already.
+    viewer : napari.Viewer or napari.components.ViewerModel
+        Its layers are removed without harm to its canvas while the panel is open.
     reactions : sequence of tuple of signal and callable
         Events of the viewer, and what is connected to them while the panel is open.
     on_open : callable
@@ -67,26 +71,37 @@ class Docking(QObject):  # type: ignore[misc]
         Whether the panel follows the viewer.
     """
 
+    # All that hear when the window goes: it takes the panel first, and with it the last
+    # that refers to this object.
+    _docked: ClassVar[set[Docking]] = set()
+
     def __init__(
         self,
         panel: QWidget,
+        viewer: napari.components.ViewerModel,
         reactions: Sequence[tuple[Any, Callable[..., None]]],
         on_open: Callable[[], None],
         on_close: Callable[[], None],
     ) -> None:
         super().__init__(panel)
         self.opened = False
-        self._reactions = reactions
+        removing = (viewer.layers.events.removing, partial(prepare_removal, viewer))
+        self._reactions = [removing, *reactions]
         self._on_open, self._on_close = on_open, on_close
         panel.installEventFilter(self)
-        # The partial keeps this object until then, which a method of it would not.
-        panel.destroyed.connect(partial(Docking._close, self))
+        # A partial would keep this object until then, and is called after it was
+        # cleared, which crashes, if the panel is collected as garbage.
+        panel.destroyed.connect(self._close)
         self._open()
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Follow the panel out of its dock, or into one."""
         if event.type() == QEvent.Type.ParentChange:
-            (self._close if watched.parent() is None else self._open)()
+            if watched.parent() is None:
+                self._close()
+            else:
+                self._docked.add(self)
+                self._open()
         return False
 
     def _open(self) -> None:
@@ -97,6 +112,7 @@ class Docking(QObject):  # type: ignore[misc]
             self._on_open()
 
     def _close(self, *_: object) -> None:
+        self._docked.discard(self)
         if self.opened:
             self.opened = False
             for event, react in self._reactions:

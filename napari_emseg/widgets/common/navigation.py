@@ -8,8 +8,9 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from qtpy.QtCore import QEvent, QObject, QRectF, Qt, QVariantAnimation
 from qtpy.QtGui import QColor, QPainter, QPen
-from qtpy.QtOpenGLWidgets import QOpenGLWidget
 from qtpy.QtWidgets import QWidget
+
+from napari_emseg.widgets.common.canvas_widget import find_canvas
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -111,9 +112,7 @@ _MARKERS: WeakKeyDictionary[ViewerModel, Marker] = WeakKeyDictionary()
 def marker_of(viewer: ViewerModel) -> Marker | None:
     """Return the one marker of a viewer; None without a window."""
     if viewer not in _MARKERS:
-        # Private, so it is looked for before it is used.
-        window = getattr(getattr(viewer, "window", None), "_qt_window", None)
-        canvas = None if window is None else window.findChild(QOpenGLWidget)
+        canvas = find_canvas(viewer)
         if canvas is None:
             return None
         _MARKERS[viewer] = Marker(canvas)

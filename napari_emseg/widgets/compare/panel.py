@@ -88,7 +88,9 @@ class CompareWidget(QWidget):  # type: ignore[misc]
         share_dock(self, NAME)
         self._old_objects = OldObjects(self._viewer)
         reactions = self._reactions()
-        self._docking = Docking(self, reactions, self._on_open, self._on_close)
+        self._docking = Docking(
+            self, self._viewer, reactions, self._on_open, self._on_close
+        )
         self.choose(None, None)
 
     @property

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
@@ -41,7 +40,6 @@ if TYPE_CHECKING:
 
     import napari.components
     from napari.layers import Labels
-    from psygnal import SignalInstance
     from qtpy.QtGui import QHideEvent
 
 UNDO = KeyMod.CtrlCmd | KeyCode.KeyZ
@@ -116,10 +114,10 @@ class EditWidget(QWidget):  # type: ignore[misc]
         self.toolbar.tinted.connect(self._on_tint)
         self.toolbar.keys_wanted.connect(self.show_keys)
         # Its buttons are no more by then.
-        self.destroyed.connect(partial(_disconnect, self.toolbox.changed))
+        self.destroyed.connect(self.toolbox.silence)
         self._old_objects = OldObjects(viewer)
         reactions = self._reactions()
-        self._docking = Docking(self, reactions, self._on_open, self._on_close)
+        self._docking = Docking(self, viewer, reactions, self._on_open, self._on_close)
         # Now rather than at the first click, which would have to wait.
         self.background.preview(warm_up_selection, lambda _: None, "warm up")
 
@@ -296,7 +294,3 @@ class EditWidget(QWidget):  # type: ignore[misc]
             (self._viewer.dims.events.current_step, self._on_view),
             (self._viewer.dims.events.ndisplay, self._on_view),
         ]
-
-
-def _disconnect(signal: SignalInstance, *_: object) -> None:
-    signal.disconnect()

@@ -86,6 +86,10 @@ class Toolbox:
                 self._session.preview.hide()
         self.changed.emit(self.name)
 
+    def silence(self, *_: object) -> None:
+        """Tell nobody of tools any more, as those who listened are gone."""
+        self.changed.disconnect()
+
     def drop(self, event: object = None) -> None:
         """Cancel the gesture, as something else is displayed or edited."""
         if self._gesture is not None and self._gesture.plane is not None:

@@ -104,7 +104,7 @@ class ModelWidget(QWidget):  # type: ignore[misc]
             (viewer.events.theme, self._on_theme),
             (viewer.dims.events.current_step, self._on_dims),
         ]
-        self._docking = Docking(self, reactions, self._on_open, self._on_close)
+        self._docking = Docking(self, viewer, reactions, self._on_open, self._on_close)
 
     @property
     def theme(self) -> Theme:

@@ -102,7 +102,9 @@ class SegmentWidget(Container[Widget]):
         self._boxes.image.changed.connect(self._on_image)
         self._old_objects = OldObjects(viewer)
         reactions = self._reactions()
-        self._docking = Docking(self.native, reactions, self._on_open, self._on_close)
+        self._docking = Docking(
+            self.native, viewer, reactions, self._on_open, self._on_close
+        )
         self._show_idle(HINT if self._boxes.image.value is None else READY)
 
     @property

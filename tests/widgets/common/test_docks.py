@@ -8,10 +8,18 @@ import weakref
 import numpy as np
 import pytest
 from napari._app_model import get_app_model
+from napari.components import ViewerModel
 from psygnal import Signal
 from qtpy.QtCore import QCoreApplication, QEvent, Qt
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QDockWidget, QLabel, QMainWindow, QTabBar, QWidget
+from qtpy.QtWidgets import (
+    QApplication,
+    QDockWidget,
+    QLabel,
+    QMainWindow,
+    QTabBar,
+    QWidget,
+)
 
 import napari_emseg as emseg
 from napari_emseg.layers import old_objects
@@ -139,7 +147,11 @@ class DockedPanel(QWidget):
         self.log = log = []
         reactions = [(source.changed, log.append)]
         self.docking = Docking(
-            self, reactions, lambda: log.append("open"), lambda: log.append("close")
+            self,
+            ViewerModel(),
+            reactions,
+            lambda: log.append("open"),
+            lambda: log.append("close"),
         )
         dock.setWidget(self)
 
@@ -311,6 +323,18 @@ class TestClosed:
                 return
         pytest.fail(f"kept by {[type(one) for one in gc.get_referrers(gone())]}")
 
+    def test_garbage_in_any_order(self, viewer, kind):
+        """Qt tells of the end of a widget whose Python half is already cleared."""
+        # Many, as it is a matter of chance which of them is cleared first.
+        for docked in (True, False) * 4:
+            panel = kind(viewer)
+            if docked:
+                viewer.window.add_dock_widget(panel)
+                viewer.window.remove_dock_widget("all")
+            del panel
+            gc.collect()
+        QApplication.processEvents()
+
     def test_it_works_when_it_is_docked_again(self, viewer, qtbot, kind, told):
         panel = open_panel(viewer, kind)
         listeners = count_listeners(viewer)
@@ -328,8 +352,7 @@ class TestClosed:
 
 
 @pytest.mark.parametrize("kind", PANELS, ids=PANELS.values())
-def test_results_after_the_window_was_closed(make_napari_viewer, stripes, kind, told):
-    viewer = make_napari_viewer(show=True)
+def test_results_after_the_window_was_closed(viewer, stripes, kind, told):
     viewer.add_image(stripes, name="stripes")
     panel = open_panel(viewer, kind)
     queue = queue_of(panel)

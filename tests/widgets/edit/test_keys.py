@@ -39,10 +39,10 @@ PANELS = ("Segment", "Select and edit", "Model", "Compare")
 LEFT = Qt.MouseButton.LeftButton
 
 
-@pytest.fixture(scope="module", params=PANELS)
-def panel(request, kept_viewer):
-    """Yield each panel in turn, as it is with a result in a small window."""
-    viewer = kept_viewer
+@pytest.fixture(params=PANELS)
+def panel(request, viewer):
+    """Return each panel in turn, as it is with a result in a small window."""
+    viewer = viewer
     viewer.window.resize(1280, 800)
     picture = np.zeros((60, 80, 3), np.uint8)
     picture[:, 30:] = (190, 60, 40)
@@ -58,9 +58,7 @@ def panel(request, kept_viewer):
     if request.param == "Model":
         wait_until(lambda: panel.figures.loaded)
     QTest.qWait(100)
-    yield getattr(panel, "native", panel)
-    viewer.layers.clear()
-    viewer.window.remove_dock_widget("all")
+    return getattr(panel, "native", panel)
 
 
 def wait_until(holds):
