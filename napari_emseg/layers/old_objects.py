@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from weakref import WeakSet
 
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, ClassVar
 
     from napari.components import ViewerModel
     from napari.layers import Layer
@@ -42,6 +42,9 @@ class OldObjects:
     0
     """
 
+    # Python passes over all or nothing, so one that releases has the others hold again.
+    _holding: ClassVar[WeakSet[OldObjects]] = WeakSet()
+
     def __init__(self, viewer: ViewerModel) -> None:
         self._viewer = viewer
         self._layers: WeakSet[Layer] = WeakSet()
@@ -63,15 +66,20 @@ class OldObjects:
         """Pass over what is there now."""
         for event, react, position in self._reactions:
             event.connect(react, position=position)
-        self._freeze()
+        self._holding.add(self)
+        self.hold_again()
 
     def release(self) -> None:
-        """Collect everything again."""
+        """Collect everything again, unless others hold it."""
         for event, react, _ in self._reactions:
             event.disconnect(react)
+        self._holding.discard(self)
         self._unfreeze()
+        for other in self._holding:
+            other.hold_again()
 
-    def _freeze(self) -> None:
+    def hold_again(self) -> None:
+        """Pass over what is there by now, too."""
         gc.freeze()
         self._held = True
         self._layers = WeakSet(self._viewer.layers)
@@ -86,7 +94,7 @@ class OldObjects:
 
     def _on_removed(self, event: Any) -> None:
         if event.value in self._layers and not self._together:
-            self._freeze()
+            self.hold_again()
 
     def _on_batch(self, event: Any) -> None:
         self._together = True
@@ -94,4 +102,4 @@ class OldObjects:
     def _on_batch_end(self, event: Any) -> None:
         self._together = False
         if not self._held:  # an old layer was among them
-            self._freeze()
+            self.hold_again()

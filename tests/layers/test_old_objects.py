@@ -107,3 +107,19 @@ def test_after_release_nothing_is_followed(viewer, old):
     old.release()
     viewer.layers.remove("old")
     assert gc.get_freeze_count() == 0
+
+
+def test_one_of_two_that_releases(viewer, old):
+    """As when a second panel is opened and closed again."""
+    gc.disable()
+    before, second = ring(), OldObjects(viewer)
+    old.hold()
+    second.hold()
+    second.release()
+    gc.enable()
+    gc.collect()
+    assert before() is not None
+    old.release()
+    gc.collect()
+    assert before() is None
+    assert gc.get_freeze_count() == 0

@@ -192,6 +192,7 @@ class TestWindow:
         assert [c for c in viewer.mouse_drag_callbacks if c in before] == before
         panel.toolbox.take("")
         assert viewer.mouse_drag_callbacks == before
+        viewer.mouse_drag_callbacks.remove(theirs)
 
     def test_the_tool_that_was_taken_last_has_the_mouse(
         self, qtbot, viewer, hand, panel
