@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from napari.utils.theme import get_theme
-from qtpy.QtCore import Qt, Signal
+from qtpy.QtCore import Qt, QTimer, Signal
 from qtpy.QtWidgets import (
     QCheckBox,
     QGridLayout,
@@ -248,6 +248,17 @@ class ComparePage(QWidget):  # type: ignore[misc]
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
         self._make()
         self._lay_out()
+        self._done = 0
+        self._progress = QTimer(self, singleShot=True)
+        self._progress.timeout.connect(self._move_bar)
+
+    def show_progress(self, done: int) -> None:
+        """Move the bar, once what came of the last setting is drawn.
+
+        Qt draws the whole window at once when a bar moves.
+        """
+        self._done = done
+        self._progress.start(0)
 
     def show_results(self, shown: bool) -> None:
         """Show the list and what can be done with it, or hide both."""
@@ -262,6 +273,9 @@ class ComparePage(QWidget):  # type: ignore[misc]
             "QPushButton { font-weight: bold }"
         )
         self.bar.setStyleSheet(f"QProgressBar::chunk {{ background-color: {accent} }}")
+
+    def _move_bar(self) -> None:
+        self.bar.setValue(self._done)
 
     def _make(self) -> None:
         self.title = QLabel()

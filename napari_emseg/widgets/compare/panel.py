@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image
 from napari.utils.notifications import show_error
-from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_emseg.layers import displayed, image_data, prepare_style
@@ -135,7 +134,7 @@ class CompareWidget(QWidget):  # type: ignore[misc]
         self._chosen, self._data = chosen, image.data
         self.gallery = Gallery(self._viewer, image, at)
         self.page.bar.setRange(0, len(chosen))
-        self.page.bar.setValue(0)
+        self.page.show_progress(0)
         self.page.status.setText("Starting …")
         self.background.run(
             partial(_iter_styled, steps), self._on_rows, on_step=self._on_trial
@@ -214,9 +213,7 @@ class CompareWidget(QWidget):  # type: ignore[misc]
         if trial.seg is not None and style is not None:
             self.gallery.add(trial.seg, title, style)
             self.page.results.add(title)
-        if trial.done != self.page.bar.value():
-            # Qt draws the whole window at once when a bar moves: after the layer.
-            QTimer.singleShot(0, partial(self.page.bar.setValue, trial.done))
+        self.page.show_progress(trial.done)
         stage = STAGES[trial.progress.stage if trial.progress else "colors"]
         self.page.status.setText(f"{trial.done} of {trial.total}. {title}: {stage} …")
 
