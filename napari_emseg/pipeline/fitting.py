@@ -131,7 +131,7 @@ def fit_hidden(
     # Uneven light has to be seen as a whole, and seeds are in few places.
     seeded = source.seed_labels is not None
     limit = None if params.bias else _SEEDED if seeded else _ENOUGH
-    features, valid, seed_labels = source.sample_blocks(limit, small=True)
+    features, valid, seed_labels = source.sample_blocks(limit, small=True, seeded=True)
     if not valid.any():
         return None
     options = replace(

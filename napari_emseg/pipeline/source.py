@@ -43,6 +43,8 @@ MAX_CLASSES = 64
 _SLAB, _COUNT = 2**20, 2**24
 # Pixels that tell what an image is like.
 _SAMPLE = 2**18
+# So many pixels of a seed label are enough to tell its class.
+_KNOWN = 64
 # Pixels of one tile along each of its axes; a volume's tile holds as many.
 _TILE = {2: 1024, 3: 192}
 # Numbers of a tile of a plane at most.
@@ -141,7 +143,7 @@ class SegmentationInput:
                 yield flat, seed_labels
 
     def sample_blocks(
-        self, limit: int | None, *, small: bool = False
+        self, limit: int | None, *, small: bool = False, seeded: bool = False
     ) -> tuple[FloatArray, BoolArray, NDArray[np.uint8] | None]:
         """Read blocks of the image, side by side, or what is inside the mask.
 
@@ -151,6 +153,9 @@ class SegmentationInput:
             Pixels that are enough; None reads all, outside of the mask too.
         small : bool
             Whether to read more and smaller blocks.
+        seeded : bool
+            Whether to read further blocks, where seed labels are, until each of these
+            is known from some pixels.
 
         Returns
         -------
@@ -163,7 +168,10 @@ class SegmentationInput:
             Labels that the user fixed; 0 where free.
         """
         found = []
-        for where in self._places(limit, small=small):
+        places = self._places(limit, small=small)
+        if seeded and self.seed_labels is not None:
+            places += self._places_of_seeds(self.seed_labels, places)
+        for where in places:
             features, inside = self.features(where)
             n = min(features.ndim - 1, 3)
             features = features.reshape(*features.shape[-1 - n : -1], -1)
@@ -243,6 +251,21 @@ class SegmentationInput:
         found = choose_blocks(size, limit, useful, small=small)
         return [place(p) for p in found or choose_blocks(size, limit, small=small)]
 
+    def _places_of_seeds(
+        self, seeds: NDArray[np.uint8], places: list[Slices]
+    ) -> list[Slices]:
+        """Choose blocks that hold seed labels which others hold too few pixels of."""
+        found = []
+        for label in filter(None, np.unique(seeds).tolist()):
+            held = sum(np.count_nonzero(seeds[where] == label) for where in places)
+            if held >= _KNOWN:
+                continue
+            at = np.flatnonzero(seeds == label)
+            if held < at.size:
+                middle = np.unravel_index(at[at.size // 2], seeds.shape)
+                found.append(_around(middle, places[0], seeds.shape))
+        return found
+
     def features(self, where: Slices) -> tuple[FloatArray, BoolArray | None]:
         """Return the features (*S, D) of a part, and which of its pixels count.
 
@@ -272,6 +295,18 @@ class SegmentationInput:
             # A copy: without conversion the features may be the user's own array.
             found = np.where(inside[..., np.newaxis], found, np.float32(0))
         return found, inside
+
+
+def _around(
+    middle: tuple[np.intp, ...], like: Slices, shape: tuple[int, ...]
+) -> Slices:
+    """Return a block that is as large as another, around a pixel, within a shape."""
+    sizes = [part.stop - part.start for part in like]
+    starts = [
+        min(max(int(at) - size // 2, 0), n - size)
+        for at, size, n in zip(middle, sizes, shape, strict=True)
+    ]
+    return tuple(slice(a, a + size) for a, size in zip(starts, sizes, strict=True))
 
 
 def as_source(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import permutations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from skimage import data
 import napari_emseg as emseg
 from napari_emseg import Params
 from napari_emseg.engine.user_warnings import collect_warnings
+from napari_emseg.pipeline import fitting
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -174,6 +176,29 @@ def test_marks_for_missing_data_have_no_label(blocks: NDArray[np.uint8]) -> None
         labels = emseg.segment(image, n_classes=3).labels
     assert (labels[:5, :5] == 0).all()
     assert (labels[5:, :20] == 1).all()
+
+
+@pytest.mark.parametrize(
+    ("shape", "side"), [((500, 500), 3), ((20, 120, 120), 6), ((2, 3, 210, 210), 9)]
+)
+def test_few_seeds_name_the_classes_of_large_noisy_images(
+    shape: tuple[int, ...],
+    side: int,
+    rng: np.random.Generator,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Where the field is fitted to some blocks, seeds may lie in none of them."""
+    monkeypatch.setattr(fitting, "_SEEDED", 2**16)  # large is what is larger than that
+    width, last = shape[-1], (-1,) * (len(shape) - 2)
+    truth = np.broadcast_to(np.arange(width) * 3 // width, shape)
+    image = (60 + 60 * truth + rng.normal(0, 40, shape)).clip(0, 255).astype(np.uint8)
+    for numbers in permutations((1, 2, 3)):
+        seeds = np.zeros(shape, np.uint8)
+        for place, number in enumerate(numbers):
+            left = width // 12 + place * width // 3
+            seeds[*last, -side:, left : left + side] = number
+        found = emseg.segment(image, n_classes=3, seed_labels=seeds).labels
+        assert (found == np.array(numbers)[truth]).mean() > 0.99
 
 
 @pytest.mark.parametrize("method", ["em", "kmeans"])
