@@ -170,7 +170,9 @@ class SegmentationInput:
         found = []
         places = self._places(limit, small=small)
         if seeded and self.seed_labels is not None:
-            places += self._places_of_seeds(self.seed_labels, places)
+            seeds = self.seed_labels
+            seeds = seeds if self.mask is None else np.where(self.mask, seeds, 0)
+            places += self._places_of_seeds(seeds, places)
         for where in places:
             features, inside = self.features(where)
             n = min(features.ndim - 1, 3)

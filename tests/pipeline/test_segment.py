@@ -201,6 +201,24 @@ def test_few_seeds_name_the_classes_of_large_noisy_images(
         assert (found == np.array(numbers)[truth]).mean() > 0.99
 
 
+@pytest.mark.parametrize("left", [1, 2])
+def test_seeds_outside_of_the_mask_name_no_class(
+    left: int, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fitting, "_SEEDED", 2**16)
+    truth = np.broadcast_to(np.arange(500) // 250, (700, 500))
+    image = (60 + 60 * truth + rng.normal(0, 40, truth.shape)).clip(0, 255)
+    named = np.where(truth == 0, left, 3 - left)
+    mask = np.zeros(truth.shape, bool)
+    mask[200:] = True
+    seeds = np.where(mask, 0, 3 - named)
+    seeds[330:333, [60, 437]] = named[330:333, [60, 437]]
+    seg = emseg.segment(
+        image.astype(np.uint8), n_classes=2, seed_labels=seeds, mask=mask
+    )
+    assert (seg.labels == named)[mask].mean() > 0.99
+
+
 @pytest.mark.parametrize("method", ["em", "kmeans"])
 @pytest.mark.parametrize("smoothing", [0, 1])
 @pytest.mark.parametrize("kind", [np.uint8, np.float32])

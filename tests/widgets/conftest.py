@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-from functools import partial
 from types import SimpleNamespace
 from unittest.mock import patch
 
@@ -214,9 +213,6 @@ class Lender:
         gc.freeze()
         if self._viewer is None:
             viewer = self._viewer = napari.Viewer(show_welcome_screen=False)
-            # Also where no panel is open that would see to it.
-            prepare = partial(prepare_removal, viewer)
-            viewer.layers.events.removing.connect(prepare)
             QApplication.processEvents()
             self._new = condition(viewer)
             self._camera = getattr(viewer, "scene", viewer).camera.model_dump()
@@ -231,6 +227,7 @@ class Lender:
         for note in viewer.window._qt_window.findChildren(NapariQtNotification):
             note.close()
         QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+        prepare_removal(viewer)  # no panel is open that would see to it
         viewer.layers.clear()
         viewer.dims.ndisplay = 2
         viewer.theme = "dark"
@@ -247,6 +244,9 @@ class Lender:
             QApplication.processEvents()
             gc.unfreeze()
             gc.collect()
+            left = len(QtViewer._instances)
+            QtViewer._instances.clear()
+            assert not left, "something keeps a viewer that was closed"
 
 
 @pytest.fixture(scope="session")

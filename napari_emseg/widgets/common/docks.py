@@ -71,8 +71,8 @@ class Docking(QObject):  # type: ignore[misc]
         Whether the panel follows the viewer.
     """
 
-    # All that hear when the window goes: it takes the panel first, and with it the last
-    # that refers to this object.
+    # Kept until they are closed: a window that goes takes its panel first, and with it
+    # all else that refers to this object.
     _docked: ClassVar[set[Docking]] = set()
 
     def __init__(
@@ -89,8 +89,8 @@ class Docking(QObject):  # type: ignore[misc]
         self._reactions = [removing, *reactions]
         self._on_open, self._on_close = on_open, on_close
         panel.installEventFilter(self)
-        # A partial would keep this object until then, and is called after it was
-        # cleared, which crashes, if the panel is collected as garbage.
+        # Not a partial: garbage collection clears it before Qt calls it, and then
+        # that crashes.
         panel.destroyed.connect(self._close)
         self._open()
 

@@ -22,6 +22,7 @@ from qtpy.QtWidgets import (
 )
 
 import napari_emseg as emseg
+from napari_emseg.layers import old_objects
 from napari_emseg.widgets.common.docks import Docking
 from napari_emseg.widgets.compare.panel import CompareWidget, open_compare
 from napari_emseg.widgets.edit import EditWidget
@@ -309,7 +310,9 @@ class TestClosed:
         assert not viewer.layers
         assert not told
 
-    def test_it_can_be_collected(self, viewer, kind):
+    def test_it_can_be_collected(self, viewer, kind, monkeypatch):
+        monkeypatch.setattr(old_objects, "gc", gc)
+        gc.unfreeze()
         gone = weakref.ref(open_panel(viewer, kind))
         viewer.window.remove_dock_widget("all")
         viewer.layers.selection.active = None

@@ -69,6 +69,7 @@ class TestResults:
         camera.zoom, before = 3.5, list(viewer.layers)
         compare_all(panel, qtbot, color=["lab", "gray"], method=["em", "kmeans"])
         assert panel.page.start.text() == "Compare 8 settings"
+        qtbot.waitUntil(lambda: panel.page.bar.value() == 8)
         layers = panel.gallery.layers
         assert list(viewer.layers) == before + layers
         for row, shown in zip(panel.rows, layers, strict=True):

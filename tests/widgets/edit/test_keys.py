@@ -42,7 +42,6 @@ LEFT = Qt.MouseButton.LeftButton
 @pytest.fixture(params=PANELS)
 def panel(request, viewer):
     """Return each panel in turn, as it is with a result in a small window."""
-    viewer = viewer
     viewer.window.resize(1280, 800)
     picture = np.zeros((60, 80, 3), np.uint8)
     picture[:, 30:] = (190, 60, 40)
