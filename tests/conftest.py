@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from pathlib import Path
@@ -35,3 +36,9 @@ def stripes(rng: np.random.Generator) -> NDArray[np.uint8]:
     picture = np.repeat(colors, [30, 25, 25], axis=0)[None].repeat(60, axis=0)
     noisy = picture + rng.normal(0, 6, picture.shape)
     return noisy.round().clip(0, 255).astype(np.uint8)
+
+
+def pytest_collection_finish() -> None:
+    """Spare collections of garbage the thousands of tests, which are none."""
+    gc.collect()
+    gc.freeze()

@@ -216,13 +216,21 @@ class Lender:
             QApplication.processEvents()
             self._new = condition(viewer)
             self._camera = getattr(viewer, "scene", viewer).camera.model_dump()
+        self.draw(False)
         return self._viewer
+
+    def draw(self, wanted):
+        """Let the window draw itself or not: a tenth of the time goes into that."""
+        window = getattr(self._viewer and self._viewer.window, "_qt_window", None)
+        if window is not None:
+            window.setUpdatesEnabled(wanted)
 
     def take_back(self):
         viewer = self._viewer
         if not hasattr(viewer.window, "_qt_window"):  # the test has closed it
             self.close()
             return
+        self.draw(False)
         viewer.window.remove_dock_widget("all")
         for note in viewer.window._qt_window.findChildren(NapariQtNotification):
             note.close()
@@ -247,6 +255,14 @@ class Lender:
             left = len(QtViewer._instances)
             QtViewer._instances.clear()
             assert not left, "something keeps a viewer that was closed"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item):
+    """Draw the window while a test looks at it, not while it is made ready for one."""
+    if lender := item.funcargs.get("lender"):
+        lender.draw(True)
+    return (yield)
 
 
 @pytest.fixture(scope="session")
