@@ -129,7 +129,15 @@ class FitRequest:
             None if packed is None else unpacked(packed, shape)
             for packed in (args.mask, args.seed_labels)
         )
-        return read_input(self.data, args.params, mask=mask, seed_labels=seeds, **axes)
+        given = args.start if args.model is None else args.model
+        return read_input(
+            self.data,
+            args.params,
+            mask=mask,
+            seed_labels=seeds,
+            like=None if given is None else given.model(),
+            **axes,
+        )
 
     def iterate(
         self, source: SegmentationInput

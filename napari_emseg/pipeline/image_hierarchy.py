@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from napari_emseg.engine.hierarchy.build import comparable
 from napari_emseg.engine.hierarchy.build import hierarchy as grow_tree
+from napari_emseg.engine.image.color_space import native
 from napari_emseg.engine.image.lazy_image import as_lazy_image
 from napari_emseg.pipeline.parallel import one_thread
 from napari_emseg.pipeline.source import as_source, find_space
@@ -74,6 +75,6 @@ def hierarchy(
     space = find_space(picture, "auto", 0, 0)
     found, inside = as_source(picture, mask, None, space).features(())
     with one_thread():
-        return grow_tree(
-            found if picture.rgb else comparable(found, valid=inside), valid=inside
-        )
+        if native(space.color):
+            found = comparable(found, valid=inside)
+        return grow_tree(found, valid=inside)

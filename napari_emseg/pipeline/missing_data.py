@@ -1,4 +1,4 @@
-"""Missing data: values that mark pixels, and what a person is told of them."""
+"""Missing data, and axes mistaken: what a person is told of an image."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_emseg.engine.image.color_space import LARGEST
+from napari_emseg.engine.image.channel_order import looks_channels_first
+from napari_emseg.engine.image.color_space import LARGEST, PLANE, native
 from napari_emseg.engine.image.value_range import find_core
 from napari_emseg.engine.user_warnings import warn_user
 from napari_emseg.pipeline.tiles import slab, tiles
 
 if TYPE_CHECKING:
     from napari_emseg.engine.cells.counting import CellCounts
+    from napari_emseg.engine.image.lazy_image import LazyImage
     from napari_emseg.pipeline.source import SegmentationInput
 
 # Pixels with one value that are no chance.
@@ -43,6 +45,28 @@ def warn_of_marks(source: SegmentationInput, census: CellCounts) -> None:
             warn_user(text)
 
 
+def warn_of_order(picture: LazyImage) -> None:
+    """Tell of channels that stand first; nothing else follows from it.
+
+    Parameters
+    ----------
+    picture : LazyImage
+        An image of which nobody said what its axes are.
+
+    Warns
+    -----
+    UserWarning
+        If three planes look like red, green and blue.
+    """
+    if looks_channels_first(picture):
+        warn_user(
+            f"the image of shape {picture.shape} is segmented as a stack of three "
+            "gray planes, but these look like the channels of one picture; pass "
+            "channel_axis=0 for channels, np.moveaxis(image, 0, -1) for red, green "
+            "and blue, or rgb=False if it is a stack"
+        )
+
+
 def _too_large(source: SegmentationInput, census: CellCounts) -> str:
     picture, mask = source.picture, source.mask
     inside = picture.size if mask is None else np.count_nonzero(mask)
@@ -69,9 +93,11 @@ def _too_large(source: SegmentationInput, census: CellCounts) -> str:
 
 def _apart(source: SegmentationInput, census: CellCounts) -> str:
     cells = census.cells
-    if source.space.color != "none":
+    if not native(source.space.color):
         return ""
-    points = cells.points[: source.picture.channels]  # without texture and position
+    # Without texture and position.
+    of_color = 1 if source.space.color == PLANE else source.picture.channels
+    points = cells.points[:of_color]
     core = find_core(points, cells.weights, apart=1.0, heavy=1.0)
     if core is None:
         return ""

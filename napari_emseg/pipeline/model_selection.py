@@ -18,6 +18,7 @@ from napari_emseg.engine.cluster.criteria import (
     iter_criteria,
 )
 from napari_emseg.engine.cluster.em import CovarianceSpec
+from napari_emseg.engine.image.color_space import native
 from napari_emseg.engine.image.noise import blur, blur_radius, noise_level
 from napari_emseg.engine.mrf.edge_preserving import OF_PHOTOS
 from napari_emseg.pipeline.progress import Progress, finish
@@ -63,7 +64,7 @@ def independent_pixels(source: SegmentationInput, model: Model, total: float) ->
         As `effective_size`.
     """
     at, values, within = _plane(source)
-    if source.core is not None and source.space.color == "none":
+    if source.core is not None and native(source.space.color):
         values = source.core.clip(values)
     box = bounding_box(within)
     plane, within = values[box], within[box]
@@ -330,7 +331,7 @@ def _ranked(
 
 def _least_variances(source: SegmentationInput, census: CellCounts) -> Float64Array:
     """Return the least variances of a class that can be distinguished, (D,)."""
-    if source.space.color == "none":
+    if native(source.space.color):
         return census.floor
     cells = census.cells
     if cells.core is not None:

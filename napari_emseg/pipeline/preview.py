@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from napari_emseg.engine.image.color_space import resolve_color, usable
+from napari_emseg.engine.image.color_space import usable
 from napari_emseg.engine.image.lazy_image import LazyImage, as_lazy_image
 from napari_emseg.engine.labels.measures import Measures
 from napari_emseg.engine.user_warnings import collect_warnings
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from napari_emseg.engine._types import BoolArray, Float64Array
     from napari_emseg.engine.cells.counting import CellCounts
     from napari_emseg.engine.cluster.model import Model
+    from napari_emseg.engine.image.feature_space import FeatureSpace
     from napari_emseg.engine.labels.labeler import Labeler
     from napari_emseg.params import Params
 
@@ -178,15 +179,15 @@ class PreviewImage:
                 f"{params!r} has no preview: it needs a number of classes, and neither "
                 f"{' nor '.join(_OFF)}; use segment"
             )
-        resolve_color(self._picture, params.color)
-        return self._steps(params)
+        return self._steps(params, find_space(self._picture, params.color, 0, 0))
 
     @one_thread_a_step
-    def _steps(self, params: Params) -> Generator[Progress, None, PreviewResult]:
-        color = resolve_color(self._picture, params.color)
+    def _steps(
+        self, params: Params, space: FeatureSpace
+    ) -> Generator[Progress, None, PreviewResult]:
+        color = space.color
         if color not in self._counted:
             yield Progress("colors", 0, 0)
-            space = find_space(self._picture, color, 0, 0)
             source = as_source(self._picture, None, None, space)
             census = count_source(source)
             source = replace(source, core=census.cells.core)

@@ -11,6 +11,7 @@ from napari_emseg.engine.image.lazy_image import as_lazy_image
 from napari_emseg.engine.labels.labeler import Labeler, check_model, label_table
 from napari_emseg.params import Params
 from napari_emseg.pipeline.fitting import Fit, check_start, iter_fits
+from napari_emseg.pipeline.missing_data import warn_of_order
 from napari_emseg.pipeline.parallel import one_thread, one_thread_a_step
 from napari_emseg.pipeline.progress import Progress as Progress
 from napari_emseg.pipeline.progress import finish
@@ -67,7 +68,8 @@ def features(
     -------
     (…, Y, X, D) ndarray of float32
         Lab and Luv with L in 0..100; other color spaces in 0..100; without
-        conversion the image's own units.
+        conversion the image's own units. RGB whose channels are equal everywhere is
+        one plane, D = 1, unless a color space is asked for.
 
     Raises
     ------
@@ -77,13 +79,15 @@ def features(
     Examples
     --------
     >>> import numpy as np, napari_emseg as emseg
-    >>> white = np.full((2, 2, 3), 255, np.uint8)
-    >>> emseg.features(white).round(2)[0, 0]
-    array([100.,   0.,   0.], dtype=float32)
+    >>> red = np.full((2, 2, 3), (255, 0, 0), np.uint8)
+    >>> emseg.features(red).round(1)[0, 0]
+    array([53.2, 80.1, 67.2], dtype=float32)
     """
     picture = as_lazy_image(
         image, channel_axis=channel_axis, rgb=rgb, full_scale=full_scale
     )
+    if rgb is None:
+        warn_of_order(picture)
     space = find_space(picture, color, texture, position)
     return as_source(picture, None, None, space).features(())[0]
 
@@ -113,7 +117,7 @@ def segment(
         Pixels to segment; the others get label 0. Of a soft selection, those of at
         least half coverage.
     seed_labels : (…, Y, X) array_like of int, optional
-        Labels 1..64 of pixels whose class is known, 0 elsewhere. They keep it, they
+        Labels 1..K of pixels whose class is known, 0 elsewhere. They keep it, they
         steer the fit, and their numbers stay; classes without any stay free.
     model : Model, optional
         A fitted model to apply as it is, instead of a fit.
@@ -230,7 +234,16 @@ def iter_segment(
     ['colors', 'fit', 'label']
     """
     params = Params() if params is None else params
-    source = read_input(image, params, mask, seed_labels, channel_axis, rgb, full_scale)
+    source = read_input(
+        image,
+        params,
+        mask,
+        seed_labels,
+        channel_axis,
+        rgb,
+        full_scale,
+        like=start if model is None else model,
+    )
     for given in (model, start):
         if given is not None:
             check_model(given, source.picture, source.space, source.seed_labels)
@@ -247,16 +260,41 @@ def read_input(
     channel_axis: int | None = None,
     rgb: bool | None = None,
     full_scale: float | None = None,
+    *,
+    like: Model | None = None,
 ) -> SegmentationInput:
-    """Check what is to be segmented; as `iter_segment`."""
+    """Check what is to be segmented; as `iter_segment`.
+
+    `like` is a model that will be applied, or started from.
+    """
     picture = as_lazy_image(
         image, channel_axis=channel_axis, rgb=rgb, full_scale=full_scale
     )
-    space = find_space(picture, params.color, params.texture, params.position)
+    if rgb is None:
+        warn_of_order(picture)
+    space = find_space(
+        picture, params.color, params.texture, params.position, like=like
+    )
     source = as_source(picture, mask, seed_labels, space)
     if params.bias:
         _check_bias(source)
+    if params.n_classes != "auto" and like is None:
+        _check_seeds(source, params.n_classes)
     return source
+
+
+def _check_seeds(source: SegmentationInput, n_classes: int) -> None:
+    """Refuse labels of classes that are not asked for, inside the mask."""
+    if source.seed_labels is None:
+        return
+    inside = True if source.mask is None else source.mask
+    highest = int(source.seed_labels.max(where=inside, initial=0))
+    if highest > n_classes:
+        raise ValueError(
+            f"seed_labels go up to {highest}, but n_classes={n_classes}: a class "
+            f"has a number from 1 to {n_classes}; pass n_classes={highest}, "
+            "n_classes='auto', or renumber the labels"
+        )
 
 
 def _check_bias(source: SegmentationInput) -> None:

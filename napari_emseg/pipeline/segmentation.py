@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -21,10 +22,10 @@ from napari_emseg.pipeline.progress import Progress, finish, map_steps
 from napari_emseg.pipeline.tiles import slab, tiles
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
+    from collections.abc import Generator, Mapping, Sequence
     from concurrent.futures import Executor
 
-    from napari_emseg.engine._types import Box, Float64Array, FloatArray
+    from napari_emseg.engine._types import BoolArray, Box, Float64Array, FloatArray
     from napari_emseg.engine.cluster.fit_state import FitState
     from napari_emseg.engine.cluster.model import Model
     from napari_emseg.engine.image.lazy_image import LazyImage
@@ -68,6 +69,8 @@ class Segmentation:
         very large. Without any, a model was applied that was fitted before.
     start : Model or None
         The model that the fit started from, if one was given.
+    names : dict of int to str
+        Names of classes, as `named` gives them; empty at first.
     """
 
     labels: LabelArray
@@ -81,6 +84,7 @@ class Segmentation:
     bias: FloatArray | None = None
     states: tuple[FitState, ...] = ()
     start: Model | None = None
+    names: Mapping[int, str] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         """Return a summary: shape, number of classes, convergence."""
@@ -117,6 +121,94 @@ class Segmentation:
             0: certain, or no label; 1: all classes alike.
         """
         return finish(self.posteriors.iter_uncertainty())
+
+    def named(self, names: Mapping[int, str]) -> Segmentation:
+        """Return the same segmentation with names for classes, which `mask` takes.
+
+        Parameters
+        ----------
+        names : dict of int to str
+            Names of some classes 1..K, all different; they replace earlier ones.
+
+        Raises
+        ------
+        ValueError
+            If there is no such class, or two have one name.
+
+        Examples
+        --------
+        >>> import numpy as np, napari_emseg as emseg
+        >>> image = np.repeat(np.uint8([3, 90, 200]), 4).reshape(3, 4)
+        >>> seg = emseg.segment(image, n_classes=3).named({3: "sky"})
+        >>> seg.mask("sky").sum(axis=1)
+        array([0, 0, 4])
+        """
+        for number, name in names.items():
+            self._number(number)
+            if not isinstance(name, str) or not name:
+                raise ValueError(
+                    f"class {number} is named {name!r}, but a name is a text that is "
+                    "not empty; pass one, such as 'nuclei'"
+                )
+        if len(set(names.values())) < len(names):
+            raise ValueError(
+                f"names={dict(names)!r} has one name for two classes, of which `mask` "
+                "could not tell which is meant; pass a name for each"
+            )
+        return replace(self, names={int(n): name for n, name in names.items()})
+
+    def mask(self, classes: int | str | Iterable[int | str]) -> BoolArray:
+        """Return where one class is, or any of several.
+
+        Parameters
+        ----------
+        classes : int, str, or iterable of these
+            Numbers 1..K of classes, or names that `named` gave them.
+
+        Returns
+        -------
+        (…) ndarray of bool
+            Of the shape of the labels.
+
+        Raises
+        ------
+        ValueError
+            If there is no such class.
+
+        Examples
+        --------
+        >>> import numpy as np, napari_emseg as emseg
+        >>> image = np.repeat(np.uint8([3, 90, 200]), 4).reshape(3, 4)
+        >>> seg = emseg.segment(image, n_classes=3)
+        >>> seg.mask(2).sum(axis=1), seg.mask([1, 3]).sum(axis=1)
+        (array([0, 4, 0]), array([4, 0, 4]))
+        """
+        if isinstance(classes, str) or not isinstance(classes, Iterable):
+            return self.mask([classes])
+        wanted = np.zeros(self.n_classes + 1, bool)
+        wanted[[self._number(one) for one in classes]] = True
+        found: BoolArray = wanted[self.labels]
+        return found
+
+    def _number(self, given: object) -> int:
+        """Return the number of a class that is given by number or name."""
+        if isinstance(given, str):
+            for number, name in self.names.items():
+                if name == given:
+                    return number
+            known = ", ".join(map(repr, self.names.values()))
+            raise ValueError(
+                f"no class has the name {given!r}; "
+                + (f"the names are {known}" if known else "no class has one yet")
+                + "; pass a number, or name classes with named({2: 'nuclei'})"
+            )
+        number = int(given) if isinstance(given, int | np.integer) else 0
+        if isinstance(given, bool) or not 1 <= number <= self.n_classes:
+            raise ValueError(
+                f"there is no class {given!r}, as this segmentation has the classes 1 "
+                f"to {self.n_classes}; pass one of these numbers"
+            )
+        return number
 
     def regions(self, min_size: int = 0) -> NDArray[np.int32]:
         """Connected pieces of the classes.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
+from napari_emseg.engine.image.color_space import native
 from napari_emseg.engine.image.noise import salt_and_pepper
 from napari_emseg.engine.mrf import noise_smoother
 from napari_emseg.engine.mrf.edge_preserving import choose_filter
@@ -110,7 +111,7 @@ def _is_converted(source: SegmentationInput) -> bool:
     picture = source.picture
     small = picture.dtype.kind == "u" and picture.dtype.itemsize <= 2
     plain = source.space.plain and source.core is None
-    return picture.rgb and small and plain
+    return picture.rgb and small and plain and not native(source.space.color)
 
 
 def noise_in(
@@ -181,7 +182,7 @@ def _texture_model(
     had = _won(model, sample.points(planes))
     for share in _SHARES:
         amount = share * min(params.smoothing, 1.0)
-        soft = choose_filter(model, amount, percent=source.space.color != "none")
+        soft = choose_filter(model, amount, percent=not native(source.space.color))
         if soft is None:
             return None
         unit = Unit.of(model, soft.scale)

@@ -10,6 +10,7 @@ import numpy as np
 
 from napari_emseg.engine.cells.counting import count_cells, find_coding
 from napari_emseg.engine.image.color_space import (
+    PLANE,
     check_size,
     convert,
     resolve_color,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
     from napari_emseg.engine._types import BoolArray, FloatArray
     from napari_emseg.engine.cells.counting import CellCounts, Part
+    from napari_emseg.engine.cluster.model import Model
     from napari_emseg.engine.image.lazy_image import LazyImage
     from napari_emseg.engine.image.value_range import Core
 
@@ -45,6 +47,8 @@ _SLAB, _COUNT = 2**20, 2**24
 _SAMPLE = 2**18
 # So many pixels of a seed label are enough to tell its class.
 _KNOWN = 64
+# Values of `color` with which gray saved as RGB is one plane.
+_NOT_ASKED = ("auto", "gray", "none")
 # Pixels of one tile along each of its axes; a volume's tile holds as many.
 _TILE = {2: 1024, 3: 192}
 # Numbers of a tile of a plane at most.
@@ -363,9 +367,26 @@ def as_source(
 
 
 def find_space(
-    picture: LazyImage, color: str, texture: float, position: float
+    picture: LazyImage,
+    color: str,
+    texture: float,
+    position: float,
+    *,
+    like: Model | None = None,
 ) -> FeatureSpace:
     """Resolve what features are made of, in units of the image's contrast.
+
+    Gray saved as RGB is what it would be as one plane, unless a color space is asked
+    for.
+
+    Parameters
+    ----------
+    picture : LazyImage
+        The image.
+    color, texture, position
+        As in `Params`.
+    like : Model, optional
+        A model that the features are for: one of colors takes gray for a color.
 
     Raises
     ------
@@ -373,7 +394,11 @@ def find_space(
         If the image has not the channels of the color space.
     """
     space = FeatureSpace(resolve_color(picture, color), texture, position)
-    if space.plain or picture.rgb:
+    if color in _NOT_ASKED and picture.gray:
+        plane = replace(space, color=PLANE)
+        if like is None or like.means.shape[1] == plane.dims(picture):
+            space = plane
+    if space.plain or (picture.rgb and space.color != PLANE):
         return space
     contrast, some = _contrast(picture, space)
     core = find_core(some[np.newaxis])
@@ -397,7 +422,7 @@ def _contrast(
     step = max(1, picture.size // _SAMPLE)
     for part in tiles(picture.shape, slab(picture.shape, _SLAB)):
         values = picture.read(part.write)
-        inside = usable(values, rgb=False)
+        inside = usable(values, rgb=picture.rgb)
         light = convert(values, space.color)[..., 0].astype(np.float64)
         light = light.ravel() if inside is None else light[inside]
         if core is not None:
@@ -427,6 +452,7 @@ def count_source(source: SegmentationInput) -> CellCounts:
     ValueError
         If no pixel is usable.
     """
-    coding = find_coding(source.picture) if source.space.plain else None
+    picture, color = source.picture, source.space.color
+    coding = find_coding(picture, color) if source.space.plain else None
     parts = source.parts(raw=coding is not None)
-    return count_cells(source.picture, parts, color=source.space.color, coding=coding)
+    return count_cells(picture, parts, color=color, coding=coding)

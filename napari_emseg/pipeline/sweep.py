@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from napari_emseg.engine.cluster.criteria import criteria_of
 from napari_emseg.engine.cluster.em import CovarianceSpec
 from napari_emseg.engine.cluster.methods import METHODS
+from napari_emseg.engine.image.color_space import PLANE
 from napari_emseg.params import Params, params_affecting
 from napari_emseg.pipeline.model_selection import independent_pixels
 from napari_emseg.pipeline.progress import finish
@@ -303,7 +304,8 @@ def space_name(row: SweepRow) -> str:
     names = Params.model_json_schema()["properties"]["color"]["names"]
     space = row.seg.source.space
     extra = [name for name in ("texture", "position") if getattr(space, name) > 0]
-    return " + ".join([names[space.color], *extra])
+    color = "gray" if space.color == PLANE else space.color
+    return " + ".join([names[color], *extra])
 
 
 def best(rows: Sequence[SweepRow], criterion: str) -> dict[str, int]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_emseg.engine.cells.cells import Cells, coarsen
 from napari_emseg.engine.cells.counting import find_coding
-from napari_emseg.engine.image.color_space import convert, unit_rgb
+from napari_emseg.engine.image.color_space import PLANE, convert, native, unit_rgb
 from napari_emseg.engine.image.lazy_image import LazyImage
 from napari_emseg.pipeline.segmentation import colors_of
 from napari_emseg.pipeline.source import count_source
@@ -130,14 +130,15 @@ def read_feature_cloud(source: SegmentationInput) -> FeatureCloud:
     """
     picture = source.picture
     names = feature_names(source)
-    coding = find_coding(picture) if source.space.plain else None
+    coding = find_coding(picture, source.space.color) if source.space.plain else None
     if coding is None:
         cells, swatches = _sample(source)
         return FeatureCloud(cells, names, picture, swatches)
     census = count_source(source)
     cells = census.cells
+    colored = picture.rgb and source.space.color != PLANE
     swatches = None
-    if picture.rgb and cells.seed_labels is None:
+    if colored and cells.seed_labels is None:
         few = _draw(cells.weights)
         rgb = unit_rgb(coding.decode(census.codes[few]), picture.full_scale)
         swatches = np.ascontiguousarray(cells.points[:, few].T, np.float32), rgb
@@ -190,7 +191,7 @@ def feature_names(source: SegmentationInput) -> tuple[str, ...]:
     if space.position > 0:
         extra += ["position z", "position y", "position x"][-len(picture.shape) :]
     of_color = dims - len(extra)
-    if of_color == 1 and space.color == "none":
+    if of_color == 1 and native(space.color):
         color: tuple[str, ...] = ("intensity",)
     else:
         plain = tuple(f"channel {i + 1}" for i in range(of_color))

@@ -10,7 +10,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.font_manager import FontProperties, findfont, get_font
 
 from napari_emseg.engine.cluster.methods import METHODS
-from napari_emseg.engine.image.color_space import unit_rgb
+from napari_emseg.engine.image.color_space import native, unit_rgb
 from napari_emseg.engine.user_warnings import warn_user
 from napari_emseg.io.files import paint
 from napari_emseg.pipeline.sweep import best, space_name, titles
@@ -162,7 +162,7 @@ def _groups(rows: Sequence[SweepRow]) -> list[tuple[str, list[int]]]:
     found: dict[str, list[int]] = {}
     for place, row in enumerate(rows):
         method = METHODS[row.params.method].title
-        plain = row.seg.source.space.color == "none"
+        plain = native(row.seg.source.space.color)
         name = method if plain else f"{method}, {space_name(row)}"
         found.setdefault(name, []).append(place)
     return list(found.items())

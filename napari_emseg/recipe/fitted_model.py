@@ -9,6 +9,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from napari_emseg.engine.cluster.methods import METHODS, MethodName
+from napari_emseg.engine.cluster.model import WEIGHTS_OFF
 
 if TYPE_CHECKING:
     from napari_emseg.engine.cluster.model import Model
@@ -25,7 +26,7 @@ class FittedModel(BaseModel):
     Attributes
     ----------
     weights : tuple of K floats
-        Share of each class.
+        Share of each class; they sum to 1.
     means : tuple of K tuples of D floats
         In the units of the features.
     covariances : tuple of K tuples of D tuples of D floats, or None
@@ -109,6 +110,12 @@ class FittedModel(BaseModel):
             raise ValueError(
                 "a fitted model has either covariances, of a mixture, or a variance, "
                 "of K-means; leave one of them out"
+            )
+        total = sum(self.weights)
+        if not abs(total - 1) <= WEIGHTS_OFF:
+            raise ValueError(
+                f"weights of a fitted model sum to {total:g}, but they are the shares "
+                "of its classes; divide them by their sum"
             )
         k, d = len(self.weights), len(self.means[0]) if self.means else 0
         shapes = {"means": (k, d), "covariances": (k, d, d), "df": (k,)}

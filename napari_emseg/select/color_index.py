@@ -233,7 +233,7 @@ def prepare(
     """
     picture = as_lazy_image(image, channel_axis=channel_axis, rgb=rgb)
     color = resolve_color(picture, "auto")
-    coding = find_coding(picture)
+    coding = find_coding(picture, color)
     values = picture.read()
     inside = usable(values, rgb=picture.rgb)
     codes, palette = np.empty(0, np.uint8), np.empty(0, np.uint32)

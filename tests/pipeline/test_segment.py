@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import permutations
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ import napari_emseg as emseg
 from napari_emseg import Params
 from napari_emseg.engine.user_warnings import collect_warnings
 from napari_emseg.pipeline import fitting
+from napari_emseg.pipeline.segment import read_input
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -270,19 +272,90 @@ def test_classes_nobody_seeded_stay_free(blocks: NDArray[np.uint8]) -> None:
     assert len(np.unique(found.labels)) == 3
 
 
-def test_seeds_may_name_more_classes_than_asked_for(blocks: NDArray[np.uint8]) -> None:
+def test_seeds_of_more_classes_than_asked_for_are_refused(
+    blocks: NDArray[np.uint8],
+) -> None:
     seeds = np.zeros(blocks.shape, int)
     seeds[:5, 45:50] = 5
-    found = emseg.segment(blocks, seed_labels=seeds, n_classes=2, smoothing=0)
+    with pytest.raises(ValueError, match=r"go up to 5, but n_classes=2.*n_classes=5"):
+        emseg.segment(blocks, seed_labels=seeds, n_classes=2)
+    found = emseg.segment(blocks, seed_labels=seeds, n_classes="auto", smoothing=0)
     assert found.n_classes == 5
     assert (found.labels[:5, 45:50] == 5).all()
+    # Those that take no part name no class.
+    mask = seeds == 0
+    emseg.segment(blocks, seed_labels=seeds, n_classes=2, mask=mask)
+
+
+@pytest.mark.parametrize("method", ["em", "kmeans"])
+@pytest.mark.parametrize("smoothing", [0, 1])
+@pytest.mark.parametrize("kind", ["u1", "u2", "f4"])
+@pytest.mark.parametrize("more", [{}, {"texture": 0.5}, {"n_classes": "auto"}])
+def test_gray_saved_as_rgb_is_gray(
+    method: str, smoothing: float, kind: str, more: dict[str, Any]
+) -> None:
+    factor = {"u1": 1, "u2": 257.0, "f4": 1 / 255}[kind]
+    gray = (PHOTO[..., 1] * factor).astype(kind)
+    gray = (
+        gray * 257 if kind == "u2" else gray / np.float32(255) if kind == "f4" else gray
+    )
+    rgb = np.stack([gray] * 3, axis=-1)
+    params = {"method": method, "smoothing": smoothing, "n_classes": 3} | more
+    one, three = emseg.segment(gray, **params), emseg.segment(rgb, **params)
+    np.testing.assert_array_equal(three.labels, one.labels)
+    np.testing.assert_array_equal(three.probabilities(), one.probabilities())
+    np.testing.assert_array_equal(three.model.means, one.model.means)
+    assert three.table()["mean"].shape[1] == 3
+
+
+def test_transparent_gray_is_gray_in_a_mask() -> None:
+    gray, inside = PHOTO[..., 1], np.ones(PHOTO.shape[:2], bool)
+    inside[:20] = False
+    alpha = np.where(inside, 255, 0).astype(np.uint8)
+    rgba = np.stack([gray, gray, gray, alpha], axis=-1)
+    expected = emseg.segment(gray, mask=inside).labels
+    np.testing.assert_array_equal(emseg.segment(rgba).labels, expected)
+
+
+def test_one_pixel_of_color_makes_a_picture_one_of_color() -> None:
+    rgb = np.repeat(PHOTO[..., 1:2], 3, axis=-1)
+    assert emseg.features(rgb).shape[-1] == 1
+    rgb[-1, -1, 2] ^= 1
+    assert emseg.features(rgb).shape[-1] == 3
+
+
+def test_models_of_colors_take_gray_for_a_color() -> None:
+    gray = np.repeat(PHOTO[..., 1:2], 3, axis=-1)
+    model = emseg.segment(PHOTO, n_classes=3).model
+    found = emseg.segment(gray, model=model, smoothing=0)
+    lab = emseg.features(gray, color="lab")
+    np.testing.assert_array_equal(found.labels, model.predict(lab))
+    again = read_input(gray, Params(), like=model)
+    assert again.space.color == "lab"
+
+
+def test_a_last_axis_of_one_is_one_plane() -> None:
+    gray = PHOTO[..., 1]
+    expected = emseg.segment(gray).labels
+    np.testing.assert_array_equal(emseg.segment(gray[..., np.newaxis]).labels, expected)
+    assert emseg.segment(gray[..., np.newaxis], rgb=False).labels.shape[-1] == 1
+
+
+@pytest.mark.parametrize("off", [1e-3, 1.0, np.nan])
+def test_models_whose_weights_do_not_sum_to_one_are_refused(
+    off: float, blocks: NDArray[np.uint8]
+) -> None:
+    model = emseg.segment(blocks, n_classes=3).model
+    wrong = replace(model, weights=model.weights * (1 + off))
+    with pytest.raises(ValueError, match=r"weights of the model sum to .* divide"):
+        emseg.segment(blocks, model=wrong)
 
 
 def test_few_seeds_of_many_pixels_are_not_lost(rng: np.random.Generator) -> None:
     image = rng.random((600, 600), np.float32)
     seeds = np.zeros(image.shape, int)
     seeds[3, 3] = 6
-    found = emseg.segment(image, n_classes=3, seed_labels=seeds, smoothing=0)
+    found = emseg.segment(image, n_classes=6, seed_labels=seeds, smoothing=0)
     assert found.labels[3, 3] == 6
 
 

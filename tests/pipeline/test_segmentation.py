@@ -24,7 +24,7 @@ IMAGES: dict[str, tuple[NDArray[Any], dict[str, Any]]] = {
     "grey": (PHOTO[..., 0], {}),
     "float": (PHOTO[..., 0] * 3.7 - 500, {}),
     "channels": (PHOTO.transpose(2, 0, 1) * 2.0, {"channel_axis": 0}),
-    "volume": (np.stack([PHOTO[..., c] for c in range(3)]), {}),
+    "volume": (np.stack([PHOTO[..., c] for c in range(3)]), {"rgb": False}),
     "series": (np.stack([PHOTO, PHOTO])[:, None], {}),
 }
 COLUMNS = ["label", "pixels", "area", "fraction", "mean", "std", "n_regions"]
@@ -245,3 +245,36 @@ def test_tiles_are_smaller_the_more_classes_there_are(n_classes: int) -> None:
 def test_results_keep_no_table_of_colors() -> None:
     found = emseg.segment(PHOTO, n_classes=3, smoothing=0)
     assert len(pickle.dumps(found.labeler)) < 10**5
+
+
+def test_masks_of_classes_by_number_and_name() -> None:
+    seg = emseg.segment(PHOTO, n_classes=3)
+    assert seg.mask(2).dtype == bool
+    np.testing.assert_array_equal(seg.mask(2), seg.labels == 2)
+    np.testing.assert_array_equal(seg.mask([1, 3]), np.isin(seg.labels, [1, 3]))
+    assert not seg.mask([]).any()
+    named = seg.named({3: "nuclei", 1: "ground"})
+    np.testing.assert_array_equal(named.mask("nuclei"), seg.labels == 3)
+    np.testing.assert_array_equal(named.mask(["nuclei", 2]), seg.labels >= 2)
+    assert not seg.names
+
+
+@pytest.mark.parametrize("wrong", [0, 4, -1, True, 1.5, None, [1, 9]])
+def test_masks_of_no_class_are_refused(wrong: Any) -> None:
+    seg = emseg.segment(PHOTO, n_classes=3)
+    with pytest.raises(ValueError, match=r"no class .* 1 to 3; pass"):
+        seg.mask(wrong)
+
+
+def test_names_that_lead_to_no_class_are_refused() -> None:
+    seg = emseg.segment(PHOTO, n_classes=3)
+    with pytest.raises(ValueError, match="'nuclei'; no class has one yet"):
+        seg.mask("nuclei")
+    with pytest.raises(ValueError, match="'nucleus'; the names are 'nuclei'"):
+        seg.named({3: "nuclei"}).mask("nucleus")
+    with pytest.raises(ValueError, match="no class 4"):
+        seg.named({4: "sky"})
+    with pytest.raises(ValueError, match="one name for two classes"):
+        seg.named({1: "sky", 2: "sky"})
+    with pytest.raises(ValueError, match="not empty"):
+        seg.named({1: ""})

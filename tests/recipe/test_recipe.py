@@ -403,6 +403,7 @@ def test_results_of_given_models(params, how, tmp_path):
         ({"df": [4.0]}, r"df.*not the shape \(2,\)"),
         ({"outliers": 1.5}, "outliers=1.5.*less than or equal to 1"),
         ({"weights": [-1.0, 2.0]}, "weights.0=-1.0"),
+        ({"weights": [0.5, 0.6]}, r"weights.*sum to 1\.1.*divide"),
         ({"covariances": [np.zeros((3, 3)).tolist()] * 2}, "not positive definite"),
     ],
 )

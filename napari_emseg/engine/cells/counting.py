@@ -13,8 +13,10 @@ from napari_emseg.engine.cells.cells import Cells
 from napari_emseg.engine.cells.palette import Coding, coding_for, count_values
 from napari_emseg.engine.image.color_space import (
     LARGEST,
+    PLANE,
     check_size,
     convert,
+    native,
     variance_floor,
 )
 from napari_emseg.engine.image.lazy_image import LazyImage, slabs
@@ -84,7 +86,7 @@ def count_cells(
         codes = np.empty(0, np.uint32)
     else:
         cells, codes = _palette(picture, parts, color, coding)
-    if color == "none":
+    if native(color):
         # Colors end at black and white, and what few pixels have is a color, too.
         cells = replace(cells, core=find_core(cells.points, cells.weights))
     return CellCounts(
@@ -111,7 +113,7 @@ def least_variances(
     # A camera of 12 bit may leave gaps of 16 between its levels.
     step = float(np.gcd.reduce(np.diff(codes))) if codes.size > 1 else 1.0
     least = variance_floor(picture.dtype, color, step)
-    if least is not None and (color != "none" or picture.dtype.itemsize <= 2):
+    if least is not None and (not native(color) or picture.dtype.itemsize <= 2):
         return np.full(cells.dims, least)
     floor = np.empty(cells.dims)
     # A class of extremes, which are rounded more, is as wide as they are far away.
@@ -134,17 +136,27 @@ def least_variances(
     return np.where(told, floor, floor.min(where=told, initial=1.0))
 
 
-def find_coding(picture: LazyImage) -> Coding | None:
-    """Return how an image's values are coded, as a palette or gray levels."""
+def find_coding(picture: LazyImage, color: str) -> Coding | None:
+    """Return how an image's values are coded, as a palette or gray levels.
+
+    Parameters
+    ----------
+    picture : LazyImage
+        The image.
+    color : str
+        Color space of its features; of `PLANE`, one channel is coded.
+    """
     dtype = picture.dtype
     span = None
+    channels = 1 if color == PLANE else picture.channels
+    rgb = picture.rgb and color != PLANE
     if picture.channels == 1 and dtype.kind in "iu" and dtype.itemsize > 2:
         ends = [(int(v.min()), int(v.max())) for v in slabs(picture.source)]
         low, high = min(a for a, _ in ends), max(b for _, b in ends)
         # Levels are offset within 64 bits; few images are that far from 0.
         if max(abs(low), abs(high)) < 2**62:
             span = low, high
-    return coding_for(dtype, channels=picture.channels, rgb=picture.rgb, span=span)
+    return coding_for(dtype, channels=channels, rgb=rgb, span=span)
 
 
 def _pixels(parts: Iterator[Part]) -> Cells:

@@ -80,8 +80,9 @@ class KMeansModel:
         return np.zeros(self.n_classes)
 
     def reorder(self, order: NDArray[np.intp]) -> KMeansModel:
-        """Renumber the classes: the new class k is the old class ``order[k - 1]``."""
-        return KMeansModel(self.centers[order], self.weights[order], self.variance)
+        """Renumber or drop classes: the new class k is the old ``order[k - 1] + 1``."""
+        weights = self.weights[order]
+        return KMeansModel(self.centers[order], weights / weights.sum(), self.variance)
 
     def log_joint(self, features: ArrayLike) -> Float64Array:
         """Return -d²/(2σ²) for each class, (K, …): log-joints up to a constant."""

@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from napari_emseg.engine._types import Float64Array
 
 
+# How far from 1 weights may sum to, which files with few digits have rounded.
+WEIGHTS_OFF = 1e-4
+
+
 class Model(Protocol):
     """K classes of D features, as a frozen dataclass of arrays and numbers.
 

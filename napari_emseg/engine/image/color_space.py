@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from napari_emseg.engine._types import BoolArray, FloatArray
     from napari_emseg.engine.image.lazy_image import LazyImage
 
-    pass
 # Squared differences of larger values leave the range of float32. Real images do
 # not have such values, but some mark missing pixels with the largest number there is.
 LARGEST = 1e18
@@ -32,6 +31,15 @@ _CODES = {
 # Spaces which OpenCV gives in 0..1 are stretched to 0..100, as L of Lab is, so
 # that a tolerance, a variance floor or a K-means move means alike in all of them.
 PERCENT = np.float32(100)
+
+
+# The color space of gray pictures in RGB: one of three equal channels, as it is.
+PLANE = "plane"
+
+
+def native(color: str) -> bool:
+    """Tell whether features of a color space are in the image's own units."""
+    return color in ("none", PLANE)
 
 
 def resolve_color(picture: LazyImage, color: str) -> str:
@@ -77,7 +85,7 @@ def convert(
     values : (…, C) ndarray
         As `LazyImage.read` gives them.
     color : str
-        A color space of `resolve_color`'s answers.
+        A color space of `resolve_color`'s answers, or `PLANE`.
     full_scale : float, optional
         The value that is white in RGB, as `LazyImage.full_scale`; that of the type by
         default.
@@ -88,9 +96,10 @@ def convert(
         ``"lab"`` and ``"luv"``: L in 0..100. ``"hsv"`` and ``"hls"``: value or
         lightness first, then saturation as a plane vector in the direction of the
         hue (an angle has no mean; a vector has). All others in 0..100, except
-        ``"none"``: the values as they are.
+        ``"none"``: the values as they are, and `PLANE`: the first channel as it is.
     """
-    if color == "none":
+    if native(color):
+        values = values[..., :1] if color == PLANE else values
         # Values beyond float32 become infinite, which `usable` knows about.
         with np.errstate(over="ignore"):
             return np.asarray(values, np.float32)
@@ -121,7 +130,7 @@ def variance_floor(dtype: DTypeLike, color: str, step: float = 1.0) -> float | N
     A step q that rounds values leaves a variance of q²/12 (Sheppard's correction);
     no class can be known to be narrower. Colors count in steps of 8 bit.
     """
-    if color != "none":
+    if not native(color):
         return float((PERCENT / 255) ** 2 / 12)
     if np.dtype(dtype).kind in "bui":
         return step**2 / 12

@@ -24,6 +24,8 @@ RGB_DTYPES = (np.dtype("uint8"), np.dtype("uint16"))
 _RGB_SIDE = 30
 # Values that are read at once to find their range.
 _SLAB = 2**22
+# Those that show whether a picture has color, nearly always.
+_FEW = 2**10
 # Interpolation may leave float images this far outside [0, 1].
 _SLACK = 1e-3
 
@@ -65,6 +67,18 @@ class LazyImage:
         if self.channel_axis is None:
             return 1
         return self.source.shape[self.channel_axis]
+
+    @cached_property
+    def gray(self) -> bool:
+        """Whether it is RGB whose three channels are equal everywhere."""
+        if not self.rgb:
+            return False
+        # Nearly every color picture shows that it is one in its first pixels.
+        row = int(np.prod(self.source.shape[-2:]))
+        few = *(slice(0, 1),) * (len(self.shape) - 2), slice(0, max(1, _FEW // row))
+        return _equal(np.asarray(self.source[few])) and all(
+            _equal(part) for part in slabs(self.source)
+        )
 
     @property
     def size(self) -> int:
@@ -116,13 +130,14 @@ def as_lazy_image(
     Parameters
     ----------
     image : array_like
-        (…, Y, X), (…, Y, X, 3|4) RGB(A), or with channels at `channel_axis`. bool,
-        integer or float; read only when sliced.
+        (…, Y, X), (…, Y, X, 3|4) RGB(A), or with channels at `channel_axis`; a last
+        axis of 1 is one channel. bool, integer or float; read only when sliced.
     channel_axis : int, optional
         Axis of the channels of an image that is not RGB.
     rgb : bool, optional
         Whether the last axis is red, green, blue and perhaps alpha. By default
-        RGB is a last axis of 3 or 4 of uint8, uint16, or float in [0, 1].
+        RGB is a last axis of 3 or 4 of uint8, uint16, or float in [0, 1]. False: the
+        last axis is X, of whatever length.
     full_scale : float, optional
         The value that is white in RGB; other images have none. By default that of the
         type, or of 16 bit that of the fewest bits which hold the values.
@@ -160,6 +175,8 @@ def as_lazy_image(
     elif rgb or (rgb is None and _looks_rgb(image, shape, dtype, full_scale)):
         _check_rgb(image, shape, dtype, full_scale)
         channel_axis, rgb = len(shape) - 1, True
+    elif rgb is None and len(shape) > 2 and shape[-1] == 1:
+        channel_axis = len(shape) - 1
     spatial = tuple(n for axis, n in enumerate(shape) if axis != channel_axis)
     if len(spatial) < 2:
         raise ValueError(
@@ -203,6 +220,15 @@ def slabs(source: Sliceable) -> Iterator[NDArray[Any]]:
     step = max(1, _SLAB // int(np.prod(source.shape[1:])))
     for start in range(0, source.shape[0], step):
         yield np.asarray(source[start : start + step])
+
+
+def _equal(values: NDArray[Any]) -> bool:
+    """Tell whether red, green and blue (…, C) are equal, or none of them a number."""
+    nan = values.dtype.kind == "f"
+    red, green, blue = (values[..., channel] for channel in range(3))
+    return np.array_equal(red, green, equal_nan=nan) and np.array_equal(
+        green, blue, equal_nan=nan
+    )
 
 
 def _in_range(image: Sliceable, white: float) -> bool:

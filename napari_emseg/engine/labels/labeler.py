@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_emseg.engine.cluster.methods import METHODS
+from napari_emseg.engine.cluster.model import WEIGHTS_OFF
 from napari_emseg.engine.image.color_space import convert
 from napari_emseg.engine.mrf.hmrf_steps import correct_bias
 
@@ -156,7 +157,8 @@ def check_model(
     TypeError
         If the model is none.
     ValueError
-        If it has other features than the picture, or fewer classes than the seeds.
+        If its weights do not sum to 1, or if it has other features than the picture, or
+        fewer classes than the seeds.
     """
     kinds = tuple(method.model for method in METHODS.values())
     if not isinstance(model, kinds):
@@ -164,6 +166,12 @@ def check_model(
             f"model is {type(model).__name__}, but a fitted "
             f"{' or '.join(kind.__name__ for kind in kinds)} is needed: pass the "
             "`model` of a Segmentation"
+        )
+    total = float(model.weights.sum())
+    if not abs(total - 1) <= WEIGHTS_OFF:
+        raise ValueError(
+            f"the weights of the model sum to {total:g}, but they are the shares of "
+            "its classes; divide them by their sum"
         )
     dims = space.dims(picture)
     if model.means.shape[1] != dims:

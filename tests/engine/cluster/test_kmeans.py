@@ -248,3 +248,8 @@ def test_ties_go_to_the_lower_number() -> None:
     centers = np.array([[9.0, 0], [-9, 0], [0, 9], [0, -9]])
     assert nearest(centers, np.zeros((2, 1)))[0] == 0
     assert nearest(centers[::-1], np.zeros((2, 1)))[0] == 0
+
+
+def test_weights_of_classes_that_are_kept_sum_to_one() -> None:
+    model = KMeansModel(np.arange(3.0)[:, np.newaxis], np.array([0.5, 0.3, 0.2]), 1.0)
+    np.testing.assert_allclose(model.reorder(np.array([2, 0])).weights, [2 / 7, 5 / 7])
