@@ -168,7 +168,9 @@ class Params(BaseModel):
         le=10,
         title="Texture",
         description="Weight of texture, the local contrast at two scales, beside "
-        "color; 0 leaves it out.",
+        "color; 0 leaves it out. It helps where classes differ in grain; it hurts "
+        "where color tells them apart and things are smaller than about 20 pixels, "
+        "whose borders become a class, and gaps between them.",
         json_schema_extra=FEATURES,
     )
     position: float = Field(
