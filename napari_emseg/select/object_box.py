@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_emseg.engine.hierarchy.contours import resize
+from napari_emseg.engine.scribbles.novelty import find_novelty
 from napari_emseg.engine.scribbles.refine import STRENGTH, refine, solve
 from napari_emseg.engine.scribbles.stroke_model import gather_evidence, smooth
 from napari_emseg.pipeline.parallel import one_thread
@@ -52,6 +53,9 @@ _ROUNDS: tuple[dict[str, float], ...] = (
 # Strokes of the second round: the surest pixels, as many as these shares of the
 # object's and the background's expected size.
 _SURE_OBJECT, _SURE_BACKGROUND = 0.7, 0.5
+# Nats for and against what has colors of its own: less than the bond between
+# neighbors, so that its outline is smooth.
+_SURE = 3.0
 
 
 def box(
@@ -69,6 +73,10 @@ def box(
     `scribbles`, with a preference for the middle. The surest pixels of both kinds
     are the strokes of a second round. Of all answers, the one is given whose overlap
     with the object can be expected to be largest [1]_.
+
+    An object of several colors does not resemble its middle: where all that was found
+    lies in one piece of colors that are rarer around the box than in it [2]_, and which
+    the box does not cut [3]_, that piece is the answer.
 
     Parameters
     ----------
@@ -105,6 +113,10 @@ def box(
     ----------
     .. [1] S. Nowozin, "Optimal decisions from probabilistic models: the
        intersection-over-union case", CVPR 2014.
+    .. [2] C. Elkan, K. Noto, "Learning classifiers from only positive and unlabeled
+       data", KDD 2008.
+    .. [3] V. Lempitsky, P. Kohli, C. Rother, T. Sharp, "Image segmentation with a
+       bounding box prior", ICCV 2009.
 
     Examples
     --------
@@ -179,6 +191,9 @@ def _find(features: FloatArray, frame: NDArray[np.int64], strength: float) -> Bo
         marks = _next_marks(chance, held, marks)
     least = best_threshold(chance[held])
     odds -= np.log(least / (1 - least))
+    new = find_novelty(smoothed, held, held & (odds > 0))
+    if new is not None:
+        odds = np.where(new, _SURE, -_SURE)
     score = np.where(held, odds, -100).astype(np.float32)
     free = np.zeros(shape, np.uint8)
     posterior = solve(

@@ -444,6 +444,16 @@ def box(**options: Any) -> Array:
     return select.box(painted(96, 128), (10, 12, 52, 72), **options)
 
 
+def box_of_a_cell() -> Array:
+    """Return a cell of two colors in a box, on the noisy ground of another color."""
+    y, x = np.indices((96, 128))
+    colors = np.array([[225, 215, 220], [200, 150, 190], [90, 50, 130]])
+    depth = np.hypot(y - 45, x - 60)
+    clean = colors[(depth < 30).astype(int) + (np.hypot(y - 40, x - 66) < 14)]
+    image = (clean + noise((96, 128, 3))).clip(0, 255).astype(np.uint8)
+    return select.box(image, (11, 26, 79, 95))
+
+
 PATH = ((20, 30), (90.5, 22), (110, 100), (55.5, 60), (15, 110))
 SELECTED: dict[str, Recipe] = {
     "wand": wand,
@@ -483,6 +493,7 @@ SELECTED: dict[str, Recipe] = {
     ),
     "box": box,
     "box of little smoothing": partial(box, smoothing=0.2),
+    "box of a cell": box_of_a_cell,
     "box in a photograph": lambda: select.box(picture("coffee", 4), (5, 50, 75, 115)),
     "scribbles": lambda: select.scribbles(painted(96, 128), strokes(96, 128)),
     "scribbles alike": lambda: select.scribbles(

@@ -114,12 +114,14 @@ def compare(distances: FloatArray) -> FloatArray:
     return -np.minimum(share, 1).astype(np.float32)
 
 
-def fit_strokes(samples: FloatArray, seed: int = 0) -> MixtureModel:
-    """Fit a mixture to the features (N, D) of one class's strokes."""
+def fit_strokes(
+    samples: FloatArray, n_classes: int = _COMPONENTS, seed: int = 0
+) -> MixtureModel:
+    """Fit a mixture to features (N, D), as of one class's strokes."""
     picked = samples[:: 1 + len(samples) // _SAMPLE]
     points = np.ascontiguousarray(picked.T, np.float64)
     options = FitOptions(
-        n_classes=min(_COMPONENTS, len(picked)),
+        n_classes=min(n_classes, len(picked)),
         rules=CovarianceSpec("full", np.full(len(points), _FLOOR)),
         tol=1e-3,
         max_iter=30,
