@@ -17,7 +17,7 @@ Color = Literal[
     "auto", "lab", "luv", "rgb", "hsv", "hls", "ycrcb", "xyz", "gray", "none"
 ]
 Covariance = Literal["full", "tied", "diag", "spherical"]
-Distribution = Literal["gaussian", "student"]
+Distribution = Literal["auto", "gaussian", "student"]
 Init = Literal["kmeans", "random"]
 
 # Marks the parameters that a form shows at first; the rest waits under "More".
@@ -120,10 +120,13 @@ class Params(BaseModel):
         "all, along the axes, or balls.",
     )
     distribution: Distribution = Field(
-        default="gaussian",
+        default="auto",
         title="Distribution",
-        description="Gaussian classes, or Student-t with heavy tails.",
-        json_schema_extra=_named(gaussian="Gaussian", student="Student-t"),
+        description="Gaussian classes, or Student-t with heavy tails; auto is Student-t "
+        "for one channel, unless noise dominates, and else Gaussian.",
+        json_schema_extra=_named(
+            auto="automatic", gaussian="Gaussian", student="Student-t"
+        ),
     )
     outliers: float = Field(
         default=0.0,

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_emseg.engine.cluster.criteria import few_cells
 from napari_emseg.engine.cluster.em import CovarianceSpec
 from napari_emseg.engine.cluster.methods import METHODS
-from napari_emseg.engine.cluster.multilevel import FitOptions
+from napari_emseg.engine.cluster.multilevel import FitOptions, iter_fit_mixture
 from napari_emseg.engine.image.color_space import black
 from napari_emseg.engine.mrf.hmrf import HiddenField, iter_hmrf
 from napari_emseg.engine.user_warnings import warn_user
@@ -101,6 +102,35 @@ def choose_n_classes(
     return choice.best + marks(census.cells)
 
 
+def choose_distribution(
+    source: SegmentationInput,
+    census: CellCounts,
+    params: Params,
+    n_classes: int,
+    start: Model | None,
+) -> Params:
+    """Decide which distribution classes have, if the user leaves it open.
+
+    With several features they are Gaussian. Along a single one, a broad Gaussian wins
+    on both sides of the others, and swallows the borders of what it does not hold:
+    there, classes may have tails, which are as heavy as the pixels say. Noise that
+    dominates is Gaussian, and a user's seeds tell where borders are.
+    """
+    if params.distribution != "auto":
+        return params
+    if start is not None:
+        tails = start.df is not None
+    else:
+        asked = source.space.plain and (params.outliers > 0 or params.bias)
+        alone = census.cells.dims == 1 and source.seed_labels is None
+        tails = METHODS[params.method].model.has_likelihood and alone and not asked
+    if tails and start is None:
+        options = fit_options(params, n_classes, census.floor)
+        *_, last = iter_fit_mixture(few_cells(census.cells), options)
+        tails = noise_in(source, last.model) is None
+    return params.replace(distribution="student" if tails else "gaussian")
+
+
 def fit_hidden(
     source: SegmentationInput, model: Model, params: Params, floor: Float64Array
 ) -> Generator[FitState, None, HiddenField | None]:
@@ -169,6 +199,7 @@ def iter_fits(
 
     warn_of_marks(source, census)
     n_classes = yield from choose_n_classes(source, census, params, start)
+    params = choose_distribution(source, census, params, n_classes, start)
     options = fit_options(params, n_classes, census.floor)
     for state in METHODS[params.method].fit(census.cells, options, start):
         last = states[-1].level if states else state.level

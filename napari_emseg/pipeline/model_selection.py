@@ -161,6 +161,8 @@ _APART = 4
 # Moran's I of a line w pixels wide is 1 - .5 / w. Covering of human regions on 100
 # photographs is the same from 1.1 to 2, and less above.
 _OUTLINE = 1.8
+# With one channel, what is hardly wider than a line of one pixel may be a class.
+_OUTLINE_OF_ONE = 1.15
 # Where classes are less than this, they are thinner than lines of one pixel.
 _LINE = 0.45
 # Colors nearer to each other than this look the same, in Lab. Where all colors of an
@@ -196,7 +198,8 @@ def iter_choice(
 ) -> Generator[Progress, None, Choice]:
     """Fit mixtures of 1 to `most` classes and choose one.
 
-    The one with the largest integrated completed likelihood whose classes all are
+    The one with the largest integrated completed likelihood (with one channel, whose
+    classes overlap by nature, Bayesian information criterion) whose classes all are
     wider than outlines: pixels on the edges between two classes mix their colors, and
     are no class. Nor are shades of a color that nobody can tell apart [1]_. Where noise
     dominates, its overlap would hide the classes; so the mixtures are fitted to pixels
@@ -243,8 +246,13 @@ def iter_choice(
     if core is not None:
         near = core.clip(features)
         valid = valid & core.holds(features) if marks(census.cells) else valid
+    # Along one axis classes overlap by nature, and outlines are known by their width.
     models = _ranked(tried, Criteria.icl, n)
-    wide = _widest(models, features, valid)
+    if cells.dims == 1:
+        several = _ranked(tried, Criteria.bic, n)
+        wide = _widest(several, features, valid, _OUTLINE_OF_ONE)
+    else:
+        wide = _widest(models, features, valid, _OUTLINE)
     if noise_in(source, tried[-1][1]) is None:
         # Who asks for classes wants two that overlap rather than one.
         single = _ranked(tried, Criteria.bic, n)[0].n_classes == 1
@@ -263,7 +271,7 @@ def iter_choice(
         if _scattered(models[0], census):
             return Choice(orders, n, models[0].n_classes)
         return Choice(_orders(tried), n, 1)
-    found = _widest(calm, quiet, valid, radius)
+    found = _widest(calm, quiet, valid, _OUTLINE + 2 * radius)
     if found is None and wide is not None:
         # What is small is no wider than an outline, once it is averaged.
         return Choice(orders, n, wide)
@@ -344,13 +352,13 @@ def _widest(
     models: list[MixtureModel],
     features: FloatArray,
     valid: BoolArray,
-    radius: float = 0.0,
+    outline: float,
 ) -> int | None:
     """Return the first number of classes, above 1, that are all wider than outlines.
 
-    Features that were averaged over a `radius` have outlines twice that wider.
+    Features that were averaged over a radius have outlines twice that wider.
     """
-    least = 1 - 0.5 / (_OUTLINE + 2 * radius)
+    least = 1 - 0.5 / outline
     for model in models:
         if model.n_classes > 1 and _width(model, features, valid) >= least:
             return model.n_classes

@@ -35,7 +35,7 @@ def rows(image):
     return sweep.sweep(
         image,
         sweep.settings(
-            emseg.Params(smoothing=0),
+            emseg.Params(smoothing=0, distribution="gaussian"),
             color=["lab", "gray"],
             method=["em", "kmeans"],
             n_classes=[2, 3, 4],
@@ -144,7 +144,7 @@ class TestRows:
         found = sweep.best(rows, "icl")
         assert set(found) == {"Lab", "gray"}
         assert rows[found["Lab"]].params == emseg.Params(
-            smoothing=0, color="lab", n_classes=3
+            smoothing=0, color="lab", n_classes=3, distribution="gaussian"
         )
 
     def test_colors_are_counted_once_for_each_space(self, image, monkeypatch):

@@ -223,15 +223,15 @@ def iter_criteria(
     model : MixtureModel
         Its fit.
     """
-    coarse = _few(cells)
+    coarse = few_cells(cells)
     for k in range(1, most + 1):
         options = FitOptions(n_classes=k, rules=rules, n_init=3, max_iter=60, seed=seed)
         *_, last = iter_fit_mixture(coarse, options)
         yield criteria_of(last.model, coarse, rules), last.model
 
 
-def _few(cells: Cells) -> Cells:
-    """Choose the finest level of few cells; without bins, take a sample."""
+def few_cells(cells: Cells) -> Cells:
+    """Return the finest level of few cells; without bins, a sample."""
     found = [level for _, level in levels(cells)]
     small = [level for level in found if level.count <= _CELLS]
     if small:
@@ -255,4 +255,5 @@ def criteria_of(model: Model, cells: Cells, rules: CovarianceSpec) -> Criteria:
     shape = {"full": k * triangle, "tied": triangle, "diag": k * dims, "spherical": k}[
         rules.covariance
     ]
-    return Criteria(k, likelihood, entropy, k - 1 + k * dims + shape)
+    tails = 0 if model.df is None else k
+    return Criteria(k, likelihood, entropy, k - 1 + k * dims + shape + tails)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -50,6 +51,14 @@ def test_bic_is_that_of_scikit_learn(covariance: str) -> None:
     entropy = -(p * np.log(np.maximum(p, 1e-300))).sum(axis=1).mean()
     assert again.entropy == pytest.approx(entropy, abs=1e-9)
     assert order.icl(800) == pytest.approx(order.bic(800) - 1600 * order.entropy)
+
+
+def test_each_tail_is_a_parameter() -> None:
+    cells = clouds(3, pixels=800)
+    rules = CovarianceSpec("full", np.full(3, 1e-3))
+    *_, (order, model) = iter_criteria(cells, rules=rules, seed=0, most=3)
+    tailed = criteria_of(replace(model, df=np.full(3, 1e6)), cells, rules)
+    assert tailed.parameters == order.parameters + 3
 
 
 @pytest.mark.parametrize("count", [1, 2, 5])

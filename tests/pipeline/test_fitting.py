@@ -1,0 +1,71 @@
+"""Fits: what is decided of them by the image."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from scipy.ndimage import gaussian_filter
+
+import napari_emseg as emseg
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Image = NDArray[Any]
+
+
+def nuclei(seed: int) -> tuple[Image, Image]:
+    """Draw nuclei of different brightness that glow; return their mask, too."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[:200, :200]
+    light, mask = np.zeros(y.shape), np.zeros(y.shape, bool)
+    for cy, cx in rng.integers(15, 185, (14, 2)):
+        disc = np.hypot(y - cy, x - cx) < rng.uniform(7, 12)
+        light[disc & ~mask] = rng.uniform(40, 160)
+        mask |= disc
+    glow = gaussian_filter(light, 0.8) + 0.35 * gaussian_filter(light, 8)
+    image = 8 + glow + rng.normal(0, 1.5, y.shape)
+    return image.round().clip(0, 255).astype(np.uint8), mask
+
+
+class TestDistribution:
+    @pytest.mark.parametrize("seed", range(4))
+    def test_nuclei_do_not_swallow_what_glows_around_them(self, seed):
+        image, mask = nuclei(seed)
+
+        def overlap(**how: Any) -> float:
+            found = emseg.segment(image, n_classes=2, **how).labels == 2
+            return float((found & mask).sum() / (found | mask).sum())
+
+        assert overlap() > 0.75
+        assert overlap() > overlap(distribution="gaussian") + 0.05
+
+    def test_one_channel_has_tails_and_colors_have_none(self):
+        gray = nuclei(0)[0]
+        rng = np.random.default_rng(0)
+        color = np.dstack([gray, gray[::-1], rng.permuted(gray, axis=0)])
+        assert emseg.segment(gray, n_classes=2).model.df is not None
+        assert emseg.segment(color, n_classes=2).model.df is None
+        assert emseg.segment(color, n_classes=2, color="gray").model.df is not None
+
+    def test_what_the_user_says_counts(self):
+        gray = nuclei(0)[0]
+        plain = emseg.segment(gray, n_classes=2, distribution="gaussian")
+        assert plain.model.df is None
+        assert emseg.segment(gray, n_classes=2, start=plain.model).model.df is None
+        tailed = emseg.segment(gray, n_classes=2, distribution="student")
+        np.testing.assert_array_equal(
+            tailed.labels, emseg.segment(gray, n_classes=2).labels
+        )
+
+    def test_noise_that_dominates_is_gaussian(self):
+        rng = np.random.default_rng(0)
+        truth = np.repeat([80.0, 120.0], 60) * np.ones((100, 1))
+        noisy = (truth + rng.normal(0, 30, truth.shape)).clip(0, 255).astype(np.uint8)
+        seg = emseg.segment(noisy, n_classes=2)
+        assert seg.levels[-1] == "field"
+        assert seg.model.df is None
+        expected = emseg.segment(noisy, n_classes=2, distribution="gaussian").labels
+        np.testing.assert_array_equal(seg.labels, expected)
