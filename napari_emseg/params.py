@@ -122,8 +122,8 @@ class Params(BaseModel):
     distribution: Distribution = Field(
         default="auto",
         title="Distribution",
-        description="Gaussian classes, or Student-t with heavy tails; auto is Student-t "
-        "for one channel, unless noise dominates, and else Gaussian.",
+        description="Gaussian classes, or Student-t with heavy tails; auto is Student-t"
+        " for one channel, unless noise dominates, and else Gaussian.",
         json_schema_extra=_named(
             auto="automatic", gaussian="Gaussian", student="Student-t"
         ),
