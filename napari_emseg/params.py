@@ -6,15 +6,31 @@ import textwrap
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from napari_emseg.engine.cluster.methods import METHODS, MethodName
+from napari_emseg.engine.image.stain_separation import read_vectors
 
 if TYPE_CHECKING:
     from pydantic.config import JsonDict
 
 Color = Literal[
-    "auto", "lab", "luv", "rgb", "hsv", "hls", "ycrcb", "xyz", "gray", "none"
+    "auto",
+    "lab",
+    "luv",
+    "rgb",
+    "hsv",
+    "hls",
+    "ycrcb",
+    "xyz",
+    "ab",
+    "hs",
+    "chromaticity",
+    "he",
+    "hdab",
+    "stains",
+    "gray",
+    "none",
 ]
 Covariance = Literal["full", "tied", "diag", "spherical"]
 Distribution = Literal["auto", "gaussian", "student"]
@@ -82,7 +98,11 @@ class Params(BaseModel):
         default="auto",
         title="Color space",
         description="Space in which colors are compared; auto is Lab for RGB "
-        "images and no conversion for others.",
+        "images and no conversion for others. For uneven light: ab and hs have no "
+        "lightness, chromaticity does not depend on it at all; near black, where "
+        "color is noise, it fades to gray; classes are numbered by their first "
+        "feature. For tissue: densities of hematoxylin and "
+        "eosin (he), and DAB (hdab), or of other stains.",
         json_schema_extra=MAIN
         | FEATURES
         | _named(
@@ -94,6 +114,12 @@ class Params(BaseModel):
             hls="HLS",
             ycrcb="YCrCb",
             xyz="XYZ",
+            ab="a*b*",
+            hs="hue and saturation",
+            chromaticity="chromaticity",
+            he="hematoxylin-eosin",
+            hdab="hematoxylin-DAB",
+            stains="own stains",
             gray="gray",
             none="as it is",
         ),
@@ -112,6 +138,13 @@ class Params(BaseModel):
         title="Keep edges",
         description="Smooth less where neighboring colors differ much.",
         json_schema_extra=LABELS,
+    )
+    stains: str = Field(
+        default="0.65 0.70 0.29, 0.07 0.99 0.11",
+        title="Stains",
+        description="Two or three vectors of stains for the color space of that name: "
+        "what each absorbs of red, green and blue, with commas between them.",
+        json_schema_extra=FEATURES,
     )
     covariance: Covariance = Field(
         default="full",
@@ -222,6 +255,17 @@ class Params(BaseModel):
                 )
         return given
 
+    @field_validator("stains")
+    @classmethod
+    def _check_stains(cls, given: str) -> str:
+        read_vectors(given)
+        return given
+
+    @property
+    def color_space(self) -> str:
+        """The color space with all that it takes, as the engine names it."""
+        return f"stains:{self.stains}" if self.color == "stains" else self.color
+
     def replace(self, **changes: object) -> Self:
         """Return a copy with some parameters changed, checked again."""
         return type(self)(**(self.model_dump() | changes))
@@ -271,7 +315,8 @@ def _kind(schema: dict[str, Any]) -> str:
         return f"{{{', '.join(map(repr, schema['enum']))}}}"
     if "const" in schema:
         return repr(schema["const"])
-    kind = {"integer": "int", "number": "float", "boolean": "bool"}[schema["type"]]
+    names = {"integer": "int", "number": "float", "boolean": "bool", "string": "str"}
+    kind = names[schema["type"]]
     if "minimum" not in schema:
         return kind
     return f"{kind} from {schema['minimum']} to {schema['maximum']}"

@@ -132,7 +132,12 @@ def test_small_images_of_any_kind(
 @given(
     data=st.data(),
     shape=hnp.array_shapes(min_dims=2, max_dims=4, min_side=2, max_side=7),
-    color=st.sampled_from(["auto", "lab", "luv", "rgb", "hsv", "hls", "ycrcb", "xyz"]),
+    color=st.sampled_from(
+        [
+            *("auto", "lab", "luv", "rgb", "hsv", "hls", "ycrcb", "xyz"),
+            *("ab", "hs", "chromaticity", "he", "hdab", "stains"),
+        ]
+    ),
     kind=st.sampled_from(["u1", "u2", "f4", "f8"]),
     options=PARAMS,
 )

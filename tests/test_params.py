@@ -38,7 +38,7 @@ CHOICES = {
 
 
 def test_every_parameter_is_tested() -> None:
-    tested = {*NUMBERS, *CHOICES, "edges", "bias"}
+    tested = {*NUMBERS, *CHOICES, "edges", "bias", "stains"}
     assert tested <= set(Params.model_fields)
     untested = set(Params.model_fields) - tested
     assert not untested, f"add bounds of {untested} to this module"
@@ -71,6 +71,16 @@ def test_edges_and_bias_are_switches() -> None:
     assert Params(bias=True).bias is True
     with pytest.raises(ValidationError, match="edges"):
         Params(edges="perhaps")
+
+
+def test_stains_are_vectors() -> None:
+    params = Params(color="stains", stains="1 0 0, 0 1 0.5")
+    assert params.color_space == "stains:1 0 0, 0 1 0.5"
+    assert Params.model_validate_json(params.model_dump_json()) == params
+    assert Params(stains="1 0 0, 0 1 0.5").color_space == "auto"
+    for wrong in ("", "red, blue", "1 0 0", "1 0, 0 1", "1 0 0, 2 0 0", "0 0 0, 1 1 1"):
+        with pytest.raises(ValidationError, match=r"(?s)stains.*pass"):
+            Params(stains=wrong)
 
 
 def test_numbers_that_are_none_are_refused() -> None:

@@ -11,7 +11,7 @@ from napari_emseg.engine.cluster.criteria import few_cells
 from napari_emseg.engine.cluster.em import CovarianceSpec
 from napari_emseg.engine.cluster.methods import METHODS
 from napari_emseg.engine.cluster.multilevel import FitOptions, iter_fit_mixture
-from napari_emseg.engine.image.color_space import black
+from napari_emseg.engine.image.color_space import black, brightness
 from napari_emseg.engine.mrf.hmrf import HiddenField, iter_hmrf
 from napari_emseg.engine.user_warnings import warn_user
 from napari_emseg.pipeline.missing_data import warn_of_marks
@@ -192,9 +192,10 @@ def iter_fits(
 ) -> Generator[Progress, None, Fit]:
     """Fit the classes, then a hidden field if noise demands it."""
     states: list[FitState] = []
+    color, pinned = source.space.color, source.seed_labels is not None
 
     def note(state: FitState) -> Progress:
-        states.append(darkest_first(state, pinned=source.seed_labels is not None))
+        states.append(darkest_first(state, color, pinned=pinned))
         return Progress("fit", len(states), 0, states[-1])
 
     warn_of_marks(source, census)
@@ -227,11 +228,12 @@ def _needs_field(source: SegmentationInput, model: Model, params: Params) -> boo
     return noise_in(source, model, margin=_DOUBT) is not None
 
 
-def darkest_first(state: FitState, *, pinned: bool = False) -> FitState:
+def darkest_first(state: FitState, color: str, *, pinned: bool) -> FitState:
     """Number the classes from dark to bright, unless the user's seeds number them."""
     if pinned:
         return state
-    order = np.lexsort(state.model.means.T[::-1])
+    means = state.model.means
+    order = np.lexsort([*means.T[::-1], brightness(means, color)])
     return replace(state, model=state.model.reorder(order))
 
 

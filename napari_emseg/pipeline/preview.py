@@ -49,7 +49,9 @@ PICTURE, VOLUME = 2**22, 2**20
 _SHOWN = 2**20
 # Features beside color, which a preview does not have, and what turns them off.
 _OFF = {
-    name: off for name, off in params_affecting("features").items() if name != "color"
+    name: off
+    for name, off in params_affecting("features").items()
+    if name not in ("color", "stains")
 }
 # Fits, and smoothers, that are kept, so that a slider that goes back finds them.
 _KEPT = 32
@@ -179,7 +181,7 @@ class PreviewImage:
                 f"{params!r} has no preview: it needs a number of classes, and neither "
                 f"{' nor '.join(_OFF)}; use segment"
             )
-        return self._steps(params, find_space(self._picture, params.color, 0, 0))
+        return self._steps(params, find_space(self._picture, params.color_space, 0, 0))
 
     @one_thread_a_step
     def _steps(

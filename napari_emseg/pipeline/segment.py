@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from napari_emseg.engine.cluster.fit_state import bounded
-from napari_emseg.engine.image.color_space import black
+from napari_emseg.engine.image.color_space import black, has_light
 from napari_emseg.engine.image.lazy_image import as_lazy_image
 from napari_emseg.engine.labels.labeler import Labeler, check_model, label_table
 from napari_emseg.params import Params
@@ -42,6 +42,7 @@ def features(
     color: str = "auto",
     texture: float = 0.0,
     position: float = 0.0,
+    stains: str | None = None,
     channel_axis: int | None = None,
     rgb: bool | None = None,
     full_scale: float | None = None,
@@ -56,6 +57,8 @@ def features(
         Color space, as in `Params`.
     texture, position : float, optional
         Weights of texture and position, as in `Params`.
+    stains : str, optional
+        Vectors for ``color="stains"``, as in `Params`; those of its default, if none.
     channel_axis : int, optional
         Axis of the channels of images that are not RGB.
     rgb : bool, optional
@@ -88,7 +91,11 @@ def features(
     )
     if rgb is None:
         warn_of_order(picture)
-    space = find_space(picture, color, texture, position)
+    # Which knows the default, and refuses what cannot be.
+    params = Params(color=color)
+    if stains is not None:
+        params = params.replace(stains=stains)
+    space = find_space(picture, params.color_space, texture, position)
     return as_source(picture, None, None, space).features(())[0]
 
 
@@ -273,11 +280,11 @@ def read_input(
     if rgb is None:
         warn_of_order(picture)
     space = find_space(
-        picture, params.color, params.texture, params.position, like=like
+        picture, params.color_space, params.texture, params.position, like=like
     )
     source = as_source(picture, mask, seed_labels, space)
     if params.bias:
-        _check_bias(source)
+        _check_bias(source, params)
     if params.n_classes != "auto" and like is None:
         _check_seeds(source, params.n_classes)
     return source
@@ -297,11 +304,16 @@ def _check_seeds(source: SegmentationInput, n_classes: int) -> None:
         )
 
 
-def _check_bias(source: SegmentationInput) -> None:
+def _check_bias(source: SegmentationInput, params: Params) -> None:
     if len(source.picture.shape) > 3:
         raise ValueError(
             f"bias=True needs an image with 2 or 3 spatial axes, but this one has the "
             f"shape {source.picture.shape}; segment its parts one by one"
+        )
+    if not has_light(source.space.color):
+        raise ValueError(
+            f"bias=True divides by light, which color={params.color!r} has none of; "
+            "leave one of them out"
         )
     if not source.space.plain:
         raise ValueError(

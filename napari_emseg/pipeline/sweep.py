@@ -305,7 +305,7 @@ def space_name(row: SweepRow) -> str:
     space = row.seg.source.space
     extra = [name for name in ("texture", "position") if getattr(space, name) > 0]
     color = "gray" if space.color == PLANE else space.color
-    return " + ".join([names[color], *extra])
+    return " + ".join([names[color.partition(":")[0]], *extra])
 
 
 def best(rows: Sequence[SweepRow], criterion: str) -> dict[str, int]:

@@ -35,6 +35,11 @@ _NAMES = {
     "hls": ("lightness", "saturation · cos hue", "saturation · sin hue"),
     "ycrcb": ("Y", "Cr", "Cb"),
     "xyz": ("X", "Y", "Z"),
+    "ab": ("a*", "b*"),
+    "hs": ("saturation · cos hue", "saturation · sin hue"),
+    "chromaticity": ("share of red", "share of green"),
+    "he": ("hematoxylin", "eosin"),
+    "hdab": ("hematoxylin", "DAB"),
     "gray": ("gray",),
 }
 
@@ -195,5 +200,5 @@ def feature_names(source: SegmentationInput) -> tuple[str, ...]:
         color: tuple[str, ...] = ("intensity",)
     else:
         plain = tuple(f"channel {i + 1}" for i in range(of_color))
-        color = _NAMES.get(space.color, plain)
+        color = _NAMES.get(space.color.partition(":")[0], plain)
     return (*color, *extra)

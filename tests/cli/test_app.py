@@ -207,6 +207,9 @@ class TestOptions:
         elif "enum" in schema:
             value = next(v for v in schema["enum"] if v != schema["default"])
             tokens = [option, value]
+        elif schema.get("type") == "string":
+            value = "1 0 0, 0 1 0.5"
+            tokens = [option, value]
         else:
             value = schema.get("anyOf", [schema])[0]["maximum"]
             tokens = [option, value]

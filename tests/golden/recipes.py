@@ -193,7 +193,10 @@ def faded() -> Array:
 
 
 PHOTO = partial(picture, "astronaut")
-COLORS = ("lab", "luv", "rgb", "hsv", "hls", "ycrcb", "xyz", "gray", "none")
+COLORS = (
+    *("lab", "luv", "rgb", "hsv", "hls", "ycrcb", "xyz", "gray", "none"),
+    *("ab", "hs", "chromaticity", "he", "hdab"),
+)
 # Name: picture, and arguments of `segment`.
 SEGMENTED: dict[str, tuple[Callable[[], Array], dict[str, Any]]] = {
     "em": (partial(picture, "scene"), {"n_classes": 6}),
@@ -217,6 +220,10 @@ SEGMENTED: dict[str, tuple[Callable[[], Array], dict[str, Any]]] = {
     ),
     "em outliers": (peppered, {"outliers": 0.1, "smoothing": 0}),
     "em salt and pepper": (peppered, {}),
+    "stains": (
+        partial(picture, "immunohistochemistry"),
+        {"color": "stains", "stains": "0.65 0.70 0.29, 0.27 0.57 0.78, 1 0 0"},
+    ),
     "em bias": (shaded, {"bias": True, "n_classes": 3}),
     "em texture": (partial(picture, "brick"), {"texture": 1.5, "n_classes": 3}),
     "em position": (PHOTO, {"position": 0.8}),

@@ -29,6 +29,11 @@ CHANGES: dict[str, tuple[dict[str, Any], Any, Any]] = {
     "n_classes": ({}, 3, 4),
     "color": ({}, "lab", "hsv"),
     "smoothing": ({}, 0, 1),
+    "stains": (
+        {"color": "stains"},
+        "0.65 0.70 0.29, 0.07 0.99 0.11",
+        "0.9 0.3 0.1, 0.1 0.3 0.9",
+    ),
     "edges": ({"smoothing": 4}, True, False),
     "covariance": ({}, "full", "spherical"),
     "distribution": ({}, "gaussian", "student"),
@@ -77,7 +82,11 @@ def test_covariances_have_their_kind(covariance: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "color", ["auto", "lab", "luv", "rgb", "hsv", "hls", "ycrcb", "xyz", "gray", "none"]
+    "color",
+    [
+        *("auto", "lab", "luv", "rgb", "hsv", "hls", "ycrcb", "xyz", "gray", "none"),
+        *("ab", "hs", "chromaticity", "he", "hdab", "stains"),
+    ],
 )
 @pytest.mark.parametrize("method", ["em", "kmeans"])
 def test_model_speaks_of_the_features(color: str, method: str) -> None:

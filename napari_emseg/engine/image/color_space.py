@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
+from napari_emseg.engine.image.stain_separation import read_vectors, separate
+
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike, NDArray
 
@@ -21,13 +23,20 @@ SMALLEST = 1e-37
 
 _CODES = {
     "lab": cv2.COLOR_RGB2LAB,
+    "ab": cv2.COLOR_RGB2LAB,
     "luv": cv2.COLOR_RGB2LUV,
     "hsv": cv2.COLOR_RGB2HSV,
+    "hs": cv2.COLOR_RGB2HSV,
     "hls": cv2.COLOR_RGB2HLS,
     "ycrcb": cv2.COLOR_RGB2YCrCb,
     "xyz": cv2.COLOR_RGB2XYZ,
     "gray": cv2.COLOR_RGB2GRAY,
 }
+# Spaces without lightness, and of stains: light is no factor of their features.
+_CHROMA = ("ab", "hs", "chromaticity")
+_STAINS = ("he", "hdab", "stains")
+# Color of pixels darker than this share of white fades to gray: it is noise there.
+DARK = 0.05
 # Spaces which OpenCV gives in 0..1 are stretched to 0..100, as L of Lab is, so
 # that a tolerance, a variance floor or a K-means move means alike in all of them.
 PERCENT = np.float32(100)
@@ -40,6 +49,23 @@ PLANE = "plane"
 def native(color: str) -> bool:
     """Tell whether features of a color space are in the image's own units."""
     return color in ("none", PLANE)
+
+
+def brightness(means: NDArray[np.float64], color: str) -> NDArray[np.float64]:
+    """Return what classes (K, D) are numbered by, (K,): the dark have small numbers.
+
+    The first feature; of stains, minus the density of all.
+    """
+    kind, _, vectors = color.partition(":")
+    if kind not in _STAINS:
+        return means[:, 0]
+    count = len(read_vectors(vectors)) if vectors else 2
+    return np.asarray(-means[:, :count].sum(axis=1))
+
+
+def has_light(color: str) -> bool:
+    """Tell whether light multiplies the features of a color space."""
+    return color.partition(":")[0] not in (*_CHROMA, *_STAINS)
 
 
 def resolve_color(picture: LazyImage, color: str) -> str:
@@ -85,7 +111,8 @@ def convert(
     values : (…, C) ndarray
         As `LazyImage.read` gives them.
     color : str
-        A color space of `resolve_color`'s answers, or `PLANE`.
+        A color space of `resolve_color`'s answers, or `PLANE`. After ``"stains:"`` are
+        vectors, as `read_vectors` takes them.
     full_scale : float, optional
         The value that is white in RGB, as `LazyImage.full_scale`; that of the type by
         default.
@@ -95,8 +122,11 @@ def convert(
     (…, D) ndarray of float32
         ``"lab"`` and ``"luv"``: L in 0..100. ``"hsv"`` and ``"hls"``: value or
         lightness first, then saturation as a plane vector in the direction of the
-        hue (an angle has no mean; a vector has). All others in 0..100, except
-        ``"none"``: the values as they are, and `PLANE`: the first channel as it is.
+        hue (an angle has no mean; a vector has). ``"ab"`` and ``"hs"`` are the same
+        without light; ``"chromaticity"`` is the share of red and of green in the sum.
+        Stains are 100 times optical densities, as of `separate`. All others in 0..100,
+        except ``"none"``: the values as they are, and `PLANE`: the first channel as it
+        is.
     """
     if native(color):
         values = values[..., :1] if color == PLANE else values
@@ -106,13 +136,33 @@ def convert(
     rgb = unit_rgb(values, full_scale)
     if color == "rgb":
         return rgb * PERCENT
+    kind, _, vectors = color.partition(":")
+    if kind in _STAINS:
+        return separate(rgb, vectors or kind)
+    if kind == "chromaticity":
+        return _chromaticity(rgb)
     flat = np.ascontiguousarray(rgb.reshape(1, -1, 3))
     out = cv2.cvtColor(flat, _CODES[color]).reshape(*rgb.shape[:-1], -1)
+    if color == "ab":
+        return np.ascontiguousarray(out[..., 1:])
+    if color == "hs":
+        value = out[..., 2:]
+        plane = _hue_to_plane(out, light=2)[..., 1:]
+        return np.asarray(plane * (PERCENT * value / np.maximum(value, DARK)))
     if color in ("hsv", "hls"):
         out = _hue_to_plane(out, light=2 if color == "hsv" else 1)
     if color not in ("lab", "luv"):
         out = out * PERCENT
     return np.asarray(out, np.float32)
+
+
+def _chromaticity(rgb: FloatArray) -> FloatArray:
+    """Return the share (…, 2) of red and green; that of the dark fades to a third."""
+    total = rgb.sum(axis=-1, keepdims=True)
+    least = np.float32(3 * DARK)
+    gray = np.maximum(least - total, 0) / 3
+    share = (rgb[..., :2] + gray) / np.maximum(total, least)
+    return np.asarray(PERCENT * share, np.float32)
 
 
 def _hue_to_plane(cylinder: NDArray[Any], *, light: int) -> FloatArray:

@@ -12,6 +12,7 @@ from magicgui.widgets import (
     Container,
     FloatSlider,
     FloatSpinBox,
+    LineEdit,
     PushButton,
     Slider,
     SpinBox,
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
     Field: TypeAlias = Mapping[str, Any]
     Number: TypeAlias = "SpinBox | DecimalSpinBox | SliderBox"
-    Row: TypeAlias = "CheckBox | ComboBox | NumberOrWord | Number"
+    Row: TypeAlias = "CheckBox | ComboBox | LineEdit | NumberOrWord | Number"
 
 MORE = "▸ More"
 LESS = "▾ Less"
@@ -256,6 +257,8 @@ def _row(name: str, field: Field) -> Row:
         row = NumberOrWord(_number_box(number, name="number"), word["const"], **look)
     elif field["type"] == "boolean":
         row = CheckBox(**look)
+    elif field["type"] == "string":
+        row = LineEdit(**look)
     else:
         row = _number_box(field, **look)
     row.value = field["default"]

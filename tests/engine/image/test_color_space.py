@@ -14,14 +14,18 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from napari.layers import Image
 from skimage import color as skcolor
+from skimage import data as pictures
 
+import napari_emseg as emseg
 from napari_emseg.engine.image.color_space import (
+    DARK,
     convert,
     resolve_color,
     usable,
     variance_floor,
 )
 from napari_emseg.engine.image.lazy_image import as_lazy_image
+from napari_emseg.pipeline.source import as_source, count_source, find_space
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -261,3 +265,84 @@ def test_pixels_that_count(values: NDArray[Any], data: st.DataObject) -> None:
 def test_all_pixels_count_without_a_copy() -> None:
     assert usable(np.ones((3, 3, 4)), rgb=True) is None
     assert usable(np.ones((3, 3, 4), np.uint8), rgb=True) is None
+
+
+LIGHTLESS = ["ab", "hs", "chromaticity"]
+
+
+@pytest.mark.parametrize("space", ["hs", "chromaticity"])
+def test_light_does_not_change_what_has_no_lightness(
+    rgb: NDArray[np.float32], space: str
+) -> None:
+    # Bright enough that none is taken for black.
+    rgb = np.float32(0.15) + np.float32(0.85) * rgb
+    light = np.linspace(0.5, 1, rgb.shape[1], dtype=np.float32)[:, np.newaxis]
+    np.testing.assert_allclose(
+        convert(rgb * light, space), convert(rgb, space), atol=1e-3
+    )
+
+
+def test_ab_is_lab_without_lightness(rgb: NDArray[np.float32]) -> None:
+    np.testing.assert_array_equal(convert(rgb, "ab"), convert(rgb, "lab")[..., 1:])
+
+
+def test_hs_is_hsv_without_value(rgb: NDArray[np.float32]) -> None:
+    bright = np.maximum(rgb, DARK)
+    np.testing.assert_allclose(
+        convert(bright, "hs"), convert(bright, "hsv")[..., 1:], rtol=1e-5, atol=1e-4
+    )
+
+
+def test_chromaticity_is_the_share_in_the_sum(rgb: NDArray[np.float32]) -> None:
+    bright = np.maximum(rgb, DARK)
+    share = bright / bright.sum(axis=-1, keepdims=True)
+    np.testing.assert_allclose(
+        convert(bright, "chromaticity"), 100 * share[..., :2], atol=1e-3
+    )
+
+
+@pytest.mark.parametrize("space", LIGHTLESS)
+def test_black_is_gray_whatever_its_noise(space: str, rng: np.random.Generator) -> None:
+    gray = convert(np.full((1, 3), 0.5, np.float32), space)
+    black = convert(np.zeros((1, 3), np.uint8), space)
+    np.testing.assert_allclose(black, gray, atol=0.1)
+    noise = rng.integers(0, 3, (500, 3), np.uint8)
+    assert np.abs(convert(noise, space) - gray).max() < 17
+    # Colors fade steadily.
+    ramp = np.linspace(0, 0.3, 200, dtype=np.float32)[:, np.newaxis] * [1, 0.3, 0.1]
+    away = np.linalg.norm(convert(ramp.astype(np.float32), space) - gray, axis=1)
+    assert (np.diff(away) > -0.2).all()
+
+
+@pytest.mark.parametrize("space", ["hs", "chromaticity"])
+@pytest.mark.parametrize("method", ["em", "kmeans"])
+def test_a_gradient_of_light_leaves_labels(
+    space: str, method: str, rng: np.random.Generator
+) -> None:
+    truth = np.indices((96, 120)).sum(axis=0) // 36 % 3
+    colors = np.array([[190, 120, 90], [110, 170, 100], [120, 120, 200]])
+    light = np.linspace(0.5, 1, 120)[:, np.newaxis]
+    noisy = colors[truth] + rng.normal(0, 4, (96, 120, 3))
+    plain, lit = (
+        np.rint(x).clip(0, 255).astype(np.uint8) for x in (noisy, noisy * light)
+    )
+    one, two = (
+        emseg.segment(x, color=space, method=method, n_classes=3).labels
+        for x in (plain, lit)
+    )
+    assert (one == two).mean() > 0.995
+    with pytest.raises(ValueError, match=f"bias=True.*color='{space}'.*leave one"):
+        emseg.segment(lit, color=space, bias=True)
+
+
+@pytest.mark.parametrize("color", [*LIGHTLESS, "he", "hdab", "stains:1 0 0, 0 1 0"])
+def test_colors_that_are_counted_are_the_colors_of_pixels(color: str) -> None:
+    photo = np.ascontiguousarray(pictures.astronaut()[::6, ::6])
+    picture = as_lazy_image(photo)
+    source = as_source(picture, None, None, find_space(picture, color, 0, 0))
+    counted = count_source(source).cells
+    pixels = source.features(())[0].reshape(-1, counted.dims)
+    mean = pixels.mean(axis=0, dtype=float)
+    np.testing.assert_allclose(counted.mean(), mean, atol=1e-4)
+    known = {tuple(point) for point in counted.points.T.tolist()}
+    assert {tuple(pixel) for pixel in pixels.tolist()} == known

@@ -21,6 +21,9 @@ def form(qtbot):
     return form
 
 
+STAINS = [Params().stains, "1 0 0, 0 1 0.5", "1 0 0, 0 1 0, 0 0 1"]
+
+
 def some_params():
     """Return a strategy for any Params."""
     schema = Params.model_json_schema()["properties"]
@@ -31,7 +34,7 @@ def some_params():
             field["minimum"], field["maximum"], places=12
         ).map(float),
         "string": lambda field: st.sampled_from(
-            field.get("enum", [field.get("const")])
+            field.get("enum", [field["const"]] if "const" in field else STAINS)
         ),
     }
 
