@@ -181,6 +181,7 @@ ROWS = (
         label=Count,
         background=Count | None,
         smoothing=Amount,
+        contiguous=Switch,
     ),
     _pick(
         "box",
@@ -275,7 +276,7 @@ ROWS = (
     _edit("renumber", "labels", base=Editing, numbers=dict[int, Whole] | None),
     _edit("swap", "labels", a=Whole, b=Whole),
     _edit("drop_uncertain", "labels", "seg", threshold=Share),
-    _relabel("draw", "labels", "image", base=Inside, strokes=Packed),
+    _relabel("draw", "labels", "image", base=Inside, strokes=Packed, contiguous=Switch),
     _row(
         "labels",
         "refit",

@@ -427,6 +427,7 @@ def draw(
     selection: ArrayLike | None = None,
     *,
     locked: Iterable[int] = (),
+    contiguous: bool = True,
     channel_axis: int | None = None,
     rgb: bool | None = None,
 ) -> NDArray[Any]:
@@ -447,6 +448,9 @@ def draw(
         default.
     locked : iterable of int, optional
         Labels whose pixels stay what they are.
+    contiguous : bool, optional
+        Whether each piece of a class has a stroke; else strokes mean everything like
+        what is under them.
 
     Returns
     -------
@@ -470,7 +474,12 @@ def draw(
     """
     target = EditableLabels.of(labels, selection, locked, reach=None)
     found = scribbles(
-        image, strokes, background=None, channel_axis=channel_axis, rgb=rgb
+        image,
+        strokes,
+        background=None,
+        contiguous=contiguous,
+        channel_axis=channel_axis,
+        rgb=rgb,
     )
     new = np.where(found > 0, found, target.labels)
     return target.edit(new).apply(target.labels)

@@ -7,14 +7,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_emseg.engine.hierarchy.contours import resize
+from napari_emseg.engine.scribbles.component_owners import share_components
 from napari_emseg.engine.scribbles.refine import STRENGTH, keep_touched, refine, solve
 from napari_emseg.engine.scribbles.stroke_model import (
     WEIGHTS,
+    compare,
     gather_evidence,
+    nearest_distances,
     shrink_strokes,
     smooth,
 )
+from napari_emseg.engine.user_warnings import collect_warnings
 from napari_emseg.pipeline.parallel import one_thread
+from napari_emseg.pipeline.segment import segment
+from napari_emseg.pipeline.source import MAX_CLASSES
 from napari_emseg.select.checks import check_smoothing, read_plane, reduced
 
 if TYPE_CHECKING:
@@ -30,6 +36,10 @@ _PIXELS = 2**18
 # Pixels with no evidence either way go to the background: strokes around an object
 # keep more distance from its outline than strokes in it. In nats.
 _BACKGROUND = 1.5
+# Components of a mixture of the whole image, and the chance that all of them are wrong.
+_COMPONENTS, _UNSURE = 8, 0.02
+# As much as there is for mixtures.
+_MOST_SMOOTHING = 10.0
 _MAX_CLASSES = 255
 
 
@@ -39,6 +49,7 @@ def scribbles(
     *,
     background: int | None = 1,
     smoothing: float = 1.0,
+    contiguous: bool = True,
     channel_axis: int | None = None,
     rgb: bool | None = None,
 ) -> NDArray[np.uint8]:
@@ -48,6 +59,10 @@ def scribbles(
     A pixel goes where its color fits, where strokes of like color are near, and
     where a path leads from a stroke without crossing edges [1]_; neighbors of like
     color stay together [2]_. Every piece of a class touches one of its strokes.
+
+    If not `contiguous`, strokes mean everything like what is under them, wherever it
+    is: a mixture of more components than classes is fitted to the whole image, and
+    each component belongs to the classes whose strokes it explains [3]_.
 
     Parameters
     ----------
@@ -62,6 +77,9 @@ def scribbles(
         outline inside it. None treats all classes alike.
     smoothing : float, optional
         How smooth outlines are; 0 lets each pixel decide for itself.
+    contiguous : bool, optional
+        True: this object, every piece of it under a stroke. False: everything like
+        it, such as all nuclei of which one has a stroke; `background` does not count.
     channel_axis : int, optional
         Axis of the channels of an image that is not RGB.
     rgb : bool, optional
@@ -91,19 +109,24 @@ def scribbles(
        image and video segmentation and matting", IJCV 82(2), 113-132, 2009.
     .. [2] Y. Boykov, M.-P. Jolly, "Interactive graph cuts for optimal boundary &
        region segmentation of objects in N-D images", ICCV 2001.
+    .. [3] D. J. Miller, H. S. Uyar, "A mixture of experts classifier with learning
+       based on both labelled and unlabelled data", NIPS 9, 571-577, 1996.
 
     Examples
     --------
     >>> import numpy as np
     >>> from napari_emseg import select
     >>> image = np.zeros((20, 20), np.uint8)
-    >>> image[5:15, 5:15] = 200
+    >>> image[5:15, 5:10] = image[5:15, 13:17] = 200
     >>> strokes = np.zeros((20, 20), np.uint8)
     >>> strokes[1, 2:18] = 1
-    >>> strokes[10, 8:12] = 2
+    >>> strokes[8:12, 7] = 2
     >>> found = select.scribbles(image, strokes)
-    >>> bool(((found == 2) == (image == 200)).all())
-    True
+    >>> int((found == 2).sum())
+    50
+    >>> found = select.scribbles(image, strokes, contiguous=False)
+    >>> int((found == 2).sum())
+    90
     """
     features, inside = read_plane(image, channel_axis=channel_axis, rgb=rgb)
     strokes, classes = _check_strokes(scribbles, inside)
@@ -112,7 +135,10 @@ def scribbles(
     if background is not None:
         bias[classes == background] = _BACKGROUND
     with one_thread():
-        found = _decide(features, strokes, bias, STRENGTH * smoothing)
+        if contiguous:
+            found = _decide(features, strokes, bias, STRENGTH * smoothing)
+        else:
+            found = _decide_alike(features, inside, strokes, smoothing)
     labels = classes[found - 1]
     labels[~inside] = 0
     return labels
@@ -167,6 +193,43 @@ def _decide(
     return keep_touched(labels, strokes)
 
 
+def _decide_alike(
+    features: FloatArray,
+    inside: BoolArray,
+    strokes: NDArray[np.uint8],
+    smoothing: float,
+) -> NDArray[np.uint8]:
+    """Return the classes 1..K of all pixels, wherever they are."""
+    marks = shrink_strokes(strokes, reduced(strokes.shape, _PIXELS))
+    shape = marks.shape
+    small = resize(features, shape)
+    drawn = marks > 0
+    # Fewer components, if the image has no more, will do.
+    with collect_warnings():
+        seg = segment(
+            small,
+            mask=drawn | (resize(inside.astype(np.float32), shape) >= 0.5),
+            channel_axis=-1,
+            n_classes=min(max(_COMPONENTS, 2 * int(marks.max())), MAX_CLASSES),
+            distribution="gaussian",
+            smoothing=min(smoothing, _MOST_SMOOTHING),
+        )
+    share = share_components(seg.model, small[drawn], marks[drawn])
+    found = np.tensordot(share.T, seg.probabilities(), axes=1)
+    smoothed = smooth(small)
+    away = [
+        nearest_distances(smoothed[marks == k + 1], smoothed)
+        for k in range(share.shape[1])
+    ]
+    score = np.log(found + _UNSURE) + compare(np.stack(away))
+    score = score.astype(np.float32)
+    score -= score.max(axis=0)
+    posterior = np.exp(score)
+    posterior /= posterior.sum(axis=0)
+    labels = refine(posterior, small, features, strength=STRENGTH * smoothing)
+    return np.where(strokes > 0, strokes, labels)
+
+
 def scribble_mask(
     image: ArrayLike,
     strokes: ArrayLike,
@@ -174,6 +237,7 @@ def scribble_mask(
     label: int = 2,
     background: int | None = 1,
     smoothing: float = 1.0,
+    contiguous: bool = True,
     channel_axis: int | None = None,
     rgb: bool | None = None,
 ) -> NDArray[np.bool_]:
@@ -187,7 +251,7 @@ def scribble_mask(
         Classes 1 to 255 under the strokes; 0 elsewhere.
     label : int, optional
         The class whose pixels are selected.
-    background, smoothing, channel_axis, rgb
+    background, smoothing, contiguous, channel_axis, rgb
         As for `scribbles`.
 
     Returns
@@ -220,6 +284,7 @@ def scribble_mask(
         strokes,
         background=background,
         smoothing=smoothing,
+        contiguous=contiguous,
         channel_axis=channel_axis,
         rgb=rgb,
     )

@@ -503,6 +503,9 @@ SELECTED: dict[str, Recipe] = {
     "box of a cell": box_of_a_cell,
     "box in a photograph": lambda: select.box(picture("coffee", 4), (5, 50, 75, 115)),
     "scribbles": lambda: select.scribbles(painted(96, 128), strokes(96, 128)),
+    "scribbles everywhere": lambda: select.scribbles(
+        painted(96, 128), strokes(96, 128), contiguous=False
+    ),
     "scribbles alike": lambda: select.scribbles(
         picture("chelsea", 3), strokes(100, 151), background=None, smoothing=0.5
     ),

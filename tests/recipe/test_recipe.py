@@ -85,7 +85,8 @@ TRIED = {
     "lasso": WAYS | {"path": st.lists(CORNER, min_size=3, max_size=5)},
     "scissors": WAYS | {"points": st.just([(2, 2), (2, 28), (20, 14)])},
     "box": WAYS | {"box": st.just((1.0, 1.0, 16.0, 16.0))},
-    "scribbles": WAYS | {"strokes": st.just(pack(STROKES))},
+    "scribbles": WAYS
+    | {"strokes": st.just(pack(STROKES)), "contiguous": st.booleans()},
     "selection": WAYS | {"values": st.just(pack(STROKES * 100))},
     "all": WAYS,
     "none": {},

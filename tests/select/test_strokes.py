@@ -281,3 +281,78 @@ def test_wrong_strokes_are_named(scene, change, error, message):
 def test_wrong_boxes_are_named(scene, box):
     with pytest.raises(ValueError, match="box"):
         select.box(scene[0], box)
+
+
+def nuclei(seed):
+    """Draw nuclei of two colors on tissue of two; return truth, and one stroke each."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[:160, :200]
+    image = np.where(
+        ndi.gaussian_filter(rng.normal(size=y.shape), 12)[..., np.newaxis] > 0,
+        (225, 180, 200),
+        (240, 225, 230),
+    ).astype(float)
+    truth = np.zeros(y.shape, bool)
+    places = [(20, 25), (40, 90), (110, 40), (130, 120), (70, 160), (140, 180)]
+    for number, (cy, cx) in enumerate(places):
+        disc = np.hypot(y - cy, x - cx) < 12
+        image[disc] = [(90, 60, 150), (130, 90, 180)][number % 2]
+        truth |= disc
+    image += rng.normal(0, 6, image.shape)
+    strokes = np.zeros(y.shape, np.uint8)
+    for cy, cx in places[:2]:
+        strokes[cy - 1 : cy + 2, cx - 5 : cx + 6] = 2
+    strokes[60:63, 10:150] = 1
+    return image.clip(0, 255).astype(np.uint8), strokes, truth
+
+
+class TestEverywhere:
+    @pytest.mark.parametrize("seed", range(3))
+    @pytest.mark.parametrize("smoothing", [0, 1, 20])
+    def test_one_stroke_finds_all_nuclei(self, seed, smoothing):
+        image, strokes, truth = nuclei(seed)
+        how = {"smoothing": smoothing}
+        assert iou(select.scribbles(image, strokes, **how) == 2, truth) < 0.6
+        found = select.scribbles(image, strokes, contiguous=False, **how)
+        assert iou(found == 2, truth) > 0.93
+        mask = select.scribble_mask(image, strokes, contiguous=False, **how)
+        assert (mask == (found == 2)).all()
+
+    @pytest.mark.parametrize("seed", range(3))
+    def test_what_looks_like_a_stroke_beside_it_is_of_its_class(self, seed):
+        image, strokes, _ = nuclei(seed)
+        found = select.scribbles(image, strokes, contiguous=False)
+        assert (found[strokes > 0] == strokes[strokes > 0]).all()
+        for label in (1, 2):
+            own = strokes == label
+            away = np.abs(image - image[own].mean(axis=0))
+            like = (away <= image[own].std(axis=0)).all(axis=-1)
+            beside = ndi.distance_transform_edt(~own) <= 3
+            assert (found[like & beside & (strokes == 0)] == label).mean() >= 0.95
+
+    def test_large_images_are_solved_at_a_lower_resolution(self):
+        image, strokes, truth = nuclei(0)
+        large = [np.kron(a, np.ones((4, 4), a.dtype)) for a in (strokes, truth)]
+        big = image.repeat(4, axis=0).repeat(4, axis=1)
+        found = select.scribbles(big, large[0], contiguous=False)
+        assert iou(found == 2, large[1]) > 0.93
+
+    @pytest.mark.parametrize("levels", [2, 3])
+    def test_images_of_few_colors_do_not_warn(self, levels):
+        image = np.zeros((20, 30), np.uint8)
+        image[:, 10:] = 200
+        image[:, 20:] = 200 if levels == 2 else 90
+        strokes = np.zeros(image.shape, np.uint8)
+        strokes[3, 3], strokes[3, 13] = 4, 9
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            found = select.scribbles(image, strokes, contiguous=False)
+        assert (found[:, :10] == 4).all()
+        assert (found[:, 10:20] == 9).all()
+
+    def test_what_is_transparent_or_nan_has_no_class(self):
+        image, strokes, _ = nuclei(0)
+        gray = image.mean(axis=-1)
+        gray[100:, :50] = np.nan
+        found = select.scribbles(gray, strokes, contiguous=False)
+        assert ((found == 0) == np.isnan(gray)).all()

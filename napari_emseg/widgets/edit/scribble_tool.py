@@ -68,8 +68,18 @@ class ScribbleTool(Gesture):
             return
         self.session.picture(plane)
         labels = self.session.labels if self.session.options.classes else None
-        width = self.session.options.brush
-        self.session.do(partial(self._paint, plane, path, label, width, labels))
+        options = self.session.options
+        self.session.do(
+            partial(
+                self._paint,
+                plane,
+                path,
+                label,
+                options.brush,
+                labels,
+                contiguous=options.contiguous,
+            )
+        )
 
     def _paint(
         self,
@@ -78,6 +88,8 @@ class ScribbleTool(Gesture):
         label: int,
         width: int,
         labels: Labels | None,
+        *,
+        contiguous: bool,
     ) -> None:
         """Add a stroke, and select or draw what follows from all strokes."""
         target = Plane(self._strokes(plane, labels), plane.at)
@@ -100,7 +112,7 @@ class ScribbleTool(Gesture):
             if not several or (labels is None and chosen is None):
                 return context.record(None, changes)
             if chosen is not None:
-                step = Step.of("scribbles", strokes=pack(marks))
+                step = Step.of("scribbles", strokes=pack(marks), contiguous=contiguous)
                 found = np.asarray(call(step, context))
                 after = select.to_bytes(found)
                 changes.append((chosen.layer, chosen.edit(after)))
@@ -110,6 +122,7 @@ class ScribbleTool(Gesture):
             step = Step.of(
                 "draw",
                 strokes=pack(marks),
+                contiguous=contiguous,
                 inside=context.area is not None,
                 locked=sorted(locked.union(kept)),
             )

@@ -67,7 +67,7 @@ class ToolSettings:
     tolerance : float
         ΔE for RGB images, for others percent of the range of their values.
     contiguous : bool
-        Whether wand and class tool take only the piece that was pointed at.
+        Whether wand, class tool and scribbles take only what was pointed at.
     level : float
         How coarse regions are, 0 to 1.
     sample_size : int

@@ -74,7 +74,10 @@ class ToolOptions(QWidget):  # type: ignore[misc]
         brush.setSuffix(" px")
         brush.valueChanged.connect(partial(self._set, "brush"))
         contiguous = QCheckBox("Contiguous")
-        contiguous.setToolTip("Wand and class tool take only the piece clicked on.")
+        contiguous.setToolTip(
+            "Wand and class tool take only the piece clicked on, scribbles only what "
+            "they touch, instead of everything like it."
+        )
         contiguous.setChecked(options.contiguous)
         contiguous.toggled.connect(partial(self._set, "contiguous"))
         classes = QCheckBox("Draw classes")

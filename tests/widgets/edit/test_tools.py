@@ -470,6 +470,20 @@ class TestScribbles:
             hand.undo()
         assert (bench.labels.data == 1).all()
 
+    def test_everything_like_it(self, bench, hand):
+        bench.session.options.classes = True
+        bench.session.options.contiguous = False
+        bench.toolbox.take("scribbles")
+        for label, line in [(1, [(3, 3), (3, 50)]), (2, [(12, 12), (15, 28)])]:
+            bench.labels.selected_label = label
+            hand.drag(line)
+            bench.wait()
+        strokes = bench.viewer.layers["strokes"].data
+        same(
+            bench.labels.data,
+            select.scribbles(bench.picture, strokes, contiguous=False),
+        )
+
     def test_locked_class_stays(self, bench, hand, classes, told):
         bench.session.options.classes = True
         bench.session.locked = {2}
