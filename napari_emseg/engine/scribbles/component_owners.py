@@ -67,8 +67,9 @@ def share_components(
     apart = _distances(model)
     near = np.exp(-_ALIKE * apart) @ seen
     # Components that are far from all strokes have a nearest one, too.
-    apart -= apart[:, seen.max(axis=1) > _SEEN].min(axis=1, keepdims=True)
-    near += _LITTLE * np.exp(-_FARTHER * apart) @ seen
+    known = seen.max(axis=1) > _SEEN
+    more = apart[:, known] - apart[:, known].min(axis=1, keepdims=True)
+    near += _LITTLE * np.exp(-_FARTHER * more) @ seen[known]
     share: Float64Array = near / near.sum(axis=1, keepdims=True)
     return share
 
