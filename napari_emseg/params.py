@@ -221,7 +221,7 @@ class Params(BaseModel):
         default=False,
         title="Uneven light",
         description="Estimate smooth multiplicative illumination and divide by it, "
-        "for EM with smoothing.",
+        "for EM with smoothing; not if the classes do not share it, which is told.",
         json_schema_extra=FEATURES,
     )
     min_size: int = Field(

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import napari_emseg as emseg
+from napari_emseg.engine.user_warnings import collect_warnings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -204,7 +205,10 @@ def test_extreme_values_work(dtype: str, low: float, high: float, method: str) -
 def test_units_do_not_matter(unit: float, options: dict[str, Any]) -> None:
     truth = np.arange(64**2).reshape(64, 64) % 64 * 3 // 64
     noisy = truth + np.random.default_rng(0).normal(0, 0.05, truth.shape)
-    seg = emseg.segment(noisy * unit, n_classes=3, **options)
+    with collect_warnings() as told:
+        seg = emseg.segment(noisy * unit, n_classes=3, **options)
+    # There is no light to be found.
+    assert len(told) == ("bias" in options)
     np.testing.assert_array_equal(seg.labels, truth + 1)
 
 

@@ -14,7 +14,6 @@ from napari_emseg.engine.cluster.multilevel import FitOptions, iter_fit_mixture
 from napari_emseg.engine.image.color_space import black, brightness
 from napari_emseg.engine.mrf.hmrf import HiddenField, iter_hmrf
 from napari_emseg.engine.user_warnings import warn_user
-from napari_emseg.pipeline.missing_data import warn_of_marks
 from napari_emseg.pipeline.model_selection import iter_choice, marks
 from napari_emseg.pipeline.progress import Progress, map_steps
 from napari_emseg.pipeline.smoothing import impulses_in, noise_in
@@ -190,7 +189,10 @@ def iter_fits(
     params: Params,
     start: Model | None = None,
 ) -> Generator[Progress, None, Fit]:
-    """Fit the classes, then a hidden field if noise demands it."""
+    """Fit the classes, then a hidden field if noise demands it.
+
+    Uneven light that is asked for, but not there, is told of, and left out.
+    """
     states: list[FitState] = []
     color, pinned = source.space.color, source.seed_labels is not None
 
@@ -198,8 +200,8 @@ def iter_fits(
         states.append(darkest_first(state, color, pinned=pinned))
         return Progress("fit", len(states), 0, states[-1])
 
-    warn_of_marks(source, census)
     n_classes = yield from choose_n_classes(source, census, params, start)
+    asked = params
     params = choose_distribution(source, census, params, n_classes, start)
     options = fit_options(params, n_classes, census.floor)
     for state in METHODS[params.method].fit(census.cells, options, start):
@@ -211,6 +213,14 @@ def iter_fits(
             break
     steps = fit_hidden(source, states[-1].model, params, census.floor)
     hidden = yield from map_steps(steps, note)
+    if hidden is not None and hidden.bias is not None and not hidden.lit:
+        warn_user(
+            "bias=True finds no light that all classes share: what changes smoothly "
+            "over the image is what it shows, so that the labels are those of "
+            "bias=False"
+        )
+        plain = asked.replace(bias=False, n_classes=n_classes)
+        return (yield from iter_fits(source, census, plain, start))
     model = states[-1].model
     if source.seed_labels is None:
         model = model.reorder(np.flatnonzero(model.weights > 0))

@@ -11,7 +11,7 @@ from napari_emseg.engine.image.lazy_image import as_lazy_image
 from napari_emseg.engine.labels.labeler import Labeler, check_model, label_table
 from napari_emseg.params import Params
 from napari_emseg.pipeline.fitting import Fit, check_start, iter_fits
-from napari_emseg.pipeline.missing_data import warn_of_order
+from napari_emseg.pipeline.missing_data import warn_of_marks, warn_of_order
 from napari_emseg.pipeline.parallel import one_thread, one_thread_a_step
 from napari_emseg.pipeline.progress import Progress as Progress
 from napari_emseg.pipeline.progress import finish
@@ -339,6 +339,7 @@ def iter_input(
     if model is not None:
         fit = Fit(model)
     else:
+        warn_of_marks(source, census)
         fit = yield from iter_fits(source, census, params, start)
     labeler = make_labeler(source, census, params, fit)
     del census

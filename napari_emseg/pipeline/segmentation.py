@@ -63,7 +63,8 @@ class Segmentation:
     converged : bool
         Whether the fit ended because nothing was left to gain.
     bias : (…) ndarray of float32 or None
-        What uneven illumination multiplies the pixels by, of mean 1; if asked for.
+        What uneven illumination multiplies the pixels by, of mean 1; if asked for, and
+        if all classes show it.
     states : tuple of FitState
         The parameters at each iteration; the model is None in some of them if it is
         very large. Without any, a model was applied that was fitted before.

@@ -61,11 +61,18 @@ def test_every_parameter_is_tested_below() -> None:
     assert set(CHANGES) == set(Params.model_fields)
 
 
+def shaded() -> NDArray[np.uint8]:
+    """Return four gray levels in light that falls off from the left to the right."""
+    levels = np.array([60, 110, 160, 210])[np.indices((80, 100)).sum(axis=0) // 12 % 4]
+    return np.rint(levels * np.linspace(1.2, 0.8, 100)).astype(np.uint8)
+
+
 @pytest.mark.parametrize("name", CHANGES)
 def test_parameter_matters(name: str) -> None:
     common, *values = CHANGES[name]
+    image = shaded() if name == "bias" else PHOTO
     one, two = (
-        emseg.segment(PHOTO, **(common | {name: value})).labels for value in values
+        emseg.segment(image, **(common | {name: value})).labels for value in values
     )
     assert (one != two).any()
 
@@ -605,6 +612,37 @@ def test_a_fit_is_left_where_noise_dominates() -> None:
     before = [level for level in found.levels if level != "field"]
     assert before == [*plain.levels[: len(before)]]
     assert len(before) < len(plain.levels)
+
+
+@pytest.mark.parametrize("more", [{}, {"n_classes": "auto"}, {"method": "kmeans"}])
+def test_bias_is_left_out_where_only_one_class_changes(more: dict[str, Any]) -> None:
+    rng = np.random.default_rng(0)
+    truth = np.indices((120, 150))[0] // 20 % 2
+    # The ground darkens from left to right; what lies on it does not.
+    ground = np.linspace(130, 70, 150)
+    image = np.where(truth == 1, 200, ground) + rng.normal(0, 5, truth.shape)
+    image = np.rint(image).clip(0, 255).astype(np.uint8)
+    params = {"n_classes": 2} | more
+    plain = emseg.segment(image, **params)
+    with collect_warnings() as messages:
+        found = emseg.segment(image, bias=True, **params)
+    assert found.bias is None
+    np.testing.assert_array_equal(found.labels, plain.labels)
+    np.testing.assert_array_equal(found.model.means, plain.model.means)
+    told = [message for message in messages if "no light that all classes" in message]
+    assert len(told) == (params.get("method") != "kmeans")
+
+
+def test_light_that_all_classes_share_is_taken() -> None:
+    rng = np.random.default_rng(0)
+    truth = np.indices((120, 150))[0] // 20 % 2
+    light = np.linspace(1.25, 0.75, 150)
+    image = np.where(truth == 1, 180, 110) * light + rng.normal(0, 5, truth.shape)
+    image = np.rint(image).clip(0, 255).astype(np.uint8)
+    found = emseg.segment(image, bias=True, n_classes=2)
+    assert found.bias is not None
+    assert (found.labels - 1 == truth).mean() > 0.999
+    assert (emseg.segment(image, n_classes=2).labels - 1 == truth).mean() < 0.95
 
 
 def test_bias_is_found() -> None:

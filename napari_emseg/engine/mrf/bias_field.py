@@ -22,6 +22,47 @@ _BLOCKS = 64
 _PART = 2**16
 # Farther from 1 than this it explains classes, not illumination.
 RANGE = (0.5, 2.0)
+# How much each class may follow the field, in logarithms of both: light multiplies all.
+# A field that is smoothed has less than all of its range; in phantoms, classes follow
+# light .5 to 2.1 times, and where there is none, at least one 2.4 to 20 times or not at
+# all.
+_FOLLOWS = (0.45, 2.2)
+# Classes of a smaller share tell nothing, and what only one class of this share shows
+# may be its own.
+_TOLD, _LARGE = 0.02, 0.1
+
+
+def multiplies_all(slopes: NDArray[np.float64], shares: NDArray[np.float64]) -> bool:
+    """Tell whether a field is light: whether all classes follow it.
+
+    Parameters
+    ----------
+    slopes : (K,) ndarray of float64
+        How much the logarithm of each class changes with that of the field; 1 where it
+        is multiplied by it.
+    shares : (K,) ndarray of float64
+        Of the pixels that each class has.
+
+    Returns
+    -------
+    bool
+        False if a field explains only what some of the classes are like, as it does
+        where the content of an image is uneven, or noise; and if there are no two
+        classes that show more.
+
+    Examples
+    --------
+    >>> halves = np.array([0.5, 0.5])
+    >>> multiplies_all(np.array([1.2, 1.0]), halves)
+    True
+    >>> multiplies_all(np.array([1.8, 0.1]), halves)
+    False
+    """
+    told = slopes[shares >= _TOLD]
+    least, most = float(told.min(initial=np.inf)), float(told.max(initial=-np.inf))
+    if np.count_nonzero(shares >= _LARGE) < 2:
+        return False
+    return _FOLLOWS[0] <= least <= most <= _FOLLOWS[1]
 
 
 def block_side(shape: tuple[int, ...]) -> int:

@@ -69,6 +69,8 @@ class HiddenField:
         Whether impulses are no edges.
     bias : (*S) ndarray of float32 or None
         The illumination, of mean 1.
+    lit : bool
+        Whether all classes are multiplied by that.
     """
 
     model: MixtureModel
@@ -76,6 +78,7 @@ class HiddenField:
     scale: float | None
     speckled: bool
     bias: Planes | None
+    lit: bool = False
 
 
 def iter_hmrf(
@@ -248,9 +251,10 @@ def iter_hmrf(
             break
         strength = Strength(bond, len(shape))
         data.logits(model, codes, strength, logits)
+    lit = illumination is not None and data.follows(illumination, posteriors)
     if illumination is not None and thin is not None:
         illumination = np.expand_dims(illumination, thin)
-    return HiddenField(shown, bond, scale, speckled, illumination)
+    return HiddenField(shown, bond, scale, speckled, illumination, lit)
 
 
 def _first_labels(

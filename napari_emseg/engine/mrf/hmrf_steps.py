@@ -15,7 +15,13 @@ from napari_emseg.engine.cluster.mixture import (
     component_log_joint,
     quadratics,
 )
-from napari_emseg.engine.mrf.bias_field import bias_field, block_side, parts, shrink
+from napari_emseg.engine.mrf.bias_field import (
+    bias_field,
+    block_side,
+    multiplies_all,
+    parts,
+    shrink,
+)
 from napari_emseg.engine.mrf.class_logits import ClassLogits
 from napari_emseg.engine.mrf.fixed_field import FLOOR, largest_class
 from napari_emseg.engine.mrf.flat_grid import FlatGrid
@@ -36,6 +42,8 @@ _PART = 2**13
 _FINE = 16
 # Share of a class that no pixel is in.
 _TRACE = 1e-6
+# Smallest share of the largest feature whose logarithm is told from zero's.
+_DARKEST = 1e-3
 _NEWTON_STEPS, _CLOSE = 10, 1e-3
 # Pixels that tell the bond: more do not make it better.
 _WITNESSES = 2**13
@@ -195,6 +203,25 @@ class HMRFData:
                 light += weights * (plane[box] - self.black[d])
             seen[blocks] = shrink(light * inside, side)
         return bias_field(seen, expected, self.valid)
+
+    def follows(self, field: Planes, posteriors: Votes) -> bool:
+        """Tell whether all classes are multiplied by an illumination (*S)."""
+        classes = self.grid.view(posteriors)
+        least = np.float32(_DARKEST * max(float(np.abs(self.planes).max()), 1e-30))
+        sums = np.zeros((5, len(classes)))
+        for whole in parts(self.valid.shape):
+            # Of each two rows and columns one is enough.
+            box = tuple(slice(part.start, part.stop, 2) for part in whole)
+            share = (classes[:, *box] * self.valid[box]).reshape(len(classes), -1)
+            away = self.planes[:, *box].reshape(len(self.planes), -1).T - self.black
+            size = np.log(np.maximum(np.sqrt((away**2).sum(axis=1)), least))
+            light = np.log(field[box].ravel().astype(np.float64))
+            terms = np.ones_like(size), light, size, light**2, light * size
+            sums += [np.einsum("kn,n->k", share, term) for term in terms]
+        light_mean, size_mean, square, product = sums[1:] / np.maximum(sums[0], 1)
+        spread = np.maximum(square - light_mean**2, 1e-300)
+        slopes = (product - light_mean * size_mean) / spread
+        return multiplies_all(slopes, sums[0] / max(float(sums[0].sum()), 1))
 
     def estimate_bond(
         self,
