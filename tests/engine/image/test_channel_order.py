@@ -63,3 +63,17 @@ def test_they_are_told_of_unless_somebody_said_what_they_are() -> None:
     emseg.segment(image, channel_axis=0, smoothing=0)
     with pytest.warns(UserWarning, match="channels of one picture"):
         emseg.features(image)
+
+
+def test_nor_are_pictures_of_different_things(rng: np.random.Generator) -> None:
+    planes = ndimage.gaussian_filter(rng.random((3, 128, 128)), (0, 2, 2))
+    planes = planes / planes.std() + np.arange(3)[:, np.newaxis, np.newaxis]
+    assert not looks_channels_first(as_lazy_image(planes))
+
+
+def test_nor_are_smooth_volumes_that_darken_with_depth(
+    rng: np.random.Generator,
+) -> None:
+    volume = ndimage.gaussian_filter(rng.random((12, 160, 160)), 3)[4:7]
+    volume = volume / volume.std() + 0.5 * np.arange(3)[:, np.newaxis, np.newaxis]
+    assert not looks_channels_first(as_lazy_image(volume))
