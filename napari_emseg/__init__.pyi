@@ -3,6 +3,7 @@ from . import adjust as adjust
 from . import plot as plot
 from . import regions as regions
 from . import select as select
+from .engine.cluster.grouped_mixture import GroupedMixture as GroupedMixture
 from .engine.cluster.kmeans import KMeansModel as KMeansModel
 from .engine.cluster.mixture import MixtureModel as MixtureModel
 from .io import files as files

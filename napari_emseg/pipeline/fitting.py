@@ -16,12 +16,14 @@ from napari_emseg.engine.mrf.hmrf import HiddenField, iter_hmrf
 from napari_emseg.engine.user_warnings import warn_user
 from napari_emseg.pipeline.model_selection import iter_choice, marks
 from napari_emseg.pipeline.progress import Progress, map_steps
+from napari_emseg.pipeline.seeded_classes import SeededClasses
 from napari_emseg.pipeline.smoothing import impulses_in, noise_in
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
     from napari_emseg.engine._types import Float64Array
+    from napari_emseg.engine.cells.cells import Cells
     from napari_emseg.engine.cells.counting import CellCounts
     from napari_emseg.engine.cluster.fit_state import FitState
     from napari_emseg.engine.cluster.model import Model
@@ -124,10 +126,38 @@ def choose_distribution(
         alone = census.cells.dims == 1 and source.seed_labels is None
         tails = METHODS[params.method].model.has_likelihood and alone and not asked
     if tails and start is None:
-        options = fit_options(params, n_classes, census.floor)
-        *_, last = iter_fit_mixture(few_cells(census.cells), options)
-        tails = noise_in(source, last.model) is None
+        tails = not _is_noisy(source, census.cells, params, n_classes, census.floor)
     return params.replace(distribution="student" if tails else "gaussian")
+
+
+def find_seeds(
+    source: SegmentationInput, census: CellCounts, params: Params, n_classes: int
+) -> SeededClasses | None:
+    """Return what seeds tell, if they tell of all classes of a Gaussian mixture.
+
+    Where noise dominates, colors under seeds tell little, and their places more.
+    """
+    plain = params.distribution != "student" and not (params.outliers or params.bias)
+    if source.seed_labels is None or not plain or params.method != "em":
+        return None
+    found = SeededClasses.of(census.cells, census.floor, n_classes)
+    free = replace(census.cells, seed_labels=None)
+    if found and _is_noisy(source, free, params, n_classes, census.floor):
+        return None
+    return found
+
+
+def _is_noisy(
+    source: SegmentationInput,
+    cells: Cells,
+    params: Params,
+    n_classes: int,
+    floor: Float64Array,
+) -> bool:
+    """Tell whether noise dominates, by a fit of few cells."""
+    options = fit_options(params, n_classes, floor)
+    *_, last = iter_fit_mixture(few_cells(cells), options)
+    return noise_in(source, last.model) is not None
 
 
 def fit_hidden(
@@ -197,21 +227,30 @@ def iter_fits(
     color, pinned = source.space.color, source.seed_labels is not None
 
     def note(state: FitState) -> Progress:
+        if seeds is not None:
+            state = replace(state, model=seeds.group(state.model))
         states.append(darkest_first(state, color, pinned=pinned))
         return Progress("fit", len(states), 0, states[-1])
 
     n_classes = yield from choose_n_classes(source, census, params, start)
     asked = params
     params = choose_distribution(source, census, params, n_classes, start)
+    cells = census.cells
+    seeds = None if start else find_seeds(source, census, params, n_classes)
     options = fit_options(params, n_classes, census.floor)
-    for state in METHODS[params.method].fit(census.cells, options, start):
+    if seeds is not None:
+        # A class of several colors is no Gaussian: the seeds say which are whose.
+        source = replace(source, seed_labels=None)
+        cells = replace(cells, seed_labels=None)
+        options = replace(options, n_classes=seeds.n_components)
+    for state in METHODS[params.method].fit(cells, options, start):
         last = states[-1].level if states else state.level
         yield note(state)
         # Only a fit that has settled tells noise from classes that are narrow.
         settled = state.converged or state.level != last
         if settled and _needs_field(source, state.model, params):
             break
-    steps = fit_hidden(source, states[-1].model, params, census.floor)
+    steps = fit_hidden(source, state.model, params, census.floor)
     hidden = yield from map_steps(steps, note)
     if hidden is not None and hidden.bias is not None and not hidden.lit:
         warn_user(
@@ -222,7 +261,7 @@ def iter_fits(
         plain = asked.replace(bias=False, n_classes=n_classes)
         return (yield from iter_fits(source, census, plain, start))
     model = states[-1].model
-    if source.seed_labels is None:
+    if not pinned:
         model = model.reorder(np.flatnonzero(model.weights > 0))
     _report_classes(model, n_classes)
     return Fit(model, hidden, tuple(states))

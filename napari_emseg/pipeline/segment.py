@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from napari_emseg.engine.cluster.fit_state import bounded
+from napari_emseg.engine.cluster.grouped_mixture import components_of
 from napari_emseg.engine.image.color_space import black, has_light
 from napari_emseg.engine.image.lazy_image import as_lazy_image
 from napari_emseg.engine.labels.labeler import Labeler, check_model, label_table
@@ -125,7 +126,9 @@ def segment(
         least half coverage.
     seed_labels : (…, Y, X) array_like of int, optional
         Labels 1..K of pixels whose class is known, 0 elsewhere. They keep it, they
-        steer the fit, and their numbers stay; classes without any stay free.
+        steer the fit, and their numbers stay; classes without any stay free. If all
+        classes have some, EM without much noise fits more components than classes,
+        which belong to the class whose seeds they explain.
     model : Model, optional
         A fitted model to apply as it is, instead of a fit.
     start : Model, optional
@@ -389,7 +392,11 @@ def make_labeler(
     white = source.picture.full_scale
     labeler = Labeler(fit.model, black(color), coding)
     if params.smoothing > 0:
-        smoother = choose_smoother(source, fit.model, params, fit.hidden, step)
+        model = components_of(fit.model)
+        if model is not fit.model:
+            # Seeds have said which components are whose, and are none of these.
+            source = replace(source, seed_labels=None)
+        smoother = choose_smoother(source, model, params, fit.hidden, step)
         return replace(labeler, smoother=smoother)
     if coding is not None:
         table = label_table(fit.model, census, color, white)

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from napari_emseg.engine.cluster.grouped_mixture import GroupedMixture
 from napari_emseg.engine.cluster.methods import METHODS, MethodName
+from napari_emseg.engine.cluster.mixture import MixtureModel
 from napari_emseg.engine.cluster.model import WEIGHTS_OFF
 
 if TYPE_CHECKING:
@@ -37,6 +39,9 @@ class FittedModel(BaseModel):
         As of `MixtureModel`.
     variance : float or None
         As of `KMeansModel`; None for a mixture.
+    owners : tuple of K ints or None
+        Of a grouped mixture, the class of each component, which are then the classes
+        above.
     method : str or None
         Of which method it is, as in `Params`; None where the numbers tell: a mixture
         has covariances, K-means has a variance.
@@ -64,11 +69,15 @@ class FittedModel(BaseModel):
     outliers: Annotated[float, Field(strict=True, ge=0, le=1)] = 0.0
     log_uniform: _Value = 0.0
     variance: _Positive | None = None
+    owners: tuple[Annotated[int, Field(strict=True, ge=1)], ...] | None = None
     method: MethodName | None = None
 
     @classmethod
     def of(cls, model: Model) -> Self:
         """Return the numbers of a model."""
+        if isinstance(model, GroupedMixture):
+            owners = tuple(model.owners.tolist())
+            return cls.of(model.components).model_copy(update={"owners": owners})
         names = {_key(field.name) for field in fields(model)}
         found: dict[str, Any] = {}
         for name in names:
@@ -82,6 +91,10 @@ class FittedModel(BaseModel):
 
     def model(self) -> Model:
         """Return the model."""
+        if self.owners is not None:
+            parts = self.model_copy(update={"owners": None}).model()
+            assert isinstance(parts, MixtureModel)
+            return GroupedMixture(parts, np.array(self.owners))
         kind = _kind(self)
         found = {}
         for field in fields(kind):
@@ -93,6 +106,10 @@ class FittedModel(BaseModel):
 
     def code(self) -> str:
         """Return Python that makes the model; ``np`` and ``emseg`` are imported."""
+        if self.owners is not None:
+            parts = self.model_copy(update={"owners": None}).code()
+            owners = f"np.array({list(self.owners)})"
+            return f"emseg.GroupedMixture(\n{parts},\n    {owners},\n)"
         model = self.model()
         given = []
         for field in fields(model):
@@ -126,6 +143,8 @@ class FittedModel(BaseModel):
                     f"{name} of a fitted model have not the shape {shape}, which the "
                     f"{k} weights and the first mean ask for; make all of one size"
                 )
+        if self.owners is not None:
+            self._check_owners(self.owners)
         try:
             np.linalg.cholesky(self.covariances or np.ones((1, 1, 1)))
         except np.linalg.LinAlgError:
@@ -134,6 +153,20 @@ class FittedModel(BaseModel):
                 "recipe from where it was made"
             ) from None
         return self
+
+    def _check_owners(self, owners: tuple[int, ...]) -> None:
+        wanted = set(range(1, max(owners, default=0) + 1))
+        if self.covariances is None or len(owners) != len(self.weights):
+            raise ValueError(
+                f"owners of a fitted model are {len(owners)}, but they are one for "
+                f"each of the {len(self.weights)} components of a mixture; take the "
+                "recipe from where it was made"
+            )
+        if wanted != set(owners):
+            raise ValueError(
+                f"owners of a fitted model are {sorted(set(owners))}, but classes have "
+                "the numbers from 1 on, and each a component; renumber them"
+            )
 
 
 def _kind(fitted: FittedModel) -> type[Model]:

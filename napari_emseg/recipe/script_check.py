@@ -11,6 +11,7 @@ import io
 import re
 import tokenize
 
+from napari_emseg.engine.cluster.grouped_mixture import GroupedMixture
 from napari_emseg.engine.cluster.methods import METHODS
 from napari_emseg.recipe.operations import ROWS
 
@@ -23,6 +24,7 @@ CALLED = frozenset(
         *(f"emseg.select.{name}" for name in ("combine", "feather", "prepare")),
         *(f"emseg.{name}" for name in ("hierarchy", "segment", "unpack_array")),
         *(f"emseg.{method.model.__name__}" for method in METHODS.values()),
+        f"emseg.{GroupedMixture.__name__}",
         *(f"emseg.{row.code}" for row in ROWS if row.group != "own"),
         "emseg.select.rounded",
     }

@@ -301,6 +301,10 @@ SEGMENTED: dict[str, tuple[Callable[[], Array], dict[str, Any]]] = {
         partial(painted, 96, 128),
         {"seed_labels": lambda: strokes(96, 128)[:, ::-1] % 3, "n_classes": 4},
     ),
+    "seed labels of all classes": (
+        partial(painted, 96, 128),
+        {"seed_labels": partial(strokes, 96, 128), "n_classes": 3},
+    ),
     "seed labels kmeans": (
         partial(painted, 96, 128),
         {

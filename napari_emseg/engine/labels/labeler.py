@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_emseg.engine.cluster.grouped_mixture import GroupedMixture, components_of
 from napari_emseg.engine.cluster.methods import METHODS
 from napari_emseg.engine.cluster.model import WEIGHTS_OFF
 from napari_emseg.engine.image.color_space import convert
@@ -67,8 +68,8 @@ class Labeler:
     @property
     def planes(self) -> int:
         """Numbers that each pixel of a tile needs while it is labeled."""
-        n_classes, dims = self.model.means.shape
-        return dims if self.smoother is None else n_classes
+        n_components, dims = components_of(self.model).means.shape
+        return dims if self.smoother is None else n_components
 
     def labels(
         self,
@@ -96,7 +97,9 @@ class Labeler:
         """
         if self.smoother is not None:
             lit = self._lit(data, light)
-            labels = self.smoother.labels(self.model, lit, usable)
+            labels = self.smoother.labels(components_of(self.model), lit, usable)
+            if isinstance(self.model, GroupedMixture):
+                labels = np.append(0, self.model.owners).astype(np.uint8)[labels]
         elif self.coding is not None and self.table is not None:
             labels = self.coding.lookup_values(data, self.table)
         else:
@@ -116,7 +119,10 @@ class Labeler:
         """Return class probabilities (K, *S) float32; 0 where not usable."""
         lit = self._lit(data, light)
         if self.smoother is not None:
-            return self.smoother.posteriors(self.model, lit, usable)
+            each = self.smoother.posteriors(components_of(self.model), lit, usable)
+            if isinstance(self.model, GroupedMixture):
+                return self.model.sum_up(each)
+            return each
         found = np.moveaxis(self.model.predict_proba(lit), -1, 0).astype(np.float32)
         if usable is not None:
             found *= usable
@@ -161,7 +167,7 @@ def check_model(
         fewer classes than the seeds.
     """
     kinds = tuple(method.model for method in METHODS.values())
-    if not isinstance(model, kinds):
+    if not isinstance(model, (*kinds, GroupedMixture)):
         raise TypeError(
             f"model is {type(model).__name__}, but a fitted "
             f"{' or '.join(kind.__name__ for kind in kinds)} is needed: pass the "

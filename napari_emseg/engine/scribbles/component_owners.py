@@ -21,7 +21,10 @@ _SEEN = 1e-3
 
 
 def share_components(
-    model: Model, samples: FloatArray, classes: NDArray[np.integer]
+    model: Model,
+    samples: FloatArray | Float64Array,
+    classes: NDArray[np.integer],
+    weights: Float64Array | None = None,
 ) -> Float64Array:
     """Return which share of each component belongs to each class of strokes.
 
@@ -36,6 +39,8 @@ def share_components(
         Features under strokes.
     classes : (N,) ndarray of int
         Classes 1..K of the strokes, each at least once.
+    weights : (N,) ndarray of float64, optional
+        How many pixels each sample stands for; 1 by default.
 
     Returns
     -------
@@ -60,9 +65,14 @@ def share_components(
            [0., 1.]])
     """
     found = model.predict_proba(samples)
-    count = np.bincount(classes)[1:]
+    pixels = np.ones(len(classes)) if weights is None else weights
+    mass = np.bincount(classes, pixels)[1:]
     seen = np.stack(
-        [found[classes == k + 1].sum(axis=0) / n for k, n in enumerate(count)], axis=1
+        [
+            pixels[classes == k + 1] @ found[classes == k + 1] / total
+            for k, total in enumerate(mass)
+        ],
+        axis=1,
     )
     apart = _distances(model)
     near = np.exp(-_ALIKE * apart) @ seen
