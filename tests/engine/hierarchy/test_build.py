@@ -29,6 +29,7 @@ from napari_emseg.engine.hierarchy.contours import (
     disagreement,
     disc_contrast,
     gather,
+    gradient_cues,
     look,
 )
 from napari_emseg.engine.hierarchy.ensemble import CLASSES, opinions
@@ -328,6 +329,34 @@ def test_disagreement_is_where_posteriors_change() -> None:
     assert abs(edge[:10]).max() < 1e-6
 
 
+@pytest.mark.parametrize(("size", "per_view"), [(120, 1), (200, 2)])
+def test_gradients_of_a_ramp_have_its_slope(size: int, per_view: int) -> None:
+    slope = 0.8
+    ramp = np.tile(slope * np.arange(size, dtype=np.float32), (size, 1))
+    found = [cue[size // 2, size // 2] for cue in gradient_cues(ramp)]
+    # What is around is seen at half the size, where the slope is twice as steep.
+    square = np.array([slope, *[slope * per_view] * 2, slope, slope * per_view]) ** 2
+    expected = [*np.log(square[:3] + 0.5), *(square[3:] / (square[3:] + 0.5))]
+    np.testing.assert_allclose(found, expected, atol=1e-3)
+
+
+def test_gradients_lie_along_one_line_at_a_contour_and_none_in_texture() -> None:
+    step, noise = np.zeros((2, 120, 120), np.float32)
+    step[:, 60:] = 20
+    noise[:] = np.random.default_rng(0).normal(0, 20, noise.shape)
+    for angle in (step, step.T, np.tril(np.full_like(step, 20))):
+        for aligned in gradient_cues(np.ascontiguousarray(angle))[3:]:
+            assert aligned[58:62, 58:62].min() > 0.8
+    *energies, close, coarse = gradient_cues(noise)
+    assert np.median(close) < 0.5
+    assert np.median(coarse) < 0.3
+    assert min(np.median(energy) for energy in energies) > 0.5
+    energy, around, _, *aligned = gradient_cues(step)
+    # Close by, a contour stands out; far away from it nothing does.
+    assert energy[60, 60] > around[60, 60] + 1
+    assert all(abs(cue[60, 5]) < 1e-3 for cue in aligned)
+
+
 def test_opinions_are_posteriors(photo: np.ndarray) -> None:
     views = look(np.ascontiguousarray(np.moveaxis(photo, -1, 0)))
     for name, posteriors in opinions(views).items():
@@ -383,6 +412,19 @@ def test_spectral_embedding_parts_what_hangs_together_weakly() -> None:
     first = place[:, 0]
     assert np.ptp(first[:3]) < 0.1 * abs(first[3] - first[2])
     assert (np.sign(first[:3]) == -np.sign(first[3:])).all()
+
+
+def test_two_parts_with_one_weak_link_are_farther_apart_than_any_neighbors() -> None:
+    # Twelve stripes; steps of 2 within each half, one of 12 between the halves.
+    values = np.concatenate([np.arange(6) * 2, np.arange(6) * 2 + 22]) + 30.0
+    image = np.tile(np.repeat(values, 20), (120, 1)).astype(np.float32)
+    evidence = gather(image[np.newaxis])
+    stripes = np.tile(np.repeat(np.arange(12, dtype=np.int32), 20), (120, 1))
+    graph = build(stripes, evidence)
+    compared = MergeStatistics.of(graph).compare(*graph.pairs.T, graph.borders)
+    away = compared[:, list(WEIGHTS).index("spectral")]
+    assert away.argmax() == 5
+    assert away[5] > np.delete(away, 5).max() + 1
 
 
 def test_spectral_embedding_equals_the_generalised_eigenvectors() -> None:
