@@ -56,9 +56,21 @@ class TestDistribution:
         assert plain.model.df is None
         assert emseg.segment(gray, n_classes=2, start=plain.model).model.df is None
         tailed = emseg.segment(gray, n_classes=2, distribution="student")
-        np.testing.assert_array_equal(
-            tailed.labels, emseg.segment(gray, n_classes=2).labels
-        )
+        assert len(np.unique(tailed.model.df)) == 2
+        chosen = emseg.segment(gray, n_classes=2)
+        assert (chosen.model.df == 3).all()
+        again = emseg.segment(gray, n_classes=2, start=chosen.model)
+        assert (again.model.df == 3).all()
+
+    def test_thin_noise_on_partial_volume_is_gaussian(self):
+        """Free tails take all that is mixed; fixed ones leave it to the field."""
+        rng = np.random.default_rng(0)
+        y, x = np.mgrid[:160, :160]
+        truth = np.digitize(np.hypot(y - 80, x - 80), [30, 60])
+        levels = gaussian_filter(np.array([1.0, 0.7, 0.3])[truth], 0.7)
+        image = levels + rng.normal(0, 0.01, truth.shape)
+        found = emseg.segment(image.astype(np.float32), n_classes=3).labels
+        assert (found == 3 - truth).mean() > 0.98
 
     def test_noise_that_dominates_is_gaussian(self):
         rng = np.random.default_rng(0)
