@@ -63,14 +63,14 @@ class TestDistribution:
         assert (again.model.df == 3).all()
 
     def test_thin_noise_on_partial_volume_is_gaussian(self):
-        """Free tails take all that is mixed; fixed ones leave it to the field."""
         rng = np.random.default_rng(0)
         y, x = np.mgrid[:160, :160]
         truth = np.digitize(np.hypot(y - 80, x - 80), [30, 60])
         levels = gaussian_filter(np.array([1.0, 0.7, 0.3])[truth], 0.7)
         image = levels + rng.normal(0, 0.01, truth.shape)
-        found = emseg.segment(image.astype(np.float32), n_classes=3).labels
-        assert (found == 3 - truth).mean() > 0.98
+        seg = emseg.segment(image.astype(np.float32), n_classes=3)
+        assert seg.model.df is None
+        assert (seg.labels == 3 - truth).mean() > 0.99
 
     def test_noise_that_dominates_is_gaussian(self):
         rng = np.random.default_rng(0)
