@@ -167,6 +167,11 @@ def test_nothing_asked_changes_no_byte(name, rgb, data):
         assert NEUTRAL[name](image, None, rgb=rgb).tobytes() == image.tobytes()
 
 
+def test_the_range_may_be_wider_than_float32():
+    image = np.array([[-4e36, 3.357e38], [3.357e38, 3.357e38]], np.float32)
+    assert adjust.levels(image).tobytes() == image.tobytes()
+
+
 def test_pixels_of_other_colors_keep_their_bytes(photo):
     found = adjust.replace_color(photo, color=photo[3, 3], by=(0, 0, 255), tolerance=5)
     weight = select.color_range(photo, colors=photo[3, 3], tolerance=5, soft=True)

@@ -104,7 +104,8 @@ def test_other_covariances_score_alike(covariance: str) -> None:
 def test_images_of_all_kinds_score_alike(
     image: NDArray, options: dict[str, int]
 ) -> None:
-    seg = emseg.segment(image, n_classes=4, smoothing=0, **options)
+    how = {"smoothing": 0, "distribution": "gaussian"}
+    seg = emseg.segment(image, n_classes=4, **how, **options)
     features = emseg.features(image, **options)
     x = features.reshape(-1, features.shape[-1])
     peer = as_scikit_learn(seg.model)
@@ -145,9 +146,8 @@ def test_palette_and_plain_pixels_lead_to_the_same_place(
     image = photograph(name, 4)
     picture = as_lazy_image(image)
     pixels = picture.read().reshape(-1, 3)
-    census = count_cells(
-        picture, iter([(pixels, None)]), color="lab", coding=find_coding(picture)
-    )
+    coding = find_coding(picture, "lab")
+    census = count_cells(picture, iter([(pixels, None)]), color="lab", coding=coding)
     features = emseg.features(image).reshape(-1, 3)
     dense = Cells(np.ones(len(pixels)), np.ascontiguousarray(features.T))
     assert census.cells.count < dense.count

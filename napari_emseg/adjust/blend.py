@@ -81,7 +81,7 @@ class Canvas:
             for end in usual_range(values.reshape(1, -1).astype(np.float64))
         )
         # What float32 cannot tell apart has no range.
-        same = high - low < np.finfo(np.float32).tiny
+        same = high - low < float(np.finfo(np.float32).tiny)
         return cls(picture, coverage, low, low + 1 if same else high)
 
     def need_rgb(self, what: str) -> None:
