@@ -168,7 +168,7 @@ def test_nothing_asked_changes_no_byte(name, rgb, data):
 
 
 def test_the_range_may_be_wider_than_float32():
-    image = np.array([[-4e36, 3.357e38], [3.357e38, 3.357e38]], np.float32)
+    image = np.array([[-2e38, 3e38], [3e38, 3e38]], np.float32)
     assert adjust.levels(image).tobytes() == image.tobytes()
 
 
