@@ -9,6 +9,7 @@ import numpy as np
 
 from napari_emseg.engine.cluster.criteria import few_cells
 from napari_emseg.engine.cluster.em import CovarianceSpec
+from napari_emseg.engine.cluster.grouped_mixture import GroupedMixture
 from napari_emseg.engine.cluster.methods import METHODS
 from napari_emseg.engine.cluster.multilevel import FitOptions, iter_fit_mixture
 from napari_emseg.engine.image.color_space import black, brightness
@@ -83,6 +84,11 @@ def check_start(start: Model, params: Params) -> None:
         If method or number of classes differ.
     """
     wanted = METHODS[params.method].model
+    if isinstance(start, GroupedMixture):
+        raise ValueError(
+            "start is a GroupedMixture, which seeds make of components that are fitted "
+            "without them; leave start out, or apply it as it is with model="
+        )
     if not isinstance(start, wanted):
         raise ValueError(
             f"start is a {type(start).__name__}, but method={params.method!r} starts "
@@ -144,16 +150,19 @@ def find_seeds(
 ) -> SeededClasses | None:
     """Return what seeds tell, if they tell of all classes of a Gaussian mixture.
 
-    Where noise dominates, colors under seeds tell little, and their places more.
+    Where noise dominates and is smoothed, colors under seeds tell little, and a hidden
+    field that knows the places of seeds tells more.
     """
     plain = params.distribution != "student" and not (params.outliers or params.bias)
     if source.seed_labels is None or not plain or params.method != "em":
         return None
     found = SeededClasses.of(census.cells, census.floor, n_classes)
+    if found is None or params.smoothing == 0:
+        return found
     free = replace(census.cells, seed_labels=None)
-    if found and _is_noisy(source, free, params, n_classes, census.floor):
-        return None
-    return found
+    # A class of several colors is wide, and looks noisier than it is.
+    noisy = _is_noisy(source, free, params, n_classes, census.floor, margin=_DOUBT)
+    return None if noisy else found
 
 
 def _is_noisy(
@@ -162,11 +171,13 @@ def _is_noisy(
     params: Params,
     n_classes: int,
     floor: Float64Array,
+    *,
+    margin: float = 1.0,
 ) -> bool:
-    """Tell whether noise dominates, by a fit of few cells."""
+    """Tell whether noise dominates by a margin, in a fit of few cells."""
     options = fit_options(params, n_classes, floor)
     *_, last = iter_fit_mixture(few_cells(cells), options)
-    return noise_in(source, last.model) is not None
+    return noise_in(source, last.model, margin=margin) is not None
 
 
 def fit_hidden(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -122,6 +123,45 @@ def test_the_model_goes_through_json_and_python(seg: emseg.Segmentation) -> None
     for wrong in (owners[:-1], [1] * (len(owners) - 1) + [3]):
         with pytest.raises(ValueError, match="owners of a fitted model"):
             FittedModel(**fitted.model_dump(exclude_none=True) | {"owners": wrong})
+
+
+@pytest.mark.parametrize("smoothing", [0, 1])
+@pytest.mark.parametrize("noise", [8, 13, 16])
+def test_colors_that_lie_between_each_other(smoothing: float, noise: float) -> None:
+    """What looks like much noise within two classes is the several colors of each."""
+    rng = np.random.default_rng(1)
+    color = rng.integers(0, 4, (12, 16)).repeat(15, 0).repeat(15, 1)
+    truth = np.array([1, 1, 2, 2])[color]
+    seeds = np.where(rng.random(color.shape) < 0.02, truth, 0)
+    image = np.array([40, 150, 95, 205])[color] + rng.normal(0, noise, color.shape)
+    seg = emseg.segment(
+        image.clip(0, 255).astype(np.uint8),
+        n_classes=2,
+        seed_labels=seeds,
+        smoothing=smoothing,
+    )
+    assert (seg.labels == truth).mean() > 0.9
+
+
+@pytest.mark.parametrize(
+    "owners", [[0, 1], [1, 3], [1], [1, 1, 2], [1.0, 2.0], [[1, 2]], []]
+)
+def test_owners_are_checked(owners: list[Any]) -> None:
+    parts = MixtureModel(np.full(2, 0.5), np.array([[0.0], [9.0]]), np.ones((2, 1, 1)))
+    with pytest.raises(ValueError, match="owners are"):
+        GroupedMixture(parts, np.array(owners))
+
+
+def test_components_are_checked(seg: emseg.Segmentation) -> None:
+    tailed = replace(seg.model.components, df=np.full(len(seg.model.owners), 3.0))
+    for wrong in (tailed, seg.model, emseg.KMeansModel(np.ones((1, 1)), np.ones(1), 1)):
+        with pytest.raises(TypeError, match="a Gaussian MixtureModel is needed"):
+            GroupedMixture(wrong, seg.model.owners)
+
+
+def test_a_grouped_mixture_is_no_start(seg: emseg.Segmentation) -> None:
+    with pytest.raises(ValueError, match="leave start out"):
+        emseg.segment(scene(0)[0], n_classes=2, start=seg.model)
 
 
 class TestNoGroups:

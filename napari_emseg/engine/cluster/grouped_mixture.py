@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from napari_emseg.engine.cluster.mixture import MixtureModel
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import ArrayLike, NDArray
 
     from napari_emseg.engine._types import Float64Array
-    from napari_emseg.engine.cluster.mixture import MixtureModel
     from napari_emseg.engine.cluster.model import Model
 
 # Points that are looked at together.
@@ -32,6 +33,13 @@ class GroupedMixture:
         The M components, Gaussian.
     owners : (M,) ndarray of int
         The class 1..K of each component; every class owns at least one.
+
+    Raises
+    ------
+    TypeError
+        If the components are no Gaussian mixture.
+    ValueError
+        If the owners are not as above.
     """
 
     has_likelihood: ClassVar[bool] = True
@@ -40,6 +48,26 @@ class GroupedMixture:
 
     components: MixtureModel
     owners: NDArray[np.intp]
+
+    def __post_init__(self) -> None:
+        """Check that components and owners go together."""
+        parts = self.components
+        if not isinstance(parts, MixtureModel) or parts.df is not None:
+            kind = "Student-t" if isinstance(parts, MixtureModel) else "no mixture"
+            raise TypeError(
+                f"components are {kind} ({type(parts).__name__}), but a Gaussian "
+                "MixtureModel is needed; fit one with distribution='gaussian'"
+            )
+        owners = np.asarray(self.owners)
+        found = np.unique(owners)
+        whole = owners.dtype.kind in "iu" and owners.shape == (parts.n_classes,)
+        if not (whole and np.array_equal(found, np.arange(1, found.size + 1))):
+            raise ValueError(
+                f"owners are {owners.tolist()}, but they are the classes 1 to K of "
+                f"the {parts.n_classes} components, each class at least once; pass "
+                "one integer for each component"
+            )
+        object.__setattr__(self, "owners", owners.astype(np.intp))
 
     @property
     def n_classes(self) -> int:

@@ -190,7 +190,9 @@ class ScribbleTool(Gesture):
 
 
 def _spots(path: list[Point]) -> NDArray[np.int32]:
-    return np.rint(np.asarray(path)).astype(np.int32)[:, np.newaxis, ::-1]
+    # OpenCV draws nothing of a single point; a line of no length is a dot.
+    points = path if len(path) > 1 else path * 2
+    return np.rint(np.asarray(points)).astype(np.int32)[:, np.newaxis, ::-1]
 
 
 def _colors(session: Session) -> Any:

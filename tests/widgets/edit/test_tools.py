@@ -470,6 +470,15 @@ class TestScribbles:
             hand.undo()
         assert (bench.labels.data == 1).all()
 
+    def test_a_click_is_a_stroke(self, bench, hand):
+        bench.session.options.brush = 3
+        bench.toolbox.take("scribbles")
+        hand.click((14, 20))
+        bench.wait()
+        strokes = bench.viewer.layers["strokes"].data
+        assert strokes[14, 20] == 2
+        assert 1 <= np.count_nonzero(strokes) <= 16
+
     def test_everything_like_it(self, bench, hand):
         bench.session.options.classes = True
         bench.session.options.contiguous = False
