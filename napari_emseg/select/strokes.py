@@ -200,7 +200,10 @@ def _decide_alike(
     smoothing: float,
 ) -> NDArray[np.uint8]:
     """Return the classes 1..K of all pixels, wherever they are."""
-    marks = shrink_strokes(strokes, reduced(strokes.shape, _PIXELS))
+    count = int(strokes.max())
+    # Each class is looked for at each pixel.
+    pixels = _PIXELS * _COMPONENTS // max(_COMPONENTS, count)
+    marks = shrink_strokes(strokes, reduced(strokes.shape, pixels))
     shape = marks.shape
     small = resize(features, shape)
     drawn = marks > 0
@@ -210,7 +213,7 @@ def _decide_alike(
             small,
             mask=drawn | (resize(inside.astype(np.float32), shape) >= 0.5),
             channel_axis=-1,
-            n_classes=min(max(_COMPONENTS, 2 * int(marks.max())), MAX_CLASSES),
+            n_classes=min(max(_COMPONENTS, 2 * count), MAX_CLASSES),
             distribution="gaussian",
             smoothing=min(smoothing, _MOST_SMOOTHING),
         )
