@@ -24,6 +24,8 @@ _COMPONENTS, _EACH = 8, 2
 # A class gets a component of its own for seeds that others would win, if it would lose
 # such a share of them.
 _LOST = 0.1
+# Points of a class are enough to tell its components, and are asked at each iteration.
+_MOST = 2**12
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,12 +63,16 @@ class SeededClasses:
         """Return what seeds tell, if each of several classes has some, else None."""
         if cells.seed_labels is None or n_classes < 2:
             return None
-        seeded = np.flatnonzero(cells.seed_labels)
-        classes = cells.seed_labels[seeded]
-        if len(np.unique(classes)) < n_classes:
+        # Numbers that are left out would be classes of nothing.
+        if cells.highest_seed > n_classes:
             return None
-        points = cells.points[:, seeded].T.astype(np.float64)
-        return cls(points, classes, cells.weights[seeded], floor)
+        labels = range(1, n_classes + 1)
+        each = [np.flatnonzero(cells.seed_labels == label) for label in labels]
+        if not all(own.size for own in each):
+            return None
+        some = np.concatenate([own[:: 1 + own.size // _MOST] for own in each])
+        points = cells.points[:, some].T.astype(np.float64)
+        return cls(points, cells.seed_labels[some], cells.weights[some], floor)
 
     @property
     def n_components(self) -> int:

@@ -219,3 +219,15 @@ class TestOwners:
 
     def test_seeds_of_one_class_tell_nothing(self) -> None:
         assert self.seeds([0, 1, 2], [2, 2, 0]) is None
+
+    def test_numbers_between_seeds_are_no_classes(self) -> None:
+        assert self.seeds([0, 1, 2], [1, 5, 0]) is None
+
+    def test_of_many_seeds_some_are_asked(self) -> None:
+        rng = np.random.default_rng(0)
+        points = np.concatenate([rng.normal(0, 1, 50_000), rng.normal(9, 1, 20)])
+        seeds = self.seeds(points.tolist(), [1] * 50_000 + [2] * 20)
+        assert seeds is not None
+        assert len(seeds.points) < 5000
+        assert (seeds.classes == 2).sum() == 20
+        assert seeds.group(self.model(0, 9)).owners.tolist() == [1, 2]
