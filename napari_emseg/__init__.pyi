@@ -6,6 +6,10 @@ from . import select as select
 from .engine.cluster.grouped_mixture import GroupedMixture as GroupedMixture
 from .engine.cluster.kmeans import KMeansModel as KMeansModel
 from .engine.cluster.mixture import MixtureModel as MixtureModel
+from .instances.finding import objects as objects
+from .instances.measurement import measure as measure
+from .instances.object_table import ObjectTable as ObjectTable
+from .instances.objects import Objects as Objects
 from .io import files as files
 from .layers import add_to as add_to
 from .params import Params as Params

@@ -15,6 +15,13 @@ from napari_emseg.layers.geometry import (
     spatial_shape,
 )
 from napari_emseg.layers.history import HISTORY_BYTES, history_bytes, show
+from napari_emseg.layers.instances import (
+    add_objects,
+    is_objects,
+    objects_of,
+    place_scale,
+    remember_objects,
+)
 from napari_emseg.layers.live_result import LiveResult
 from napari_emseg.layers.metadata import KEY, image_of, is_result
 from napari_emseg.layers.recipe_log import note_step, recipe_of
@@ -46,6 +53,7 @@ __all__ = [
     "LiveResult",
     "Plane",
     "SliceIndex",
+    "add_objects",
     "add_quietly",
     "add_selection",
     "add_to",
@@ -61,15 +69,19 @@ __all__ = [
     "history_bytes",
     "image_data",
     "image_of",
+    "is_objects",
     "is_result",
     "is_selection",
     "line_width",
     "note_step",
+    "objects_of",
+    "place_scale",
     "placement",
     "plan_edit",
     "prepare_style",
     "recipe_of",
     "remember_fit",
+    "remember_objects",
     "saved_selections",
     "show",
     "spatial_shape",

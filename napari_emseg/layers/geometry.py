@@ -295,3 +295,50 @@ def placement(layer: Layer, at: SliceIndex) -> dict[str, Any]:
         "units": layer.units,
         "axis_labels": layer.axis_labels,
     }
+
+
+def part_of(
+    viewer: ViewerModel,
+    wanted: tuple[int, ...],
+    image_layer: Image | Labels | None,
+    at: SliceIndex | None,
+) -> SliceIndex | None:
+    """Return the part of an image that a result of some shape is of.
+
+    It is `at` if that is given, the whole if the shapes are equal, or else the part
+    that the viewer displays; None without an image.
+    """
+    if image_layer is None:
+        return None
+    if at is not None:
+        return at
+    shape = spatial_shape(image_layer)
+    if wanted == shape:
+        return (None,) * len(shape)
+    return displayed(viewer, image_layer)
+
+
+def placed(
+    labels: NDArray[np.integer[Any]],
+    image_layer: Image | Labels | None,
+    at: SliceIndex | None,
+) -> tuple[NDArray[np.integer[Any]], dict[str, Any]]:
+    """Return an own copy of labels, and the layer attributes that place it.
+
+    Raises
+    ------
+    ValueError
+        If they do not fit that part of the image.
+    """
+    if image_layer is None or at is None:
+        return labels.copy(), {}
+    shape = spatial_shape(image_layer)
+    sliced = [axis for axis, index in enumerate(at) if index is not None]
+    part = tuple(size for axis, size in enumerate(shape) if axis not in sliced)
+    if labels.shape != part:
+        raise ValueError(
+            f"labels of shape {labels.shape} do not fit image {image_layer.name!r} of "
+            f"shape {shape}, nor its displayed part; give the layer of the segmented "
+            "image, and `at` if only a slice of it was segmented"
+        )
+    return np.expand_dims(labels, sliced).copy(), placement(image_layer, at)

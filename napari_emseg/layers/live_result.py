@@ -12,7 +12,8 @@ from napari_emseg.layers.classes import recolored
 from napari_emseg.layers.geometry import expand_slice, placement
 from napari_emseg.layers.history import HISTORY_BYTES, drawing, undo_steps
 from napari_emseg.layers.layer_features import columns_of, named
-from napari_emseg.layers.results import add_result, add_to, alike, checksum_of
+from napari_emseg.layers.results import add_to, alike, checksum_of
+from napari_emseg.layers.selection import add_result
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel

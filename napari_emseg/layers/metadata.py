@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 KEY = "emseg"
 # Key of our entry in the metadata of what is drawn over results: selections, previews.
 MARK = "emseg selection"
+# Key of the entry of a layer whose labels are objects.
+OBJECTS = "emseg objects"
 # Where a recipe is kept in an entry, as what JSON can hold.
 RECIPE = "recipe"
 # Key of the entry of a layer that was not segmented here.

@@ -13,19 +13,21 @@ import numpy as np
 from napari.layers import Labels
 
 from napari_emseg import __version__
+from napari_emseg.instances import Objects
 from napari_emseg.layers.classes import class_colormap
 from napari_emseg.layers.edits import fresh, plan_edit, write_plan
 from napari_emseg.layers.fit_records import FitRecord, fit_record_of, remember_fit
-from napari_emseg.layers.geometry import displayed, placement, spatial_shape
+from napari_emseg.layers.geometry import part_of, placed
 from napari_emseg.layers.history import (
     HISTORY_BYTES,
     Checkpoint,
     end_history,
     follow_undo,
-    insert_layer,
 )
+from napari_emseg.layers.instances import add_objects
 from napari_emseg.layers.layer_features import features_of, pixel_size
-from napari_emseg.layers.metadata import KEY, MARK
+from napari_emseg.layers.metadata import KEY
+from napari_emseg.layers.selection import add_result
 from napari_emseg.recipe import Recipe, segment_step
 from napari_emseg.regions import Edit
 
@@ -45,7 +47,7 @@ if TYPE_CHECKING:
 
 def replace_labels(
     layer: Labels,
-    labels: NDArray[np.unsignedinteger],
+    labels: NDArray[np.integer[Any]],
     attributes: Mapping[str, Any],
     run: FitRecord,
     *,
@@ -118,7 +120,7 @@ def alike(layer: Labels, labels: NDArray[np.integer[Any]]) -> bool:
     return same and data.flags.writeable
 
 
-def _replace(layer: Labels, labels: NDArray[np.unsignedinteger]) -> None:
+def _replace(layer: Labels, labels: NDArray[np.integer[Any]]) -> None:
     """Put other labels in, and end the history of the old ones."""
     if alike(layer, labels):
         # A texture that is filled again is much faster than a new one.
@@ -231,7 +233,7 @@ def warm_up() -> None:
 
 def add_to(
     viewer: ViewerModel,
-    seg: Segmentation,
+    seg: Segmentation | Objects,
     image_layer: Image | None = None,
     *,
     replace: Labels | None = None,
@@ -241,14 +243,15 @@ def add_to(
     plan: PlannedEdit | None = None,
     max_bytes: int = HISTORY_BYTES,
 ) -> Labels:
-    """Show a segmentation as a Labels layer that lies exactly on its image.
+    """Show a segmentation, or objects, as a Labels layer exactly on its image.
 
     Parameters
     ----------
     viewer : napari.Viewer or napari.components.ViewerModel
         Where the layer goes.
-    seg : Segmentation
-        The result to show; its labels are copied.
+    seg : Segmentation or Objects
+        The result to show; its labels are copied. Objects become a new layer in
+        napari's cycle of colors, which knows the class of each.
     image_layer : napari.layers.Image, optional
         Layer of the segmented image. It gives the name, scale, translation,
         rotation, shear, affine, units and axis labels.
@@ -295,13 +298,20 @@ def add_to(
     >>> layer.name, layer.scale.tolist(), layer.data[0, 0].item()
     ('Image classes', [2.0, 2.0], 1)
     """
+    if isinstance(seg, Objects):
+        if replace is not None:
+            raise ValueError(
+                f"objects cannot replace {replace.name!r}, as they are a layer of "
+                "their own; leave out `replace`"
+            )
+        return add_objects(viewer, seg, image_layer, at=at)
     if replace is not None and replace not in viewer.layers:
         raise ValueError(
             f"layer {replace.name!r} is not in this viewer, so it cannot be updated; "
             "leave out `replace` to get a new layer"
         )
-    at = _part(viewer, seg.labels, image_layer, at)
-    labels, place = _place(seg.labels, image_layer, at)
+    at = part_of(viewer, seg.labels.shape, image_layer, at)
+    labels, place = placed(seg.labels, image_layer, at)
     look = look or prepare_style(seg)
     features = _features(look, seg, labels.shape, place)
     attributes = place | {"colormap": look.colormap, "features": features}
@@ -325,51 +335,6 @@ def add_to(
         replace, labels, attributes, run, undo=undo, plan=plan, max_bytes=max_bytes
     )
     return replace
-
-
-def add_result(viewer: ViewerModel, layer: Labels) -> None:
-    """Add a layer on top, but below the selection, which it would hide."""
-    place = len(viewer.layers)
-    while place > 0 and MARK in viewer.layers[place - 1].metadata:
-        place -= 1
-    insert_layer(viewer.layers, place, layer)
-
-
-def _part(
-    viewer: ViewerModel,
-    labels: NDArray[np.unsignedinteger],
-    image_layer: Image | None,
-    at: SliceIndex | None,
-) -> SliceIndex | None:
-    """Return the part of the image that was segmented."""
-    if image_layer is None:
-        return None
-    if at is not None:
-        return at
-    shape = spatial_shape(image_layer)
-    if labels.shape == shape:
-        return (None,) * len(shape)
-    return displayed(viewer, image_layer)
-
-
-def _place(
-    labels: NDArray[np.unsignedinteger],
-    image_layer: Image | None,
-    at: SliceIndex | None,
-) -> tuple[NDArray[np.unsignedinteger], dict[str, Any]]:
-    """Return an own copy of the labels and the layer attributes that place it."""
-    if image_layer is None or at is None:
-        return labels.copy(), {}
-    shape = spatial_shape(image_layer)
-    sliced = [axis for axis, index in enumerate(at) if index is not None]
-    part = tuple(size for axis, size in enumerate(shape) if axis not in sliced)
-    if labels.shape != part:
-        raise ValueError(
-            f"labels of shape {labels.shape} do not fit image {image_layer.name!r} of "
-            f"shape {shape}, nor its displayed part; give the layer of the segmented "
-            "image, and `at` if only a slice of it was segmented"
-        )
-    return np.expand_dims(labels, sliced).copy(), placement(image_layer, at)
 
 
 def _features(

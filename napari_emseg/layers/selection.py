@@ -134,6 +134,14 @@ def find_selection(viewer: ViewerModel, like: Image | Labels) -> Labels | None:
     return None
 
 
+def add_result(viewer: ViewerModel, layer: Labels) -> None:
+    """Add a layer on top, but below the selection, which it would hide."""
+    place = len(viewer.layers)
+    while place > 0 and MARK in viewer.layers[place - 1].metadata:
+        place -= 1
+    insert_layer(viewer.layers, place, layer)
+
+
 def add_selection(
     viewer: ViewerModel,
     like: Image | Labels,

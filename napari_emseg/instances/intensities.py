@@ -1,0 +1,242 @@
+"""What the channels of an image show inside of objects."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_emseg.engine.image.lazy_image import LazyImage, as_lazy_image
+from napari_emseg.engine.image.stain_separation import read_vectors, separate
+from napari_emseg.pipeline.class_table import channel_names
+from napari_emseg.pipeline.progress import Progress
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterable
+
+    from numpy.typing import NDArray
+
+    from napari_emseg.engine._types import Box
+
+    IntArray = NDArray[np.integer[Any]]
+
+STATISTICS = ("mean", "min", "max", "std")
+_STAINS = {"he": ["hematoxylin", "eosin"], "hdab": ["hematoxylin", "DAB"]}
+# Values that are read together.
+_PART = 2**21
+
+
+@dataclass(frozen=True, slots=True)
+class Channels:
+    """Channels of one or several images of the same shape, read part by part.
+
+    Attributes
+    ----------
+    pictures : tuple of LazyImage
+    names : tuple of str
+        Of all channels, stains last; one alone may have none.
+    stains : str or None
+        Of the first picture, which is RGB then.
+    """
+
+    pictures: tuple[LazyImage, ...]
+    names: tuple[str, ...]
+    stains: str | None = None
+
+    def columns(self) -> list[str]:
+        """Return the names of the columns of a table."""
+        return [f"{what} {name}".strip() for name in self.names for what in STATISTICS]
+
+    def read(self, where: Box) -> list[NDArray[Any]]:
+        """Return a part of each channel."""
+        found: list[NDArray[Any]] = []
+        for picture in self.pictures:
+            values = picture.read(where)
+            found += [values[..., c] for c in range(picture.channels)]
+        if self.stains is not None:
+            rgb = np.stack(found[:3], axis=-1).astype(np.float32)
+            density = separate(rgb / self.pictures[0].full_scale, self.stains)
+            found += [*np.moveaxis(density, -1, 0)]
+        return found
+
+
+def channels_of(
+    image: Any,
+    shape: tuple[int, ...],
+    *,
+    names: Sequence[str] | None = None,
+    stains: str | None = None,
+    rgb: bool | None = None,
+    channel_axis: int | None = None,
+    full_scale: float | None = None,
+) -> Channels:
+    """Understand the channels that belong to labels, or say why that cannot be.
+
+    Parameters
+    ----------
+    image : array_like, dict of str to array_like, or sequence of array_like
+    shape : tuple of int
+        Of the labels.
+    names, stains, rgb, channel_axis, full_scale
+        As for `napari_emseg.measure`.
+
+    Raises
+    ------
+    ValueError
+        If one has another shape, or names or stains do not fit.
+    """
+    if isinstance(image, Mapping):
+        given = [*image.items()]
+    elif isinstance(image, Sequence) and _are_images(image):
+        given = [("", one) for one in image]
+    else:
+        given = [("", image)]
+    if not given:
+        raise ValueError("there is no channel to measure; pass an image")
+    pictures, told = [], []
+    for number, (name, one) in enumerate(given, 1):
+        picture = as_lazy_image(
+            one, rgb=rgb, channel_axis=channel_axis, full_scale=full_scale
+        )
+        if picture.shape != shape:
+            what = f"channel {name or number}" if len(given) > 1 else "the image"
+            raise ValueError(
+                f"labels have shape {shape}, but {what} {picture.shape}; take the "
+                "image that they were made on, or pass channel_axis= or rgb= if some "
+                "of its axes are channels"
+            )
+        own = channel_names(picture.channels, rgb=picture.rgb)
+        if len(given) > 1 and own == [""] and not name:
+            name = str(number)
+        told += [" ".join(filter(None, (str(name), part))) for part in own]
+        pictures.append(picture)
+    if names is not None:
+        if len(names) != len(told) or isinstance(names, str):
+            raise ValueError(
+                f"channel_names={names!r}, but the image has {len(told)} channel(s); "
+                "pass a name for each"
+            )
+        told = [str(name) for name in names]
+    if stains is not None:
+        if not pictures[0].rgb:
+            raise ValueError(
+                f"stains={stains!r}, but stains are told from red, green and blue; "
+                "pass the RGB image of the tissue first"
+            )
+        told += _STAINS.get(stains) or [
+            f"stain {n}" for n in range(1, len(read_vectors(stains)) + 1)
+        ]
+    if len({*told}) < len(told):
+        raise ValueError(f"channels are named {told}; pass different names")
+    return Channels(tuple(pictures), tuple(told), stains)
+
+
+def _are_images(image: Sequence[Any]) -> bool:
+    """Return whether these are several images, rather than rows of numbers."""
+    return all(getattr(one, "ndim", 0) >= 2 for one in image)
+
+
+def measure_channels(
+    labels: IntArray,
+    ids: IntArray,
+    channels: Channels,
+    at: tuple[int, ...] = (),
+    columns: Iterable[str] | None = None,
+) -> Generator[Progress, None, dict[str, NDArray[np.float64]]]:
+    """Measure channels inside of the objects of one plane, or of one volume.
+
+    Parameters
+    ----------
+    labels : (Y, X) or (Z, Y, X) ndarray of unsigned int
+    ids : (N,) ndarray of int
+        Objects that are measured, rising.
+    channels : Channels
+    at : tuple of int, optional
+        Which plane or volume of the channels it is.
+    columns : iterable of str, optional
+        Some of `Channels.columns`.
+
+    Yields
+    ------
+    Progress
+        After each part.
+
+    Returns
+    -------
+    dict of str to (N,) ndarray of float64
+        Of values that are finite; NaN where there are none.
+    """
+    wanted = {*(channels.columns() if columns is None else columns)}
+    count, total = len(ids), len(channels.names)
+    row_of = np.zeros(int(labels.max(initial=0)) + 1, np.int32)
+    row_of[ids] = np.arange(1, count + 1)
+    sums = np.zeros((total, 3, count + 1))
+    low, high = (
+        np.full((total, count + 1), np.inf),
+        np.full((total, count + 1), -np.inf),
+    )
+    origins = [None] * total
+    ahead = tuple(slice(index, index + 1) for index in at)
+    per = max(1, int(np.prod(labels.shape[1:])))
+    step = max(1, _PART // per)
+    for start in range(0, len(labels), step):
+        stop = min(start + step, len(labels))
+        rows = row_of[labels[start:stop]].ravel()
+        inside = np.flatnonzero(rows)
+        number = rows[inside]
+        if len(number):
+            values = channels.read((*ahead, slice(start, stop)))
+            for c, image in enumerate(values):
+                _add(
+                    sums[c], low[c], high[c], origins, c, number, image.ravel()[inside]
+                )
+        yield Progress("channels", stop, len(labels))
+    found = {}
+    for c, name in enumerate(channels.names):
+        counted, first, second = sums[c][:, 1:]
+        none = counted == 0
+        with np.errstate(invalid="ignore", divide="ignore"):
+            mean = first / counted
+            spread = np.sqrt(np.maximum(second / counted - mean**2, 0))
+        measured = (
+            mean + (origins[c] or 0.0),
+            np.where(none, np.nan, low[c][1:]),
+            np.where(none, np.nan, high[c][1:]),
+            spread,
+        )
+        for what, column in zip(STATISTICS, measured, strict=True):
+            found[f"{what} {name}".strip()] = column
+    return {name: column for name, column in found.items() if name in wanted}
+
+
+def _add(
+    sums: NDArray[np.float64],
+    low: NDArray[np.float64],
+    high: NDArray[np.float64],
+    origins: list[Any],
+    channel: int,
+    number: IntArray,
+    values: NDArray[Any],
+) -> None:
+    """Add a part of a channel to the sums of objects."""
+    some = values.astype(np.float64)
+    if values.dtype.kind == "f":
+        fine = np.isfinite(some)
+        if not fine.all():
+            number, some = number[fine], some[fine]
+    if not len(some):
+        return
+    least, most = int(number.min()), int(number.max())
+    near, size, part = number - least, most - least + 1, slice(least, most + 1)
+    np.minimum.at(low, number, some)
+    np.maximum.at(high, number, some)
+    if origins[channel] is None:
+        # Sums of squares of large numbers lose digits; those of whole ones stay exact.
+        mean = float(some.mean())
+        origins[channel] = mean if values.dtype.kind == "f" else round(mean)
+    some -= origins[channel]
+    sums[0, part] += np.bincount(near, minlength=size)
+    sums[1, part] += np.bincount(near, some, size)
+    sums[2, part] += np.bincount(near, some**2, size)
