@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from napari.components import ViewerModel
 
+    from napari_emseg.recipe.operation_schema import OptionalSlice
 
 # Key of our entry in a layer's metadata: it also tells our results from others.
 KEY = "emseg"
@@ -40,13 +42,13 @@ class LogEntry(dict[str, Any]):
 
     Attributes
     ----------
-    mark : int
-        `mark_of` what is selected in its plane after it.
+    marks : mapping
+        `marks_of` what is selected in its scope after it.
     image : str
         Name of the image of its layer.
     """
 
-    mark = 0
+    marks: Mapping[OptionalSlice, int] = MappingProxyType({})
     image = ""
 
 

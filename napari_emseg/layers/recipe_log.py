@@ -24,6 +24,7 @@ from napari_emseg.layers.metadata import (
 )
 from napari_emseg.layers.selection import find_selection, is_selection
 from napari_emseg.recipe import Recipe
+from napari_emseg.recipe.operation_schema import contains, overlap
 from napari_emseg.recipe.packed_array import pack
 from napari_emseg.recipe.step import Step
 
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
     from napari_emseg.engine._types import SliceIndex
     from napari_emseg.layers.metadata import Log
+    from napari_emseg.recipe.operation_schema import OptionalSlice
     from napari_emseg.regions import Edit
 
 # A layer with a recipe, its image, and the selection that lies on it.
@@ -61,9 +63,9 @@ class RecordedEdit:
         The selection that it makes or looks at.
     image : napari.layers.Image or None
         The image that it looks at.
-    before, after : (Y, X) ndarray of uint8 or None
-        What is selected, in 255ths.
-    kept : (Y, X) ndarray of uint8 or None
+    before, after : ([Z,] Y, X) ndarray of uint8 or None
+        What is selected in that slice, in 255ths.
+    kept : ([Z,] Y, X) ndarray of uint8 or None
         The saved selection that it loads.
     """
 
@@ -138,15 +140,51 @@ class RecordedEdit:
             kept = step["op"] == "save" and step["args"]["name"] == args.name
             if kept and _same_slice(step, at):
                 known = isinstance(step, LogEntry) and self.kept is not None
-                return known and step.mark == mark_of(np.asarray(self.kept))
+                return known and step.marks == marks_of(np.asarray(self.kept), at)
         return False
 
 
-def mark_of(selection: NDArray[np.uint8]) -> int:
-    """Return a number that tells selections apart; 0 if nothing is selected."""
-    if not selection.any():
-        return 0
-    return zlib.crc32(np.ascontiguousarray(selection).data) or 1
+def marks_of(
+    selection: NDArray[np.uint8], at: OptionalSlice
+) -> dict[OptionalSlice, int]:
+    """Return numbers that tell selections apart, by plane; none where it is empty.
+
+    Planes of a volume have the numbers that they have by themselves.
+
+    Parameters
+    ----------
+    selection : (…, Y, X) ndarray of uint8
+    at : tuple of int or None, or None
+        Its scope. Its planes are those of the last two axes; if it has these not, it is
+        one plane.
+
+    Examples
+    --------
+    >>> volume = np.zeros((3, 2, 2), np.uint8)
+    >>> volume[1] = 255
+    >>> marks = marks_of(volume, None)
+    >>> [*marks], marks == marks_of(volume[1], (1, None, None))
+    ([(1, None, None)], True)
+    """
+    return {
+        plane: zlib.crc32(np.ascontiguousarray(part).data)
+        for plane, part in _planes(selection, at)
+        if part.any()
+    }
+
+
+def _planes(
+    selection: NDArray[np.uint8], at: OptionalSlice
+) -> Iterator[tuple[OptionalSlice, NDArray[np.uint8]]]:
+    """Yield the planes of a selection, and their scopes."""
+    scope = (None,) * selection.ndim if at is None else at
+    if selection.ndim == 2:
+        yield at, selection
+        return
+    for index in np.ndindex(selection.shape[:-2]):
+        known = iter(index)
+        ahead = (next(known) if one is None else one for one in scope[:-2])
+        yield (*ahead, None, None), selection[index]
 
 
 def all_by_hand(labels: Any, *, rgb: bool | None = None) -> tuple[Step, ...]:
@@ -160,11 +198,27 @@ def all_by_hand(labels: Any, *, rgb: bool | None = None) -> tuple[Step, ...]:
 def _explained(
     before: NDArray[np.uint8], steps: list[Any], at: SliceIndex | None
 ) -> bool:
-    """Whether steps make the selection that there is."""
+    """Whether steps make the selection that there is.
+
+    Of each plane, the latest step that selects in it tells.
+    """
+    marks = marks_of(before, at)
+    open_planes = {plane for plane, _ in _planes(before, at)}
     for step in reversed(steps):
-        if step["op"] in SELECTS and _same_slice(step, at):
-            return isinstance(step, LogEntry) and step.mark == mark_of(before)
-    return not before.any()
+        if not open_planes:
+            break
+        scope = None if step.get("at") is None else (*step["at"],)
+        if step["op"] not in SELECTS or not overlap(scope, at):
+            continue
+        inner = {plane for plane in open_planes if contains(scope, plane)}
+        # One that crosses planes changes a part of each.
+        crossing = {plane for plane in open_planes - inner if overlap(scope, plane)}
+        if crossing or not isinstance(step, LogEntry):
+            return False
+        if any(step.marks.get(one) != marks.get(one) for one in inner):
+            return False
+        open_planes -= inner
+    return not any(plane in marks for plane in open_planes)
 
 
 def _same_slice(step: dict[str, Any], at: SliceIndex | None) -> bool:
@@ -180,18 +234,21 @@ def _stored(selection: NDArray[np.uint8], at: SliceIndex | None) -> LogEntry:
 
 def _entry(step: Step, selection: NDArray[np.uint8] | None = None) -> LogEntry:
     found = LogEntry(step.model_dump(mode="json"))
-    found.mark = 0 if selection is None else mark_of(selection)
+    if selection is not None:
+        place = found.get("at")
+        found.marks = marks_of(selection, None if place is None else tuple(place))
     return found
 
 
 def _slice_of(at: SliceIndex | None, layer: Labels) -> SliceIndex | None:
-    """Return a slice of a layer as one of its image; None for images of one plane."""
-    if at is None or len(at) == 2:
+    """Return a slice of a layer as one of its image; None for all of the image."""
+    if at is None:
         return None
     whole = entry_of(layer).get("at") or (None,) * len(at)
-    return tuple(
+    found = tuple(
         own if fixed is None else fixed for own, fixed in zip(at, whole, strict=True)
     )
+    return None if set(found) <= {None} else found
 
 
 def recipe_of(viewer: ViewerModel, layer: Labels) -> Recipe:

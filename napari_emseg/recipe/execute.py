@@ -138,12 +138,12 @@ def do(step: Step, state: State) -> None:
                 f"the selection has shape {found.shape}, but the labels {view.shape}; "
                 "take the image that it was made on"
             )
-        old = state.selected.get(step.at)
-        state.selected[step.at] = finish_selection(found, old, **finish_options(step))
+        old = view.known_selection
+        view.choose(finish_selection(found, old, **finish_options(step)))
     elif group == "modify":
-        if step.op == "invert":
-            state.selected.setdefault(step.at, np.zeros(view.shape, bool))
-        state.selected[step.at] = finish_selection(find(step, view))
+        if step.op == "invert" and view.known_selection is None:
+            view.choose(np.zeros(view.shape, bool))
+        view.choose(finish_selection(find(step, view)))
     elif group == "edit":
         view.put(call(step, view).apply(view.labels))
     elif group == "labels":
@@ -158,7 +158,8 @@ def start(view: StateView, labels: NDArray[Any]) -> None:
     state.labels = np.array(labels)
     state.labels_at = view.at or (None,) * labels.ndim
     state.seg = None
-    state.selected.clear()
+    state.selected = None
+    state.selected_at.clear()
 
 
 def _segment(step: Step, view: StateView) -> None:
@@ -199,7 +200,7 @@ def _blank(step: Step, view: StateView) -> None:
 
 
 def _none(step: Step, view: StateView) -> None:
-    view.state.selected.pop(step.at, None)
+    view.give_up()
 
 
 def _save(step: Step, view: StateView) -> None:
@@ -215,10 +216,8 @@ def _load(step: Step, view: StateView) -> None:
             f"no selection was kept as {args.name!r} in this plane; put a step 'save' "
             "before it, or correct the name"
         )
-    old = state.selected.get(step.at)
-    state.selected[step.at] = finish_selection(
-        state.saved[key], old, **finish_options(step)
-    )
+    old = view.known_selection
+    view.choose(finish_selection(state.saved[key], old, **finish_options(step)))
 
 
 _OWN = {

@@ -23,7 +23,7 @@ from napari_emseg.params import Params
 from napari_emseg.recipe.packed_array import Side
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable, Generator, Mapping
 
 # Bounds are declared here alone: panels, replay and scripts refuse the same numbers,
 # before any work. They are those beyond which nothing useful can come out.
@@ -40,9 +40,57 @@ Switch = Annotated[bool, Field(strict=True)]
 Name = Annotated[str, Field(strict=True, min_length=1)]
 Point: TypeAlias = tuple[Coordinate, ...]
 Color: TypeAlias = tuple[Number, ...]
-# The plane of a step: an index or None for each axis; None is everything.
+# The scope of a step, a plane or a volume: an index or None for each axis; None is
+# everything.
 OptionalSlice: TypeAlias = tuple[Side | None, ...] | None
 Points: TypeAlias = tuple[Point, ...]
+
+
+def overlap(one: OptionalSlice, other: OptionalSlice) -> bool:
+    """Return whether two scopes have pixels in common.
+
+    Examples
+    --------
+    >>> overlap((7, None, None), (None, 3, None)), overlap((7, None), (8, None))
+    (True, False)
+    """
+    pairs = zip(one or (), other or (), strict=False)
+    return all(None in pair or pair[0] == pair[1] for pair in pairs)
+
+
+def contains(outer: OptionalSlice, inner: OptionalSlice) -> bool:
+    """Return whether a scope has all pixels of another.
+
+    Examples
+    --------
+    >>> contains(None, (7, None, None)), contains((7, None, None), None)
+    (True, False)
+    """
+    if outer is None or inner is None:
+        return outer is None
+    return all(a is None or a == b for a, b in zip(outer, inner, strict=False))
+
+
+def matters(
+    at: OptionalSlice, needed: Mapping[OptionalSlice, bool], *, otherwise: bool
+) -> bool:
+    """Return whether it matters what is selected in a scope, or in a part of it.
+
+    Parameters
+    ----------
+    at : tuple of int or None, or None
+        The scope.
+    needed : mapping of scope to bool
+        Where it matters and where not; a later entry comes before an earlier one.
+    otherwise : bool
+        Where there is no entry.
+    """
+    for known, needs in reversed([*needed.items()]):
+        if needs and overlap(known, at):
+            return True
+        if not needs and contains(known, at):
+            return False
+    return otherwise
 
 
 class Args(BaseModel):
@@ -91,7 +139,7 @@ class Inside(Editing):
 
 
 class OperationContext(Protocol):
-    """What operations work on, in a plane or in everything; see `Operation.inputs`."""
+    """What operations work on, in a scope; see `Operation.inputs`."""
 
     @property
     def image(self) -> Any:

@@ -34,6 +34,7 @@ from napari_emseg.recipe.operation_schema import (
 )
 from napari_emseg.recipe.packed_array import Kind, Packed, Side
 from napari_emseg.regions import refit, splitting
+from napari_emseg.select import object_box
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -187,7 +188,9 @@ ROWS = (
         "box",
         "image",
         tool=ToolLabel("Object in a box", "K", "Drag a box around it."),
+        steps=object_box.iter_box,
         box=tuple[Coordinate, Coordinate, Coordinate, Coordinate],
+        plane=Side | None,
         smoothing=Amount,
     ),
     _pick(
@@ -242,6 +245,7 @@ ROWS = (
     _modify("border", "selection", width=Distance),
     _modify("feather", "selection", radius=Radius),
     _modify("fill_holes", "selection", max_size=Count | None, connectivity=_Joined),
+    _modify("interpolate", "selection"),
     _modify("invert", "selection"),
     _modify("harden", "selection", threshold=Share),
     _modify("remove_small", "selection", min_size=Count, connectivity=_Joined),
@@ -273,6 +277,7 @@ ROWS = (
         steps=splitting.iter_smooth_boundaries,
         radius=Radius,
     ),
+    _edit("interpolate", "labels", called="interpolate_label", label=Whole),
     _edit("renumber", "labels", base=Editing, numbers=dict[int, Whole] | None),
     _edit("swap", "labels", a=Whole, b=Whole),
     _edit("drop_uncertain", "labels", "seg", threshold=Share),

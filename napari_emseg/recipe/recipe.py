@@ -24,6 +24,7 @@ from napari_emseg.pipeline.progress import Progress, finish
 from napari_emseg.recipe import to_python
 from napari_emseg.recipe.execute import do, start
 from napari_emseg.recipe.fitted_model import FittedModel
+from napari_emseg.recipe.operation_schema import matters
 from napari_emseg.recipe.packed_array import pack
 from napari_emseg.recipe.state import Result, State, StateView, begin, check_colors
 from napari_emseg.recipe.step import Step, explain_error, short
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from napari_emseg.pipeline.segmentation import Segmentation
+    from napari_emseg.recipe.operation_schema import OptionalSlice
 
 SUFFIXES = (".json",)
 
@@ -381,19 +383,21 @@ class Recipe(BaseModel):
         >>> recipe.without_detours(keep_selection=False).steps
         ()
         """
-        # From the end on: the planes in which it matters what is selected, or
-        # does not; in all others it is as in the end.
-        needed: dict[Any, bool] = {}
+        # From the end on: the scopes in which it matters what is selected, or does
+        # not, the latest last; in all others it is as in the end.
+        needed: dict[OptionalSlice, bool] = {}
         kept, otherwise = [], keep_selection
         for step in reversed(self.steps):
-            if step.selects and not needed.get(step.at, otherwise):
+            if step.selects and not matters(step.at, needed, otherwise=otherwise):
                 continue
             kept.append(step)
             if step.row.begins:  # which leaves nothing selected anywhere
                 needed, otherwise = {}, False
             elif step.selects:
+                needed.pop(step.at, None)
                 needed[step.at] = False
             if step.looks_at_selection:
+                needed.pop(step.at, None)
                 needed[step.at] = True
         return type(self)(version=self.version, steps=tuple(reversed(kept)))
 

@@ -10,6 +10,7 @@ import numpy as np
 from napari_emseg import select
 from napari_emseg.engine.image.lazy_image import as_lazy_image
 from napari_emseg.pipeline.image_hierarchy import hierarchy
+from napari_emseg.recipe.operation_schema import contains, overlap
 from napari_emseg.regions.edit import holds, wider_type
 
 if TYPE_CHECKING:
@@ -67,12 +68,16 @@ class State:
         The slice that the labels are of; only None if they are of everything.
     seg : Segmentation or None
         What the labels come from.
-    selected, saved : dict
-        Selections by plane, and by name and plane.
+    selected : (…) ndarray of uint8 or None
+        What is selected, in 255ths, in the shape of the labels; all scopes share it.
+    selected_at : set
+        The scopes in which something was selected.
+    saved : dict
+        Selections by name and scope.
     picture : ndarray or None
         Adjusted last.
     prepared : dict
-        What tools need of the image, by kind and plane.
+        What tools need of the image, by kind and scope.
     """
 
     image: Any
@@ -81,7 +86,8 @@ class State:
     labels: NDArray[Any] | None = None
     labels_at: SliceIndex = ()
     seg: Segmentation | None = None
-    selected: dict[OptionalSlice, NDArray[Any]] = field(default_factory=dict)
+    selected: NDArray[np.uint8] | None = None
+    selected_at: set[OptionalSlice] = field(default_factory=set)
     saved: dict[tuple[str, OptionalSlice], NDArray[Any]] = field(default_factory=dict)
     picture: NDArray[Any] | None = None
     prepared: dict[tuple[str, OptionalSlice], Any] = field(default_factory=dict)
@@ -95,12 +101,7 @@ class State:
             If no step made labels.
         """
         whole = StateView(self, None)
-        selection = self.selected.get(None)
-        if selection is None and self.selected:
-            kind = np.result_type(*self.selected.values())
-            selection = np.zeros(whole.shape, kind)
-            for at, found in self.selected.items():
-                selection[StateView(self, at).where] = found
+        selection = whole.selection if self.selected_at else None
         return Result(*map(_fixed, (whole.labels, selection, self.picture)))
 
 
@@ -115,12 +116,12 @@ def _fixed(array: Any) -> Any:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StateView:
-    """A plane of a `State`, or all of it; an `OperationContext`.
+    """A plane or a volume of a `State`, or all of it; an `OperationContext`.
 
     Raises
     ------
     ValueError
-        If the image, or what was segmented of it, has no such plane.
+        If the image, or what was segmented of it, has no such slice.
     """
 
     state: State
@@ -213,16 +214,44 @@ class StateView:
 
     @property
     def selection(self) -> NDArray[Any]:
-        """The selection in this plane; an error if there is none."""
-        if self.at not in self.state.selected:
+        """The selection here; an error if there is none."""
+        found = self.known_selection
+        if found is None:
             raise ValueError(NOTHING)
-        return self.state.selected[self.at]
+        return found
+
+    @property
+    def known_selection(self) -> NDArray[Any] | None:
+        """The selection here, which may be empty; None if nothing was selected."""
+        state = self.state
+        if state.selected is None or not any(
+            overlap(self.at, one) for one in state.selected_at
+        ):
+            return None
+        return select.from_bytes(state.selected[self.where])
 
     @property
     def area(self) -> NDArray[Any] | None:
-        """The selection in this plane; None if it is empty or there is none."""
-        found = self.state.selected.get(self.at)
+        """The selection here; None if it is empty or there is none."""
+        found = self.known_selection
         return found if found is not None and found.any() else None
+
+    def choose(self, selection: NDArray[Any]) -> None:
+        """Replace the selection here."""
+        state = self.state
+        if state.selected is None:
+            state.selected = np.zeros(StateView(state, None).shape, np.uint8)
+        state.selected[self.where] = select.to_bytes(selection)
+        state.selected_at.add(self.at)
+
+    def give_up(self) -> None:
+        """Select nothing here."""
+        state = self.state
+        if state.selected is not None:
+            state.selected[self.where] = 0
+        state.selected_at = {
+            one for one in state.selected_at if not contains(self.at, one)
+        }
 
     def put(self, labels: NDArray[Any]) -> None:
         """Replace the labels."""

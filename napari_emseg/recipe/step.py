@@ -37,8 +37,9 @@ class Step(BaseModel):
     op : str
         Name of the operation.
     at : tuple of int or None, or None
-        Of stacks, the plane that it is done in: for each axis of the image the index
-        of the slice, None for the axes of the plane. None is everything at once.
+        Of stacks, its scope, the plane or the volume that it is done in: for each axis
+        of the image the index of the slice, None for the axes of plane or volume. None
+        is everything at once.
     args : Args
         Its arguments.
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import re
 import textwrap
+from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 from napari_emseg import __version__
 from napari_emseg.io import files
 from napari_emseg.recipe.fitted_model import FittedModel
+from napari_emseg.recipe.operation_schema import contains, overlap
 from napari_emseg.recipe.packed_array import Packed
 from napari_emseg.recipe.script_check import check_script
 from napari_emseg.recipe.state import NOTHING
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from napari_emseg.engine._types import SliceIndex
+    from napari_emseg.recipe.operation_schema import OptionalSlice
     from napari_emseg.recipe.step import Step
 
 _WIDTH = 88
@@ -74,7 +77,8 @@ def write(
     ValueError
         If no step makes labels.
     """
-    writer = Writer()
+    steps = tuple(steps)
+    writer = Writer(shared=_scopes_overlap(steps))
     lines = [line for step in steps for line in writer.step(step)]
     if not writer.begun:
         raise ValueError(
@@ -110,6 +114,13 @@ def write(
 class Writer:
     """Writes a script step by step, and knows which names it has by then.
 
+    Each scope has a selection by its own name, or all are parts of one.
+
+    Parameters
+    ----------
+    shared : bool
+        Whether scopes overlap, so that they must share it.
+
     Attributes
     ----------
     begun : bool
@@ -120,14 +131,17 @@ class Writer:
         Whether the script asks if channels were moved to the end when it read them.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, shared: bool = False) -> None:
         self.begun = False
+        self.shared = shared
         self.reader_kwargs: dict[str, Any] = {}
         self.moves = False
         self._labels_at: SliceIndex = ()
         # Names of variables, and of those that may hold soft selections.
         self._known: set[str] = set()
         self._soft: set[str] = set()
+        # The scopes in which something was selected, if they share a selection.
+        self._selected_at: set[OptionalSlice] = set()
 
     def step(self, step: Step) -> Iterator[str]:
         """Yield the lines of a script that do a step."""
@@ -140,13 +154,13 @@ class Writer:
             yield f"labels = np.zeros({args.shape}, {_text(args.dtype)})"
             self._begin(step)
         elif step.op == "none":
-            self._known.discard(name)
+            yield from self._give_up(step)
         elif step.op == "save":
             if "saved" not in self._known:
                 yield "saved = {}"
             self._known |= {"saved", _kept(step)}
-            self._carry(str(self.selection(step, required=True)), _kept(step))
-            yield f"{_kept(step)} = {name}"
+            self._carry(name, _kept(step))
+            yield f"{_kept(step)} = {self.selection(step, required=True)}"
         elif step.op == "all":
             yield from self._select(
                 step, name, f"np.ones({self.labels(step)}.shape, bool)"
@@ -159,9 +173,10 @@ class Writer:
             yield from self._prepare(step)
             yield from self._select(step, name, self._call(step))
         elif group == "modify":
-            if step.op == "invert" and name not in self._known:
-                yield f"{name} = np.zeros({self.labels(step)}.shape, bool)"
-                self._known.add(name)
+            if step.op == "invert" and self.selection(step, required=False) is None:
+                yield from self._write(
+                    step, f"np.zeros({self.labels(step)}.shape, bool)"
+                )
             yield from self._select(step, name, self._call(step))
         elif group == "picture":
             yield from self._prepare(step)
@@ -179,6 +194,7 @@ class Writer:
         self.begun = True
         self._labels_at = step.at or ()
         self._known -= {name for name in self._known if name.startswith("selection")}
+        self._selected_at.clear()
 
     def _understand(self, step: Step) -> Iterator[str]:
         """Note how the image is read; yield the lines that put its channels last."""
@@ -233,6 +249,9 @@ class Writer:
         soft |= getattr(args, "soft", False) or getattr(args, "threshold", 0) is None
         soft |= step.op == "load" and _kept(step) in self._soft
         soft |= not hard and step.row.group == "modify" and name in self._soft
+        if self.shared:
+            yield from self._select_part(step, found)
+            return
         target = name if mode == "new" else "found"
         yield f"{target} = {found}"
         if feather > 0:
@@ -246,6 +265,48 @@ class Writer:
             yield f"{name} = emseg.select.rounded({name})"
         self._known.add(name)
         (self._soft.add if soft else self._soft.discard)(name)
+
+    def _select_part(self, step: Step, found: str) -> Iterator[str]:
+        """Yield the lines that soften and combine `found` in the shared selection."""
+        args: Any = step.args
+        feather, mode = getattr(args, "feather", 0.0), getattr(args, "mode", "new")
+        if feather > 0 or mode != "new":
+            yield f"found = {found}"
+            found = "found"
+        if feather > 0:
+            yield f"found = emseg.select.feather(found, {feather!r})"
+        if mode != "new":
+            old = self.selection(step, required=False)
+            none = f"np.zeros({self.labels(step)}.shape, bool)"
+            given = [none if old is None else str(old), "found", _text(mode)]
+            yield f"found = {_joined('emseg.select.combine', given)}"
+        yield from self._write(step, found)
+
+    def _write(self, step: Step, found: str) -> Iterator[str]:
+        """Yield the lines that make `found` the selection of a step's scope."""
+        if not self.shared:
+            name = f"selection{_suffix(step.at)}"
+            self._known.add(name)
+            yield f"{name} = {found}"
+            return
+        if "selection" not in self._known:
+            self._known.add("selection")
+            # Of numbers, as some scopes may be soft.
+            yield 'selection = np.zeros(labels.shape, "float32")'
+        self._selected_at.add(step.at)
+        yield f"selection{self._part(step)} = {found}"
+
+    def _give_up(self, step: Step) -> Iterator[str]:
+        """Yield the lines after which nothing is selected in a step's scope."""
+        self._known -= set() if self.shared else {f"selection{_suffix(step.at)}"}
+        if self.shared and "selection" in self._known:
+            yield f"selection{self._part(step)} = 0"
+        gone = {one for one in self._selected_at if contains(step.at, one)}
+        self._selected_at -= gone
+
+    def _part(self, step: Step) -> str:
+        """Return the index of a step's scope in what has the shape of the labels."""
+        return _index(self._plane(step)) or "[:]"
 
     def _call(self, step: Step) -> str:
         """Return the call of a step's function."""
@@ -267,7 +328,11 @@ class Writer:
     def selection(self, step: Step, *, required: bool) -> Code | None:
         """Return the name of the selection in a step's plane; None if there is none."""
         name = Code(f"selection{_suffix(step.at)}")
-        if name in self._known:
+        if self.shared and any(overlap(step.at, one) for one in self._selected_at):
+            # Coverage in 255ths; a mask where nothing is soft.
+            part = f"selection{_index(self._plane(step))}"
+            return Code(f"emseg.select.rounded({part})")
+        if not self.shared and name in self._known:
             return name
         if required:
             raise ValueError(NOTHING)
@@ -301,6 +366,12 @@ class Names:
         """The selection; None if nothing is selected."""
         name = self._writer.selection(self._step, required=False)
         return None if name is None else Code(f"{name} if {name}.any() else None")
+
+
+def _scopes_overlap(steps: Iterable[Step]) -> bool:
+    """Return whether different scopes of selections have pixels in common."""
+    scopes = {step.at for step in steps if step.selects or step.looks_at_selection}
+    return any(overlap(one, other) for one, other in combinations(scopes, 2))
 
 
 def _keywords(options: dict[str, Any]) -> list[str]:

@@ -6,6 +6,7 @@ Each function looks at labels and returns an `Edit`; nothing is written. Labels 
 """
 
 from napari_emseg.regions.edit import Edit, free_labels
+from napari_emseg.regions.gap_filling import interpolate
 from napari_emseg.regions.label_edits import (
     absorb_small,
     draw,
@@ -27,6 +28,7 @@ __all__ = [
     "drop_uncertain",
     "fill",
     "free_labels",
+    "interpolate",
     "merge",
     "new_class",
     "patch",

@@ -7,6 +7,7 @@ from napari_emseg.select import (
     color_index,
     color_selection,
     components,
+    interpolation,
     label_masks,
     morphology,
     object_box,
@@ -16,6 +17,7 @@ from napari_emseg.select import (
 from napari_emseg.select.color_index import *
 from napari_emseg.select.color_selection import *
 from napari_emseg.select.components import *
+from napari_emseg.select.interpolation import *
 from napari_emseg.select.label_masks import *
 from napari_emseg.select.morphology import *
 from napari_emseg.select.object_box import *
@@ -27,6 +29,7 @@ __all__: list[str] = []
 __all__ += color_index.__all__
 __all__ += color_selection.__all__
 __all__ += components.__all__
+__all__ += interpolation.__all__
 __all__ += label_masks.__all__
 __all__ += morphology.__all__
 __all__ += object_box.__all__

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_emseg.engine.hierarchy.contours import resize
+from napari_emseg.engine.image.color_space import usable
+from napari_emseg.engine.image.lazy_image import as_lazy_image
 from napari_emseg.engine.scribbles.novelty import find_novelty
 from napari_emseg.engine.scribbles.refine import STRENGTH, refine, solve
 from napari_emseg.engine.scribbles.stroke_model import gather_evidence, smooth
 from napari_emseg.pipeline.parallel import one_thread
+from napari_emseg.pipeline.progress import finish
 from napari_emseg.select.checks import check_smoothing, read_plane, reduced
+from napari_emseg.select.components import connected_to
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
+
     from numpy.typing import ArrayLike, NDArray
 
     from napari_emseg.engine._types import BoolArray, FloatArray
+    from napari_emseg.engine.image.lazy_image import LazyImage
 
 __all__ = ["box"]
 
@@ -62,6 +69,7 @@ def box(
     image: ArrayLike,
     box: tuple[float, float, float, float],
     *,
+    plane: int | None = None,
     smoothing: float = 1.0,
     channel_axis: int | None = None,
     rgb: bool | None = None,
@@ -78,13 +86,19 @@ def box(
     lies in one piece of colors that are rarer around the box than in it [2]_, and which
     the box does not cut [3]_, that piece is the answer.
 
+    In a volume, the object is followed from the plane of the box to both sides: in the
+    next plane it is what the same box holds there, as far as that touches what was
+    found before; it ends where that has rather the color of the box's surroundings.
+
     Parameters
     ----------
-    image : (Y, X) or (Y, X, 3|4) array_like
-        As for `napari_emseg.segment`; one plane.
+    image : ([Z,] Y, X) or ([Z,] Y, X, 3|4) array_like
+        As for `napari_emseg.segment`; a plane or a volume.
     box : (y0, x0, y1, x1) tuple of float
         In pixels, y1 and x1 exclusive; a little larger than the object. Parts
         outside the image do not count.
+    plane : int, optional
+        Of a volume, the plane (z) that the box was drawn on.
     smoothing : float, optional
         How smooth outlines are; 0 lets each pixel decide for itself.
     channel_axis : int, optional
@@ -94,7 +108,7 @@ def box(
 
     Returns
     -------
-    (Y, X) ndarray of bool
+    ([Z,] Y, X) ndarray of bool
         True in the object; False outside the box, and at pixels that are not finite
         or fully transparent.
 
@@ -103,7 +117,7 @@ def box(
     TypeError
         If the image's type cannot be used.
     ValueError
-        If the image is not one plane, or the box holds no pixel of it.
+        If the box holds no pixel of the image, or `plane` is missing or not in it.
 
     See Also
     --------
@@ -127,9 +141,67 @@ def box(
     >>> bool((select.box(image, (17, 17, 43, 43)) == (image > 0)).all())
     True
     """
-    features, inside = read_plane(image, channel_axis=channel_axis, rgb=rgb)
+    return finish(
+        iter_box(
+            image,
+            box,
+            plane=plane,
+            smoothing=smoothing,
+            channel_axis=channel_axis,
+            rgb=rgb,
+        )
+    )
+
+
+def iter_box(
+    image: ArrayLike,
+    box: tuple[float, float, float, float],
+    *,
+    plane: int | None = None,
+    smoothing: float = 1.0,
+    channel_axis: int | None = None,
+    rgb: bool | None = None,
+) -> Generator[None, None, BoolArray]:
+    """Return what `box` returns, plane by plane; to cancel, stop iterating."""
+    picture = as_lazy_image(image, channel_axis=channel_axis, rgb=rgb)
     check_smoothing(smoothing)
-    corners = _check_box(box, inside.shape)
+    corners = _check_box(box, picture.shape[-2:])
+    depth = _check_plane(plane, picture.shape)
+    if plane is None:
+        return _in_plane(picture.read(), picture, corners, smoothing)
+    found = np.zeros(picture.shape, bool)
+    found[plane] = _in_plane(_plane(picture, plane), picture, corners, smoothing)
+    colors = _two_sides(_plane(picture, plane), picture, corners, found[plane])
+    for way in (1, -1):
+        z = plane
+        while colors is not None and 0 <= z + way < depth:
+            yield None
+            values = _plane(picture, z + way)
+            if not _countable(values, picture).any():
+                break
+            held = _in_plane(values, picture, corners, smoothing)
+            held = connected_to(held, held & found[z])
+            here = _two_sides(values, picture, corners, held)
+            if here is None or _nearer_to_surroundings(here[0], colors):
+                break
+            z += way
+            found[z] = held
+    return found
+
+
+def _in_plane(
+    values: NDArray[Any],
+    picture: LazyImage,
+    corners: NDArray[np.int64],
+    smoothing: float,
+) -> BoolArray:
+    """Return the mask (Y, X) of the object in a plane of values (Y, X, C)."""
+    features, inside = read_plane(
+        values,
+        channel_axis=None if picture.rgb else 2,
+        rgb=True if picture.rgb else None,
+        full_scale=picture.full_scale,
+    )
     view = _surroundings(corners, inside.shape)
     near = np.ascontiguousarray(features[view])
     frame = corners - np.array([view[0].start, view[1].start] * 2)
@@ -140,6 +212,60 @@ def box(
     held = np.zeros(inside.shape, bool)
     held[y0:y1, x0:x1] = inside[y0:y1, x0:x1]
     return selected & held
+
+
+def _check_plane(plane: int | None, shape: tuple[int, ...]) -> int:
+    """Return the number of planes; reject a plane that is not among them."""
+    if len(shape) > 3 or (len(shape) == 3) != (plane is not None):
+        raise ValueError(
+            f"an image of shape {shape} and plane={plane} do not fit: pass one plane, "
+            "or a volume (Z, Y, X) and the plane that the box was drawn on"
+        )
+    depth = shape[0] if len(shape) == 3 else 1
+    if plane is not None and not 0 <= plane < depth:
+        raise ValueError(
+            f"plane={plane} is none of the {depth} planes of the volume; pass 0 to "
+            f"{depth - 1}"
+        )
+    return depth
+
+
+def _plane(picture: LazyImage, z: int) -> NDArray[Any]:
+    """Return the values (Y, X, C) of a plane of a volume."""
+    return picture.read((slice(z, z + 1),))[0]
+
+
+def _countable(values: NDArray[Any], picture: LazyImage) -> BoolArray:
+    """Return which pixels (Y, X) count."""
+    found = usable(values, rgb=picture.rgb)
+    return np.ones(values.shape[:2], bool) if found is None else found
+
+
+def _two_sides(
+    values: NDArray[Any],
+    picture: LazyImage,
+    corners: NDArray[np.int64],
+    mask: BoolArray,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+    """Return the mean values (C,) of an object and of what is around it in its box.
+
+    None if there is no object, or it leaves nothing around it.
+    """
+    view = _surroundings(corners, mask.shape)
+    inside, counts = mask[view], _countable(values, picture)[view]
+    own, around = inside & counts, ~inside & counts
+    if not (own.any() and around.any()):
+        return None
+    seen = values[view].astype(np.float64)
+    return seen[own].mean(axis=0), seen[around].mean(axis=0)
+
+
+def _nearer_to_surroundings(
+    color: NDArray[np.float64],
+    sides: tuple[NDArray[np.float64], NDArray[np.float64]],
+) -> bool:
+    own, around = (float(((color - side) ** 2).sum()) for side in sides)
+    return around < own
 
 
 def _check_box(

@@ -1,9 +1,12 @@
-"""Selections by outline: drawn, snapped to edges, or picked from a hierarchy."""
+"""Selections by outline: drawn, snapped to edges, or picked from a hierarchy.
+
+What is drawn on a plane of a volume cuts a prism: all planes have its outline.
+"""
 
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,6 +19,7 @@ if TYPE_CHECKING:
 
     from napari_emseg.engine._types import BoolArray, FloatArray
     from napari_emseg.engine.hierarchy.region_tree import RegionTree
+    from napari_emseg.engine.image.lazy_image import LazyImage
 
     Shape = tuple[int, ...]
     from napari_emseg.engine._types import Float64Array
@@ -38,8 +42,9 @@ def rectangle(shape: Shape, corner: ArrayLike, opposite: ArrayLike) -> BoolArray
     ----------
     shape : tuple of int
         Spatial shape of the image.
-    corner, opposite : (ndim,) array_like
-        Two opposite corners in pixels, in any order.
+    corner, opposite : (ndim,) or (2,) array_like
+        Two opposite corners in pixels, in any order. Those of a rectangle (y, x) in a
+        volume select it in all planes.
 
     Returns
     -------
@@ -58,9 +63,10 @@ def rectangle(shape: Shape, corner: ArrayLike, opposite: ArrayLike) -> BoolArray
            [0, 1, 1, 1, 0],
            [0, 1, 1, 1, 0]])
     """
-    out = np.zeros(shape, bool)
-    out[pixel_box(shape, *check_corners(shape, corner, opposite))] = True
-    return out
+    drawn = _drawn_on(shape, corner)
+    out = np.zeros(drawn, bool)
+    out[pixel_box(drawn, *check_corners(drawn, corner, opposite))] = True
+    return _prism(out, shape)
 
 
 def ellipse(
@@ -89,10 +95,11 @@ def ellipse(
     >>> ellipse((5, 5), (0, 0), (4, 4)).sum()
     np.int64(13)
     """
-    low, high = check_corners(shape, corner, opposite)
+    drawn = _drawn_on(shape, corner)
+    low, high = check_corners(drawn, corner, opposite)
     center, radius = (low + high) / 2, np.maximum((high - low) / 2, 1e-9)
-    out = np.zeros(shape, np.float32 if soft else bool)
-    where = pixel_box(shape, low - soft, high + soft)
+    out = np.zeros(drawn, np.float32 if soft else bool)
+    where = pixel_box(drawn, low - soft, high + soft)
     axes = np.ogrid[where]
 
     def inside(shift: Float64Array) -> BoolArray:
@@ -101,12 +108,12 @@ def ellipse(
         return sum(((axis - c) / r) ** 2 for axis, c, r in parts) <= 1 + 1e-12
 
     if soft:
-        fine = shifts(len(shape))
+        fine = shifts(len(drawn))
         for shift in fine:
             out[where] += inside(shift) * np.float32(1 / len(fine))
     else:
-        out[where] = inside(np.zeros(len(shape)))
-    return out
+        out[where] = inside(np.zeros(len(drawn)))
+    return _prism(out, shape)
 
 
 def polygon(
@@ -116,8 +123,8 @@ def polygon(
 
     Parameters
     ----------
-    shape : (Y, X)
-        Shape of the plane.
+    shape : (…, Y, X)
+        Shape of the plane; of a volume, of which the polygon cuts a prism.
     points : (N, 2) array_like
         Corners (y, x) in pixels; the last is joined to the first.
     soft : bool, optional
@@ -125,13 +132,13 @@ def polygon(
 
     Returns
     -------
-    (Y, X) ndarray of bool, or float32 if soft
+    (…, Y, X) ndarray of bool, or float32 if soft
         True for pixels whose centers are inside.
 
     Raises
     ------
     ValueError
-        If there are fewer than three points, or the shape is not that of a plane.
+        If there are fewer than three points, or the shape has fewer than two axes.
 
     Examples
     --------
@@ -158,7 +165,7 @@ def lasso(
 
     Returns
     -------
-    (Y, X) ndarray of bool, or float32 if soft
+    (…, Y, X) ndarray of bool, or float32 if soft
         A loop in the path leaves no hole, other than in a `polygon`.
 
     Raises
@@ -187,10 +194,11 @@ def scissors(
 
     Parameters
     ----------
-    image : (Y, X) or (Y, X, 3|4) array_like
-        As for `napari_emseg.segment`; one plane.
-    points : (N, 2) array_like
-        Points (y, x) on the outline, in order; the last is joined to the first.
+    image : (…, Y, X) or (…, Y, X, 3|4) array_like
+        As for `napari_emseg.segment`.
+    points : (N, ndim) array_like
+        Points (…, y, x) on the outline, in order; the last is joined to the first. In
+        a volume all lie in one plane (z, y, x), whose edges the path follows.
     soft : bool, optional
         Give the share of each pixel that is inside the path. Without, pixels on the
         path go to the side that has their color.
@@ -201,12 +209,13 @@ def scissors(
 
     Returns
     -------
-    (Y, X) ndarray of bool, or float32 if soft
+    (…, Y, X) ndarray of bool, or float32 if soft
+        Alike in all planes of a volume.
 
     Raises
     ------
     ValueError
-        If there are fewer than two points, or one is outside.
+        If there are fewer than two points, or one is outside, or in another plane.
 
     See Also
     --------
@@ -225,12 +234,15 @@ def scissors(
     >>> bool((found == (image > 0)).all())
     True
     """
-    path = scissors_path(image, points, closed=True, channel_axis=channel_axis, rgb=rgb)
-    picture = as_lazy_image(image, channel_axis=channel_axis, rgb=rgb)
+    volume = as_lazy_image(image, channel_axis=channel_axis, rgb=rgb)
+    picture, at = _plane_of(volume, points)
+    path = _snapped(picture, at, closed=True)
     if len(path) < 3:  # of points next to each other, which enclose nothing
-        return np.zeros(picture.shape, np.float32 if soft else bool)
+        return np.zeros(volume.shape, np.float32 if soft else bool)
     found = lasso(picture.shape, path, soft=soft)
-    return found if soft else refine_sides(picture, found.astype(bool), path)
+    if not soft:
+        found = refine_sides(picture, found.astype(bool), path)
+    return _prism(found, volume.shape)
 
 
 def scissors_path(
@@ -253,7 +265,7 @@ def scissors_path(
     Returns
     -------
     (M, 2) ndarray of int
-        Pixels (y, x) of the path, each touching the next one.
+        Pixels (y, x) of the path in its plane, each touching the next one.
 
     Raises
     ------
@@ -268,17 +280,36 @@ def scissors_path(
     >>> path.shape, np.unique(path[:, 0]).tolist()
     ((34, 2), [4, 5])
     """
-    picture = as_lazy_image(image, channel_axis=channel_axis, rgb=rgb)
-    if len(picture.shape) != 2:
-        raise ValueError(
-            f"image has {len(picture.shape)} spatial axes, but scissors cut one plane; "
-            "pass one slice, or channel_axis for channels"
-        )
-    at = check_points(points, picture.shape)
+    volume = as_lazy_image(image, channel_axis=channel_axis, rgb=rgb)
+    return _snapped(*_plane_of(volume, points), closed=closed)
+
+
+def _plane_of(
+    volume: LazyImage, points: ArrayLike
+) -> tuple[LazyImage, NDArray[np.intp]]:
+    """Return the plane that points (N, ndim) lie in, and the points (N, 2) in it."""
+    at = check_points(points, volume.shape)
     if len(at) < 2:
         raise ValueError(f"scissors got {len(at)} point; pass two or more")
-    stops = np.concatenate([at, at[:1]]) if closed else at
-    path = at[:1]
+    ahead = at[:, :-2]
+    if (ahead != ahead[:1]).any():
+        raise ValueError(
+            f"points lie in the planes {np.unique(ahead, axis=0).tolist()}, but "
+            "scissors follow the edges of one; pass points of one plane"
+        )
+    if ahead.size == 0:
+        return volume, at
+    values = volume.read(tuple(slice(i, i + 1) for i in ahead[0].tolist()))
+    plane = values.reshape(*volume.shape[-2:], values.shape[-1])
+    how: dict[str, Any] = {"rgb": True} if volume.rgb else {"channel_axis": -1}
+    return as_lazy_image(plane, full_scale=volume.full_scale, **how), at[:, -2:]
+
+
+def _snapped(
+    picture: LazyImage, points: NDArray[np.intp], *, closed: bool
+) -> NDArray[np.intp]:
+    stops = np.concatenate([points, points[:1]]) if closed else points
+    path = points[:1]
     for start, stop in pairwise(stops):
         path = np.concatenate([path, snap(picture, start, stop)[1:]])
     return path[:-1] if closed else path
@@ -386,7 +417,7 @@ def draw(
 
     Parameters
     ----------
-    shape : (Y, X)
+    shape : (…, Y, X)
     points : (N, 2) array_like
         Corners (y, x).
     soft : bool
@@ -397,11 +428,12 @@ def draw(
     Raises
     ------
     ValueError
-        If the shape is not that of a plane, or there are fewer than three points.
+        If the shape has no plane, or there are fewer than three points.
     """
-    if len(shape) != 2:
+    if len(shape) < 2:
         raise ValueError(
-            f"shape={tuple(shape)}, but outlines are drawn on one plane; pass (Y, X)"
+            f"shape={tuple(shape)}, but outlines are drawn on a plane; pass (Y, X), or "
+            "(Z, Y, X) for a prism"
         )
     path = _numbers(points)
     if path.ndim != 2 or path.shape[1] != 2 or len(path) < 3:
@@ -412,18 +444,29 @@ def draw(
     if not np.isfinite(path).all():
         raise ValueError("points are not all finite; leave those out that are not")
     low, high = path.min(axis=0), path.max(axis=0)
+    drawn = tuple(shape[-2:])
     if not soft:
-        out = np.zeros(shape, bool)
-        where = pixel_box(shape, low, high)
+        out = np.zeros(drawn, bool)
+        where = pixel_box(drawn, low, high)
         out[where] = _inside(path, where, even_odd)
-        return out
-    coverage = np.zeros(shape, np.float32)
-    where = pixel_box(shape, low - 1, high + 1)
+        return _prism(out, shape)
+    coverage = np.zeros(drawn, np.float32)
+    where = pixel_box(drawn, low - 1, high + 1)
     fine = shifts(2)
     for shift in fine:
         coverage[where] += _inside(path - shift, where, even_odd)
     coverage[where] /= len(fine)
-    return coverage
+    return _prism(coverage, shape)
+
+
+def _drawn_on(shape: Shape, corner: ArrayLike) -> Shape:
+    """Return the shape of what is drawn on: of the last plane if (y, x) is given."""
+    return tuple(shape[-2:]) if np.shape(corner) == (2,) else tuple(shape)
+
+
+def _prism(mask: NDArray[Any], shape: Shape) -> NDArray[Any]:
+    """Return a mask of a plane in all planes of a shape."""
+    return mask if mask.shape == tuple(shape) else np.broadcast_to(mask, shape).copy()
 
 
 def _numbers(points: ArrayLike) -> Float64Array:

@@ -98,6 +98,7 @@ TRIED = {
     "border": {"width": st.sampled_from([1.0, 3.0])},
     "feather": {"radius": PIXELS},
     "fill_holes": {"max_size": st.sampled_from([None, 9])},
+    "interpolate": {},
     "invert": {},
     "harden": {"threshold": st.sampled_from([0.2, 0.5])},
     "remove_small": {"min_size": st.just(9)},
@@ -111,6 +112,7 @@ TRIED = {
     },
     "absorb_small": INSIDE | {"min_size": st.just(9)},
     "smooth_boundaries": INSIDE | {"radius": st.just(1.5)},
+    "interpolate_label": INSIDE | {"label": st.just(9)},
     "renumber": {"numbers": st.sampled_from([None, {1: 9, 9: 1}])},
     "swap": INSIDE | {"a": st.just(1), "b": st.just(3)},
     "drop_uncertain": INSIDE | {"threshold": st.just(0.1)},
@@ -201,6 +203,24 @@ def test_each_operation(name, data, tmp_path_factory):
         Step.of("save", name="one"),
     ]
     step = data.draw(steps(names=(name,)))
+    if name.startswith("interpolate"):
+        ends = ((0, None, None), (2, None, None))
+        before = [
+            Step.of("all"),
+            Step.of("fill", label=0),
+            Step.of("none"),
+            *(before[0].model_copy(update={"at": at}) for at in ends),
+            Step.of("fill", label=9),
+        ]
+        found = check(
+            Recipe(steps=(START, *before, step)),
+            STACK,
+            tmp_path_factory.mktemp("between"),
+        )
+        inside = getattr(step.args, "inside", True)
+        assert (found.labels[1] == 9).any() != inside
+        assert found.selection[1].any() == (name == "interpolate")
+        return
     check(Recipe(steps=(START, *before, step)), IMAGE, tmp_path_factory.mktemp("one"))
 
 
@@ -683,12 +703,18 @@ def test_without_detours():
         Step.of("none"),
     )
     elsewhere = Step.of("wand", at=(1, None, None), point=(0, 0))
+    plane = Step.of("wand", at=(0, None, None), point=(0, 0))
+    across = Step.of("wand", at=(None, 3, None), point=(0, 0))
+    fill_plane = Step.of("fill", at=(1, None, None), label=1)
     for steps, expected in [
         ([one, two, fill], [two, fill]),
         ([one, more, fill], [one, more, fill]),
         ([one, fill, two, clear], [one, fill, clear]),
         ([one, save, two], [one, save, two]),
-        ([one, elsewhere, two], [elsewhere, two]),
+        ([one, elsewhere, two], [two]),
+        ([elsewhere, plane], [elsewhere, plane]),
+        ([elsewhere, fill], [elsewhere, fill]),
+        ([one, across, fill_plane], [one, across, fill_plane]),
         (
             [one, Step.of("merge", members=(1, 2)), two],
             [Step.of("merge", members=(1, 2)), two],
@@ -707,6 +733,11 @@ def test_without_detours():
         if elsewhere not in expected:
             least = recipe.without_detours(keep_selection=False)
             assert least.steps == (START, *expected)
+    # What a volume has elsewhere is selected in the end, but nothing is done with it.
+    recipe = Recipe(steps=(START, one, elsewhere, fill_plane))
+    assert recipe.without_detours() == recipe
+    least = recipe.without_detours(keep_selection=False)
+    assert least.steps == (START, elsewhere, fill_plane)
 
 
 @given(wanted=st.lists(steps(), max_size=12))

@@ -350,3 +350,24 @@ def test_inputs_stay(rng):
     select.grow_similar(image, start, 20)
     assert (image == copies[0]).all()
     assert (start == copies[1]).all()
+
+
+@pytest.mark.parametrize("connectivity", [4, 8])
+def test_wand_in_a_volume_is_the_flood_fill_of_skimage(connectivity):
+    noise = np.random.default_rng(5).normal(size=(14, 40, 44))
+    volume = (ndi.gaussian_filter(noise, 2) * 500 + 128).clip(0, 255).astype(np.uint8)
+    for point in [(7, 20, 20), (0, 0, 0), (13, 39, 5)]:
+        expected = flood(
+            volume, point, connectivity=1 if connectivity == 4 else 3, tolerance=9
+        )
+        found = select.wand(volume, point, 9, connectivity=connectivity, rgb=False)
+        assert (found == expected).all()
+        assert expected.any(axis=(1, 2)).sum() > 3
+
+
+def test_pieces_of_a_label_in_a_volume_are_those_of_scipy():
+    noise = np.random.default_rng(6).normal(size=(12, 30, 32))
+    labels = (ndi.gaussian_filter(noise, 2) > 0.01).astype(np.uint8) + 1
+    numbered, _ = ndi.label(labels == 2)
+    point = tuple(np.argwhere(numbered == 1)[0])
+    assert (select.by_label(labels, point) == (numbered == 1)).all()

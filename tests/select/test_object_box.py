@@ -147,3 +147,51 @@ def test_object_in_the_colors_of_its_surroundings_is_still_found():
     truth[20:70, 75:125] = True
     found = select.box(image.clip(0, 255).astype(np.uint8), (16, 71, 74, 129))
     assert iou(found, truth) > 0.95
+
+
+def ball(contrast, noise, shape=(15, 50, 56), radius=(4, 13, 15)):
+    """Return a volume with an ellipsoid in it, and that."""
+    axes = np.indices(shape) - np.reshape([7, 24, 27], (3, 1, 1, 1))
+    inside = ((axes / np.reshape(radius, (3, 1, 1, 1))) ** 2).sum(axis=0) <= 1
+    rng = np.random.default_rng(11)
+    gray = 60 + contrast * inside + rng.normal(0, noise, shape)
+    return gray.clip(0, 255).astype(np.uint8), inside
+
+
+@pytest.mark.parametrize("channels", [0, 3])
+def test_box_follows_the_object_through_a_volume(channels):
+    volume, inside = ball(110, 6)
+    if channels:
+        volume = np.stack([volume, volume // 2, 255 - volume], axis=-1)
+    plane = 7 if channels else 5
+    found = select.box(volume, (9, 10, 40, 45), plane=plane, rgb=channels == 3)
+    assert (found & inside).sum() / (found | inside).sum() > 0.9
+    # It ends where the object does, or where that is a dot.
+    assert not found[:2].any()
+    assert not found[-2:].any()
+    flat = select.box(volume[plane], (9, 10, 40, 45), rgb=channels == 3)
+    assert (found[plane] == flat).all()
+
+
+def test_box_in_a_volume_passes_over_planes_without_values():
+    volume, inside = ball(110, 6)
+    gaps = volume.astype(np.float32)
+    gaps[9:] = np.nan
+    found = select.box(gaps, (9, 10, 40, 45), plane=7)
+    assert not found[9:].any()
+    assert (found[4:9] & inside[4:9]).sum() > 0.9 * inside[4:9].sum()
+
+
+@pytest.mark.parametrize(
+    ("shape", "plane", "message"),
+    [
+        ((9, 9), 3, "do not fit"),
+        ((4, 9, 9), None, "do not fit"),
+        ((2, 4, 9, 9), 3, "do not fit"),
+        ((4, 9, 9), 4, "none of the 4 planes"),
+        ((4, 9, 9), -1, "none of the 4 planes"),
+    ],
+)
+def test_planes_that_are_not_there_are_named(shape, plane, message):
+    with pytest.raises(ValueError, match=message):
+        select.box(np.ones(shape), (1, 1, 8, 8), plane=plane, rgb=False)

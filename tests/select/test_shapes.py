@@ -14,6 +14,8 @@ from napari_emseg.engine.hierarchy.build import hierarchy
 OFF = np.array([0.0371, 0.0137])
 COORDINATES = st.tuples(st.floats(-9, 29), st.floats(-9, 39))
 
+CURVE = [(2, 3), (30, 8), (35.5, 44), (12, 20), (5, 46), (1, 30)]
+
 
 @given(st.lists(COORDINATES, min_size=3, max_size=9))
 def test_polygon_is_that_of_skimage(points):
@@ -153,6 +155,40 @@ def test_path_of_scissors_is_connected():
     assert abs(closed[-1] - closed[0]).max() == 1
 
 
+@pytest.mark.parametrize("soft", [False, True])
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda shape, soft: select.lasso(shape, CURVE, soft=soft),
+        lambda shape, soft: select.polygon(shape, CURVE, soft=soft),
+        lambda shape, soft: select.ellipse(shape, (3, 4), (20, 30.5), soft=soft),
+        lambda shape, soft: select.rectangle(shape, (3, 4), (20, 30.5)),
+    ],
+)
+def test_what_is_drawn_on_a_plane_cuts_a_prism(draw, soft):
+    plane, prism = draw((40, 50), soft), draw((2, 3, 40, 50), soft)
+    assert prism.shape == (2, 3, 40, 50)
+    assert prism.dtype == plane.dtype
+    assert (prism == plane).all()
+    prism[0] = 0  # which is an array of its own
+    assert (prism[1] == plane).all()
+
+
+@pytest.mark.parametrize("rgb", [False, True])
+def test_scissors_cut_a_prism_along_the_edges_of_their_plane(rgb):
+    volume = np.random.default_rng(3).integers(0, 40, (3, 60, 70), np.uint8)
+    volume[1, 15:45, 20:50] += 150
+    if rgb:
+        volume = np.repeat(volume[..., np.newaxis], 3, axis=-1)
+    corners = [(15, 20), (15, 49), (44, 49), (44, 20)]
+    found = select.scissors(volume, [(1, *corner) for corner in corners], rgb=rgb)
+    assert (found == select.scissors(volume[1], corners, rgb=rgb)).all()
+    assert found[:, 15:45, 20:50].all()
+    assert found.sum() == 3 * 30 * 30
+    path = select.scissors_path(volume, [(1, *corner) for corner in corners], rgb=rgb)
+    assert (path == select.scissors_path(volume[1], corners, rgb=rgb)).all()
+
+
 def test_region_at_is_a_region_of_the_cut():
     image = np.random.default_rng(0).normal(0, 3, (60, 80, 1)).astype(np.float32)
     image[:, 20:] += 40
@@ -181,12 +217,16 @@ def test_pixel_outside_the_hierarchy_has_no_region():
     ("call", "message"),
     [
         (lambda: select.polygon((9, 9), [(0, 0), (1, 1)]), "three points"),
-        (lambda: select.polygon((9, 9, 9), np.eye(3)), "one plane"),
+        (lambda: select.polygon((9, 9, 9), np.eye(3)), r"\(N, 2\)"),
+        (lambda: select.lasso((9,), [(0, 0), (1, 1), (2, 0)]), "on a plane"),
         (lambda: select.lasso((9, 9), [(0, 0), (np.nan, 1), (2, 2)]), "finite"),
         (lambda: select.rectangle((9, 9), (1, 2, 3), (1, 2, 3)), "2 finite numbers"),
         (lambda: select.scissors(np.ones((9, 9)), [(1, 1)]), "two or more"),
         (lambda: select.scissors(np.ones((9, 9)), [(1, 1), (9, 9)]), "not inside"),
-        (lambda: select.scissors(np.ones((4, 9, 9)), [(1, 1, 1)]), "one plane"),
+        (
+            lambda: select.scissors(np.ones((4, 9, 9)), [(1, 1, 1), (2, 1, 8)]),
+            "points of one plane",
+        ),
     ],
 )
 def test_wrong_input_is_named(call, message):
