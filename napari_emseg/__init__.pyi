@@ -1,11 +1,14 @@
 # The public names: type checkers and editors read this file, and so does __init__.py.
 from . import adjust as adjust
+from . import exchange as exchange
 from . import plot as plot
 from . import regions as regions
 from . import select as select
 from .engine.cluster.grouped_mixture import GroupedMixture as GroupedMixture
 from .engine.cluster.kmeans import KMeansModel as KMeansModel
 from .engine.cluster.mixture import MixtureModel as MixtureModel
+from .exchange import ClassScheme as ClassScheme
+from .exchange import export as export
 from .instances.finding import objects as objects
 from .instances.measurement import measure as measure
 from .instances.object_table import ObjectTable as ObjectTable

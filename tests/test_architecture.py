@@ -27,6 +27,7 @@ ORDER = {
         select
         regions
         instances
+        exchange
         adjust
         recipe
         plot
