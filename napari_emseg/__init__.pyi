@@ -4,6 +4,8 @@ from . import exchange as exchange
 from . import plot as plot
 from . import regions as regions
 from . import select as select
+from .adjust.stains import stain_densities as stain_densities
+from .adjust.stains import stain_vectors as stain_vectors
 from .engine.cluster.grouped_mixture import GroupedMixture as GroupedMixture
 from .engine.cluster.kmeans import KMeansModel as KMeansModel
 from .engine.cluster.mixture import MixtureModel as MixtureModel

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from napari_emseg.engine.cluster.methods import METHODS, MethodName
-from napari_emseg.engine.image.stain_separation import read_vectors
+from napari_emseg.engine.image.stain_separation import read_vectors, vectors_text
 
 if TYPE_CHECKING:
     from pydantic.config import JsonDict
@@ -27,8 +27,10 @@ Color = Literal[
     "hs",
     "chromaticity",
     "he",
+    "hed",
     "hdab",
     "stains",
+    "od",
     "gray",
     "none",
 ]
@@ -102,7 +104,8 @@ class Params(BaseModel):
         "lightness, chromaticity does not depend on it at all; near black, where "
         "color is noise, it fades to gray; classes are numbered by their first "
         "feature. For tissue: densities of hematoxylin and "
-        "eosin (he), and DAB (hdab), or of other stains.",
+        "eosin (he), and DAB (hdab), of all three (hed), or of other stains; od is the "
+        "optical density of red, green and blue.",
         json_schema_extra=MAIN
         | FEATURES
         | _named(
@@ -118,8 +121,10 @@ class Params(BaseModel):
             hs="hue and saturation",
             chromaticity="chromaticity",
             he="hematoxylin-eosin",
+            hed="hematoxylin-eosin-DAB",
             hdab="hematoxylin-DAB",
             stains="own stains",
+            od="optical density",
             gray="gray",
             none="as it is",
         ),
@@ -144,7 +149,7 @@ class Params(BaseModel):
         title="Stains",
         description="Two or three vectors of stains for the color space of that name: "
         "what each absorbs of red, green and blue, with commas between them.",
-        json_schema_extra=FEATURES,
+        json_schema_extra=FEATURES | {"only": {"color": "stains"}},
     )
     covariance: Covariance = Field(
         default="full",
@@ -254,6 +259,12 @@ class Params(BaseModel):
                     + f"the parameters are {', '.join(cls.model_fields)}"
                 )
         return given
+
+    @field_validator("stains", mode="before")
+    @classmethod
+    def _as_text(cls, given: Any) -> Any:
+        """Take vectors as numbers, too, such as those of `stain_vectors`."""
+        return given if isinstance(given, str) else vectors_text(given)
 
     @field_validator("stains")
     @classmethod

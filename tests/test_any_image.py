@@ -135,7 +135,7 @@ def test_small_images_of_any_kind(
     color=st.sampled_from(
         [
             *("auto", "lab", "luv", "rgb", "hsv", "hls", "ycrcb", "xyz"),
-            *("ab", "hs", "chromaticity", "he", "hdab", "stains"),
+            *("ab", "hs", "chromaticity", "he", "hed", "hdab", "stains", "od"),
         ]
     ),
     kind=st.sampled_from(["u1", "u2", "f4", "f8"]),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_emseg.engine.image.lazy_image import LazyImage, as_lazy_image
-from napari_emseg.engine.image.stain_separation import read_vectors, separate
+from napari_emseg.engine.image.stain_separation import separate, stain_names
 from napari_emseg.pipeline.class_table import channel_names
 from napari_emseg.pipeline.progress import Progress
 
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     IntArray = NDArray[np.integer[Any]]
 
 STATISTICS = ("mean", "min", "max", "std")
-_STAINS = {"he": ["hematoxylin", "eosin"], "hdab": ["hematoxylin", "DAB"]}
 # Values that are read together.
 _PART = 2**21
 
@@ -125,9 +124,7 @@ def channels_of(
                 f"stains={stains!r}, but stains are told from red, green and blue; "
                 "pass the RGB image of the tissue first"
             )
-        told += _STAINS.get(stains) or [
-            f"stain {n}" for n in range(1, len(read_vectors(stains)) + 1)
-        ]
+        told += stain_names(stains)
     if len({*told}) < len(told):
         raise ValueError(f"channels are named {told}; pass different names")
     return Channels(tuple(pictures), tuple(told), stains)

@@ -11,6 +11,7 @@ from napari_emseg.engine.cells.cells import Cells, coarsen
 from napari_emseg.engine.cells.counting import find_coding
 from napari_emseg.engine.image.color_space import PLANE, convert, native, unit_rgb
 from napari_emseg.engine.image.lazy_image import LazyImage
+from napari_emseg.engine.image.stain_separation import STAINS
 from napari_emseg.pipeline.segmentation import colors_of
 from napari_emseg.pipeline.source import count_source
 
@@ -38,8 +39,8 @@ _NAMES = {
     "ab": ("a*", "b*"),
     "hs": ("saturation · cos hue", "saturation · sin hue"),
     "chromaticity": ("share of red", "share of green"),
-    "he": ("hematoxylin", "eosin"),
-    "hdab": ("hematoxylin", "DAB"),
+    **{name: names for name, (_, names) in STAINS.items()},
+    "od": ("density of red", "density of green", "density of blue"),
     "gray": ("gray",),
 }
 

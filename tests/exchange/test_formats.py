@@ -190,7 +190,7 @@ def test_shapes_come_back(shape):
 
 
 def test_shapes_of_a_layer():
-    """Through napari itself, which keeps corners in single precision; and an ellipse."""
+    """Through napari, which keeps corners in single precision; and an ellipse."""
     from napari.layers import Shapes
 
     labels = random_labels((12, 15), 3)

@@ -195,7 +195,7 @@ def faded() -> Array:
 PHOTO = partial(picture, "astronaut")
 COLORS = (
     *("lab", "luv", "rgb", "hsv", "hls", "ycrcb", "xyz", "gray", "none"),
-    *("ab", "hs", "chromaticity", "he", "hdab"),
+    *("ab", "hs", "chromaticity", "he", "hdab", "hed", "od"),
 )
 # Name: picture, and arguments of `segment`.
 SEGMENTED: dict[str, tuple[Callable[[], Array], dict[str, Any]]] = {

@@ -92,7 +92,7 @@ def test_covariances_have_their_kind(covariance: str) -> None:
     "color",
     [
         *("auto", "lab", "luv", "rgb", "hsv", "hls", "ycrcb", "xyz", "gray", "none"),
-        *("ab", "hs", "chromaticity", "he", "hdab", "stains"),
+        *("ab", "hs", "chromaticity", "he", "hed", "hdab", "stains", "od"),
     ],
 )
 @pytest.mark.parametrize("method", ["em", "kmeans"])

@@ -7,7 +7,11 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from napari_emseg.engine.image.stain_separation import read_vectors, separate
+from napari_emseg.engine.image.stain_separation import (
+    optical_density,
+    separate,
+    vectors_of,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike, NDArray
@@ -32,9 +36,10 @@ _CODES = {
     "xyz": cv2.COLOR_RGB2XYZ,
     "gray": cv2.COLOR_RGB2GRAY,
 }
-# Spaces without lightness, and of stains: light is no factor of their features.
+# Spaces without lightness, and of densities: light is no factor of their features.
 _CHROMA = ("ab", "hs", "chromaticity")
-_STAINS = ("he", "hdab", "stains")
+_STAINS = ("he", "hed", "hdab", "stains")
+_DENSITIES = (*_STAINS, "od")
 # Color of pixels darker than this share of white fades to gray: it is noise there.
 DARK = 0.05
 # Spaces which OpenCV gives in 0..1 are stretched to 0..100, as L of Lab is, so
@@ -57,15 +62,15 @@ def brightness(means: NDArray[np.float64], color: str) -> NDArray[np.float64]:
     The first feature; of stains, minus the density of all.
     """
     kind, _, vectors = color.partition(":")
-    if kind not in _STAINS:
+    if kind not in _DENSITIES:
         return means[:, 0]
-    count = len(read_vectors(vectors)) if vectors else 2
+    count = 3 if kind == "od" else len(vectors_of(vectors or kind))
     return np.asarray(-means[:, :count].sum(axis=1))
 
 
 def has_light(color: str) -> bool:
     """Tell whether light multiplies the features of a color space."""
-    return color.partition(":")[0] not in (*_CHROMA, *_STAINS)
+    return color.partition(":")[0] not in (*_CHROMA, *_DENSITIES)
 
 
 def resolve_color(picture: LazyImage, color: str) -> str:
@@ -124,7 +129,8 @@ def convert(
         lightness first, then saturation as a plane vector in the direction of the
         hue (an angle has no mean; a vector has). ``"ab"`` and ``"hs"`` are the same
         without light; ``"chromaticity"`` is the share of red and of green in the sum.
-        Stains are 100 times optical densities, as of `separate`. All others in 0..100,
+        Stains are 100 times optical densities, as of `separate`, and ``"od"`` those of
+        red, green and blue, as of `optical_density`. All others in 0..100,
         except ``"none"``: the values as they are, and `PLANE`: the first channel as it
         is.
     """
@@ -139,6 +145,8 @@ def convert(
     kind, _, vectors = color.partition(":")
     if kind in _STAINS:
         return separate(rgb, vectors or kind)
+    if kind == "od":
+        return np.asarray(optical_density(rgb), np.float32)
     if kind == "chromaticity":
         return _chromaticity(rgb)
     flat = np.ascontiguousarray(rgb.reshape(1, -1, 3))

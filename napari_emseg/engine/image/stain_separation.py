@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from skimage.color import rgb_from_hdx, rgb_from_hed
@@ -13,6 +13,12 @@ if TYPE_CHECKING:
 
 # Darker than this share of white, density is noise: a step of 8 bit.
 _DARKEST = 1 / 255
+# Pairs and a triple of stains that have a name: vectors, and which stains they are.
+STAINS: dict[str, tuple[Float64Array, tuple[str, ...]]] = {
+    "he": (rgb_from_hed[:2], ("hematoxylin", "eosin")),
+    "hed": (rgb_from_hed, ("hematoxylin", "eosin", "DAB")),
+    "hdab": (rgb_from_hdx[:2], ("hematoxylin", "DAB")),
+}
 # Volume that unit vectors span, below which they are one stain.
 _FLAT = 1e-3
 
@@ -33,8 +39,8 @@ def read_vectors(text: str) -> Float64Array:
     Raises
     ------
     ValueError
-        If these are not two or three times three numbers, if one is no density, or if
-        two vectors, or a plane of three, are one and the same.
+        If these are not two or three times three numbers, if one is no density, as one
+        below 0, or if two vectors, or a plane of three, are one and the same.
 
     Examples
     --------
@@ -58,12 +64,72 @@ def read_vectors(text: str) -> Float64Array:
             f"stains={text!r} has a vector of no density, or of one without end; "
             f"{remedy}"
         )
+    if (vectors < 0).any():
+        raise ValueError(
+            f"stains={text!r} has a density below 0, as if a stain gave light; {remedy}"
+        )
     if abs(np.linalg.det(_whole(vectors))) < _FLAT:
         raise ValueError(
             f"stains={text!r} are not different colors, so that none can be told from "
             "the others; pass other vectors"
         )
     return vectors
+
+
+def vectors_text(vectors: Any) -> Any:
+    """Return vectors as `read_vectors` takes them; what are none, as it is.
+
+    Examples
+    --------
+    >>> vectors_text([[0.65, 0.7, 0.29], [0.07, 0.99, 0.11]])
+    '0.65 0.7 0.29, 0.07 0.99 0.11'
+    """
+    try:
+        rows = np.asarray(vectors, np.float64)
+    except (TypeError, ValueError):
+        return vectors
+    if rows.ndim != 2:
+        return vectors
+    return ", ".join(" ".join(f"{number:.4g}" for number in row) for row in rows)
+
+
+def vectors_of(stains: str) -> Float64Array:
+    """Return the vectors (2|3, 3) of stains, by name or as of `read_vectors`."""
+    return STAINS[stains][0] if stains in STAINS else read_vectors(stains)
+
+
+def stain_names(stains: str) -> tuple[str, ...]:
+    """Return what stains are called; "stain 1" and so on, if they have no name.
+
+    Examples
+    --------
+    >>> stain_names("hdab"), stain_names("1 0 0, 0 1 0")
+    (('hematoxylin', 'DAB'), ('stain 1', 'stain 2'))
+    """
+    if stains in STAINS:
+        return STAINS[stains][1]
+    return tuple(f"stain {n}" for n in range(1, len(read_vectors(stains)) + 1))
+
+
+def optical_density(rgb: FloatArray) -> Float64Array:
+    """Return how much light is absorbed: 100 times the optical density, to base 10.
+
+    Parameters
+    ----------
+    rgb : (…, 3) ndarray of float32
+        White is 1; what is darker than 1/255 counts as that.
+
+    Returns
+    -------
+    (…, 3) ndarray of float64
+
+    Examples
+    --------
+    >>> optical_density(np.float32([1, 0.1, 0.01])).round(3) + 0
+    array([  0., 100., 200.])
+    """
+    darkest = np.float32(_DARKEST)
+    return np.asarray(-100 * np.log10(np.maximum(rgb, darkest, dtype=np.float64)))
 
 
 def separate(rgb: FloatArray, stains: str) -> FloatArray:
@@ -74,8 +140,9 @@ def separate(rgb: FloatArray, stains: str) -> FloatArray:
     rgb : (…, 3) ndarray of float32
         White is 1; what is darker than 1/255 counts as that.
     stains : str
-        ``"he"``: hematoxylin and eosin; ``"hdab"``: hematoxylin and diaminobenzidine,
-        both with the vectors of scikit-image; otherwise as of `read_vectors`.
+        ``"he"``: hematoxylin and eosin; ``"hdab"``: hematoxylin and diaminobenzidine;
+        ``"hed"``: all three; with the vectors of scikit-image. Otherwise as of
+        `read_vectors`.
 
     Returns
     -------
@@ -97,7 +164,7 @@ def separate(rgb: FloatArray, stains: str) -> FloatArray:
            [100.,   0.]], dtype=float32)
     """
     unmix = _unmixing(stains)
-    density = -100 * np.log10(np.maximum(rgb, np.float32(_DARKEST), dtype=np.float64))
+    density = optical_density(rgb)
     # Term by term: the order of a matrix product depends on the library.
     red, green, blue = (density[..., channel, np.newaxis] for channel in range(3))
     found = red * unmix[0] + green * unmix[1] + blue * unmix[2]
@@ -107,12 +174,7 @@ def separate(rgb: FloatArray, stains: str) -> FloatArray:
 @cache
 def _unmixing(stains: str) -> Float64Array:
     """Return the matrix (3, 2|3) from densities to stains."""
-    if stains == "he":
-        vectors = np.asarray(rgb_from_hed[:2], np.float64)
-    elif stains == "hdab":
-        vectors = np.asarray(rgb_from_hdx[:2], np.float64)
-    else:
-        vectors = read_vectors(stains)
+    vectors = np.asarray(vectors_of(stains), np.float64)
     return np.asarray(np.linalg.inv(_whole(vectors))[:, : len(vectors)], np.float64)
 
 

@@ -40,7 +40,8 @@ class ParamsForm(Container[Widget]):
     """A row for each field of `Params`: title, help, bounds and choices are its own.
 
     Fields that are declared with ``{"main": True}`` are in sight, the others wait
-    under a "More" button. The values live in the rows and nowhere else;
+    under a "More" button; one with ``{"only": {"color": "stains"}}`` is in sight while
+    that other field has this value. The values live in the rows and nowhere else;
     ``form.update(params)`` shows others.
 
     Parameters
@@ -68,6 +69,14 @@ class ParamsForm(Container[Widget]):
             "text-align: left; padding: 4px 5px; background: transparent; border: 0px"
         )
         self._more.changed.connect(lambda: self.expand(self._more.text == MORE))
+        # Rows that matter for one value of another, and what that is.
+        self._only = {
+            name: next(iter(field["only"].items()))
+            for name, field in fields.items()
+            if "only" in field
+        }
+        for other, _ in self._only.values():
+            self._rows[other].changed.connect(self._show_rows)
         self.expand(False)
 
     @property
@@ -92,13 +101,22 @@ class ParamsForm(Container[Widget]):
     def expand(self, more: bool) -> None:
         """Show or hide the parameters under "More"."""
         self._more.text = LESS if more else MORE
-        for row in self._rest:
-            row.visible = more
+        self._show_rows()
         # Measured again, because napari's theme has changed the font since.
         labels = self.native.findChildren(QLabel)
         widest = max(label.sizeHint().width() for label in labels)
         for label in labels:
             label.setMinimumWidth(widest)
+
+    def _show_rows(self) -> None:
+        """Show what is not under "More", or that if it is open, as far as it matters.
+
+        What another row asks for is in sight in any case.
+        """
+        for row in self._rest:
+            row.visible = self._more.text == LESS
+        for name, (other, value) in self._only.items():
+            self._rows[name].visible = self._rows[other].value == value
 
     def _in_words(self, error: ValidationError) -> str:
         """Say in one line which rows are wrong and why."""

@@ -13,6 +13,7 @@ OWN = "0.65 0.70 0.29, 0.27 0.57 0.78, 0.8 0.1 0.2"
 VECTORS = {
     "he": color.rgb_from_hed[:2],
     "hdab": color.rgb_from_hdx[:2],
+    "hed": color.rgb_from_hed,
     OWN: read_vectors(OWN),
     "2 0 0, 0 0 5": np.array([[1, 0, 0], [0, 0, 1]]),
 }
@@ -31,8 +32,7 @@ def test_mixtures_are_parted(stains: str, rng: np.random.Generator) -> None:
 
 def test_separation_is_that_of_scikit_image() -> None:
     rgb = data.immunohistochemistry()[::8, ::8] / np.float32(255)
-    text = ", ".join(" ".join(map(str, row)) for row in color.rgb_from_hed.tolist())
-    found = separate(rgb, text)
+    found = separate(rgb, "hed")
     theirs = color.separate_stains(np.maximum(rgb, 1 / 255), color.hed_from_rgb)
     # Its unit is a density of six, its vectors are not of unit length.
     length = np.linalg.norm(color.rgb_from_hed, axis=1)
@@ -68,6 +68,7 @@ def test_stained_tissue_has_the_classes_of_its_stains() -> None:
         ("1 0 0, 0 1 0, 0 0 1, 1 1 1", "not two or three vectors"),
         ("0 0 0, 0 1 0", "no density"),
         ("nan 0 1, 0 1 0", "no density"),
+        ("1 0 0, -0.1 1 0", "below 0"),
         ("1 0 0, 3 0 0", "not different"),
         ("1 0 0, 0 1 0, 1 1 0", "not different"),
     ],

@@ -115,7 +115,7 @@ def test_more_shows_the_rest(form):
     rest = [
         name
         for name, field in Params.model_fields.items()
-        if not (field.json_schema_extra or {}).get("main")
+        if not {"main", "only"} & {*(field.json_schema_extra or {})}
     ]
     assert "n_init" in rest
     assert form["n_classes"].visible
@@ -123,6 +123,16 @@ def test_more_shows_the_rest(form):
         form["more"].native.click()
         assert [form[name].visible for name in rest] == [expected] * len(rest)
         assert form["n_classes"].visible
+
+
+def test_stains_are_asked_for_where_they_matter(form):
+    form.show()
+    for expanded in (False, True):
+        form.expand(expanded)
+        for color in ("stains", "lab", "he", "stains", "auto"):
+            form["color"].value = color
+            assert form["stains"].visible == (color == "stains")
+            assert form["n_init"].visible == expanded
 
 
 class Extended(Params):
