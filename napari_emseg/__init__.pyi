@@ -6,6 +6,8 @@ from . import regions as regions
 from . import select as select
 from .adjust.stains import stain_densities as stain_densities
 from .adjust.stains import stain_vectors as stain_vectors
+from .batch.joint_fit import JointFit as JointFit
+from .batch.joint_fit import fit as fit
 from .engine.cluster.grouped_mixture import GroupedMixture as GroupedMixture
 from .engine.cluster.kmeans import KMeansModel as KMeansModel
 from .engine.cluster.mixture import MixtureModel as MixtureModel

@@ -31,6 +31,7 @@ ORDER = {
         adjust
         recipe
         plot
+        batch
         layers
         widgets
         cli

@@ -75,6 +75,19 @@ def fit_options(params: Params, n_classes: int, floor: Float64Array) -> FitOptio
     )
 
 
+def chosen_options(
+    asked: Params, params: Params, n_classes: int, floor: Float64Array
+) -> FitOptions:
+    """Return `fit_options` once the distribution is chosen that `asked` may leave open.
+
+    Tails that nobody asked for are of fixed degrees of freedom.
+    """
+    options = fit_options(params, n_classes, floor)
+    if params.distribution == asked.distribution or not options.student:
+        return options
+    return replace(options, rules=replace(options.rules, df=_TAILS))
+
+
 def check_start(start: Model, params: Params) -> None:
     """Refuse a model that a fit with these parameters cannot start from.
 
@@ -258,9 +271,7 @@ def iter_fits(
     params = choose_distribution(source, census, params, n_classes, start)
     cells = census.cells
     seeds = None if start else find_seeds(source, census, params, n_classes)
-    options = fit_options(params, n_classes, census.floor)
-    if params.distribution != asked.distribution and options.student:
-        options = replace(options, rules=replace(options.rules, df=_TAILS))
+    options = chosen_options(asked, params, n_classes, census.floor)
     if seeds is not None:
         # A class of several colors is no Gaussian: the seeds say which are whose.
         source = replace(source, seed_labels=None)
@@ -287,7 +298,7 @@ def iter_fits(
     model = states[-1].model
     if not pinned:
         model = model.reorder(np.flatnonzero(model.weights > 0))
-    _report_classes(model, n_classes)
+    report_classes(model, n_classes)
     return Fit(model, hidden, tuple(states))
 
 
@@ -310,7 +321,8 @@ def darkest_first(state: FitState, color: str, *, pinned: bool) -> FitState:
     return replace(state, model=state.model.reorder(order))
 
 
-def _report_classes(model: Model, n_classes: int) -> None:
+def report_classes(model: Model, n_classes: int) -> None:
+    """Warn of classes that were asked for, but not found."""
     if model.n_classes < n_classes:
         found = "1 class" if model.n_classes == 1 else f"{model.n_classes} classes"
         warn_user(

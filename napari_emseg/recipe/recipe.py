@@ -21,7 +21,7 @@ from pydantic import (
 from napari_emseg.io import decoders, files
 from napari_emseg.io.damage import damage_told
 from napari_emseg.pipeline.progress import Progress, finish
-from napari_emseg.recipe import to_python
+from napari_emseg.recipe import to_python, transfer
 from napari_emseg.recipe.execute import do, start
 from napari_emseg.recipe.fitted_model import FittedModel
 from napari_emseg.recipe.operation_schema import matters
@@ -359,6 +359,11 @@ class Recipe(BaseModel):
             steps = [Step.of("blank", shape=wanted.shape, dtype=wanted.dtype.name)]
             found = np.zeros_like(wanted)
         return type(self)(steps=(*steps, *_patch(found, wanted)))
+
+    def transferable(self) -> tuple[Self, tuple[transfer.LeftOut, ...]]:
+        """Return the recipe for other pictures, and what is left out; see `divide`."""
+        kept, left_out = transfer.divide(self.steps)
+        return type(self)(version=self.version, steps=kept), left_out
 
     def without_detours(self, *, keep_selection: bool = True) -> Self:
         """Return a recipe without selections that nothing was done with.

@@ -101,6 +101,7 @@ def attributes() -> dict[str, list[str]]:
         "RegionTree": emseg.hierarchy(IMAGE),
         "Progress": emseg.Progress("fit", 0, 1),
         "Packed": hand.pack(IMAGE),
+        "JointFit": emseg.fit([IMAGE], n_classes=2, smoothing=0),
         "Row": sweep.sweep(IMAGE, [emseg.Params(n_classes=2)])[0],
     }
     return {name: _public(one) for name, one in objects.items()}

@@ -1,0 +1,107 @@
+"""A picture of a batch: a file or an array, read when its turn comes."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from napari_emseg.io import files
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+    from napari_emseg.io.pixel_size import Spacing
+
+
+class Content(NamedTuple):
+    """The pixels of a picture, and what is known of them.
+
+    Attributes
+    ----------
+    pixels : array_like
+    channel_axis : int or None
+        As the file tells.
+    spacing : Spacing or None
+        Lengths of the pixels.
+    full_scale : float or None
+        The value of white, as the file tells.
+    messages : tuple of str
+        What is not as the file has it.
+    """
+
+    pixels: Any
+    channel_axis: int | None = None
+    spacing: Spacing | None = None
+    full_scale: float | None = None
+    messages: tuple[str, ...] = ()
+
+    def axis(self, channel_axis: int | None, rgb: bool | None) -> int | None:
+        """Return the axis of channels: that of the file, unless more is known."""
+        if channel_axis is None and rgb is None:
+            return self.channel_axis
+        return channel_axis
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """A file, or an array with a name.
+
+    Attributes
+    ----------
+    name : str
+        As tables and messages have it.
+    path : Path or None
+        The file.
+    array : array_like or None
+        What there is instead of a file.
+    """
+
+    name: str
+    path: Path | None = None
+    array: ArrayLike | None = None
+
+    def read(self, max_bytes: int | None = None, *, stack: bool = False) -> Content:
+        """Read the file, or return the array.
+
+        Parameters
+        ----------
+        max_bytes, stack
+            As for `napari_emseg.files.read_image`.
+        """
+        if self.path is None:
+            return Content(self.array)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            found = files.read_with_spacing(self.path, stack=stack, max_bytes=max_bytes)
+        told = [str(warning.message) for warning in caught]
+        if found.profile:
+            told.append(f"colors are converted from {found.profile} to sRGB")
+        messages = tuple(dict.fromkeys(told))
+        scale = found.full_scale
+        axis = found.channel_axis
+        return Content(found.pixels, axis, found.spacing, scale, messages)
+
+    def told(self, error: Exception) -> str:
+        """Return what is wrong, the name of the picture first."""
+        text, name = str(error), self.name
+        return text if text.startswith((name, str(self.path))) else f"{name}: {text}"
+
+
+def as_picture(image: Any, number: int) -> Picture:
+    """Return an image as a picture of a batch.
+
+    Parameters
+    ----------
+    image : Picture, path or array_like
+    number : int
+        Of the image, from 1: an array has no other name.
+    """
+    if isinstance(image, Picture):
+        return image
+    if isinstance(image, str | os.PathLike):
+        path = Path(image)
+        return Picture(str(path), path)
+    return Picture(f"image {number}", array=image)
