@@ -25,6 +25,7 @@ _PLACES = {
     "draw": "strokes are places in one picture",
     "patch": "painted pixels are places in one picture",
     "refit": "strokes are places in one picture",
+    "interpolate_label": "planes that were drawn are places in one volume",
     "split": "the parts of a class differ from picture to picture",
 }
 _NO_SELECTION = "it works on a selection that is left out"
