@@ -230,6 +230,8 @@ def _count_by_table(
     """Count (1, n, C) pixels; `order` tells which channels are red, green and blue."""
     found = _NO_CODES, np.empty(0, np.int64)
     table = np.empty((256, 256, 256), np.float32)
+    # OpenCV 4 would take the last axis of an array for channels, and count elsewhere.
+    counted = cv2.Mat(table)  # type: ignore[no-untyped-call]
     filled = 0
     for piece in pieces:
         if filled + piece.shape[1] > _EXACT_COUNTS:
@@ -242,7 +244,7 @@ def _count_by_table(
             None,
             [256] * 3,
             [0, 256] * 3,
-            table,
+            counted,
             accumulate=filled > 0,
         )
         filled += piece.shape[1]
