@@ -3,6 +3,7 @@
 # make test-fast  in a minute: engine, select, regions, recipe and architecture, with
 #             fewer examples of hypothesis, and without what is marked slow
 # make lint   ruff and mypy
+# make dist  the source archive and the wheel, in dist/, checked as a package index does
 # make bench  the engine against its peers, one thread
 # make attack damaged files, wrong recipes, random edits, faults and kills, from a seed; a
 #             quarter of an hour
@@ -34,7 +35,7 @@ FAST := tests/test_architecture.py $(addprefix tests/,engine select regions reci
 # Compiled modules are kept: pytest compiles hundreds of them in each process.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test test-fast lint bench attack clean
+.PHONY: run test test-fast lint dist bench attack clean
 
 run: $(VENV)/.$(RUN)
 	@$(if $(filter all,$(RUN)),sh .ci/libraries window)
@@ -52,6 +53,11 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+dist: $(VENV)/.dev
+	rm -rf dist
+	$(BIN)/python -m build --outdir dist .
+	$(BIN)/twine check --strict dist/*
 
 bench: $(VENV)/.test
 	$(ONE_THREAD) $(PINNED) $(BIN)/python tests/benchmarks/bench_engine.py

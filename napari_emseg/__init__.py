@@ -18,6 +18,7 @@ if "cv2" in sys.modules:
     # OpenCV is needed: the command has to be there before that, to hear Ctrl-C.
     import_module("napari_emseg.engine")
 
+# The one place that says so: the distribution reads it, and it is true without one.
 __version__ = "0.1.0"
 # Names of earlier versions, which scripts still use, and what to use instead.
 _DEPRECATED = {

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from importlib.resources import files
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 from npe2 import PluginManifest
@@ -45,3 +47,10 @@ def test_every_command_is_in_a_menu(manifest):
     assert {command.id for command in found.commands} - apart == offered
     names = ("segment", "classify", "annotate", "measure")
     assert set(found.menus) == {f"napari/layers/{name}" for name in names}
+
+
+def test_the_icon_is_a_square_picture_of_the_package(manifest):
+    package, name = manifest.icon.split(":")
+    icon = ElementTree.fromstring((files(package) / name).read_text("utf-8"))
+    assert icon.tag.endswith("svg")
+    assert icon.get("viewBox") == "0 0 128 128"

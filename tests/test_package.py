@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import subprocess
 import sys
 import tarfile
+import tomllib
 import zipfile
 from pathlib import Path
 
 import pytest
+import yaml
 
-from napari_emseg import Recipe, Step
+from napari_emseg import Recipe, Step, __version__
 from napari_emseg.cli.app import main
 from napari_emseg.io.files import read_image, write_picture
 
@@ -129,3 +132,61 @@ def test_commands_of_the_readme_run(tmp_path, monkeypatch, capsys):
 
 def test_manifest_at_the_top_is_that_of_the_package():
     assert (ROOT / "napari.yaml").samefile(ROOT / "napari_emseg" / "napari.yaml")
+
+
+@pytest.fixture(scope="module")
+def project():
+    return tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+
+@pytest.fixture(scope="module")
+def conda():
+    """Return the recipe for conda, with its two kinds of Jinja filled in."""
+    text = (ROOT / "packaging" / "conda" / "meta.yaml").read_text()
+    names = dict(re.findall(r'{% set (\w+) = "(.+)" %}', text))
+    text = re.sub(r"{%.*%}\n", "", text).replace("{{ PYTHON }}", "python")
+    text = re.sub(r"{{ (\w+)(\|lower|\[0\])? }}", lambda m: names[m[1]], text)
+    return yaml.safe_load(text)
+
+
+def test_one_version(conda):
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert cited["version"] == conda["package"]["version"] == __version__
+    assert f"-{__version__}.tar.gz" in conda["source"]["url"]
+
+
+def test_conda_asks_for_what_pip_does(project, conda):
+    elsewhere = {
+        "matplotlib": "matplotlib-base",
+        "opencv-python-headless": "py-opencv",
+    }
+    wanted = {"python": project["requires-python"]}
+    for line in project["dependencies"]:
+        name, _, floor = line.partition(">=")
+        wanted[elsewhere.get(name, name)] = f">={floor}"
+    wanted["py-opencv"] = wanted["py-opencv"].rpartition(".")[0]  # a build's number
+    found = dict(line.split(" ", 1) for line in conda["requirements"]["run"])
+    assert found == wanted
+
+
+def test_addresses_are_of_one_repository(project):
+    urls = project["urls"]
+    home = urls["Repository"]
+    assert {"Homepage", "Documentation", "Issues", "Changelog"} <= set(urls)
+    assert urls["Issues"].startswith(home)
+    assert urls["Changelog"].startswith(home)
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert cited["repository-code"] == home
+    assert cited["url"] == urls["Documentation"]
+    form = yaml.safe_load((ROOT / ".github/ISSUE_TEMPLATE/config.yml").read_text())
+    assert urls["Documentation"] in {link["url"] for link in form["contact_links"]}
+
+
+@pytest.mark.parametrize("name", ["bug", "feature"])
+def test_forms_of_issues_have_what_github_needs(name):
+    form = yaml.safe_load((ROOT / f".github/ISSUE_TEMPLATE/{name}.yml").read_text())
+    assert form["name"]
+    assert form["description"]
+    fields = [field for field in form["body"] if field["type"] != "markdown"]
+    assert all(field["attributes"]["label"] for field in fields)
+    assert len({field["id"] for field in fields}) == len(fields) >= 3
