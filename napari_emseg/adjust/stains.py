@@ -34,7 +34,7 @@ def stain_densities(
     rgb: bool | None = None,
     full_scale: float | None = None,
 ) -> FloatArray:
-    """Return how much of each stain the pixels of a picture of tissue hold.
+    """Return how much of each stain the pixels of a picture of tissue hold [1]_.
 
     Parameters
     ----------

@@ -15,6 +15,7 @@ from cyclopts import App, CycloptsError, Parameter
 from napari_emseg import __version__
 from napari_emseg.cli import window
 from napari_emseg.cli.demo import draw_points, segment_sample
+from napari_emseg.cli.export_command import export
 from napari_emseg.cli.options import options_of_params, params_of_options
 from napari_emseg.cli.outputs import (
     check_job,
@@ -197,6 +198,9 @@ def replay(
             tell_of(source, error)
             status = status_of(error)
     return status
+
+
+app.command(export, usage="Usage: napari-emseg export LABELS --output PATH [OPTIONS]")
 
 
 @app.command(name="open")
