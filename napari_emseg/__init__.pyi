@@ -19,6 +19,8 @@ from .instances.object_table import ObjectTable as ObjectTable
 from .instances.objects import Objects as Objects
 from .io import files as files
 from .layers import add_to as add_to
+from .layers import current as current
+from .layers import result as result
 from .params import Params as Params
 from .pipeline import sweep as sweep
 from .pipeline.blobs import blobs as blobs

@@ -38,8 +38,8 @@ from napari_emseg.cli.terminal import (
     tell,
     tell_of,
 )
-from napari_emseg.engine.image.lazy_image import as_lazy_image
 from napari_emseg.io import samples
+from napari_emseg.io.decoders import kind_of
 from napari_emseg.pipeline.sweep import COMPARED
 from napari_emseg.recipe import Recipe
 
@@ -205,27 +205,30 @@ app.command(export, usage="Usage: napari-emseg export LABELS --output PATH [OPTI
 
 @app.command(name="open")
 def open_images(images: Images, /, *, max_bytes: MaxBytes = None) -> int:
-    """Open pictures in napari, with the panel docked."""
-    layers: list[samples.LayerData] = []
-    for path in find_images(images):
-        image = read_told(path, max_bytes)
-        pixels, channel_axis, spacing = image[:3]
-        attributes: dict[str, Any] = {"name": path.stem}
-        picture = as_lazy_image(
-            pixels, channel_axis=channel_axis, full_scale=image.full_scale
-        )
-        if channel_axis is not None:
-            attributes["channel_axis"] = channel_axis
-        else:
-            attributes["rgb"] = picture.rgb
-        if spacing is not None:
-            attributes |= spacing.place(len(picture.shape))
-        layers.append((pixels, attributes, "image"))
+    """Open pictures in napari, with the panel docked; labels with their picture."""
+    images = find_images(images)
+    for path in images:
+        kind_of(path)  # whether it is there, before napari is loaded
     if reason := window.why_no_window():
         raise OSError(
             f"napari cannot open a window: {reason}; napari-emseg segment needs none"
         )
-    return DONE if window.show(layers) else NO_WINDOW
+    from napari_emseg.layers.label_files import is_label_file
+
+    read = partial(read_told, max_bytes=max_bytes)
+    layers: list[samples.LayerData] = []
+    paths: list[Path | None] = []
+    for path in images:
+        if is_label_file(path):
+            added, sources = window.read_saved(path, read, images)
+        else:
+            content = read(path)
+            added = window.picture_layers(content, path.stem)
+            # One channel is not what its file is.
+            sources = [path if content.channel_axis is None else None]
+        layers += added
+        paths += sources
+    return DONE if window.show(layers, paths) else NO_WINDOW
 
 
 @app.command

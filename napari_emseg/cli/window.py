@@ -11,18 +11,28 @@ import signal
 import subprocess
 import sys
 import threading
+from contextlib import nullcontext
 from importlib.util import find_spec
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from napari_emseg.cli.terminal import tell
+from napari_emseg.engine.image.lazy_image import as_lazy_image
+from napari_emseg.io import files
+from napari_emseg.io.files import ImageContent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from napari_emseg.io.samples import LayerData
 
+# Where it stands, napari's console takes no names over from the module that opens it.
+NAPARI_EMBED = True
 # Names a file: the window segments once, is photographed into it, and closes.
 SCREENSHOT = "NAPARI_EMSEG_SCREENSHOT"
 SCREENSHOT_SIZE = (1280, 800)
+SETTLED = 200  # ms until a window that opens has its size
 PATIENCE = 120.0  # seconds for the segmentation in front of a screenshot
 _PROBE = "from qtpy.QtWidgets import QApplication; QApplication([])"
 
@@ -52,13 +62,15 @@ def why_no_window() -> str:
     return said[0] if said else f"Qt ended with status {probe.returncode}"
 
 
-def show(layers: Sequence[LayerData]) -> bool:
+def show(layers: Sequence[LayerData], paths: Sequence[Path | None] = ()) -> bool:
     """Open napari with `layers` and the panel "Segment", and wait until it is closed.
 
     Parameters
     ----------
     layers : sequence of (data, attributes, type) tuples
         What to show, in napari's own form.
+    paths : sequence of Path or None, optional
+        The file that each layer is from, if it has one.
 
     Returns
     -------
@@ -67,16 +79,103 @@ def show(layers: Sequence[LayerData]) -> bool:
     """
     import napari
 
+    from napari_emseg.layers.history import opened_from
+
     _leave_signals_to_the_system()
     viewer = napari.Viewer()
     _, panel = viewer.window.add_plugin_dock_widget("napari-emseg", "Segment")
-    for data, attributes, kind in layers:
-        getattr(viewer, f"add_{kind}")(data, **attributes)
+    for (data, attributes, kind), path in zip_longest(layers, paths):
+        with nullcontext() if path is None else opened_from(path):
+            getattr(viewer, f"add_{kind}")(data, **attributes)
+    _fit_when_docked(viewer, panel.native)
     target = os.environ.get(SCREENSHOT)
     if not target:
         napari.run()
         return True
     return _photograph(viewer, panel.run, lambda: panel.running, Path(target))
+
+
+def read_saved(
+    path: Path, read: Callable[[Path], ImageContent], given: Sequence[Path] = ()
+) -> tuple[list[LayerData], list[Path | None]]:
+    """Return labels that were saved, and under them their picture if it is found.
+
+    Parameters
+    ----------
+    path : Path
+        Of the labels.
+    read : callable
+        Reads the file of a picture.
+    given : sequence of Path, optional
+        Pictures that are opened in any case.
+
+    Returns
+    -------
+    layers : list of (data, attributes, type) tuples
+    paths : list of Path
+        Their files.
+    """
+    from napari_emseg.layers.label_files import find_picture, read_layers
+    from napari_emseg.layers.label_look import PLACE, WORDS
+
+    found = read_layers(path)
+    [(labels, about, _)] = found
+    picture, note = find_picture(path)
+    if picture is None:
+        if name := note.get("name"):
+            tell(
+                f"{path.name}: its picture {note.get('path', name)} is not there; open "
+                "it, and give its layer the name " + repr(name)
+            )
+        return found, [path]
+    if picture.resolve() in [one.resolve() for one in given]:
+        return found, [path]
+    if note.get("as_stored") and (ways := files.ways_as_stored(picture)):
+        pixels, channel_axis = files.read_image(picture, **ways)
+        content = ImageContent(pixels, channel_axis, None)
+    else:
+        content = read(picture)
+    [image] = picture_layers(content, str(note.get("name") or picture.stem))
+    shape = as_lazy_image(content.pixels, channel_axis=content.channel_axis).shape
+    if len(shape) != labels.ndim or not all(
+        own in (1, size) for own, size in zip(labels.shape, shape, strict=True)
+    ):
+        tell(
+            f"{path.name}: its picture {picture} has the shape {shape}, but the labels "
+            f"{labels.shape}; it was changed, or is another one, so it stays closed"
+        )
+        return found, [path]
+    if labels.shape == shape:  # it lies where they do
+        image[1].update(
+            {name: about[name] for name in (*PLACE, *WORDS) if name in about}
+        )
+    return [image, *found], [picture, path]
+
+
+def picture_layers(image: ImageContent, name: str) -> list[LayerData]:
+    """Return a picture as napari adds it."""
+    attributes: dict[str, Any] = {"name": name}
+    picture = as_lazy_image(
+        image.pixels, channel_axis=image.channel_axis, full_scale=image.full_scale
+    )
+    if image.channel_axis is not None:
+        attributes["channel_axis"] = image.channel_axis
+    else:
+        attributes["rgb"] = picture.rgb
+    if image.spacing is not None:
+        attributes |= image.spacing.place(len(picture.shape))
+    return [(image.pixels, attributes, "image")]
+
+
+def _fit_when_docked(viewer: Any, panel: Any) -> None:
+    """Show the whole picture when the window has its size, with the panel in it."""
+    from qtpy.QtCore import QTimer
+
+    # Window managers may give it another size; the timer goes with the panel.
+    timer = QTimer(panel)
+    timer.setSingleShot(True)
+    timer.timeout.connect(viewer.reset_view)
+    timer.start(SETTLED)
 
 
 def show_points() -> bool:

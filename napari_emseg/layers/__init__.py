@@ -2,7 +2,12 @@
 
 from napari_emseg.engine._types import SliceIndex
 from napari_emseg.layers.action_history import ActionHistory
-from napari_emseg.layers.classes import class_colormap
+from napari_emseg.layers.classes import (
+    LayerStyle,
+    class_colormap,
+    prepare_style,
+    warm_up,
+)
 from napari_emseg.layers.edits import apply_edit, plan_edit, write_plan
 from napari_emseg.layers.fit_records import FitRecord, fit_record_of, remember_fit
 from napari_emseg.layers.geometry import (
@@ -26,11 +31,11 @@ from napari_emseg.layers.live_result import LiveResult
 from napari_emseg.layers.metadata import KEY, image_of, is_result
 from napari_emseg.layers.recipe_log import note_step, recipe_of
 from napari_emseg.layers.results import (
-    LayerStyle,
+    LayerSegmentation,
     add_to,
     alike,
-    prepare_style,
-    warm_up,
+    current,
+    result,
 )
 from napari_emseg.layers.selection import (
     add_quietly,
@@ -49,6 +54,7 @@ __all__ = [
     "KEY",
     "ActionHistory",
     "FitRecord",
+    "LayerSegmentation",
     "LayerStyle",
     "LiveResult",
     "Plane",
@@ -61,6 +67,7 @@ __all__ = [
     "apply_edit",
     "class_colormap",
     "coverage",
+    "current",
     "displayed",
     "displayed_plane",
     "find_selection",
@@ -82,6 +89,7 @@ __all__ = [
     "recipe_of",
     "remember_fit",
     "remember_objects",
+    "result",
     "saved_selections",
     "show",
     "spatial_shape",

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import zlib
+from contextlib import suppress
+from dataclasses import dataclass
 from functools import cached_property
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +20,9 @@ if TYPE_CHECKING:
 
     from napari.layers import Labels
     from numpy.typing import NDArray
+
+    from napari_emseg.pipeline.class_table import Table
+    from napari_emseg.pipeline.segmentation import Segmentation
 
 UNKNOWN = "magenta"
 # Labels beyond the classes get that many of napari's own colors, again and again: a
@@ -135,6 +142,18 @@ def class_name(layer: Labels, label: int) -> str:
     return f"class {label}"
 
 
+def given_names(layer: Labels) -> dict[int, str]:
+    """Return the names that classes of a layer were given, each for one class."""
+    features = layer.features
+    if "index" not in features or "name" not in features:
+        return {}
+    found: dict[str, int] = {}
+    for label, name in zip(features["index"], features["name"], strict=True):
+        if isinstance(name, str) and name and int(label) > 0:
+            found.setdefault(name, int(label))
+    return {label: name for name, label in found.items()}
+
+
 def rename_class(layer: Labels, label: int, name: str) -> None:
     """Name a class; napari shows the name under the pointer.
 
@@ -248,3 +267,59 @@ def colormap_with(colormap: Any, own: Mapping[int, Any]) -> ClassColormap:
         period = len(colormap.colors) - 1
         cycle, first = colormap.map(np.arange(1, period + 1)), 1
     return ClassColormap(color_dict={**colors, **own}, cycle=cycle, first=first)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LayerStyle:
+    """The colormap and the table that napari shows with the labels of a segmentation.
+
+    Attributes
+    ----------
+    colormap : napari.utils.colormaps.DirectLabelColormap
+        The classes' mean colors for labels 1..K, other colors for labels beyond.
+    table : dict of str to ndarray
+        The table of the classes, of which `add_to` makes the layer's features.
+    checksum : int
+        Of the labels, as `checksum_of` has it.
+    """
+
+    colormap: DirectLabelColormap
+    table: Table
+    checksum: int
+
+
+def prepare_style(seg: Segmentation) -> LayerStyle:
+    """Return the style of a segmentation; any thread may call it.
+
+    Parameters
+    ----------
+    seg : Segmentation
+        The result to show.
+
+    Returns
+    -------
+    LayerStyle
+        For `add_to`.
+    """
+    colormap = class_colormap(seg.class_colors)
+    # Fills the map's cache here rather than in the viewer's thread.
+    colormap.map(np.zeros(1, seg.labels.dtype))
+    return LayerStyle(colormap, seg.table(), checksum_of(seg.labels))
+
+
+def checksum_of(labels: NDArray[np.integer[Any]]) -> int:
+    """Return a number that other labels of the same type have hardly ever."""
+    return zlib.crc32(np.ascontiguousarray(labels).data)
+
+
+def warm_up() -> None:
+    """Load and compile what a first Labels layer needs; any thread may call it.
+
+    Napari compiles its mapping of labels to colors, which can take seconds, loads what
+    it keeps features in, and works dashes out for outlines.
+    """
+    import_module("pandas")
+    with suppress(ImportError, AttributeError):
+        # It is kept by a cache of that module's own.
+        import_module("vispy.visuals.line.dash_atlas").DashAtlas()
+    class_colormap(np.zeros((1, 3))).map(np.zeros(1, np.uint8))

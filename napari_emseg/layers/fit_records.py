@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_emseg.engine.cluster.fit_state import FitState
+    from napari_emseg.engine.cluster.model import Model
     from napari_emseg.params import Params
     from napari_emseg.pipeline.posteriors import Posteriors
     from napari_emseg.pipeline.progress import Progress
@@ -55,6 +56,8 @@ class FitRecord:
         The step of a recipe that makes the labels, as JSON has it; if it is known.
     labels : (…) ndarray of unsigned int or None
         What it makes, if that is not very large: no edit has changed it.
+    start : Model or None
+        What the fit started from, if that was given.
     """
 
     states: tuple[FitState, ...]
@@ -64,6 +67,7 @@ class FitRecord:
     posteriors: Posteriors
     step: dict[str, Any] | None = None
     labels: NDArray[np.unsignedinteger] | None = None
+    start: Model | None = None
 
     @classmethod
     def of(cls, seg: Segmentation, step: dict[str, Any] | None = None) -> FitRecord:
@@ -71,7 +75,7 @@ class FitRecord:
         posteriors = seg.posteriors.slim()
         labels = seg.labels if step is not None and seg.labels.nbytes <= MOST else None
         about = (seg.states, seg.source, seg.params, seg.class_colors, posteriors)
-        return cls(*about, step, labels)
+        return cls(*about, step, labels, seg.start)
 
 
 def remember_fit(layer: Labels, run: FitRecord | None) -> None:
@@ -188,9 +192,12 @@ def fit_request_of(viewer: ViewerModel, layer: Labels) -> FitRequest:
         )
     image = image_of(viewer, layer)
     if image is None:
+        name = entry.get("image")
+        what = "the image" if name is None else f"the image {name!r}"
+        how = "" if name is None else ", and give it this name"
         raise ValueError(
-            f"the image {entry.get('image')!r} that {layer.name!r} was made from is "
-            "not among the layers; open it again, and give it this name"
+            f"{what} that {layer.name!r} was made from is not among the layers; open "
+            f"it again{how}"
         )
     at = entry.get("at")
     data = image_data(image, None if at is None else tuple(at))

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from weakref import ref
 
 import numpy as np
+from napari.layers._source import layer_source
 from napari.layers.labels import labels as napari_labels
 from napari.utils.notifications import show_warning
 
+from napari_emseg.layers.metadata import PLUGIN
 from napari_emseg.pipeline.tiles import bounding_box
 
 if TYPE_CHECKING:
@@ -476,3 +478,8 @@ def follow_undo(layer: Labels, turn: Callable[[], None]) -> None:
             layer.events.set_data.disconnect(follow)
 
     layer.events.set_data.connect(follow)
+
+
+def opened_from(path: object) -> AbstractContextManager[None]:
+    """Let the layers that are made meanwhile know the file that they were read from."""
+    return layer_source(path=str(path), reader_plugin=PLUGIN)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,18 +13,27 @@ from napari.layers import Labels
 
 from napari_emseg import __version__
 from napari_emseg.io import files
-from napari_emseg.layers.label_look import LOOK, attributes_of, look_of
-from napari_emseg.layers.metadata import EDITED, KEY, RECIPE
+from napari_emseg.io.damage import damage_told
+from napari_emseg.io.decoders import MAGIC
+from napari_emseg.layers.label_look import LOOK, PICTURE, attributes_of, look_of
+from napari_emseg.layers.metadata import (
+    EDITED,
+    KEY,
+    MODEL,
+    PLUGIN,
+    RECIPE,
+    image_of,
+)
 from napari_emseg.layers.recipe_log import recipe_of
 from napari_emseg.recipe import Recipe
 from napari_emseg.recipe.packed_array import pack
 from napari_emseg.recipe.step import Step
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Callable, Mapping
 
     from napari.components import ViewerModel
+    from napari.layers import Image
 
     # What napari makes a layer of: data, attributes, kind.
     LayerData = tuple[Any, dict[str, Any], str]
@@ -51,8 +61,11 @@ def write_labels(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
     TypeError, ValueError
         If they are no labels; there is no file then.
     """
-    recipe = _recipe(current_viewer(), data, attributes.get("metadata", {}))
-    write_with_recipe(path, data, attributes, recipe, force=True)
+    viewer = current_viewer()
+    layer = _layer_of(viewer, data)
+    recipe = _recipe(viewer, layer, data, attributes.get("metadata", {}))
+    image = None if viewer is None or layer is None else image_of(viewer, layer)
+    write_with_recipe(path, data, attributes, recipe, image=image, force=True)
     return [path]
 
 
@@ -62,9 +75,10 @@ def write_with_recipe(
     attributes: Mapping[str, Any],
     recipe: Recipe | None,
     *,
+    image: Image | None = None,
     force: bool,
 ) -> None:
-    """Write labels as TIFF, with their look, and their recipe if there is one.
+    """Write labels as TIFF, with their look, fit, and recipe if there is one.
 
     Parameters
     ----------
@@ -75,25 +89,104 @@ def write_with_recipe(
         Of the layer, as ``layer.as_layer_data_tuple()`` has them.
     recipe : Recipe or None
         What gives the labels.
+    image : napari.layers.Image, optional
+        What they were made from; `find_picture` finds its file again.
     force : bool
         Replace a file that exists.
     """
     about: dict[str, Any] = {"napari-emseg": __version__, LOOK: look_of(attributes)}
     if recipe is not None:
         about[RECIPE] = recipe.model_dump(mode="json")
+    entry = attributes.get("metadata", {}).get(KEY, {})
+    if entry.get(MODEL) is not None:
+        about[MODEL] = entry[MODEL]
+    if image is not None:
+        about[PICTURE] = _note_of(image, Path(path))
+    elif entry.get("image") is not None:
+        about[PICTURE] = {"name": entry["image"]}
     files.write_labels(path, data, force=force, metadata=about)
 
 
+def _note_of(image: Image, path: Path) -> dict[str, Any]:
+    """Return what a file of labels says of their picture."""
+    source = image.source
+    note: dict[str, Any] = {"name": image.name}
+    if source.path is None:
+        return note
+    note["as_stored"] = source.reader_plugin != PLUGIN
+    folder = path.resolve().parent
+    try:
+        # Both files may move together.
+        place = os.path.relpath(Path(source.path).resolve(), folder)
+    except ValueError:  # it lies on another drive
+        place = Path(source.path).name
+    return note | {"path": Path(place).as_posix()}
+
+
+def is_label_file(path: Path) -> bool:
+    """Return whether a file holds labels that this plugin or its command wrote."""
+    with path.open("rb") as file:
+        if file.read(4) not in MAGIC["tiff"]:
+            return False
+    with damage_told(path, "write the labels again"), tifffile.TiffFile(path) as tiff:
+        return any("napari-emseg" in about for about in tiff.shaped_metadata or ())
+
+
+def find_picture(path: Path) -> tuple[Path | None, dict[str, Any]]:
+    """Return where the picture of a file of labels is, and what the file says of it.
+
+    It is looked for where it was, seen from the labels, and beside them.
+
+    Parameters
+    ----------
+    path : Path
+        Of the labels.
+
+    Returns
+    -------
+    picture : Path or None
+        None if it is not there, or the file does not say which one it is.
+    note : dict
+        Perhaps with "name" of its layer, "path", and "as_stored": whether napari's own
+        reader opened it, rather than that of this plugin.
+    """
+    with tifffile.TiffFile(path) as file:
+        about = (file.shaped_metadata or ({},))[0]
+    found = about.get(PICTURE)
+    note: dict[str, Any] = found if isinstance(found, dict) else {}
+    place = note.get("path")
+    if not isinstance(place, str) or "\0" in place:
+        return None, note
+    # A file from elsewhere must not lead to other machines.
+    beside = path.parent / Path(place).name
+    local = not (PurePosixPath(place).is_absolute() or PureWindowsPath(place).anchor)
+    for one in (path.parent / place if local else beside, beside):
+        if one.is_file() and one.suffix.lower() in files.PICTURE_SUFFIXES:
+            return Path(os.path.normpath(one)), note
+    return None, note
+
+
+def _layer_of(viewer: ViewerModel | None, data: Any) -> Labels | None:
+    """Return the layer that has these data."""
+    layers = () if viewer is None else viewer.layers
+    for layer in layers:
+        if isinstance(layer, Labels) and layer.data is data:
+            return layer
+    return None
+
+
 def _recipe(
-    viewer: ViewerModel | None, data: Any, metadata: dict[str, Any]
+    viewer: ViewerModel | None,
+    layer: Labels | None,
+    data: Any,
+    metadata: dict[str, Any],
 ) -> Recipe | None:
     """Return the recipe that gives the labels; None if nothing is known of them."""
     entry = metadata.get(KEY) or metadata.get(EDITED) or {}
     if RECIPE not in entry:
         return None
-    for layer in viewer.layers if viewer is not None else ():
-        if isinstance(layer, Labels) and layer.data is data:
-            return recipe_of(viewer, layer)
+    if viewer is not None and layer is not None:
+        return recipe_of(viewer, layer)
     # Without the image, nobody knows what the steps leave open.
     labels = np.asarray(data)
     everywhere = pack(np.ones(labels.shape, bool))
@@ -114,10 +207,11 @@ def labels_reader(path: str | list[str]) -> Callable[[str], list[LayerData]] | N
     callable or None
         None for files that shall be one layer together.
     """
-    return None if isinstance(path, list) else _read
+    return None if isinstance(path, list) else read_layers
 
 
-def _read(path: str) -> list[LayerData]:
+def read_layers(path: str | os.PathLike[str]) -> list[LayerData]:
+    """Return the labels of a file as napari adds them: with colors, names, recipe."""
     labels = files.read_labels(path)
     with tifffile.TiffFile(path) as file:
         about = (file.shaped_metadata or ({},))[0]

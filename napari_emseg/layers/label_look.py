@@ -11,14 +11,23 @@ from napari.layers import Labels
 from napari.utils.colormaps import DirectLabelColormap
 
 from napari_emseg.layers.classes import UNKNOWN, ClassColormap, class_colormap
-from napari_emseg.layers.metadata import EDITED, KEY, RECIPE, is_slice
+from napari_emseg.layers.metadata import (
+    EDITED,
+    KEY,
+    MODEL,
+    RECIPE,
+    is_slice,
+    model_entry,
+)
 from napari_emseg.recipe import Recipe
+from napari_emseg.recipe.fitted_model import FittedModel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 # What a file says, and where.
 LOOK, COLORS, NAMES, CYCLE = "layer", "colors", "names", "cycle"
+PICTURE = "image"
 PLACE = ("scale", "translate", "rotate", "shear", "affine")
 WORDS = ("units", "axis_labels")
 # Units are words before anything reads them: "9**9**9*um" would be computed for ever.
@@ -109,7 +118,7 @@ def attributes_of(about: Any, ndim: int, source: str) -> dict[str, Any]:
     found["metadata"] = {}
     if about.get(RECIPE) is not None:
         try:
-            found["metadata"] = _entry(about[RECIPE], ndim)
+            found["metadata"] = _entry(about, ndim, wrong)
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             wrong.append(RECIPE)
     if wrong:
@@ -196,13 +205,34 @@ def _color(value: Any) -> list[float]:
     return [*color.astype(float).tolist(), 1.0][:4]
 
 
-def _entry(recipe: Any, ndim: int) -> dict[str, Any]:
-    """Return metadata that make a layer a result, or edited labels, again."""
+def _entry(about: dict[str, Any], ndim: int, wrong: list[str]) -> dict[str, Any]:
+    """Return metadata that make a layer a result, or edited labels, again.
+
+    What is wrong beside the recipe is left out, and its name added to a list.
+    """
+    recipe = about[RECIPE]
     steps = Recipe.model_validate(recipe).steps
     if not steps:
         return {}
     at = recipe["steps"][0].get("at")
     if not is_slice(at) or (at is not None and len(at) != ndim):
         raise ValueError(f"at={at} is no slice")
-    key = KEY if steps[0].op == "segment" else EDITED
-    return {key: {RECIPE: recipe, "at": at}}
+    entry: dict[str, Any] = {RECIPE: recipe, "at": at}
+    if PICTURE in about:
+        named = about[PICTURE]
+        name = named.get("name") if isinstance(named, dict) else None
+        if isinstance(name, str) and len(name) <= _LONGEST:
+            entry["image"] = name
+        else:
+            wrong.append(PICTURE)
+    if steps[0].op != "segment":
+        return {EDITED: entry}
+    args: Any = steps[0].args
+    entry["params"] = args.params.model_dump()
+    if MODEL in about:
+        try:
+            model = FittedModel.model_validate(about[MODEL]).model()
+            entry[MODEL] = model_entry(model)
+        except (ValueError, TypeError):
+            wrong.append(MODEL)
+    return {KEY: entry}

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from napari.layers import Labels
 
-from napari_emseg.layers.classes import recolored
+from napari_emseg.layers.classes import checksum_of, recolored
 from napari_emseg.layers.geometry import expand_slice, placement
 from napari_emseg.layers.history import HISTORY_BYTES, drawing, undo_steps
 from napari_emseg.layers.layer_features import columns_of, named
-from napari_emseg.layers.results import add_to, alike, checksum_of
+from napari_emseg.layers.results import add_to, alike
 from napari_emseg.layers.selection import add_result
 
 if TYPE_CHECKING:
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_emseg.engine._types import SliceIndex
+    from napari_emseg.layers.classes import LayerStyle
     from napari_emseg.layers.edits import PlannedEdit
-    from napari_emseg.layers.results import LayerStyle
     from napari_emseg.pipeline.segmentation import Segmentation
 
 

@@ -10,6 +10,7 @@ from napari.layers import Image, Labels
 
 from napari_emseg.layers.geometry import spatial_shape
 from napari_emseg.recipe import Recipe
+from napari_emseg.recipe.fitted_model import FittedModel
 from napari_emseg.recipe.operations import OPERATIONS
 from napari_emseg.recipe.step import SELECTING
 
@@ -18,8 +19,12 @@ if TYPE_CHECKING:
 
     from napari.components import ViewerModel
 
+    from napari_emseg.engine.cluster.model import Model
     from napari_emseg.recipe.operation_schema import OptionalSlice
 
+
+# What napari calls this plugin.
+PLUGIN = "napari-emseg"
 # Key of our entry in a layer's metadata: it also tells our results from others.
 KEY = "emseg"
 # Key of our entry in the metadata of what is drawn over results: selections, previews.
@@ -28,6 +33,8 @@ MARK = "emseg selection"
 OBJECTS = "emseg objects"
 # Where a recipe is kept in an entry, as what JSON can hold.
 RECIPE = "recipe"
+# Where the fitted model is in an entry.
+MODEL = "model"
 # Key of the entry of a layer that was not segmented here.
 EDITED = "emseg edits"
 # Steps after which something else may be selected.
@@ -68,6 +75,11 @@ def entry_of(layer: Labels) -> dict[str, Any]:
     if not is_slice(entry.get("at")):
         del entry["at"]
     return entry
+
+
+def model_entry(model: Model) -> dict[str, Any]:
+    """Return the numbers of a fitted model as JSON has them, those that it has."""
+    return FittedModel.of(model).model_dump(mode="json", exclude_none=True)
 
 
 def is_slice(at: Any) -> bool:

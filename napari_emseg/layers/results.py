@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-import zlib
-from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from functools import partial
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from napari import current_viewer
 from napari.layers import Labels
 
 from napari_emseg import __version__
 from napari_emseg.instances import Objects
-from napari_emseg.layers.classes import class_colormap
+from napari_emseg.layers.classes import given_names, prepare_style
 from napari_emseg.layers.edits import fresh, plan_edit, write_plan
-from napari_emseg.layers.fit_records import FitRecord, fit_record_of, remember_fit
+from napari_emseg.layers.fit_records import (
+    FitRecord,
+    fit_record_of,
+    fit_request_of,
+    remember_fit,
+)
 from napari_emseg.layers.geometry import part_of, placed
 from napari_emseg.layers.history import (
     HISTORY_BYTES,
@@ -26,8 +30,17 @@ from napari_emseg.layers.history import (
 )
 from napari_emseg.layers.instances import add_objects
 from napari_emseg.layers.layer_features import features_of, pixel_size
-from napari_emseg.layers.metadata import KEY
+from napari_emseg.layers.metadata import (
+    KEY,
+    MODEL,
+    entry_of,
+    is_result,
+    model_entry,
+)
+from napari_emseg.layers.recipe_log import recipe_of
 from napari_emseg.layers.selection import add_result
+from napari_emseg.pipeline.progress import finish
+from napari_emseg.pipeline.segmentation import Segmentation
 from napari_emseg.recipe import Recipe, segment_step
 from napari_emseg.regions import Edit
 
@@ -36,13 +49,11 @@ if TYPE_CHECKING:
 
     from napari.components import ViewerModel
     from napari.layers import Image
-    from napari.utils.colormaps import DirectLabelColormap
     from numpy.typing import NDArray
 
     from napari_emseg.engine._types import SliceIndex
+    from napari_emseg.layers.classes import LayerStyle
     from napari_emseg.layers.edits import PlannedEdit
-    from napari_emseg.pipeline.class_table import Table
-    from napari_emseg.pipeline.segmentation import Segmentation
 
 
 def replace_labels(
@@ -175,62 +186,6 @@ def _same(old: Any, new: Any) -> bool:
     return np.shape(old) == new.shape and bool(np.array_equal(old, new))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class LayerStyle:
-    """The colormap and the table that napari shows with the labels of a segmentation.
-
-    Attributes
-    ----------
-    colormap : napari.utils.colormaps.DirectLabelColormap
-        The classes' mean colors for labels 1..K, other colors for labels beyond.
-    table : dict of str to ndarray
-        The table of the classes, of which `add_to` makes the layer's features.
-    checksum : int
-        Of the labels, as `checksum_of` has it.
-    """
-
-    colormap: DirectLabelColormap
-    table: Table
-    checksum: int
-
-
-def prepare_style(seg: Segmentation) -> LayerStyle:
-    """Return the style of a segmentation; any thread may call it.
-
-    Parameters
-    ----------
-    seg : Segmentation
-        The result to show.
-
-    Returns
-    -------
-    LayerStyle
-        For `add_to`.
-    """
-    colormap = class_colormap(seg.class_colors)
-    # Fills the map's cache here rather than in the viewer's thread.
-    colormap.map(np.zeros(1, seg.labels.dtype))
-    return LayerStyle(colormap, seg.table(), checksum_of(seg.labels))
-
-
-def checksum_of(labels: NDArray[np.integer[Any]]) -> int:
-    """Return a number that other labels of the same type have hardly ever."""
-    return zlib.crc32(np.ascontiguousarray(labels).data)
-
-
-def warm_up() -> None:
-    """Load and compile what a first Labels layer needs; any thread may call it.
-
-    Napari compiles its mapping of labels to colors, which can take seconds, loads what
-    it keeps features in, and works dashes out for outlines.
-    """
-    import_module("pandas")
-    with suppress(ImportError, AttributeError):
-        # It is kept by a cache of that module's own.
-        import_module("vispy.visuals.line.dash_atlas").DashAtlas()
-    class_colormap(np.zeros((1, 3))).map(np.zeros(1, np.uint8))
-
-
 def add_to(
     viewer: ViewerModel,
     seg: Segmentation | Objects,
@@ -278,8 +233,9 @@ def add_to(
     -------
     napari.layers.Labels
         The new layer, or `replace`. Its ``features`` have one row for each
-        label, 0 included; ``metadata["emseg"]`` holds the parameters, the
-        version, the name of the image, `at`, and the recipe as `recipe_of` reads it.
+        label, 0 included; ``metadata["emseg"]`` holds, as JSON can, the model, the
+        parameters, the version, the name of the image, `at`, and the recipe as
+        `recipe_of` reads it. `result` gives the segmentation again.
 
     Raises
     ------
@@ -316,13 +272,16 @@ def add_to(
     features = _features(look, seg, labels.shape, place)
     attributes = place | {"colormap": look.colormap, "features": features}
     recipe = Recipe(steps=(segment_step(seg, at),)).model_dump(mode="json")
-    run = FitRecord.of(seg, recipe["steps"][0])
+    # Of an edited result, the step alone does not make the labels.
+    known = not isinstance(seg, LayerSegmentation)
+    run = FitRecord.of(seg, recipe["steps"][0] if known else None)
     entry = {
         "version": __version__,
         "params": seg.params.model_dump(),
         "image": None if image_layer is None else image_layer.name,
         "at": at,
         "recipe": recipe,
+        MODEL: model_entry(seg.model),
     }
     if replace is None:
         name = "classes" if image_layer is None else f"{image_layer.name} classes"
@@ -335,6 +294,154 @@ def add_to(
         replace, labels, attributes, run, undo=undo, plan=plan, max_bytes=max_bytes
     )
     return replace
+
+
+@dataclass(frozen=True, eq=False)
+class LayerSegmentation(Segmentation):
+    """A `Segmentation` that was read from a layer: its labels are those of the layer.
+
+    Attributes
+    ----------
+    layer : napari.layers.Labels
+        Where it is from.
+    viewer : napari.components.ViewerModel or None
+        Where the layer is; only `recipe` needs it.
+    """
+
+    layer: Labels = field(kw_only=True)
+    viewer: ViewerModel | None = field(default=None, kw_only=True)
+
+    @property
+    def recipe(self) -> Recipe:
+        """The recipe that makes the labels of the layer as they are now.
+
+        Raises
+        ------
+        ValueError
+            If it is not known in which viewer the layer is.
+        """
+        if self.viewer is None or self.layer not in self.viewer.layers:
+            raise ValueError(_NOT_THERE.format(name=self.layer.name))
+        return recipe_of(self.viewer, self.layer)
+
+
+_NOT_THERE = (
+    "the viewer of {name!r} is not known, or the layer was removed from it; pass the "
+    "viewer that shows it: emseg.result(layer, viewer)"
+)
+
+
+def result(layer: Labels, viewer: ViewerModel | None = None) -> LayerSegmentation:
+    """Return the segmentation that a layer shows: fit, table, recipe, probabilities.
+
+    Parameters
+    ----------
+    layer : napari.layers.Labels
+        A result of this plugin, whether it was made in this session or opened from a
+        file. One that was opened is fitted again, which needs its image and takes its
+        time, once.
+    viewer : napari.Viewer or napari.components.ViewerModel, optional
+        Where the layer is; napari's current viewer by default.
+
+    Returns
+    -------
+    LayerSegmentation
+        A `Segmentation` whose `labels` are a copy of the layer's as they are now, with
+        all edits, and whose `names` are those given in the panel; `model`, `objective`
+        and `states` are of the fit. Its `recipe` makes the labels again.
+
+    Raises
+    ------
+    ValueError
+        If the layer is no result, or its image is needed and is not in the viewer.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari.components import ViewerModel
+    >>> import napari_emseg as emseg
+    >>> viewer = ViewerModel()
+    >>> image = viewer.add_image(np.repeat(np.uint8([3, 90]), 8).reshape(4, 4))
+    >>> seg = emseg.segment(image.data, n_classes=2, smoothing=0)
+    >>> layer = emseg.add_to(viewer, seg, image)
+    >>> layer.paint((0, 0), 2)
+    >>> seg = emseg.result(layer, viewer)
+    >>> seg.table()["pixels"].tolist(), seg.model.means.ravel().round().tolist()
+    ([7, 9], [3.0, 90.0])
+    >>> [step.op for step in seg.recipe.steps]
+    ['segment', 'patch']
+    """
+    found = viewer if viewer is not None else current_viewer()
+    # Napari passes a proxy to its console.
+    viewer = getattr(found, "__wrapped__", found)
+    run = fit_record_of(layer)
+    if run is None:
+        if viewer is None or layer not in viewer.layers:
+            raise ValueError(_NOT_THERE.format(name=layer.name))
+        request = fit_request_of(viewer, layer)
+        seg = finish(request.iterate(request.read()))
+        run = FitRecord.of(seg, request.step)
+        remember_fit(layer, run)
+    at = entry_of(layer).get("at") or ()
+    across = tuple(axis for axis, index in enumerate(at) if index is not None)
+    return LayerSegmentation(
+        labels=np.array(layer.data).squeeze(across),
+        model=run.posteriors.labeler.model,
+        params=run.params,
+        objective=tuple(state.objective for state in run.states),
+        levels=tuple(state.level for state in run.states),
+        converged=run.states[-1].converged if run.states else True,
+        source=run.source,
+        labeler=run.posteriors.labeler,
+        bias=run.posteriors.bias,
+        states=run.states,
+        start=run.start,
+        names=given_names(layer),
+        layer=layer,
+        viewer=viewer,
+    )
+
+
+def current(viewer: ViewerModel | None = None) -> LayerSegmentation:
+    """Return the `result` that is active in the layer list, or else the uppermost one.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer or napari.components.ViewerModel, optional
+        Napari's current viewer by default.
+
+    Returns
+    -------
+    LayerSegmentation
+        As `result` gives it; its `layer` says which one it is.
+
+    Raises
+    ------
+    ValueError
+        If there is no viewer, or no result in it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari.components import ViewerModel
+    >>> import napari_emseg as emseg
+    >>> viewer = ViewerModel()
+    >>> seg = emseg.segment(np.eye(4, dtype=np.uint8), n_classes=2)
+    >>> layer = emseg.add_to(viewer, seg)
+    >>> emseg.current(viewer).layer is layer
+    True
+    """
+    viewer = viewer if viewer is not None else current_viewer()
+    if viewer is None:
+        raise ValueError("there is no viewer; open one, or pass the one that is meant")
+    active = viewer.layers.selection.active
+    for layer in (active, *reversed(viewer.layers)):
+        if isinstance(layer, Labels) and is_result(layer):
+            return result(layer, viewer)
+    raise ValueError(
+        "there is no result in this viewer; segment an image, or open labels that were "
+        "saved with their recipe"
+    )
 
 
 def _features(

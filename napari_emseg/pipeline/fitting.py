@@ -326,7 +326,6 @@ def report_classes(model: Model, n_classes: int) -> None:
     if model.n_classes < n_classes:
         found = "1 class" if model.n_classes == 1 else f"{model.n_classes} classes"
         warn_user(
-            f"{found} found where {n_classes} were asked "
-            "for: too few values of the image differ in single precision, or too few "
-            "pixels have them"
+            f"{found} found where {n_classes} were asked for: the image has no more "
+            "values that differ, or too few pixels have them"
         )

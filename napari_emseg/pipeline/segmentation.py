@@ -186,7 +186,7 @@ class Segmentation:
         """
         if isinstance(classes, str) or not isinstance(classes, Iterable):
             return self.mask([classes])
-        wanted = np.zeros(self.n_classes + 1, bool)
+        wanted = np.zeros(len(self._classes) + 1, bool)
         wanted[[self._number(one) for one in classes]] = True
         found: BoolArray = wanted[self.labels]
         return found
@@ -204,10 +204,10 @@ class Segmentation:
                 + "; pass a number, or name classes with named({2: 'nuclei'})"
             )
         number = int(given) if isinstance(given, int | np.integer) else 0
-        if isinstance(given, bool) or not 1 <= number <= self.n_classes:
+        if isinstance(given, bool) or number not in self._classes:
             raise ValueError(
                 f"there is no class {given!r}, as this segmentation has the classes 1 "
-                f"to {self.n_classes}; pass one of these numbers"
+                f"to {len(self._classes)}; pass one of these numbers"
             )
         return number
 
@@ -249,14 +249,16 @@ class Segmentation:
     @property
     def fractions(self) -> NDArray[np.float64]:
         """Share (K,) of each class in the labeled pixels; 0 if there are none."""
-        pixels = np.zeros(self.n_classes + 1)
+        pixels = np.zeros(len(self._classes) + 1)
         for part in self.labels.reshape(-1, self.labels.shape[-1]):
             pixels += np.bincount(part, minlength=len(pixels))
         return pixels[1:] / max(pixels[1:].sum(), 1)
 
-    @property
+    @cached_property
     def _classes(self) -> range:
-        return range(1, self.n_classes + 1)
+        # Of a result that was edited, there may be more than the fit has.
+        most = max(self.n_classes, int(self.labels.max(initial=0)))
+        return range(1, most + 1)
 
     @cached_property
     def _measures(self) -> Measures:

@@ -22,7 +22,7 @@ from napari_emseg.layers.classes import class_name
 from napari_emseg.layers.fit_records import fit_record_of
 from napari_emseg.layers.label_files import write_with_recipe
 from napari_emseg.layers.layer_features import pixel_size
-from napari_emseg.layers.metadata import KEY
+from napari_emseg.layers.metadata import KEY, PLUGIN
 from napari_emseg.layers.recipe_log import RecordedEdit, append_to_latest, logged_layers
 from napari_emseg.layers.uncertainty import meant_image
 from napari_emseg.pipeline.class_table import columns, csv_text, labels_of
@@ -213,6 +213,7 @@ def copy_as_python(viewer: napari.Viewer) -> None:
     inspector = inspector_of(viewer)
     image = inspector.image_of(layer)
     source = None if image is None else image.source.path
+    stored = image is not None and image.source.reader_plugin != PLUGIN
     # A layer may have any name, a file not.
     name = "image" if image is None else re.sub(r'[\\/:*?"<>|\0-\37]', "_", image.name)
     path = Path(source or f"{name[:_LONGEST]}.png")
@@ -220,7 +221,7 @@ def copy_as_python(viewer: napari.Viewer) -> None:
     def copy(recipe: Recipe) -> None:
         target = path.with_name(f"{path.stem}_classes.tif")
         text = recipe.to_python(
-            path, target, as_stored=bool(source), to_save=not source
+            path, target, as_stored=bool(source) and stored, to_save=not source
         )
         QApplication.clipboard().setText(text)
         lines = f"{text.count(chr(10))} lines"
@@ -244,7 +245,10 @@ def save_labels(viewer: napari.Viewer) -> None:
 
     def write(recipe: Recipe) -> None:
         labels, look, _ = layer.as_layer_data_tuple()
-        work = partial(write_with_recipe, path, labels, look, recipe, force=force)
+        image = inspector.image_of(layer)
+        work = partial(
+            write_with_recipe, path, labels, look, recipe, image=image, force=force
+        )
         inspector.background.run(work, lambda _: show_info(message))
 
     _after_edits(viewer, partial(inspector.with_recipe, layer, write))

@@ -17,7 +17,13 @@ from pydantic import Field
 import napari_emseg as emseg
 from napari_emseg.cli import app as cli
 from napari_emseg.cli import options, outputs, window
-from napari_emseg.io.files import paint, read_image, read_labels, write_labels
+from napari_emseg.io.files import (
+    paint,
+    read_image,
+    read_labels,
+    write_labels,
+    write_picture,
+)
 
 SCHEMA = emseg.Params.model_json_schema()["properties"]
 RED, BLUE = (200, 40, 30), (30, 60, 190)
@@ -549,6 +555,49 @@ class TestTerminal:
 
 
 class TestWindow:
+    def open(self, monkeypatch, *paths):
+        """Return the layers that a window would show, and their files."""
+        shown = []
+        monkeypatch.setattr(window, "why_no_window", lambda: "")
+        monkeypatch.setattr(window, "show", lambda *given: shown.extend(given) or True)
+        assert run("open", *paths) == 0
+        return shown
+
+    def test_open_shows_labels_on_their_picture(
+        self, picture, tmp_path, monkeypatch, capsys
+    ):
+        """What the command wrote are labels; what the panel saved knows its picture."""
+        assert run("segment", picture, "-o", tmp_path / "out.tif", "-n", "2") == 0
+        [(labels, _, kind)], _ = self.open(monkeypatch, tmp_path / "out.tif")
+        assert kind == "labels"
+        path = tmp_path / "saved.emseg.tif"
+        about = {
+            "napari-emseg": "0",
+            "layer": {"scale": [2, 3], "names": {"1": "red"}},
+            "image": {"name": "mine", "path": picture.name, "as_stored": True},
+        }
+        write_labels(path, labels, metadata=about)
+        (image, again), paths = self.open(monkeypatch, path)
+        assert paths == [picture, path]
+        np.testing.assert_array_equal(image[0], read_image(picture)[0])
+        np.testing.assert_array_equal(again[0], labels)
+        assert (image[1]["name"], image[2], again[2]) == ("mine", "image", "labels")
+        assert image[1]["scale"] == again[1]["scale"] == [2, 3]
+        assert again[1]["features"]["name"] == ["red"]
+        # The picture is not opened twice, nor if it is another one by now.
+        shown, paths = self.open(monkeypatch, picture, path)
+        assert ([one[2] for one in shown], paths) == (
+            ["image", "labels"],
+            [picture, path],
+        )
+        capsys.readouterr()
+        write_picture(picture, np.zeros((4, 5, 3), np.uint8), force=True)
+        assert self.open(monkeypatch, path)[1] == [path]
+        refused(capsys, "its picture", "another one")
+        picture.unlink()
+        assert self.open(monkeypatch, path)[1] == [path]
+        refused(capsys, "is not there", "'mine'")
+
     def test_open_shows_every_image(self, picture, tmp_path, monkeypatch):
         channels = tmp_path / "channels.tif"
         tifffile.imwrite(
@@ -557,11 +606,10 @@ class TestWindow:
             imagej=True,
             metadata={"axes": "CYX"},
         )
-        shown = []
-        monkeypatch.setattr(window, "why_no_window", lambda: "")
-        monkeypatch.setattr(window, "show", lambda layers: shown.extend(layers) or True)
-        assert run("open", picture, channels) == 0
+        shown, paths = self.open(monkeypatch, picture, channels)
         (one, about, _), (two, channels_about, _) = shown
+        # One channel is not what its file is.
+        assert paths == [picture, None]
         np.testing.assert_array_equal(one, read_image(picture)[0])
         assert about == {"name": "halves", "rgb": one.ndim == 3}
         assert two.shape == (8, 9, 2)

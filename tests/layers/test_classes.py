@@ -18,9 +18,9 @@ from napari_emseg.layers.classes import (
     class_color,
     class_shown,
     paint_class,
+    prepare_style,
     recolored,
 )
-from napari_emseg.layers.results import prepare_style
 
 TYPES = ["uint8", "int8", "uint16", "int16", "int32", "uint32", "int64", "uint64"]
 COLORS = np.array([[0.5, 0, 0], [0, 0.5, 0], [0, 0, 0.5]])

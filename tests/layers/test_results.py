@@ -19,7 +19,10 @@ from napari_emseg.layers import (
     image_data,
     is_result,
     recipe_of,
+    results,
 )
+from napari_emseg.layers.classes import rename_class
+from napari_emseg.recipe.fitted_model import FittedModel
 
 PLACE = {
     "scale": (2.0, 0.5),
@@ -419,3 +422,91 @@ class TestRecipe:
         np.testing.assert_array_equal(layer.data, before)
         assert self.check(viewer, layer, image) == ["segment"]
         assert len(fits) == 2
+
+
+class TestResultOfALayer:
+    """A layer is a segmentation again: the fit, and the labels as they are now."""
+
+    def test_of_this_session_with_its_edits(self, viewer, layer, seg, stripes):
+        layer.paint((0, 0), 4)
+        rename_class(layer, 2, "sky")
+        found = emseg.result(layer, viewer)
+        np.testing.assert_array_equal(found.labels, layer.data)
+        assert found.model is seg.model
+        assert (found.objective, found.states) == (seg.objective, seg.states)
+        assert (found.levels, found.converged) == (seg.levels, seg.converged)
+        np.testing.assert_array_equal(found.probabilities(), seg.probabilities())
+        table, expected = found.table(), emseg.class_table(layer.data, stripes)
+        np.testing.assert_array_equal(table["label"], [1, 2, 3, 4])
+        np.testing.assert_allclose(table["mean"], expected["mean"])
+        np.testing.assert_allclose(found.fractions, expected["fraction"])
+        np.testing.assert_array_equal(found.mask("sky"), layer.data == 2)
+        np.testing.assert_array_equal(found.mask(4), layer.data == 4)
+        with pytest.raises(ValueError, match="no class 5"):
+            found.mask(5)
+        replayed = found.recipe.replay(stripes)
+        np.testing.assert_array_equal(replayed.labels, layer.data)
+        # What is read is a copy: later edits do not change it.
+        layer.paint((9, 9), 4)
+        assert (found.labels != layer.data).any()
+
+    def test_what_is_added_again_has_a_true_recipe(self, viewer, layer, stripes):
+        layer.paint((0, 0), 4)
+        again = add_to(viewer, emseg.result(layer, viewer), viewer.layers["stripes"])
+        replayed = recipe_of(viewer, again).replay(stripes)
+        np.testing.assert_array_equal(replayed.labels, layer.data)
+
+    def test_of_a_slice(self, viewer, stripes):
+        stack = np.stack([stripes[..., 0], 255 - stripes[..., 0]])
+        image = viewer.add_image(stack, name="stack")
+        seg = emseg.segment(stack[1], n_classes=2, smoothing=0)
+        layer = add_to(viewer, seg, image, at=(1, None, None))
+        found = emseg.result(layer, viewer)
+        np.testing.assert_array_equal(found.labels, seg.labels)
+        assert found.table()["pixels"].sum() == seg.labels.size
+
+    def test_of_another_session_is_fitted_once(self, viewer, layer, seg, monkeypatch):
+        again = viewer.add_labels(layer.data.copy(), metadata=dict(layer.metadata))
+        found = emseg.result(again, viewer)
+        np.testing.assert_array_equal(found.model.means, seg.model.means)
+        assert found.objective == seg.objective
+        monkeypatch.setattr(results, "fit_request_of", None)
+        assert emseg.result(again, viewer).model is found.model
+
+    def test_in_which_viewer(self, layer, monkeypatch):
+        """Only what needs the image or the recipe asks for it."""
+        monkeypatch.setattr(results, "current_viewer", lambda: None)
+        found = emseg.result(layer)
+        assert found.n_classes == 3
+        with pytest.raises(ValueError, match="pass the viewer"):
+            _ = found.recipe
+        other = Labels(layer.data, metadata=dict(layer.metadata))
+        with pytest.raises(ValueError, match="pass the viewer"):
+            emseg.result(other)
+
+    def test_without_its_image(self, viewer, layer):
+        again = viewer.add_labels(layer.data.copy(), metadata=dict(layer.metadata))
+        viewer.layers.remove("stripes")
+        with pytest.raises(ValueError, match="the image 'stripes' that"):
+            emseg.result(again, viewer)
+        with pytest.raises(ValueError, match="was not made by this plugin"):
+            emseg.result(viewer.add_labels(np.eye(4, dtype=np.uint8)), viewer)
+
+    def test_the_current_one(self, viewer, layer, seg, monkeypatch):
+        last = add_to(viewer, seg, viewer.layers["stripes"])
+        viewer.layers.selection.active = viewer.layers["stripes"]
+        assert emseg.current(viewer).layer is last
+        viewer.layers.selection.active = layer
+        assert emseg.current(viewer).layer is layer
+        with pytest.raises(ValueError, match="no result in this viewer"):
+            emseg.current(ViewerModel())
+        monkeypatch.setattr(results, "current_viewer", lambda: viewer)
+        assert emseg.current().layer is layer
+        monkeypatch.setattr(results, "current_viewer", lambda: None)
+        with pytest.raises(ValueError, match="no viewer"):
+            emseg.current()
+
+    def test_metadata_hold_the_model(self, layer, seg):
+        kept = FittedModel.model_validate(layer.metadata["emseg"]["model"]).model()
+        np.testing.assert_array_equal(kept.means, seg.model.means)
+        np.testing.assert_array_equal(kept.covariances, seg.model.covariances)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from functools import partial
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from qtpy.QtCore import QEvent, QObject, QTimer
 from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
 
 from napari_emseg.widgets.common.canvas_widget import prepare_removal
+from napari_emseg.widgets.common.preferences import prefer_own_reader
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -56,7 +58,8 @@ class Docking(QObject):  # type: ignore[misc]
     panel : QWidget
         Before it is docked; it is taken as open already.
     viewer : napari.Viewer or napari.components.ViewerModel
-        Its layers are removed without harm to its canvas while the panel is open.
+        Its layers are removed without harm to its canvas while the panel is open. In
+        its console, this package is ``emseg`` from now on.
     reactions : sequence of tuple of signal and callable
         Events of the viewer, and what is connected to them while the panel is open.
     on_open : callable
@@ -93,6 +96,10 @@ class Docking(QObject):  # type: ignore[misc]
         # that crashes.
         panel.destroyed.connect(self._close)
         self._open()
+        prefer_own_reader()
+        if hasattr(viewer, "update_console"):
+            # Whether the console is there already, or comes later.
+            viewer.update_console({"emseg": import_module("napari_emseg")})
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Follow the panel out of its dock, or into one."""

@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from napari_emseg.layers import HISTORY_BYTES
+from napari_emseg.layers.metadata import PLUGIN
 from napari_emseg.params import Params
 
 log = logging.getLogger(__name__)
 
-PLUGIN = "napari-emseg"
+# As the manifest has them.
+OWN_FILES = ("*.emseg.tif", "*.emseg.tiff")
 # The manifest has whole numbers, not "auto", for the classes; 0 stands for it.
 AUTO = 0
 
@@ -53,6 +55,21 @@ def preferred() -> Preferences:
         smoothing=start.smoothing,
     )
     return Preferences(params, start.live, undo.megabytes * 2**20)
+
+
+def prefer_own_reader() -> None:
+    """Let napari open the files of this plugin with it, unless the user chose another.
+
+    Napari asks which reader to use wherever there are two; its own reads all of TIFF.
+    What it remembers when it asks is for all files in ``.tif``.
+    """
+    from napari.settings import get_settings
+
+    plugins = get_settings().plugins
+    known = plugins.extension2reader
+    new = {pattern: PLUGIN for pattern in OWN_FILES if pattern not in known}
+    if new:
+        plugins.extension2reader = {**known, **new}
 
 
 def _settings() -> Any:

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import gc
 import weakref
+from functools import partial
 
+import napari
+import napari_console
 import numpy as np
 import pytest
 from napari._app_model import get_app_model
+from napari._qt.qt_viewer import QtViewer
 from napari.components import ViewerModel
+from napari.errors import MultipleReaderError
+from napari.settings import get_settings
+from napari_console import QtConsole
 from psygnal import Signal
 from qtpy.QtCore import QCoreApplication, QEvent, Qt
+from qtpy.QtGui import QAction
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import (
     QApplication,
@@ -22,6 +30,7 @@ from qtpy.QtWidgets import (
 )
 
 import napari_emseg as emseg
+from napari_emseg.cli import window
 from napari_emseg.layers import old_objects
 from napari_emseg.widgets.common.docks import Docking
 from napari_emseg.widgets.compare.panel import CompareWidget, open_compare
@@ -30,6 +39,8 @@ from napari_emseg.widgets.model import ModelWidget
 from napari_emseg.widgets.points_panel import PointsWidget, open_points
 from napari_emseg.widgets.segment import SegmentWidget
 
+# Napari's own: viewers of tests have none.
+GET_CONSOLE = QtViewer._get_console
 TITLES = {"segment": "Segment", "edit": "Select and edit", "model": "Model"}
 
 
@@ -360,3 +371,66 @@ def test_results_after_the_window_was_closed(viewer, stripes, kind, told):
     assert queue.idle
     QTest.qWait(500)
     assert not told
+
+
+class Console(QWidget):
+    """Napari's console without its kernel: the names in it, and where it is from."""
+
+    min_depth = 1
+    _capture, _in_napari = QtConsole._capture, QtConsole._in_napari
+
+    def __init__(self, viewer, *, style_sheet):
+        super().__init__()
+        self.names = {}
+        self.push = self.names.update
+        self.print_action = QAction()
+        self._capture()
+
+
+def test_the_package_is_in_the_console(viewer, qtbot, monkeypatch, tmp_path):
+    """Whether it is opened after the panel or before; nothing else of ours is there."""
+    inner = viewer.window._qt_viewer
+    monkeypatch.setattr(QtViewer, "_get_console", GET_CONSOLE)
+    monkeypatch.setattr(napari_console, "QtConsole", Console)
+    monkeypatch.setattr(napari, "Viewer", lambda: viewer)
+    monkeypatch.setattr(napari, "run", partial(QtViewer.console.fget, inner))
+    monkeypatch.setattr(window, "_leave_signals_to_the_system", lambda: None)
+    path = tmp_path / "a.png"
+    image = np.zeros((4, 5), np.uint8)
+    window.show([(image, {"name": "a"}, "image")], [path])
+    names = inner.console.names
+    assert names["emseg"] is emseg
+    ours = {name for name in vars(window) if name.strip("_") == name}
+    assert not {*ours, "panel", "layers", "paths"} & {*names}
+    assert viewer.layers["a"].source.path == str(path)
+    assert viewer.layers["a"].source.reader_plugin == "napari-emseg"
+    # The picture fits what the panel leaves of the window.
+    center = (1.5, 2.0)
+    camera = getattr(viewer, "scene", viewer).camera
+    camera.center = (0, 90, 90)
+    qtbot.waitUntil(lambda: camera.center[1:] == center, timeout=5000)
+    del names["emseg"]
+    menu("edit")
+    assert names["emseg"] is emseg
+    names.clear()
+    inner.console = None
+
+
+def test_files_of_the_plugin_are_opened_without_a_question(viewer, tmp_path):
+    """Once a panel was open, and unless the user has chosen another reader."""
+    path = tmp_path / "a.emseg.tif"
+    emseg.files.write_labels(path, np.eye(4, dtype=np.uint8))
+    with pytest.raises(MultipleReaderError):  # which napari makes a question of
+        viewer.open(path, plugin=None)
+    menu("segment")
+    [layer] = viewer.open(path, plugin=None)
+    assert (layer.source.reader_plugin, layer._type_string) == (
+        "napari-emseg",
+        "labels",
+    )
+    plugins = get_settings().plugins
+    assert [*plugins.extension2reader] == ["*.emseg.tif", "*.emseg.tiff"]
+    chosen = {"*.emseg.tif": "napari", "*.emseg.tiff": "napari-emseg"}
+    plugins.extension2reader = chosen
+    menu("edit")
+    assert plugins.extension2reader == chosen
