@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     IntArray = NDArray[np.integer[Any]]
 
 # Standard deviation in pixels of the Gaussian over distances: outlines are stairs.
-_SIGMA = 1.0
+_SIGMA = 0.7
 # A neck tells two objects apart if it is narrower than the smaller one by so many
 # pixels, and by this share of that one's radius.
-_DEPTH, _SHARE = 0.75, 0.1
+_DEPTH, _SHARE = 0.75, 0.06
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,6 +78,8 @@ class Basins:
            Morphological Image Processing III, SPIE 1769, 292-305, 1992.
         """
         count = len(self.peaks)
+        if not len(self.pairs):
+            return np.arange(count + 1)
         parent = [*range(count + 1)]
         height = [0.0, *_in_necks(self.peaks).tolist()]
         size = [0, *self.sizes.tolist()]

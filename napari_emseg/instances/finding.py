@@ -14,6 +14,7 @@ from napari_emseg.instances.basins import (
     smooth_distance,
 )
 from napari_emseg.instances.division import cut, grow_seeds, line_mask, seed_map
+from napari_emseg.instances.holes import fill_objects
 from napari_emseg.instances.measurement import pixel_lengths
 from napari_emseg.instances.objects import Objects
 from napari_emseg.pipeline.progress import Progress, finish, map_steps
@@ -33,8 +34,8 @@ if TYPE_CHECKING:
     Split = Literal["none", "distance", "seeds", "line"]
 
 SPLITS = ("none", "distance", "seeds", "line")
-# Smaller than this share of a typical object is dirt, or a hole that is filled.
-_DIRT, _HOLE = 0.05, 0.1
+# Smaller than this share of a typical object is dirt.
+_DIRT = 0.05
 
 
 def objects(
@@ -83,7 +84,7 @@ def objects(
         plane, too.
     fill_holes : bool or int, optional
         Fill all holes in objects, or none, or those of up to so many pixels. "auto"
-        fills those of up to a tenth of a typical object.
+        fills those of up to a tenth of their object, but no gap between objects.
     per_plane : bool, optional
         Take the last two axes for space, rather than three: each plane by itself.
     scale : sequence of float, optional
@@ -172,14 +173,19 @@ def iter_objects(
             box = bounding_box(plane == number, 1)
             mask = np.asarray(plane[box] == number)
             here = None if marks is None else marks[at][box]
-            mask = _fill(mask, fill_holes)
-            few_pixels = 0 if min_size == "auto" else min_size
-            steps = _divide(mask, split, here, depth, few_pixels, sides)
-            parts, few = yield from steps
-            target = found[at][box]
-            # Filled holes do not take pixels of other objects.
-            free = (parts > 0) & (target == 0)
-            target[free] = parts[free] + np.uint32(count)
+            # Objects of other classes in a hole stay what they are.
+            free = ~np.isin(plane[box], [n for n in wanted if n != number])
+            if fill_holes is not False and fill_holes != "auto":
+                most = None if fill_holes is True else int(fill_holes)
+                mask = np.asarray(filled(mask, most), bool) & free
+            least = 0 if min_size == "auto" else min_size
+            parts = yield from _divide(mask, split, here, depth, least, sides)
+            if fill_holes == "auto":
+                join = split == "distance" and n_space == 2
+                parts = fill_objects(parts, free, join=join)
+            few = int(parts.max(initial=0))
+            here = found[at][box]
+            here[parts > 0] = parts[parts > 0] + np.uint32(count)
             count += few
             of.append(np.full(few, number, np.int64))
     made = Objects.of(
@@ -188,9 +194,17 @@ def iter_objects(
         class_names=names,
         per_plane=per_plane,
     )
-    least = _dirt(made.sizes[made.ids]) if min_size == "auto" else min_size
-    clean = made.filtered(
-        min_size=least, max_size=max_size, exclude_border=exclude_border
+    large = made
+    if min_size == "auto":
+        fine = np.zeros(len(made.classes), bool)
+        for number in wanted:
+            its = made.classes == number
+            fine |= its & (made.sizes >= _dirt(made.sizes[its]))
+        large = made.keep(np.flatnonzero(fine))
+    clean = large.filtered(
+        min_size=0 if min_size == "auto" else min_size,
+        max_size=max_size,
+        exclude_border=exclude_border,
     ).renumbered()
     dropped = made.n_objects - clean.n_objects
     return Objects(clean.labels, clean.classes, names, per_plane, dropped)
@@ -203,36 +217,22 @@ def _divide(
     depth: float,
     min_size: int,
     sides: Sequence[float],
-) -> Generator[Progress, None, tuple[NDArray[np.int32], int]]:
-    """Return the objects 1..N of a mask, and N."""
+) -> Generator[Progress, None, NDArray[np.int32]]:
+    """Return the objects 1..N of a mask."""
     if split == "distance":
         steps = find_basins(mask, sides)
-        found = yield from map_steps(steps, lambda _: Progress("split", 0, 0))
-        numbers = found.merged(depth, min_size)
-        sizes = (
-            np.bincount(numbers[1:], found.sizes) if len(numbers) > 1 else np.ones(1)
-        )
-        numbers = found.merged(depth, max(min_size, _dirt(sizes[1:])))
-        parts = numbers.astype(np.int32)[found.labels]
-    elif split == "seeds":
+        basins = yield from map_steps(steps, lambda _: Progress("split", 0, 0))
+        numbers = basins.merged(depth, min_size)
+        sizes = np.bincount(numbers, np.append(0, basins.sizes))[1:]
+        numbers = basins.merged(depth, max(min_size, _dirt(sizes)))
+        parts: NDArray[np.int32] = numbers.astype(np.int32)[basins.labels]
+        return parts
+    if split == "seeds":
         distance = smooth_distance(mask, relative_spacing(sides, mask.ndim))
-        parts = grow_seeds(mask, marks, distance)
-    elif split == "line":
-        parts = cut(mask, [marks])
-    else:
-        parts = components(mask.astype(np.uint8))
-    return parts, int(parts.max(initial=0))
-
-
-def _fill(mask: BoolArray, fill: bool | int | str) -> BoolArray:
-    """Return a mask with its holes filled, as far as they shall be."""
-    if fill is False or mask.size == 0:
-        return mask
-    most = None if fill is True else fill
-    if fill == "auto":
-        sizes = np.bincount(components(mask.astype(np.uint8)).ravel())[1:]
-        most = int(_HOLE * typical_size(sizes))
-    return np.asarray(filled(mask, most), bool)  # type: ignore[arg-type]
+        return grow_seeds(mask, marks, distance)
+    if split == "line":
+        return cut(mask, [marks])
+    return components(mask.astype(np.uint8))
 
 
 def typical_size(sizes: IntArray | NDArray[np.floating[Any]]) -> float:

@@ -363,9 +363,12 @@ class Objects:
         classes = np.where(left, self.classes, 0)
         return _narrowed(replace(self, labels=labels, classes=classes))
 
-    def _known(self, ids: Iterable[int]) -> NDArray[np.int64]:
-        """Return numbers of objects, each once, or reject what is none."""
-        some = np.unique(np.array([whole_number("an object", one) for one in ids], int))
+    def _known(self, ids: Iterable[int] | IntArray) -> NDArray[np.int64]:
+        """Return numbers of objects, each once and rising, or reject what is none."""
+        if not isinstance(ids, np.ndarray):
+            ids = np.array([whole_number("an object", one) for one in ids], np.int64)
+        some = np.sort(ids)
+        some = some[np.append(True, some[1:] != some[:-1])[: len(some)]]
         inside = (some > 0) & (some < len(self.sizes))
         wrong = some[~inside | (self.sizes[np.where(inside, some, 0)] == 0)]
         if len(wrong):
@@ -384,7 +387,7 @@ class Objects:
         elif given.dtype == bool and given.shape == self.ids.shape:
             wanted[self.ids[given]] = True
         elif given.ndim <= 1 and (given.dtype.kind in "ui" or given.size == 0):
-            wanted[self._known(np.atleast_1d(given).tolist())] = True
+            wanted[self._known(np.atleast_1d(given).astype(np.int64))] = True
         else:
             raise ValueError(
                 f"objects are told by an array of shape {given.shape} and type "
