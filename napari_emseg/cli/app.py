@@ -16,6 +16,7 @@ from napari_emseg import __version__
 from napari_emseg.cli import window
 from napari_emseg.cli.demo import draw_points, segment_sample
 from napari_emseg.cli.export_command import export
+from napari_emseg.cli.measure_command import measure
 from napari_emseg.cli.options import options_of_params, params_of_options
 from napari_emseg.cli.outputs import (
     check_job,
@@ -200,6 +201,9 @@ def replay(
     return status
 
 
+app.command(
+    measure, usage="Usage: napari-emseg measure LABELS [IMAGE] -o TABLE [OPTIONS]"
+)
 app.command(export, usage="Usage: napari-emseg export LABELS --output PATH [OPTIONS]")
 
 

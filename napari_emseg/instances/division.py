@@ -185,7 +185,7 @@ def _line(
             f"the points (y, x) of the line do not tell which plane of labels of shape "
             f"{shape} it is in; pass (P, {ndim}) numbers"
         )
-    where = np.rint(points[0, : points.shape[1] - n_space]).astype(int)
+    where = np.rint(points[0, :lead]).astype(int)
     if lead and not (
         (np.rint(points[:, :lead]) == where).all()
         and ((where >= 0) & (where < shape[:lead])).all()

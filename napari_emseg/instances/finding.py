@@ -63,7 +63,8 @@ def objects(
     classes : int, str, or iterable of these, optional
         Which classes are objects, by number, or by name in a segmentation that has
         names. By default all but 0; where there is no 0, and in a segmentation, all but
-        the background, the class with the most pixels along the rim of the image.
+        the background: the one of several classes with the most pixels along the rim of
+        the image.
     split : {"distance", "none", "seeds", "line"}, optional
         How touching objects are told apart: at necks of their outline (a watershed of
         the distance to it); not at all, as connected pieces; by a seed for each; or
@@ -171,6 +172,9 @@ def iter_objects(
         for at, plane in enumerate(planes):
             yield Progress("objects", (len(of) - 1), total)
             box = bounding_box(plane == number, 1)
+            if 0 in plane[box].shape:
+                of.append(np.zeros(0, np.int64))
+                continue
             mask = np.asarray(plane[box] == number)
             here = None if marks is None else marks[at][box]
             # Objects of other classes in a hole stay what they are.
@@ -271,7 +275,8 @@ def _classes_of(given: Any, labels: IntArray, classes: Any) -> list[int]:
     if classes is None:
         present = np.unique(labels)
         every = present[present != 0].tolist()
-        if isinstance(given, Segmentation) or (labels.size and (labels != 0).all()):
+        whole = isinstance(given, Segmentation) or (labels != 0).all()
+        if whole and len(every) > 1:
             background = _background(labels)
             every = [number for number in every if number != background]
         return [int(number) for number in every]

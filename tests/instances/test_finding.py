@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy import ndimage as ndi
-from skimage.measure import label
 
 import napari_emseg as emseg
 
 
-def draw_discs(rng, side, radii, overlap=(0.0, 0.25), count=60):
+def draw_discs(rng, side, radii, overlap=(0.0, 0.08), count=60):
     """Return discs that touch each other, as labels: the truth."""
     truth = np.zeros((side, side), int)
     y, x = np.mgrid[:side, :side]
@@ -56,3 +54,153 @@ def test_touching_discs_are_told_apart(radii):
         plain.append(f1(emseg.objects(truth > 0, split="none").labels, truth))
     assert np.mean(scores) >= 0.95
     assert np.mean(plain) < 0.5
+
+
+@pytest.fixture(scope="module")
+def pair():
+    """Two discs that touch, one with a hole, and dirt."""
+    y, x = np.mgrid[:40, :70]
+    labels = np.full((40, 70), 1, np.uint8)
+    labels[(np.hypot(y - 20, x - 20) < 13) | (np.hypot(y - 20, x - 45) < 13)] = 2
+    labels[18:21, 44:48] = 1
+    labels[3, 60] = 2
+    return labels
+
+
+def test_classes_by_default_are_all_but_the_background(pair):
+    assert {*emseg.objects(pair).counts()} == {2}
+    assert {*emseg.objects(pair, [1, 2]).counts()} == {1, 2}
+    # Where 0 is nothing, no class is the background.
+    assert {*emseg.objects(np.pad(pair, 1)).counts()} == {1, 2}
+    assert len(emseg.objects(pair == 2)) == 2
+
+
+def test_segmentation_knows_its_names(pair):
+    seg = emseg.segment(np.where(pair == 2, 200, 20).astype(np.uint8), n_classes=2)
+    found = emseg.objects(seg.named({2: "nuclei"}), "nuclei")
+    assert (len(found), found.name_of(2)) == (2, "nuclei")
+    np.testing.assert_array_equal(found.labels, emseg.objects(seg).labels)
+    with pytest.raises(ValueError, match="no class has the name 'cells'"):
+        emseg.objects(seg, "cells")
+    with pytest.raises(ValueError, match="no class 3"):
+        emseg.objects(seg, 3)
+
+
+def test_holes_are_filled_but_gaps_are_not(pair):
+    found = emseg.objects(pair)
+    assert found.sizes[found.ids].tolist() == [found.sizes[1]] * 2
+    whole = emseg.objects(pair, fill_holes=False)
+    assert whole.sizes.sum() == found.sizes.sum() - 12
+    y, x = np.mgrid[:60, :60]
+    middles = [(20, 20), (20, 39.5), (37, 30)]
+    discs = np.any([np.hypot(y - a, x - b) < 10 for a, b in middles], axis=0)
+    three = emseg.objects(discs)
+    assert len(three) == 3
+    np.testing.assert_array_equal(three.labels > 0, discs)
+    assert (emseg.objects(discs, fill_holes=True).labels > 0).sum() > discs.sum()
+
+
+def test_objects_of_other_classes_stay_in_holes():
+    labels = np.zeros((30, 30), int)
+    labels[5:25, 5:25] = 1
+    labels[13:16, 13:16] = 2
+    found = emseg.objects(labels)
+    np.testing.assert_array_equal(found.class_labels(), labels)
+    assert emseg.objects(labels, 1).sizes[1] == 400
+
+
+def test_sizes_and_rim(pair):
+    assert emseg.objects(pair).dropped == 1
+    assert len(emseg.objects(pair, min_size=0)) == 3
+    assert len(emseg.objects(pair, min_size=0, max_size=20)) == 1
+    assert len(emseg.objects(pair[10:], exclude_border=True)) == 0
+    assert len(emseg.objects(pair[:, 20:], exclude_border=True)) == 1
+
+
+def test_depth_splits_less(pair):
+    assert len(emseg.objects(pair, depth=1e9)) == 1
+    with pytest.raises(ValueError, match="depth"):
+        emseg.objects(pair, depth=0)
+
+
+def test_order_of_axes_does_not_matter():
+    truth = draw_discs(np.random.default_rng(5), 120, (6, 12), count=15)
+    found, turned = emseg.objects(truth > 0), emseg.objects(truth.T > 0)
+    assert f1(turned.labels.T, found.labels.astype(int)) > 0.95
+
+
+def test_volumes_and_planes():
+    z, y, x = np.mgrid[:24, :24, :44]
+    balls = [np.sqrt((z - 12) ** 2 + (y - 12) ** 2 + (x - at) ** 2) < 10
+             for at in (12, 31)]  # fmt: skip
+    volume = balls[0] | balls[1]
+    found = emseg.objects(volume)
+    assert len(found) == 2
+    assert abs(int(found.sizes[1]) - int(balls[0].sum())) < 0.1 * balls[0].sum()
+    planes = emseg.objects(volume, per_plane=True, min_size=0)
+    one = emseg.objects(volume[12], min_size=0)
+    first = np.unique(planes.labels[12])[1]
+    here = planes.labels[12].astype(int)
+    np.testing.assert_array_equal(np.where(here, here - first + 1, 0), one.labels)
+    # Slices that are thick in truth: the balls are ellipsoids, which are one each.
+    assert len(emseg.objects(volume[::2], scale=(2, 1, 1))) == 2
+    series = emseg.objects(np.stack([volume] * 2))
+    assert (len(series), series.labels.max()) == (4, 4)
+
+
+def test_seeds(pair):
+    seeds = np.zeros(pair.shape, int)
+    seeds[20, 10], seeds[20, 55] = 7, 9
+    found = emseg.objects(pair, 2, split="seeds", seeds=seeds)
+    assert len(found) == 2
+    points = emseg.objects(pair, 2, split="seeds", seeds=[[20, 10], [20, 55]])
+    np.testing.assert_array_equal(found.labels, points.labels)
+    same = emseg.objects(pair, 2, split="seeds", seeds=(seeds > 0) * 1)
+    assert len(same) == 1
+    with pytest.raises(ValueError, match="lies outside"):
+        emseg.objects(pair, 2, split="seeds", seeds=[[20, 99]])
+    with pytest.raises(ValueError, match="seeds have shape"):
+        emseg.objects(pair, 2, split="seeds", seeds=np.zeros((3, 3)))
+
+
+def test_lines(pair):
+    line = [[0, 30], [39, 34]]
+    found = emseg.objects(pair, 2, split="line", lines=[line])
+    plain = emseg.objects(pair, 2, split="none")
+    assert (len(plain), len(found)) == (1, 2)
+    np.testing.assert_array_equal(found.labels > 0, plain.labels > 0)
+    cut = plain.split_by_line(line)
+    # Pixels of the line, which are as near to one part as to the other, may differ.
+    assert np.abs(np.sort(cut.sizes[1:]) - np.sort(found.sizes[1:])).max() <= 2
+
+
+@pytest.mark.parametrize("kind", ["none", "distance"])
+def test_extremes(kind):
+    empty = emseg.objects(np.zeros((5, 5), int), split=kind)
+    assert (len(empty), empty.labels.dtype) == (0, np.uint8)
+    assert len(emseg.objects(np.ones((5, 5), bool), split=kind)) == 1
+    assert len(emseg.objects(np.ones((5, 5), int), 3, split=kind)) == 0
+    assert len(emseg.objects(np.ones((1, 7), bool), split=kind)) == 1
+    dots = np.indices((260, 260)).sum(axis=0) % 2 == 0
+    found = emseg.objects(dots, split=kind, fill_holes=False)
+    assert (len(found), found.labels.dtype) == (260 * 130, np.uint16)
+    assert emseg.measure(found)["area"].tolist() == [1] * (260 * 130)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"split": "magic"}, "pass one of"),
+        ({"split": "seeds"}, "needs seeds"),
+        ({"seeds": [[1, 1]]}, "does not use seeds"),
+        ({"split": "line"}, "needs lines"),
+        ({"min_size": -1}, "number of pixels"),
+        ({"max_size": "big"}, "number of pixels"),
+        ({"classes": 0}, "0 is no class"),
+        ({"scale": (1, 2, 3)}, "positive length"),
+        ({"split": "line", "lines": [[[1, 1]]]}, "line of points"),
+    ],
+)
+def test_wrong_input_is_told(pair, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        emseg.objects(pair, **arguments)

@@ -1,0 +1,97 @@
+"""The command ``napari-emseg measure``."""
+
+from __future__ import annotations
+
+import csv
+
+import imageio.v3 as iio
+import numpy as np
+import pytest
+import tifffile
+
+from napari_emseg.cli import app as cli
+from napari_emseg.io.files import write_labels
+
+LABELS = np.ones((30, 50), np.uint8)
+Y, X = np.mgrid[:30, :50]
+LABELS[(np.hypot(Y - 15, X - 15) < 9) | (np.hypot(Y - 15, X - 32) < 9)] = 2
+
+
+@pytest.fixture
+def labels(tmp_path):
+    write_labels(path := tmp_path / "labels.tif", LABELS)
+    return path
+
+
+def run(*tokens):
+    return cli.main(["measure", *map(str, tokens)])
+
+
+def rows_of(path):
+    return [*csv.DictReader(path.read_text("utf-8").splitlines())]
+
+
+def test_objects_of_a_class_with_image_and_summary(labels, tmp_path, capsys):
+    image = tmp_path / "image.tif"
+    tifffile.imwrite(
+        image, np.where(LABELS == 2, 300, 20).astype(np.uint16),
+        resolution=(2e4, 2e4), resolutionunit="CENTIMETER",
+    )  # fmt: skip
+    table, summary = tmp_path / "t.csv", tmp_path / "s.csv"
+    tokens = (labels, image, "-o", table, "--classes", 2, "--summary", summary)
+    assert run(*tokens) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("labels.tif: 2 objects (2 of class 2), ")
+    rows = rows_of(table)
+    assert [row["mean"] for row in rows] == ["300.0", "300.0"]
+    size = float(rows[0]["pixels"]) * 0.25
+    assert float(rows[0]["area (µm²)"]) == size
+    assert rows_of(summary)[0]["count"] == "2"
+    before = table.read_bytes()
+    assert run(*tokens) == 2
+    assert "exists already" in capsys.readouterr().err
+    assert table.read_bytes() == before
+    assert run(*tokens[:4], "--classes", 2, "--split", "none", "--force") == 0
+    assert len(rows_of(table)) == 1
+
+
+def test_labels_are_objects_without_classes(labels, tmp_path):
+    assert run(labels, "-o", tmp_path / "t.csv") == 0
+    assert [row["label"] for row in rows_of(tmp_path / "t.csv")] == ["1", "2"]
+
+
+def test_stack_is_a_volume_or_planes_in_its_units(tmp_path):
+    place = {"scale": [2.0, 0.5, 0.5], "units": ["µm"] * 3}
+    stack = np.stack([LABELS] * 2)
+    write_labels(path := tmp_path / "a.tif", stack, metadata={"layer": place})
+    assert run(path, "-o", tmp_path / "v.csv", "--classes", 2) == 0
+    row = rows_of(tmp_path / "v.csv")[0]
+    assert float(row["volume (µm³)"]) == float(row["pixels"]) / 2
+    assert run(path, "-o", tmp_path / "p.csv", "--classes", 2, "--planes") == 0
+    assert [row["plane"] for row in rows_of(tmp_path / "p.csv")] == list("0011")
+
+
+@pytest.mark.parametrize(
+    ("tokens", "words"),
+    [
+        (("--classes", "7"), "no such class; the labels are 1, 2"),
+        (("--min-size", "3"), "pass --classes"),
+        (("--summary", "OUT"), "use two names"),
+    ],
+)
+def test_wrong_input_is_one_line(labels, tmp_path, capsys, tokens, words):
+    output = tmp_path / "t.csv"
+    given = [str(output) if token == "OUT" else token for token in tokens]
+    assert run(labels, "-o", output, *given) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert words in said
+    assert not output.exists()
+
+
+def test_image_of_another_size(labels, tmp_path, capsys):
+    iio.imwrite(tmp_path / "b.png", np.zeros((9, 9), np.uint8))
+    assert run(labels, tmp_path / "b.png", "-o", tmp_path / "t.csv") == 2
+    assert "labels have shape (30, 50), but the image (9, 9)" in capsys.readouterr().err
+    assert run(labels, "-o", tmp_path / "t.txt") == 2
+    assert not (tmp_path / "t.csv").exists()
