@@ -54,6 +54,7 @@ ORDER = {
         segment
         compare
         manifest_commands points_panel
+        exchange_commands
     """,
 }
 MOST_LINES = 500

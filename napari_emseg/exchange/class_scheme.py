@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 VERSION = 1
+# Where a Labels layer keeps the keys of its classes, in its metadata: number by key.
+KEYS = "emseg keys"
 SUFFIXES = (".json",)
 # Colors that people with each kind of color vision tell apart, of Okabe and Ito, "Color
 # Universal Design", 2008; again and again for more classes.
@@ -159,7 +161,7 @@ class ClassScheme(BaseModel):
         Returns
         -------
         ClassScheme
-            Classes 1 to 9 have the key of their number.
+            Classes 1 to 9 have the key of their number, unless a layer has others.
 
         Examples
         --------
@@ -186,13 +188,16 @@ class ClassScheme(BaseModel):
         if "index" in table and "name" in table:
             pairs = zip(table["index"], table["name"], strict=True)
             names = {int(n): name for n, name in pairs if isinstance(name, str)}
-        colors = [np.ravel(result.colormap.map(n))[:3] for n in numbers]
+        # Whichever class is shown alone.
+        color_of = getattr(result.colormap, "color_of", result.colormap.map)
+        colors = [np.ravel(color_of(n))[:3] for n in numbers]
         found = None
         if image is not None:
             picture = as_lazy_image(image, rgb=rgb)
             measured = class_table(labels, image, classes=numbers, rgb=rgb)
             found, rgb = _means(measured["mean"], picture), picture.rgb
-        return cls.of(numbers, names, colors, means=found, rgb=bool(rgb))
+        keys = result.metadata.get(KEYS)
+        return cls.of(numbers, names, colors, keys=keys, means=found, rgb=bool(rgb))
 
     @classmethod
     def of(
@@ -201,6 +206,7 @@ class ClassScheme(BaseModel):
         names: Mapping[int, str] | None = None,
         colors: ArrayLike | None = None,
         *,
+        keys: Mapping[int, int] | None = None,
         means: ArrayLike | None = None,
         rgb: bool = False,
     ) -> Self:
@@ -214,6 +220,8 @@ class ClassScheme(BaseModel):
             By number; "class 3" by default, and where a name was given before.
         colors : (K, 3) array_like of float, optional
             In [0, 1]; by default colors that are told apart.
+        keys : dict of int to int, optional
+            Number by key; by default 1 to 9 are those of the same number.
         means : (K, C) array_like of float, optional
             Mean colors; rows that are not finite are left out.
         rgb : bool, optional
@@ -226,6 +234,9 @@ class ClassScheme(BaseModel):
         """
         classes: list[SchemeClass] = []
         taken = {f"class {number}" for number in numbers}
+        if keys is None:
+            keys = {key: key for key in range(1, _KEYS + 1)}
+        key_of = {number: key for key, number in keys.items()}
         for place, number in enumerate(map(int, numbers)):
             name = (names or {}).get(number) or f"class {number}"
             if name in taken and name != f"class {number}":
@@ -242,7 +253,7 @@ class ClassScheme(BaseModel):
                     number=number,
                     name=name,
                     color=color,
-                    key=number if number <= _KEYS else None,
+                    key=key_of.get(number),
                     mean=tuple(np.round(mean, 6)) if np.isfinite(mean).all() else (),
                 )
             )

@@ -13,14 +13,16 @@ import numpy as np
 from napari.utils.colormaps import DirectLabelColormap, label_colormap
 from pydantic import Field
 
+from napari_emseg.exchange.class_scheme import KEYS
 from napari_emseg.regions.edit import one_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from napari.layers import Labels
     from numpy.typing import NDArray
 
+    from napari_emseg.exchange import ClassScheme
     from napari_emseg.pipeline.class_table import Table
     from napari_emseg.pipeline.segmentation import Segmentation
 
@@ -33,6 +35,8 @@ SPARE_COLORS = 49
 _SPARE = label_colormap(SPARE_COLORS).map(np.arange(1, SPARE_COLORS + 1))
 # What other columns than numbers say of a class that they do not know.
 _EMPTY = {"name": ""}
+# Keys of classes are 1 to this.
+_KEYS = 9
 
 
 # napari is untyped here, so a class of it is Any to mypy.
@@ -323,3 +327,65 @@ def warm_up() -> None:
         # It is kept by a cache of that module's own.
         import_module("vispy.visuals.line.dash_atlas").DashAtlas()
     class_colormap(np.zeros((1, 3))).map(np.zeros(1, np.uint8))
+
+
+def class_keys(layer: Labels) -> dict[int, int]:
+    """Return which class each key, 1 to 9, fills the selection with.
+
+    That of its own number, unless the layer has keys of a scheme.
+
+    Examples
+    --------
+    >>> from napari.layers import Labels
+    >>> class_keys(Labels(np.array([[0, 3]])))[3]
+    3
+    """
+    found = layer.metadata.get(KEYS)
+    if not isinstance(found, dict):
+        return {key: key for key in range(1, _KEYS + 1)}
+    return {
+        key: number
+        for key, number in found.items()
+        if isinstance(key, int) and isinstance(number, int) and 1 <= key <= _KEYS
+    }
+
+
+def scheme_look(scheme: ClassScheme, numbers: Sequence[int]) -> dict[str, Any]:
+    """Return how a Labels layer looks in a scheme.
+
+    Parameters
+    ----------
+    scheme : ClassScheme
+    numbers : sequence of int
+        The labels that occur; those that the scheme does not know keep napari's colors.
+
+    Returns
+    -------
+    dict
+        Colormap, features and metadata, as ``napari.layers.Labels`` takes them.
+
+    Examples
+    --------
+    >>> from napari.layers import Labels
+    >>> from napari_emseg.exchange import ClassScheme
+    >>> look = scheme_look(ClassScheme.of([3], {3: "sky"}), [3])
+    >>> layer = Labels(np.array([[0, 3]]), **look)
+    >>> class_name(layer, 3), class_keys(layer)
+    ('sky', {3: 3})
+    """
+    own = {
+        one.number: np.array([*(part / 255 for part in one.rgb), 1], np.float32)
+        for one in scheme.classes
+    }
+    known = {one.number: one.name for one in scheme.classes}
+    index = [0, *sorted({*known, *(n for n in numbers if n > 0)})]
+    return {
+        "colormap": colormap_with(class_colormap(np.zeros((0, 3))), own),
+        "features": {
+            "index": index,
+            "name": ["no class", *(known.get(n, f"class {n}") for n in index[1:])],
+        },
+        "metadata": {
+            KEYS: {one.key: one.number for one in scheme.classes if one.key is not None}
+        },
+    }

@@ -12,9 +12,11 @@ from napari import current_viewer
 from napari.layers import Labels
 
 from napari_emseg import __version__
+from napari_emseg.exchange import Annotations, ClassScheme, annotate, export
 from napari_emseg.io import files
 from napari_emseg.io.damage import damage_told
 from napari_emseg.io.decoders import MAGIC
+from napari_emseg.layers.instances.object_layer import is_objects, objects_of
 from napari_emseg.layers.label_look import LOOK, PICTURE, attributes_of, look_of
 from napari_emseg.layers.metadata import (
     EDITED,
@@ -67,6 +69,49 @@ def write_labels(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
     image = None if viewer is None or layer is None else image_of(viewer, layer)
     write_with_recipe(path, data, attributes, recipe, image=image, force=True)
     return [path]
+
+
+def write_objects(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
+    """Write a Labels layer for another program; called by napari.
+
+    Parameters
+    ----------
+    path : str
+        Ends in .geojson, .json or .zip. Napari has asked before whether a file that
+        exists shall be replaced.
+    data : (…, Y, X) array_like of int
+        The labels.
+    attributes : dict
+        Of the layer.
+
+    Returns
+    -------
+    list of str
+        The file.
+
+    Raises
+    ------
+    ValueError
+        If they are no labels; there is no file then.
+    """
+    known = ("name", "colormap", "features", "metadata")
+    look = {name: attributes[name] for name in known if name in attributes}
+    export(annotations_of(Labels(data, **look)), path, force=True)
+    return [path]
+
+
+def annotations_of(layer: Labels) -> Annotations:
+    """Return the labels of a layer with the classes, names and colors that it shows.
+
+    Examples
+    --------
+    >>> layer = Labels(np.array([[3]]), features={"index": [3], "name": ["sky"]})
+    >>> annotations_of(layer).class_of_label(3).name
+    'sky'
+    """
+    if is_objects(layer):
+        return annotate(objects_of(layer))
+    return annotate(np.asarray(layer.data), None, ClassScheme.from_result(layer))
 
 
 def write_with_recipe(

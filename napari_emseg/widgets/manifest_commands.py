@@ -100,7 +100,7 @@ def segment_active(viewer: napari.Viewer) -> None:
     if image is None:
         raise ValueError(NO_IMAGE)
     viewer.layers.selection.active = image
-    panel = _open_panel(viewer, SegmentWidget, "Segment")
+    panel = open_panel(viewer, SegmentWidget, "Segment")
     panel.adopt(preferred().params)
     panel.run()
 
@@ -117,13 +117,13 @@ def compare(viewer: napari.Viewer) -> None:
 def open_edit(viewer: napari.Viewer) -> None:
     """Open the panel in which the result is edited."""
     viewer.layers.selection.active = chosen_result(viewer)
-    _open_panel(viewer, EditWidget, "Select and edit")
+    open_panel(viewer, EditWidget, "Select and edit")
 
 
 @command
 def open_model(viewer: napari.Viewer) -> None:
     """Open the panel that shows how the classes were found."""
-    _open_panel(viewer, ModelWidget, "Model")
+    open_panel(viewer, ModelWidget, "Model")
 
 
 @command
@@ -149,7 +149,7 @@ def probability_maps(viewer: napari.Viewer) -> None:
         )
     inspector = inspector_of(viewer)
     classes = [(label, class_name(layer, label)) for label in labels_of_fit(layer)]
-    dialog = ClassesDialog(classes, layer.data.size, _window())
+    dialog = ClassesDialog(classes, layer.data.size, main_window())
     dialog.chosen.connect(partial(inspector.show_probabilities, layer))
     dialog.open()
 
@@ -161,7 +161,7 @@ def drop_uncertain(viewer: napari.Viewer) -> None:
     inspector = inspector_of(viewer)
 
     def ask(values: NDArray[np.float32], counts: NDArray[np.int64]) -> None:
-        dialog = ThresholdDialog(counts, 0.5, _window())
+        dialog = ThresholdDialog(counts, 0.5, main_window())
         dialog.chosen.connect(partial(_drop, viewer, layer, values))
         dialog.open()
 
@@ -192,7 +192,11 @@ def export_class_table(viewer: napari.Viewer) -> None:
     """Write the table of the classes as CSV."""
     layer = chosen_result(viewer)
     target = ask_path(
-        _window(), "Export class table", f"{layer.name}.csv", "Table (*.csv)", ".csv"
+        main_window(),
+        "Export class table",
+        f"{layer.name}.csv",
+        "Table (*.csv)",
+        ".csv",
     )
     if target is None:
         return
@@ -203,7 +207,7 @@ def export_class_table(viewer: napari.Viewer) -> None:
         found = pluralize(len(table["label"]), "class", "es")
         show_info(f"Saved {path.name}, {found}.")
 
-    _after_edits(viewer, partial(inspector_of(viewer).with_table, layer, write))
+    after_edits(viewer, partial(inspector_of(viewer).with_table, layer, write))
 
 
 @command
@@ -228,7 +232,7 @@ def copy_as_python(viewer: napari.Viewer) -> None:
         # Napari shows the first words alone, until it is asked for more.
         show_info(f"Copied. {lines if source else f'Save the image as {path} first'}.")
 
-    _after_edits(viewer, partial(inspector.with_recipe, layer, copy))
+    after_edits(viewer, partial(inspector.with_recipe, layer, copy))
 
 
 @command
@@ -237,7 +241,7 @@ def save_labels(viewer: napari.Viewer) -> None:
     layer = chosen_result(viewer)
     end = ".emseg.tif"
     kind = f"Labels with their recipe (*{end})"
-    target = ask_path(_window(), "Save labels", f"{layer.name}{end}", kind, end)
+    target = ask_path(main_window(), "Save labels", f"{layer.name}{end}", kind, end)
     if target is None:
         return
     path, force = target
@@ -251,7 +255,7 @@ def save_labels(viewer: napari.Viewer) -> None:
         )
         inspector.background.run(work, lambda _: show_info(message))
 
-    _after_edits(viewer, partial(inspector.with_recipe, layer, write))
+    after_edits(viewer, partial(inspector.with_recipe, layer, write))
 
 
 @command
@@ -259,7 +263,7 @@ def save_recipe(viewer: napari.Viewer) -> None:
     """Write what was done to a result as a recipe."""
     layer = chosen_result(viewer)
     target = ask_path(
-        _window(), "Save recipe", f"{layer.name}.json", "Recipe (*.json)", ".json"
+        main_window(), "Save recipe", f"{layer.name}.json", "Recipe (*.json)", ".json"
     )
     if target is None:
         return
@@ -269,7 +273,7 @@ def save_recipe(viewer: napari.Viewer) -> None:
         recipe.save(path, force=force)
         show_info(f"Saved {path.name}, {len(recipe.steps)} steps.")
 
-    _after_edits(viewer, partial(inspector_of(viewer).with_recipe, layer, write))
+    after_edits(viewer, partial(inspector_of(viewer).with_recipe, layer, write))
 
 
 @command
@@ -300,7 +304,7 @@ def table_text(layer: Labels, table: Table, *, rgb: bool) -> str:
     return csv_text({"label": labels, "name": names, **found})
 
 
-def _after_edits(viewer: ViewerModel, call: Callable[[], None]) -> None:
+def after_edits(viewer: ViewerModel, call: Callable[[], None]) -> None:
     """Call a function when the edits that were asked for before it are done."""
     panel = find_panel(viewer, EditWidget)
     if panel is None:
@@ -309,7 +313,7 @@ def _after_edits(viewer: ViewerModel, call: Callable[[], None]) -> None:
         panel.background.do(call)
 
 
-def _open_panel(viewer: Any, kind: type[Any], name: str) -> Any:
+def open_panel(viewer: Any, kind: type[Any], name: str) -> Any:
     """Return a docked panel, in front; it is made if there is none."""
     panel = find_panel(viewer, kind)
     if panel is None:
@@ -356,7 +360,7 @@ def _drop(
     inspector.background.run(work, then)
 
 
-def _window() -> QWidget | None:
+def main_window() -> QWidget | None:
     """Return the window over which dialogs open."""
     windows = (w for w in QApplication.topLevelWidgets() if isinstance(w, QMainWindow))
     return QApplication.activeWindow() or next(windows, None)

@@ -9,6 +9,7 @@ import numpy as np
 from qtpy.QtWidgets import QInputDialog, QMenu, QSpinBox, QVBoxLayout, QWidget
 
 from napari_emseg.layers import saved_selections
+from napari_emseg.layers.classes import class_keys
 from napari_emseg.widgets.common.navigation import jump_to
 from napari_emseg.widgets.common.qt import (
     even_rows,
@@ -244,6 +245,16 @@ class EditButtons(QWidget):  # type: ignore[misc]
 
     def _modify(self, name: str) -> None:
         self._do(self._actions.modify, name, self.pixels.value())
+
+    def fill_by_key(self, key: int) -> None:
+        """Fill the selection with the class of a key, 1 to 9."""
+        session = self._actions.session
+        layer = session.labels
+        keys = {} if layer is None else class_keys(layer)
+        if key not in keys:
+            session.say(f"No class has the key {key}.")
+            return
+        self._do(self._actions.fill, keys[key])
 
     def _fill(self) -> None:
         labels = self._actions.session.labels

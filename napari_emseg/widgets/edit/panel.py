@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
@@ -18,7 +19,7 @@ from napari_emseg.layers import (
     line_width,
     warm_up_selection,
 )
-from napari_emseg.layers.classes import class_name
+from napari_emseg.layers.classes import class_keys, class_name
 from napari_emseg.layers.manual_edits import ManualEdits
 from napari_emseg.layers.old_objects import OldObjects
 from napari_emseg.select.label_masks import FULL
@@ -69,8 +70,9 @@ class EditWidget(QWidget):  # type: ignore[misc]
         The parts of the panel.
     image, labels : QComboBox
         The layers that are worked on.
-    keys, cancel_keys : Keys
-        Undo and redo; and what cancels all that is under way, bound at such times.
+    keys, cancel_keys, fill_keys : Keys
+        Undo and redo; what cancels all that is under way, bound at such times; and what
+        fills the selection with a class, bound while a tool is active.
     """
 
     def __init__(self, viewer: napari.components.ViewerModel) -> None:
@@ -106,6 +108,16 @@ class EditWidget(QWidget):  # type: ignore[misc]
             viewer,
             [Key("Escape", "Cancel all that is under way", self.toolbox.escape)],
         )
+        self.fill_keys = Keys(
+            viewer,
+            [
+                Key(
+                    str(n), "Fill with its class", partial(self.commands.fill_by_key, n)
+                )
+                for n in range(1, 10)
+            ],
+        )
+        self.toolbox.changed.connect(self._on_tool)
         self._layer_pair.changed.connect(self._on_choice)
         session.labels_changed.connect(self.classes.reload)
         session.selection_changed.connect(self._on_selection)
@@ -124,11 +136,15 @@ class EditWidget(QWidget):  # type: ignore[misc]
     def show_keys(self) -> None:
         """Show all keys in a window of their own."""
         modes = [(key, MODE_TIPS[mode]) for mode, key in MODE_KEYS.items()]
+        layer = self.session.labels
+        keys = {} if layer is None else class_keys(layer)
+        fills = [(str(key), class_name(layer, n)) for key, n in sorted(keys.items())]
         KeyTable(
             self,
             {
                 "While a tool is active": shown(self.toolbox.keys.rows),
                 "Held while selecting": modes,
+                "Fill the selection, while a tool is active": fills,
                 "While something runs": shown(self.cancel_keys.rows),
                 "Always": shown(self.keys.rows),
             },
@@ -168,6 +184,7 @@ class EditWidget(QWidget):  # type: ignore[misc]
 
     def _on_close(self) -> None:
         self.toolbox.take("")
+        self.fill_keys.release()
         self.keys.release()
         self.cancel_keys.release()
         for layer in filter(is_selection, self._viewer.layers):
@@ -175,6 +192,10 @@ class EditWidget(QWidget):  # type: ignore[misc]
         self._listen(self.session.labels, None)
         self.session.close()
         self._old_objects.release()
+
+    def _on_tool(self, name: str) -> None:
+        """Bind the keys of classes; without a tool, they are napari's."""
+        (self.fill_keys.bind if name else self.fill_keys.release)()
 
     def _on_busy(self, busy: bool) -> None:
         # At other times it is napari's.

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from qtpy.QtWidgets import QPushButton
 
 COMMANDS = "napari_emseg.widgets.manifest_commands"
+EXCHANGE = "napari_emseg.widgets.exchange_commands"
 NO_IMAGE = "there is no image to segment; open one"
 NO_RESULT = "there is no result yet; open an image and segment it"
 
@@ -33,12 +34,15 @@ class MenuRow(NamedTuple):
         A function of the module of commands.
     of_image : bool
         Whether an image is enough, and no result is needed.
+    module : str
+        Where the command is.
     """
 
     title: str
     tip: str
     command: str
     of_image: bool = False
+    module: str = COMMANDS
 
 
 # Groups, with a line between them.
@@ -75,6 +79,57 @@ ROWS: tuple[tuple[MenuRow, ...], ...] = (
             "Class table", "Areas, colors and pieces of the classes.", "class_table"
         ),
         MenuRow("Export class table…", "Write it as CSV.", "export_class_table"),
+    ),
+    (
+        MenuRow(
+            "Export…",
+            "Write polygons for QuPath, COCO or ImageJ, or a mask.",
+            "export_objects",
+            module=EXCHANGE,
+        ),
+        MenuRow(
+            "Import polygons…",
+            "Make labels of a file of QuPath, COCO or ImageJ, or of the active Shapes.",
+            "import_objects",
+            of_image=True,
+            module=EXCHANGE,
+        ),
+        MenuRow(
+            "Polygons as Shapes",
+            "A Shapes layer with the outlines of these labels.",
+            "show_polygons",
+            module=EXCHANGE,
+        ),
+    ),
+    (
+        MenuRow(
+            "Save class scheme…",
+            "Names, colors and keys of the classes, for other images.",
+            "save_scheme",
+            module=EXCHANGE,
+        ),
+        MenuRow(
+            "Apply class scheme…",
+            "Give these classes the names, colors and numbers of a scheme.",
+            "apply_scheme",
+            module=EXCHANGE,
+        ),
+    ),
+    (
+        MenuRow(
+            "Stain densities…",
+            "How much of each stain there is, an image layer for each.",
+            "show_stains",
+            of_image=True,
+            module=EXCHANGE,
+        ),
+        MenuRow(
+            "Stains from selections…",
+            "Find the colors of stains in saved selections of one stain each.",
+            "find_stains",
+            of_image=True,
+            module=EXCHANGE,
+        ),
     ),
     (
         MenuRow(
@@ -143,4 +198,4 @@ def fill(menu: QMenu, viewer: napari.components.ViewerModel) -> None:
 
 def _call(row: MenuRow, viewer: napari.components.ViewerModel, *_: object) -> None:
     # By its name, as that module imports the panel which this menu is in.
-    getattr(import_module(COMMANDS), row.command)(viewer)
+    getattr(import_module(row.module), row.command)(viewer)

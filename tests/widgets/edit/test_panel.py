@@ -448,6 +448,35 @@ class TestPanel:
             assert row.title in shown[place + 1]
         table.close()
 
+    def test_keys_of_classes(self, qtbot, viewer, panel, layer, hand, do):
+        """While a tool is active; those of a scheme, if the layer has one."""
+        one = coerce_keybinding("1")
+        assert one not in layer.keymap
+        panel.toolbox.take("rectangle")
+        hand.drag([(4.5, 4.5), (9.5, 9.5)])
+        wait(qtbot, panel)
+        before = layer.data.copy()
+        for label in (2, 9):
+            hand.key(str(label))
+            wait(qtbot, panel)
+            assert (layer.data[5:10, 5:10] == label).all()
+            hand.undo()
+            same(layer.data, before)
+        layer.metadata = layer.metadata | {"emseg keys": {1: 3}}
+        hand.key("1")
+        wait(qtbot, panel)
+        assert (layer.data[5:10, 5:10] == 3).all()
+        hand.key("2")
+        assert panel._status.text() == "No class has the key 2."
+        panel.show_keys()
+        table = panel.findChildren(KeyTable)[-1]
+        shown = [label.text() for label in table.findChildren(QLabel)]
+        assert shown[shown.index("1") + 1] == "class 3"
+        table.close()
+        panel.toolbox.take("")
+        assert one not in layer.keymap
+        assert one not in viewer.keymap
+
     def test_closed_with_an_active_tool(self, viewer, layer, panel, hand, do):
         """It may live on for long, as it does here."""
         panel.toolbox.take("wand")
