@@ -55,6 +55,8 @@ def objects(
 ) -> Objects:
     """Return the objects of classes, such as nuclei, those that touch told apart.
 
+    That is done by a watershed of the distance to the outline [1]_.
+
     Parameters
     ----------
     seg_or_labels : Segmentation, or (…, Y, X) array_like of int or bool

@@ -10,6 +10,7 @@ import numpy as np
 
 from napari_emseg.engine.image.lazy_image import LazyImage, as_lazy_image
 from napari_emseg.engine.image.stain_separation import separate, stain_names
+from napari_emseg.instances.shape_measures import numbering
 from napari_emseg.pipeline.class_table import channel_names
 from napari_emseg.pipeline.progress import Progress
 
@@ -166,74 +167,70 @@ def measure_channels(
         Of values that are finite; NaN where there are none.
     """
     wanted = {*(channels.columns() if columns is None else columns)}
-    count, total = len(ids), len(channels.names)
-    row_of = np.zeros(int(labels.max(initial=0)) + 1, np.int32)
-    row_of[ids] = np.arange(1, count + 1)
-    sums = np.zeros((total, 3, count + 1))
-    low, high = (
-        np.full((total, count + 1), np.inf),
-        np.full((total, count + 1), -np.inf),
-    )
-    origins = [None] * total
+    number_of = numbering(labels, ids)
+    found_in = [_Statistics(len(ids)) for _ in channels.names]
     ahead = tuple(slice(index, index + 1) for index in at)
-    per = max(1, int(np.prod(labels.shape[1:])))
-    step = max(1, _PART // per)
+    step = max(1, _PART // max(1, int(np.prod(labels.shape[1:]))))
     for start in range(0, len(labels), step):
         stop = min(start + step, len(labels))
-        rows = row_of[labels[start:stop]].ravel()
-        inside = np.flatnonzero(rows)
-        number = rows[inside]
-        if len(number):
+        rows = number_of(labels[start:stop]).ravel()
+        inside = rows > 0
+        if inside.any():
+            number = rows[inside]
+            begin = np.flatnonzero(np.append(True, number[1:] != number[:-1]))
             values = channels.read((*ahead, slice(start, stop)))
-            for c, image in enumerate(values):
-                _add(
-                    sums[c], low[c], high[c], origins, c, number, image.ravel()[inside]
-                )
+            for image, found in zip(values, found_in, strict=True):
+                found.add(image.ravel()[inside], number[begin], begin)
         yield Progress("channels", stop, len(labels))
-    found = {}
-    for c, name in enumerate(channels.names):
-        counted, first, second = sums[c][:, 1:]
+    measured = {
+        f"{what} {name}".strip(): column
+        for name, found in zip(channels.names, found_in, strict=True)
+        for what, column in zip(STATISTICS, found.columns(), strict=True)
+    }
+    return {name: column for name, column in measured.items() if name in wanted}
+
+
+class _Statistics:
+    """Sums and bounds of the values of one channel in each object."""
+
+    def __init__(self, count: int) -> None:
+        self.sums = np.zeros((3, count + 1))
+        self.low = np.full(count + 1, np.inf)
+        self.high = np.full(count + 1, -np.inf)
+        self.origin: float | None = None
+
+    def add(self, values: NDArray[Any], number: IntArray, begin: IntArray) -> None:
+        """Add values (V,) in runs of one object: its number, and where each begins."""
+        low = high = values
+        some = values.astype(np.float64)
+        counts = np.diff(begin, append=len(values))
+        if values.dtype.kind == "f" and not (fine := np.isfinite(values)).all():
+            low, high = np.where(fine, values, np.inf), np.where(fine, values, -np.inf)
+            some[~fine] = some[fine].mean() if fine.any() else 0
+            counts = np.add.reduceat(fine, begin, dtype=np.int64)
+        np.minimum.at(self.low, number, np.minimum.reduceat(low, begin))
+        np.maximum.at(self.high, number, np.maximum.reduceat(high, begin))
+        if self.origin is None and counts.any():
+            # Sums of squares of large numbers lose digits; of whole ones all are kept.
+            mean = float(some.mean())
+            self.origin = mean if values.dtype.kind == "f" else round(mean)
+        some -= self.origin or 0.0
+        if low is not high:
+            some[~fine] = 0
+        least = int(number.min())
+        near, size = number - least, int(number.max()) - least + 1
+        part = slice(least, least + size)
+        sums = counts, np.add.reduceat(some, begin), np.add.reduceat(some**2, begin)
+        for total, added in zip(self.sums, sums, strict=True):
+            total[part] += np.bincount(near, added, size)
+
+    def columns(self) -> tuple[NDArray[np.float64], ...]:
+        """Return `STATISTICS` of each object, (N,); NaN without values."""
+        counted, first, second = self.sums[:, 1:]
         none = counted == 0
         with np.errstate(invalid="ignore", divide="ignore"):
             mean = first / counted
             spread = np.sqrt(np.maximum(second / counted - mean**2, 0))
-        measured = (
-            mean + (origins[c] or 0.0),
-            np.where(none, np.nan, low[c][1:]),
-            np.where(none, np.nan, high[c][1:]),
-            spread,
-        )
-        for what, column in zip(STATISTICS, measured, strict=True):
-            found[f"{what} {name}".strip()] = column
-    return {name: column for name, column in found.items() if name in wanted}
-
-
-def _add(
-    sums: NDArray[np.float64],
-    low: NDArray[np.float64],
-    high: NDArray[np.float64],
-    origins: list[Any],
-    channel: int,
-    number: IntArray,
-    values: NDArray[Any],
-) -> None:
-    """Add a part of a channel to the sums of objects."""
-    some = values.astype(np.float64)
-    if values.dtype.kind == "f":
-        fine = np.isfinite(some)
-        if not fine.all():
-            number, some = number[fine], some[fine]
-    if not len(some):
-        return
-    least, most = int(number.min()), int(number.max())
-    near, size, part = number - least, most - least + 1, slice(least, most + 1)
-    np.minimum.at(low, number, some)
-    np.maximum.at(high, number, some)
-    if origins[channel] is None:
-        # Sums of squares of large numbers lose digits; those of whole ones stay exact.
-        mean = float(some.mean())
-        origins[channel] = mean if values.dtype.kind == "f" else round(mean)
-    some -= origins[channel]
-    sums[0, part] += np.bincount(near, minlength=size)
-    sums[1, part] += np.bincount(near, some, size)
-    sums[2, part] += np.bincount(near, some**2, size)
+        low, high = self.low[1:], self.high[1:]
+        bounds = (np.where(none, np.nan, bound) for bound in (low, high))
+        return (mean + (self.origin or 0.0), *bounds, spread)

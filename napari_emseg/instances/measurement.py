@@ -51,7 +51,7 @@ def measure(
     objects : Objects, or (…, Y, X) array_like of int
         Labels of objects; 0 is none. One number in several planes of a series is one
         object in each of them.
-    image : array_like, or dict of str to array_like, or sequence of these, optional
+    image : (…, Y, X) or (…, Y, X, C) array_like, dict or list of these, optional
         What they were found in, or another image of the same shape: as for
         `napari_emseg.segment`, or several channels, by name if they have one.
     scale : sequence of float, optional
@@ -174,7 +174,9 @@ def iter_measure(
             done = place * step.total + step.done
             return Progress(step.stage, done, len(planes) * step.total)
 
-        ids = np.flatnonzero(np.bincount(plane.ravel())[1:]) + 1
+        ids = given.ids
+        if len(planes) > 1:
+            ids = np.flatnonzero(np.bincount(plane.ravel())[1:]) + 1
         part: Columns = {"label": ids, "class": given.classes[ids]}
         for name, at in zip(plane_names(len(lead)), index, strict=True):
             part[name] = np.full(len(ids), at)

@@ -129,9 +129,12 @@ class Objects:
                     "dict"
                 )
             of = some.astype(np.int64)
-        of[_sizes(given, len(of) - 1) == 0] = 0
-        of[0] = 0
-        return _narrowed(cls(given, of, class_names or {}, per_plane))
+        sizes = _sizes(given, len(of) - 1)
+        sizes[0] = 0
+        of[sizes == 0] = 0
+        made = _narrowed(cls(given, of, class_names or {}, per_plane))
+        vars(made)["sizes"] = sizes  # counted already
+        return made
 
     def __repr__(self) -> str:
         """Return a summary: shape and number of objects."""

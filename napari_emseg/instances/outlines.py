@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from napari_emseg.engine._types import BoolArray, Float64Array
 
     IntArray = NDArray[np.integer[Any]]
+    Runs = tuple[IntArray, IntArray, IntArray, IntArray]
 
 # Length of the outline in one of its pixels: how it runs there is told by a sum of 1,
 # 2 for each neighbor by a side, and 10 by a corner, that are of the outline, too.
@@ -67,8 +68,8 @@ def _moved(framed: IntArray, dy: int, dx: int) -> IntArray:
     return framed[1 + dy : height - 1 + dy, 1 + dx : width - 1 + dx]
 
 
-def row_ends(rows: IntArray) -> tuple[IntArray, IntArray, IntArray, IntArray]:
-    """Return where each object begins and ends in each line.
+def runs_of(rows: IntArray) -> Runs:
+    """Return the runs of pixels of one object in the lines, line by line.
 
     Parameters
     ----------
@@ -78,23 +79,44 @@ def row_ends(rows: IntArray) -> tuple[IntArray, IntArray, IntArray, IntArray]:
     Returns
     -------
     number, line, first, last : (R,) ndarray of int
+        The object, the line, and the first and the last pixel in it.
+
+    Examples
+    --------
+    >>> [found.tolist() for found in runs_of(np.array([[1, 0, 1, 2], [0, 2, 2, 0]]))]
+    [[1, 1, 2, 2], [0, 0, 0, 1], [0, 2, 3, 1], [0, 2, 3, 2]]
+    """
+    change = np.ones((len(rows), rows.shape[1] + 1), bool)
+    np.not_equal(rows[:, 1:], rows[:, :-1], out=change[:, 1:-1])
+    line, first = np.divmod(np.flatnonzero(change[:, :-1]), rows.shape[1])
+    last = np.flatnonzero(change[:, 1:]) % rows.shape[1]
+    number = rows[line, first]
+    some = number > 0
+    return number[some], line[some], first[some], last[some]
+
+
+def row_ends(runs: Runs) -> Runs:
+    """Return where each object begins and ends in each line.
+
+    Parameters
+    ----------
+    runs : tuple of (R,) ndarray of int
+        What `runs_of` gives.
+
+    Returns
+    -------
+    number, line, first, last : (Q,) ndarray of int
         The object, the line, and its first and last pixel there; by objects, then by
         lines.
 
     Examples
     --------
-    >>> [found.tolist() for found in row_ends(np.array([[1, 0, 1, 2], [0, 2, 2, 0]]))]
+    >>> runs = runs_of(np.array([[1, 0, 1, 2], [0, 2, 2, 0]]))
+    >>> [found.tolist() for found in row_ends(runs)]
     [[1, 2, 2], [0, 0, 1], [0, 3, 1], [2, 3, 2]]
     """
-    change = rows[:, 1:] != rows[:, :-1]
-    edge = np.ones((len(rows), 1), bool)
-    begin = np.hstack([edge, change]) & (rows > 0)
-    end = np.hstack([change, edge]) & (rows > 0)
-    line, first = np.nonzero(begin)
-    last = np.nonzero(end)[1]
-    number = rows[line, first]
-    order = np.argsort(number, kind="stable")
-    number, line, first, last = number[order], line[order], first[order], last[order]
+    order = np.argsort(runs[0], kind="stable")
+    number, line, first, last = (part[order] for part in runs)
     differ = (number[1:] != number[:-1]) | (line[1:] != line[:-1])
     head = np.append(np.ones(min(1, len(number)), bool), differ)
     tail = np.append(differ, np.ones(min(1, len(number)), bool))

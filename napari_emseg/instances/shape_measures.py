@@ -7,15 +7,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.spatial import ConvexHull, cKDTree
 
-from napari_emseg.instances.outlines import add_perimeters, convex_sizes, row_ends
+from napari_emseg.instances.outlines import (
+    add_perimeters,
+    convex_sizes,
+    row_ends,
+    runs_of,
+)
 from napari_emseg.pipeline.progress import Progress
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Sequence
+    from collections.abc import Callable, Generator, Iterable, Sequence
 
     from numpy.typing import NDArray
 
     from napari_emseg.engine._types import Float64Array
+    from napari_emseg.instances.outlines import Runs
 
     IntArray = NDArray[np.integer[Any]]
     Columns = dict[str, NDArray[Any]]
@@ -83,25 +89,24 @@ def measure_shapes(
     """
     wanted, ndim, count = {*names}, labels.ndim, len(ids)
     sides = np.ones(ndim) if scale is None else np.asarray(scale, float)
-    row_of = np.zeros(int(labels.max(initial=0)) + 1, np.int32)
-    row_of[ids] = np.arange(1, count + 1)
+    number_of = numbering(labels, ids)
     sums = _Sums(count, ndim, 2 if wanted & _SECOND else int(bool(wanted & _FIRST)))
     outline = np.zeros(count + 1)
-    ends: list[tuple[IntArray, ...]] = []
-    step = max(1, _PART // max(1, int(np.prod(labels.shape[1:]))))
+    ends: list[Runs] = []
+    per = int(np.prod(labels.shape[1:-1]))  # lines of a place along the first axis
+    step = max(1, _PART // max(1, per * labels.shape[-1]))
     for start in range(0, len(labels), step):
         stop = min(start + step, len(labels))
-        rows = row_of[labels[start:stop]]
-        sums.add(rows, start)
+        rows = number_of(labels[start:stop])
+        number, line, first, last = runs_of(rows.reshape(-1, labels.shape[-1]))
+        runs = number, line + start * per, first, last
+        sums.add(runs, labels.shape)
         if ndim == 2 and wanted & _OUTLINE:
             before, after = min(start, 2), min(len(labels) - stop, 2)
-            wide = row_of[labels[start - before : stop + after]]
+            wide = number_of(labels[start - before : stop + after])
             add_perimeters(outline, wide, before, before + stop - start)
         if wanted & _HULL:
-            flat = rows.reshape(-1, rows.shape[-1])
-            number, line, first, last = row_ends(flat)
-            per = int(np.prod(labels.shape[1:-1]))
-            ends.append((number, line + start * per, first, last))
+            ends.append(row_ends(runs))
         yield Progress("shapes", stop, len(labels))
     found = _columns(sums, sides, labels.shape)
     if ndim == 2:
@@ -129,6 +134,23 @@ def measure_shapes(
     return {name: found[name] for name in ordered if name in found and name in wanted}
 
 
+def numbering(labels: IntArray, ids: IntArray) -> Callable[[IntArray], IntArray]:
+    """Return the function that numbers objects 1..N in parts of labels; 0 for others.
+
+    Parameters
+    ----------
+    labels : (…) ndarray of unsigned int
+    ids : (N,) ndarray of int
+        Those that are numbered, rising.
+    """
+    most = int(labels.max(initial=0))
+    if most == len(ids) and labels.dtype.itemsize <= np.dtype(np.int32).itemsize:
+        return lambda part: part
+    number_of = np.zeros(most + 1, np.int32)
+    number_of[ids] = np.arange(1, len(ids) + 1)
+    return lambda part: number_of[part]
+
+
 class _Sums:
     """Sums over the pixels of each object, and its box."""
 
@@ -144,25 +166,38 @@ class _Sums:
     def pixels(self) -> NDArray[np.int64]:
         return self.count[1:]
 
-    def add(self, rows: IntArray, start: int) -> None:
-        """Add a part whose first place along the first axis is `start`."""
-        flat = np.flatnonzero(rows)
-        if not len(flat):
+    def add(self, runs: Runs, shape: tuple[int, ...]) -> None:
+        """Add runs of pixels; lines count over all axes but the last."""
+        number, line, first, last = runs
+        if not len(number):
             return
-        number = rows.ravel()[flat]
         least, most = int(number.min()), int(number.max())
         near, size = number - least, most - least + 1
         part = slice(least, most + 1)
-        self.count[part] += np.bincount(near, minlength=size)
-        at = [*np.unravel_index(flat, rows.shape)]
-        at[0] = at[0] + start
-        for axis, place in enumerate(at):
-            np.minimum.at(self.low[axis], number, place)
-            np.maximum.at(self.high[axis], number, place)
-            if len(self.first):
-                self.first[0, axis, part] += np.bincount(near, place, size)
+        length = last - first + 1
+        # Sums over whole numbers, of which floats hold those up to 2^53.
+        self.count[part] += np.bincount(near, length, size).astype(np.int64)
+        ahead = np.unravel_index(line, shape[:-1])
+        for axis, (low, high) in enumerate(
+            [*((at, at) for at in ahead), (first, last)]
+        ):
+            np.minimum.at(self.low[axis], number, low)
+            np.maximum.at(self.high[axis], number, high)
+        if not len(self.first):
+            return
+        along = length * (first + last) // 2
+        squares = (
+            last * (last + 1) * (2 * last + 1) - (first - 1) * first * (2 * first - 1)
+        ) // 6
+        for axis, values in enumerate([*(length * place for place in ahead), along]):
+            self.first[0, axis, part] += np.bincount(near, values, size)
+        end = len(shape) - 1
         for (i, j), sums in self.second.items():
-            sums[part] += np.bincount(near, at[i] * at[j], size)
+            if j < end:
+                values = length * ahead[i] * ahead[j]
+            else:
+                values = squares if i == end else along * ahead[i]
+            sums[part] += np.bincount(near, values, size)
 
     def mean(self) -> Float64Array:
         """Return the middle of each object, (ndim, N)."""
