@@ -229,6 +229,35 @@ def paint_class(
     layer.colormap = colormap_with(layer.colormap, own)
 
 
+def outer_class(labels: NDArray[np.integer[Any]]) -> int:
+    """Return the class that surrounds a volume: that of most pixels on its faces.
+
+    Parameters
+    ----------
+    labels : (Z, Y, X) ndarray of int
+
+    Returns
+    -------
+    int
+        0 if no class has more than half of them.
+
+    Examples
+    --------
+    >>> volume = np.full((5, 6, 7), 3)
+    >>> volume[1:4, 1:4, 1:4] = 1
+    >>> outer_class(volume)
+    3
+    """
+    faces = [
+        np.ravel(labels[(slice(None),) * axis + (end,)])
+        for axis in range(labels.ndim)
+        for end in (0, -1)
+    ]
+    found, counts = np.unique(np.concatenate(faces), return_counts=True)
+    most = int(counts.argmax())
+    return int(found[most]) if 2 * counts[most] > counts.sum() else 0
+
+
 def recolored(layer: Labels, before: Any) -> bool:
     """Return whether a class has another color than in an earlier colormap.
 

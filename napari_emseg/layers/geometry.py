@@ -24,20 +24,22 @@ if TYPE_CHECKING:
 
 # How far apart the corners of two planes may lie, in pixels, that count as one.
 _CLOSE = 0.01
+# Names of axes along which planes do not lie on each other in space.
+_NO_SPACE = frozenset({"t", "time", "c", "channel", "channels"})
 # Places along each axis that a fingerprint looks at.
 _SIDE = 32
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Plane:
-    """A plane of a layer; made by `displayed_plane`.
+class Part:
+    """A plane or a volume of a layer: the scope of an edit.
 
     Attributes
     ----------
     layer : napari.layers.Image or napari.layers.Labels
         The layer, scaled and rotated as it may be.
     at : tuple of int or None
-        For each axis the index of the slice; None for the two axes of the plane.
+        For each axis the index of the slice; None for the axes of the part.
     """
 
     layer: Image | Labels
@@ -45,54 +47,52 @@ class Plane:
 
     @property
     def axes(self) -> list[int]:
-        """The two axes of the layer's data that the plane has, in rising order."""
+        """The axes of the layer's data that the part has, in rising order."""
         return [axis for axis, index in enumerate(self.at) if index is None]
 
     @property
-    def shape(self) -> tuple[int, int]:
-        """Height and width in pixels."""
-        y, x = (spatial_shape(self.layer)[axis] for axis in self.axes)
-        return y, x
+    def shape(self) -> tuple[int, ...]:
+        """Size in pixels along each of its axes."""
+        return tuple(spatial_shape(self.layer)[axis] for axis in self.axes)
 
     @property
     def where(self) -> tuple[slice, ...]:
-        """The plane as a box of the layer's data."""
+        """The part as a box of the layer's data."""
         return tuple(
             slice(0, size) if index is None else slice(index, index + 1)
             for index, size in zip(self.at, spatial_shape(self.layer), strict=True)
         )
 
     def data(self) -> Any:
-        """The layer's finest data in this plane, (Y, X) or (Y, X, channels), a view."""
+        """The layer's finest data here, ([Z,] Y, X) or with channels last, a view."""
         return image_data(self.layer, self.at)
 
-    def point(
+    def coordinates(
         self, world: Sequence[float] | NDArray[np.float64]
-    ) -> tuple[float, float]:
-        """Pixel coordinates (y, x) in the plane of a point of the world.
+    ) -> tuple[float, ...]:
+        """Pixel coordinates ([z,] y, x) in the part of a point of the world.
 
         Whole numbers are the centers of pixels.
         """
         found = np.asarray(self.layer.world_to_data(world))[-len(self.at) :]
-        y, x = (float(found[axis]) for axis in self.axes)
-        return y, x
+        return tuple(float(found[axis]) for axis in self.axes)
 
     def world(self, point: Sequence[float]) -> NDArray[np.float64]:
-        """The point of the world of a pixel (y, x) of the plane."""
+        """The point of the world of a pixel ([z,] y, x) of the part."""
         found = [float(index or 0) for index in self.at]
         for axis, value in zip(self.axes, point, strict=True):
             found[axis] = value
         return np.asarray(self.layer.data_to_world(found))
 
     def edit(self, labels: NDArray[Any], box: tuple[slice, ...] | None = None) -> Edit:
-        """Return an edit of the plane, or of a box of it.
+        """Return an edit of the part, or of a box of it.
 
         Parameters
         ----------
-        labels : (Y, X) ndarray of int
+        labels : ([Z,] Y, X) ndarray of int
             Of the box.
         box : tuple of slice, optional
-            In the plane; by default all of it.
+            In the part; by default all of it.
         """
         where = list(self.where)
         if box is not None:
@@ -100,15 +100,93 @@ class Plane:
                 where[axis] = part
         return Edit(tuple(where), expand_slice(labels, self.at))
 
-    def lies_on(self, other: Plane) -> bool:
-        """Whether the pixels of two planes cover each other one by one."""
+    def lies_on(self, other: Part) -> bool:
+        """Whether the pixels of two parts cover each other one by one."""
         if self.shape != other.shape:
             return False
-        corners = [(0, 0), (0, self.shape[1] - 1), (self.shape[0] - 1, 0)]
+        ends = np.diag(np.subtract(self.shape, 1))
+        corners = [(0,) * len(self.shape), *map(tuple, ends.tolist())]
         apart = [
-            np.subtract(other.point(self.world(corner)), corner) for corner in corners
+            np.subtract(other.coordinates(self.world(corner)), corner)
+            for corner in corners
         ]
         return bool(np.abs(apart).max() < _CLOSE)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Plane(Part):
+    """A plane of a layer; made by `displayed_plane`."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width in pixels."""
+        y, x = (spatial_shape(self.layer)[axis] for axis in self.axes)
+        return y, x
+
+    def point(
+        self, world: Sequence[float] | NDArray[np.float64]
+    ) -> tuple[float, float]:
+        """Pixel coordinates (y, x) in the plane of a point of the world."""
+        y, x = self.coordinates(world)
+        return y, x
+
+
+def displayed_volume(viewer: ViewerModel, layer: Image | Labels) -> Part:
+    """Return the volume (Z, Y, X) of a layer that the viewer displays, or a plane of.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer or napari.components.ViewerModel
+        Its sliders count, as for the time.
+    layer : napari.layers.Image or napari.layers.Labels
+        A layer of that viewer; its last three axes are those of a volume.
+
+    Raises
+    ------
+    ValueError
+        If there is none.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari.components import ViewerModel
+    >>> viewer = ViewerModel()
+    >>> series = viewer.add_labels(np.zeros((5, 9, 4, 6), int))
+    >>> viewer.dims.set_current_step(0, 3)
+    >>> displayed_volume(viewer, series).at
+    (3, None, None, None)
+    """
+    if not has_volume(layer):
+        raise ValueError(
+            f"{layer.name!r} has no volume: its axes before the last two are none, "
+            "of one plane, or of time or channels; edit its planes"
+        )
+    ahead = displayed(viewer, layer)[:-3]
+    if None in ahead:
+        raise ValueError(
+            f"the viewer displays other axes of {layer.name!r} than its last three, "
+            "which are its volume; change the order of the axes back"
+        )
+    return Part(layer, (*ahead, None, None, None))
+
+
+def has_volume(layer: Image | Labels) -> bool:
+    """Return whether the last three axes of a layer are those of a volume.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari.layers import Labels
+    >>> stack = np.zeros((9, 4, 6), int)
+    >>> has_volume(Labels(stack)), has_volume(Labels(stack[:1]))
+    (True, False)
+    >>> has_volume(Labels(stack, axis_labels=("time", "y", "x")))
+    False
+    """
+    shape = spatial_shape(layer)
+    if len(shape) < 3 or shape[-3] == 1:
+        return False
+    return str(layer.axis_labels[-3]).strip().lower() not in _NO_SPACE
 
 
 def displayed_plane(viewer: ViewerModel, layer: Image | Labels) -> Plane:

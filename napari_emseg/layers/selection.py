@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from napari.layers import Image
     from numpy.typing import NDArray
 
-    from napari_emseg.layers.geometry import Plane
+    from napari_emseg.layers.geometry import Part
 
 THICKEST = 16  # pixels
 
@@ -225,15 +225,32 @@ def fits(layer: Labels, like: Image | Labels) -> bool:
     )
 
 
-def coverage(plane: Plane) -> NDArray[Any]:
-    """Return the mask or coverage in a plane of a selection layer.
+def coverage(part: Part) -> NDArray[Any]:
+    """Return the mask or coverage in a part of a selection layer.
 
     Returns
     -------
-    (Y, X) ndarray of bool, or of float32 if some of it is soft
+    ([Z,] Y, X) ndarray of bool, or of float32 if some of it is soft
         An own copy.
     """
-    return from_bytes(np.asarray(plane.data()))
+    return from_bytes(np.asarray(part.data()))
+
+
+def selects(part: Part, least: int = 1) -> bool:
+    """Return whether a part of a selection layer selects a pixel, by so many 255ths.
+
+    Examples
+    --------
+    >>> from napari_emseg.layers.geometry import Part
+    >>> layer = Labels(np.full((3, 4, 5), 127, np.uint8))
+    >>> volume = Part(layer, (None, None, None))
+    >>> selects(volume), selects(volume, 128)
+    (True, False)
+    """
+    data = part.data()
+    # Plane by plane, of which the first that has something will do.
+    planes = (data[index] for index in np.ndindex(data.shape[:-2]))
+    return any(plane.max(initial=0) >= least for plane in planes)
 
 
 def style_selection(

@@ -74,9 +74,16 @@ def find(step: Step, context: OperationContext) -> NDArray[Any]:
     -------
     (…) ndarray of bool or float32
     """
+    return finish(iter_find(step, context))
+
+
+def iter_find(
+    step: Step, context: OperationContext
+) -> Generator[Any, None, NDArray[Any]]:
+    """Return what `find` returns, in steps; to cancel, stop iterating."""
     if step.op in ("all", "none"):
         return np.full(context.shape, step.op == "all")
-    return np.asarray(call(step, context))
+    return np.asarray((yield from iter_call(step, context)))
 
 
 def finish_selection(

@@ -392,6 +392,20 @@ def test_a_listener_that_fails_leaves_the_edit(told):
     assert not layer.data.any()
 
 
+def test_a_plan_of_a_large_volume_is_compared_in_places(monkeypatch):
+    """What others do through napari is noticed in any case."""
+    monkeypatch.setattr(edits, "_COMPARED", 100)
+    monkeypatch.setattr(edits, "_PLACES", 27)
+    layer = Labels(np.zeros((9, 9, 9), np.uint8))
+    plan = plan_edit(layer, Edit.whole(np.full((9, 9, 9), 2)))
+    assert edits.fresh(layer, plan)
+    layer.data[3:6] = 1
+    assert not edits.fresh(layer, plan)
+    layer.data[3:6] = 0
+    assert write_plan(layer, plan)
+    assert (layer.data == 2).all()
+
+
 def test_a_plan_that_is_too_old_is_refused():
     layer = Labels(np.zeros((4, 4), np.uint8))
     plan = plan_edit(layer, Edit.whole(np.full((4, 4), 2)))

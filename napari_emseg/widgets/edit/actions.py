@@ -8,16 +8,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from napari.layers import Image
 
-from napari_emseg import regions, select
+from napari_emseg import regions
 from napari_emseg.layers import (
+    Part,
     add_selection,
     coverage,
     placement,
     saved_selections,
+    selects,
     spatial_shape,
 )
 from napari_emseg.layers.edits import preserved, writable
-from napari_emseg.layers.geometry import Plane, image_data
+from napari_emseg.layers.geometry import image_data
 from napari_emseg.layers.history import insert_layer
 from napari_emseg.layers.metadata import KEY, append
 from napari_emseg.layers.recipe_log import RecordedEdit, logged_layers
@@ -26,6 +28,7 @@ from napari_emseg.recipe.execute import call, iter_call
 from napari_emseg.recipe.packed_array import pack
 from napari_emseg.recipe.step import Step
 from napari_emseg.regions.refit import iter_refit
+from napari_emseg.select.label_masks import FULL
 from napari_emseg.widgets.edit.adjust.dialog import ADJUSTMENTS
 from napari_emseg.widgets.edit.context import SelectionResult
 from napari_emseg.widgets.edit.session import GONE
@@ -82,12 +85,13 @@ class Actions:
         self._choose(Step.of("invert"))
 
     def everything(self) -> None:
-        """Select all pixels of the plane."""
+        """Select all pixels of the scope."""
         self._choose(Step.of("all"))
 
     def nothing(self) -> None:
         """Select nothing."""
-        if self.session.selected(self.session.plane()) is None:
+        part = self.session.selection_in(self.session.place())
+        if part is None or not selects(part):
             raise ValueError("nothing is selected here, so there is nothing to give up")
         self._choose(Step.of("none"))
 
@@ -110,28 +114,28 @@ class Actions:
 
     def save(self, name: str) -> None:
         """Save the selection as a layer."""
-        plane = self.session.plane()
-        selected = self._need(plane)
-        data = np.zeros(spatial_shape(plane.layer), np.uint8)
-        data[plane.where] = plane.edit(select.to_bytes(selected)).labels
+        place = self.session.place()
+        part = self._need(place)
+        data = np.zeros(spatial_shape(place.layer), np.uint8)
+        data[place.where] = part.layer.data[place.where]
         layer = add_selection(
-            self.session.viewer, plane.layer, name=name, kind="saved", data=data
+            self.session.viewer, place.layer, name=name, kind="saved", data=data
         )
         step = Step.of("save", name=layer.name)
-        append(self.session.context(plane).record(step, []).log(self._logged))
+        append(self.session.context(place).record(step, []).log(self._logged))
 
     def load(self, name: str) -> None:
         """Select what was saved."""
-        plane = self.session.plane()
+        place = self.session.place()
         kept = {
-            layer.name: Plane(layer, plane.at)
-            for layer in saved_selections(self.session.viewer, plane.layer)
+            layer.name: Part(layer, place.at)
+            for layer in saved_selections(self.session.viewer, place.layer)
         }
         if name not in kept:
             raise ValueError(f"there is no selection {name!r} that lies on this layer")
         step = Step.of("load", name=name)
         self.session.choose(
-            plane, lambda: SelectionResult(coverage(kept[name]), step), feather=False
+            place, lambda: SelectionResult(coverage(kept[name]), step), feather=False
         )
 
     def fill(self, label: int) -> None:
@@ -161,7 +165,7 @@ class Actions:
         self.session.change(make)
 
     def split(self, label: int, method: str) -> None:
-        """Split a class in the displayed plane.
+        """Split a class in the plane or the volume.
 
         Parameters
         ----------
@@ -170,21 +174,34 @@ class Actions:
         method : {"components", "classes", "watershed"}
             Into pieces, by color, or where it is narrow.
         """
-        plane = self._plane()
+        place = self._place()
         parts = {"n_parts": 2} if method == "classes" else {}
         if method == "classes":
-            self.session.picture(plane)
+            self.session.picture(place)
         self._edit(
-            plane,
+            place,
             Step.of("split", label=label, method=method, locked=self._locked, **parts),
         )
+
+    def interpolate(self, label: int) -> None:
+        """Fill a class in between the planes of the volume that have it."""
+        self._labels()
+        step = Step.of("interpolate_label", label=label, locked=self._locked)
+        self._edit(self.session.volume(), step)
+
+    def interpolate_selection(self) -> None:
+        """Select what lies between the planes of the volume that were drawn in."""
+        place = self.session.volume()
+        self._need(place)
+        step = Step.of("interpolate")
+        self.session.choose(place, lambda: step, "new", feather=False)
 
     def refit(self) -> None:
         """Fit all classes again, and keep manual edits."""
         labels, image = self._labels(), self.session.image
         plane = None
         if image is None or spatial_shape(image) != labels.data.shape:
-            plane = self._plane()
+            plane = self.session.plane()
             picture = self.session.picture(plane)
             data, rgb = picture.data(), picture.layer.rgb
         else:
@@ -227,12 +244,12 @@ class Actions:
 
     def cut_out(self) -> None:
         """Copy what is selected to a new image layer, with soft edges."""
-        self.need()
+        self._need(self.session.plane())
         self._add_image("cut out", Step.of("cut_out"))
 
     def need(self) -> None:
         """Raise ValueError if nothing is selected."""
-        self._need(self.session.plane())
+        self._need(self.session.place())
 
     def _add_image(self, what: str, step: Step) -> None:
         """Make a picture in the background, and add it over the one it was made of."""
@@ -272,31 +289,33 @@ class Actions:
         self.session.background.run(make, then)
 
     def _choose(self, step: Step) -> None:
-        plane = self.session.plane()
-        self.session.choose(plane, lambda: step, "new", feather=False)
+        place = self.session.place()
+        self.session.choose(place, lambda: step, "new", feather=False)
 
     def _reshape(self, step: Step) -> None:
         self.need()
         self._choose(step)
 
     def _by_color(self, step: Step) -> None:
-        plane = self.session.plane()
-        self._need_half(plane)
-        self.session.picture(plane)
-        self.session.choose(plane, lambda: step, "new")
+        place = self.session.place()
+        self._need_half(place)
+        self.session.picture(place)
+        self.session.choose(place, lambda: step, "new")
 
     def _paint(self, step: Step, label: int | None = None) -> None:
         """Paint the selected pixels, as napari's bucket does, with a step's label.
 
         It leaves those of other labels if the layer preserves its labels.
         """
-        plane = self._plane()
-        self._need_half(plane)
-        labels, context = self._labels(), self.session.context(plane)
+        place = self._place()
+        self._need_half(place)
+        labels, context = self._labels(), self.session.context(place)
 
         def make() -> RecordedEdit:
-            under = context.labels[context.selection >= 0.5]
-            kept = preserved(labels, under, label)
+            kept: tuple[int, ...] = ()
+            if labels.preserve_labels:
+                under = context.labels[context.selection >= 0.5]
+                kept = preserved(labels, under, label)
             locked = {*getattr(step.args, "locked", ()), *kept}
             done = step.changed(locked=sorted(locked))
             edit = call(done, context)
@@ -306,18 +325,18 @@ class Actions:
                     "its labels; untick 'preserve labels' in its controls to paint "
                     "over them"
                 )
-            changed = plane.edit(edit.labels, edit.where)
+            changed = place.edit(edit.labels, edit.where)
             return context.record(done, [(labels, changed)])
 
         self.session.change(make)
 
-    def _edit(self, plane: Plane, step: Step) -> None:
-        """Edit the labels of a plane."""
-        labels, context = self._labels(), self.session.context(plane)
+    def _edit(self, place: Part, step: Step) -> None:
+        """Edit the labels of a plane or a volume."""
+        labels, context = self._labels(), self.session.context(place)
 
         def make() -> Steps:
             edit = yield from iter_call(step, context)
-            changed = plane.edit(edit.labels, edit.where)
+            changed = place.edit(edit.labels, edit.where)
             return context.record(step, [(labels, changed)])
 
         self.session.change(make)
@@ -340,21 +359,22 @@ class Actions:
             )
         return labels
 
-    def _plane(self) -> Plane:
+    def _place(self) -> Part:
         self._labels()
-        return self.session.plane()
+        return self.session.place()
 
-    def _need(self, plane: Plane) -> NDArray[Any]:
-        selected = self.session.selected(plane)
-        if selected is None:
+    def _need(self, place: Part) -> Part:
+        """Return the same part of the selection; an error if nothing is selected."""
+        part = self.session.selection_in(place)
+        if part is None or not selects(part):
             raise ValueError(
                 "nothing is selected here; take a tool and select something first"
             )
-        return selected
+        return part
 
-    def _need_half(self, plane: Plane) -> None:
+    def _need_half(self, place: Part) -> None:
         """Raise ValueError if no pixel is selected by half or more."""
-        if not (self._need(plane) >= 0.5).any():
+        if not selects(self._need(place), FULL // 2 + 1):
             raise ValueError(
                 "no pixel is selected by half or more, so none would change; the "
                 "selection is too soft for its size, so undo Feather, or grow it"

@@ -20,6 +20,7 @@ from napari_emseg.widgets.common.qt import (
 from napari_emseg.widgets.edit.actions import MODIFY
 from napari_emseg.widgets.edit.adjust.adjusted_picture import AdjustmentPreview
 from napari_emseg.widgets.edit.adjust.dialog import ADJUSTMENTS, ask, sample_pixels
+from napari_emseg.widgets.edit.scope import NO_PICTURE, why_no_edit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
     from napari_emseg.widgets.edit.actions import Actions
     from napari_emseg.widgets.edit.class_list import ClassList
 
+# Buttons that work on pictures of a plane, and those that no scope matters to.
+OF_PLANES = frozenset({"Cut out", "Adjust"})
+OF_ALL = frozenset({"Reselect", "Refit"})
 SPLITS = {
     "Into connected pieces": "components",
     "By color, into two": "classes",
@@ -53,6 +57,8 @@ class EditButtons(QWidget):  # type: ignore[misc]
         By title.
     pixels : QSpinBox
         How far Grow, Shrink and the like go.
+    between : QPushButton
+        Interpolation, for volumes alone.
     class_buttons : QWidget
         Buttons that belong under the list of classes.
     """
@@ -69,6 +75,14 @@ class EditButtons(QWidget):  # type: ignore[misc]
         page.setSpacing(8)
         page.addLayout(even_rows(self._of_selection()))
         page.addLayout(even_rows(self._of_contents()))
+        self._tips = {title: one.toolTip() for title, one in self.buttons.items()}
+        self.between = self._menu(
+            "Interpolate",
+            "Fill what lies between planes in which something was drawn.",
+            self._between,
+        )
+        self.between.setText("Interpolate between planes ▾")
+        page.addWidget(self.between)
         classes.dropped.connect(
             lambda members: show_errors(partial(self._merge, members))()
         )
@@ -85,6 +99,23 @@ class EditButtons(QWidget):  # type: ignore[misc]
         )
         self.setStyleSheet(style)
         self.class_buttons.setStyleSheet(style)
+
+    def refresh(self, *, volume: bool) -> None:
+        """Gray the buttons that cannot do anything now, and say why.
+
+        Parameters
+        ----------
+        volume : bool
+            Whether there is a volume.
+        """
+        session = self._actions.session
+        reason = why_no_edit(session)
+        flat = NO_PICTURE if session.viewer.dims.ndisplay != 2 else ""
+        for title, tip in self._tips.items():
+            why = flat if title in OF_PLANES else "" if title in OF_ALL else reason
+            self.buttons[title].setEnabled(not why)
+            self.buttons[title].setToolTip(f"{tip}\nNot now: {why}." if why else tip)
+        self.between.setVisible(volume)
 
     def _of_selection(self) -> list[list[QWidget]]:
         add, act, actions = self._add, self._act, self._actions
@@ -192,6 +223,18 @@ class EditButtons(QWidget):  # type: ignore[misc]
         for title, method in SPLITS.items():
             split = partial(self._do, self._actions.split, method=method)
             menu.addAction(title, show_errors(partial(self._with_class, split)))
+
+    def _between(self, menu: QMenu) -> None:
+        actions = self._actions
+        call = partial(self._do, actions.interpolate)
+        menu.addAction(
+            "Class between the planes that have it",
+            show_errors(partial(self._with_class, call)),
+        )
+        menu.addAction(
+            "Selection between its planes",
+            show_errors(partial(self._do, actions.interpolate_selection)),
+        )
 
     def _adjust(self, menu: QMenu) -> None:
         for title in ADJUSTMENTS:

@@ -1,8 +1,9 @@
-"""What operations work on in the viewer: a plane, its image, its selection."""
+"""What operations work on in the viewer: a plane or a volume, image, selection."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -11,20 +12,26 @@ from napari_emseg import select
 from napari_emseg.layers import coverage, fingerprint
 from napari_emseg.layers.recipe_log import RecordedEdit
 from napari_emseg.pipeline.image_hierarchy import hierarchy
-from napari_emseg.recipe.execute import find
+from napari_emseg.pipeline.progress import finish
+from napari_emseg.recipe.execute import iter_find
 from napari_emseg.recipe.step import Step
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Generator, Sequence
 
-    from napari.layers import Labels
+    from napari.components import ViewerModel
+    from napari.layers import Image, Labels
     from numpy.typing import NDArray
 
     from napari_emseg.engine._types import SliceIndex
     from napari_emseg.engine.hierarchy.region_tree import RegionTree
-    from napari_emseg.layers import Plane
+    from napari_emseg.layers import Part
     from napari_emseg.layers.edits import PlannedEdit
     from napari_emseg.regions import Edit
+
+
+# What tools and buttons work on, unless they know of one kind alone.
+PLANE, VOLUME = "plane", "volume"
 
 
 class SelectionResult(NamedTuple):
@@ -39,8 +46,74 @@ Answer: TypeAlias = "Step | SelectionResult | NDArray[Any]"
 Find: TypeAlias = "Callable[[], Answer]"
 
 
+@dataclass
+class ToolSettings:
+    """The settings of the tools.
+
+    Attributes
+    ----------
+    mode : {"new", "add", "subtract", "intersect"}
+        What becomes of the old selection, where no key says otherwise.
+    tolerance : float
+        ΔE for RGB images, for others percent of the range of their values.
+    contiguous : bool
+        Whether wand, class tool and scribbles take only what was pointed at.
+    level : float
+        How coarse regions are, 0 to 1.
+    sample_size : int
+        Side of the square of pixels whose mean color the wand takes.
+    feather : float
+        Softness of new selections in pixels; 0 is hard.
+    brush : int
+        Width of scribbles in pixels.
+    classes : bool
+        Whether scribbles draw classes into the labels, or select an object.
+    scope : {"plane", "volume"}
+        Whether what is displayed is selected and edited, or the volume it is a part of.
+    """
+
+    mode: str = "new"
+    tolerance: float = 12.0
+    contiguous: bool = True
+    level: float = 0.5
+    sample_size: int = 1
+    feather: float = 0.0
+    brush: int = 9
+    classes: bool = False
+    scope: str = PLANE
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AskedFor:
+    """What a command is about: layers, view and settings of when it was given.
+
+    Attributes
+    ----------
+    image, labels, options, locked
+        As of the session.
+    layer : napari.layers.Image or napari.layers.Labels or None
+        What is selected in.
+    view : object
+        What was displayed, for `displayed_plane` and its like.
+    """
+
+    image: Image | None
+    labels: Labels | None
+    options: ToolSettings
+    locked: set[int]
+    layer: Image | Labels | None
+    view: Any
+
+
+def view_of(viewer: ViewerModel) -> Any:
+    """Return what a viewer displays now, for `displayed_plane` and its like."""
+    names = ("ndim", "ndisplay", "displayed", "point")
+    dims = {name: getattr(viewer.dims, name) for name in names}
+    return SimpleNamespace(dims=SimpleNamespace(**dims))
+
+
 class ImageKey(NamedTuple):
-    """What tells whether a plane of an image is still the same."""
+    """What tells whether a part of an image is still the same."""
 
     layer: Any
     at: SliceIndex
@@ -48,8 +121,8 @@ class ImageKey(NamedTuple):
     data: Any
 
     @classmethod
-    def of(cls, picture: Plane) -> ImageKey:
-        """Return the key of a plane of an image."""
+    def of(cls, picture: Part) -> ImageKey:
+        """Return the key of a part of an image."""
         layer = picture.layer
         return cls(layer, picture.at, fingerprint(picture.data()), layer.data)
 
@@ -59,36 +132,44 @@ class ImageKey(NamedTuple):
 
 
 class ImageCache:
-    """Keeps what tools worked out for the last image; call it in the background."""
+    """Keeps what tools worked out for the last plane, and for the last volume.
+
+    Call it in the background.
+    """
 
     def __init__(self) -> None:
         self._kept: dict[Any, tuple[ImageKey, Any]] = {}
         self._found: tuple[Step, select.Prepared, NDArray[Any]] | None = None
 
-    def prepared(self, picture: Plane) -> select.Prepared:
-        """Return an image plane prepared for color tools."""
+    def prepared(self, picture: Part) -> select.Prepared:
+        """Return a part of an image prepared for color tools."""
         return self._once(select.prepare, picture)
 
-    def tree(self, picture: Plane) -> RegionTree:
+    def tree(self, picture: Part) -> RegionTree:
         """Return the hierarchy of an image plane."""
         return self._once(hierarchy, picture)
 
-    def _once(self, make: Callable[..., Any], picture: Plane) -> Any:
-        key = ImageKey.of(picture)
-        if make not in self._kept or not key.same(self._kept[make][0]):
+    def _once(self, make: Callable[..., Any], picture: Part) -> Any:
+        key, place = ImageKey.of(picture), (make, len(picture.axes))
+        if place not in self._kept or not key.same(self._kept[place][0]):
             made = make(np.asarray(picture.data()), rgb=picture.layer.rgb)
-            self._kept[make] = key, made
-        return self._kept[make][1]
+            self._kept[place] = key, made
+        return self._kept[place][1]
 
-    def find(self, step: Step, context: EditContext) -> NDArray[Any]:
-        """Return what a step selects; what a preview found is not worked out again."""
+    def iter_find(
+        self, step: Step, context: EditContext
+    ) -> Generator[Any, None, NDArray[Any]]:
+        """Return what a step selects, in steps.
+
+        What a preview found is not worked out again.
+        """
         if step.row.inputs != ("colors",):
-            return find(step, context)
+            return (yield from iter_find(step, context))
         # Prepared colors are the same object as long as the image is the same.
         colors, last = context.colors, self._found
         if last is not None and last[0] == step and last[1] is colors:
             return last[2]
-        found = find(step, context)
+        found = yield from iter_find(step, context)
         self._found = step, colors, found
         return found
 
@@ -100,31 +181,31 @@ class ImageCache:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EditContext:
-    """A plane of the viewer, as an `OperationContext` of `napari_emseg.recipe`.
+    """A scope in the viewer, as an `OperationContext` of `napari_emseg.recipe`.
 
     Attributes
     ----------
-    plane : Plane
-        Where.
-    picture : Plane or str
-        The same plane of the image, or why there is none.
-    target : Plane or None
-        The same plane of the selection, if there is one.
+    place : Part
+        Where: a plane or a volume.
+    picture : Part or str
+        The same part of the image, or why there is none.
+    target : Part or None
+        The same part of the selection, if there is one.
     edited : napari.layers.Labels or None
         The labels that are edited.
     cache : ImageCache
         Keeps what was worked out for the image.
     """
 
-    plane: Plane
-    picture: Plane | str
-    target: Plane | None
+    place: Part
+    picture: Part | str
+    target: Part | None
     edited: Labels | None
     cache: ImageCache
 
     @property
     def image(self) -> NDArray[Any]:
-        """The image in this plane."""
+        """The image here."""
         return np.asarray(self._need().data())
 
     @property
@@ -145,12 +226,12 @@ class EditContext:
     @property
     def labels(self) -> NDArray[Any]:
         """The labels."""
-        return np.asarray(self.plane.data())
+        return np.asarray(self.place.data())
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Height and width in pixels."""
-        return self.plane.shape
+        """Size in pixels along each axis."""
+        return self.place.shape
 
     @property
     def selection(self) -> NDArray[Any]:
@@ -167,8 +248,13 @@ class EditContext:
 
     def find(self, answer: Answer) -> SelectionResult:
         """Return the mask and the step that a tool's answer stands for."""
+        return finish(self.iter_find(answer))
+
+    def iter_find(self, answer: Answer) -> Generator[Any, None, SelectionResult]:
+        """Return what `find` returns, in steps; to cancel, stop iterating."""
         if isinstance(answer, Step):
-            return SelectionResult(self.cache.find(answer, self), answer)
+            mask = yield from self.cache.iter_find(answer, self)
+            return SelectionResult(mask, answer)
         if isinstance(answer, SelectionResult):
             return answer
         return SelectionResult(answer, None)
@@ -186,7 +272,7 @@ class EditContext:
         ----------
         step : Step or None
         changes : list of (napari.layers.Labels, Edit)
-        found, after : (Y, X) ndarray, optional
+        found, after : ([Z,] Y, X) ndarray, optional
             The mask that it found, and what is selected afterwards in 255ths.
         """
         kept = None
@@ -195,7 +281,7 @@ class EditContext:
         return RecordedEdit(
             step,
             changes,
-            at=self.plane.at,
+            at=self.place.at,
             labels=self.edited,
             selection=None if self.target is None else self.target.layer,
             image=None if isinstance(self.picture, str) else self.picture.layer,
@@ -204,7 +290,7 @@ class EditContext:
             kept=kept,
         )
 
-    def _need(self) -> Plane:
+    def _need(self) -> Part:
         if isinstance(self.picture, str):
             raise ValueError(self.picture)
         return self.picture
@@ -237,6 +323,8 @@ def what_is_missing(made: RecordedEdit, plans: Sequence[PlannedEdit | None]) -> 
     if after is not None:
         return f"{title} changed nothing: the selection is like that already"
     why = "all pixels that it is about have the label already, or are locked"
+    if step.op == "interpolate_label":
+        title, why = "Interpolation", "what lies between has other labels, which stay"
     if step.op == "split":
         why = "the class is a single piece here, or is locked"
     return f"{title} changed nothing: {why}"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from napari_emseg.layers import selects
 from napari_emseg.recipe.step import Step
 
 if TYPE_CHECKING:
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
 
     Mask: TypeAlias = NDArray[Any]
     # What a picking tool looks at a pixel with, and a drawing one makes of a path.
-    Pick: TypeAlias = Callable[[Session, Plane, "Point"], Find]
+    # With `flat`, in the plane alone whatever is edited.
+    Pick: TypeAlias = Callable[..., Find]
     Draw: TypeAlias = Callable[[Session, Plane, list["Point"]], Find]
     # The path that is shown while one draws.
     Trace: TypeAlias = Callable[[Session, Plane, list["Point"]], Any]
@@ -72,7 +74,8 @@ class Gesture:
 
     def _select(self, plane: Plane, find: Find, mode: str) -> None:
         """Select what is found, after what the user did before."""
-        self.session.do(partial(self.session.choose, plane, find, mode))
+        place = self.session.around(plane)
+        self.session.do(partial(self.session.choose, place, find, mode))
 
 
 def inside(plane: Plane, point: Point) -> bool:
@@ -150,7 +153,8 @@ class Picking(Gesture):
         def then(mask: Mask) -> None:
             self.session.preview.area(plane, mask)
 
-        find = self._pick(self.session, plane, point)
+        # A volume takes longer than one waits for a preview.
+        find = self._pick(self.session, plane, point, flat=True)
         context = self.session.context(plane)
         self.session.background.preview(lambda: context.find(find()).mask, then)
 
@@ -202,8 +206,10 @@ class Dragging(Gesture):
             self.session.do(partial(self._deselect, plane))
 
     def _deselect(self, plane: Plane) -> None:
-        if self.session.selected(plane) is not None:
-            self.session.choose(plane, lambda: Step.of("none"), "new")
+        place = self.session.around(plane)
+        part = self.session.selection_in(place)
+        if part is not None and selects(part):
+            self.session.choose(place, lambda: Step.of("none"), "new")
 
 
 class Clicking(Gesture):

@@ -13,8 +13,6 @@ from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_emseg.layers import (
-    Plane,
-    find_selection,
     is_selection,
     line_width,
     warm_up_selection,
@@ -29,8 +27,10 @@ from napari_emseg.widgets.common.qt import ScrollArea, form_rows, order_tabs, pl
 from napari_emseg.widgets.edit.actions import Actions
 from napari_emseg.widgets.edit.buttons import EditButtons
 from napari_emseg.widgets.edit.class_list import ClassList
+from napari_emseg.widgets.edit.context import PLANE
 from napari_emseg.widgets.edit.keys import Key, Keys, KeyTable, shown
 from napari_emseg.widgets.edit.layer_pair import LayerPair
+from napari_emseg.widgets.edit.scope import ClearSurroundings, ScopeRow
 from napari_emseg.widgets.edit.session import Session
 from napari_emseg.widgets.edit.tool_options import ToolOptions
 from napari_emseg.widgets.edit.toolbar import MODE_KEYS, MODE_TIPS, Toolbar
@@ -43,11 +43,15 @@ if TYPE_CHECKING:
     from napari.layers import Labels
     from qtpy.QtGui import QHideEvent
 
+    from napari_emseg.layers import Part
+
 UNDO = KeyMod.CtrlCmd | KeyCode.KeyZ
 BUSY = "Working …"
 WAITING = "Working …, {} waiting; Ctrl+Z cancels the last one."
 READY = "Drag a class onto another to merge; Ctrl+Z undoes."
 SELECTED = "{:,} px selected"
+IN_VOLUME = "{:,} px selected in the volume"
+COUNT = "selected pixels"
 FILL = "{}; Fill makes them {}."
 
 
@@ -66,7 +70,7 @@ class EditWidget(QWidget):  # type: ignore[misc]
         Image, labels, selection and options.
     toolbox : Toolbox
         The tools on the canvas.
-    toolbar, tool_options, commands, classes
+    toolbar, scope, tool_options, commands, classes
         The parts of the panel.
     image, labels : QComboBox
         The layers that are worked on.
@@ -84,6 +88,8 @@ class EditWidget(QWidget):  # type: ignore[misc]
         self.toolbox = Toolbox(viewer, session)
         self.classes = ClassList(session)
         self.toolbar = Toolbar(session, self.toolbox)
+        self.scope = ScopeRow(session)
+        self._surroundings = ClearSurroundings(session)
         self.tool_options = ToolOptions(session)
         self.commands = EditButtons(Actions(session, ManualEdits()), self.classes)
         self._layer_pair = LayerPair(viewer)
@@ -119,6 +125,7 @@ class EditWidget(QWidget):  # type: ignore[misc]
         )
         self.toolbox.changed.connect(self._on_tool)
         self._layer_pair.changed.connect(self._on_choice)
+        self.scope.changed.connect(self._on_scope)
         session.labels_changed.connect(self.classes.reload)
         session.selection_changed.connect(self._on_selection)
         session.said.connect(self._on_said)
@@ -162,7 +169,12 @@ class EditWidget(QWidget):  # type: ignore[misc]
         page = QVBoxLayout(inner)
         page.setContentsMargins(4, 4, 4, 4)
         page.setSpacing(8)
-        page.addLayout(form_rows([("Image", self.image), ("Labels", self.labels)]))
+        # Shown where there is a volume.
+        self._scope_title = QLabel("Edit in")
+        rows = [("Image", self.image), ("Labels", self.labels)]
+        form = form_rows([*rows, (self._scope_title, self.scope)])
+        form.setColumnStretch(0, 0)
+        page.addLayout(form)
         page.addWidget(self.toolbar)
         page.addWidget(self.tool_options)
         page.addWidget(self.commands)
@@ -183,6 +195,7 @@ class EditWidget(QWidget):  # type: ignore[misc]
         self._on_theme()
 
     def _on_close(self) -> None:
+        self._surroundings.restore()
         self.toolbox.take("")
         self.fill_keys.release()
         self.keys.release()
@@ -207,19 +220,48 @@ class EditWidget(QWidget):  # type: ignore[misc]
         self._status.setText(text)
 
     def _on_selection(self, event: object = None) -> None:
-        """Count what is selected in the displayed plane."""
-        plane = self.session.shown()
-        layer = None if plane is None else find_selection(self._viewer, plane.layer)
-        self._selected = 0
-        if plane is not None and layer is not None:
-            # As Fill has it, which leaves what is selected by less than half.
-            found = Plane(layer, plane.at).data() > FULL // 2
-            self._selected = int(np.count_nonzero(found))
+        """Count what is selected in the plane or the volume."""
+        try:
+            part = self.session.selection_in(self.session.place())
+        except ValueError:  # of what is not displayed
+            part = None
+        if part is None:
+            self.background.drop(COUNT)
+            self._show_selected(0)
+        elif self.session.options.scope == PLANE:
+            self.background.drop(COUNT)
+            self._show_selected(_count(part))
+        else:
+            self.background.preview(partial(_count, part), self._show_selected, COUNT)
+
+    def _show_selected(self, pixels: int) -> None:
+        self._selected = pixels
         self._say()
+
+    def _on_scope(self) -> None:
+        """Offer what works in the scope that is chosen."""
+        self.toolbox.check()
+        self._offer()
+        self._on_selection()
+
+    def _offer(self, event: object = None) -> None:
+        """Show which scopes there are, and gray what cannot be done."""
+        volume = self.scope.refresh()
+        self._scope_title.setVisible(volume)
+        self.scope.setVisible(volume)
+        self.toolbar.refresh()
+        self.commands.refresh(volume=volume)
+
+    def _on_dimensions(self, event: object = None) -> None:
+        """Turn to the 2D or the 3D view."""
+        self._on_view()
+        if self._surroundings.update():
+            self.classes.reload()
 
     def _say(self) -> None:
         """Update the line that says what can be done next."""
-        self._ready = SELECTED.format(self._selected) if self._selected else READY
+        text = SELECTED if self.session.options.scope == PLANE else IN_VOLUME
+        self._ready = text.format(self._selected) if self._selected else READY
         layer = self.session.labels
         if self._selected and layer is not None:
             name = class_name(layer, int(layer.selected_label))
@@ -236,6 +278,7 @@ class EditWidget(QWidget):  # type: ignore[misc]
     def _on_view(self, event: object = None) -> None:
         """Draw and count the selection of the plane that is displayed now."""
         self.session.restyle()
+        self._offer()
         self._on_selection()
 
     def _on_zoom(self, event: object = None) -> None:
@@ -267,8 +310,10 @@ class EditWidget(QWidget):  # type: ignore[misc]
             self.session.locked = (
                 set() if labels is None else self._locks.setdefault(labels, set())
             )
+            self._surroundings.update()
             self.classes.reload()
             self._on_selection()
+        self._offer()
 
     def _listen(self, old: Labels | None, new: Labels | None) -> None:
         """Follow napari's brush: its strokes, its class; and count after a new fit."""
@@ -297,6 +342,7 @@ class EditWidget(QWidget):  # type: ignore[misc]
 
     def _on_theme(self, event: object = None) -> None:
         self.toolbar.apply_theme(self._viewer.theme)
+        self.scope.apply_theme(self._viewer.theme)
         self.commands.apply_theme()
         self.classes.apply_theme(self._viewer.theme)
 
@@ -313,5 +359,13 @@ class EditWidget(QWidget):  # type: ignore[misc]
             (self._viewer.events.theme, self._on_theme),
             (camera.events.zoom, self._on_zoom),
             (self._viewer.dims.events.current_step, self._on_view),
-            (self._viewer.dims.events.ndisplay, self._on_view),
+            (self._viewer.dims.events.ndisplay, self._on_dimensions),
+            (self._viewer.dims.events.order, self._on_view),
         ]
+
+
+def _count(part: Part) -> int:
+    """Return how many pixels Fill would take: those selected by half or more."""
+    data = part.data()
+    planes = (data[index] for index in np.ndindex(data.shape[:-2]))
+    return sum(int(np.count_nonzero(plane > FULL // 2)) for plane in planes)

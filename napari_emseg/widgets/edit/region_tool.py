@@ -65,11 +65,13 @@ class RegionTool(Picking):
             self.session.level_changed.emit(level)
         return changed
 
-    def _region(self, session: Session, plane: Plane, point: Point) -> Find:
+    def _region(
+        self, session: Session, plane: Plane, point: Point, *, flat: bool = False
+    ) -> Find:
         picture = session.picture(plane)
         key = ImageKey.of(picture)
         if not key.same(self._asked):
             # The panel shows that there is work as long as this takes.
             self._asked = key
             session.background.run(lambda: session.cache.tree(picture), lambda _: None)
-        return self._find(session, plane, point)
+        return self._find(session, plane, point, flat=flat)

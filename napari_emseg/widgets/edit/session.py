@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from time import sleep
 from typing import TYPE_CHECKING, Any
 
@@ -13,23 +13,34 @@ from psygnal import Signal
 from napari_emseg import select
 from napari_emseg.layers import (
     ActionHistory,
+    Part,
+    Plane,
     add_selection,
     coverage,
     displayed_plane,
+    displayed_volume,
     find_selection,
     is_selection,
     line_width,
     plan_edit,
+    selects,
     style_selection,
 )
 from napari_emseg.layers.edits import fresh
-from napari_emseg.layers.geometry import Plane
 from napari_emseg.layers.history import LayerState, drawing
 from napari_emseg.layers.recipe_log import RecordedEdit, logged_layers
 from napari_emseg.recipe.execute import finish_selection
 from napari_emseg.regions import Edit
 from napari_emseg.widgets.common.preferences import preferred
-from napari_emseg.widgets.edit.context import EditContext, ImageCache, what_is_missing
+from napari_emseg.widgets.edit.context import (
+    PLANE,
+    AskedFor,
+    EditContext,
+    ImageCache,
+    ToolSettings,
+    view_of,
+    what_is_missing,
+)
 from napari_emseg.widgets.edit.overlay import Overlay
 
 if TYPE_CHECKING:
@@ -54,60 +65,6 @@ if TYPE_CHECKING:
 MODES = ("new", "add", "subtract", "intersect")
 GONE = "Canceled: {!r} was removed."
 PAUSE = 0.01  # s between two looks whether a stroke has ended
-
-
-@dataclass
-class ToolSettings:
-    """The settings of the tools.
-
-    Attributes
-    ----------
-    mode : {"new", "add", "subtract", "intersect"}
-        What becomes of the old selection, where no key says otherwise.
-    tolerance : float
-        ΔE for RGB images, for others percent of the range of their values.
-    contiguous : bool
-        Whether wand, class tool and scribbles take only what was pointed at.
-    level : float
-        How coarse regions are, 0 to 1.
-    sample_size : int
-        Side of the square of pixels whose mean color the wand takes.
-    feather : float
-        Softness of new selections in pixels; 0 is hard.
-    brush : int
-        Width of scribbles in pixels.
-    classes : bool
-        Whether scribbles draw classes into the labels, or select an object.
-    """
-
-    mode: str = "new"
-    tolerance: float = 12.0
-    contiguous: bool = True
-    level: float = 0.5
-    sample_size: int = 1
-    feather: float = 0.0
-    brush: int = 9
-    classes: bool = False
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class AskedFor:
-    """What a command is about: layers, planes and settings of when it was given.
-
-    Attributes
-    ----------
-    image, labels, options, locked
-        As of the session.
-    plane, picture : Plane or None
-        The plane that is displayed, of the labels and of the image.
-    """
-
-    image: Image | None
-    labels: Labels | None
-    options: ToolSettings
-    locked: set[int]
-    plane: Plane | None
-    picture: Plane | None
 
 
 class Session:
@@ -159,16 +116,31 @@ class Session:
         ValueError
             If there is none.
         """
-        layer = self.labels if self.labels in self.viewer.layers else self.image
-        if layer is None or layer not in self.viewer.layers:
-            raise ValueError(
-                "there is nothing to select in; open an image or a Labels layer, and "
-                "choose it in the panel"
-            )
-        asked = self._asked
-        if asked is not None and asked.plane is not None and asked.plane.layer is layer:
-            return asked.plane
-        return displayed_plane(self.viewer, layer)
+        return displayed_plane(self._view, self._layer())
+
+    def volume(self) -> Part:
+        """Return the volume that the user sees, or a plane of.
+
+        Raises
+        ------
+        ValueError
+            If there is none.
+        """
+        return displayed_volume(self._view, self._layer())
+
+    def place(self) -> Part:
+        """Return the scope of the next edit: the plane or the volume.
+
+        Raises
+        ------
+        ValueError
+            If there is none.
+        """
+        return self.plane() if self.options.scope == PLANE else self.volume()
+
+    def around(self, plane: Plane) -> Part:
+        """Return the scope of what is pointed at in a plane."""
+        return plane if self.options.scope == PLANE else self.volume()
 
     def shown(self) -> Plane | None:
         """Return the plane that the user sees; None if there is none."""
@@ -177,8 +149,8 @@ class Session:
         except ValueError:
             return None
 
-    def picture(self, plane: Plane) -> Plane:
-        """Return the plane of the image that lies on a plane.
+    def picture(self, place: Part) -> Part:
+        """Return the part of the image that lies on a plane or a volume.
 
         Raises
         ------
@@ -188,46 +160,46 @@ class Session:
         if self.image is None or self.image not in self.viewer.layers:
             raise ValueError(
                 "this tool looks at colors, but no image is chosen that lies on "
-                f"{plane.layer.name!r} pixel by pixel; open one, and choose it in the "
+                f"{place.layer.name!r} pixel by pixel; open one, and choose it in the "
                 "panel"
             )
-        asked = self._asked
-        if asked is not None and asked.picture is not None:
-            found = asked.picture
-        else:
-            found = displayed_plane(self.viewer, self.image)
-        if not found.lies_on(plane):
+        find = displayed_plane if isinstance(place, Plane) else displayed_volume
+        found: Part = find(self._view, self.image)
+        if not found.lies_on(place):
             raise ValueError(
-                f"image {self.image.name!r} does not lie on {plane.layer.name!r} pixel "
+                f"image {self.image.name!r} does not lie on {place.layer.name!r} pixel "
                 "by pixel; choose the image that the labels were made from"
             )
         return found
 
-    def context(self, plane: Plane) -> EditContext:
-        """Return what operations work on in a plane, as far as it is there."""
-        picture: Plane | str
+    def context(self, place: Part) -> EditContext:
+        """Return what operations work on in a scope, as far as it is there."""
+        picture: Part | str
         try:
-            picture = self.picture(plane)
+            picture = self.picture(place)
         except ValueError as error:
             picture = str(error)
-        layer = find_selection(self.viewer, plane.layer)
-        target = None if layer is None else Plane(layer, plane.at)
-        return EditContext(plane, picture, target, self.labels, self.cache)
+        target = self.selection_in(place)
+        return EditContext(place, picture, target, self.labels, self.cache)
 
-    def on_selection(self, plane: Plane) -> Plane:
-        """Return the same plane of the selection; add one if there is none."""
-        layer = find_selection(self.viewer, plane.layer)
-        if layer is None:
-            layer = add_selection(self.viewer, plane.layer)
-        return Plane(layer, plane.at)
+    def on_selection(self, place: Part) -> Part:
+        """Return the same part of the selection; add one if there is none."""
+        found = self.selection_in(place)
+        if found is None:
+            found = Part(add_selection(self.viewer, place.layer), place.at)
+        return found
+
+    def selection_in(self, place: Part) -> Part | None:
+        """Return the same part of the selection; None if there is none."""
+        layer = find_selection(self.viewer, place.layer)
+        return None if layer is None else Part(layer, place.at)
 
     def selected(self, plane: Plane) -> NDArray[Any] | None:
         """Return mask or coverage (Y, X) of the selection; None if it is empty."""
-        layer = find_selection(self.viewer, plane.layer)
-        if layer is None:
+        part = self.selection_in(plane)
+        if part is None or not selects(part):
             return None
-        found = coverage(Plane(layer, plane.at))
-        return found if found.any() else None
+        return coverage(part)
 
     def do(self, command: Callable[[], Any]) -> None:
         """Call a command when what the user did before it is done.
@@ -240,8 +212,8 @@ class Session:
             self.labels,
             replace(self.options),
             set(self.locked),
-            self.shown(),
-            self._shown_of(self.image),
+            self.labels if self.labels in self.viewer.layers else self.image,
+            view_of(self.viewer),
         )
         self.background.do(lambda: self._call(command, asked))
 
@@ -252,8 +224,8 @@ class Session:
 
     def _call(self, command: Callable[[], Any], asked: AskedFor) -> None:
         """Call a command as if the panel still were as it was when it was given."""
-        if asked.plane is not None and asked.plane.layer not in self.viewer.layers:
-            self.say(GONE.format(asked.plane.layer.name))
+        if asked.layer is not None and asked.layer not in self.viewer.layers:
+            self.say(GONE.format(asked.layer.name))
             return
         now = self.image, self.labels, self.options, self.locked
         self.image, self.labels = asked.image, asked.labels
@@ -265,36 +237,44 @@ class Session:
             self.image, self.labels, self.options, self.locked = now
             self._asked = None
 
-    def _shown_of(self, layer: Image | None) -> Plane | None:
-        try:
-            return None if layer is None else displayed_plane(self.viewer, layer)
-        except ValueError:
-            return None
+    @property
+    def _view(self) -> Any:
+        """What is displayed; in a command, what was when it was given."""
+        return self.viewer if self._asked is None else self._asked.view
+
+    def _layer(self) -> Image | Labels:
+        layer = self.labels if self.labels in self.viewer.layers else self.image
+        if layer is None or layer not in self.viewer.layers:
+            raise ValueError(
+                "there is nothing to select in; open an image or a Labels layer, and "
+                "choose it in the panel"
+            )
+        return layer
 
     def choose(
-        self, plane: Plane, find: Find, mode: str | None = None, *, feather: bool = True
+        self, place: Part, find: Find, mode: str | None = None, *, feather: bool = True
     ) -> None:
         """Find a mask in the background and select it, as one action.
 
         Parameters
         ----------
-        plane : Plane
+        place : Part
             Where.
         find : callable
-            Returns a step that finds the mask; or mask or coverage (Y, X).
+            Returns a step that finds the mask; or mask or coverage ([Z,] Y, X).
         mode : str, optional
             As in the panel by default.
         feather : bool, optional
             Whether the panel's softness applies.
         """
-        target, context = self.on_selection(plane), self.context(plane)
+        target, context = self.on_selection(place), self.context(place)
         options: dict[str, Any] = {
             "mode": mode or self.options.mode,
             "feather": self.options.feather if feather else 0.0,
         }
 
-        def make() -> RecordedEdit:
-            mask, step = context.find(find())
+        def make() -> Steps:
+            mask, step = yield from context.iter_find(find())
             after = select.to_bytes(
                 finish_selection(mask, context.selection, **options)
             )
@@ -453,9 +433,10 @@ class Session:
         for layer, edit in changes:
             chosen = find_selection(self.viewer, layer)
             if chosen is not None and chosen in written and chosen is layer:
-                old = np.asarray(chosen.data[edit.where])
-                if old.any() and not edit.labels.any():
-                    return chosen, Edit(edit.where, old.copy())
+                plan = dict(edits)[layer]
+                # What does not change is empty, too, if all is that changes to.
+                if not (plan.labels.any() or edit.labels.any()):
+                    return chosen, Edit(plan.where, np.asarray(plan.old).copy())
         return None
 
     def _move(self, move: Callable[[], list[Labels]], done: str) -> None:

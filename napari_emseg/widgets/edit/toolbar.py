@@ -63,7 +63,9 @@ class Toolbar(QWidget):  # type: ignore[misc]
         super().__init__()
         self._session, self._toolbox = session, toolbox
         self.buttons: dict[str, QToolButton] = {}
-        self._help = QLabel(IDLE)
+        self._tips: dict[str, str] = {}
+        self._idle = IDLE
+        self._help = QLabel(self._idle)
         self._help.setWordWrap(True)
         self._help.setAlignment(Qt.AlignmentFlag.AlignTop)
         page = QVBoxLayout(self)
@@ -84,6 +86,19 @@ class Toolbar(QWidget):  # type: ignore[misc]
         )
         # Room for the longest help, so that nothing jumps.
         self._help.setFixedHeight(3 * self._help.fontMetrics().lineSpacing() + 4)
+
+    def refresh(self) -> None:
+        """Gray the tools that cannot be used now, and say why."""
+        reasons = {tool.name: tool.why_not(self._session) for tool in TOOLS}
+        for name, reason in reasons.items():
+            self.buttons[name].setEnabled(not reason)
+            tip = self._tips[name]
+            self.buttons[name].setToolTip(f"{tip}\n{reason}." if reason else tip)
+        # One reason for all is told where it is seen.
+        first, *others = reasons.values()
+        same = first and all(other == first for other in others)
+        self._idle = f"{first}." if same else IDLE
+        self._on_tool(self._toolbox.name)
 
     def _grid(self) -> QGridLayout:
         grid = QGridLayout()
@@ -122,6 +137,7 @@ class Toolbar(QWidget):  # type: ignore[misc]
     def _button(self, name: str, tip: str) -> QToolButton:
         button = QToolButton()
         button.setToolTip(tip)
+        self._tips[name] = tip
         button.setCheckable(True)
         button.setIconSize(QSize(ICON, ICON))
         button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
@@ -137,7 +153,7 @@ class Toolbar(QWidget):  # type: ignore[misc]
         self._session.options.mode = mode
 
     def _on_tool(self, name: str) -> None:
-        self._help.setText(IDLE)
+        self._help.setText(self._idle)
         self.buttons[PAN].setChecked(not name)
         for tool in TOOLS:
             self.buttons[tool.name].setChecked(tool.name == name)

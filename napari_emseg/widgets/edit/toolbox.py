@@ -56,7 +56,10 @@ class Toolbox:
         self.keys = Keys(
             viewer,
             [
-                *(Key(t.key, t.title, partial(self.take, t.name)) for t in TOOLS),
+                *(
+                    Key(t.key, t.title, show_errors(partial(self.take, t.name)))
+                    for t in TOOLS
+                ),
                 Key("Escape", "Cancel; forget scribbles", show_errors(self.escape)),
                 Key("Enter", "Close the path", show_errors(self._finish)),
                 Key("Backspace", "Take the last point back", self._back),
@@ -70,10 +73,18 @@ class Toolbox:
         return "" if self._tool is None else self._tool.name
 
     def take(self, name: str) -> None:
-        """Take a tool; its own name again, or an empty one, puts it away."""
+        """Take a tool; its own name again, or an empty one, puts it away.
+
+        Raises
+        ------
+        ValueError
+            If it cannot be used now.
+        """
         wanted = next((tool for tool in TOOLS if tool.name == name), None)
         if wanted is self._tool:
             wanted = None
+        if wanted is not None and (reason := wanted.why_not(self._session)):
+            raise ValueError(f"{reason[0].lower()}{reason[1:]}")
         # Strokes and the preview go together.
         strokes = wanted is None and isinstance(self._gesture, ScribbleTool)
         away = removing_together(self._viewer.layers) if strokes else nullcontext()
@@ -96,6 +107,14 @@ class Toolbox:
             self._gesture.drop()
         self._session.preview.clear()
 
+    def check(self, event: object = None) -> None:
+        """Put the tool away if it cannot be used any more, and say why."""
+        self.drop()
+        reason = "" if self._tool is None else self._tool.why_not(self._session)
+        if reason:
+            self.take("")
+            self._session.say(f"{reason}.")
+
     def escape(self) -> None:
         """Cancel the gesture, or else what is under way; or forget scribbles."""
         gesture = self._gesture
@@ -115,7 +134,8 @@ class Toolbox:
         viewer.mouse_move_callbacks.append(self._on_move)
         viewer.mouse_double_click_callbacks.append(self._on_double_click)
         viewer.dims.events.current_step.connect(self.drop)
-        viewer.dims.events.ndisplay.connect(self.drop)
+        viewer.dims.events.ndisplay.connect(self.check)
+        viewer.dims.events.order.connect(self.check)
         selection = viewer.layers.selection
         selection.events.active.connect(self._on_active, position="last")
         self._moving = False
@@ -135,7 +155,8 @@ class Toolbox:
             if own in callbacks:
                 callbacks.remove(own)
         viewer.dims.events.current_step.disconnect(self.drop)
-        viewer.dims.events.ndisplay.disconnect(self.drop)
+        viewer.dims.events.ndisplay.disconnect(self.check)
+        viewer.dims.events.order.disconnect(self.check)
         viewer.layers.selection.events.active.disconnect(self._on_active)
         self._watch(None)
         self.keys.release()

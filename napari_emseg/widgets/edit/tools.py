@@ -13,6 +13,7 @@ from napari_emseg import select
 from napari_emseg.recipe.operation_schema import OURS
 from napari_emseg.recipe.operations import OPERATIONS, ROWS
 from napari_emseg.recipe.step import Step
+from napari_emseg.widgets.edit.context import PLANE, ToolSettings
 from napari_emseg.widgets.edit.gestures import (
     Clicking,
     Dragging,
@@ -22,12 +23,11 @@ from napari_emseg.widgets.edit.gestures import (
 )
 from napari_emseg.widgets.edit.region_tool import RegionTool
 from napari_emseg.widgets.edit.scribble_tool import ScribbleTool
-from napari_emseg.widgets.edit.session import ToolSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
-    from napari_emseg.layers import Plane
+    from napari_emseg.layers import Part, Plane
     from napari_emseg.recipe.operation_schema import Operation
     from napari_emseg.widgets.edit.context import Find
     from napari_emseg.widgets.edit.session import Session
@@ -45,6 +45,8 @@ class Tool(NamedTuple):
         As of its `ToolLabel`.
     make : callable
         Returns the gesture.
+    operation : Operation
+        What it does.
     """
 
     name: str
@@ -52,10 +54,31 @@ class Tool(NamedTuple):
     key: str
     help: str
     make: Callable[[Session], Gesture]
+    operation: Operation
+
+    def why_not(self, session: Session) -> str:
+        """Return why the tool cannot be used now; empty if it can."""
+        if session.viewer.dims.ndisplay != 2:
+            return SPACE
+        if session.options.scope == PLANE:
+            return ""
+        if self.operation.name in FLAT:
+            return f"{self.title} works in a plane: set Edit in to Plane"
+        if "point" in self.operation.args.model_fields or self.name == "color_range":
+            return ""
+        shown = session.shown()
+        if shown is not None and shown.axes != session.around(shown).axes[-2:]:
+            return f"{self.title} cuts through the planes of Y and X: display these"
+        return ""
 
 
-def _check(row: Operation, session: Session, plane: Plane) -> Plane | None:
-    """Return the plane of the image if an operation looks at it.
+# Why no tool can be used in the 3D view, and those that know no volumes.
+SPACE = "Tools point at one plane: go back to the 2D view, with Ctrl+Y on the canvas"
+FLAT = frozenset({"region_at", "scribbles"})
+
+
+def _check(row: Operation, session: Session, place: Part) -> Part | None:
+    """Return the part of the image if an operation looks at it.
 
     Raises
     ------
@@ -64,8 +87,8 @@ def _check(row: Operation, session: Session, plane: Plane) -> Plane | None:
     """
     picture = None
     if not {"image", "colors", "tree"}.isdisjoint(row.inputs):
-        picture = session.picture(plane)
-    if "labels" in row.inputs and not isinstance(plane.layer, Labels):
+        picture = session.picture(place)
+    if "labels" in row.inputs and not isinstance(place.layer, Labels):
         raise ValueError(
             "this tool selects classes of a Labels layer, but none is chosen; segment "
             "the image, or choose one in the panel"
@@ -74,13 +97,24 @@ def _check(row: Operation, session: Session, plane: Plane) -> Plane | None:
 
 
 def _pick(
-    row: Operation, session: Session, plane: Plane, point: Point, **options: Any
+    row: Operation,
+    session: Session,
+    plane: Plane,
+    point: Point,
+    *,
+    flat: bool = False,
+    **options: Any,
 ) -> Find:
-    """Return what finds the step of an operation at a point."""
-    picture = _check(row, session, plane)
+    """Return what finds the step of an operation at a point.
+
+    A preview is `flat`: in the plane, with the tolerance of what will be selected.
+    """
+    place = session.around(plane)
+    picture = _check(row, session, place)
     shared = SETTINGS.intersection(row.args.model_fields) - {*options}
     options |= {name: getattr(session.options, name) for name in shared}
-    options["point"] = round(point[0]), round(point[1])
+    spot = _within(plane if flat else place, plane, [point])[0]
+    options["point"] = tuple(round(value) for value in spot)
 
     def find() -> Step:
         if picture is not None and "colors" in row.inputs and "tolerance" in options:
@@ -95,7 +129,8 @@ def _pick(
 
 def _draw(row: Operation, session: Session, plane: Plane, path: list[Point]) -> Find:
     """Return what finds the step of an operation for a path."""
-    _check(row, session, plane)
+    place = session.around(plane)
+    _check(row, session, place)
     known = row.args.model_fields
     if "corner" in known:
         step = Step.of(row.name, corner=path[0], opposite=path[-1])
@@ -105,13 +140,16 @@ def _draw(row: Operation, session: Session, plane: Plane, path: list[Point]) -> 
         )
     else:
         name = "path" if "path" in known else "points"
-        given = path if "shape" in row.inputs else _held(plane, path)
+        given: Any = path
+        if "shape" not in row.inputs:
+            given = _within(place, plane, _held(plane, path))
         step = Step.of(row.name, **{name: given})
     return lambda: step
 
 
 def _box(session: Session, plane: Plane, path: list[Point]) -> Find:
-    session.picture(plane)
+    place = session.around(plane)
+    session.picture(place)
     low = np.maximum(np.min([path[0], path[-1]], axis=0) + 0.5, 0)
     high = np.max([path[0], path[-1]], axis=0) + 0.5
     if (np.rint(np.minimum(high, plane.shape)) <= np.rint(low)).any():
@@ -119,8 +157,21 @@ def _box(session: Session, plane: Plane, path: list[Point]) -> Find:
             "this box holds no pixel of the image; drag from corner to corner around "
             "the object"
         )
-    step = Step.of("box", box=(*low.tolist(), *high.tolist()))
+    drawn = None if place is plane else plane.at[place.axes[0]]
+    step = Step.of("box", box=(*low.tolist(), *high.tolist()), plane=drawn)
     return lambda: step
+
+
+def _within(
+    place: Part, plane: Plane, path: Sequence[Point]
+) -> list[tuple[float, ...]]:
+    """Return points of a plane as those of the volume that it is in."""
+    found = []
+    for point in path:
+        own = iter(point)
+        every = [next(own) if index is None else index for index in plane.at]
+        found.append(tuple(every[axis] for axis in place.axes))
+    return found
 
 
 def _held(plane: Plane, path: list[Point]) -> list[tuple[int, int]]:
@@ -190,6 +241,7 @@ TOOLS = tuple(
         row.tool.key,
         row.tool.help,
         partial(_gesture, row),
+        row,
     )
     for row in ROWS
     if row.tool

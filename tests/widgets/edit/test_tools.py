@@ -234,9 +234,9 @@ class TestWand:
 
         def find(step, here):
             steps.append(step)
-            return execute.find(step, here)
+            return execute.iter_find(step, here)
 
-        monkeypatch.setattr(context, "find", find)
+        monkeypatch.setattr(context, "iter_find", find)
         bench.toolbox.take("wand")
         for point in ((12, 15), (30, 10)):
             hand.move(point)
@@ -662,11 +662,17 @@ class TestToolbox:
     def test_three_dimensional_view(self, make_bench, hand, viewer, told):
         bench = make_bench("slice 7")
         bench.toolbox.take("lasso")
+        said = []
+        bench.session.said.connect(said.append)
         viewer.dims.ndisplay = 3
         hand.spot = QPointF(200, 200)
         hand.send(QEvent.Type.MouseButtonPress, buttons=True)
         hand.release()
-        assert "2D view" in told[0][1]
+        assert bench.toolbox.name == ""
+        assert "2D view" in said[0]
+        with pytest.raises(ValueError, match="2D view"):
+            bench.toolbox.take("wand")
+        assert not told
 
 
 def test_undo_drops_what_is_still_worked_out(bench, hand):

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_emseg.layers import Plane
+    from napari_emseg.layers import Part
     from napari_emseg.widgets.edit.session import Session
 
 NAME = "adjusting"
@@ -33,7 +33,7 @@ class AdjustmentPreview:
     ----------
     session : Session
         Has the viewer and the background.
-    picture : Plane
+    picture : Part
         Of the image that is adjusted.
     selected : (Y, X) ndarray of bool or coverage, optional
         What of it.
@@ -44,7 +44,7 @@ class AdjustmentPreview:
     def __init__(
         self,
         session: Session,
-        picture: Plane,
+        picture: Part,
         selected: NDArray[Any] | None,
         change: Callable[..., NDArray[Any]],
     ) -> None:

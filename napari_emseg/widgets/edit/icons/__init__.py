@@ -9,6 +9,7 @@ from qtpy.QtGui import QIcon, QPainter, QPixmap
 from qtpy.QtSvg import QSvgRenderer
 
 SIZE = 64  # pixels, enough for screens of high density
+FADED = 0.3  # opacity of what cannot be used
 
 
 def icon(name: str, color: str) -> QIcon:
@@ -28,4 +29,17 @@ def icon(name: str, color: str) -> QIcon:
     drawing = text.replace("currentColor", color).encode()
     QSvgRenderer(QByteArray(drawing)).render(painter)
     painter.end()
-    return QIcon(picture)
+    found = QIcon(picture)
+    found.addPixmap(_faded(picture), QIcon.Mode.Disabled)
+    return found
+
+
+def _faded(picture: QPixmap) -> QPixmap:
+    """Return a picture that hardly shows; Qt's own fades no light ones."""
+    faded = QPixmap(picture.size())
+    faded.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(faded)
+    painter.setOpacity(FADED)
+    painter.drawPixmap(0, 0, picture)
+    painter.end()
+    return faded
