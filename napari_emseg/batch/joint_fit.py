@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from napari_emseg import __version__
 from napari_emseg.batch.joint_counts import JointCounts
+from napari_emseg.batch.label_record import BATCH, JOINT, read_about
 from napari_emseg.batch.picture import as_picture
 from napari_emseg.engine.cluster.methods import METHODS
 from napari_emseg.params import Params
@@ -31,7 +32,7 @@ from napari_emseg.recipe.step import explain_error
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Generator, Iterable, Mapping
+    from collections.abc import Callable, Generator, Iterable, Mapping
 
     from numpy.typing import ArrayLike, NDArray
 
@@ -151,6 +152,8 @@ class JointFit:
     def load(cls, path: str | os.PathLike[str]) -> Self:
         """Return the model of a file that `save` wrote.
 
+        Or of one of labels, of a batch with one model of all its pictures.
+
         Raises
         ------
         FileNotFoundError, IsADirectoryError
@@ -158,7 +161,9 @@ class JointFit:
         ValueError
             It holds no model, or one that is wrong.
         """
-        found = read_file(Path(path))
+        path = Path(path)
+        joint = read_about(path).get(BATCH, {}).get(JOINT) if path.is_file() else None
+        found = read_file(path) if joint is None else joint
         if isinstance(found, dict) and "steps" in found:
             raise ValueError(
                 f"{path} is a recipe, not a model; pass it as --recipe, or fit a model "
@@ -317,8 +322,19 @@ def iter_fit(
     rgb: bool | None = None,
     full_scale: float | None = None,
     max_bytes: int | None = None,
+    fail: Callable[[int, Exception], None] | None = None,
 ) -> Generator[Progress, None, JointFit]:
     """Yield the progress of `fit`; return its result. To cancel, stop iterating.
+
+    Parameters
+    ----------
+    images, channel_axis, rgb, full_scale, max_bytes
+        As for `fit`.
+    params : Params, optional
+        Everything else.
+    fail : callable, optional
+        Told the number, from 1, of an image that is left out, and why; without it the
+        first such image ends the fit.
 
     Yields
     ------
@@ -330,8 +346,10 @@ def iter_fit(
     gray = params.distribution == "auto" and METHODS[params.method].model.has_likelihood
     counts = JointCounts(keep_largest=gray or params.n_classes == "auto")
     yield Progress("images", 0, total)
+    number = 0
     for image in images:
-        picture = as_picture(image, counts.images + 1)
+        number += 1  # noqa: SIM113  `enumerate` holds the image before
+        picture = as_picture(image, number)
         try:
             found = picture.read(max_bytes)
             source = read_input(
@@ -342,11 +360,17 @@ def iter_fit(
                 full_scale=found.full_scale if full_scale is None else full_scale,
             )
             counts.add(source)
-        except (TypeError, ValueError) as error:
-            kind = TypeError if isinstance(error, TypeError) else ValueError
-            raise kind(picture.told(error)) from error
-        del found, source, image, picture
-        yield Progress("images", counts.images, total)
+            del found, source
+        except (ImportError, MemoryError, OSError, TypeError, ValueError) as error:
+            if fail is not None:
+                fail(number, error)
+            elif isinstance(error, TypeError | ValueError):
+                kind = TypeError if isinstance(error, TypeError) else ValueError
+                raise kind(picture.told(error)) from error
+            else:
+                raise
+        del image, picture
+        yield Progress("images", number, total)
     return (yield from _fitted(counts, params))
 
 

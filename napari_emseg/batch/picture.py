@@ -57,11 +57,14 @@ class Picture:
         The file.
     array : array_like or None
         What there is instead of a file.
+    folder : Path or None
+        Of a file that was found in a folder or by a pattern, the subfolder.
     """
 
     name: str
     path: Path | None = None
     array: ArrayLike | None = None
+    folder: Path | None = None
 
     def read(self, max_bytes: int | None = None, *, stack: bool = False) -> Content:
         """Read the file, or return the array.

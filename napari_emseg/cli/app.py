@@ -5,6 +5,7 @@ Every option that decides a segmentation is read from `Params`.
 
 from __future__ import annotations
 
+import os
 import sys
 from functools import partial
 from pathlib import Path
@@ -13,19 +14,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import App, CycloptsError, Parameter
 
 from napari_emseg import __version__
+from napari_emseg.batch import check_plan, find_pictures, plan_outputs
 from napari_emseg.cli import window
+from napari_emseg.cli.batch_command import BatchOptions, run_batch, run_fit
 from napari_emseg.cli.demo import draw_points, segment_sample
 from napari_emseg.cli.export_command import export
 from napari_emseg.cli.measure_command import measure
-from napari_emseg.cli.options import options_of_params, params_of_options
-from napari_emseg.cli.outputs import (
-    check_job,
-    find_images,
-    plan_jobs,
-    read_told,
-    run_job,
-    run_replay,
-)
+from napari_emseg.cli.options import options_of_params
+from napari_emseg.cli.outputs import find_images, read_told, run_replay
 from napari_emseg.cli.sweep_command import find_places, read_settings, run_sweep
 from napari_emseg.cli.terminal import (
     DONE,
@@ -49,18 +45,27 @@ if TYPE_CHECKING:
 
 EPILOGUE = """\
 Files that exist are kept unless --force is given. Exit status: 0 done, 1 no picture
-of the window, or the program failed, 2 wrong input, 130 interrupted."""
+of the window, some pictures of a batch failed, or the program did, 2 wrong input, 130
+interrupted."""
 
 # A name in brackets is no list in JSON.
 Images = Annotated[
     list[Path], Parameter(help="PNG, JPEG or TIFF files.", json_list=False)
+]
+Pictures = Annotated[
+    list[Path],
+    Parameter(
+        help="PNG, JPEG or TIFF files, patterns such as '**/*.png', or folders.",
+        json_list=False,
+    ),
 ]
 Output = Annotated[
     Path,
     Parameter(
         name=["--output", "-o"],
         help="File for the labels (.tif or .png), or a folder, as several images "
-        "need; a name without an ending is one.",
+        "need; a name without an ending is one. Or a pattern of files with {stem}, "
+        "{name} or {folder} of the picture.",
     ),
 ]
 Overlay = Annotated[
@@ -133,27 +138,79 @@ def main(tokens: Sequence[str] | None = None) -> int:
 @app.command(usage="Usage: napari-emseg segment IMAGES --output PATH [OPTIONS]")
 @options_of_params
 def segment(
-    images: Images,
+    images: Pictures,
     /,
     *,
     output: Output,
     overlay: Overlay = None,
     force: Force = False,
     max_bytes: MaxBytes = None,
+    recipe: Annotated[
+        Path | None,
+        Parameter(
+            help="Recipe (.json, or labels that carry one) to apply; edits that make "
+            "no sense on other pictures are left out, and named."
+        ),
+    ] = None,
+    model: Annotated[
+        Path | None,
+        Parameter(help="Model of napari-emseg fit, applied to all pictures as it is."),
+    ] = None,
+    joint: Annotated[
+        bool, Parameter(negative="", help="Fit one model to all pictures together.")
+    ] = False,
+    scheme: Annotated[
+        Path | None,
+        Parameter(help="Scheme of classes (.json): numbers, names and colors."),
+    ] = None,
+    jobs: Annotated[int, Parameter(help="Pictures that are worked on at a time.")] = 1,
+    table: Annotated[
+        Path | None,
+        Parameter(help="Table (.csv) of the classes of all pictures."),
+    ] = None,
+    resume: Annotated[
+        bool,
+        Parameter(negative="", help="Leave out what is done with the same settings."),
+    ] = False,
+    as_json: Annotated[
+        bool,
+        Parameter(name="--json", negative="", help="Write a line of JSON a picture."),
+    ] = False,
     **options: Any,
 ) -> int:
     """Segment pictures and write their labels."""
-    params = params_of_options(options)
-    images = find_images(images)
-    status = DONE
-    for source, job in zip(images, plan_jobs(images, output, overlay), strict=True):
-        try:
-            check_job(job, source, images, force=force)
-            run_job(read_told(source, max_bytes), params, job, force=force)
-        except Exception as error:  # the others are done all the same
-            tell_of(source, error)
-            status = status_of(error)
-    return status
+    asked = BatchOptions(
+        output=output,
+        overlay=overlay,
+        recipe=recipe,
+        model=model,
+        joint=joint,
+        scheme=scheme,
+        jobs=jobs,
+        table=table,
+        resume=resume,
+        as_json=as_json,
+        force=force,
+        max_bytes=max_bytes,
+    )
+    return run_batch(images, asked, options)
+
+
+@app.command(usage="Usage: napari-emseg fit IMAGES --output PATH [OPTIONS]")
+@options_of_params
+def fit(
+    images: Pictures,
+    /,
+    *,
+    output: Annotated[
+        Path, Parameter(name=["--output", "-o"], help="File for the model (.json).")
+    ],
+    force: Force = False,
+    max_bytes: MaxBytes = None,
+    **options: Any,
+) -> None:
+    """Fit one model to all pixels of pictures, for segment --model."""
+    run_fit(images, output, options, force=force, max_bytes=max_bytes)
 
 
 # The picture comes first: behind a list it would be one more of its values.
@@ -188,12 +245,14 @@ def replay(
 ) -> int:
     """Do what a recipe says again on other pictures, and write their labels."""
     found = Recipe.load(recipe)
-    images = find_images(images)
+    pictures, plans = plan_outputs(find_pictures(images), output)
+    paths = [picture.path for picture in pictures if picture.path is not None]
+    real = {Path(os.path.realpath(path)) for path in paths}
     status = DONE
-    for source, job in zip(images, plan_jobs(images, output, None), strict=True):
+    for source, plan in zip(paths, plans, strict=True):
         try:
-            check_job(job, source, images, force=force)
-            told = run_replay(found, source, job, force=force, max_bytes=max_bytes)
+            check_plan(plan, source, real, force=force)
+            told = run_replay(found, source, plan, force=force, max_bytes=max_bytes)
             sys.stdout.write(f"{shown(told)}\n")
         except Exception as error:  # the others are done all the same
             tell_of(source, error)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from napari_emseg.cli.outputs import OutputPlan, run_job
+from napari_emseg.batch import OutputPlan
+from napari_emseg.cli.outputs import run_job
 from napari_emseg.cli.terminal import shown
 from napari_emseg.io import files, samples
-from napari_emseg.io.files import ImageContent
 from napari_emseg.io.safe_write import make_folder
 from napari_emseg.params import Params
 from napari_emseg.pipeline.blobs import blobs
@@ -27,7 +27,7 @@ def segment_sample(folder: Path) -> None:
         overlay=folder / f"{name}_overlay.png",
         folders=(folder,),
     )
-    run_job(ImageContent(pixels, None, None), Params(), job, force=True)
+    run_job(pixels, Params(), job, force=True)
 
 
 def draw_points(folder: Path) -> None:

@@ -19,8 +19,9 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from napari_emseg.pipeline.progress import finish, map_steps
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Callable, Generator, Iterator
 
+    from napari_emseg.batch import BatchProgress, Outcome
     from napari_emseg.pipeline.progress import Progress as Step
 
 T = TypeVar("T")
@@ -59,7 +60,7 @@ def shown(text: object) -> str:
 
 def tell(message: Exception | str) -> None:
     """Write one line for the person at the terminal, not for a file or a pipe."""
-    line = " ".join(part for part in _SPACES.split(_text(message)) if part)
+    line = " ".join(part for part in _SPACES.split(text_of(message)) if part)
     sys.stderr.write(f"napari-emseg: {shown(line)}\n")
 
 
@@ -70,11 +71,12 @@ def status_of(error: Exception) -> int:
 
 def tell_of(source: Path, error: Exception) -> None:
     """Write what is wrong with one image of several; its name comes first."""
-    text = _text(error)
+    text = text_of(error)
     tell(text if text.startswith(str(source)) else f"{source}: {text}")
 
 
-def _text(message: Exception | str) -> str:
+def text_of(message: Exception | str) -> str:
+    """Return what a message says to the person at the terminal."""
     if isinstance(message, MemoryError):
         return f"there is not enough memory; take a part or less of it ({message})"
     if isinstance(message, OSError) and message.filename and message.strerror:
@@ -167,4 +169,59 @@ def follow(steps: Generator[Step, None, T]) -> T:
                 stages[step.stage], completed=step.done, total=step.total or None
             )
 
+        return finish(map_steps(steps, show))
+
+
+def follow_batch(
+    steps: Generator[BatchProgress, None, T], note: Callable[[Outcome], None]
+) -> T:
+    """Run a batch to its end, with bars on a terminal.
+
+    Parameters
+    ----------
+    steps : generator of BatchProgress
+        What is to be done.
+    note : callable
+        Told what becomes of each picture; it may write lines.
+
+    Returns
+    -------
+    object
+        What the generator returns.
+    """
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description:>8}"), BarColumn(), TimeElapsedColumn())
+    bars = Progress(
+        *columns,
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+        redirect_stdout=False,
+        redirect_stderr=False,
+    )
+    stages: dict[tuple[str, str], Any] = {}
+    pictures: Any = None
+
+    def show(step: BatchProgress) -> None:
+        nonlocal pictures
+        if pictures is None and step.total > 1:
+            pictures = bars.add_task("pictures", total=step.total)
+        if step.step is not None:
+            key = step.name, step.step.stage
+            if key not in stages:
+                several = f"{Path(step.name).name} " if step.total > 1 else ""
+                stages[key] = bars.add_task(f"{shown(several)}{step.step.stage}")
+            done, total = step.step.done, step.step.total or None
+            bars.update(stages[key], completed=done, total=total)
+        if step.outcome is not None:
+            for key in [key for key in stages if key[0] in (step.name, "")]:
+                bars.remove_task(stages.pop(key))
+            if pictures is not None:
+                bars.update(pictures, completed=step.done)
+            # A line for a file or a pipe must not meet the bars on a terminal.
+            bars.stop()
+            note(step.outcome)
+            bars.start()
+
+    with bars:
         return finish(map_steps(steps, show))

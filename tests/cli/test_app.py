@@ -15,8 +15,9 @@ import tifffile
 from pydantic import Field
 
 import napari_emseg as emseg
+from napari_emseg.batch import treatment
 from napari_emseg.cli import app as cli
-from napari_emseg.cli import options, outputs, window
+from napari_emseg.cli import options, window
 from napari_emseg.io.files import (
     paint,
     read_image,
@@ -226,7 +227,7 @@ class TestOptions:
             raise ValueError("enough")
             yield
 
-        monkeypatch.setattr(outputs, "iter_segment", record)
+        monkeypatch.setattr(treatment, "iter_segment", record)
         run("segment", picture, "-o", tmp_path / "a.tif", *tokens)
         assert seen == [emseg.Params(**{name: value})]
 
@@ -422,7 +423,7 @@ class TestRefusals:
         self, picture, tmp_path, capsys, monkeypatch, place
     ):
         monkeypatch.setattr(os, "access", lambda path, mode: path != tmp_path)
-        monkeypatch.setattr(outputs, "iter_segment", None)
+        monkeypatch.setattr(treatment, "iter_segment", None)
         before = names(tmp_path)
         assert run("segment", picture, "-o", tmp_path / place) == cli.WRONG_INPUT
         refused(capsys, f"{picture}: nothing can be written to {tmp_path}")
@@ -441,7 +442,7 @@ class TestRefusals:
         def lacking(*_, **__):
             raise error
 
-        monkeypatch.setattr(outputs, "iter_segment", lacking)
+        monkeypatch.setattr(treatment, "iter_segment", lacking)
         assert run("segment", picture, "-o", tmp_path / "a.tif") == cli.WRONG_INPUT
         refused(capsys, f"{picture}: ", words)
 

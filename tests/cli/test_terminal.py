@@ -11,7 +11,8 @@ import imageio.v3 as iio
 import numpy as np
 import pytest
 
-from napari_emseg.cli import app, outputs
+from napari_emseg.batch import treatment
+from napari_emseg.cli import app
 from napari_emseg.cli.terminal import shown
 from napari_emseg.io.files import read_labels
 from napari_emseg.recipe import Recipe, Step
@@ -86,7 +87,7 @@ class TestNames:
 
 def test_a_fault_of_the_program_does_not_stop_the_others(tmp_path, capsys, monkeypatch):
     images = [make(tmp_path / f"{name}.png") for name in "abc"]
-    segment = outputs.iter_segment
+    segment = treatment.iter_segment
     seen = []
 
     def fail_once(*args, **options):
@@ -95,7 +96,7 @@ def test_a_fault_of_the_program_does_not_stop_the_others(tmp_path, capsys, monke
             raise ZeroDivisionError("by\nzero")
         return segment(*args, **options)
 
-    monkeypatch.setattr(outputs, "iter_segment", fail_once)
+    monkeypatch.setattr(treatment, "iter_segment", fail_once)
     assert run("segment", *images, "-o", tmp_path / "out", "-n", 2) == 1
     said = capsys.readouterr()
     assert said.out.count("\n") == 2

@@ -1,0 +1,35 @@
+"""One table of all pictures of a batch: a row for each class of each."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from napari_emseg.pipeline.class_table import csv_text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from napari_emseg.batch.outcome import Outcome
+
+# Columns of every picture; those of its channels follow.
+COLUMNS = ("file", "class", "name", "pixels", "fraction", "area", "unit")
+
+
+def tidy_table(outcomes: Sequence[Outcome]) -> dict[str, list[Any]]:
+    """Return the columns of the table; what a picture has not is NaN.
+
+    Returns
+    -------
+    dict of str to list
+        "file", "class", "name", "pixels", "fraction" (of the labeled pixels), "area" in
+        the unit of the next column ("px" where pixels have no length), "unit", and
+        "mean" of each channel, in the image's own units.
+    """
+    rows = [{"file": o.name, **row} for o in outcomes for row in o.rows]
+    names = dict.fromkeys(COLUMNS) | dict.fromkeys(key for row in rows for key in row)
+    return {name: [row.get(name, float("nan")) for row in rows] for name in names}
+
+
+def tidy_csv(outcomes: Sequence[Outcome]) -> str:
+    """Return the table as comma-separated values, with a line of headings."""
+    return csv_text(tidy_table(outcomes))
