@@ -1,5 +1,6 @@
 # The public names: type checkers and editors read this file, and so does __init__.py.
 from . import adjust as adjust
+from . import batch as batch
 from . import exchange as exchange
 from . import plot as plot
 from . import regions as regions

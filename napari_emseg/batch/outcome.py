@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from napari_emseg.batch.label_record import (
@@ -16,10 +18,10 @@ from napari_emseg.batch.label_record import (
     write_result,
 )
 from napari_emseg.batch.treatment import Treated, collecting
+from napari_emseg.recipe.fitted_model import FittedModel
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
-    from pathlib import Path
 
     from napari_emseg.batch.label_table import SharedLabels
     from napari_emseg.batch.output_plan import OutputPlan
@@ -109,7 +111,7 @@ def iter_outcome(
             plan = write_result(
                 plan,
                 treated.labels,
-                _about(picture, treated, treatment, writing),
+                _about(picture, plan, treated, treatment, writing),
                 colors=treated.colors,
                 names=treated.names,
                 spacing=content.spacing,
@@ -146,16 +148,32 @@ def _quality(treated: Treated) -> str:
 
 
 def _about(
-    picture: Picture, treated: Treated, treatment: Treatment, writing: WritingOptions
+    picture: Picture,
+    plan: OutputPlan,
+    treated: Treated,
+    treatment: Treatment,
+    writing: WritingOptions,
 ) -> dict[str, Any]:
-    """Return what a file of labels remembers."""
+    """Return what a file of labels remembers, as one that napari wrote."""
     entry: dict[str, Any] = {SETTINGS: writing.settings, ROWS: list(treated.rows)}
     if picture.path is not None:
         entry[SOURCE] = stamp_of(picture.path)
     if writing.joint is not None:
         entry[JOINT] = writing.joint
-    return {
+    model = FittedModel.of(treated.seg.model)
+    found = {
         "params": treatment.params.model_dump(),
         "recipe": treated.recipe.model_dump(mode="json"),
+        "model": model.model_dump(mode="json", exclude_none=True),
         BATCH: entry,
     }
+    if picture.path is None:
+        return found
+    try:
+        # Both files may move together.
+        place = os.path.relpath(picture.path.resolve(), plan.labels.resolve().parent)
+    except ValueError:  # it lies on another drive
+        place = picture.path.name
+    path = Path(place).as_posix()
+    note = {"name": picture.path.stem, "as_stored": False, "path": path}
+    return found | {"image": note}

@@ -45,8 +45,7 @@ if TYPE_CHECKING:
 
 EPILOGUE = """\
 Files that exist are kept unless --force is given. Exit status: 0 done, 1 no picture
-of the window, some pictures of a batch failed, or the program did, 2 wrong input, 130
-interrupted."""
+of the window, some of a batch failed, or the program, 2 wrong input, 130 interrupted."""
 
 # A name in brackets is no list in JSON.
 Images = Annotated[

@@ -245,7 +245,8 @@ def labels_reader(path: str | list[str]) -> Callable[[str], list[LayerData]] | N
     Parameters
     ----------
     path : str or list of str
-        That ends in .emseg.tif, as `write_labels` wants it.
+        That ends in .emseg.tif, as `write_labels` wants it, or in _labels.tif, as the
+        command names its results.
 
     Returns
     -------
@@ -261,5 +262,5 @@ def read_layers(path: str | os.PathLike[str]) -> list[LayerData]:
     with tifffile.TiffFile(path) as file:
         about = (file.shaped_metadata or ({},))[0]
     attributes = attributes_of(about, labels.ndim, Path(path).name)
-    attributes["name"] = Path(path).name.split(".emseg.")[0]
+    attributes["name"] = Path(path).stem.removesuffix(".emseg")
     return [(labels, attributes, "labels")]

@@ -6,14 +6,17 @@ import json
 import shutil
 import warnings
 
+import npe2
 import numpy as np
 import pytest
 from napari.components import ViewerModel
 from napari.layers import Labels
 
 import napari_emseg as emseg
+from napari_emseg.batch import Picture, Treatment, iter_apply, plan_outputs
 from napari_emseg.io import files
 from napari_emseg.layers import add_to, recipe_of
+from napari_emseg.layers.classes import class_color, class_name
 from napari_emseg.layers.history import opened_from
 from napari_emseg.layers.label_files import (
     find_picture,
@@ -21,6 +24,7 @@ from napari_emseg.layers.label_files import (
     read_layers,
     write_with_recipe,
 )
+from napari_emseg.pipeline.progress import finish
 
 
 @pytest.fixture
@@ -129,3 +133,29 @@ def test_files_of_labels_are_told_from_pictures(saved, tmp_path):
     other = tmp_path / "other.emseg.tif"
     files.write_labels(other, Labels(layer.data).data)
     assert not is_label_file(other)
+
+
+def test_labels_of_the_command_open_as_such(tmp_path, stripes):
+    """With colors and names; those of other programs without."""
+    npe2.PluginManager.instance().discover()
+    picture = tmp_path / "stripes.png"
+    files.write_picture(picture, stripes)
+    treatment = Treatment(emseg.Params(n_classes=3, smoothing=0), names={2: "sky"})
+    pictures, plans = plan_outputs([Picture("stripes.png", picture)], tmp_path / "out")
+    (outcome,) = finish(iter_apply(pictures, treatment, plans=plans))
+    path = outcome.plan.labels
+    assert is_label_file(path)
+    assert find_picture(path)[0] == picture
+    files.write_labels(tmp_path / "other_labels.tif", np.eye(9, dtype=int))
+    viewer = ViewerModel()
+    for place in (path, tmp_path / "other_labels.tif"):
+        viewer.open(place, plugin="napari-emseg")
+    ours, other = viewer.layers
+    assert isinstance(ours, Labels)
+    assert isinstance(other, Labels)
+    seg = emseg.segment(stripes, n_classes=3, smoothing=0)
+    np.testing.assert_array_equal(ours.data, seg.labels)
+    assert ours.name == "stripes_labels"
+    assert class_name(ours, 2) == "sky"
+    for label, color in outcome.colors.items():
+        np.testing.assert_allclose(class_color(ours, label), color, atol=1e-4)
