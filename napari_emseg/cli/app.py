@@ -45,7 +45,8 @@ if TYPE_CHECKING:
 
 EPILOGUE = """\
 Files that exist are kept unless --force is given. Exit status: 0 done, 1 no picture
-of the window, some of a batch failed, or the program, 2 wrong input, 130 interrupted."""
+of the window, or a picture of a batch or the program failed, 2 wrong input, 130
+interrupted."""
 
 # A name in brackets is no list in JSON.
 Images = Annotated[

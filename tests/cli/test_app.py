@@ -567,10 +567,11 @@ class TestWindow:
     def test_open_shows_labels_on_their_picture(
         self, picture, tmp_path, monkeypatch, capsys
     ):
-        """What the command wrote are labels; what the panel saved knows its picture."""
-        assert run("segment", picture, "-o", tmp_path / "out.tif", "-n", "2") == 0
-        [(labels, _, kind)], _ = self.open(monkeypatch, tmp_path / "out.tif")
-        assert kind == "labels"
+        """What the command wrote, and what the panel saved, knows its picture."""
+        out = tmp_path / "out.tif"
+        assert run("segment", picture, "-o", out, "-n", "2") == 0
+        (_, (labels, _, kind)), paths = self.open(monkeypatch, out)
+        assert (kind, paths) == ("labels", [picture, out])
         path = tmp_path / "saved.emseg.tif"
         about = {
             "napari-emseg": "0",

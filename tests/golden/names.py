@@ -198,7 +198,16 @@ def run(*tokens: str) -> tuple[int, str]:
 def terminal() -> dict[str, Any]:
     """Return the subcommands with their options, and what exit statuses mean."""
     status, text = run("--help")
-    commands = ("segment", "fit", "sweep", "replay", "export", "measure", "open", "demo")
+    commands = (
+        "segment",
+        "fit",
+        "sweep",
+        "replay",
+        "export",
+        "measure",
+        "open",
+        "demo",
+    )
     return {
         "options": {
             command: options(command)
