@@ -3,7 +3,8 @@
 # make test-fast  in a minute: engine, select, regions, recipe and architecture, with
 #             fewer examples of hypothesis, and without what is marked slow
 # make lint   ruff and mypy
-# make dist  the source archive and the wheel, in dist/, checked as a package index does
+# make docs   the site, in docs/_build/html; its pictures are made by its scripts
+# make dist   the source archive and the wheel, in dist/, checked as a package index does
 # make bench  the engine against its peers, one thread
 # make attack damaged files, wrong recipes, random edits, faults and kills, from a seed; a
 #             quarter of an hour
@@ -24,6 +25,7 @@ INSTALL_all := .[all]
 INSTALL_base := .
 INSTALL_test := .[test]
 INSTALL_dev := .[test,dev]
+INSTALL_docs := .[docs]
 
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
 PINNED := $(if $(shell command -v taskset),taskset -c 0)
@@ -35,7 +37,7 @@ FAST := tests/test_architecture.py $(addprefix tests/,engine select regions reci
 # Compiled modules are kept: pytest compiles hundreds of them in each process.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test test-fast lint dist bench attack clean
+.PHONY: run test test-fast lint docs dist bench attack clean
 
 run: $(VENV)/.$(RUN)
 	@$(if $(filter all,$(RUN)),sh .ci/libraries window)
@@ -54,6 +56,10 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+docs: $(VENV)/.docs
+	$(ONE_THREAD) $(BIN)/sphinx-build -W --keep-going -q docs docs/_build/html
+	@echo docs/_build/html/index.html
+
 dist: $(VENV)/.dev
 	rm -rf dist
 	$(BIN)/python -m build --outdir dist .
@@ -66,7 +72,7 @@ attack: $(VENV)/.test
 	$(ONE_THREAD) QT_QPA_PLATFORM=offscreen $(BIN)/python tests/attack/run.py $(ATTACK_ARGS)
 
 clean:
-	rm -rf $(VENV) build dist demo-output .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) build dist docs/_build docs/auto_* demo-output .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find napari_emseg tests sample_data -name __pycache__ -prune -exec rm -rf {} +
 
 # One stamp for each set of dependencies; pip has nothing to do a second time.
