@@ -15,11 +15,11 @@ mpl.use("agg")
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
 
-from napari_emseg import __version__
+from napari_emseg import __version__  # noqa: E402
 
 project = "napari-emseg"
 author = "The napari-emseg founders"
-copyright = "the napari-emseg founders, BSD-3-Clause"
+copyright = "the napari-emseg founders, BSD-3-Clause"  # noqa: A001
 version = release = __version__
 
 extensions = [

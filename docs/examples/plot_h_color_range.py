@@ -16,7 +16,9 @@ points = [(150, 70), (180, 90)]  # the orange suit
 fig, axes = plt.subplots(1, 3, figsize=(10, 3.4), layout="constrained")
 axes[0].imshow(image)
 for ax, soft in zip(axes[1:], (False, True), strict=True):
-    ax.imshow(emseg.select.color_range(image, points, tolerance=30, soft=soft), cmap="gray")
+    ax.imshow(
+        emseg.select.color_range(image, points, tolerance=30, soft=soft), cmap="gray"
+    )
     ax.set_title(f"soft={soft}")
 for ax in axes:
     ax.set_axis_off()

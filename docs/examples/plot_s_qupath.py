@@ -6,6 +6,8 @@ Polygons run exactly along the edges of pixels: holes and shared borders are kep
 area of a polygon is the number of its pixels.
 """
 
+from itertools import pairwise
+
 import matplotlib.pyplot as plt
 import numpy as np
 import skimage.data
@@ -21,7 +23,7 @@ print("round trip is exact:", np.array_equal(same, coins.labels))
 fig, ax = plt.subplots(figsize=(6, 5.4), layout="constrained")
 ax.imshow(image, cmap="gray")
 ends = [*polygons.rings, len(polygons.points)]
-for start, end in zip(ends[:-1], ends[1:], strict=True):
+for start, end in pairwise(ends):
     ring = polygons.points[start:end]
     ax.fill(ring[:, 1] - 0.5, ring[:, 0] - 0.5, fill=False, edgecolor="#f4a340", lw=2)
 ax.set_axis_off()

@@ -26,7 +26,9 @@ import napari_emseg as emseg
 
 rng = np.random.default_rng(1)
 long = rng.normal(0, (30, 3), (700, 2))
-points = np.concatenate([long, long[::2] + (0, 16), rng.normal((60, 8), 4, (300, 2))])
+points = np.concatenate(
+    [long, long[::2] + np.array([0, 16]), rng.normal((60, 8), 4, (300, 2))]
+)
 options = {"channel_axis": 2, "rgb": False, "smoothing": 0, "n_classes": 3}
 fig, axes = plt.subplots(1, 2, figsize=(8, 3.4), layout="constrained")
 for ax, method in zip(axes, ("kmeans", "em"), strict=True):

@@ -31,7 +31,9 @@ image = skimage.data.coffee()[::2, ::2]
 masks = {
     "magic wand": emseg.select.wand(image, (60, 150), tolerance=25),
     "object box": emseg.select.box(image, (12, 70, 150, 235)),
-    "scissors": emseg.select.scissors(image, [(90, 80), (30, 140), (100, 225), (165, 150)]),
+    "scissors": emseg.select.scissors(
+        image, [(90, 80), (30, 140), (100, 225), (165, 150)]
+    ),
 }
 fig, axes = plt.subplots(1, 3, figsize=(10, 2.6), layout="constrained")
 for ax, (title, mask) in zip(axes, masks.items(), strict=True):

@@ -70,7 +70,9 @@ left.imshow(mark_boundaries(image, nuclei.labels, color=(1, 0.9, 0)))
 left.set_title(f"{nuclei.n_objects} nuclei")
 left.set_axis_off()
 right.scatter(area, shape, s=14, color="#2a9d8f")
-right.set(xlabel=f"area ({table.units['area']})", ylabel="solidity", title="each nucleus")
+right.set(
+    xlabel=f"area ({table.units['area']})", ylabel="solidity", title="each nucleus"
+)
 
 # %%
 # Out to a table and to QuPath

@@ -58,7 +58,9 @@ bottom = np.zeros(len(results))
 for share, color in zip(shares.T, joint.class_colors, strict=True):
     ax.bar(range(1, len(results) + 1), share, bottom=bottom, color=color)
     bottom += share
-ax.set(xlabel="photograph", ylabel="share of pixels", title="six classes, all photographs")
+ax.set(
+    xlabel="photograph", ylabel="share of pixels", title="six classes, all photographs"
+)
 
 # %%
 # Keep it

@@ -255,7 +255,7 @@ def fit(
 
     Parameters
     ----------
-    images : iterable of array_like or path
+    images : iterable of (…, Y, X) or (…, Y, X, 3|4) array_like or path
         As `napari_emseg.segment` takes them, of equal features; or files, as
         `napari_emseg.files.read_image` reads them. One is held at a time.
     channel_axis, rgb, full_scale

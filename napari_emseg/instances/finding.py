@@ -55,7 +55,8 @@ def objects(
 ) -> Objects:
     """Return the objects of classes, such as nuclei, those that touch told apart.
 
-    That is done by a watershed of the distance to the outline [1]_.
+    From semantic to instance segmentation: by connected components, a watershed of the
+    distance to the outline [1]_, seeds or drawn lines.
 
     Parameters
     ----------

@@ -46,6 +46,8 @@ def measure(
 ) -> ObjectTable:
     """Measure objects: their shapes, and what an image shows inside of them.
 
+    Region properties, in the words of scikit-image: a row for each label.
+
     Parameters
     ----------
     objects : Objects, or (…, Y, X) array_like of int

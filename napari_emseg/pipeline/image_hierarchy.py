@@ -27,6 +27,8 @@ def hierarchy(
 ) -> RegionTree:
     """Find the regions of an image at all levels of detail at once.
 
+    From superpixels to the whole image, as a tree.
+
     Parameters
     ----------
     image : (Y, X) or (Y, X, 3|4) array_like

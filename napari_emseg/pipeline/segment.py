@@ -115,6 +115,9 @@ def segment(
 ) -> Segmentation:
     """Find the classes of an image on all its pixels.
 
+    By K-means, or by expectation-maximization (EM) of a Gaussian mixture model, with a
+    Markov random field over neighbors.
+
     Parameters
     ----------
     image : (…, Y, X) or (…, Y, X, 3|4) array_like

@@ -254,6 +254,8 @@ def criteria(
 ) -> Figure:
     """Draw what tells how many classes there are: BIC and ICL for 1, 2, … classes.
 
+    Criteria of model selection, for the number of clusters.
+
     Parameters
     ----------
     data : Segmentation or Choice

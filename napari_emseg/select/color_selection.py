@@ -40,6 +40,9 @@ def wand(
 ) -> BoolArray | FloatArray:
     """Select the pixels whose color is like that at a point.
 
+    The magic wand of picture editors: a flood fill from the point if contiguous, a
+    threshold of the distance of colors if not.
+
     Parameters
     ----------
     image : (…, Y, X) or (…, Y, X, 3|4) array_like, or Prepared

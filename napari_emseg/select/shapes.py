@@ -192,6 +192,8 @@ def scissors(
 ) -> BoolArray | FloatArray:
     """Select what a path along edges goes around ("intelligent scissors" [1]_).
 
+    Also known as live-wire or magnetic lasso.
+
     Parameters
     ----------
     image : (…, Y, X) or (…, Y, X, 3|4) array_like

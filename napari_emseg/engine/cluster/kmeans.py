@@ -30,6 +30,8 @@ _FAR = 1e4
 class KMeansModel:
     """Centers of K classes; a feature belongs to the nearest.
 
+    What K-means clustering finds.
+
     Attributes
     ----------
     centers : (K, D) ndarray of float64
