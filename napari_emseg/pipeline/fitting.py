@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_emseg.engine.cluster.criteria import few_cells
-from napari_emseg.engine.cluster.em import CovarianceSpec
+from napari_emseg.engine.cluster.em import CovarianceSpec, shape_covariances
 from napari_emseg.engine.cluster.grouped_mixture import GroupedMixture
 from napari_emseg.engine.cluster.methods import METHODS
 from napari_emseg.engine.cluster.multilevel import FitOptions, iter_fit_mixture
@@ -329,3 +329,73 @@ def report_classes(model: Model, n_classes: int) -> None:
             f"{found} found where {n_classes} were asked for: the image has no more "
             "values that differ, or too few pixels have them"
         )
+
+
+def iterate_once(
+    source: SegmentationInput, census: CellCounts, params: Params, model: Model
+) -> tuple[FitState, FitState]:
+    """Return what a model is worth, and the one that a single iteration makes of it.
+
+    Parameters
+    ----------
+    source, census
+        The image, and its cells.
+    params : Params
+        How it is fitted; the number of classes is that of the model.
+    model : Model
+        Where to start.
+
+    Returns
+    -------
+    before, after : FitState
+        Of a plain step of EM, or of Lloyd's K-means: no acceleration, on all cells.
+
+    Raises
+    ------
+    ValueError
+        If a fit with these parameters cannot start from the model.
+    """
+    options = replace(_options_from(source, census, params, model), max_iter=1, tol=0)
+    states = list(METHODS[params.method].iterate(census.cells, model, options))
+    return states[0], states[-1]
+
+
+def start_at(
+    source: SegmentationInput,
+    census: CellCounts,
+    params: Params,
+    like: Model,
+    centers: Float64Array,
+) -> Model:
+    """Return a model to start from whose centers (K, D) somebody has chosen.
+
+    As after ``init="random"``: all shares are equal, and each class is as wide as the
+    image along each feature.
+
+    Parameters
+    ----------
+    source, census, params
+        As for `iterate_once`.
+    like : Model
+        What else the model has, such as its method.
+    centers : (K, D) ndarray of float64
+        In the units of the features.
+    """
+    weights = np.full(len(centers), 1 / len(centers))
+    if not like.has_likelihood:
+        return replace(like, centers=centers, weights=weights)
+    rules = _options_from(source, census, params, like).rules
+    wide = np.diag(np.maximum(np.diag(census.cells.covariance()), census.floor))
+    each = np.repeat(wide[np.newaxis], len(centers), axis=0)
+    covariances = shape_covariances(each, weights, rules)
+    return replace(like, weights=weights, means=centers, covariances=covariances)
+
+
+def _options_from(
+    source: SegmentationInput, census: CellCounts, params: Params, model: Model
+) -> FitOptions:
+    count = model.n_classes
+    asked = params.replace(n_classes=count)
+    check_start(model, asked)
+    decided = choose_distribution(source, census, asked, count, model)
+    return chosen_options(asked, decided, count, census.floor)

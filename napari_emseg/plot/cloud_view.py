@@ -10,10 +10,12 @@ from matplotlib.patches import Ellipse
 from matplotlib.ticker import MaxNLocator
 
 from napari_emseg.plot.histogram_view import fill
-from napari_emseg.plot.projection import ellipse_axes
+from napari_emseg.plot.projection import Projection, ellipse_axes
 from napari_emseg.plot.theme import Badges, halo, style_axes
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.lines import Line2D
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     from napari_emseg.plot.projection import Density
     from napari_emseg.plot.theme import Theme
 
+# Pixels within which the mouse takes hold of a center, or of an outline.
+_NEAR = 10.0
 # Axes whose ranges differ by more than this cannot have the same scale.
 _UNLIKE = 8.0
 
@@ -58,12 +62,17 @@ class CloudView:
     ----------
     ellipses : list of matplotlib.patches.Ellipse
         One for each class.
+    axes : matplotlib.axes.Axes
+        What is drawn into.
+    projection : Projection
+        Of the features.
     """
 
     def __init__(self, ax: Axes, density: Density, theme: Theme, sd: float) -> None:
         ax.clear()
         self.ellipses: list[Ellipse] = []
-        self._ax, self._projection = ax, density.projection
+        self.axes = self._ax = ax
+        self.projection = self._projection = density.projection
         self._theme, self._sd = theme, sd
         left, right, low, high = density.extent
         ax.imshow(
@@ -94,6 +103,27 @@ class CloudView:
             ellipse.set(center=means[i], width=width, height=height, angle=angle)
             ellipse.set_edgecolor(rgb[i])
         self._badges.show(means, rgb)
+
+    def projected(self, x: float, y: float) -> Float64Array:
+        """Return a point of the drawing as the projection has it, (2,)."""
+        return np.array([x, y])
+
+    def grip(self, x: float, y: float) -> tuple[int, str] | None:
+        """Return the class at a place on the screen, in pixels, and what of it.
+
+        Returns
+        -------
+        (int, {"center", "outline"}) or None
+            Index 0..K-1; None if there is none.
+        """
+        centers = [ellipse.get_center() for ellipse in self.ellipses]
+        outlines = [
+            self._ax.transData.inverted().transform(
+                ellipse.get_transform().transform(_CIRCLE)
+            )
+            for ellipse in self.ellipses
+        ]
+        return _grip(self._ax, centers, outlines, (x, y))
 
     @property
     def moving(self) -> list[Artist]:
@@ -128,12 +158,18 @@ class LineView:
     ----------
     intervals : list of matplotlib.lines.Line2D
         One for each class.
+    axes : matplotlib.axes.Axes
+        What is drawn into.
+    projection : Projection
+        Of the feature, which it leaves as it is.
     """
 
     def __init__(self, ax: Axes, found: Histogram, theme: Theme, sd: float) -> None:
         ax.clear()
         self.intervals: list[Line2D] = []
-        self._ax, self._theme, self._sd = ax, theme, sd
+        self.axes = self._ax = ax
+        self.projection = Projection(np.ones((1, 1)), (found.name,))
+        self._theme, self._sd = theme, sd
         fill(ax, found, theme)
         self._top = float(found.density.max())
         ax.set_xlabel(found.name)
@@ -153,6 +189,15 @@ class LineView:
             ends = [means[i] - reach[i], means[i] + reach[i]]
             line.set(data=(ends, [rows[i], rows[i]]), color=rgb[i])
         self._badges.show(np.column_stack([means, rows]), rgb)
+
+    def projected(self, x: float, y: float) -> Float64Array:
+        """Return a point of the drawing as a value of the feature, (1,)."""
+        return np.array([x])
+
+    def grip(self, x: float, y: float) -> tuple[int, str] | None:
+        """Return the class at a place on the screen, as `CloudView.grip`."""
+        ends = [np.asarray(line.get_xydata(), float) for line in self.intervals]
+        return _grip(self._ax, [pair.mean(axis=0) for pair in ends], ends, (x, y))
 
     @property
     def moving(self) -> list[Artist]:
@@ -176,3 +221,26 @@ class LineView:
         ticks = np.asarray(MaxNLocator(5).tick_values(0, self._top))
         self._ax.set_yticks(ticks[ticks <= self._top])
         self._ax.set_ylim(self._rows(count + 1)[-1], 1.05 * self._top)
+
+
+# Points all around an ellipse, before it is placed.
+_CIRCLE = np.column_stack(
+    [np.cos(np.linspace(0, 2 * np.pi, 90)), np.sin(np.linspace(0, 2 * np.pi, 90))]
+)
+
+
+def _grip(
+    ax: Axes,
+    centers: Sequence[ArrayLike],
+    outlines: Sequence[ArrayLike],
+    place: tuple[float, float],
+) -> tuple[int, str] | None:
+    """Return which class is next to a place in pixels, and what of it, if one is."""
+    found: tuple[float, int, str] = (_NEAR, -1, "")
+    for kind, spots in (("center", centers), ("outline", outlines)):
+        for index, points in enumerate(spots):
+            seen = ax.transData.transform(np.atleast_2d(np.asarray(points, float)))
+            away = float(np.linalg.norm(seen - np.asarray(place), axis=1).min())
+            if away <= found[0]:
+                found = away, index, kind
+    return None if found[1] < 0 else found[1:]

@@ -35,8 +35,11 @@ if TYPE_CHECKING:
     from napari_emseg.plot.projection import Density
     from napari_emseg.plot.theme import Theme
 
-# Inches at 100 pixels each: multiples of 16 pixels, which video formats need.
+# Inches; at 100 pixels each, the usual size.
 _WIDE, _HIGH = 9.6, 6.4
+# Of a width that this divides, both sides are multiples of 16, as video formats need.
+WIDTH_STEP = 48
+WIDTHS = (240, 1920)
 
 
 class RunFigure:
@@ -52,6 +55,8 @@ class RunFigure:
         Colors.
     likelihood : bool
         Whether the objective is a log-likelihood.
+    width : int, optional
+        Of the picture, in pixels.
     """
 
     def __init__(
@@ -61,9 +66,13 @@ class RunFigure:
         theme: Theme,
         *,
         likelihood: bool,
+        width: int = 960,
     ) -> None:
         figure = Figure(
-            (_WIDE, _HIGH), dpi=100, facecolor=theme.page, layout="constrained"
+            (_WIDE, _HIGH),
+            dpi=width / _WIDE,
+            facecolor=theme.page,
+            layout="constrained",
         )
         # Matplotlib's canvases are untyped.
         self._canvas: Any = FigureCanvasAgg(figure)
@@ -98,8 +107,8 @@ class RunFigure:
 
         Returns
         -------
-        (640, 960, 3) ndarray of uint8
-            RGB.
+        (H, W, 3) ndarray of uint8
+            RGB; two thirds as high as wide.
         """
         state, rgb = self._states[index], np.asarray(colors, float)
         self._cloud.show(state.model, rgb)
@@ -147,6 +156,7 @@ def save_movie(
     seg: Segmentation,
     *,
     fps: float = 6.0,
+    width: int = 960,
     features: str | Sequence[int | str] = "auto",
     theme: str | Theme = "light",
     force: bool = False,
@@ -161,6 +171,9 @@ def save_movie(
         Whose labels are drawn without smoothing; of a volume, its middle plane.
     fps : float, optional
         Iterations a second.
+    width : int, optional
+        Pixels from side to side, 240 to 1920; taken down to a multiple of 48. It is two
+        thirds as high.
     features : "auto" or pair of int or str, optional
         As for `napari_emseg.plot.ellipses`.
     theme : {"light", "dark"} or Theme, optional
@@ -171,8 +184,8 @@ def save_movie(
     Raises
     ------
     ValueError
-        If there are no iterations, the format is none that can be written, or the
-        frames have no duration.
+        If there are no iterations, the format is none that can be written, the
+        frames have no duration, or the width is out of bounds.
     FileExistsError
         If there is such a file, and `force` is not given.
     """
@@ -191,6 +204,7 @@ def save_movie(
         cloud,
         where=middle,
         fps=fps,
+        width=width,
         features=features,
         theme=theme,
         force=force,
@@ -221,6 +235,7 @@ def write_movie(
     *,
     where: Slices = (),
     fps: float = 6.0,
+    width: int = 960,
     features: str | Sequence[int | str] = "auto",
     theme: str | Theme = "light",
     force: bool = False,
@@ -229,7 +244,7 @@ def write_movie(
 
     Parameters
     ----------
-    path, fps, features, theme, force
+    path, fps, width, features, theme, force
         As for `save_movie`.
     reel : Movie
         The run.
@@ -255,6 +270,10 @@ def write_movie(
         )
     if not 0 < fps < np.inf:
         raise ValueError(f"fps={fps}, but each frame takes a time; pass 6, or another")
+    if not WIDTHS[0] <= width <= WIDTHS[1]:
+        raise ValueError(
+            f"width={width} is out of bounds; choose {WIDTHS[0]} to {WIDTHS[1]} pixels"
+        )
     check_movie(path, force=force)
     step = -(-len(shown) // _MOST)
     shown = shown[::-step][::-1]
@@ -271,6 +290,7 @@ def write_movie(
         bars(cloud, 0) if cloud.cells.dims == 1 else density_of(cloud, projection),
         find_theme(theme),
         likelihood=reel.states[-1].model.has_likelihood,
+        width=width // WIDTH_STEP * WIDTH_STEP,
     )
     with new_file(path, force=force) as temporary, _Writer(temporary, fps) as writer:
         for done, index in enumerate(shown, start=1):

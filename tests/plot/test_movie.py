@@ -186,6 +186,9 @@ def test_what_cannot_be_written_is_told_before_any_work(stripes, tmp_path, monke
     for fps in (0, -1, np.nan):
         with pytest.raises(ValueError, match=f"fps={fps}, but each frame"):
             save_movie(tmp_path / "b.gif", seg, fps=fps)
+    for width in (239, 1921):
+        with pytest.raises(ValueError, match=f"width={width} is out of bounds"):
+            save_movie(tmp_path / "b.gif", seg, width=width)
     with pytest.raises(FileNotFoundError, match="no folder"):
         save_movie(tmp_path / "no" / "a.gif", seg)
     other = emseg.segment(stripes, model=seg.model)

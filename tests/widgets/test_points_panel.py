@@ -90,3 +90,68 @@ def test_layers_that_are_removed_during_a_change_do_not_come_back(
     panel.drawn["n_points"].value = 700
     settle(panel, qtbot)
     assert len(panel.points.data) == 700
+
+
+def test_points_are_there_before_their_classes(viewer, qtbot):
+    panel = open_points(viewer)
+    assert panel.points in viewer.layers
+    assert len(panel.points.data) == 1000
+    assert "Fitting" in panel._status.text()
+    settle(panel, qtbot)
+    assert "4 classes" in panel._status.text()
+
+
+def test_points_are_added_moved_and_removed(panel, qtbot, hand):
+    """By napari's tools; what is fitted are the points as they are."""
+    before, truth = panel.blobs.points.copy(), panel.blobs.classes.copy()
+    panel.points.add([(50, 50), (51, 52)])
+    settle(panel, qtbot)
+    made, seg = panel.result.blobs, panel.result.seg
+    assert seg.labels.shape == (1, 1002)
+    np.testing.assert_allclose(made.points[-2:], [(50, SIDE - 50), (52, SIDE - 51)])
+    np.testing.assert_array_equal(made.classes, [*truth, 0, 0])
+    np.testing.assert_array_equal(colors_of(panel), seg.labels[0])
+    hand.layer, far = panel.points, (3, 97)
+    panel.points.add([far])
+    settle(panel, qtbot)
+    panel.points.mode = "select"
+    hand.drag([far, (4, 95), (5, 90)])
+    settle(panel, qtbot)
+    assert panel.result.blobs.points[1002] == pytest.approx((90, SIDE - 5), abs=1)
+    panel.points.selected_data = {1, 1000, 1002}
+    panel.points.remove_selected()
+    settle(panel, qtbot)
+    assert len(panel.result.blobs.points) == 1000
+    expected = [*np.delete(truth, 1), 0]
+    np.testing.assert_array_equal(panel.result.blobs.classes, expected)
+    found = panel.result.blobs.points[1:-1]
+    np.testing.assert_allclose(found, before[2:], atol=1e-4)
+
+
+def test_an_ellipse_that_is_moved_is_where_the_fit_goes_on(panel, qtbot, hand):
+    model, steps = panel._followed, panel._followed.hand
+    fitted = panel.result.seg.states[-1].model
+    shape = panel.ellipses.data[0].copy()
+    middle = shape.mean(axis=0)
+    hand.layer, panel.ellipses.mode = panel.ellipses, "select"
+    panel._viewer.layers.selection.active = panel.ellipses
+    hand.drag([middle + share * np.array([-20, 30]) for share in (0, 0.5, 1)])
+    moved = steps.step.model
+    by = moved.means - fitted.means
+    np.testing.assert_allclose(by[0], (30, 20), atol=1)
+    np.testing.assert_allclose(by[1:], 0, atol=1e-2)
+    np.testing.assert_allclose(moved.covariances, fitted.covariances, atol=1e-2)
+    assert not np.allclose(panel.ellipses.data[0], shape)
+    # Points change their color in the E step, and not before.
+    np.testing.assert_array_equal(colors_of(panel), panel.result.seg.labels[0])
+    steps.half.click()
+    qtbot.waitUntil(lambda: model.background.idle, timeout=20_000)
+    points = panel.result.blobs.points
+    np.testing.assert_array_equal(colors_of(panel), moved.predict(points))
+    steps.go.click()
+    qtbot.waitUntil(lambda: model.background.idle, timeout=20_000)
+    qtbot.waitUntil(lambda: not model.followed_fit.live, timeout=20_000)
+    run = model.followed_fit.run
+    np.testing.assert_array_equal(run.start.means, moved.means)
+    final = run.states[-1].model
+    np.testing.assert_array_equal(colors_of(panel), final.predict(points))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from matplotlib.backends.backend_qtagg import FigureCanvasQTAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from qtpy.QtCore import QSize
 from qtpy.QtWidgets import QSizePolicy
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 LEFT, RIGHT, TOP, BOTTOM = 0.72, 0.1, 0.26, 0.5
 # Inches of height for axes, below which they stand side by side; and of any axes.
 FLAT, MIN_SIDE = 1.3, 0.2
+TICK = 0.45  # inches that a number beside an axis takes
 # Untyped in matplotlib.
 _Base: Any = FigureCanvasQTAgg
 
@@ -93,6 +95,11 @@ class MovingCanvas(_Base):  # type: ignore[misc]
         if ax.get_visible():
             x, y, across, up = box
             ax.set_position((x / width, y / height, across / width, up / height))
+            for axis, size in ((ax.xaxis, across), (ax.yaxis, up)):
+                # As many numbers as have room: they take longest to draw, too.
+                locator = axis.get_major_locator()
+                if isinstance(locator, MaxNLocator):
+                    locator.set_params(nbins=int(np.clip(size / TICK, 1, 5)))
 
     def move(self) -> None:
         """Redraw the artists that change."""

@@ -2,21 +2,44 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from matplotlib.figure import Figure
-from qtpy.QtWidgets import QFileDialog, QHBoxLayout
+from qtpy.QtWidgets import (
+    QDialog,
+    QDialogButtonBox,
+    QDoubleSpinBox,
+    QFileDialog,
+    QHBoxLayout,
+    QLabel,
+    QSpinBox,
+    QVBoxLayout,
+)
 
 from napari_emseg.io.safe_write import new_file
-from napari_emseg.plot.movie import Movie, check_movie, write_movie
-from napari_emseg.widgets.common.qt import push_button
+from napari_emseg.plot.movie import (
+    WIDTH_STEP,
+    WIDTHS,
+    Movie,
+    check_movie,
+    write_movie,
+)
+from napari_emseg.widgets.common.qt import (
+    form_rows,
+    number_box,
+    pluralize,
+    push_button,
+)
 from napari_emseg.widgets.model.panel_figures import draw_page
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from qtpy.QtWidgets import QWidget
 
     from napari_emseg.layers import FitRecord
     from napari_emseg.plot.theme import Theme
@@ -27,6 +50,7 @@ FIGURES = {"PNG picture (*.png)": ".png", "SVG drawing (*.svg)": ".svg"}
 MOVIES = {"GIF movie (*.gif)": ".gif", "MP4 movie (*.mp4)": ".mp4"}
 DPI = 200  # of pictures
 SIZE = (6.0, 4.5)  # inches
+_LONGEST = 60  # letters of a name that is suggested
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,6 +59,8 @@ class ExportedView:
 
     Attributes
     ----------
+    name : str
+        Of the result.
     title : str
         Of the displayed figure.
     drawing : FigureData
@@ -55,6 +81,7 @@ class ExportedView:
         The axes.
     """
 
+    name: str
     title: str
     drawing: FigureData
     run: FitRecord
@@ -64,6 +91,62 @@ class ExportedView:
     likelihood: bool
     where: tuple[slice, ...]
     features: str | tuple[int, int]
+
+
+# Qt is untyped here, so a class of it is Any to mypy.
+class MovieDialog(QDialog):  # type: ignore[misc]
+    """Asks for the size and the speed of a movie.
+
+    Parameters
+    ----------
+    parent : QWidget
+        Over which it opens.
+    frames : int
+        Number of iterations.
+
+    Attributes
+    ----------
+    width_box : QSpinBox
+        Pixels from side to side.
+    fps_box : QDoubleSpinBox
+        Iterations a second.
+    """
+
+    def __init__(self, parent: QWidget, frames: int) -> None:
+        super().__init__(parent)
+        self.setWindowTitle("Save GIF")
+        self.width_box = number_box(
+            QSpinBox(), WIDTHS, 960, "Two thirds as high as wide."
+        )
+        self.width_box.setSingleStep(WIDTH_STEP)
+        self.width_box.setSuffix(" px")
+        self.fps_box = number_box(
+            QDoubleSpinBox(), (0.5, 30), 6, "How many are shown in a second."
+        )
+        self.fps_box.setDecimals(1)
+        self._frames, self._told = frames, QLabel()
+        buttons = QDialogButtonBox(
+            QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel
+        )
+        buttons.accepted.connect(self.accept)
+        buttons.rejected.connect(self.reject)
+        page = QVBoxLayout(self)
+        page.addLayout(
+            form_rows([("Width", self.width_box), ("Iterations/s", self.fps_box)])
+        )
+        page.addWidget(self._told)
+        page.addWidget(buttons)
+        for box in (self.width_box, self.fps_box):
+            box.valueChanged.connect(self._tell)
+        self._tell()
+
+    def _tell(self, *_: object) -> None:
+        seconds = self._frames / self.fps_box.value()
+        wide = self.width_box.value() // WIDTH_STEP * WIDTH_STEP
+        self._told.setText(
+            f"{pluralize(self._frames, 'iteration')}, {seconds:.1f} s; "
+            f"{wide} x {wide * 2 // 3} px"
+        )
 
 
 class FigureFiles:
@@ -97,7 +180,7 @@ class FigureFiles:
             "Save figure…", "As PNG or SVG, as it is shown.", self.save_figure
         )
         self.movie = push_button(
-            "Save run…", "All iterations as GIF or MP4.", self.save_movie
+            "Save GIF…", "All iterations as a movie, GIF or MP4.", self.save_movie
         )
         self.cancel = push_button("Cancel", "Leave no file.", self._stop)
         self.row = QHBoxLayout()
@@ -126,26 +209,42 @@ class FigureFiles:
         ValueError
             If that cannot be written.
         """
-        target, view = self._ask(path, "Save figure", FIGURES), self._get_view()
+        view = self._get_view()
+        target = None if view is None else self._ask(path, "Save figure", FIGURES, view)
         if target is None or view is None:
             return
         self._background.run(partial(_write_figure, target, view), self._on_written)
 
-    def save_movie(self, path: str | Path | None = None) -> None:
+    def save_movie(
+        self, path: str | Path | None = None, *, width: int = 960, fps: float = 6.0
+    ) -> None:
         """Write all iterations, with the plane that is displayed.
 
         Parameters
         ----------
         path : str or Path, optional
-            Ends in .gif or .mp4; asked for by default. A file that exists is replaced.
+            Ends in .gif or .mp4; asked for by default, with width and speed. A file
+            that exists is replaced.
+        width : int, optional
+            In pixels.
+        fps : float, optional
+            Iterations a second.
 
         Raises
         ------
         ValueError
             If that cannot be written.
         """
-        target, view = self._ask(path, "Save run", MOVIES), self._get_view()
-        if target is None or view is None:
+        view = self._get_view()
+        if view is None:
+            return
+        if path is None:
+            dialog = MovieDialog(self.figure.window(), len(view.run.states))
+            if not dialog.exec():
+                return
+            width, fps = dialog.width_box.value(), dialog.fps_box.value()
+        target = self._ask(path, "Save GIF", MOVIES, view)
+        if target is None:
             return
         check_movie(target, force=True)
         steps = write_movie(
@@ -153,6 +252,8 @@ class FigureFiles:
             Movie(view.run.states, view.run.source, view.colors),
             view.drawing.cloud,
             where=view.where,
+            width=width,
+            fps=fps,
             features=view.features,
             theme=view.theme,
             force=True,
@@ -166,24 +267,31 @@ class FigureFiles:
         self._background.cancel()
 
     def show_busy(self, busy: bool) -> None:
-        """Show "Cancel" while a movie is written, and "Save run…" otherwise."""
+        """Show "Cancel" while a movie is written, and "Save GIF…" otherwise."""
         if not busy:
             self._writing = False
         self.movie.setVisible(not self._writing)
         self.cancel.setVisible(self._writing)
 
     def _on_progress(self, step: tuple[int, int]) -> None:
-        self._say("Drawing {} of {} …".format(*step))
+        done, total = step
+        self._say(f"Drawing frame {done} of {total} ({done / total:.0%}) …")
 
     def _on_written(self, target: Path) -> None:
         self._say(f"{target.name} is written.")
 
     def _ask(
-        self, path: str | Path | None, title: str, kinds: dict[str, str]
+        self,
+        path: str | Path | None,
+        title: str,
+        kinds: dict[str, str],
+        view: ExportedView,
     ) -> Path | None:
         if path is None:
+            first = next(iter(kinds.values()))
+            name = re.sub(r'[\\/:*?"<>|\0-\37]', "_", view.name)[:_LONGEST]
             path, kind = QFileDialog.getSaveFileName(
-                self.figure.window(), title, "", ";;".join(kinds)
+                self.figure.window(), title, f"{name}{first}", ";;".join(kinds)
             )
             if not path:
                 return None

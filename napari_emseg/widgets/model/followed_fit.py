@@ -7,17 +7,30 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, QTimer, Signal
 
-from napari_emseg.layers import FitRecord, fit_record_of, is_result, remember_fit
+from napari_emseg.layers import (
+    FitRecord,
+    add_to,
+    fit_record_of,
+    image_of,
+    is_result,
+    prepare_style,
+    remember_fit,
+)
 from napari_emseg.layers.fit_records import fit_request_of
+from napari_emseg.layers.metadata import entry_of
+from napari_emseg.pipeline.fitting import check_start
+from napari_emseg.pipeline.segment import iter_input
 from napari_emseg.widgets.common.run_events import run_events_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Generator
 
     from napari.components import ViewerModel
     from napari.layers import Labels
 
     from napari_emseg.engine.cluster.fit_state import FitState
+    from napari_emseg.engine.cluster.model import Model
+    from napari_emseg.layers import LayerStyle
     from napari_emseg.layers.fit_records import FitRequest
     from napari_emseg.pipeline.progress import Progress
     from napari_emseg.pipeline.segmentation import Segmentation
@@ -114,6 +127,45 @@ class FollowedFit(QObject):  # type: ignore[misc]
             partial(self._on_fitted, layer, fit),
             on_step=self._on_progress,
         )
+
+    def fit_from(self, model: Model) -> None:
+        """Fit the image of the result from a model, and put the labels into its layer.
+
+        Parameters
+        ----------
+        model : Model
+            Such as one whose classes were moved.
+
+        Raises
+        ------
+        ValueError
+            If a fit cannot start from it.
+        """
+        layer, run = self.layer, self.run
+        if layer is None or run is None:
+            return
+        params = run.params.replace(n_classes=model.n_classes)
+        check_start(model, params)
+
+        def steps() -> Generator[Progress, None, tuple[Segmentation, LayerStyle]]:
+            seg = yield from iter_input(run.source, params, start=model)
+            return seg, prepare_style(seg)
+
+        self._fitting = True
+        self._events.started.emit(partial(_source_of, run))
+        self._background.run(
+            steps, partial(self._on_fitted_from, layer), on_step=self._on_progress
+        )
+
+    def _on_fitted_from(
+        self, layer: Labels, made: tuple[Segmentation, LayerStyle]
+    ) -> None:
+        if layer in self._viewer.layers:
+            at = entry_of(layer).get("at")
+            image = image_of(self._viewer, layer)
+            at = None if at is None else tuple(at)
+            seg, look = made
+            add_to(self._viewer, seg, image, replace=layer, at=at, look=look)
 
     def end(self) -> None:
         """Stop following a run that is under way."""

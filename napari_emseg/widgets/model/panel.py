@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_error
@@ -15,8 +16,10 @@ from napari_emseg.widgets.common.docks import Docking, share_dock
 from napari_emseg.widgets.common.qt import order_tabs, push_button
 from napari_emseg.widgets.model.figure_files import ExportedView, FigureFiles
 from napari_emseg.widgets.model.followed_fit import FollowedFit
+from napari_emseg.widgets.model.hand_steps import HandSteps
 from napari_emseg.widgets.model.iteration_layer import IterationLayer, place_in_source
 from napari_emseg.widgets.model.panel_figures import (
+    CLOUD,
     FigureData,
     Figures,
     find_colors,
@@ -27,8 +30,10 @@ from napari_emseg.widgets.model.view_controls import FeatureAxes, Transport
 if TYPE_CHECKING:
     import napari.components
 
+    from napari_emseg.engine.cells.cells import Cells
     from napari_emseg.engine.cluster.fit_state import FitState
     from napari_emseg.engine.cluster.model import Model
+    from napari_emseg.layers import FitRecord
     from napari_emseg.plot.theme import Theme
 
 DRAWING = "drawing"
@@ -39,13 +44,22 @@ UNKNOWN = (
     "{name}: its iterations are not known here. The same fit gives them again, if the "
     "image is still there."
 )
-# What the objective of a level is, in words.
+# What an objective is of, by its kind.
 _KINDS = {
-    "exact": "exact",
-    "bound": "bound",
-    "sample": "estimate",
-    "smooth": "with smoothing",
+    "exact": "all colors",
+    "bound": "colors in groups",
+    "sample": "a sample of the pixels",
+    "smooth": "all pixels, with smoothing",
 }
+LEVELS = (
+    "A fit goes from coarse to fine, level by level.\n"
+    "Colors in groups: similar colors count as one, with the spread that they have. "
+    "There are 2 to the power of so many bits of groups along each feature. The "
+    "log-likelihood of groups is a lower bound of the true one (inertia: an upper "
+    "one), so that it may jump between levels.\n"
+    "All colors: the objective is exact.\n"
+    "With smoothing: neighbors count, too, so that it is that of another model."
+)
 
 
 # Qt is untyped here, so a class of it is Any to mypy.
@@ -75,6 +89,8 @@ class ModelWidget(QWidget):  # type: ignore[misc]
         Whether they are shown.
     again : QPushButton
         Fits a result again whose iterations are not known.
+    hand : HandSteps
+        Half steps, and classes that are moved by hand.
     saver : FigureFiles
         Writes figures and movies.
     """
@@ -98,7 +114,7 @@ class ModelWidget(QWidget):  # type: ignore[misc]
         self._redraw.timeout.connect(self._on_redraw)
         self.followed_fit.changed.connect(self._on_followed_fit)
         self.followed_fit.grown.connect(self._on_grown)
-        self.followed_fit.edited.connect(self._leave_canvas)
+        self.followed_fit.edited.connect(self._on_edited)
         self._load()
         reactions = [
             (viewer.events.theme, self._on_theme),
@@ -128,7 +144,9 @@ class ModelWidget(QWidget):  # type: ignore[misc]
         run = self.followed_fit.run
         if self.drawing is None or run is None:
             return None
+        layer = self.followed_fit.layer
         return ExportedView(
+            "run" if layer is None else layer.name,
             self.figures.title,
             self.drawing,
             run,
@@ -152,9 +170,15 @@ class ModelWidget(QWidget):  # type: ignore[misc]
         self.axes.changed.connect(self._on_axes)
         self.figures = Figures()
         self.transport = Transport(lambda: not self._waiting)
-        self.transport.moved.connect(self._on_moved)
+        self.transport.moved.connect(self._on_slider)
         self._status = QLabel()
         self._status.setWordWrap(True)
+        self._status.setToolTip(LEVELS)
+        self.hand = HandSteps(
+            self.background, self._get_shown, self.followed_fit.fit_from
+        )
+        self.hand.changed.connect(self._on_hand)
+        self.hand.watch(self.figures.canvases[CLOUD], lambda: self.figures.cloud)
         self.on_canvas = QCheckBox("Show labels on the canvas")
         self.on_canvas.setToolTip(
             "While you move through the iterations, show what each would label, "
@@ -171,8 +195,10 @@ class ModelWidget(QWidget):  # type: ignore[misc]
         for widget in (self._title, self.again):
             page.addWidget(widget)
         page.addWidget(self.figures, 1)
-        for widget in (self.axes, self.transport, self._status, self.on_canvas):
+        for widget in (self.axes, self.transport, self._status):
             page.addWidget(widget)
+        page.addLayout(self.hand.layout)
+        page.addWidget(self.on_canvas)
         page.addLayout(self.saver.row)
         order_tabs(page)
 
@@ -227,6 +253,7 @@ class ModelWidget(QWidget):  # type: ignore[misc]
         return last if self.followed_fit.live else min(self.transport.index, last)
 
     def _draw(self) -> None:
+        self.hand.clear()
         fit = self.followed_fit
         known = self.drawing if fit.states else None
         self.figures.load(known, self.theme, likelihood=fit.likelihood)
@@ -249,6 +276,7 @@ class ModelWidget(QWidget):  # type: ignore[misc]
         self.axes.setVisible(known and self.axes.count > 1)
         self.transport.setVisible(known)
         self.on_canvas.setVisible(known)
+        self.hand.setVisible(playable)
         self.saver.enable(playable)
         self._show(self._index)
 
@@ -262,19 +290,32 @@ class ModelWidget(QWidget):  # type: ignore[misc]
         colors = None if state.model is None else self.colors_of(state.model)
         self.figures.show_state(states, index, colors)
         what = "Log-likelihood" if self.followed_fit.likelihood else "Inertia"
-        detail = _KINDS[objective_kind(state.level)]
-        level = detail if detail == state.level else f"{state.level}, {detail}"
-        self.say(f"{what} {state.objective:.6g} ({level})")
+        kind = objective_kind(state.level)
+        fine = f", {state.level} each" if kind == "bound" else ""
+        self.say(f"{what} {state.objective:.6g} per pixel ({_KINDS[kind]}{fine})")
+
+    def _on_slider(self, *_: object) -> None:
+        """Show another iteration instead of what was moved by hand."""
+        self.hand.clear()
+        self._on_moved()
 
     def _on_moved(self, *_: object) -> None:
-        """Show another iteration, in the figures and on the canvas."""
-        fit, index = self.followed_fit, self._index
+        """Show what is to be shown, in the figures and on the canvas."""
+        fit, index, step = self.followed_fit, self._index, self.hand.step
         if self.drawing is None or not fit.states:
             return
-        self._show(index)
-        model = fit.states[index].model
+        if step is None:
+            self._show(index)
+            model = fit.states[index].model
+        else:
+            states = [*fit.states]
+            states[index] = replace(states[index], model=step.model)
+            self.figures.show_state(states, index, self.colors_of(step.model))
+            self.say(f"By hand, from iteration {index + 1}.")
+            model = step.labels
         # At the end the result itself is what there is to see.
-        wanted = self.on_canvas.isChecked() and not self.transport.at_end
+        ended = self.transport.at_end and step is None
+        wanted = self.on_canvas.isChecked() and not ended
         if fit.run is None or fit.layer is None or not wanted:
             self._waiting = False
             self.iteration.hide()
@@ -285,6 +326,22 @@ class ModelWidget(QWidget):  # type: ignore[misc]
             except ValueError as error:
                 self.on_canvas.setChecked(False)
                 show_error(str(error))
+
+    def _on_hand(self) -> None:
+        self.transport.pause()
+        self._on_moved()
+
+    def _on_edited(self) -> None:
+        self._leave_canvas()
+        self._show(self._index)
+
+    def _get_shown(self) -> tuple[FitRecord, Model, Cells] | None:
+        """Return the run, the model of the iteration that is shown, and its cells."""
+        fit = self.followed_fit
+        if self.drawing is None or fit.run is None or fit.live or not fit.states:
+            return None
+        model = fit.states[self._index].model
+        return None if model is None else (fit.run, model, self.drawing.cloud.cells)
 
     def _on_seen(self) -> None:
         self._waiting = False
@@ -308,11 +365,13 @@ class ModelWidget(QWidget):  # type: ignore[misc]
         if not busy:
             self.followed_fit.on_idle()
         self.again.setEnabled(not busy)
+        self.hand.enable(not busy)
         self.saver.show_busy(busy)
 
     def _leave_canvas(self) -> None:
         """Pause, and show the result instead of an iteration."""
         self.transport.pause()
+        self.hand.clear()
         self.iteration.hide()
         self._waiting = False
 

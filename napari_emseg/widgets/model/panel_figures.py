@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from napari_emseg.plot.feature_cloud import FeatureCloud
 
 SD = 2.0
-CLOUD, HISTOGRAM, LEARNING = "Cloud", "Histogram", "Learning"
+CLOUD, HISTOGRAM, LEARNING = "Cloud", "Histogram", "Convergence"
 # Histograms that a panel has room for.
 _ROOM = 3
 
@@ -247,10 +247,13 @@ class Figures(QTabWidget):  # type: ignore[misc]
                 likelihood=likelihood,
                 strip=self.title == CLOUD,
             )
-            for ax in self.canvases[self.title].figure.axes:
-                # Numbers are what takes longest to draw.
-                ax.locator_params(nbins=5)
         return self._pages[self.title]
+
+    @property
+    def cloud(self) -> Any:
+        """The `CloudView` or `LineView` that is drawn; None if there is none."""
+        page = self._pages.get(CLOUD)
+        return page.views[0] if page is not None and page.views else None
 
     def sizeHint(self) -> QSize:
         """Return a size that is well readable."""

@@ -116,11 +116,13 @@ class Transport(QWidget):  # type: ignore[misc]
     def _write(self, length: int) -> None:
         width = len(str(length))
         self._count.setText(
-            f"{self.index + 1:>{width}} of {length}" if length else "no iterations"
+            f"iteration {self.index + 1:>{width}} of {length}"
+            if length
+            else "no iterations"
         )
 
 
-AUTOMATIC = "principal axes"
+AUTOMATIC, PLAIN = "principal axes", "both features"
 
 
 # Qt is untyped here, so a class of it is Any to mypy.
@@ -172,7 +174,7 @@ class FeatureAxes(QWidget):  # type: ignore[misc]
         if list(names) == [self.across.itemText(i + 1) for i in range(self.count)]:
             return
         self.across.clear()
-        self.across.addItems([AUTOMATIC, *names])
+        self.across.addItems([AUTOMATIC if len(names) > 2 else PLAIN, *names])
         self._offer_second()
 
     def _on_choice(self) -> None:

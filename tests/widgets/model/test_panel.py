@@ -6,6 +6,7 @@ from time import thread_time
 
 import numpy as np
 import pytest
+from PIL import Image
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
@@ -13,7 +14,7 @@ from qtpy.QtWidgets import QApplication
 import napari_emseg as emseg
 from napari_emseg.layers import fit_record_of
 from napari_emseg.layers.fit_records import _RUNS, FitRequest
-from napari_emseg.widgets.model import iteration_layer, view_controls
+from napari_emseg.widgets.model import figure_files, iteration_layer, view_controls
 from napari_emseg.widgets.model import panel as model
 from napari_emseg.widgets.model.panel import EMPTY
 
@@ -370,8 +371,11 @@ def test_a_run_is_watched_while_it_is_under_way(
     assert panel.followed_fit.run is fit_record_of(layer)
 
 
-def test_figures_and_movies_are_written(qtbot, viewer, image, panel, tmp_path, told):
-    segment(viewer, image)
+def test_figures_and_movies_are_written(
+    qtbot, viewer, image, panel, tmp_path, told, monkeypatch
+):
+    """A movie has the size and speed that the dialog asks for, and a name."""
+    seg, _ = segment(viewer, image)
     settle(qtbot, panel)
     for tab, name in enumerate(("cloud.png", "bars.svg", "curve.svg")):
         panel.figures.setCurrentIndex(tab)
@@ -380,9 +384,27 @@ def test_figures_and_movies_are_written(qtbot, viewer, image, panel, tmp_path, t
         start = (tmp_path / name).read_bytes()[:5]
         assert start == (b"\x89PNG\r" if name.endswith("png") else b"<?xml")
         assert name in panel._status.text()
-    panel.saver.save_movie(tmp_path / "run.gif")
+    seen = []
+
+    def choose(dialog):
+        dialog.width_box.setValue(250)
+        dialog.fps_box.setValue(10)
+        seen.append(dialog._told.text())
+        return True
+
+    def ask(parent, title, name, kinds):
+        seen.append(name)
+        return str(tmp_path / name), ""
+
+    monkeypatch.setattr(figure_files.MovieDialog, "exec", choose)
+    monkeypatch.setattr(figure_files.QFileDialog, "getSaveFileName", ask)
+    QTest.mouseClick(panel.saver.movie, LEFT)
     settle(qtbot, panel)
-    assert (tmp_path / "run.gif").read_bytes()[:4] == b"GIF8"
+    count = len(seg.states)
+    told_size = f"{count} iterations, {count / 10:.1f} s; 240 x 160 px"
+    assert seen == [told_size, "stripes classes.gif"]
+    with Image.open(tmp_path / "stripes classes.gif") as movie:
+        assert (movie.size, movie.info["duration"]) == ((240, 160), 100)
     assert len(list(tmp_path.iterdir())) == 4
     with pytest.raises(ValueError, match=r"\.png or \.svg"):
         panel.saver.save_figure(tmp_path / "cloud.jpg")
