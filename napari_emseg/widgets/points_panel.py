@@ -22,6 +22,8 @@ from napari_emseg.widgets.common.qt import form_rows, pluralize
 from napari_emseg.widgets.model.panel import ModelWidget
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import napari.components
     from magicgui.widgets.bases import ValueWidget
     from napari.layers import Labels, Points, Shapes
@@ -140,8 +142,29 @@ class PointsWidget(QWidget):  # type: ignore[misc]
         reactions = [(self._viewer.layers.events.removed, self._on_removed)]
         # Beside the figures, which want the room.
         share_dock(self, "Points")
-        queue = self.background
-        self._docking = Docking(self, self._viewer, reactions, queue.open, queue.close)
+        self._docking = Docking(
+            self, self._viewer, reactions, self._on_open, self._on_close
+        )
+
+    def _on_open(self) -> None:
+        self.background.open()
+        self._listen(self.points, self._on_points)
+        self._listen(self.ellipses, self._on_ellipses)
+
+    def _on_close(self) -> None:
+        self.background.close()
+        for layer, react in (
+            (self.points, self._on_points),
+            (self.ellipses, self._on_ellipses),
+        ):
+            if layer is not None:
+                layer.events.data.disconnect(react)
+
+    def _listen(self, layer: Any, react: Callable[[Any], None]) -> None:
+        """Hear of changes of a layer, once."""
+        if layer is not None:
+            layer.events.data.disconnect(react)
+            layer.events.data.connect(react)
 
     @property
     def running(self) -> bool:
@@ -192,7 +215,7 @@ class PointsWidget(QWidget):  # type: ignore[misc]
                 face_color="gray",
                 name="points",
             )
-            self.points.events.data.connect(self._on_points)
+            self._listen(self.points, self._on_points)
             self._viewer.reset_view()
         self._drawing = False
 
@@ -223,7 +246,7 @@ class PointsWidget(QWidget):  # type: ignore[misc]
             self.ellipses = self._viewer.add_shapes(
                 name="2 standard deviations", opacity=1.0
             )
-            self.ellipses.events.data.connect(self._on_ellipses)
+            self._listen(self.ellipses, self._on_ellipses)
             self._viewer.layers.selection.active = self.points
         assert self._labels is not None
         # The row of labels is as wide as the plane of the points, if it is shown.

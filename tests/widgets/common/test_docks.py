@@ -299,7 +299,8 @@ class TestClosed:
 
     def test_it_leaves_the_viewer(self, viewer, qtbot, kind, told):
         before = count_listeners(viewer)
-        keys = [dict(owner.keymap) for owner in (viewer, *viewer.layers)]
+        owners = (viewer, *viewer.layers)
+        keys = [dict(owner.keymap) for owner in owners]
         panel = open_panel(viewer, kind)
         assert count_listeners(viewer) != before
         queue = queue_of(panel)
@@ -313,7 +314,7 @@ class TestClosed:
             viewer.layers.remove(layer)
         assert [layer.name for layer in viewer.layers] == names
         assert count_listeners(viewer) == before
-        assert [dict(owner.keymap) for owner in (viewer, *viewer.layers)] == keys
+        assert [dict(owner.keymap) for owner in owners] == keys
         viewer.layers.clear()
         viewer.theme = "light"
         viewer.dims.ndisplay = 3
