@@ -131,7 +131,7 @@ class ClassScheme(BaseModel):
     @model_validator(mode="after")
     def _check_means(self) -> Self:
         sizes = {len(one.mean) for one in self.classes} - {0}
-        if len(sizes) > 1 or (self.rgb and sizes > {3}):
+        if len(sizes) > 1 or (self.rgb and sizes - {3}):
             raise ValueError(
                 "mean colors have as many numbers in all classes, three of them if "
                 f"rgb is true, but here they have {sorted(sizes)}"
@@ -145,6 +145,7 @@ class ClassScheme(BaseModel):
         image: ArrayLike | None = None,
         *,
         rgb: bool | None = None,
+        channel_axis: int | None = None,
     ) -> Self:
         """Return the scheme of a result.
 
@@ -155,7 +156,7 @@ class ClassScheme(BaseModel):
         image : (…, Y, X) or (…, Y, X, C) array_like, optional
             What a layer lies on; without it classes have no mean colors, and are found
             in other results by their numbers alone.
-        rgb : bool, optional
+        rgb, channel_axis
             As for `napari_emseg.segment`.
 
         Returns
@@ -193,8 +194,9 @@ class ClassScheme(BaseModel):
         colors = [np.ravel(color_of(n))[:3] for n in numbers]
         found = None
         if image is not None:
-            picture = as_lazy_image(image, rgb=rgb)
-            measured = class_table(labels, image, classes=numbers, rgb=rgb)
+            how: Any = {"rgb": rgb, "channel_axis": channel_axis}
+            picture = as_lazy_image(image, **how)
+            measured = class_table(labels, image, classes=numbers, **how)
             found, rgb = _means(measured["mean"], picture), picture.rgb
         keys = result.metadata.get(KEYS)
         return cls.of(numbers, names, colors, keys=keys, means=found, rgb=bool(rgb))
@@ -326,6 +328,7 @@ class ClassScheme(BaseModel):
         image: ArrayLike | None = None,
         *,
         rgb: bool | None = None,
+        channel_axis: int | None = None,
     ) -> dict[int, int]:
         """Return which class of this scheme is nearest to each class of a result.
 
@@ -335,15 +338,15 @@ class ClassScheme(BaseModel):
             A result, or labels.
         image : array_like, optional
             What such labels lie on; without it they are matched by their numbers.
-        rgb : bool, optional
+        rgb, channel_axis
             As for `napari_emseg.segment`.
 
         Returns
         -------
         dict of int to int
             Number of the scheme by number of the result. Several may be nearest to one.
-            RGB is compared in Lab, other channels as multiples of how far the classes
-            of the scheme are spread; classes without a mean color keep their number.
+            RGB is compared in Lab, other channels as multiples of how far their values
+            are spread; classes without a mean color keep their number.
 
         Raises
         ------
@@ -355,15 +358,16 @@ class ClassScheme(BaseModel):
         if isinstance(result, Segmentation):
             picture = result.source.picture
             numbers = [*range(1, result.n_classes + 1)]
-            found = _means(result.table()["mean"], picture)
+            table = result.table()
         else:
             labels = np.asarray(result)
             numbers = [int(n) for n in np.unique(labels) if n > 0]
             if image is None:
                 return {n: n for n in numbers}
-            picture = as_lazy_image(image, rgb=rgb)
-            table = class_table(labels, image, classes=numbers, rgb=rgb)
-            found = _means(table["mean"], picture)
+            how: Any = {"rgb": rgb, "channel_axis": channel_axis}
+            picture = as_lazy_image(image, **how)
+            table = class_table(labels, image, classes=numbers, **how)
+        found = _means(table["mean"], picture)
         known = [one for one in self.classes if one.mean]
         if not known:
             return {n: n for n in numbers}
@@ -376,7 +380,9 @@ class ClassScheme(BaseModel):
         if self.rgb:
             own, found = _lab(own), _lab(found)
         else:
-            spread = own.std(axis=0)
+            # Of all pixels, so that a channel of noise counts for little.
+            within = np.nan_to_num(table["std"]).mean(axis=0)
+            spread = np.hypot(own.std(axis=0), within)
             spread[spread == 0] = 1
             own, found = own / spread, found / spread
         matched = {}
@@ -393,12 +399,13 @@ class ClassScheme(BaseModel):
         image: ArrayLike | None = None,
         *,
         rgb: bool | None = None,
+        channel_axis: int | None = None,
     ) -> NDArray[np.unsignedinteger[Any]]:
         """Return the labels of a result with the numbers of this scheme.
 
         Parameters
         ----------
-        result, image, rgb
+        result, image, rgb, channel_axis
             As for `match`, which says what becomes of what.
 
         Returns
@@ -413,7 +420,7 @@ class ClassScheme(BaseModel):
         >>> scheme.apply(emseg.segment(image[1:], n_classes=2))[:, 0]
         array([2, 3], dtype=uint8)
         """
-        numbers = self.match(result, image, rgb=rgb)
+        numbers = self.match(result, image, rgb=rgb, channel_axis=channel_axis)
         labels = result.labels if isinstance(result, Segmentation) else result
         return renumbered(np.asarray(labels), numbers)
 

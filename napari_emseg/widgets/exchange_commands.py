@@ -210,6 +210,7 @@ def show_stains(viewer: napari.Viewer) -> None:
     def then(found: Any) -> None:
         if image not in viewer.layers:
             return
+        active = viewer.layers.selection.active
         place = placement(image, (None,) * found[..., 0].ndim)
         for number, name in enumerate(names):
             values = np.ascontiguousarray(found[..., number])
@@ -222,6 +223,8 @@ def show_stains(viewer: napari.Viewer) -> None:
                 **place,
             )
             insert_layer(viewer.layers, len(viewer.layers), density)
+        # Panels would turn to the last one.
+        viewer.layers.selection.active = active
 
     inspector_of(viewer).background.run(
         partial(stain_densities, image.data, stains), then, title="Stain densities"

@@ -199,6 +199,7 @@ def test_stain_layers(layer, viewer, qtbot, monkeypatch):
     commands.show_stains(viewer)
     wait(qtbot, viewer)
     made = viewer.layers["tissue eosin"]
+    assert viewer.layers.selection.active is image
     expected = emseg.stain_densities(image.data, "he")
     assert (made.data == expected[..., 1]).all()
     np.testing.assert_allclose(made.scale, image.scale)

@@ -36,6 +36,8 @@ class MenuRow(NamedTuple):
         Whether an image is enough, and no result is needed.
     module : str
         Where the command is.
+    submenu : str
+        Title of the menu in the menu that it is in; empty if it is in none.
     """
 
     title: str
@@ -43,6 +45,7 @@ class MenuRow(NamedTuple):
     command: str
     of_image: bool = False
     module: str = COMMANDS
+    submenu: str = ""
 
 
 # Groups, with a line between them.
@@ -100,28 +103,27 @@ ROWS: tuple[tuple[MenuRow, ...], ...] = (
             "show_polygons",
             module=EXCHANGE,
         ),
-    ),
-    (
         MenuRow(
             "Save class scheme…",
             "Names, colors and keys of the classes, for other images.",
             "save_scheme",
             module=EXCHANGE,
+            submenu="Class scheme",
         ),
         MenuRow(
             "Apply class scheme…",
             "Give these classes the names, colors and numbers of a scheme.",
             "apply_scheme",
             module=EXCHANGE,
+            submenu="Class scheme",
         ),
-    ),
-    (
         MenuRow(
             "Stain densities…",
             "How much of each stain there is, an image layer for each.",
             "show_stains",
             of_image=True,
             module=EXCHANGE,
+            submenu="Stains",
         ),
         MenuRow(
             "Stains from selections…",
@@ -129,6 +131,7 @@ ROWS: tuple[tuple[MenuRow, ...], ...] = (
             "find_stains",
             of_image=True,
             module=EXCHANGE,
+            submenu="Stains",
         ),
     ),
     (
@@ -184,13 +187,17 @@ def fill(menu: QMenu, viewer: napari.components.ViewerModel) -> None:
     for place, group in enumerate(ROWS):
         if place > 0:
             menu.addSeparator()
+        inner: dict[str, QMenu] = {"": menu}
         for row in group:
             missing = ""
             if row.of_image and not images:
                 missing = NO_IMAGE
             elif not (row.of_image or results):
                 missing = NO_RESULT
-            action = menu.addAction(row.title)
+            if row.submenu not in inner:
+                inner[row.submenu] = menu.addMenu(row.submenu)
+                inner[row.submenu].setToolTipsVisible(True)
+            action = inner[row.submenu].addAction(row.title)
             action.triggered.connect(partial(_call, row, viewer))
             action.setEnabled(not missing)
             action.setToolTip(f"{row.tip} ({missing}.)" if missing else row.tip)
