@@ -37,9 +37,13 @@ Color = Literal[
 Covariance = Literal["full", "tied", "diag", "spherical"]
 Distribution = Literal["auto", "gaussian", "student"]
 Init = Literal["kmeans", "random"]
+Channels = Literal["together", "each"]
+Planes = Literal["volume", "together", "each"]
 
 # Marks the parameters that a form shows at first; the rest waits under "More".
 MAIN: JsonDict = {"main": True}
+# Marks what is about axes: a form has a row of its own for them.
+AXES: JsonDict = {"axes": True}
 # What a parameter affects first: the features of pixels, or no more than their labels;
 # all others affect the fit.
 FEATURES: JsonDict = {"affects": "features"}
@@ -237,6 +241,28 @@ class Params(BaseModel):
         description="Regions with fewer pixels join the most similar neighbor; "
         "0 keeps all.",
         json_schema_extra=LABELS,
+    )
+    channels: Channels = Field(
+        default="together",
+        title="Channels",
+        description="Of images that are not RGB: all channels together are the color "
+        "of a pixel, or each channel is segmented by itself.",
+        json_schema_extra=AXES
+        | FEATURES
+        | _named(together="together", each="each by itself"),
+    )
+    planes: Planes = Field(
+        default="volume",
+        title="Planes",
+        description="Of stacks and series: one model for all planes, smoothed in 3-D "
+        "along Z; one model, each plane smoothed by itself; or each plane fitted by "
+        "itself, from the one before on, so that classes keep their numbers.",
+        json_schema_extra=AXES
+        | _named(
+            volume="as a volume",
+            together="all in one model",
+            each="each by itself",
+        ),
     )
     seed: int = Field(
         default=0,

@@ -13,7 +13,14 @@ from pydantic import ValidationError
 
 from napari_emseg import Params
 from napari_emseg.engine.cluster.methods import MethodName
-from napari_emseg.params import Color, Covariance, Distribution, Init
+from napari_emseg.params import (
+    Channels,
+    Color,
+    Covariance,
+    Distribution,
+    Init,
+    Planes,
+)
 
 # Of each number: values that just fit, and values that just do not.
 NUMBERS: dict[str, tuple[list[Any], list[Any]]] = {
@@ -34,6 +41,8 @@ CHOICES = {
     "covariance": Covariance,
     "distribution": Distribution,
     "init": Init,
+    "channels": Channels,
+    "planes": Planes,
 }
 
 

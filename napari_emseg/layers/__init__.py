@@ -32,6 +32,7 @@ from napari_emseg.layers.instances import (
 )
 from napari_emseg.layers.live_result import LiveResult
 from napari_emseg.layers.metadata import KEY, image_of, is_result
+from napari_emseg.layers.pictures.picture_layers import PictureLayers, picture_of
 from napari_emseg.layers.recipe_log import note_step, recipe_of
 from napari_emseg.layers.results import (
     LayerSegmentation,
@@ -62,6 +63,7 @@ __all__ = [
     "LayerStyle",
     "LiveResult",
     "Part",
+    "PictureLayers",
     "Plane",
     "SliceIndex",
     "add_objects",
@@ -89,6 +91,7 @@ __all__ = [
     "line_width",
     "note_step",
     "objects_of",
+    "picture_of",
     "place_scale",
     "placement",
     "plan_edit",

@@ -7,8 +7,12 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from napari_emseg.engine.image.lazy_image import as_lazy_image
-from napari_emseg.layers.geometry import image_data
-from napari_emseg.layers.metadata import RECIPE, entry_of, image_of
+from napari_emseg.layers.metadata import (
+    RECIPE,
+    entry_of,
+    picture_of_result,
+    slice_of_result,
+)
 from napari_emseg.pipeline.segment import iter_input, read_input
 from napari_emseg.recipe import Recipe
 from napari_emseg.recipe.execute import unpacked
@@ -115,11 +119,14 @@ class FitRequest:
         Of the recipe, as JSON has it.
     args : Args
         What that says: parameters, mask, seed labels and models.
+    axes : str or None
+        Letters of the axes of `data`, if the step tells those of the image.
     """
 
     data: Any
     step: dict[str, Any]
     args: Any
+    axes: str | None = None
 
     def read(self) -> SegmentationInput:
         """Return the checked input of the segmentation; any thread may call it."""
@@ -127,8 +134,12 @@ class FitRequest:
         axes = {
             "rgb": args.rgb if args.channel_axis is None else None,
             "channel_axis": args.channel_axis,
+            "axes": self.axes,
         }
-        shape = as_lazy_image(self.data, **axes).shape
+        picture = as_lazy_image(self.data, **axes)
+        if args.params.channels == "each":
+            picture = picture.split()
+        shape = picture.shape
         mask, seeds = (
             None if packed is None else unpacked(packed, shape)
             for packed in (args.mask, args.seed_labels)
@@ -190,8 +201,8 @@ def fit_request_of(viewer: ViewerModel, layer: Labels) -> FitRequest:
             f"{layer.name!r} was not made by this plugin, so there is no fit behind "
             "it; segment an image, and take what comes of it"
         )
-    image = image_of(viewer, layer)
-    if image is None:
+    picture = picture_of_result(viewer, layer)
+    if picture is None:
         name = entry.get("image")
         what = "the image" if name is None else f"the image {name!r}"
         how = "" if name is None else ", and give it this name"
@@ -199,6 +210,6 @@ def fit_request_of(viewer: ViewerModel, layer: Labels) -> FitRequest:
             f"{what} that {layer.name!r} was made from is not among the layers; open "
             f"it again{how}"
         )
-    at = entry.get("at")
-    data = image_data(image, None if at is None else tuple(at))
-    return FitRequest(data, recipe["steps"][0], steps[0].args)
+    at = slice_of_result(layer)
+    axes = None if steps[0].args.axes is None else picture.data_axes(at)
+    return FitRequest(picture.data(at), recipe["steps"][0], steps[0].args, axes)

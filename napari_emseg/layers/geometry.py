@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from napari.utils.transforms import Affine
 
+from napari_emseg.engine.image.axes import ChannelStack
 from napari_emseg.engine.image.lazy_image import check_known
 from napari_emseg.regions import Edit
 
@@ -244,6 +245,9 @@ def fingerprint(data: Any) -> int:
     >>> fingerprint(image) == before
     False
     """
+    if isinstance(data, ChannelStack):
+        marks = [fingerprint(part) for part in data.parts]
+        return zlib.crc32(np.array(marks, np.uint32).tobytes()) if all(marks) else 0
     if type(data) is not np.ndarray:
         return 0
     grid = tuple(slice(None, None, max(size // _SIDE, 1)) for size in data.shape)
@@ -341,7 +345,18 @@ def expand_slice(data: NDArray[Any], at: SliceIndex | None) -> NDArray[Any]:
     )
 
 
-def placement(layer: Layer, at: SliceIndex) -> dict[str, Any]:
+def same_place(one: Image | Labels, other: Image | Labels) -> bool:
+    """Return whether the pixels of two layers of one shape lie on each other."""
+    far = np.diag(np.maximum(np.array(spatial_shape(one)) - 1.0, 1.0))
+    corners = np.vstack([np.zeros(one.ndim), far])
+    apart = [
+        np.subtract(other.world_to_data(one.data_to_world(corner)), corner)
+        for corner in corners
+    ]
+    return one.ndim == other.ndim and bool(np.abs(apart).max() < _CLOSE)
+
+
+def placement(layer: Layer, at: Sequence[float | None]) -> dict[str, Any]:
     """Return the attributes of a layer that lies on a part of another.
 
     Parameters
@@ -350,7 +365,7 @@ def placement(layer: Layer, at: SliceIndex) -> dict[str, Any]:
         Where the part is.
     at : tuple of int or None
         The part: for each axis the index of a slice, which is one pixel long in the
-        new layer, or None for the whole axis.
+        new layer, or None for the whole axis. It may lie between two.
 
     Returns
     -------
@@ -373,50 +388,3 @@ def placement(layer: Layer, at: SliceIndex) -> dict[str, Any]:
         "units": layer.units,
         "axis_labels": layer.axis_labels,
     }
-
-
-def part_of(
-    viewer: ViewerModel,
-    wanted: tuple[int, ...],
-    image_layer: Image | Labels | None,
-    at: SliceIndex | None,
-) -> SliceIndex | None:
-    """Return the part of an image that a result of some shape is of.
-
-    It is `at` if that is given, the whole if the shapes are equal, or else the part
-    that the viewer displays; None without an image.
-    """
-    if image_layer is None:
-        return None
-    if at is not None:
-        return at
-    shape = spatial_shape(image_layer)
-    if wanted == shape:
-        return (None,) * len(shape)
-    return displayed(viewer, image_layer)
-
-
-def placed(
-    labels: NDArray[np.integer[Any]],
-    image_layer: Image | Labels | None,
-    at: SliceIndex | None,
-) -> tuple[NDArray[np.integer[Any]], dict[str, Any]]:
-    """Return an own copy of labels, and the layer attributes that place it.
-
-    Raises
-    ------
-    ValueError
-        If they do not fit that part of the image.
-    """
-    if image_layer is None or at is None:
-        return labels.copy(), {}
-    shape = spatial_shape(image_layer)
-    sliced = [axis for axis, index in enumerate(at) if index is not None]
-    part = tuple(size for axis, size in enumerate(shape) if axis not in sliced)
-    if labels.shape != part:
-        raise ValueError(
-            f"labels of shape {labels.shape} do not fit image {image_layer.name!r} of "
-            f"shape {shape}, nor its displayed part; give the layer of the segmented "
-            "image, and `at` if only a slice of it was segmented"
-        )
-    return np.expand_dims(labels, sliced).copy(), placement(image_layer, at)

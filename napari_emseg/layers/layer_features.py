@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pint
 
+from napari_emseg.engine.image.lazy_image import as_lazy_image
 from napari_emseg.pipeline.class_table import class_table, columns, labels_of
 
 if TYPE_CHECKING:
@@ -128,7 +129,7 @@ def columns_of(layer: Labels) -> Columns:
 
 
 def reading(
-    layer: Labels, source: Any = None, *, rgb: bool = False
+    layer: Labels, source: Any = None, *, rgb: bool = False, axes: str | None = None
 ) -> Callable[[], Table]:
     """Return a function that makes the table of a layer in any thread.
 
@@ -140,15 +141,18 @@ def reading(
         The image, or the part of it that the layer lies on.
     rgb : bool, optional
         Whether the last axis of the image is RGB(A).
+    axes : str, optional
+        Letters of the axes of the image, instead.
     """
     labels = np.asarray(layer.data[0] if layer.multiscale else layer.data)
     keep = named(columns_of(layer))
+    kwargs: dict[str, Any] = {"rgb": rgb} if axes is None else {"axes": axes}
     if source is not None:
-        labels = labels.reshape(source.shape[:-1] if rgb else source.shape)
+        labels = labels.reshape(as_lazy_image(source, **kwargs).shape)
 
     def work() -> Table:
         classes = sorted({*labels_of(labels), *keep})
-        return class_table(labels, source, classes=classes, rgb=rgb)
+        return class_table(labels, source, classes=classes, **kwargs)
 
     return work
 

@@ -9,9 +9,13 @@ import numpy as np
 from napari.layers import Labels
 
 from napari_emseg.layers.classes import checksum_of, recolored
-from napari_emseg.layers.geometry import expand_slice, placement
 from napari_emseg.layers.history import HISTORY_BYTES, drawing, undo_steps
 from napari_emseg.layers.layer_features import columns_of, named
+from napari_emseg.layers.pictures.picture_layers import (
+    PictureLayers,
+    labels_in,
+    picture_of,
+)
 from napari_emseg.layers.results import add_to, alike
 from napari_emseg.layers.selection import add_result
 
@@ -79,7 +83,7 @@ class LiveResult:
     def __init__(self, viewer: ViewerModel) -> None:
         self._viewer = viewer
         self._layer: Labels | None = None
-        self._of: tuple[Image, SliceIndex | None] | None = None
+        self._of: tuple[PictureLayers, SliceIndex | None] | None = None
         self._before: _Before | None = None
         self._written: _Written | None = None
         self._touched = False
@@ -98,7 +102,9 @@ class LiveResult:
         layers = self._viewer.layers
         if self._layer is None or self._of is None:
             return False
-        bare = self._before is not None and self._of[0] not in layers
+        bare = self._before is not None and not all(
+            layer in layers for layer in self._of[0].layers
+        )
         return bare or self._layer not in layers
 
     @property
@@ -122,7 +128,7 @@ class LiveResult:
 
     def draw(
         self,
-        image: Image,
+        image: Image | PictureLayers,
         at: SliceIndex | None,
         labels: NDArray[np.uint8],
         colormap: DirectLabelColormap,
@@ -131,7 +137,7 @@ class LiveResult:
 
         Parameters
         ----------
-        image : napari.layers.Image
+        image : napari.layers.Image or PictureLayers
             What was segmented.
         at : tuple of int or None
             Which part of it; None is all.
@@ -144,15 +150,13 @@ class LiveResult:
         -------
         napari.layers.Labels
         """
-        whole = at or (None,) * labels.ndim
-        labels = expand_slice(labels, at)
+        picture = picture_of(image)
+        labels = labels_in(picture, labels, at)
         layer = self.fitting(image, at)
         if layer is None or not alike(layer, labels):
             self.settle()
-            place = placement(image, whole)
-            layer = Labels(
-                labels, name=f"{image.name} classes", colormap=colormap, **place
-            )
+            name, place = f"{picture.name} classes", picture.place(at)
+            layer = Labels(labels, name=name, colormap=colormap, **place)
             self._before = _Before(None, None, layer.editable, str(layer.mode))
             add_result(self._viewer, layer)
             self.follow(layer, image, at)
@@ -171,7 +175,7 @@ class LiveResult:
     def keep(
         self,
         seg: Segmentation,
-        image: Image,
+        image: Image | PictureLayers,
         at: SliceIndex | None,
         look: LayerStyle,
         *,
@@ -196,7 +200,7 @@ class LiveResult:
         ValueError
             If the labels do not fit the image any more.
         """
-        viewer, labels = self._viewer, expand_slice(seg.labels, at)
+        viewer, labels = self._viewer, labels_in(picture_of(image), seg.labels, at)
         there = replace is not None and replace in viewer.layers
         if there and alike(replace, labels) and not drawing(replace):
             return add_to(
@@ -237,7 +241,9 @@ class LiveResult:
         np.copyto(layer.data, before.labels)
         layer.colormap = before.colormap
 
-    def fitting(self, image: Image, at: SliceIndex | None) -> Labels | None:
+    def fitting(
+        self, image: Image | PictureLayers, at: SliceIndex | None
+    ) -> Labels | None:
         """Return the layer if it is of this part of this image, and may be overwritten.
 
         With edits, or locked by the user (``layer.editable``), it may not.
@@ -246,18 +252,22 @@ class LiveResult:
         locked = layer is not None and not (layer.editable or self.previewing)
         return None if locked else layer
 
-    def edits(self, image: Image, at: SliceIndex | None) -> Labels | None:
+    def edits(
+        self, image: Image | PictureLayers, at: SliceIndex | None
+    ) -> Labels | None:
         """Return the layer if it is of this part of this image, and has edits."""
         return self._at(image, at) if self.edited else None
 
-    def follow(self, layer: Labels, image: Image, at: SliceIndex | None) -> None:
+    def follow(
+        self, layer: Labels, image: Image | PictureLayers, at: SliceIndex | None
+    ) -> None:
         """Overwrite this layer from now on."""
         if layer is not self._layer:
             self.release()
             self._layer = layer
             layer.events.paint.connect(self._on_edit)
             layer.events.data.connect(self._on_edit)
-        self._of = image, at
+        self._of = picture_of(image), at
 
     def settle(self) -> None:
         """Remove a preview, and leave the layer to the user."""
@@ -273,11 +283,11 @@ class LiveResult:
             self._before = None
         self._written, self._touched = None, False
 
-    def _at(self, image: Image, at: SliceIndex | None) -> Labels | None:
+    def _at(self, image: Image | PictureLayers, at: SliceIndex | None) -> Labels | None:
         layer = self.layer
         if layer is None or self._of is None:
             return None
-        return layer if self._of[0] is image and self._of[1] == at else None
+        return layer if self._of == (picture_of(image), at) else None
 
     def _unlock(self) -> None:
         layer, before = self.layer, self._before

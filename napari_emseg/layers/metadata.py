@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from napari.layers import Image, Labels
 
-from napari_emseg.layers.geometry import spatial_shape
+from napari_emseg.engine.image.axes import CHANNELS, check_axes, unnamed_axes
+from napari_emseg.layers.pictures.picture_layers import PictureLayers, why_apart
 from napari_emseg.recipe import Recipe
 from napari_emseg.recipe.fitted_model import FittedModel
 from napari_emseg.recipe.operations import OPERATIONS
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
 
     from napari_emseg.engine.cluster.model import Model
+    from napari_emseg.engine._types import SliceIndex
     from napari_emseg.recipe.operation_schema import OptionalSlice
 
 
@@ -74,12 +76,25 @@ def entry_of(layer: Labels) -> dict[str, Any]:
         del entry[RECIPE]
     if not is_slice(entry.get("at")):
         del entry["at"]
+    if not _are_axes(entry.get("axes")):
+        del entry["axes"]
+    names = entry.get("layers", [])
+    if not (isinstance(names, list | tuple) and all(isinstance(n, str) for n in names)):
+        del entry["layers"]
     return entry
 
 
 def model_entry(model: Model) -> dict[str, Any]:
     """Return the numbers of a fitted model as JSON has them, those that it has."""
     return FittedModel.of(model).model_dump(mode="json", exclude_none=True)
+
+
+def _are_axes(axes: Any) -> bool:
+    """Return whether a value has a letter for each axis, or is None."""
+    try:
+        return axes is None or check_axes(axes, (1,) * len(axes)) == axes
+    except (TypeError, ValueError):
+        return False
 
 
 def is_slice(at: Any) -> bool:
@@ -161,12 +176,53 @@ def image_of(viewer: ViewerModel, layer: Labels) -> Image | None:
 def _could_be_of(image: object, layer: Labels) -> bool:
     if not isinstance(image, Image):
         return False
-    shape, at = spatial_shape(image), entry_of(layer).get("at")
+    picture = picture_in(entry_of(layer), [image])
+    if picture is None:
+        return False
+    at = entry_of(layer).get("at")
+    shape = picture.labels_shape(None)
     part = tuple(
         size if index is None else 1
         for size, index in zip(shape, at or (None,) * len(shape), strict=False)
     )
     return part == layer.data.shape
+
+
+def picture_in(
+    entry: Mapping[str, Any], layers: Sequence[Image]
+) -> PictureLayers | None:
+    """Return the picture that an entry tells of; None if it is none of these layers."""
+    axes = entry.get("axes") or unnamed_axes(layers[0].ndim)
+    if len(axes) != layers[0].ndim:
+        return None
+    return PictureLayers(tuple(layers), axes, entry.get("channels") == "each")
+
+
+def picture_of_result(viewer: ViewerModel, layer: Labels) -> PictureLayers | None:
+    """Return the picture that a result was made from; None if a layer of it is gone."""
+    first, entry = image_of(viewer, layer), entry_of(layer)
+    if first is None:
+        return None
+    named = {one.name: one for one in viewer.layers if isinstance(one, Image)}
+    others = [named.get(name) for name in entry.get("layers", [])[1:]]
+    layers = [first, *(one for one in others if one is not None)]
+    if len(layers) <= len(others) or any(why_apart(first, one) for one in layers[1:]):
+        return None
+    return picture_in(entry, layers)
+
+
+def slice_of_result(layer: Labels) -> SliceIndex | None:
+    """Return the slice of its picture that a result is of, without its channels."""
+    at = entry_of(layer).get("at")
+    return None if at is None else without_channel_axis(layer, tuple(at))
+
+
+def without_channel_axis(layer: Labels, at: SliceIndex) -> SliceIndex:
+    """Return a slice of a layer of labels as one of its picture, without channels."""
+    entry = entry_of(layer)
+    axes = entry.get("axes") or ""
+    place = -1 if entry.get("channels") == "each" else axes.find(CHANNELS)
+    return at[:place] + at[place + 1 :] if place > 0 and len(at) == len(axes) else at
 
 
 def is_result(layer: object) -> bool:

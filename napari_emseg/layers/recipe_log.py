@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from napari.layers import Image, Labels
 
+from napari_emseg.engine.image.axes import ChannelStack
 from napari_emseg.layers.fit_records import fit_record_of
-from napari_emseg.layers.geometry import image_data
 from napari_emseg.layers.history import follow_undo
 from napari_emseg.layers.metadata import (
     RECIPE,
@@ -19,8 +19,10 @@ from napari_emseg.layers.metadata import (
     append,
     entry_of,
     image_of,
+    picture_of_result,
     remove,
     steps_of,
+    without_channel_axis,
 )
 from napari_emseg.layers.selection import find_selection, is_selection
 from napari_emseg.recipe import Recipe
@@ -248,6 +250,7 @@ def _slice_of(at: SliceIndex | None, layer: Labels) -> SliceIndex | None:
     found = tuple(
         own if fixed is None else fixed for own, fixed in zip(at, whole, strict=True)
     )
+    found = without_channel_axis(layer, found)
     return None if set(found) <= {None} else found
 
 
@@ -289,30 +292,46 @@ def recipe_of(viewer: ViewerModel, layer: Labels) -> Recipe:
     True
     """
     wanted = np.asarray(layer.data)
-    entry, image = entry_of(layer), image_of(viewer, layer)
-    if image is None or RECIPE not in entry:
+    entry, picture = entry_of(layer), picture_of_result(viewer, layer)
+    if picture is None or RECIPE not in entry:
         return Recipe(steps=all_by_hand(wanted))
+    wanted = wanted.reshape(_recorded_shape(layer))
     recorded = Recipe.model_validate(entry[RECIPE])
     recorded = recorded.without_detours(keep_selection=False)
-    first = _fitted(layer, image)
-    return recorded.ending_in(wanted, image_data(image), first=first)
+    data = picture.data()
+    first = _fitted(layer, data)
+    return recorded.ending_in(wanted, data, first=first)
 
 
-def _fitted(layer: Labels, image: Image) -> NDArray[Any] | None:
+def _recorded_shape(layer: Labels) -> tuple[int, ...]:
+    """Return the shape of the labels in recipes, which have no axis of channels."""
+    return tuple(without_channel_axis(layer, layer.data.shape))
+
+
+def _fitted(layer: Labels, now: Any) -> NDArray[Any] | None:
     """Return the labels that the first step of a layer's recipe gave, if known."""
     run, steps = fit_record_of(layer), steps_of(layer)
     if run is None or run.labels is None or not steps or steps[0] != run.step:
         return None
     # The image may have got other data since.
-    seen, now = run.source.picture.source, image_data(image)
-    if isinstance(seen, np.ndarray) != isinstance(now, np.ndarray) or (
-        isinstance(seen, np.ndarray) and not np.may_share_memory(seen, now)
-    ):
+    seen = run.source.picture.source
+    if not all(map(_alike, _arrays(seen), _arrays(now))):
         return None
     at = steps[0].get("at") or ()
     return np.expand_dims(
         run.labels, [axis for axis, index in enumerate(at) if index is not None]
     )
+
+
+def _arrays(image: Any) -> tuple[Any, ...]:
+    return image.parts if isinstance(image, ChannelStack) else (image,)
+
+
+def _alike(one: Any, other: Any) -> bool:
+    """Tell whether two images may be one: arrays share memory, of others who knows."""
+    if isinstance(one, np.ndarray) and isinstance(other, np.ndarray):
+        return bool(np.may_share_memory(one, other))
+    return isinstance(one, np.ndarray) == isinstance(other, np.ndarray)
 
 
 def logged_layers(

@@ -12,6 +12,7 @@ from napari import current_viewer
 from napari.layers import Labels
 
 from napari_emseg import __version__
+from napari_emseg.engine.image.axes import CHANNELS, COLORS
 from napari_emseg.instances import Objects
 from napari_emseg.layers.classes import given_names, prepare_style
 from napari_emseg.layers.edits import fresh, plan_edit, write_plan
@@ -21,7 +22,6 @@ from napari_emseg.layers.fit_records import (
     fit_request_of,
     remember_fit,
 )
-from napari_emseg.layers.geometry import part_of, placed
 from napari_emseg.layers.history import (
     HISTORY_BYTES,
     Checkpoint,
@@ -37,6 +37,12 @@ from napari_emseg.layers.metadata import (
     is_result,
     model_entry,
 )
+from napari_emseg.layers.pictures.picture_layers import (
+    PictureLayers,
+    part_of,
+    picture_of,
+    placed,
+)
 from napari_emseg.layers.recipe_log import recipe_of
 from napari_emseg.layers.selection import add_result
 from napari_emseg.pipeline.progress import finish
@@ -45,7 +51,7 @@ from napari_emseg.recipe import Recipe, segment_step
 from napari_emseg.regions import Edit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from napari.components import ViewerModel
     from napari.layers import Image
@@ -189,7 +195,7 @@ def _same(old: Any, new: Any) -> bool:
 def add_to(
     viewer: ViewerModel,
     seg: Segmentation | Objects,
-    image_layer: Image | None = None,
+    image_layer: Image | Sequence[Image] | PictureLayers | None = None,
     *,
     replace: Labels | None = None,
     at: SliceIndex | None = None,
@@ -207,9 +213,10 @@ def add_to(
     seg : Segmentation or Objects
         The result to show; its labels are copied. Objects become a new layer in
         napari's cycle of colors, which knows the class of each.
-    image_layer : napari.layers.Image, optional
-        Layer of the segmented image. It gives the name, scale, translation,
-        rotation, shear, affine, units and axis labels.
+    image_layer : napari.layers.Image, or several, optional
+        Layer of the segmented image, or the layers that are its channels. The first
+        gives the name, scale, translation, rotation, shear, affine, units and axis
+        labels.
     replace : napari.layers.Labels, optional
         An earlier result in `viewer`. It takes the new labels, colors, features
         and place; its name stays. All this is one step of its undo history if the
@@ -266,25 +273,29 @@ def add_to(
             f"layer {replace.name!r} is not in this viewer, so it cannot be updated; "
             "leave out `replace` to get a new layer"
         )
-    at = part_of(viewer, seg.labels.shape, image_layer, at)
-    labels, place = placed(seg.labels, image_layer, at)
+    picture = None if image_layer is None else _picture(seg, image_layer)
+    at = part_of(viewer, seg.labels.shape, picture, at)
+    labels, place = placed(seg.labels, picture, at)
     look = look or prepare_style(seg)
     features = _features(look, seg, labels.shape, place)
     attributes = place | {"colormap": look.colormap, "features": features}
-    recipe = Recipe(steps=(segment_step(seg, at),)).model_dump(mode="json")
+    axes = None if picture is None else picture.told_axes
+    recipe = Recipe(steps=(segment_step(seg, at, axes),)).model_dump(mode="json")
     # Of an edited result, the step alone does not make the labels.
     known = not isinstance(seg, LayerSegmentation)
     run = FitRecord.of(seg, recipe["steps"][0] if known else None)
     entry = {
         "version": __version__,
         "params": seg.params.model_dump(),
-        "image": None if image_layer is None else image_layer.name,
-        "at": at,
+        "image": None if picture is None else picture.lead.name,
+        "at": at if picture is None else picture.labels_at(at),
         "recipe": recipe,
         MODEL: model_entry(seg.model),
     }
+    if picture is not None:
+        entry |= picture.record()
     if replace is None:
-        name = "classes" if image_layer is None else f"{image_layer.name} classes"
+        name = "classes" if picture is None else f"{picture.name} classes"
         layer = Labels(labels, name=name, metadata={KEY: entry}, **attributes)
         remember_fit(layer, run)
         add_result(viewer, layer)
@@ -294,6 +305,21 @@ def add_to(
         replace, labels, attributes, run, undo=undo, plan=plan, max_bytes=max_bytes
     )
     return replace
+
+
+def _picture(
+    seg: Segmentation, image: Image | Sequence[Image] | PictureLayers
+) -> PictureLayers:
+    """Return the picture that was segmented, with its axes as far as they are known."""
+    found = picture_of(image)
+    if isinstance(image, PictureLayers) or found.several:
+        return found
+    source = seg.source.picture
+    axes = source.all_axes.removesuffix(COLORS) if source.rgb else source.all_axes
+    told = source.given_axes is not None or CHANNELS in axes
+    if told and len(axes) == found.lead.ndim:
+        return PictureLayers(found.layers, axes, each=source.channel_axis is None)
+    return found
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_emseg.engine.image.axes import AxisOrder
 from napari_emseg.engine.image.lazy_image import as_lazy_image
 from napari_emseg.engine.labels.measures import Measures, count_pieces
 from napari_emseg.pipeline.tiles import slab, tiles
@@ -33,6 +34,7 @@ def class_table(
     spacing: Sequence[float] | None = None,
     rgb: bool | None = None,
     channel_axis: int | None = None,
+    axes: str | None = None,
 ) -> Table:
     """Describe each class of any labels, edited ones too.
 
@@ -46,8 +48,8 @@ def class_table(
         The K labels to describe, pixels or not; by default all that occur.
     spacing : sequence of float, optional
         Length of a pixel along each axis of space, two or more; 1 by default.
-    rgb, channel_axis
-        As for `napari_emseg.segment`.
+    rgb, channel_axis, axes
+        As for `napari_emseg.segment`; pieces are connected along Z, Y and X.
 
     Returns
     -------
@@ -83,7 +85,7 @@ def class_table(
         )
     picture = None
     if image is not None:
-        picture = as_lazy_image(image, rgb=rgb, channel_axis=channel_axis)
+        picture = as_lazy_image(image, rgb=rgb, channel_axis=channel_axis, axes=axes)
         if picture.shape != given.shape:
             raise ValueError(
                 f"labels have shape {given.shape}, but the image {picture.shape}; take "
@@ -91,7 +93,10 @@ def class_table(
             )
     wanted = labels_of(given) if classes is None else [int(c) for c in classes]
     measures = measure(given, picture, wanted)
-    pieces = count_pieces(given, wanted)
+    connected = given
+    if picture is not None:
+        connected = AxisOrder.of(picture.axes, volume=True).arrange(given)
+    pieces = count_pieces(connected, wanted)
     return tabulate(measures, wanted, pieces, given.ndim, spacing)
 
 

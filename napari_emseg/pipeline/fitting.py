@@ -259,11 +259,12 @@ def iter_fits(
     """
     states: list[FitState] = []
     color, pinned = source.space.color, source.seed_labels is not None
+    channels = 1 if source.picture.rgb else source.picture.channels
 
     def note(state: FitState) -> Progress:
         if seeds is not None:
             state = replace(state, model=seeds.group(state.model))
-        states.append(darkest_first(state, color, pinned=pinned))
+        states.append(darkest_first(state, color, pinned=pinned, channels=channels))
         return Progress("fit", len(states), 0, states[-1])
 
     n_classes = yield from choose_n_classes(source, census, params, start)
@@ -312,12 +313,17 @@ def _needs_field(source: SegmentationInput, model: Model, params: Params) -> boo
     return noise_in(source, model, margin=_DOUBT) is not None
 
 
-def darkest_first(state: FitState, color: str, *, pinned: bool) -> FitState:
-    """Number the classes from dark to bright, unless the user's seeds number them."""
+def darkest_first(
+    state: FitState, color: str, *, pinned: bool, channels: int = 1
+) -> FitState:
+    """Number the classes from dark to bright, unless the user's seeds number them.
+
+    Of several channels that are no colors, their sum is how bright a class is.
+    """
     if pinned:
         return state
     means = state.model.means
-    order = np.lexsort([*means.T[::-1], brightness(means, color)])
+    order = np.lexsort([*means.T[::-1], brightness(means, color, channels)])
     return replace(state, model=state.model.reorder(order))
 
 

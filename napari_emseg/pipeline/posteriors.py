@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from napari_emseg.engine._types import BoolArray, FloatArray
     from napari_emseg.engine.labels.labeler import Labeler
+    from napari_emseg.pipeline.axes.working_input import WorkingInput
     from napari_emseg.pipeline.progress import Progress
     from napari_emseg.pipeline.source import SegmentationInput
     from napari_emseg.pipeline.tiles import Tile
@@ -37,20 +38,29 @@ class Posteriors:
         The fit and how it is smoothed.
     bias : (…) ndarray of float32 or None
         Illumination that the pixels are divided by.
+    working : WorkingInput or None
+        How the axes of the image stand in `source`, if not as in the image.
+    parts : tuple of PosteriorsPart
+        Those of planes that were fitted by themselves, instead.
     """
 
     source: SegmentationInput
     labeler: Labeler
     bias: FloatArray | None = None
+    working: WorkingInput | None = None
+    parts: tuple[PosteriorsPart, ...] = ()
 
     @property
     def n_classes(self) -> int:
         """Number of classes K."""
+        if self.parts:
+            return max(int(part.numbers.max()) for part in self.parts)
         return self.labeler.model.n_classes
 
     def slim(self) -> Posteriors:
         """Return the same without what only labels need."""
-        return replace(self, labeler=replace(self.labeler, table=None))
+        parts = tuple(replace(one, found=one.found.slim()) for one in self.parts)
+        return replace(self, labeler=replace(self.labeler, table=None), parts=parts)
 
     def iter_probabilities(self, classes: Sequence[int] | None = None) -> Steps:
         """Work the probabilities of some classes out, part by part.
@@ -82,6 +92,8 @@ class Posteriors:
                     f"class {label} is none of the fit, which has the classes 1 to "
                     f"{self.n_classes}; choose some of these"
                 )
+        if self.parts:
+            return (yield from self._of_parts(wanted))
         picked = np.array(wanted, int) - 1
         out = np.zeros((len(wanted), *self.source.picture.shape), np.float32)
 
@@ -103,15 +115,38 @@ class Posteriors:
         (…) ndarray of float32
             Entropy as a share of the largest possible, 0 to 1; 0 where no label is.
         """
+        if self.parts:
+            out = np.zeros(self.source.picture.shape, np.float32)
+            for part in self.parts:
+                out[part.where] = yield from part.found.iter_uncertainty()
+            return out
         out = np.zeros(self.source.picture.shape, np.float32)
         if self.n_classes == 1:
-            return out
+            return self._restored(out)
 
         def entropy(posteriors: FloatArray) -> FloatArray:
             each = posteriors * np.log(np.maximum(posteriors, 1e-30))
             return np.clip(each.sum(axis=0) / -np.log(self.n_classes), 0, 1)
 
         return (yield from self._fill(out, entropy))
+
+    def _of_parts(self, wanted: Sequence[int]) -> Steps:
+        """Return the probabilities (N, …) of planes that were fitted by themselves."""
+        out = np.zeros((len(wanted), *self.source.picture.shape), np.float32)
+        for part in self.parts:
+            own = [np.flatnonzero(part.numbers == label) for label in wanted]
+            there = [row for row, found in enumerate(own) if found.size]
+            classes = [int(own[row][0]) for row in there]
+            found = yield from part.found.iter_probabilities(classes)
+            for row, values in zip(there, found, strict=True):
+                out[(row, *part.where)] = values
+        return out
+
+    def _restored(self, out: FloatArray) -> FloatArray:
+        """Return an array (…, *S) with the axes of the image."""
+        if self.working is None:
+            return out
+        return self.working.restore(out, out.ndim - len(self.source.picture.shape))
 
     def _fill(
         self, out: FloatArray, reduce: Callable[[FloatArray], FloatArray]
@@ -127,7 +162,7 @@ class Posteriors:
             stage="posteriors",
             planes=self.n_classes,
         )
-        return out
+        return self._restored(out)
 
     def _read(self, tile: Tile) -> tuple[Any, ...]:
         seed_labels = (
@@ -154,3 +189,22 @@ class Posteriors:
         certain = np.eye(self.n_classes, dtype=np.float32)
         found[:, seeded] = certain[:, seed_labels[seeded] - 1]
         return found
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PosteriorsPart:
+    """What is known of a plane that was fitted by itself.
+
+    Attributes
+    ----------
+    where : tuple of slice or int
+        The plane in the image.
+    found : Posteriors
+        Of the plane.
+    numbers : (K + 1,) ndarray of uint8
+        For each of its classes the number in the image; 0 for 0.
+    """
+
+    where: tuple[Any, ...]
+    found: Posteriors
+    numbers: NDArray[np.uint8]

@@ -9,10 +9,11 @@ import cv2
 import numpy as np
 
 from napari_emseg.engine.image.color_space import usable
-from napari_emseg.engine.image.lazy_image import LazyImage, as_lazy_image
+from napari_emseg.engine.image.lazy_image import as_lazy_image
 from napari_emseg.engine.labels.measures import Measures
 from napari_emseg.engine.user_warnings import collect_warnings
 from napari_emseg.params import params_affecting
+from napari_emseg.pipeline.axes.working_input import WorkingInput
 from napari_emseg.pipeline.fitting import Fit, iter_fits
 from napari_emseg.pipeline.parallel import one_thread, one_thread_a_step
 from napari_emseg.pipeline.progress import Progress, finish
@@ -37,7 +38,9 @@ if TYPE_CHECKING:
     from napari_emseg.engine._types import BoolArray, Float64Array
     from napari_emseg.engine.cells.counting import CellCounts
     from napari_emseg.engine.cluster.model import Model
+    from napari_emseg.engine.image.axes import AxisOrder
     from napari_emseg.engine.image.feature_space import FeatureSpace
+    from napari_emseg.engine.image.lazy_image import LazyImage
     from napari_emseg.engine.labels.labeler import Labeler
     from napari_emseg.params import Params
 
@@ -93,12 +96,14 @@ class PreviewImage:
         Whether the last axis is RGB(A); guessed by default.
     full_scale : float, optional
         The value that is white in RGB, as for `segment`.
+    axes : str, optional
+        One letter for each axis, as for `segment`.
 
     Raises
     ------
     TypeError, ValueError
-        As `segment`; and if the picture is too large for a preview, has several
-        channels that are not RGB, or no usable pixel.
+        As `segment`; and if the picture is too large for a preview, or has no usable
+        pixel.
 
     Examples
     --------
@@ -116,29 +121,25 @@ class PreviewImage:
         channel_axis: int | None = None,
         rgb: bool | None = None,
         full_scale: float | None = None,
+        axes: str | None = None,
     ) -> None:
         picture = as_lazy_image(
-            image, channel_axis=channel_axis, rgb=rgb, full_scale=full_scale
+            image, channel_axis=channel_axis, rgb=rgb, full_scale=full_scale, axes=axes
         )
-        if picture.size > LARGEST or (picture.channels > 1 and not picture.rgb):
+        most = LARGEST if picture.rgb else LARGEST // picture.channels
+        if picture.size > most:
             raise ValueError(
                 f"image of shape {picture.shape} with {picture.channels} channel(s) "
-                f"has no preview: it needs RGB or one channel, and at most {LARGEST} "
-                "pixels; use segment"
+                f"has no preview: it needs at most {LARGEST} values; use segment"
             )
-        values = picture.read()
-        inside = usable(values, rgb=picture.rgb)
+        inside = usable(picture.read(), rgb=picture.rgb)
         if inside is not None and not inside.any():
             raise ValueError("the image has no usable pixel, so there is no preview")
-        self._picture, self._inside = picture, inside
-        self._step = _step(picture.shape)
-        self._small, self._mask = picture, None
-        if self._step > 1:
-            self._small, self._mask = _shrink(picture, values, inside, self._step)
-        self._every = -(-picture.size // _SHOWN)
-        flat = values.reshape(-1, values.shape[-1])
-        self._some = flat[:: self._every].copy()
-        self._counted: dict[str, tuple[SegmentationInput, CellCounts]] = {}
+        self._picture = picture
+        self._sights: dict[str, _Sight] = {}
+        self._counted: dict[
+            tuple[str, str], tuple[SegmentationInput, CellCounts, AxisOrder]
+        ] = {}
         self._fits: dict[Params, Fit] = {}
         self._labelers: dict[Params, Labeler] = {}
 
@@ -146,7 +147,7 @@ class PreviewImage:
     def shows(params: Params) -> bool:
         """Return whether parameters have a preview: those of color alone have one."""
         plain = all(getattr(params, name) == off for name, off in _OFF.items())
-        return plain and params.n_classes != "auto"
+        return plain and params.n_classes != "auto" and params.planes != "each"
 
     def preview(self, params: Params) -> PreviewResult:
         """Segment the picture, as `iter_preview`; `segment` tells what it warns of."""
@@ -187,17 +188,21 @@ class PreviewImage:
     def _steps(
         self, params: Params, space: FeatureSpace
     ) -> Generator[Progress, None, PreviewResult]:
-        color = space.color
-        if color not in self._counted:
+        key = space.color, params.planes
+        if key not in self._counted:
             yield Progress("colors", 0, 0)
-            source = as_source(self._picture, None, None, space)
-            census = count_source(source)
-            source = replace(source, core=census.cells.core)
-            self._counted[color] = source, census
-        source, census = self._counted[color]
+            whole = as_source(self._picture, None, None, space)
+            working = WorkingInput.of(whole, params.planes)
+            census = count_source(working.source)
+            source = replace(working.source, core=census.cells.core)
+            self._counted[key] = source, census, working.order
+        source, census, order = self._counted[key]
+        if params.planes not in self._sights:
+            self._sights[params.planes] = _Sight.of(source.picture)
+        sight = self._sights[params.planes]
         fit = yield from self._fit(source, census, params)
         smooth = params.smoothing > 0
-        step = self._step if smooth else 1
+        step = sight.step if smooth else 1
         labeler = self._labelers.get(params)
         if labeler is None:
             labeler = make_labeler(source, census, params, fit, step)
@@ -205,16 +210,18 @@ class PreviewImage:
             if smooth:
                 _keep(self._labelers, params, labeler)
         if step > 1:
-            source = replace(source, picture=self._small, mask=self._mask)
+            source = replace(source, picture=sight.small, mask=sight.mask)
         labels = yield from iter_labels(source, labeler, None)
         least = round(params.min_size / step**2)
         if least > 1:
             labels = (yield from iter_join_small(source, labels, least))[1]
         if step > 1:
-            labels = _repeat(labels, step, self._picture.shape)
-        if self._inside is not None:
-            labels[~self._inside] = 0
-        return PreviewResult(labels, self._colors(labels, fit.model), fit.model)
+            labels = _repeat(labels, step, sight.picture.shape)
+        if sight.inside is not None:
+            labels[~sight.inside] = 0
+        colors = sight.colors(labels, fit.model)
+        shown = order.restore(labels) if order.changes else labels
+        return PreviewResult(shown, colors, fit.model)
 
     def _fit(
         self, source: SegmentationInput, census: CellCounts, params: Params
@@ -226,10 +233,52 @@ class PreviewImage:
             _keep(self._fits, key, replace(fit, states=()))
         return self._fits[key]
 
-    def _colors(self, labels: NDArray[np.uint8], model: Model) -> Float64Array:
-        found = Measures(range(1, model.n_classes + 1), self._some.shape[1])
-        found.add(labels.reshape(-1)[:: self._every], self._some)
-        return colors_of(self._picture, found.mean())
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Sight:
+    """A picture as it is worked on, and what a preview of it needs.
+
+    Attributes
+    ----------
+    picture : LazyImage
+        Its axes in the order that is worked on.
+    inside : (*S) ndarray of bool or None
+        Its pixels that count.
+    step : int
+        How many of them along rows and columns become one when it is smoothed.
+    small : LazyImage
+        Means of these.
+    mask : (*S) ndarray of bool or None
+        Of the small one.
+    some : (N, C) ndarray
+        Each so many pixels, `every`, which tell the colors of classes.
+    """
+
+    picture: LazyImage
+    inside: BoolArray | None
+    step: int
+    small: LazyImage
+    mask: BoolArray | None
+    every: int
+    some: NDArray[Any]
+
+    @classmethod
+    def of(cls, picture: LazyImage) -> _Sight:
+        """Return what a preview needs of a picture."""
+        values = picture.read()
+        inside = usable(values, rgb=picture.rgb)
+        step, small, mask = _step(picture.shape), picture, None
+        if step > 1:
+            small, mask = _shrink(picture, values, inside, step)
+        every = -(-picture.size // _SHOWN)
+        flat = values.reshape(-1, values.shape[-1])
+        return cls(picture, inside, step, small, mask, every, flat[::every].copy())
+
+    def colors(self, labels: NDArray[np.uint8], model: Model) -> Float64Array:
+        """Return the colors (K, 3) of classes."""
+        found = Measures(range(1, model.n_classes + 1), self.some.shape[1])
+        found.add(labels.reshape(-1)[:: self.every], self.some)
+        return colors_of(self.picture, found.mean())
 
 
 def _keep(kept: dict[Any, Any], key: Any, value: Any) -> None:
@@ -256,7 +305,7 @@ def _shrink(
     RGB stays of its type, as in `TilePicture`; alpha has done its work.
     """
     shape = (*picture.shape[:-2], *(-(-n // step) for n in picture.shape[-2:]))
-    channels = 3 if picture.rgb else 1
+    channels = picture.channels
     dtype = picture.dtype if picture.rgb else np.dtype(np.float32)
     small = np.empty((*shape, channels), dtype)
     share = np.ones(shape, np.float32)
@@ -272,11 +321,10 @@ def _shrink(
         if inside is not None:
             mean = mean / np.maximum(share[at], np.float32(1e-6))[..., np.newaxis]
         small[at] = np.rint(mean) if dtype.kind == "u" else mean
-    found = as_lazy_image(
-        small if picture.rgb else small[..., 0],
-        rgb=picture.rgb,
-        full_scale=picture.full_scale if picture.rgb else None,
-    )
+    if picture.rgb:
+        found = as_lazy_image(small, rgb=True, full_scale=picture.full_scale)
+    else:
+        found = as_lazy_image(small, channel_axis=-1)
     return found, None if inside is None else share > 0
 
 

@@ -20,9 +20,10 @@ class Progress:
 
     Attributes
     ----------
-    stage : {"images", "colors", "order", "fit", "label", "smooth", "join"}
-        Counting the images of a joint fit, counting the colors, choosing how many
-        classes, fitting them, labeling, labeling with smoothing, and joining small
+    stage : {"images", "plane", "colors", "order", "fit", "label", "smooth", "join"}
+        Counting the images of a joint fit, beginning a plane that is fitted by itself,
+        counting the colors, choosing how many classes, fitting them, labeling, labeling
+        with smoothing, and joining small
         regions to others.
     done, total : int
         Steps of this stage; a total of 0 is not known beforehand.

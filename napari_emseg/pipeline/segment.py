@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from napari_emseg.engine.cluster.fit_state import bounded
 from napari_emseg.engine.cluster.grouped_mixture import components_of
+from napari_emseg.engine.cluster.kmeans import KMeansModel
 from napari_emseg.engine.image.color_space import black, has_light
 from napari_emseg.engine.image.lazy_image import as_lazy_image
 from napari_emseg.engine.labels.labeler import Labeler, check_model, label_table
 from napari_emseg.params import Params
+from napari_emseg.pipeline.axes.plane_series import iter_each, separate_axes
+from napari_emseg.pipeline.axes.working_input import WorkingInput
 from napari_emseg.pipeline.fitting import Fit, check_start, iter_fits
 from napari_emseg.pipeline.missing_data import warn_of_marks, warn_of_order
 from napari_emseg.pipeline.parallel import one_thread, one_thread_a_step
 from napari_emseg.pipeline.progress import Progress as Progress
-from napari_emseg.pipeline.progress import finish
+from napari_emseg.pipeline.progress import finish, map_steps
 from napari_emseg.pipeline.segmentation import Segmentation as Segmentation
 from napari_emseg.pipeline.segmentation import iter_join_small, iter_labels
 from napari_emseg.pipeline.smoothing import choose_smoother
@@ -47,6 +51,7 @@ def features(
     channel_axis: int | None = None,
     rgb: bool | None = None,
     full_scale: float | None = None,
+    axes: str | None = None,
 ) -> FloatArray:
     """Return the features of an image: what is clustered.
 
@@ -67,6 +72,8 @@ def features(
     full_scale : float, optional
         The value that is white in RGB, such as 4095 for 12 bit. By default that of the
         type, or of 16 bit the smallest 2ⁿ - 1 that holds (nearly) all values.
+    axes : str, optional
+        As for `segment`.
 
     Returns
     -------
@@ -88,9 +95,9 @@ def features(
     array([53.2, 80.1, 67.2], dtype=float32)
     """
     picture = as_lazy_image(
-        image, channel_axis=channel_axis, rgb=rgb, full_scale=full_scale
+        image, channel_axis=channel_axis, rgb=rgb, full_scale=full_scale, axes=axes
     )
-    if rgb is None:
+    if rgb is None and axes is None:
         warn_of_order(picture)
     # Which knows the default, and refuses what cannot be.
     params = Params(color=color)
@@ -110,6 +117,7 @@ def segment(
     channel_axis: int | None = None,
     rgb: bool | None = None,
     full_scale: float | None = None,
+    axes: str | None = None,
     executor: Executor | None = None,
     **params: Any,
 ) -> Segmentation:
@@ -143,6 +151,12 @@ def segment(
     full_scale : float, optional
         The value that is white in RGB, such as 4095 for 12 bit. By default that of the
         type, or of 16 bit the smallest 2ⁿ - 1 that holds (nearly) all values.
+    axes : str, optional
+        One letter for each axis of the image, such as "TZCYX": Y and X; Z for depth,
+        along which planes are neighbors; C for channels or S for RGB; any other letter,
+        such as T for time, is an axis along which they are not. By default what
+        `channel_axis` and `rgb` leave are "TZYX" from the last on, or what the ``dims``
+        of xarray say.
     executor : concurrent.futures.Executor, optional
         Labels tiles of the image in parallel, such as ``Client.get_executor()`` of a
         dask cluster; by default as many threads as OpenCV uses, so that
@@ -195,6 +209,7 @@ def segment(
         channel_axis=channel_axis,
         rgb=rgb,
         full_scale=full_scale,
+        axes=axes,
         executor=executor,
     )
     # Once for all steps: each takes some microseconds to limit its threads.
@@ -213,14 +228,17 @@ def iter_segment(
     channel_axis: int | None = None,
     rgb: bool | None = None,
     full_scale: float | None = None,
+    axes: str | None = None,
     executor: Executor | None = None,
 ) -> Generator[Progress, None, Segmentation]:
     """Segment an image step by step; to cancel, stop iterating.
 
     Parameters
     ----------
-    image, mask, seed_labels, model, start, channel_axis, rgb, full_scale, executor
+    image, mask, seed_labels, model, start, channel_axis, rgb, full_scale, axes
         As for `segment`. They are checked at once, before the first step.
+    executor
+        As for `segment`.
     params : Params, optional
         Everything else.
 
@@ -255,6 +273,7 @@ def iter_segment(
         channel_axis,
         rgb,
         full_scale,
+        axes,
         like=start if model is None else model,
     )
     for given in (model, start):
@@ -273,6 +292,7 @@ def read_input(
     channel_axis: int | None = None,
     rgb: bool | None = None,
     full_scale: float | None = None,
+    axes: str | None = None,
     *,
     like: Model | None = None,
 ) -> SegmentationInput:
@@ -281,10 +301,12 @@ def read_input(
     `like` is a model that will be applied, or started from.
     """
     picture = as_lazy_image(
-        image, channel_axis=channel_axis, rgb=rgb, full_scale=full_scale
+        image, channel_axis=channel_axis, rgb=rgb, full_scale=full_scale, axes=axes
     )
-    if rgb is None:
+    if rgb is None and axes is None:
         warn_of_order(picture)
+    if params.channels == "each":
+        picture = picture.split()
     space = find_space(
         picture, params.color_space, params.texture, params.position, like=like
     )
@@ -337,38 +359,81 @@ def iter_input(
     executor: Executor | None = None,
     census: CellCounts | None = None,
 ) -> Generator[Progress, None, Segmentation]:
-    """Segment what `read_input` checked; its census may have been taken before."""
+    """Segment what `read_input` checked.
+
+    A census of what `WorkingInput` makes of it may have been taken before.
+    """
+    if model is None and (apart := separate_axes(source, params)):
+
+        def of_part(
+            part: SegmentationInput, params: Params, start: Model | None
+        ) -> Generator[Progress, None, Segmentation]:
+            return _iter_one(part, params, None, start, executor)
+
+        return (yield from iter_each(source, params, apart, of_part, start))
+    return (yield from _iter_one(source, params, model, start, executor, census))
+
+
+def _iter_one(
+    source: SegmentationInput,
+    params: Params,
+    model: Model | None,
+    start: Model | None,
+    executor: Executor | None,
+    census: CellCounts | None = None,
+) -> Generator[Progress, None, Segmentation]:
+    """Segment an image with one model."""
+    # A model that is applied plane by plane smooths each by itself.
+    planes = "together" if params.planes == "each" else params.planes
+    working = WorkingInput.of(source, planes)
+    seen = working.source
     if census is None:
         yield Progress("colors", 0, 0)
-        census = count_source(source)
-    source = replace(source, core=census.cells.core)
+        census = count_source(seen)
+    seen = replace(seen, core=census.cells.core)
     if model is not None:
-        fit = Fit(model)
+        fit = Fit(working.into(model))
     else:
-        warn_of_marks(source, census)
-        fit = yield from iter_fits(source, census, params, start)
-    labeler = make_labeler(source, census, params, fit)
+        warn_of_marks(seen, census)
+        begin = _as_start(working.into(start))
+        steps = iter_fits(seen, census, params, begin)
+        fit = yield from map_steps(steps, partial(_back_step, working))
+    labeler = make_labeler(seen, census, params, fit)
     del census
     bias = None if fit.hidden is None else fit.hidden.bias
-    labels = yield from iter_labels(source, labeler, executor, bias)
+    labels = yield from iter_labels(seen, labeler, executor, bias)
     if params.min_size > 1:
-        found = yield from iter_join_small(source, labels, params.min_size)
+        found = yield from iter_join_small(seen, labels, params.min_size)
         labels = found[1]
-    states = fit.states
+    states = tuple(working.back_state(state) for state in fit.states)
     return Segmentation(
-        labels=labels,
-        model=fit.model,
+        labels=working.restore(labels),
+        model=working.back(fit.model),
         params=params,
         objective=tuple(state.objective for state in states),
         levels=tuple(state.level for state in states),
         converged=states[-1].converged if states else True,
-        source=source,
+        source=source if working.changes else seen,
         # Its table of 16 MB for the colors of 8 bit has done its work.
         labeler=replace(labeler, table=None),
-        bias=bias,
+        bias=None if bias is None else working.restore(bias),
         states=bounded(states),
         start=start,
+        working=replace(working, source=seen) if working.changes else None,
     )
+
+
+def _as_start(model: Model | None) -> Any:
+    """Return a model in the units of what starts from it."""
+    if isinstance(model, KMeansModel) and model.units is not None:
+        return replace(model, units=None)
+    return model
+
+
+def _back_step(working: WorkingInput, step: Progress) -> Progress:
+    if step.state is None:
+        return step
+    return replace(step, state=working.back_state(step.state))
 
 
 def make_labeler(

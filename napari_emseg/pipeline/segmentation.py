@@ -17,7 +17,7 @@ from napari_emseg.engine.labels.connected_components import components
 from napari_emseg.engine.labels.measures import count_pieces
 from napari_emseg.pipeline.class_table import measure, tabulate
 from napari_emseg.pipeline.parallel import iter_filling
-from napari_emseg.pipeline.posteriors import Posteriors
+from napari_emseg.pipeline.posteriors import Posteriors, PosteriorsPart
 from napari_emseg.pipeline.progress import Progress, finish, map_steps
 from napari_emseg.pipeline.tiles import slab, tiles
 
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from napari_emseg.engine.labels.labeler import Labeler
     from napari_emseg.engine.labels.measures import Measures
     from napari_emseg.params import Params
+    from napari_emseg.pipeline.axes.working_input import WorkingInput
     from napari_emseg.pipeline.class_table import Table
     from napari_emseg.pipeline.source import SegmentationInput
     from napari_emseg.pipeline.tiles import Tile
@@ -72,6 +73,9 @@ class Segmentation:
         The model that the fit started from, if one was given.
     names : dict of int to str
         Names of classes, as `named` gives them; empty at first.
+    parts : tuple of SegmentationPart
+        Planes or channels that were fitted by themselves; model, objective and states
+        are then those of the first with the most classes.
     """
 
     labels: LabelArray
@@ -86,6 +90,8 @@ class Segmentation:
     states: tuple[FitState, ...] = ()
     start: Model | None = None
     names: Mapping[int, str] = field(default_factory=dict)
+    working: WorkingInput | None = None
+    parts: tuple[SegmentationPart, ...] = ()
 
     def __repr__(self) -> str:
         """Return a summary: shape, number of classes, convergence."""
@@ -96,12 +102,30 @@ class Segmentation:
     @property
     def n_classes(self) -> int:
         """Number of classes K: fewer than asked for if the image has no more."""
+        if self.parts:
+            return max(int(part.numbers.max()) for part in self.parts)
         return self.model.n_classes
+
+    @property
+    def axes(self) -> str:
+        """Letters of the axes of the image, C for channels; guessed if nobody told."""
+        return self.source.picture.all_axes
 
     @property
     def posteriors(self) -> Posteriors:
         """What probabilities and uncertainty come from; it can outlive the labels."""
-        return Posteriors(self.source, self.labeler, self.bias)
+        if self.parts:
+            parts = tuple(
+                PosteriorsPart(part.where, part.seg.posteriors, part.numbers)
+                for part in self.parts
+            )
+            return Posteriors(self.source, self.labeler, parts=parts)
+        if self.working is None:
+            return Posteriors(self.source, self.labeler, self.bias)
+        source, bias = self.working.source, self.bias
+        if bias is not None and self.working.order.changes:
+            bias = self.working.order.arrange(bias)
+        return Posteriors(source, self.labeler, bias, self.working)
 
     def probabilities(self) -> FloatArray:
         """Posterior probabilities of the classes, after smoothing.
@@ -225,7 +249,13 @@ class Segmentation:
         (…) ndarray of int32
             1..R; 0 where there is no label.
         """
-        return finish(iter_join_small(self.source, self.labels, min_size))[0]
+        if self.working is None:
+            return finish(iter_join_small(self.source, self.labels, min_size))[0]
+        order, source = self.working.order, self.working.source
+        labels = order.arrange(self.labels) if order.changes else self.labels
+        return self.working.restore(
+            finish(iter_join_small(source, labels, min_size))[0]
+        )
 
     def table(self, spacing: Sequence[float] | None = None) -> Table:
         """Describe each class.
@@ -266,7 +296,10 @@ class Segmentation:
 
     @cached_property
     def _pieces(self) -> NDArray[np.int64]:
-        return count_pieces(self.labels, self._classes)
+        labels = self.labels
+        if self.working is not None and self.working.order.changes:
+            labels = self.working.order.arrange(labels)
+        return count_pieces(labels, self._classes)
 
     @cached_property
     def class_colors(self) -> NDArray[np.float64]:
@@ -276,6 +309,25 @@ class Segmentation:
         channel, a color scale for several.
         """
         return colors_of(self.source.picture, self._measures.mean())
+
+
+@dataclass(frozen=True, eq=False)
+class SegmentationPart:
+    """A plane or a channel that was fitted by itself.
+
+    Attributes
+    ----------
+    where : tuple of slice or int
+        Where it is in the labels of the image.
+    seg : Segmentation
+        Of it alone, darkest class first.
+    numbers : (K + 1,) ndarray of uint8
+        For each of its classes the number in the image; 0 for 0.
+    """
+
+    where: tuple[Any, ...]
+    seg: Segmentation
+    numbers: NDArray[np.uint8]
 
 
 def colors_of(picture: LazyImage, mean: NDArray[np.float64]) -> NDArray[np.float64]:

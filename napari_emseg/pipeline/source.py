@@ -20,6 +20,7 @@ from napari_emseg.engine.image.feature_space import FeatureSpace
 from napari_emseg.engine.image.noise import noise_level
 from napari_emseg.engine.image.value_range import find_core
 from napari_emseg.engine.mrf.smoother import CELL
+from napari_emseg.pipeline.axes.channel_units import channel_units
 from napari_emseg.pipeline.tiles import (
     Slices,
     Tile,
@@ -179,7 +180,9 @@ class SegmentationInput:
             places += self._places_of_seeds(seeds, places)
         for where in places:
             features, inside = self.features(where)
-            n = min(features.ndim - 1, 3)
+            # Planes without neighbors in front and behind are pictures.
+            flat = features.ndim > 4 and features.shape[-4] == 1
+            n = 2 if flat else min(features.ndim - 1, 3)
             features = features.reshape(*features.shape[-1 - n : -1], -1)
             shape = features.shape[:-1]
             valid = np.ones(shape, bool) if inside is None else inside.reshape(shape)
@@ -393,7 +396,9 @@ def find_space(
     ValueError
         If the image has not the channels of the color space.
     """
-    space = FeatureSpace(resolve_color(picture, color), texture, position)
+    units = channel_units(picture)
+    color_found = resolve_color(picture, color)
+    space = FeatureSpace(color_found, texture, position, units=units)
     if color in _NOT_ASKED and picture.gray:
         plane = replace(space, color=PLANE)
         if like is None or like.means.shape[1] == plane.dims(picture):
@@ -423,7 +428,7 @@ def _contrast(
     for part in tiles(picture.shape, slab(picture.shape, _SLAB)):
         values = picture.read(part.write)
         inside = usable(values, rgb=picture.rgb)
-        light = convert(values, space.color)[..., 0].astype(np.float64)
+        light = convert(values, space.color)[..., space.lead].astype(np.float64)
         light = light.ravel() if inside is None else light[inside]
         if core is not None:
             light = light[core.holds(light[:, np.newaxis])]

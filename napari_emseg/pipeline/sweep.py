@@ -15,6 +15,7 @@ from napari_emseg.engine.cluster.em import CovarianceSpec
 from napari_emseg.engine.cluster.methods import METHODS
 from napari_emseg.engine.image.color_space import PLANE
 from napari_emseg.params import Params, params_affecting
+from napari_emseg.pipeline.axes.working_input import WorkingInput
 from napari_emseg.pipeline.model_selection import independent_pixels
 from napari_emseg.pipeline.progress import finish
 from napari_emseg.pipeline.segment import iter_input, read_input
@@ -25,9 +26,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike
 
+    from napari_emseg.engine.cells.counting import CellCounts
     from napari_emseg.engine.cluster.criteria import Criteria
     from napari_emseg.pipeline.progress import Progress
     from napari_emseg.pipeline.segmentation import Segmentation
+    from napari_emseg.pipeline.source import SegmentationInput
 
 # Settings that one comparison has room for, on a sheet and in the memory.
 MOST = 24
@@ -203,12 +206,13 @@ def iter_sweep(
     channel_axis: int | None = None,
     rgb: bool | None = None,
     full_scale: float | None = None,
+    axes: str | None = None,
 ) -> Generator[SweepStep, None, tuple[SweepRow, ...]]:
     """Segment an image with several settings; to cancel, stop iterating.
 
     Parameters
     ----------
-    image, mask, channel_axis, rgb, full_scale
+    image, mask, channel_axis, rgb, full_scale, axes
         As for `segment`. They are checked with every setting before the first step.
     chosen : sequence of Params
         The settings. Those that see the same features share the counting of them.
@@ -249,7 +253,9 @@ def iter_sweep(
         key = tuple(getattr(params, name) for name in seen)
         groups.setdefault(key, []).append(place)
     sources = [
-        read_input(image, chosen[places[0]], mask, None, channel_axis, rgb, full_scale)
+        read_input(
+            image, chosen[places[0]], mask, None, channel_axis, rgb, full_scale, axes
+        )
         for places in groups.values()
     ]
     return _steps(chosen, list(zip(sources, groups.values(), strict=True)))
@@ -404,10 +410,14 @@ def _steps(
     done, total = 0, len(chosen)
     for source, places in groups:
         yield SweepStep(places[0], done, total)
-        census = count_source(source)
+        censuses: dict[str, tuple[SegmentationInput, CellCounts]] = {}
         found: dict[int, tuple[Segmentation, Criteria | None, float]] = {}
         for place in places:
             params, spent = chosen[place], 0.0
+            if params.planes not in censuses:
+                seen = WorkingInput.of(source, params.planes).source
+                censuses[params.planes] = seen, count_source(seen)
+            census = censuses[params.planes][1]
             steps = iter_input(source, params, census=census)
             while True:
                 # Only our own time counts, not that of whoever looks on.
@@ -421,9 +431,9 @@ def _steps(
                     spent += perf_counter() - start
                 yield SweepStep(place, done, total, progress)
             order = None
-            if seg.model.has_likelihood:
+            if seg.model.has_likelihood and not seg.parts:
                 rules = CovarianceSpec(params.covariance, census.floor)
-                order = criteria_of(seg.model, census.cells, rules)
+                order = criteria_of(seg.labeler.model, census.cells, rules)
             found[place] = seg, order, spent
             done += 1
             yield SweepStep(place, done, total, seg=seg)
@@ -431,11 +441,10 @@ def _steps(
         # depend on each other.
         mixtures = [seg for seg, order, _ in found.values() if order is not None]
         most = max(mixtures, key=lambda seg: seg.n_classes, default=None)
-        n = (
-            float("nan")
-            if most is None
-            else independent_pixels(source, most.model, census.cells.total)
-        )
+        n = float("nan")
+        if most is not None:
+            seen, census = censuses[most.params.planes]
+            n = independent_pixels(seen, most.labeler.model, census.cells.total)
         for place, (seg, order, spent) in found.items():
             rows[place] = SweepRow(names[place], chosen[place], seg, order, n, spent)
     return tuple(rows[place] for place in range(total))

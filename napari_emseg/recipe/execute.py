@@ -185,7 +185,7 @@ def _segment(step: Step, view: StateView) -> None:
         else unpacked(args.seed_labels, shape),
         model=None if args.model is None else args.model.model(),
         start=None if args.start is None else args.start.model(),
-        **view.reader_kwargs,
+        **view.segment_kwargs,
         **args.params.model_dump(),
     )
     start(view, np.expand_dims(found.labels, across))

@@ -39,6 +39,8 @@ class FittedModel(BaseModel):
         As of `MixtureModel`.
     variance : float or None
         As of `KMeansModel`; None for a mixture.
+    units : tuple of D floats or None
+        As of `KMeansModel`.
     owners : tuple of K ints or None
         Of a grouped mixture, the class of each component, which are then the classes
         above.
@@ -69,6 +71,7 @@ class FittedModel(BaseModel):
     outliers: Annotated[float, Field(strict=True, ge=0, le=1)] = 0.0
     log_uniform: _Value = 0.0
     variance: _Positive | None = None
+    units: tuple[Annotated[_Positive, Field(gt=0)], ...] | None = None
     owners: tuple[Annotated[int, Field(strict=True, ge=1)], ...] | None = None
     method: MethodName | None = None
 
@@ -114,6 +117,8 @@ class FittedModel(BaseModel):
         given = []
         for field in fields(model):
             value = getattr(model, field.name)
+            if field.name == "units" and value is None:
+                continue
             if isinstance(value, np.ndarray):
                 rows = ",".join(f"\n        {row!r}" for row in value.tolist())
                 value = f"np.array(\n        [{rows},\n        ]\n    )"
@@ -135,7 +140,7 @@ class FittedModel(BaseModel):
                 "of its classes; divide them by their sum"
             )
         k, d = len(self.weights), len(self.means[0]) if self.means else 0
-        shapes = {"means": (k, d), "covariances": (k, d, d), "df": (k,)}
+        shapes = {"means": (k, d), "covariances": (k, d, d), "df": (k,), "units": (d,)}
         for name, shape in shapes.items():
             value = getattr(self, name)
             if value is not None and _shape(value) != shape:

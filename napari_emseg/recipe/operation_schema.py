@@ -38,6 +38,8 @@ Whole = Annotated[int, Field(strict=True, ge=-(2**63), lt=2**63)]
 Count = Annotated[int, Field(strict=True, ge=1, lt=2**31)]
 Switch = Annotated[bool, Field(strict=True)]
 Name = Annotated[str, Field(strict=True, min_length=1)]
+# One letter for each axis of an image.
+Axes = Annotated[str, Field(strict=True, pattern="^[A-Z]{2,24}$")]
 Point: TypeAlias = tuple[Coordinate, ...]
 Color: TypeAlias = tuple[Number, ...]
 # The scope of a step, a plane or a volume: an index or None for each axis; None is

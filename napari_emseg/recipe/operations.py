@@ -13,6 +13,7 @@ from napari_emseg.recipe.fitted_model import FittedModel
 from napari_emseg.recipe.operation_schema import (
     Amount,
     Args,
+    Axes,
     Color,
     Coordinate,
     Count,
@@ -101,6 +102,7 @@ _fitted: Any = (FittedModel | None, None)
 _reader_kwargs: dict[str, Any] = {
     "rgb": (Switch | None, None),
     "channel_axis": (Whole | None, None),
+    "axes": (Axes | None, None),
 }
 
 _CLICKS = "Backspace takes the last point back, Enter or a double click closes."

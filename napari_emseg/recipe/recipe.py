@@ -232,6 +232,7 @@ class Recipe(BaseModel):
         *,
         rgb: bool | None = None,
         channel_axis: int | None = None,
+        axes: str | None = None,
     ) -> Result:
         """Return the result of the steps on an image.
 
@@ -243,6 +244,8 @@ class Recipe(BaseModel):
             Whether the last axis is RGB(A); by default as in the recipe.
         channel_axis : int, optional
             Axis of the channels of an image that is not RGB; as in the recipe.
+        axes : str, optional
+            One letter for each axis, as for `napari_emseg.segment`; as in the recipe.
 
         Returns
         -------
@@ -254,7 +257,9 @@ class Recipe(BaseModel):
         TypeError, ValueError
             If a step cannot be done on this image; the message tells which and why.
         """
-        return finish(self.iter_replay(image, rgb=rgb, channel_axis=channel_axis))
+        return finish(
+            self.iter_replay(image, rgb=rgb, channel_axis=channel_axis, axes=axes)
+        )
 
     def iter_replay(
         self,
@@ -262,6 +267,7 @@ class Recipe(BaseModel):
         *,
         rgb: bool | None = None,
         channel_axis: int | None = None,
+        axes: str | None = None,
     ) -> Generator[Progress, None, Result]:
         """Yield the progress of `replay`; return its result. To cancel, stop iterating.
 
@@ -274,9 +280,10 @@ class Recipe(BaseModel):
         -------
         Result
         """
-        if rgb is None and channel_axis is None and self.rgb is not None:
+        told = rgb is not None or channel_axis is not None or axes is not None
+        if not told and self.rgb is not None:
             check_colors(image, rgb=self.rgb)
-        state = self._begin(image, rgb=rgb, channel_axis=channel_axis)
+        state = self._begin(image, rgb=rgb, channel_axis=channel_axis, axes=axes)
         for number, step in enumerate(self.steps, start=1):
             yield Progress("replay", number - 1, len(self.steps))
             try:
@@ -446,14 +453,23 @@ class Recipe(BaseModel):
         *,
         rgb: bool | None = None,
         channel_axis: int | None = None,
+        axes: str | None = None,
     ) -> State:
-        if rgb is None and channel_axis is None and self.steps:
+        args: Any = self.steps[0].args if self.steps else None
+        if rgb is None and channel_axis is None and axes is None:
             rgb = self.rgb
-            channel_axis = getattr(self.steps[0].args, "channel_axis", None)
-        return begin(image, rgb=rgb, channel_axis=channel_axis)
+            channel_axis = getattr(args, "channel_axis", None)
+            axes = getattr(args, "axes", None)
+        params = getattr(args, "params", None)
+        split = params is not None and params.channels == "each"
+        return begin(image, rgb=rgb, channel_axis=channel_axis, axes=axes, split=split)
 
 
-def segment_step(seg: Segmentation, at: tuple[int | None, ...] | None = None) -> Step:
+def segment_step(
+    seg: Segmentation,
+    at: tuple[int | None, ...] | None = None,
+    axes: str | None = None,
+) -> Step:
     """Return the step that makes a segmentation.
 
     Parameters
@@ -461,9 +477,12 @@ def segment_step(seg: Segmentation, at: tuple[int | None, ...] | None = None) ->
     seg : Segmentation
     at : tuple of int or None, optional
         The slice of the image that was segmented.
+    axes : str, optional
+        Letters of all axes of the image; those of what was segmented by default.
     """
     source = seg.source
     picture = source.picture
+    axes = axes or picture.given_axes
     channels = None if picture.rgb else picture.channel_axis
     return Step.of(
         "segment",
@@ -476,8 +495,9 @@ def segment_step(seg: Segmentation, at: tuple[int | None, ...] | None = None) ->
         if seg.start is None or not seg.states
         else FittedModel.of(seg.start),
         full_scale=picture.given_scale if picture.rgb else None,
-        rgb=picture.rgb if channels is None else None,
-        channel_axis=channels,
+        rgb=picture.rgb if channels is None and axes is None else None,
+        channel_axis=channels if axes is None else None,
+        axes=axes,
     )
 
 

@@ -47,7 +47,7 @@ _PLAIN = (
     *(ast.Assign, ast.Expr, ast.If, ast.Load, ast.Store),
     *(ast.Name, ast.Attribute, ast.Subscript, ast.Slice, ast.keyword),
     *(ast.Constant, ast.Tuple, ast.List, ast.Dict, ast.UnaryOp, ast.USub),
-    *(ast.IfExp, ast.Compare, ast.Is),
+    *(ast.IfExp, ast.Compare, ast.Is, ast.IsNot),
 )
 _ATTRIBUTES = METHODS_CALLED | {"labels", "shape"}
 

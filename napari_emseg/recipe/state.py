@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_emseg import select
+from napari_emseg.engine.image.axes import CHANNELS, COLORS
 from napari_emseg.engine.image.lazy_image import as_lazy_image
 from napari_emseg.pipeline.image_hierarchy import hierarchy
 from napari_emseg.recipe.operation_schema import contains, overlap
@@ -62,6 +64,8 @@ class State:
         How to read it: ``rgb`` or ``channel_axis``.
     shape : tuple of int
         Its spatial shape.
+    axes : str or None
+        Letters of its axes, if they were told.
     labels : (…) ndarray of int or None
         None until they are made.
     labels_at : tuple of int or None
@@ -83,6 +87,7 @@ class State:
     image: Any
     reader_kwargs: dict[str, Any]
     shape: tuple[int, ...]
+    axes: str | None = None
     labels: NDArray[Any] | None = None
     labels_at: SliceIndex = ()
     seg: Segmentation | None = None
@@ -153,6 +158,15 @@ class StateView:
     def reader_kwargs(self) -> dict[str, Any]:
         """How to read it."""
         return self.state.reader_kwargs
+
+    @property
+    def segment_kwargs(self) -> dict[str, Any]:
+        """How to segment it: ``axes`` if they are known."""
+        axes = self.state.axes
+        if axes is None:
+            return self.reader_kwargs
+        at = self.at or ()
+        return {"axes": "".join(a for a, i in zip_longest(axes, at) if i is None)}
 
     @property
     def colors(self) -> Any:
@@ -306,11 +320,26 @@ def check_colors(image: ArrayLike, *, rgb: bool) -> None:
 
 
 def begin(
-    image: ArrayLike, *, rgb: bool | None = None, channel_axis: int | None = None
+    image: ArrayLike,
+    *,
+    rgb: bool | None = None,
+    channel_axis: int | None = None,
+    axes: str | None = None,
+    split: bool = False,
 ) -> State:
-    """Return the state before the first step, with the image read as by `segment`."""
-    picture = as_lazy_image(image, rgb=rgb, channel_axis=channel_axis)
+    """Return the state before the first step, with the image read as by `segment`.
+
+    Channels are planes if they are `split`.
+    """
+    picture = as_lazy_image(image, rgb=rgb, channel_axis=channel_axis, axes=axes)
+    if split:
+        picture = picture.split()
+    told = picture.given_axes is not None
     if picture.channel_axis is None or picture.rgb:
-        return State(image, {"rgb": picture.rgb}, picture.shape)
-    last = np.moveaxis(np.asarray(image), picture.channel_axis, -1)
-    return State(last, {"channel_axis": -1}, picture.shape)
+        last = picture.axes + (COLORS if picture.rgb else "")
+        kwargs = {"rgb": picture.rgb}
+        axes = last if told else None
+        return State(picture.source, kwargs, picture.shape, axes=axes)
+    last_channels = np.moveaxis(np.asarray(image), picture.channel_axis, -1)
+    axes = picture.axes + CHANNELS if told else None
+    return State(last_channels, {"channel_axis": -1}, picture.shape, axes=axes)

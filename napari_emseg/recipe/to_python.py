@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import re
 import textwrap
-from itertools import combinations
+from itertools import combinations, zip_longest
 from typing import TYPE_CHECKING, Any
 
 from napari_emseg import __version__
+from napari_emseg.engine.image.axes import CHANNELS, COLORS, without_channels
 from napari_emseg.io import files
 from napari_emseg.recipe.fitted_model import FittedModel
 from napari_emseg.recipe.operation_schema import contains, overlap
@@ -137,6 +138,7 @@ class Writer:
         self.reader_kwargs: dict[str, Any] = {}
         self.moves = False
         self._labels_at: SliceIndex = ()
+        self._axes: str | None = None
         # Names of variables, and of those that may hold soft selections.
         self._known: set[str] = set()
         self._soft: set[str] = set()
@@ -199,19 +201,49 @@ class Writer:
     def _understand(self, step: Step) -> Iterator[str]:
         """Note how the image is read; yield the lines that put its channels last."""
         args: Any = step.args
-        if args.channel_axis is not None:
-            if args.channel_axis != -1:
-                self.moves = True
-                yield "if channels is None:  # the file does not tell which axis it is"
-                yield f"    image = np.moveaxis(image, {args.channel_axis}, -1)"
+        axes = args.axes
+        if axes is not None:
+            each = step.op == "segment" and args.params.channels == "each"
+            yield from self._understand_axes(axes, each=each)
+        elif args.channel_axis is not None:
+            yield from self._move_last(args.channel_axis)
             self.reader_kwargs = {"channel_axis": -1}
         elif args.rgb is not None:
             self.reader_kwargs = {"rgb": args.rgb}
 
+    def _understand_axes(self, axes: str, *, each: bool) -> Iterator[str]:
+        """Note the axes of the image; yield the lines that put its channels last."""
+        place = max(axes.find(letter) for letter in (CHANNELS, COLORS))
+        self._axes = axes
+        if place < 0 or each:
+            self.reader_kwargs = {"rgb": False}
+            if place >= 0 and place != len(axes) - 1:
+                self.moves = True
+                yield "if channels is not None:  # the file has them elsewhere"
+                yield f"    image = np.moveaxis(image, -1, {place})"
+            return
+        self._axes = without_channels(axes) + axes[place]
+        colored = axes[place] == COLORS
+        self.reader_kwargs = {"rgb": True} if colored else {"channel_axis": -1}
+        if not colored:
+            yield from self._move_last(place)
+
+    def _move_last(self, place: int) -> Iterator[str]:
+        if place != -1:
+            self.moves = True
+            yield "if channels is None:  # the file does not tell which axis it is"
+            yield f"    image = np.moveaxis(image, {place}, -1)"
+
     def _segment(self, step: Step) -> Iterator[str]:
         yield from self._understand(step)
         yield from self._prepare(step)
-        options = step.row.options(step.args) | self.reader_kwargs
+        options = step.row.options(step.args)
+        options.pop("axes", None)
+        if self._axes is None:
+            options |= self.reader_kwargs
+        else:
+            pairs = zip_longest(self._axes, step.at or ())
+            options["axes"] = "".join(axis for axis, i in pairs if i is None)
         given = [f"image{_index(step.at)}", *_keywords(options)]
         yield f"seg = {_joined('emseg.segment', given)}"
         across = [axis for axis, index in enumerate(step.at or ()) if index is not None]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -41,6 +41,9 @@ class KMeansModel:
     variance : float
         Mean squared distance to the own center, per feature; scales the
         probabilities of `predict_proba`. Extremes count as if they were nearer.
+    units : (D,) ndarray of float64 or None
+        What features are multiplied by before distances are taken, where channels
+        have unlike units; None for 1.
     """
 
     has_likelihood: ClassVar[bool] = False
@@ -54,6 +57,7 @@ class KMeansModel:
     centers: Float64Array
     weights: Float64Array
     variance: float
+    units: Float64Array | None = None
 
     @property
     def n_classes(self) -> int:
@@ -69,11 +73,14 @@ class KMeansModel:
     def covariances(self) -> Float64Array:
         """The common variance within classes, as balls (K, D, D)."""
         k, dims = self.centers.shape
-        return np.broadcast_to(np.eye(dims) * self.variance, (k, dims, dims))
+        scale = np.ones(dims) if self.units is None else self.units**-2
+        return np.broadcast_to(np.diag(scale * self.variance), (k, dims, dims))
 
     @property
     def within_variance(self) -> float:
         """Mean variance within classes, summed over the features."""
+        if self.units is not None:
+            return float(self.variance * (self.units**-2).sum())
         return float(self.variance * self.centers.shape[1])
 
     @property
@@ -84,24 +91,33 @@ class KMeansModel:
     def reorder(self, order: NDArray[np.intp]) -> KMeansModel:
         """Renumber or drop classes: the new class k is the old ``order[k - 1] + 1``."""
         weights = self.weights[order]
-        return KMeansModel(self.centers[order], weights / weights.sum(), self.variance)
+        return replace(
+            self, centers=self.centers[order], weights=weights / weights.sum()
+        )
+
+    def _measured(self, features: ArrayLike) -> tuple[Float64Array, NDArray[Any]]:
+        """Return centers and features in the units in which distances are taken."""
+        x = np.asarray(features)
+        if self.units is None:
+            return self.centers, x
+        return self.centers * self.units, x * self.units
 
     def log_joint(self, features: ArrayLike) -> Float64Array:
         """Return -d²/(2σ²) for each class, (K, …): log-joints up to a constant."""
-        x = np.asarray(features, np.float64)
-        distance = squared_distances(
-            self.centers, x.reshape(-1, x.shape[-1]).T
-        ).reshape(self.n_classes, *x.shape[:-1])
+        centers, x = self._measured(np.asarray(features, np.float64))
+        distance = squared_distances(centers, x.reshape(-1, x.shape[-1]).T).reshape(
+            self.n_classes, *x.shape[:-1]
+        )
         # Where each class is a single color, the ratio is huge but must stay finite.
-        least = max(1e-12 * float(np.abs(self.centers).max()) ** 2, 1e-300)
+        least = max(1e-12 * float(np.abs(centers).max()) ** 2, 1e-300)
         return distance / (-2 * max(self.variance, least))
 
     def predict(self, features: ArrayLike) -> NDArray[np.uint8]:
         """Label (…, D) features 1..K by the nearest center, (…)."""
-        x = np.asarray(features)
+        centers, x = self._measured(features)
         flat = x.reshape(-1, x.shape[-1])
-        middle = _middle(self.centers)
-        weigh = score_matrix(self.centers - middle)
+        middle = _middle(centers)
+        weigh = score_matrix(centers - middle)
         labels = np.empty(len(flat), np.uint8)
         for start in range(0, len(flat), _CHUNK):
             part = slice(start, start + _CHUNK)
@@ -119,10 +135,10 @@ class KMeansModel:
 
     def score(self, features: ArrayLike) -> float:
         """Return minus the inertia per pixel: minus the mean squared distance."""
-        x = np.asarray(features)
+        centers, x = self._measured(features)
         flat = x.reshape(-1, x.shape[-1])
         total = sum(
-            nearest(self.centers, flat[start : start + _CHUNK].T)[1].sum()
+            nearest(centers, flat[start : start + _CHUNK].T)[1].sum()
             for start in range(0, len(flat), _CHUNK)
         )
         return -float(total) / len(flat)

@@ -56,14 +56,17 @@ def native(color: str) -> bool:
     return color in ("none", PLANE)
 
 
-def brightness(means: NDArray[np.float64], color: str) -> NDArray[np.float64]:
+def brightness(
+    means: NDArray[np.float64], color: str, channels: int = 1
+) -> NDArray[np.float64]:
     """Return what classes (K, D) are numbered by, (K,): the dark have small numbers.
 
-    The first feature; of stains, minus the density of all.
+    The first feature, or the sum of so many channels that are no colors; of stains,
+    minus the density of all.
     """
     kind, _, vectors = color.partition(":")
     if kind not in _DENSITIES:
-        return means[:, 0]
+        return means[:, :channels].sum(axis=1) if channels > 1 else means[:, 0]
     count = 3 if kind == "od" else len(vectors_of(vectors or kind))
     return np.asarray(-means[:, :count].sum(axis=1))
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_emseg.engine._types import FloatArray
+    from napari_emseg.engine.image.feature_units import FeatureUnits
     from napari_emseg.engine.image.lazy_image import LazyImage
 
 # Standard deviations of the Gaussians that take the mean away, in pixels; the local
@@ -38,11 +39,15 @@ class FeatureSpace:
     texture, position : float
         Weights of the further features; 0 leaves them out.
     contrast : float
-        Standard deviation of the first color feature over the image; texture and
+        Standard deviation of the leading color feature over the image; texture and
         position are brought to its units.
     low, high : float
-        Values of the first color feature beyond which texture does not see it: one hot
-        pixel would be the texture of all around it.
+        Values of the leading color feature beyond which texture does not see it: one
+        hot pixel would be the texture of all around it.
+    units : FeatureUnits or None
+        How channels are ordered and scaled before they are worked on, if they are.
+    factors : tuple of float
+        What channels are multiplied by while they are; empty for 1.
     """
 
     color: str
@@ -51,11 +56,18 @@ class FeatureSpace:
     contrast: float = _LIGHTNESS
     low: float = -np.inf
     high: float = np.inf
+    units: FeatureUnits | None = None
+    factors: tuple[float, ...] = ()
 
     @property
     def plain(self) -> bool:
         """Whether a pixel's features depend on its own values alone."""
         return self.texture == 0 and self.position == 0
+
+    @property
+    def lead(self) -> int:
+        """The color feature that texture is seen in, and that sets units."""
+        return 0 if self.units is None else self.units.order[0]
 
     @property
     def halo(self) -> int:
@@ -106,9 +118,12 @@ class FeatureSpace:
            26(5), 530-549, 2004, for what texture adds to color.
         """
         color = convert(values, self.color, whole.full_scale)
+        if self.factors:
+            color = color * np.array(self.factors, np.float32)
         parts = [color]
         if self.texture > 0:
-            texture = self._texture(np.clip(color[..., 0], self.low, self.high))
+            light = np.clip(color[..., self.lead], self.low, self.high)
+            texture = self._texture(light)
             parts.append(np.float32(self.texture * self._unit) * texture)
         if self.position > 0:
             place = _position(color.shape[:-1], origin, whole)

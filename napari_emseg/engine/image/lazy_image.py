@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_emseg.engine.image.axes import (
+    CHANNELS,
+    COLORS,
+    check_axes,
+    letters_of,
+    unnamed_axes,
+    view_of,
+    without_channels,
+)
 from napari_emseg.engine.image.value_range import full_scale
 
 if TYPE_CHECKING:
@@ -17,6 +26,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from napari_emseg.engine._types import Sliceable
 
 RGB_DTYPES = (np.dtype("uint8"), np.dtype("uint16"))
 # An image with both sides above this and a last axis of 3 or 4 is meant as RGB,
@@ -46,6 +56,10 @@ class LazyImage:
         Whether the first three channels are red, green and blue.
     given_scale : float or None
         What the caller says is white in RGB.
+    given_axes : str or None
+        Letters of the axes of the image, if somebody told them.
+    order : tuple of int
+        The channels in the order in which they are read; empty for that of the image.
     """
 
     source: Sliceable
@@ -53,6 +67,60 @@ class LazyImage:
     channel_axis: int | None
     rgb: bool
     given_scale: float | None = None
+    given_axes: str | None = None
+    order: tuple[int, ...] = ()
+
+    @property
+    def axes(self) -> str:
+        """Letters of the spatial axes; C is one of them if channels are planes."""
+        if self.given_axes is None:
+            return unnamed_axes(len(self.shape))
+        if self.channel_axis is None:
+            return self.given_axes
+        return without_channels(self.given_axes)
+
+    @property
+    def all_axes(self) -> str:
+        """Letters of all axes of `source`, as far as they are known or guessed."""
+        if self.channel_axis is None:
+            return self.axes
+        letter = COLORS if self.rgb else CHANNELS
+        place = self.channel_axis
+        return self.axes[:place] + letter + self.axes[place:]
+
+    def split(self) -> LazyImage:
+        """Return the image with its channels as planes; of one channel, as it is.
+
+        Raises
+        ------
+        ValueError
+            If they are colors.
+        """
+        if self.rgb:
+            raise ValueError(
+                "channels='each' takes channels one by one, but red, green and blue "
+                "are one color; pass rgb=False, or name their axis C in axes="
+            )
+        if self.channels == 1:
+            return self
+        shape = tuple(self.source.shape)
+        return replace(self, shape=shape, channel_axis=None, given_axes=self.all_axes)
+
+    def part(self, at: dict[int, int]) -> LazyImage:
+        """Return a part, which has an index along some of the spatial axes."""
+        pixels = [a for a in range(len(self.source.shape)) if a != self.channel_axis]
+        fixed = {pixels[axis]: index for axis, index in at.items()}
+        kept = [a for a in range(len(self.source.shape)) if a not in fixed]
+        letters = "".join(self.all_axes[a] for a in kept)
+        channel = self.channel_axis
+        return replace(
+            self,
+            source=view_of(self.source, tuple(kept), fixed),
+            shape=tuple(n for axis, n in enumerate(self.shape) if axis not in at),
+            channel_axis=None if channel is None else kept.index(channel),
+            given_scale=self.full_scale if self.rgb else None,
+            given_axes=letters,
+        )
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -115,6 +183,8 @@ class LazyImage:
             values = np.moveaxis(
                 np.asarray(self.source[tuple(key)]), self.channel_axis, -1
             )
+        if self.order:
+            values = values[..., list(self.order)]
         return np.ascontiguousarray(values, self.dtype)
 
 
@@ -124,6 +194,7 @@ def as_lazy_image(
     channel_axis: int | None = None,
     rgb: bool | None = None,
     full_scale: float | None = None,
+    axes: str | None = None,
 ) -> LazyImage:
     """Understand the axes of an image, or say why that cannot be.
 
@@ -141,6 +212,9 @@ def as_lazy_image(
     full_scale : float, optional
         The value that is white in RGB; other images have none. By default that of the
         type, or of 16 bit that of the fewest bits which hold the values.
+    axes : str, optional
+        One letter for each axis, as for `check_axes`. By default what the ``dims`` of
+        xarray tell, if they do.
 
     Returns
     -------
@@ -162,6 +236,17 @@ def as_lazy_image(
             f"image has shape {shape}, but at least two axes (Y, X) with at least "
             "one pixel each are needed"
         )
+    if axes is not None and channel_axis is not None:
+        raise ValueError(
+            f"axes={axes!r} and channel_axis={channel_axis} both tell where channels "
+            "are; pass one of them"
+        )
+    if axes is None and channel_axis is None and rgb is None:
+        axes = _told(image, full_scale)
+    if axes is not None:
+        axes = check_axes(axes, shape)
+        image, channel_axis, rgb = _placed(image, axes, rgb)
+        shape = tuple(image.shape)
     if channel_axis is not None and rgb:
         raise ValueError("pass either channel_axis or rgb=True, not both")
     if channel_axis is not None:
@@ -188,7 +273,40 @@ def as_lazy_image(
             f"full_scale={full_scale}, but it is the value of white; pass a number "
             "above 0, such as 4095 for 12 bit"
         )
-    return LazyImage(image, spatial, channel_axis, bool(rgb), full_scale)
+    return LazyImage(image, spatial, channel_axis, bool(rgb), full_scale, axes)
+
+
+def _told(image: Any, white: float | None) -> str | None:
+    """Return what an array of xarray tells of its axes; None if it does not."""
+    names = getattr(image, "dims", None)
+    axes = letters_of(names) if isinstance(names, tuple) else None
+    if axes is None or not axes.endswith(CHANNELS):
+        return axes
+    shape, dtype = tuple(image.shape), np.dtype(image.dtype)
+    colored = _looks_rgb(image, shape, dtype, white)
+    return axes[:-1] + COLORS if colored else axes
+
+
+def _placed(
+    image: Any, axes: str, rgb: bool | None
+) -> tuple[Any, int | None, bool | None]:
+    """Return an image with colors last, and which of its axes has channels."""
+    colored = rgb if rgb is not None else COLORS in axes
+    place = max(axes.find(CHANNELS), axes.find(COLORS))
+    if place < 0 and rgb:
+        raise ValueError(
+            f"rgb=True, but axes={axes!r} has no colors (S) among them; name the axis "
+            "of red, green and blue so, or leave rgb out"
+        )
+    if place < 0:
+        return image, None, False
+    if colored:
+        return (
+            np.moveaxis(image, place, -1) if place < len(axes) - 1 else image,
+            None,
+            True,
+        )
+    return image, place, None
 
 
 def _looks_rgb(
@@ -258,16 +376,6 @@ def _check_rgb(
             "does not; pass the value of white as full_scale= (255 for values from 8 "
             "bit), or divide by it"
         )
-
-
-class Sliceable(Protocol):
-    """Anything with a shape that gives an array when sliced: numpy, dask, zarr."""
-
-    @property
-    def shape(self) -> tuple[int, ...]: ...  # noqa: D102
-    @property
-    def dtype(self) -> Any: ...  # noqa: D102
-    def __getitem__(self, key: Any, /) -> Any: ...  # noqa: D105
 
 
 def as_sliceable(image: Any) -> Sliceable:

@@ -10,8 +10,8 @@ from napari.utils.transforms import Affine
 
 from napari_emseg import __version__
 from napari_emseg.instances import Objects
-from napari_emseg.layers.geometry import part_of, placed
 from napari_emseg.layers.metadata import OBJECTS
+from napari_emseg.layers.pictures.picture_layers import part_of, picture_of, placed
 from napari_emseg.layers.selection import add_result
 
 if TYPE_CHECKING:
@@ -72,8 +72,9 @@ def add_objects(
     >>> layer.name, len(objects_of(layer)), layer.scale.tolist()
     ('cells objects', 4, [2.0, 2.0])
     """
-    at = part_of(viewer, objects.labels.shape, image_layer, at)
-    labels, place = placed(objects.labels, image_layer, at)
+    picture = None if image_layer is None else picture_of(image_layer)
+    at = part_of(viewer, objects.labels.shape, picture, at)
+    labels, place = placed(objects.labels, picture, at)
     if name is None:
         known = [*objects.counts()]
         what = objects.class_names.get(known[0], "") if len(known) == 1 else ""

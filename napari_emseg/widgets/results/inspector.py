@@ -10,11 +10,15 @@ from napari.layers import Image, Labels
 from napari.utils.notifications import show_error, show_info
 from qtpy.QtCore import QObject, QTimer
 
-from napari_emseg.layers import image_data, is_result, recipe_of
+from napari_emseg.layers import is_result, recipe_of
 from napari_emseg.layers.fit_records import fit_record_of
 from napari_emseg.layers.history import redo_steps, undo_steps
 from napari_emseg.layers.layer_features import reading, write_features
-from napari_emseg.layers.metadata import entry_of, image_of
+from napari_emseg.layers.metadata import (
+    image_of,
+    picture_of_result,
+    slice_of_result,
+)
 from napari_emseg.layers.uncertainty import (
     add_probability,
     add_uncertainty,
@@ -204,12 +208,14 @@ class Inspector(QObject):  # type: ignore[misc]
         return image_of(self.viewer, layer)
 
     def _reading(self, layer: Labels) -> tuple[Callable[[], Table], bool]:
-        image = image_of(self.viewer, layer)
-        if image is None:
+        picture = picture_of_result(self.viewer, layer)
+        if picture is None:
             return reading(layer), False
-        at = entry_of(layer).get("at")
-        source = image_data(image, None if at is None else tuple(at))
-        return reading(layer, source, rgb=image.rgb), bool(image.rgb)
+        at = slice_of_result(layer)
+        source, kwargs = picture.data(at), picture.reading(at)
+        if picture.each:
+            source, kwargs = None, {}
+        return reading(layer, source, **kwargs), bool(picture.lead.rgb)
 
     def _add_uncertainty(self, layer: Labels, values: Values) -> None:
         add_uncertainty(self.viewer, layer, values)

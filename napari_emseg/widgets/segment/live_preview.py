@@ -10,17 +10,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from qtpy.QtCore import QTimer
 
-from napari_emseg.layers import class_colormap, fingerprint, image_data, warm_up
+from napari_emseg.layers import class_colormap, fingerprint, warm_up
 from napari_emseg.pipeline.preview import PreviewImage
 from napari_emseg.widgets.common.background import BackgroundQueue
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
-    from napari.layers import Image
     from napari.utils.colormaps import DirectLabelColormap
 
-    from napari_emseg.layers import SliceIndex
+    from napari_emseg.layers import PictureLayers, SliceIndex
     from napari_emseg.pipeline.preview import PreviewResult
     from napari_emseg.widgets.segment.segment_request import SegmentRequest
 
@@ -31,20 +30,21 @@ REST = 300  # ms without a change until parameters are at rest
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _PreparedImage:
-    """An image layer whose colors are counted; `picture` is None without previews."""
+    """A picture whose colors are counted; `picture` is None without previews."""
 
-    image: Image
-    data: object
+    image: PictureLayers
+    data: tuple[object, ...]
     mark: int
     at: SliceIndex | None
     picture: PreviewImage | None
 
     def serves(self, request: SegmentRequest) -> bool:
         """Return whether it is the image of a request, and has not changed."""
-        same = self.image is request.image and self.at == request.at
-        if not same or self.data is not request.image.data:
+        if self.image != request.image or self.at != request.at:
             return False
-        return self.mark == fingerprint(image_data(request.image, request.at))
+        if any(a is not b for a, b in zip(self.data, request.data, strict=True)):
+            return False
+        return self.mark == fingerprint(request.image.data(request.at))
 
 
 class LivePreview:
@@ -156,11 +156,11 @@ class LivePreview:
 
 def _prepare(request: SegmentRequest) -> _PreparedImage:
     image, at = request.image, request.at
-    data = image_data(image, at)
+    data = image.data(at)
     mark = fingerprint(data)
     try:
-        picture = PreviewImage(data, rgb=image.rgb)
+        picture = PreviewImage(data, **image.reading(at))
     except (TypeError, ValueError) as error:
         log.debug("no previews of %r: %s", image.name, error)
         picture = None
-    return _PreparedImage(image, image.data, mark, at, picture)
+    return _PreparedImage(image, request.data, mark, at, picture)

@@ -41,7 +41,8 @@ class ParamsForm(Container[Widget]):
 
     Fields that are declared with ``{"main": True}`` are in sight, the others wait
     under a "More" button; one with ``{"only": {"color": "stains"}}`` is in sight while
-    that other field has this value. The values live in the rows and nowhere else;
+    that other field has this value, and those with ``{"axes": True}`` while the panel
+    shows them. The values live in the rows and nowhere else;
     ``form.update(params)`` shows others.
 
     Parameters
@@ -56,15 +57,22 @@ class ParamsForm(Container[Widget]):
         # pydantic's own schema resolves annotations, aliases and bounds to plain data.
         fields: dict[str, Field] = model.model_json_schema()["properties"]
         main = [name for name, field in fields.items() if field.get("main")]
-        rest = [name for name in fields if name not in main]
-        self._rows = {name: _row(name, fields[name]) for name in main + rest}
+        axes = [name for name, field in fields.items() if field.get("axes")]
+        rest = [name for name in fields if name not in main + axes]
+        self._rows = {name: _row(name, fields[name]) for name in axes + main + rest}
         self._rest = [self._rows[name] for name in rest]
         self._more = PushButton(
             name="more", text=MORE, tooltip="Show or hide the other parameters."
         )
         super().__init__(
-            widgets=[*(self._rows[name] for name in main), self._more, *self._rest]
+            widgets=[
+                *(self._rows[name] for name in axes + main),
+                self._more,
+                *self._rest,
+            ]
         )
+        for name in axes:
+            self._rows[name].visible = False
         self._more.native.setStyleSheet(
             "text-align: left; padding: 4px 5px; background: transparent; border: 0px"
         )

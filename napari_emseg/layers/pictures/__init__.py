@@ -1,0 +1,1 @@
+"""Pictures in the viewer: an image layer with its axes, or several as channels."""

@@ -1,0 +1,1 @@
+"""Axes of images and channels: how they are worked on, and planes by themselves."""
