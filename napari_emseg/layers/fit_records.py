@@ -211,5 +211,6 @@ def fit_request_of(viewer: ViewerModel, layer: Labels) -> FitRequest:
             f"it again{how}"
         )
     at = slice_of_result(layer)
-    axes = None if steps[0].args.axes is None else picture.data_axes(at)
-    return FitRequest(picture.data(at), recipe["steps"][0], steps[0].args, axes)
+    args: Any = steps[0].args
+    axes = None if args.axes is None else picture.data_axes(at)
+    return FitRequest(picture.data(at), recipe["steps"][0], args, axes)

@@ -305,7 +305,8 @@ def recipe_of(viewer: ViewerModel, layer: Labels) -> Recipe:
 
 def _recorded_shape(layer: Labels) -> tuple[int, ...]:
     """Return the shape of the labels in recipes, which have no axis of channels."""
-    return tuple(without_channel_axis(layer, layer.data.shape))
+    shape: tuple[Any, ...] = without_channel_axis(layer, layer.data.shape)
+    return shape
 
 
 def _fitted(layer: Labels, now: Any) -> NDArray[Any] | None:

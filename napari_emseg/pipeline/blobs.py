@@ -30,8 +30,8 @@ class Blobs:
     points : (N, 2) ndarray of float32
         Drawn from the mixture.
     classes : (N,) ndarray of uint8
-        Which class each point was drawn from, 1..K, ordered by the first coordinate
-        of their means, as the classes of a segmentation are.
+        Which class each point was drawn from, 1..K, ordered by the sum of the
+        coordinates of their means, as the classes of a segmentation are.
     weights : (K,) ndarray of float64
         Shares of the classes; their sum is 1.
     means : (K, 2) ndarray of float64
@@ -159,7 +159,10 @@ def blobs(
     factors = np.linalg.cholesky(covariances)
     normal = rng.standard_normal((n_points, 2))
     points = means[label] + np.einsum("nij,nj->ni", factors[label], normal)
-    classes = (label + 1).astype(np.uint8)
+    # Classes of channels are numbered by their sum.
+    order = np.argsort(means.sum(axis=1), kind="stable")
+    classes = (np.argsort(order)[label] + 1).astype(np.uint8)
+    share, means, covariances = share[order], means[order], covariances[order]
     return Blobs(points.astype(np.float32), classes, share, means, covariances)
 
 

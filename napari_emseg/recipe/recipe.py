@@ -23,7 +23,6 @@ from napari_emseg.io.damage import damage_told
 from napari_emseg.pipeline.progress import Progress, finish
 from napari_emseg.recipe import to_python, transfer
 from napari_emseg.recipe.execute import do, start
-from napari_emseg.recipe.fitted_model import FittedModel
 from napari_emseg.recipe.operation_schema import matters
 from napari_emseg.recipe.packed_array import pack
 from napari_emseg.recipe.state import Result, State, StateView, begin, check_colors
@@ -34,7 +33,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
-    from napari_emseg.pipeline.segmentation import Segmentation
     from napari_emseg.recipe.operation_schema import OptionalSlice
 
 SUFFIXES = (".json",)
@@ -463,42 +461,6 @@ class Recipe(BaseModel):
         params = getattr(args, "params", None)
         split = params is not None and params.channels == "each"
         return begin(image, rgb=rgb, channel_axis=channel_axis, axes=axes, split=split)
-
-
-def segment_step(
-    seg: Segmentation,
-    at: tuple[int | None, ...] | None = None,
-    axes: str | None = None,
-) -> Step:
-    """Return the step that makes a segmentation.
-
-    Parameters
-    ----------
-    seg : Segmentation
-    at : tuple of int or None, optional
-        The slice of the image that was segmented.
-    axes : str, optional
-        Letters of all axes of the image; those of what was segmented by default.
-    """
-    source = seg.source
-    picture = source.picture
-    axes = axes or picture.given_axes
-    channels = None if picture.rgb else picture.channel_axis
-    return Step.of(
-        "segment",
-        at=None if at is None or set(at) == {None} else at,
-        params=seg.params,
-        mask=None if source.mask is None else pack(source.mask),
-        seed_labels=None if source.seed_labels is None else pack(source.seed_labels),
-        model=None if seg.states else FittedModel.of(seg.model),
-        start=None
-        if seg.start is None or not seg.states
-        else FittedModel.of(seg.start),
-        full_scale=picture.given_scale if picture.rgb else None,
-        rgb=picture.rgb if channels is None and axes is None else None,
-        channel_axis=channels if axes is None else None,
-        axes=axes,
-    )
 
 
 def _done(step: Step, state: State) -> bool:

@@ -295,6 +295,19 @@ SEGMENTED: dict[str, tuple[Callable[[], Array], dict[str, Any]]] = {
         partial(channels, 2),
         {"channel_axis": 0, "n_classes": 3, "texture": 1.0},
     ),
+    "channels in their units": (
+        lambda: channels(3) * np.float32([1, 64, 0.25])[:, None, None],
+        {"axes": "CYX", "n_classes": 3, "method": "kmeans"},
+    ),
+    "channels each": (
+        partial(channels, 2),
+        {"axes": "CYX", "n_classes": 3, "channels": "each"},
+    ),
+    "series": (partial(gray, 5, 48, 64), {"axes": "TYX", "n_classes": 3}),
+    "planes each": (
+        partial(gray, 5, 48, 64),
+        {"axes": "ZYX", "n_classes": 3, "planes": "each"},
+    ),
     "mask": (PHOTO, {"mask": half}),
     "soft mask": (PHOTO, {"mask": faded, "method": "kmeans"}),
     "seed labels": (

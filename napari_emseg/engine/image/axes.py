@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import permutations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -37,6 +38,8 @@ _NAMES = {
 # Few planes in front are channels, unless something tells otherwise; and planes of less
 # than so many pixels along a side may be anything.
 _FEW, _SIDE = 4, 16
+# So many ways to read axes can be looked through.
+_CHOICES = 24
 
 
 def check_axes(axes: str, shape: tuple[int, ...]) -> str:
@@ -157,6 +160,36 @@ def guess_axes(shape: tuple[int, ...], *, rgb: bool = False) -> str:
     place = max(axis for axis, size in enumerate(lead) if size == min(few))
     rest = unnamed_axes(len(shape) - 1)
     return rest[:place] + CHANNELS + rest[place:]
+
+
+def axes_choices(likely: str, *, channels: bool) -> list[str]:
+    """Return what the axes of an image may be, the likely first.
+
+    Parameters
+    ----------
+    likely : str
+        Letters of its axes.
+    channels : bool
+        Whether one of them may be an axis of channels.
+
+    Examples
+    --------
+    >>> axes_choices("CYX", channels=True)
+    ['CYX', 'ZYX', 'TYX']
+    >>> axes_choices("ZYX", channels=False)
+    ['ZYX', 'TYX']
+    """
+    known = "CZT" if channels else "ZT"
+    lead = [place for place, axis in enumerate(likely) if axis not in "YX"]
+    # Where there are more axes than names, others are as good as time.
+    letters = known + "".join(one for one in _UNNAMED[4:] if one not in known)
+    found = [likely]
+    for order in permutations(letters[: max(len(known), len(lead))], len(lead)):
+        named = dict(zip(lead, order, strict=True))
+        axes = "".join(named.get(place, axis) for place, axis in enumerate(likely))
+        if axes not in found:
+            found.append(axes)
+    return found[:_CHOICES]
 
 
 def without_channels(axes: str) -> str:

@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     SegmentPart = Callable[[SegmentationInput, Params, Model | None], Steps]
 
 
+# How many squared spreads of color it outweighs to lie in the same place.
+_PLACE = 4.0
+
+
 def separate_axes(source: SegmentationInput, params: Params) -> tuple[int, ...]:
     """Return the axes of the labels along which everything is fitted by itself."""
     axes = source.picture.axes
@@ -63,8 +67,9 @@ def iter_each(
     Notes
     -----
     A plane starts from the one before, if that has as many classes as are asked for.
-    Its classes get the numbers of those that they are most like together [1]_, and new
-    numbers if there are more. Channels show different things, and share no numbers.
+    Its classes get the numbers of those that they are most like together, in color and
+    in place [1]_, and new numbers if there are more. Channels show different things,
+    and share no numbers.
 
     References
     ----------
@@ -86,7 +91,7 @@ def iter_each(
             continue
         seeded = part.seed_labels is not None
         seg = yield from segment(part, params, None if seeded else begin)
-        numbers = known.of(seg.model, seeded=seeded)
+        numbers = known.of(seg.model, seg.labels, seeded=seeded)
         labels[where] = numbers[seg.labels]
         parts.append(SegmentationPart(where, seg, numbers))
         plain = not isinstance(seg.model, GroupedMixture)
@@ -159,8 +164,11 @@ class _Numbers:
     def __init__(self) -> None:
         self._means: dict[int, Float64Array] = {}
         self._variances: dict[int, Float64Array] = {}
+        self._labels: NDArray[np.uint8] | None = None
 
-    def of(self, model: Model, *, seeded: bool) -> NDArray[np.uint8]:
+    def of(
+        self, model: Model, labels: NDArray[Any], *, seeded: bool
+    ) -> NDArray[np.uint8]:
         """Return the number of each class of a plane, (K + 1,), 0 for 0."""
         means = model.means
         variances = np.einsum("kdd->kd", model.covariances)
@@ -174,7 +182,10 @@ class _Numbers:
             scale = before.var(axis=0) + within.mean(axis=0)
             scale = np.where(scale > 0, scale, 1)
             away = (means[:, np.newaxis] - before) ** 2 / scale
-            for new, old in zip(*linear_sum_assignment(away.sum(axis=2)), strict=True):
+            cost = away.sum(axis=2) - _PLACE * self._overlap(
+                labels, len(means), numbers
+            )
+            for new, old in zip(*linear_sum_assignment(cost), strict=True):
                 found[new + 1] = numbers[old]
         last = max(self._means, default=0)
         for k in np.flatnonzero(found[1:] == 0).tolist():
@@ -182,4 +193,18 @@ class _Numbers:
             found[k + 1] = last
         for k, number in enumerate(found[1:].tolist()):
             self._means[number], self._variances[number] = means[k], variances[k]
+        self._labels = found[labels]
         return found
+
+    def _overlap(
+        self, labels: NDArray[Any], n_classes: int, numbers: list[int]
+    ) -> Float64Array:
+        """Return how much classes cover those of the last plane, (K, N): 0 to 1."""
+        last = np.zeros_like(labels) if self._labels is None else self._labels
+        size = max(numbers) + 1
+        pairs = labels.ravel().astype(np.intp) * size + last.ravel()
+        both = np.bincount(pairs, minlength=(n_classes + 1) * size)
+        both = both.reshape(n_classes + 1, size)
+        either = both.sum(axis=1)[:, np.newaxis] + both.sum(axis=0) - both
+        share: Float64Array = both / np.maximum(either, 1)
+        return share[1:][:, numbers]

@@ -17,22 +17,20 @@ from napari.layers import Image
 from napari.utils.theme import get_theme
 from qtpy.QtWidgets import QComboBox, QSizePolicy
 
-from napari_emseg.layers import displayed, is_result
+from napari_emseg.layers import is_result
 from napari_emseg.widgets.common.qt import pluralize
 
 if TYPE_CHECKING:
     import napari.components
     from napari.layers import Labels
 
-    from napari_emseg.layers import SliceIndex
     from napari_emseg.pipeline.progress import Progress
 
 NEW = "new layer"
-WHOLE, SLICE = "whole volume", "displayed slice"
 
 
 class LayerBoxes:
-    """Boxes for the image, its extent, and the layer of the result.
+    """Boxes for the image, and the layer of the result.
 
     Parameters
     ----------
@@ -41,7 +39,7 @@ class LayerBoxes:
 
     Attributes
     ----------
-    image, extent, output : ComboBox
+    image, output : ComboBox
         Rows for a panel.
     """
 
@@ -56,12 +54,6 @@ class LayerBoxes:
                 for layer in viewer.layers
                 if isinstance(layer, Image)
             ],
-        )
-        self.extent = ComboBox(
-            name="extent",
-            label="Extent",
-            tooltip="Segment all slices together, or only what is displayed now.",
-            choices=[("Whole volume", WHOLE), ("Displayed slice", SLICE)],
         )
         self.output = ComboBox(
             name="result",
@@ -89,19 +81,6 @@ class LayerBoxes:
         """The earlier result that is to be updated; None for a new layer."""
         return None if self.output.value == NEW else self.output.value
 
-    @property
-    def part(self) -> SliceIndex | None:
-        """The part of the image that is to be segmented; None is all.
-
-        Raises
-        ------
-        ValueError
-            If the displayed slice is meant, and lies outside the image.
-        """
-        layer = self.image.value
-        sliced = layer.ndim > 2 and self.extent.value == SLICE
-        return displayed(self._viewer, layer) if sliced else None
-
     def reset(self) -> None:
         """Follow the layer list; a chosen layer stays chosen if it is renamed."""
         for box in (self.image, self.output):
@@ -110,11 +89,6 @@ class LayerBoxes:
             if chosen in box.choices:
                 box.value = chosen
 
-    def show_extent(self) -> None:
-        """Show the box for the extent if the image is a stack."""
-        layer = self.image.value
-        self.extent.visible = layer is not None and layer.ndim > 2
-
     def turn_to(self, layer: object) -> None:
         """Choose an image."""
         if isinstance(layer, Image):
@@ -122,6 +96,7 @@ class LayerBoxes:
 
 
 STAGES = {
+    "plane": "Segmenting plane",
     "colors": "Reading colors",
     "order": "Choosing how many classes",
     "fit": "Fitting classes",

@@ -7,6 +7,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from magicgui.widgets import Container, Widget
+from napari.layers import Image
 from napari.utils.notifications import show_error
 from qtpy.QtCore import QTimer
 
@@ -18,6 +19,7 @@ from napari_emseg.widgets.common.preferences import preferred
 from napari_emseg.widgets.common.qt import ScrollArea, order_tabs, pluralize
 from napari_emseg.widgets.common.run_events import run_events_of
 from napari_emseg.widgets.results.menu import result_button
+from napari_emseg.widgets.segment.axes_rows import AxesRows
 from napari_emseg.widgets.segment.layer_rows import Controls, LayerBoxes
 from napari_emseg.widgets.segment.live_preview import LivePreview
 from napari_emseg.widgets.segment.params_form import ParamsForm
@@ -77,12 +79,16 @@ class SegmentWidget(Container[Widget]):
         self.current = LiveResult(viewer)
         self._events = run_events_of(viewer)
         self._request: SegmentRequest | None = None  # the last one
+        self._waiting: list[SegmentRequest] = []  # those that follow it
         self._last_progress = "", 0.0  # stage and time of what is displayed
         self._boxes = LayerBoxes(viewer)
         self.form = ParamsForm()
         self.form.update(preferred().params)
-        self.form.insert(0, self._boxes.image)
-        self.form.insert(1, self._boxes.extent)
+        self._axes = AxesRows(viewer, self.form.rows)
+        # Above the rows of parameters, of which the first are about axes.
+        for place, row in enumerate([self._boxes.image, *self._axes.rows]):
+            self.form.insert(place, row)
+        self.form.insert(self.form.index(self.form.rows["planes"]), self._axes.extent)
         self.form.append(self._boxes.output)
         super().__init__(
             labels=False,
@@ -100,6 +106,7 @@ class SegmentWidget(Container[Widget]):
         self.controls.segment.changed.connect(self.run)
         self.controls.cancel.changed.connect(self.cancel)
         self._boxes.image.changed.connect(self._on_image)
+        self._axes.changed.connect(lambda: self._changes.start(0))
         self._old_objects = OldObjects(viewer)
         reactions = self._reactions()
         self._docking = Docking(
@@ -117,7 +124,7 @@ class SegmentWidget(Container[Widget]):
         """Segment the chosen image; a run that is under way is canceled first."""
         self._cancel_all()
         try:
-            request = self._read(self._boxes.replace)
+            request, *self._waiting = self._read(self._boxes.replace)
         except ValueError as error:
             self._show_idle("")
             show_error(str(error))
@@ -139,6 +146,7 @@ class SegmentWidget(Container[Widget]):
         self._cancel_all()
         self.current.settle()
         self.form.update(params)
+        self._axes.adopt(params.planes)
         self._changes.stop()
 
     def reset_choices(self, *_: Any) -> None:
@@ -166,19 +174,30 @@ class SegmentWidget(Container[Widget]):
         self.current.settle()
         self._old_objects.release()
 
-    def _read(self, replace: Labels | None = None) -> SegmentRequest:
-        """Return what the panel asks for.
+    def _read(self, replace: Labels | None = None) -> list[SegmentRequest]:
+        """Return what the panel asks for: one request, or one for each layer.
 
         Raises
         ------
         ValueError
             If there is no image, or the choices do not go together.
         """
-        layer = self._boxes.image.value
-        if layer is None:
+        pictures = self._axes.pictures
+        if not pictures:
             raise ValueError(f"there is no image layer to segment. {HINT}")
-        part, params = self._boxes.part, self.form.params
-        return SegmentRequest(layer, part, params, replace, layer.data)
+        params = self.form.params
+        if len(pictures) > 1:
+            params, replace = params.replace(channels="together"), None
+        return [
+            SegmentRequest(
+                picture,
+                self._axes.part(picture),
+                params,
+                replace,
+                tuple(layer.data for layer in picture.layers),
+            )
+            for picture in pictures
+        ]
 
     def _start(self, request: SegmentRequest) -> None:
         self._cancel_run()
@@ -195,6 +214,7 @@ class SegmentWidget(Container[Widget]):
     def _cancel_all(self) -> None:
         """Cancel what is under way; a preview stays on the canvas."""
         self._changes.stop()
+        self._waiting = []
         self.live.stop()
         self._cancel_run()
 
@@ -207,12 +227,18 @@ class SegmentWidget(Container[Widget]):
         if not self.controls.live.value or self._boxes.image.value is None:
             return
         self._cancel_run()
+        self._waiting = []
         try:
-            request = self._read()
+            request, *others = self._read()
         except ValueError as error:
             self._cancel_all()
             self.current.cancel()
             self._show_idle(f"No preview: {error}")
+            return
+        if others:
+            self._cancel_all()
+            self.current.cancel()
+            self._show_idle("Live is for one picture: press Segment for each layer.")
             return
         if self._paused(request):
             return
@@ -278,6 +304,10 @@ class SegmentWidget(Container[Widget]):
         found = pluralize(seg.n_classes, "class", "es")
         self._show_idle(f"{layer.name}: {found}, {seconds:.2g} s.")
         self._events.ended.emit()
+        if self._waiting:
+            request, *self._waiting = self._waiting
+            self.current.settle()
+            self._start(request)
 
     def _gone(self, request: SegmentRequest) -> bool:
         """Return whether what a request is for is no more; then cancel, and say so."""
@@ -301,9 +331,16 @@ class SegmentWidget(Container[Widget]):
     def _on_active(self) -> None:
         self._boxes.turn_to(self._viewer.layers.selection.active)
 
+    def _on_selection(self) -> None:
+        chosen = self._viewer.layers.selection
+        if all(isinstance(layer, Image) for layer in chosen):
+            self._axes.select(
+                [layer for layer in self._viewer.layers if layer in chosen]
+            )
+
     def _on_image(self) -> None:
         layer = self._boxes.image.value
-        self._boxes.show_extent()
+        self._axes.show(layer)
         if not self.running:
             self.controls.segment.enabled = layer is not None
             if layer is not None and self.controls.status.value == HINT:
@@ -345,5 +382,6 @@ class SegmentWidget(Container[Widget]):
             (changes.reordered, self.reset_choices),
             (changes.renamed, self.reset_choices),
             (layers.selection.events.active, self._on_active),
+            (layers.selection.events.changed, self._on_selection),
             (self._viewer.events.theme, self._on_theme),
         ]

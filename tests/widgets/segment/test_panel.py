@@ -14,7 +14,7 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
 import napari_emseg as emseg
-from napari_emseg.widgets.segment import layer_rows, segment_request
+from napari_emseg.widgets.segment import axes_rows, layer_rows, segment_request
 from napari_emseg.widgets.segment.panel import SegmentWidget
 
 NO_BUTTON, LEFT = Qt.MouseButton.NoButton, Qt.MouseButton.LeftButton
@@ -367,7 +367,7 @@ class TestStack:
         np.testing.assert_array_equal(layer.scale, stack.scale)
 
     def test_displayed_slice(self, qtbot, viewer, stack, panel):
-        panel.form["extent"].value = layer_rows.SLICE
+        panel.form["extent"].value = axes_rows.SLICE
         panel.form.update(n_classes=2)
         viewer.dims.set_current_step(0, 3)
         press(panel["buttons"]["run"])
@@ -388,7 +388,7 @@ class TestStack:
 
     def test_slice_outside_the_image(self, viewer, stack, panel, told):
         viewer.add_labels(np.zeros((9, 4, 4), np.uint8), scale=(4, 2, 1))
-        panel.form["extent"].value = layer_rows.SLICE
+        panel.form["extent"].value = axes_rows.SLICE
         viewer.dims.set_current_step(0, 8)
         press(panel["buttons"]["run"])
         assert not panel.running

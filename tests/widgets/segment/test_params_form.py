@@ -115,7 +115,7 @@ def test_more_shows_the_rest(form):
     rest = [
         name
         for name, field in Params.model_fields.items()
-        if not {"main", "only"} & {*(field.json_schema_extra or {})}
+        if not {"main", "only", "axes"} & {*(field.json_schema_extra or {})}
     ]
     assert "n_init" in rest
     assert form["n_classes"].visible
