@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
+
+import numpy as np
 
 from napari_emseg.engine.image.lazy_image import as_lazy_image
 from napari_emseg.layers.metadata import (
@@ -20,7 +22,6 @@ from napari_emseg.recipe.execute import unpacked
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    import numpy as np
     from napari.components import ViewerModel
     from napari.layers import Labels
     from numpy.typing import NDArray
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from napari_emseg.params import Params
     from napari_emseg.pipeline.posteriors import Posteriors
     from napari_emseg.pipeline.progress import Progress
-    from napari_emseg.pipeline.segmentation import Segmentation
+    from napari_emseg.pipeline.segmentation import Segmentation, SegmentationPart
     from napari_emseg.pipeline.source import SegmentationInput
 
 # Not in the layers' metadata, which are copied and written to files. Nothing is lost
@@ -62,6 +63,10 @@ class FitRecord:
         What it makes, if that is not very large: no edit has changed it.
     start : Model or None
         What the fit started from, if that was given.
+    model : Model or None
+        What was fitted, in the units of the image.
+    parts : tuple of SegmentationPart
+        Planes that were fitted by themselves, without their labels.
     """
 
     states: tuple[FitState, ...]
@@ -72,6 +77,8 @@ class FitRecord:
     step: dict[str, Any] | None = None
     labels: NDArray[np.unsignedinteger] | None = None
     start: Model | None = None
+    model: Model | None = None
+    parts: tuple[SegmentationPart, ...] = ()
 
     @classmethod
     def of(cls, seg: Segmentation, step: dict[str, Any] | None = None) -> FitRecord:
@@ -79,7 +86,11 @@ class FitRecord:
         posteriors = seg.posteriors.slim()
         labels = seg.labels if step is not None and seg.labels.nbytes <= MOST else None
         about = (seg.states, seg.source, seg.params, seg.class_colors, posteriors)
-        return cls(*about, step, labels, seg.start)
+        empty = np.empty(0, np.uint8)
+        parts = tuple(
+            replace(part, seg=replace(part.seg, labels=empty)) for part in seg.parts
+        )
+        return cls(*about, step, labels, seg.start, seg.model, parts)
 
 
 def remember_fit(layer: Labels, run: FitRecord | None) -> None:

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from napari.components import ViewerModel
 
-    from napari_emseg.engine.cluster.model import Model
     from napari_emseg.engine._types import SliceIndex
+    from napari_emseg.engine.cluster.model import Model
     from napari_emseg.recipe.operation_schema import OptionalSlice
 
 

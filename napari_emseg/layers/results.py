@@ -57,7 +57,7 @@ if TYPE_CHECKING:
     from napari.layers import Image
     from numpy.typing import NDArray
 
-    from napari_emseg.engine._types import SliceIndex
+    from napari_emseg.engine._types import FloatArray, SliceIndex
     from napari_emseg.layers.classes import LayerStyle
     from napari_emseg.layers.edits import PlannedEdit
 
@@ -412,20 +412,30 @@ def result(layer: Labels, viewer: ViewerModel | None = None) -> LayerSegmentatio
     across = tuple(axis for axis, index in enumerate(at) if index is not None)
     return LayerSegmentation(
         labels=np.array(layer.data).squeeze(across),
-        model=run.posteriors.labeler.model,
+        model=run.posteriors.labeler.model if run.model is None else run.model,
         params=run.params,
         objective=tuple(state.objective for state in run.states),
         levels=tuple(state.level for state in run.states),
         converged=run.states[-1].converged if run.states else True,
         source=run.source,
         labeler=run.posteriors.labeler,
-        bias=run.posteriors.bias,
+        bias=_bias_of(run),
         states=run.states,
         start=run.start,
+        working=run.posteriors.working,
+        parts=run.parts,
         names=given_names(layer),
         layer=layer,
         viewer=viewer,
     )
+
+
+def _bias_of(run: FitRecord) -> FloatArray | None:
+    """Return the illumination that a fit found, with the axes of the image."""
+    bias, working = run.posteriors.bias, run.posteriors.working
+    if bias is None or working is None:
+        return bias
+    return np.asarray(working.restore(bias))
 
 
 def current(viewer: ViewerModel | None = None) -> LayerSegmentation:
