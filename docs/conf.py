@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
+from io import StringIO
 from pathlib import Path
 
 import matplotlib as mpl
+from docutils.nodes import SkipNode, literal_block
+from docutils.parsers.rst import Directive
 from latex2mathml.converter import convert
+from rich.console import Console
 
 # Before numpy counts threads; the figures are the same with one.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -16,6 +20,7 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
 
 from napari_emseg import __version__  # noqa: E402
+from napari_emseg.cli.app import app as command  # noqa: E402
 
 project = "napari-emseg"
 author = "The napari-emseg founders"
@@ -30,10 +35,11 @@ extensions = [
     "sphinx_copybutton",
     "sphinx_design",
     "sphinx_gallery.gen_gallery",
-    "cyclopts.ext.sphinx",
 ]
 exclude_patterns = [
     "_build",
+    "**/sg_execution_times.rst",
+    "sg_execution_times.rst",
     "tutorials/*",
     "methods/*",
     "examples/*",
@@ -106,15 +112,9 @@ def _math(display):
         translator.body.append(
             f'<div class="math">{formula}</div>' if display == "block" else formula
         )
-        raise _skip()
+        raise SkipNode
 
     return visit, None
-
-
-def _skip():
-    from docutils.nodes import SkipNode
-
-    return SkipNode()
 
 
 def _link(app, name, source):
@@ -123,7 +123,25 @@ def _link(app, name, source):
         source[0] = source[0].replace("../CONTRIBUTING.md", "contributing.md")
 
 
+class CommandHelp(Directive):
+    """The help of a command, as the terminal shows it."""
+
+    required_arguments = 1
+
+    def run(self):
+        """Return it as a literal block."""
+        told = StringIO()
+        words = [] if self.arguments[0] == "all" else [self.arguments[0]]
+        console = Console(file=told, width=68, no_color=True, force_terminal=False)
+        command.help_print(words, console=console)
+        text = "\n".join(map(str.rstrip, told.getvalue().splitlines()))
+        block = literal_block(text, text)
+        block["language"] = "text"
+        return [block]
+
+
 def setup(app):
-    """Register how formulas are written, and what links mean."""
+    """Register how formulas are written, what links mean, and the help of commands."""
     app.connect("source-read", _link)
+    app.add_directive("command-help", CommandHelp)
     app.add_html_math_renderer("mathml", _math("inline"), _math("block"))

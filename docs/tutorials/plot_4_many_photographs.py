@@ -77,6 +77,20 @@ with TemporaryDirectory() as folder:
 print((again.labels == results[0].labels).all())
 
 # %%
+# On the command line
+# -------------------
+# The same with files: one model, applied to all of them, two at a time, with one table of
+# classes; run again with ``--resume``, it leaves out what is done.
+#
+# .. code-block:: sh
+#
+#    napari-emseg fit photos/ -o classes.json --n-classes 6
+#    napari-emseg segment photos/ -o results/ --model classes.json --jobs 2 \
+#        --table shares.csv --resume
+#
+# ``--joint`` does both at once. A file that cannot be read is told of at the end and stops
+# no other.
+#
 # What can go wrong
 # -----------------
 # * *White balance differs.* Then so do the colors of things. Equalize it first, or use
