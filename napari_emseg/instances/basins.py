@@ -174,7 +174,7 @@ def relative_spacing(spacing: Sequence[float] | None, ndim: int) -> NDArray[np.f
 
 
 def smooth_distance(mask: BoolArray, sides: NDArray[np.float64]) -> FloatArray:
-    """Return the smoothed distance to the outline, 0 outside of a mask.
+    """Return the smoothed distance to the outline of a mask, for what is inside of it.
 
     The rim of the image is no outline: what it cuts goes on behind it.
     """
@@ -187,7 +187,6 @@ def smooth_distance(mask: BoolArray, sides: NDArray[np.float64]) -> FloatArray:
         distance = ndi.distance_transform_edt(mask, sampling=sides)
         distance = np.asarray(distance, np.float32)
     smooth = ndi.gaussian_filter(distance, _SIGMA / sides, truncate=3)
-    smooth[~mask] = 0
     return np.asarray(smooth, np.float32)
 
 

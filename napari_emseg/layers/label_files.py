@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,13 @@ from napari_emseg.exchange import Annotations, ClassScheme, annotate, export
 from napari_emseg.io import files
 from napari_emseg.io.damage import damage_told
 from napari_emseg.io.decoders import MAGIC
-from napari_emseg.layers.instances.object_layer import is_objects, objects_of
+from napari_emseg.layers.instances.object_layer import (
+    is_objects,
+    object_features,
+    objects_as_json,
+    objects_from_json,
+    objects_of,
+)
 from napari_emseg.layers.label_look import LOOK, PICTURE, attributes_of, look_of
 from napari_emseg.layers.metadata import (
     EDITED,
@@ -39,6 +46,10 @@ if TYPE_CHECKING:
 
     # What napari makes a layer of: data, attributes, kind.
     LayerData = tuple[Any, dict[str, Any], str]
+
+
+# What a file says of objects, and where.
+_OBJECTS = "objects"
 
 
 def write_labels(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
@@ -149,6 +160,9 @@ def write_with_recipe(
         about[PICTURE] = _note_of(image, Path(path))
     elif entry.get("image") is not None:
         about[PICTURE] = {"name": entry["image"]}
+    objects = objects_as_json(attributes.get("metadata", {}))
+    if objects is not None:
+        about[_OBJECTS] = objects
     files.write_labels(path, data, force=force, metadata=about)
 
 
@@ -263,4 +277,17 @@ def read_layers(path: str | os.PathLike[str]) -> list[LayerData]:
         about = (file.shaped_metadata or ({},))[0]
     attributes = attributes_of(about, labels.ndim, Path(path).name)
     attributes["name"] = Path(path).stem.removesuffix(".emseg")
+    if isinstance(about, dict) and _OBJECTS in about:
+        try:
+            found = objects_from_json(about[_OBJECTS], int(labels.max(initial=0)))
+        except (ValueError, TypeError, KeyError, AttributeError, OverflowError):
+            warnings.warn(
+                f"{Path(path).name}: the classes of objects in it cannot be right, so "
+                "the file is opened without; find the objects anew, or leave it so",
+                stacklevel=2,
+            )
+        else:
+            attributes["metadata"] = attributes["metadata"] | found
+            known = objects_of(Labels(labels, metadata=found))
+            attributes["features"] = object_features(known)
     return [(labels, attributes, "labels")]

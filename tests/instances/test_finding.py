@@ -106,6 +106,8 @@ def test_objects_of_other_classes_stay_in_holes():
     labels[13:16, 13:16] = 2
     found = emseg.objects(labels)
     np.testing.assert_array_equal(found.class_labels(), labels)
+    other = emseg.objects(labels, [2, 1])
+    np.testing.assert_array_equal(other.class_labels(), labels)
     assert emseg.objects(labels, 1).sizes[1] == 400
 
 

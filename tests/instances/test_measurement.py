@@ -116,6 +116,21 @@ def test_what_is_not_finite_is_left_out():
     assert np.isnan([found[name][1] for name in ("mean", "min", "max", "std")]).all()
 
 
+def test_parts_with_values_that_are_not_finite(pieces, image, monkeypatch):
+    monkeypatch.setattr(intensities, "_PART", 700)
+    holed = image + 100 * np.arange(len(image))[:, np.newaxis]
+    holed[::3, ::2] = np.nan
+    found = emseg.measure(pieces, holed)
+    for number, mean, spread in zip(
+        *(found[n] for n in ("label", "mean", "std")), strict=True
+    ):
+        values = holed[pieces == number]
+        values = values[np.isfinite(values)]
+        if len(values):
+            known = values.mean(), values.std()
+            np.testing.assert_allclose((mean, spread), known, rtol=1e-9, atol=1e-4)
+
+
 def test_some_columns_alone(pieces, image):
     whole = emseg.measure(pieces, image)
     for name in ("solidity", "eccentricity", "nearest", "circularity", "std"):

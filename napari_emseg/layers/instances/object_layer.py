@@ -156,6 +156,59 @@ def known_classes(entry: Mapping[str, Any]) -> NDArray[np.int64]:
     return np.maximum(found.astype(np.int64), 0)
 
 
+def objects_as_json(metadata: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return what a layer knows of its objects as JSON has it; None if nothing.
+
+    Classes are runs, as neighbors in number are mostly of one class.
+
+    Examples
+    --------
+    >>> objects_as_json({OBJECTS: {"classes": [0, 2, 2, 2], "names": {2: "nuclei"}}})
+    {'classes': [[0, 1], [2, 3]], 'names': {'2': 'nuclei'}, 'per_plane': False}
+    """
+    entry = metadata.get(OBJECTS)
+    if not isinstance(entry, dict):
+        return None
+    known = known_classes(entry)
+    begin = np.flatnonzero(np.append(True, known[1:] != known[:-1])[: len(known)])
+    lengths = np.diff(begin, append=len(known))
+    names = entry.get(NAMES)
+    return {
+        CLASSES: np.stack([known[begin], lengths], axis=1).tolist(),
+        NAMES: {str(n): str(name) for n, name in dict(names or {}).items()},
+        PER_PLANE: bool(entry.get(PER_PLANE)),
+    }
+
+
+def objects_from_json(about: Any, most: int) -> dict[str, Any]:
+    """Return the metadata of a layer from what `objects_as_json` gave.
+
+    Parameters
+    ----------
+    about : dict
+        From a file; another program may have written it.
+    most : int
+        The largest label of the layer; classes of larger ones are left out.
+
+    Raises
+    ------
+    ValueError, TypeError, KeyError, AttributeError, OverflowError
+        If it cannot be right.
+    """
+    runs = np.array(about[CLASSES], np.int64).reshape(-1, 2)
+    if (runs < 0).any():
+        raise ValueError("a class, or the length of a run, is negative")
+    lengths = np.minimum(runs[:, 1], most + 1)
+    lengths = np.diff(np.minimum(np.cumsum(lengths), most + 1), prepend=0)
+    names = {int(number): str(name) for number, name in about[NAMES].items()}
+    entry = {
+        CLASSES: np.repeat(runs[:, 0], lengths),
+        NAMES: names,
+        PER_PLANE: bool(about[PER_PLANE]),
+    }
+    return {OBJECTS: entry}
+
+
 def remember_objects(layer: Labels, objects: Objects) -> None:
     """Note the classes of objects that a layer shows now.
 

@@ -8,6 +8,7 @@ from napari.components import ViewerModel
 from napari.layers import Labels
 
 import napari_emseg as emseg
+from napari_emseg import files
 from napari_emseg.layers import (
     is_objects,
     is_result,
@@ -15,6 +16,7 @@ from napari_emseg.layers import (
     place_scale,
     remember_objects,
 )
+from napari_emseg.layers.label_files import labels_reader, write_labels
 
 
 @pytest.fixture
@@ -69,6 +71,27 @@ def test_classes_of_objects_that_are_gone_stay_known(viewer, found):
     assert objects_of(layer).counts() == cut.counts()
     layer.data = found.labels
     assert objects_of(layer).counts() == found.counts()
+
+
+def test_file_keeps_classes(viewer, found, tmp_path):
+    layer = emseg.add_to(viewer, found)
+    path = str(tmp_path / "a.emseg.tif")
+    write_labels(path, *layer.as_layer_data_tuple()[:2])
+    [(data, attributes, kind)] = labels_reader(path)(path)
+    assert kind == "labels"
+    again = Labels(data, **attributes)
+    assert is_objects(again)
+    assert objects_of(again).counts() == found.counts()
+    assert objects_of(again).class_names == found.class_names
+    assert again.features["class"].tolist() == layer.features["class"].tolist()
+    files.write_labels(path, data, force=True, metadata={"objects": {"classes": "x"}})
+    with pytest.warns(UserWarning, match="opened without"):
+        [(_, attributes, _)] = labels_reader(path)(path)
+    assert attributes["metadata"] == {}
+    long = {"classes": [[1, 2**62], [2, 2**62]], "names": {}, "per_plane": False}
+    files.write_labels(path, data, force=True, metadata={"objects": long})
+    [(_, attributes, _)] = labels_reader(path)(path)
+    assert objects_of(Labels(data, **attributes)).counts() == {1: 3}
 
 
 def test_other_layers_are_objects_of_one_class():
