@@ -8,6 +8,7 @@ import pickle
 import signal
 import time
 from collections import deque
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from multiprocessing.connection import wait
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,7 @@ from napari_emseg.batch.label_table import SharedLabels
 from napari_emseg.batch.outcome import Outcome, WritingOptions, failed, iter_outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
+    from collections.abc import Generator, Iterator, Sequence
     from multiprocessing.connection import Connection
 
     from napari_emseg.batch.output_plan import OutputPlan
@@ -71,7 +72,8 @@ def iter_workers(
         ours, theirs = context.Pipe()
         arguments = (theirs, treatment, writing, max_bytes, threads)
         process = context.Process(target=_serve, args=arguments, daemon=True)
-        process.start()
+        with _deaf():
+            process.start()
         theirs.close()
         worker = _Worker(process, ours, -1)
         workers.append(worker)
@@ -112,6 +114,22 @@ def iter_workers(
                 worker.process.terminate()
 
 
+@contextmanager
+def _deaf() -> Iterator[None]:
+    """Let processes that are started here never hear Ctrl-C, not even while they load.
+
+    It goes to all processes of a terminal; the first one decides.
+    """
+    if not hasattr(signal, "pthread_sigmask"):  # on Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _lost(worker: _Worker) -> ValueError:
     worker.process.join(_PATIENCE)
     code = worker.process.exitcode
@@ -130,7 +148,6 @@ def _serve(
     threads: int,
 ) -> None:
     """Work on pictures until there are no more; the process is made for this."""
-    # Ctrl-C goes to all processes: the first one decides.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     cv2.setNumThreads(threads)
     fitted = treatment.fitted

@@ -38,7 +38,7 @@ from napari_emseg.cli.terminal import (
 )
 from napari_emseg.exchange import ClassScheme
 from napari_emseg.io import files
-from napari_emseg.io.safe_write import check_target
+from napari_emseg.io.safe_write import check_access, check_target
 from napari_emseg.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -143,6 +143,9 @@ def run_batch(
         check_target(options.table, (TABLE,), force=options.force or options.resume)
     found = find_pictures(names, options.output)
     pictures, plans = plan_outputs(found, options.output, options.overlay)
+    if len(pictures) > 1:  # one line, not one for each
+        for folder in dict.fromkeys(plan.labels.parent for plan in plans):
+            check_access(folder)
     outcomes = _refused(pictures, plans, options)
     for outcome in outcomes.values():
         _report(outcome, options)

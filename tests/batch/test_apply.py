@@ -62,6 +62,21 @@ def test_is_what_segment_gives(images, how):
     np.testing.assert_array_equal(replayed, seg.labels)
 
 
+def test_colors_that_are_looked_up_give_the_same_labels(images):
+    """Those of transparent pixels count nowhere; small regions join others."""
+    clear = np.dstack([images[1], np.full(images[1].shape[:2], 255, np.uint8)])
+    clear[3:9, 4:] = 7, 99, 7, 0
+    clear[20, 5, :3] = images[0][0, 0]
+    params = PARAMS.replace(min_size=5)
+    fitted = emseg.fit(images, **params.model_dump())
+    treatment = Treatment(params).with_model(fitted)
+    (outcome,) = outcomes([clear], treatment)
+    expected = emseg.segment(clear, model=fitted.model, **params.model_dump())
+    np.testing.assert_array_equal(outcome.treated.labels, expected.labels)
+    assert (outcome.treated.labels[3:9, 4:] == 0).all()
+    assert sum(row["pixels"] for row in outcome.rows) == clear[..., 3].sum() // 255
+
+
 def test_edits_names_and_colors_are_those_of_the_treatment(images):
     recipe = emseg.Recipe(
         steps=(

@@ -292,6 +292,15 @@ class TestRefusals:
             assert words in line
         assert not (tmp_path / "out").exists()
 
+    def test_a_folder_without_access_is_told_once(
+        self, folder, tmp_path, capsys, monkeypatch
+    ):
+        monkeypatch.setattr(os, "access", lambda path, mode: path != tmp_path)
+        assert run("segment", folder, "-o", tmp_path / "out") == cli.WRONG_INPUT
+        (line,) = told(capsys)
+        assert f"nothing can be written to {tmp_path}; choose another place" in line
+        assert not (tmp_path / "out").exists()
+
     def test_earlier_results_in_the_folder_are_no_pictures(self, folder):
         for _ in range(2):
             assert run("segment", folder, "-o", folder, "--force", *QUICK) == 0
