@@ -57,7 +57,7 @@ lint: $(VENV)/.dev
 	$(BIN)/mypy
 
 docs: $(VENV)/.docs
-	$(ONE_THREAD) $(BIN)/sphinx-build -W --keep-going -q -d docs/_build/doctrees \
+	$(ONE_THREAD) $(BIN)/sphinx-build -W --keep-going -qE -d docs/_build/doctrees \
 		docs docs/_build/html
 	@echo docs/_build/html/index.html
 

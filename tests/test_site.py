@@ -6,6 +6,7 @@ import json
 import re
 import runpy
 from pathlib import Path
+from types import ModuleType
 from urllib.parse import unquote
 
 import pytest
@@ -172,9 +173,10 @@ def public():
     """Return each public name, once."""
     import napari_emseg as emseg
 
-    modules = ("select", "regions", "adjust", "plot", "files", "sweep", "exchange")
+    values = (getattr(emseg, name) for name in emseg.__all__)
+    modules = [value for value in values if isinstance(value, ModuleType)]
     found = set()
-    for module in (emseg, *(getattr(emseg, name) for name in modules)):
+    for module in (emseg, *modules):
         for name in getattr(module, "__all__", vars(module)):
             value = getattr(module, name)
             home = getattr(value, "__module__", None) or ""

@@ -41,11 +41,12 @@ for ax, channel, title in zip(axes, image, ("nuclei", "bodies", "marker"), stric
 # %%
 # All channels at once
 # --------------------
-# ``channel_axis=0`` says which axis is no space. Each pixel then has three features, and a
-# class is a combination of them: background, bodies, bodies with the marker, nuclei. In
-# the panel, the row *Axes* says the same, or choose several layers under *Image*.
+# ``axes="CYX"`` says which axis is no space; ``"TZCYX"`` would be a series of volumes with
+# channels. Each pixel then has three features, and a class is a combination of them:
+# background, bodies, bodies with the marker, nuclei. In the panel, the row *Axes* says the
+# same; layers that lie in one place can be chosen together as the channels of one picture.
 
-seg = emseg.segment(image, channel_axis=0, n_classes=4)
+seg = emseg.segment(image, axes="CYX", n_classes=4)
 for number, mean in enumerate(seg.model.means, 1):
     print(number, mean.round().astype(int))
 
@@ -82,8 +83,9 @@ for ax in axes:
 # %%
 # What can go wrong
 # -----------------
-# * *One channel decides everything.* EM measures each feature in units of the classes, so
-#   that channels need no common scale. K-means does not: give it channels of equal spread.
+# * *A channel is mostly noise.* Channels are brought to one spread, so that none decides by
+#   its unit alone; a channel that tells nothing then counts as much as the others. Leave it
+#   out.
 # * *Bleed-through.* If a channel shines into another, classes are slanted ellipsoids,
 #   which ``covariance="full"``, the default, fits. A mixture does not unmix them.
 # * *Cells out of focus.* They are a class of their own between background and cells; ask

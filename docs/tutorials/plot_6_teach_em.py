@@ -10,8 +10,8 @@ then what the classes are. With points in a plane, one can watch it do so.
 # Points instead of pixels
 # ------------------------
 # ``napari-emseg demo --points`` opens napari with blobs of points and the panel *Points*;
-# the panel *Model* goes through the iterations with a slider, and *Play* runs them. In a
-# script, :func:`napari_emseg.blobs` draws points of a known mixture.
+# the panel *Model* goes through the iterations with a slider, in half steps: E, then M.
+# Classes are dragged by their number, and the fit goes on from there. In a script, :func:`napari_emseg.blobs` draws points of a known mixture.
 
 import matplotlib.pyplot as plt
 import numpy as np
