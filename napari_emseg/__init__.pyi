@@ -5,6 +5,7 @@ from . import exchange as exchange
 from . import plot as plot
 from . import regions as regions
 from . import select as select
+from . import store as store
 from .adjust.stains import stain_densities as stain_densities
 from .adjust.stains import stain_vectors as stain_vectors
 from .batch.joint_fit import JointFit as JointFit

@@ -18,7 +18,7 @@ from napari_emseg.batch.label_record import (
     write_result,
 )
 from napari_emseg.batch.treatment import Treated, collecting
-from napari_emseg.recipe.fitted_model import FittedModel
+from napari_emseg.store.fitted_model import FittedModel
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence

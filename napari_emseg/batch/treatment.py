@@ -18,9 +18,9 @@ from napari_emseg.pipeline.segment import iter_segment, read_input
 from napari_emseg.pipeline.segmentation import colors_of
 from napari_emseg.recipe import Recipe, segment_step
 from napari_emseg.recipe.execute import do, start
-from napari_emseg.recipe.fitted_model import FittedModel
 from napari_emseg.recipe.state import StateView, begin, check_colors
 from napari_emseg.recipe.step import Step
+from napari_emseg.store.fitted_model import FittedModel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping

@@ -20,8 +20,14 @@ from napari_emseg.cli.batch_command import BatchOptions, run_batch, run_fit
 from napari_emseg.cli.demo import draw_points, segment_sample
 from napari_emseg.cli.export_command import export
 from napari_emseg.cli.measure_command import measure
-from napari_emseg.cli.options import options_of_params
+from napari_emseg.cli.options import options_of_params, params_of_options
 from napari_emseg.cli.outputs import find_images, read_told, run_replay
+from napari_emseg.cli.store_command import (
+    LargeOptions,
+    is_large,
+    refuse_of_batch,
+    run_stores,
+)
 from napari_emseg.cli.sweep_command import find_places, read_settings, run_sweep
 from napari_emseg.cli.terminal import (
     DONE,
@@ -95,6 +101,8 @@ Folder = Annotated[
         "are replaced.",
     ),
 ]
+
+_NOT_LARGE = LargeOptions()
 
 app = App(
     name="napari-emseg",
@@ -170,15 +178,34 @@ def segment(
     ] = None,
     resume: Annotated[
         bool,
-        Parameter(negative="", help="Leave out what is done with the same settings."),
+        Parameter(
+            negative="",
+            help="Leave out what is done with the same settings, and go on with what "
+            "was interrupted.",
+        ),
     ] = False,
     as_json: Annotated[
         bool,
         Parameter(name="--json", negative="", help="Write a line of JSON a picture."),
     ] = False,
+    large: LargeOptions = _NOT_LARGE,
     **options: Any,
 ) -> int:
     """Segment pictures and write their labels."""
+    found = find_images(images)
+    if is_large(found, output, large):
+        refuse_of_batch(
+            overlay=overlay,
+            recipe=recipe,
+            joint=joint,
+            scheme=scheme,
+            jobs=jobs > 1,
+            table=table,
+            json=as_json,
+        )
+        params = params_of_options(options)
+        how = {"force": force, "resume": resume}
+        return run_stores(found, output, large, params, model, **how)
     asked = BatchOptions(
         output=output,
         overlay=overlay,

@@ -20,7 +20,7 @@ from napari_emseg.layers.metadata import (
     model_entry,
 )
 from napari_emseg.recipe import Recipe
-from napari_emseg.recipe.fitted_model import FittedModel
+from napari_emseg.store.fitted_model import FittedModel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -11,9 +11,9 @@ from napari.layers import Image, Labels
 from napari_emseg.engine.image.axes import CHANNELS, check_axes, unnamed_axes
 from napari_emseg.layers.pictures.picture_layers import PictureLayers, why_apart
 from napari_emseg.recipe import Recipe
-from napari_emseg.recipe.fitted_model import FittedModel
 from napari_emseg.recipe.operations import OPERATIONS
 from napari_emseg.recipe.step import SELECTING
+from napari_emseg.store.fitted_model import FittedModel
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

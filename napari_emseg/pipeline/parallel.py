@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections import deque
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from functools import cache, wraps
 from math import prod
@@ -153,16 +153,22 @@ def iter_filling(
     Progress
         After each tile; tiles that wait are dropped when the generator is closed.
     """
-    pixels = max((_size(tile.read) for tile in grid), default=1)
     found = in_order(
         work,
         map(read, grid),
         executor or workers_for(len(grid)),
-        max(1, min(_ROOM // (pixels * planes), _MOST)),
+        room_for(grid, planes),
     )
     for done, (tile, part) in enumerate(zip(grid, found, strict=True), start=1):
         out[_last(tile.write)] = part[_last(tile.inner)]
         yield Progress(stage, done, len(grid))
+
+
+def room_for(grid: Sequence[Tile | Slices], planes: int) -> int:
+    """Return how many tiles, or parts, there is room for at once."""
+    parts = (tile if isinstance(tile, tuple) else tile.read for tile in grid)
+    pixels = max(map(_size, parts), default=1)
+    return max(1, min(_ROOM // (pixels * planes), _MOST))
 
 
 def _last(part: Slices) -> tuple[EllipsisType | slice, ...]:
@@ -189,6 +195,8 @@ def in_order(
     arguments: Iterable[tuple[Any, ...]],
     executor: Executor | None,
     ahead: int,
+    *,
+    settle: bool = False,
 ) -> Iterator[T]:
     """Call a function on each tuple of arguments, results in the same order.
 
@@ -203,6 +211,8 @@ def in_order(
         this thread is one of the executor's own, which would wait for itself.
     ahead : int
         Most calls that wait in the executor or run.
+    settle : bool, optional
+        Whether those who stop asking wait until what runs is done.
 
     Yields
     ------
@@ -224,3 +234,5 @@ def in_order(
     finally:
         for future in waiting:
             future.cancel()
+        if settle:
+            wait(waiting)

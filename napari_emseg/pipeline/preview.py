@@ -17,11 +17,11 @@ from napari_emseg.pipeline.axes.working_input import WorkingInput
 from napari_emseg.pipeline.fitting import Fit, iter_fits
 from napari_emseg.pipeline.parallel import one_thread, one_thread_a_step
 from napari_emseg.pipeline.progress import Progress, finish
-from napari_emseg.pipeline.segment import make_labeler
 from napari_emseg.pipeline.segmentation import (
     colors_of,
     iter_join_small,
     iter_labels,
+    make_labeler,
 )
 from napari_emseg.pipeline.source import (
     SegmentationInput,

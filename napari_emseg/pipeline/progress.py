@@ -20,11 +20,11 @@ class Progress:
 
     Attributes
     ----------
-    stage : {"images", "plane", "colors", "order", "fit", "label", "smooth", "join"}
-        Counting the images of a joint fit, beginning a plane that is fitted by itself,
-        counting the colors, choosing how many classes, fitting them, labeling, labeling
-        with smoothing, and joining small
-        regions to others.
+    stage : str
+        "images", counting the images of a joint fit; "plane", beginning a plane that is
+        fitted by itself; "colors", counting the colors; "order", choosing how many
+        classes; "fit"; "label", or "smooth", labeling with smoothing; "join", joining
+        small regions to others; "pyramid", making coarser levels of labels in a store.
     done, total : int
         Steps of this stage; a total of 0 is not known beforehand.
     state : FitState or None

@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from napari_emseg.engine.cluster.fit_state import bounded
-from napari_emseg.engine.cluster.grouped_mixture import components_of
-from napari_emseg.engine.cluster.kmeans import KMeansModel
-from napari_emseg.engine.image.color_space import black, has_light
+from napari_emseg.engine.image.color_space import has_light
 from napari_emseg.engine.image.lazy_image import as_lazy_image
-from napari_emseg.engine.labels.labeler import Labeler, check_model, label_table
+from napari_emseg.engine.labels.labeler import check_model
 from napari_emseg.params import Params
 from napari_emseg.pipeline.axes.plane_series import iter_each, separate_axes
-from napari_emseg.pipeline.axes.working_input import WorkingInput
+from napari_emseg.pipeline.axes.working_input import WorkingInput, as_start
 from napari_emseg.pipeline.fitting import Fit, check_start, iter_fits
 from napari_emseg.pipeline.missing_data import warn_of_marks, warn_of_order
 from napari_emseg.pipeline.parallel import one_thread, one_thread_a_step
 from napari_emseg.pipeline.progress import Progress as Progress
 from napari_emseg.pipeline.progress import finish, map_steps
+from napari_emseg.pipeline.run.large_image import LargeRequest, iter_large
 from napari_emseg.pipeline.segmentation import Segmentation as Segmentation
-from napari_emseg.pipeline.segmentation import iter_join_small, iter_labels
-from napari_emseg.pipeline.smoothing import choose_smoother
+from napari_emseg.pipeline.segmentation import (
+    iter_join_small,
+    iter_labels,
+    make_labeler,
+)
 from napari_emseg.pipeline.source import (
     SegmentationInput,
     as_source,
@@ -31,6 +32,7 @@ from napari_emseg.pipeline.source import (
 )
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Generator
     from concurrent.futures import Executor
 
@@ -119,6 +121,11 @@ def segment(
     full_scale: float | None = None,
     axes: str | None = None,
     executor: Executor | None = None,
+    out: str | os.PathLike[str] | Any = None,
+    fit_level: int | Literal["auto"] = "auto",
+    tissue: bool | Literal["auto"] = "auto",
+    resume: bool = False,
+    force: bool = False,
     **params: Any,
 ) -> Segmentation:
     """Find the classes of an image on all its pixels.
@@ -161,6 +168,23 @@ def segment(
         Labels tiles of the image in parallel, such as ``Client.get_executor()`` of a
         dask cluster; by default as many threads as OpenCV uses, so that
         ``cv2.setNumThreads(1)`` leaves one. Labels do not depend on it.
+    out : path or (…, Y, X) array_like of int, optional
+        Where the labels go, tile by tile, so that neither image nor labels are ever
+        whole in memory: a file ``.npy`` or ``.btf`` (BigTIFF), a Zarr array ``.zarr``,
+        or a store of OME-Zarr ``.ome.zarr``, which may be the image's own, with
+        ``labels/NAME`` behind it if the labels have a name; or an array of integers
+        that takes parts, such as a memory map.
+    fit_level : int or "auto", optional
+        Of an image of `napari_emseg.store.open_image`, the level that is fitted, 0 the
+        finest; by default the finest of at most 16 megapixels. The finest is labeled.
+    tissue : bool or "auto", optional
+        Whether glass of a whole slide is left out, and has no label; see
+        `napari_emseg.store`. By default where it is plain to see.
+    resume : bool, optional
+        Go on with a run into `out` that was interrupted, even by force. Its labels
+        will be those of one that was not.
+    force : bool, optional
+        Replace what `out` names, and throw away a run that was interrupted.
     **params
         Fields of `Params`.
 
@@ -211,6 +235,11 @@ def segment(
         full_scale=full_scale,
         axes=axes,
         executor=executor,
+        out=out,
+        fit_level=fit_level,
+        tissue=tissue,
+        resume=resume,
+        force=force,
     )
     # Once for all steps: each takes some microseconds to limit its threads.
     with one_thread():
@@ -230,6 +259,11 @@ def iter_segment(
     full_scale: float | None = None,
     axes: str | None = None,
     executor: Executor | None = None,
+    out: str | os.PathLike[str] | Any = None,
+    fit_level: int | Literal["auto"] = "auto",
+    tissue: bool | Literal["auto"] = "auto",
+    resume: bool = False,
+    force: bool = False,
 ) -> Generator[Progress, None, Segmentation]:
     """Segment an image step by step; to cancel, stop iterating.
 
@@ -237,7 +271,7 @@ def iter_segment(
     ----------
     image, mask, seed_labels, model, start, channel_axis, rgb, full_scale, axes
         As for `segment`. They are checked at once, before the first step.
-    executor
+    executor, out, fit_level, tissue, resume, force
         As for `segment`.
     params : Params, optional
         Everything else.
@@ -265,23 +299,29 @@ def iter_segment(
     ['colors', 'fit', 'label']
     """
     params = Params() if params is None else params
-    source = read_input(
-        image,
-        params,
-        mask,
-        seed_labels,
-        channel_axis,
-        rgb,
-        full_scale,
-        axes,
-        like=start if model is None else model,
-    )
-    for given in (model, start):
-        if given is not None:
-            check_model(given, source.picture, source.space, source.seed_labels)
+    large = LargeRequest(image, out, fit_level, tissue, resume=resume, force=force)
+    if axes is None:
+        channel_axis, rgb, axes = large.axes(channel_axis, rgb)
+    large.check(params, mask)
+
+    def read(array: Any, white: float | None) -> SegmentationInput:
+        fine = array is large.array
+        like = start if model is None else model
+        given = (mask, seed_labels) if fine else (None, None)
+        found = read_input(
+            array, params, *given, channel_axis, rgb, white, axes, like=like
+        )
+        for one in (model, start):
+            if one is not None:
+                check_model(one, found.picture, found.space, found.seed_labels)
+        return found
+
+    source = read(large.array, full_scale)
     if start is not None:
         check_start(start, params)
-    return iter_input(source, params, model, start, executor)
+    if out is None:
+        return iter_input(source, params, model, start, executor)
+    return iter_large(large, source, read, params, model, start, executor)
 
 
 def read_input(
@@ -395,9 +435,9 @@ def _iter_one(
         fit = Fit(working.into(model))
     else:
         warn_of_marks(seen, census)
-        begin = _as_start(working.into(start))
+        begin = as_start(working.into(start))
         steps = iter_fits(seen, census, params, begin)
-        fit = yield from map_steps(steps, partial(_back_step, working))
+        fit = yield from map_steps(steps, working.back_step)
     labeler = make_labeler(seen, census, params, fit)
     del census
     bias = None if fit.hidden is None else fit.hidden.bias
@@ -421,52 +461,3 @@ def _iter_one(
         start=start,
         working=replace(working, source=seen) if working.changes else None,
     )
-
-
-def _as_start(model: Model | None) -> Any:
-    """Return a model in the units of what starts from it."""
-    if isinstance(model, KMeansModel) and model.units is not None:
-        return replace(model, units=None)
-    return model
-
-
-def _back_step(working: WorkingInput, step: Progress) -> Progress:
-    if step.state is None:
-        return step
-    return replace(step, state=working.back_state(step.state))
-
-
-def make_labeler(
-    source: SegmentationInput,
-    census: CellCounts,
-    params: Params,
-    fit: Fit,
-    step: int = 1,
-) -> Labeler:
-    """Return the labeler of the image: smooth, or a table of colors.
-
-    Parameters
-    ----------
-    source, census
-        The image, and its cells.
-    params : Params
-        What was asked for.
-    fit : Fit
-        What was fitted.
-    step : int, optional
-        As for `choose_smoother`.
-    """
-    color, coding = source.space.color, census.coding
-    white = source.picture.full_scale
-    labeler = Labeler(fit.model, black(color), coding)
-    if params.smoothing > 0:
-        model = components_of(fit.model)
-        if model is not fit.model:
-            # Seeds have said which components are whose, and are none of these.
-            source = replace(source, seed_labels=None)
-        smoother = choose_smoother(source, model, params, fit.hidden, step)
-        return replace(labeler, smoother=smoother)
-    if coding is not None:
-        table = label_table(fit.model, census, color, white)
-        return replace(labeler, table=table)
-    return labeler

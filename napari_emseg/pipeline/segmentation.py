@@ -11,29 +11,34 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_emseg.engine.image.color_space import unit_rgb
+from napari_emseg.engine.cluster.grouped_mixture import components_of
+from napari_emseg.engine.image.color_space import black, unit_rgb
 from napari_emseg.engine.labels.absorption import iter_absorb
 from napari_emseg.engine.labels.connected_components import components
+from napari_emseg.engine.labels.labeler import Labeler, label_table
 from napari_emseg.engine.labels.measures import count_pieces
 from napari_emseg.pipeline.class_table import measure, tabulate
 from napari_emseg.pipeline.parallel import iter_filling
 from napari_emseg.pipeline.posteriors import Posteriors, PosteriorsPart
 from napari_emseg.pipeline.progress import Progress, finish, map_steps
+from napari_emseg.pipeline.smoothing import choose_smoother
 from napari_emseg.pipeline.tiles import slab, tiles
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping, Sequence
+    from collections.abc import Callable, Generator, Mapping, Sequence
     from concurrent.futures import Executor
 
     from napari_emseg.engine._types import BoolArray, Box, Float64Array, FloatArray
+    from napari_emseg.engine.cells.counting import CellCounts
+    from napari_emseg.engine.cells.palette import Coding
     from napari_emseg.engine.cluster.fit_state import FitState
     from napari_emseg.engine.cluster.model import Model
     from napari_emseg.engine.image.lazy_image import LazyImage
-    from napari_emseg.engine.labels.labeler import Labeler
     from napari_emseg.engine.labels.measures import Measures
     from napari_emseg.params import Params
     from napari_emseg.pipeline.axes.working_input import WorkingInput
     from napari_emseg.pipeline.class_table import Table
+    from napari_emseg.pipeline.fitting import Fit
     from napari_emseg.pipeline.source import SegmentationInput
     from napari_emseg.pipeline.tiles import Tile
 
@@ -51,7 +56,7 @@ class Segmentation:
     ----------
     labels : (…) ndarray of unsigned int
         1..K, darkest class first; 0 outside the mask and where not finite or
-        transparent.
+        transparent. Those that were written to a file are read when they are sliced.
     model : Model
         The fitted classes; ``model.predict`` takes `napari_emseg.features`.
     params : Params
@@ -212,7 +217,7 @@ class Segmentation:
             return self.mask([classes])
         wanted = np.zeros(len(self._classes) + 1, bool)
         wanted[[self._number(one) for one in classes]] = True
-        found: BoolArray = wanted[self.labels]
+        found: BoolArray = wanted[np.asarray(self.labels)]
         return found
 
     def _number(self, given: object) -> int:
@@ -249,10 +254,11 @@ class Segmentation:
         (…) ndarray of int32
             1..R; 0 where there is no label.
         """
+        labels = np.asarray(self.labels)
         if self.working is None:
-            return finish(iter_join_small(self.source, self.labels, min_size))[0]
+            return finish(iter_join_small(self.source, labels, min_size))[0]
         order, source = self.working.order, self.working.source
-        labels = order.arrange(self.labels) if order.changes else self.labels
+        labels = order.arrange(labels) if order.changes else labels
         return self.working.restore(
             finish(iter_join_small(source, labels, min_size))[0]
         )
@@ -280,14 +286,18 @@ class Segmentation:
     def fractions(self) -> NDArray[np.float64]:
         """Share (K,) of each class in the labeled pixels; 0 if there are none."""
         pixels = np.zeros(len(self._classes) + 1)
-        for part in self.labels.reshape(-1, self.labels.shape[-1]):
-            pixels += np.bincount(part, minlength=len(pixels))
+        shape = self.labels.shape
+        for tile in tiles(shape, slab(shape, _PART)):
+            part = np.asarray(self.labels[tile.write])
+            pixels += np.bincount(part.ravel(), minlength=len(pixels))
         return pixels[1:] / max(pixels[1:].sum(), 1)
 
     @cached_property
     def _classes(self) -> range:
         # Of a result that was edited, there may be more than the fit has.
-        most = max(self.n_classes, int(self.labels.max(initial=0)))
+        most = self.n_classes
+        if isinstance(self.labels, np.ndarray):
+            most = max(most, int(self.labels.max(initial=0)))
         return range(1, most + 1)
 
     @cached_property
@@ -296,7 +306,7 @@ class Segmentation:
 
     @cached_property
     def _pieces(self) -> NDArray[np.int64]:
-        labels = self.labels
+        labels = np.asarray(self.labels)
         if self.working is not None and self.working.order.changes:
             labels = self.working.order.arrange(labels)
         return count_pieces(labels, self._classes)
@@ -403,11 +413,12 @@ def iter_labels(
     labeler: Labeler,
     executor: Executor | None,
     bias: FloatArray | None = None,
+    out: Any = None,
 ) -> Generator[Progress, None, NDArray[np.uint8]]:
-    """Label an image tile by tile; the labels are the return value."""
+    """Label an image tile by tile; the labels are the return value, or go to `out`."""
     shape = source.picture.shape
     grid = source.tiles(labeler.halo(len(shape)), labeler.planes, labeler.zoom)
-    labels = np.zeros(shape, np.uint8)
+    labels = np.zeros(shape, np.uint8) if out is None else out
     raw = labeler.reads_values(labels=True)
 
     def read(tile: Tile) -> tuple[Any, ...]:
@@ -427,3 +438,54 @@ def iter_labels(
         executor=executor,
     )
     return labels
+
+
+def make_labeler(
+    source: SegmentationInput,
+    census: CellCounts,
+    params: Params,
+    fit: Fit,
+    step: int = 1,
+) -> Labeler:
+    """Return the labeler of the image: smooth, or a table of colors.
+
+    Parameters
+    ----------
+    source, census
+        The image, and its cells.
+    params : Params
+        What was asked for.
+    fit : Fit
+        What was fitted.
+    step : int, optional
+        As for `choose_smoother`.
+    """
+    color, white = source.space.color, source.picture.full_scale
+    return labeler_of(
+        source,
+        census.coding,
+        params,
+        fit,
+        lambda: label_table(fit.model, census, color, white),
+        step,
+    )
+
+
+def labeler_of(
+    source: SegmentationInput,
+    coding: Coding | None,
+    params: Params,
+    fit: Fit,
+    table: Callable[[], NDArray[np.uint8] | None],
+    step: int = 1,
+) -> Labeler:
+    """Return the labeler of an image whose table of colors is made by `table`."""
+    labeler = Labeler(fit.model, black(source.space.color), coding)
+    if params.smoothing > 0:
+        model = components_of(fit.model)
+        if model is not fit.model:
+            # Seeds have said which components are whose, and are none of these.
+            source = replace(source, seed_labels=None)
+        smoother = choose_smoother(source, model, params, fit.hidden, step)
+        return replace(labeler, smoother=smoother)
+    return labeler if coding is None else replace(labeler, table=table())

@@ -21,11 +21,13 @@ from napari_emseg.engine.image.noise import noise_level
 from napari_emseg.engine.image.value_range import find_core
 from napari_emseg.engine.mrf.smoother import CELL
 from napari_emseg.pipeline.axes.channel_units import channel_units
+from napari_emseg.pipeline.run.coarse_view import CoarseMask
 from napari_emseg.pipeline.tiles import (
     Slices,
     Tile,
     bounding_box,
     choose_blocks,
+    chunked_slab,
     slab,
     tiles,
 )
@@ -64,7 +66,7 @@ class SegmentationInput:
     ----------
     picture : LazyImage
         The image.
-    mask : (*S) ndarray of bool or None
+    mask : (*S) ndarray of bool, CoarseMask or None
         Pixels inside; None is all.
     seed_labels : (*S) ndarray of uint8 or None
         Labels that the user fixed; 0 where free.
@@ -92,14 +94,10 @@ class SegmentationInput:
         shape = self.picture.shape
         box = self._box()
         if halo == 0:
-            size = slab(tuple(part.stop - part.start for part in box), _SLAB)
+            sides = tuple(part.stop - part.start for part in box)
+            size = chunked_slab(sides, _SLAB, self.picture.chunks)
         else:
-            n = min(len(shape), 3)
-            side = _TILE[n] * (zoom if n == 2 else 1)
-            # Cells have fewer numbers, of half as many bytes.
-            while n == 2 and side**2 * planes > _NUMBERS * zoom**3:
-                side //= 2
-            size = (1,) * (len(shape) - n) + (side,) * n
+            size = self.tile_size(planes, zoom)
             # What is smoothed is looked at in cells.
             box = tuple(slice(part.start // CELL * CELL, part.stop) for part in box)
         grid = tiles(shape, size, halo, box)
@@ -107,10 +105,22 @@ class SegmentationInput:
             return grid
         return [tile for tile in grid if self.mask[tile.write].any()]
 
+    def tile_size(self, planes: int, zoom: int) -> tuple[int, ...]:
+        """Return the size of tiles that need pixels around them."""
+        n_axes = len(self.picture.shape)
+        n = min(n_axes, 3)
+        side = _TILE[n] * (zoom if n == 2 else 1)
+        # Cells have fewer numbers, of half as many bytes.
+        while n == 2 and side**2 * planes > _NUMBERS * zoom**3:
+            side //= 2
+        return (1,) * (n_axes - n) + (side,) * n
+
     def _box(self) -> Slices:
         """Return the smallest part of the image that holds the mask."""
         if self.mask is None:
             return tuple(slice(0, length) for length in self.picture.shape)
+        if isinstance(self.mask, CoarseMask):
+            return self.mask.box()
         return bounding_box(self.mask)
 
     def read(self, where: Slices) -> tuple[NDArray[Any], BoolArray | None]:
@@ -130,22 +140,31 @@ class SegmentationInput:
 
         Their channels if `raw`, else their features.
         """
+        for where in self.boxes(raw=raw):
+            part = self.part(where, raw=raw)
+            if len(part[0]) > 0:
+                yield part
+
+    def boxes(self, *, raw: bool) -> list[Slices]:
+        """Cut the image into parts that are counted one by one."""
         shape = self.picture.shape
-        for tile in tiles(shape, slab(shape, _COUNT if raw else _SLAB)):
-            values, inside = self.pixels(tile.write, raw=raw)
-            flat = values.reshape(-1, values.shape[-1])
-            seed_labels = (
-                None
-                if self.seed_labels is None
-                else self.seed_labels[tile.write].ravel()
-            )
-            if inside is not None:
-                flat = flat[inside.ravel()]
-                seed_labels = (
-                    None if seed_labels is None else seed_labels[inside.ravel()]
-                )
-            if len(flat) > 0:
-                yield flat, seed_labels
+        # The order of features is that of pixels, however they are stored.
+        size = slab(shape, _SLAB)
+        if raw:
+            size = chunked_slab(shape, _COUNT, self.picture.chunks)
+        return [tile.write for tile in tiles(shape, size)]
+
+    def part(self, where: Slices, *, raw: bool) -> Part:
+        """Read the usable pixels of a part, as for `parts`."""
+        values, inside = self.pixels(where, raw=raw)
+        flat = values.reshape(-1, values.shape[-1])
+        seed_labels = None
+        if self.seed_labels is not None:
+            seed_labels = self.seed_labels[where].ravel()
+        if inside is not None:
+            flat = flat[inside.ravel()]
+            seed_labels = None if seed_labels is None else seed_labels[inside.ravel()]
+        return flat, seed_labels
 
     def sample_blocks(
         self, limit: int | None, *, small: bool = False, seeded: bool = False

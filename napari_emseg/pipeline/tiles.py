@@ -96,6 +96,36 @@ def slab(shape: tuple[int, ...], pixels: int) -> tuple[int, ...]:
     return tuple(reversed(size))
 
 
+def chunked_slab(
+    shape: tuple[int, ...], pixels: int, chunks: tuple[int, ...] | None
+) -> tuple[int, ...]:
+    """Choose the size of parts of about `pixels` that consist of whole chunks.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Of the whole.
+    pixels : int
+        Of a part; more if a chunk has more, up to four times as many.
+    chunks : tuple of int or None
+        Size of the chunks; None, or too large ones, give those of `slab`.
+
+    Examples
+    --------
+    >>> chunked_slab((9000, 9000), 2**20, (512, 512))
+    (512, 2048)
+    """
+    if chunks is None or np.prod(np.minimum(chunks, shape)) > 4 * pixels:
+        return slab(shape, pixels)
+    size = [min(n, length) for n, length in zip(chunks, shape, strict=True)]
+    left = max(1, pixels // int(np.prod(size)))
+    for axis in reversed(range(len(shape))):
+        count = min(left, -(-shape[axis] // size[axis]))
+        size[axis] = min(size[axis] * count, shape[axis])
+        left //= count
+    return tuple(size)
+
+
 def bounding_box(mask: NDArray[Any], margin: int = 0) -> tuple[slice, ...]:
     """Smallest box around the pixels that are not 0; empty slices if there are none.
 

@@ -81,10 +81,13 @@ def _classes(
             f"image has the spatial shape {picture.shape}, but the labels are {shape}; "
             "pass the image that they belong to"
         )
-    reader_kwargs = {"rgb": True} if picture.rgb else {"channel_axis": -1}
     params.setdefault("n_classes", 2 if n_parts is None else n_parts)
     steps = iter_segment(
-        picture.read(box), Params(**params), mask=inside, **reader_kwargs
+        picture.read(box),
+        Params(**params),
+        mask=inside,
+        channel_axis=None if picture.rgb else -1,
+        rgb=picture.rgb or None,
     )
     return (yield from steps).labels
 

@@ -22,7 +22,7 @@ from napari_emseg.layers import (
     results,
 )
 from napari_emseg.layers.classes import rename_class
-from napari_emseg.recipe.fitted_model import FittedModel
+from napari_emseg.store.fitted_model import FittedModel
 
 PLACE = {
     "scale": (2.0, 0.5),

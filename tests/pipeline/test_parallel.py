@@ -284,7 +284,7 @@ LOADED = lambda: "napari_emseg.engine.labels.labeler" in sys.modules  # noqa: E7
 def cluster() -> Iterator[Client]:
     """Two processes that share no memory with this one."""
     with (
-        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as some,
+        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as some,
         Client(some) as client,
     ):
         assert not any(client.run(LOADED).values())

@@ -86,6 +86,50 @@ def count_cells(
         codes = np.empty(0, np.uint32)
     else:
         cells, codes = _palette(picture, parts, color, coding)
+    return _as_counts(picture, cells, codes, color, coding)
+
+
+def cells_of_counts(
+    picture: LazyImage,
+    codes: NDArray[np.uint32],
+    counts: NDArray[np.int64],
+    *,
+    color: str,
+    coding: Coding,
+) -> CellCounts:
+    """Return the cells of an image whose pixels others have counted.
+
+    Parameters
+    ----------
+    picture : LazyImage
+        The image.
+    codes : (M,) ndarray of uint32
+        Distinct codes, rising.
+    counts : (M,) ndarray of int64
+        How many pixels have each.
+    color, coding
+        As for `count_cells`.
+
+    Raises
+    ------
+    ValueError
+        If no pixel is usable.
+    """
+    if codes.size == 0:
+        return count_cells(picture, iter(()), color=color, coding=coding)
+    points = convert(coding.decode(codes), color, picture.full_scale)
+    cells = Cells(counts.astype(np.float64), np.ascontiguousarray(points.T))
+    return _as_counts(picture, cells, codes, color, coding)
+
+
+def _as_counts(
+    picture: LazyImage,
+    cells: Cells,
+    codes: NDArray[np.uint32],
+    color: str,
+    coding: Coding | None,
+) -> CellCounts:
+    """Return cells with the range of nearly all, and the least width of a class."""
     if native(color):
         # Colors end at black and white, and what few pixels have is a color, too.
         cells = replace(cells, core=find_core(cells.points, cells.weights))

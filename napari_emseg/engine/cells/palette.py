@@ -235,7 +235,7 @@ def _count_by_table(
     filled = 0
     for piece in pieces:
         if filled + piece.shape[1] > _EXACT_COUNTS:
-            found = _merge(*found, *_occupied(table))
+            found = merge_counts(*found, *_occupied(table))
             filled = 0
         # Each call converts the whole table: pieces had better be large.
         cv2.calcHist(
@@ -248,7 +248,7 @@ def _count_by_table(
             accumulate=filled > 0,
         )
         filled += piece.shape[1]
-    return _merge(*found, *_occupied(table)) if filled > 0 else found
+    return merge_counts(*found, *_occupied(table)) if filled > 0 else found
 
 
 def _planes(piece: NDArray[np.uint8], order: list[int]) -> list[NDArray[np.uint8]]:
@@ -274,7 +274,7 @@ def _occupied(
     return codes, counts[found].astype(np.int64)
 
 
-def _merge(
+def merge_counts(
     codes: NDArray[np.uint32],
     counts: NDArray[np.int64],
     more_codes: NDArray[np.uint32],

@@ -34,6 +34,8 @@ RGB_DTYPES = (np.dtype("uint8"), np.dtype("uint16"))
 _RGB_SIDE = 30
 # Values that are read at once to find their range.
 _SLAB = 2**22
+# And at most, where it takes so many to read whole chunks.
+_MOST = 2**27
 # Those that show whether a picture has color, nearly always.
 _FEW = 2**10
 # Interpolation may leave float images this far outside [0, 1].
@@ -161,6 +163,16 @@ class LazyImage:
         if self.given_scale is not None:
             return self.given_scale
         return full_scale((part[..., :3] for part in slabs(self.source)), self.dtype)
+
+    @property
+    def chunks(self) -> tuple[int, ...] | None:
+        """What is read at once along each axis of space; None if single pixels are."""
+        found = getattr(self.source, "chunks", None)
+        if not found or len(found) != len(self.source.shape):
+            return None
+        # Dask lists the sizes of all chunks.
+        sides = [max(one) if isinstance(one, tuple) else int(one) for one in found]
+        return tuple(n for axis, n in enumerate(sides) if axis != self.channel_axis)
 
     def read(self, where: tuple[slice, ...] = ()) -> NDArray[Any]:
         """Read a part as a C-contiguous array of native byte order.
@@ -335,7 +347,14 @@ def fits_rgb(image: Sliceable, full_scale: float | None = None) -> bool:
 
 def slabs(source: Sliceable) -> Iterator[NDArray[Any]]:
     """Read an array piece by piece along its first axis, as little as need be."""
-    step = max(1, _SLAB // int(np.prod(source.shape[1:])))
+    row = int(np.prod(source.shape[1:]))
+    step = max(1, _SLAB // row)
+    chunks = getattr(source, "chunks", None)
+    if chunks:
+        # Whole chunks, or each of them would be read several times.
+        high = max(chunks[0]) if isinstance(chunks[0], tuple) else int(chunks[0])
+        high = -(-step // high) * high
+        step = high if high * row <= _MOST else step
     for start in range(0, source.shape[0], step):
         yield np.asarray(source[start : start + step])
 

@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from napari_emseg.engine.mrf.smoother import Smoother
 
 
+# Codes that are labeled at once.
+_CODES = 2**18
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Labeler:
     """Everything needed to label any part of an image, without the image.
@@ -148,6 +152,18 @@ def label_table(
         # Colors with pixels of a fixed class have several cells.
         features = convert(coding.decode(codes), color, full_scale)
     return coding.table(codes, model.predict(features))
+
+
+def full_table(
+    model: Model, coding: Coding, color: str, full_scale: float
+) -> NDArray[np.uint8]:
+    """Return the look-up table of labels for all codes that there can be."""
+    table = np.empty(2**coding.bits, np.uint8)
+    for start in range(0, table.size, _CODES):
+        codes = np.arange(start, min(start + _CODES, table.size), dtype=np.uint32)
+        features = convert(coding.decode(codes), color, full_scale)
+        table[start : start + _CODES] = model.predict(features)
+    return table
 
 
 def check_model(

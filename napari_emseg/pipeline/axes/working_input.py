@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from napari_emseg.engine.cluster.kmeans import KMeansModel
 from napari_emseg.engine.cluster.unit_change import (
     in_own_units,
     in_units,
@@ -16,7 +17,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_emseg.engine.cluster.fit_state import FitState
+    from napari_emseg.engine.cluster.model import Model
     from napari_emseg.engine.image.feature_units import FeatureUnits
+    from napari_emseg.pipeline.progress import Progress
     from napari_emseg.pipeline.source import SegmentationInput
 
 
@@ -98,3 +101,16 @@ class WorkingInput:
         if self.units is None:
             return state
         return state_in_own_units(state, self.units)
+
+    def back_step(self, step: Progress) -> Progress:
+        """Return a step whose state is one of the image."""
+        if step.state is None:
+            return step
+        return replace(step, state=self.back_state(step.state))
+
+
+def as_start(model: Model | None) -> Any:
+    """Return a model in the units of what starts from it."""
+    if isinstance(model, KMeansModel) and model.units is not None:
+        return replace(model, units=None)
+    return model

@@ -1,0 +1,1 @@
+"""Runs over images and labels that are larger than memory."""
