@@ -336,3 +336,96 @@ def test_planes_that_are_missing_are_told_of(qtbot, viewer, panel, desk, told):
         same(layer.data, before)
     between(qtbot, panel, 1)
     assert "nothing is selected" in told.pop()[1]
+
+
+def test_the_other_tools_and_buttons_in_a_volume(qtbot, viewer, hand, panel, desk):
+    """Each gives what its function gives of the volume."""
+    data, near, far = balls()
+    labels = (1 + near + 2 * far).astype(np.uint8)
+    _, layer = desk(data, labels, (4,))
+    ready = select.prepare(data)
+    scope(panel, "volume")
+
+    def selected():
+        return find_selection(viewer, layer).data > 127
+
+    take(panel, "class")
+    hand.click((46, 48))
+    wait(qtbot, panel)
+    same(selected(), far)
+    press(qtbot, panel, "Similar")
+    same(selected(), select.similar(ready, far))
+    take(panel, "color_range")
+    hand.click((20, 20))
+    wait(qtbot, panel)
+    same(selected(), near | far)
+    press(qtbot, panel, "Invert")
+    press(qtbot, panel, "Shrink")
+    hollow = select.shrink(~(near | far), 3)
+    same(selected(), hollow)
+    press(qtbot, panel, "Fill holes")
+    same(selected(), ndi.binary_fill_holes(hollow))
+
+    corners = [(30, 32), (30, 62), (61, 62), (61, 32)]
+    take(panel, "scissors")
+    for corner in corners:
+        hand.click(corner)
+    hand.key("Return")
+    wait(qtbot, panel)
+    same(selected(), select.scissors(data, [(4, *corner) for corner in corners]))
+    take(panel, "box")
+    hand.drag([corners[0], corners[2]])
+    wait(qtbot, panel)
+    found = selected()
+    assert (found & far).sum() > 0.9 * (found | far).sum()
+
+    before = layer.data.copy()
+    press(qtbot, panel, "New class")
+    same(layer.data, np.where(found, 4, before))
+    recipe = recipe_of(viewer, layer)
+    assert {step.at for step in recipe.steps} == {None}
+    same(recipe.replay(data).labels, layer.data)
+    # The hierarchy and strokes are of planes, whatever key is pressed.
+    for key in ("H", "D"):
+        hand.key(key, *["shift"] * (key == "D"))
+        assert panel.toolbox.name == "box"
+
+
+def test_recipes_hold_what_was_painted_between(qtbot, viewer, hand, panel, desk):
+    """A volume, planes of both kinds and napari's brush have one selection."""
+    data, near, _ = balls()
+    _, layer = desk(data, np.zeros(SHAPE, np.uint8), (4,))
+    scope(panel, "volume")
+    take(panel, "wand")
+    hand.click((20, 20))
+    wait(qtbot, panel)
+    panel.toolbox.take("")
+
+    def steps():
+        recipe = recipe_of(viewer, layer)
+        same(recipe.replay(data).labels, layer.data)
+        return [step.op for step in recipe.steps]
+
+    layer.selected_label = 1
+    scope(panel, "plane")
+    press(qtbot, panel, "Fill")
+    same(layer.data, np.where(near & (np.indices(SHAPE)[0] == 4), 1, 0))
+    assert steps() == ["blank", "wand", "fill"]
+    find_selection(viewer, layer).paint((4, 50, 50), 255)
+    layer.selected_label = 2
+    press(qtbot, panel, "Fill")
+    assert steps()[-2:] == ["selection", "fill"]
+    scope(panel, "volume")
+    layer.selected_label = 3
+    press(qtbot, panel, "Fill")
+    assert layer.data[4, 50, 50] == 3
+    assert steps()[-1] == "fill"
+    scope(panel, "plane")
+    viewer.dims.order = (1, 0, 2)
+    viewer.dims.set_current_step(1, 20)
+    press(qtbot, panel, "Invert")
+    viewer.dims.order = (0, 1, 2)
+    layer.selected_label = 4
+    press(qtbot, panel, "Fill")
+    assert (layer.data[4, 20] == 4).any()
+    assert "patch" not in steps()
