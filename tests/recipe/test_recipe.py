@@ -328,6 +328,43 @@ def test_result_is_its_labels():
     np.testing.assert_array_equal(result.labels, expected)
 
 
+def test_scopes_share_one_selection(tmp_path):
+    """A volume, a plane of it, and a plane across."""
+    plane, across = (1, None, None), (None, 7, None)
+    recipe = Recipe(
+        steps=(
+            START,
+            Step.of("rectangle", corner=(3, 4), opposite=(12, 20)),
+            Step.of("grow", at=plane, pixels=2.0),
+            Step.of("fill", label=7),
+            Step.of("feather", at=across, radius=1.5),
+            Step.of("invert", at=plane),
+            Step.of("none", at=across),
+            Step.of("fill", label=8),
+            Step.of("feather", at=plane, radius=1.0),
+            Step.of("wand", mode="add", point=(1, 8, 8), tolerance=30.0),
+        )
+    )
+    found = check(recipe, STACK, tmp_path)
+    chosen = emseg.select.rectangle(STACK.shape[:3], (3, 4), (12, 20))
+    chosen[1] = emseg.select.grow(chosen[1], 2)
+    expected = Recipe(steps=(START,)).replay(STACK).labels.copy()
+    expected[chosen] = 7
+    chosen[1] = ~chosen[1]
+    chosen[:, 7] = False
+    expected[chosen] = 8
+    np.testing.assert_array_equal(found.labels, expected)
+    soft = chosen.astype(np.float32)
+    soft[1] = emseg.select.rounded(emseg.select.feather(chosen[1], 1.0))
+    piece = emseg.select.wand(STACK, (1, 8, 8), 30.0, rgb=True)
+    np.testing.assert_array_equal(found.selection, np.maximum(soft, piece))
+    # What a volume gives up, its planes give up.
+    start, after = Step.of("all", at=plane), Step.of("largest", at=plane)
+    for none in (Step.of("none"), Step.of("none", at=plane)):
+        with pytest.raises(ValueError, match="nothing is selected here"):
+            Recipe(steps=(START, start, none, after)).replay(STACK)
+
+
 def test_whole_planes_have_one_name(tmp_path):
     """Nulls alone are everything, as is nothing at all."""
     step = Step.of("wand", at=(None, None), point=(8, 8))

@@ -7,6 +7,7 @@ import pytest
 from scipy import ndimage as ndi
 
 from napari_emseg import select
+from napari_emseg.select import object_box
 
 
 @dataclass(frozen=True)
@@ -171,6 +172,24 @@ def test_box_follows_the_object_through_a_volume(channels):
     assert not found[-2:].any()
     flat = select.box(volume[plane], (9, 10, 40, 45), rgb=channels == 3)
     assert (found[plane] == flat).all()
+
+
+def test_box_follows_what_touches_from_plane_to_plane(monkeypatch):
+    """Of what the box holds in the next plane, other pieces are other objects."""
+    truth = np.zeros((7, 20, 20), bool)
+    truth[2:6, 8:12, 6:10] = True
+    other = np.zeros(truth.shape, bool)
+    other[4:, 8:12, 12:16] = True
+    gray = np.where(truth | other, 200, 30).astype(np.uint8)
+    held = {
+        plane.tobytes(): mask for plane, mask in zip(gray, truth | other, strict=True)
+    }
+
+    def in_plane(values, *_):
+        return held[values.tobytes()]
+
+    monkeypatch.setattr(object_box, "_in_plane", in_plane)
+    assert (select.box(gray, (4, 2, 16, 18), plane=3) == truth).all()
 
 
 def test_box_in_a_volume_passes_over_planes_without_values():
