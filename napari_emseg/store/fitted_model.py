@@ -151,12 +151,18 @@ class FittedModel(BaseModel):
         if self.owners is not None:
             self._check_owners(self.owners)
         try:
-            np.linalg.cholesky(self.covariances or np.ones((1, 1, 1)))
+            roots = np.linalg.cholesky(self.covariances or np.ones((1, 1, 1)))
         except np.linalg.LinAlgError:
             raise ValueError(
                 "a covariance of a fitted model is not positive definite; take the "
                 "recipe from where it was made"
             ) from None
+        # Of a subnormal width, the inverse is infinite.
+        if (np.einsum("kii->ki", roots) ** 2 < np.finfo(float).tiny).any():
+            raise ValueError(
+                "a covariance of a fitted model is too narrow to be divided by; take "
+                "the recipe from where it was made"
+            )
         return self
 
     def _check_owners(self, owners: tuple[int, ...]) -> None:

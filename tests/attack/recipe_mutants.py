@@ -79,6 +79,7 @@ GOOD: dict[str, dict[str, Any]] = {
     "border": {"width": 2.0},
     "feather": {"radius": 2.0},
     "fill_holes": {"max_size": 9, "connectivity": 4},
+    "interpolate": {},
     "invert": {},
     "harden": {"threshold": 0.5},
     "remove_small": {"min_size": 9, "connectivity": 4},
@@ -95,6 +96,7 @@ GOOD: dict[str, dict[str, Any]] = {
     },
     "absorb_small": {"min_size": 9, "inside": True},
     "smooth_boundaries": {"radius": 1.5, "inside": True},
+    "interpolate_label": {"label": 3, "locked": [2], "inside": True},
     "renumber": {"numbers": {"1": 9, "9": 1}},
     "swap": {"a": 1, "b": 3, "inside": True},
     "drop_uncertain": {"threshold": 0.1},
@@ -114,6 +116,8 @@ GOOD: dict[str, dict[str, Any]] = {
     "cut_out": {"radius": 3, "method": "guided", "decontaminate": True},
 }
 assert set(GOOD) == set(OPERATIONS)
+# What the recipes here have no planes for.
+OF_VOLUMES = {"interpolate", "interpolate_label"}
 
 NUMBERS: tuple[Any, ...] = (
     *(0, 1, -1, 2, 3, 5, 99, 254, 255, 256, 65535, 65536, 10**5, 10**6, 10**9),
