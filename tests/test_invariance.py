@@ -138,17 +138,16 @@ def test_lists_are_images_too() -> None:
     np.testing.assert_array_equal(found, expected)
 
 
-@pytest.mark.parametrize(("tile", "slab"), [(32, 997), (64, 150)])
 def test_size_of_tiles_does_not_matter(
-    case: str, tile: int, slab: int, monkeypatch: pytest.MonkeyPatch
+    case: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     image, options = CASES[case]
     mask = np.ones(reference(case).labels.shape, bool)
     mask[..., 3:20, 5:9] = False
     expected = emseg.segment(image, mask=mask, **options)
-    monkeypatch.setattr(source, "_TILE", {2: tile, 3: tile // 2})
-    monkeypatch.setattr(source, "_SLAB", slab)
-    monkeypatch.setattr(source, "_COUNT", slab)
+    monkeypatch.setattr(source, "_TILE", {2: 32, 3: 16})
+    monkeypatch.setattr(source, "_SLAB", 997)
+    monkeypatch.setattr(source, "_COUNT", 150)
     found = emseg.segment(image, mask=mask, **options)
     np.testing.assert_array_equal(found.labels, expected.labels)
     np.testing.assert_array_equal(found.probabilities(), expected.probabilities())

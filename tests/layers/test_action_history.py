@@ -367,8 +367,14 @@ def renew(scene):
     add_to(scene[0], SEGS[1], image, replace=layer, undo=False)
 
 
-@pytest.mark.parametrize("fault", [Fault, KeyboardInterrupt, MemoryError])
-@pytest.mark.parametrize("act", [write, edit, update, renew])
+@pytest.mark.parametrize(
+    ("act", "fault"),
+    [
+        *((act, Fault) for act in (write, edit, update, renew)),
+        (edit, KeyboardInterrupt),
+        (update, MemoryError),
+    ],
+)
 def test_a_fault_anywhere_leaves_all_as_before_or_as_after(act, fault):
     now = scene()
     before = summary(now)

@@ -153,8 +153,15 @@ def test_outside_of_a_mask_nothing_is_worked_out() -> None:
     assert prod(part.stop - part.start for part in tile.read) < 120**2
 
 
-@pytest.mark.parametrize("shape", [(40, 50), (6, 40, 50), (2, 6, 40, 50)])
-@pytest.mark.parametrize(("texture", "position"), [(0, 0), (1, 0), (0, 1), (1, 1)])
+@pytest.mark.parametrize(
+    ("shape", "texture", "position"),
+    [
+        ((40, 50), 0, 0),
+        ((40, 50), 1, 1),
+        ((6, 40, 50), 1, 0),
+        ((2, 6, 40, 50), 0, 1),
+    ],
+)
 def test_auto_order_goes_with_all_features(
     shape: tuple[int, ...], texture: float, position: float, rng: np.random.Generator
 ) -> None:
