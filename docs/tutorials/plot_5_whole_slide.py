@@ -5,59 +5,77 @@ A whole slide on a cluster
 A slide of 100,000 x 100,000 pixels fits into no memory, and need not: two passes are enough.
 The first counts colors, tile by tile; counts of tiles add up. EM then runs on the counts,
 which are as many as there are colors, not pixels. The second pass looks each pixel's class
-up.
+up and writes it.
 """
 
 # %%
-# An image that is read in parts
-# ------------------------------
-# Whatever slices will do: a dask array, a Zarr array, a memory map. Here dask stands for
-# the slide; of a pyramid, pass one level:
-# ``da.from_zarr("slide.ome.zarr", component="0")``.
+# A slide
+# -------
+# :func:`napari_emseg.store.open_image` opens OME-Zarr, Zarr, tiled TIFF with its levels (SVS,
+# NDPI, OME-TIFF), ``.npy``, and with the extra ``slides`` what OpenSlide reads. Nothing is
+# read yet. Here a small picture in Zarr stands for the slide.
 
-import dask.array as da
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
 import matplotlib.pyplot as plt
 import skimage.data
+import zarr
 
 import napari_emseg as emseg
 
+folder = TemporaryDirectory()
+path = Path(folder.name) / "slide.zarr"
 tissue = skimage.data.immunohistochemistry()[160:416, 180:436]
-slide = da.tile(da.from_array(tissue, chunks=(128, 128, 3)), (1, 2, 1))
-print(slide.shape, slide.numblocks)
+stored = zarr.create_array(
+    store=path, shape=tissue.shape, chunks=(128, 128, 3), dtype="u1"
+)
+stored[:] = tissue
+slide = emseg.store.open_image(path)
+print(slide.levels[0].shape, "RGB:", slide.rgb)
 
 # %%
-# One model, all tiles
-# --------------------
-# Labels do not depend on how the image is cut into chunks, on threads or on memory: the
-# tiles of the smoother are fixed, and overlap by as much as it reaches.
+# From store to store
+# -------------------
+# With ``out=`` neither image nor labels are ever whole in memory. The ending decides:
+# ``.ome.zarr`` (which may be the image's own store), ``.zarr``, ``.npy`` or ``.btf``
+# (BigTIFF). A run that was interrupted, even killed, goes on with ``resume=True``.
 
-seg = emseg.segment(slide, color="hdab", n_classes=3)
-whole = emseg.segment(slide.compute(), color="hdab", n_classes=3)
-print("the same labels:", (seg.labels == whole.labels).all())
+target = Path(folder.name) / "classes.zarr"
+seg = emseg.segment(slide, n_classes=4, color="hdab", out=target)
+labels = emseg.store.open_labels(target).levels[0][:]
 
-fig, axes = plt.subplots(1, 2, figsize=(10, 2.9), layout="constrained")
-axes[0].imshow(slide.compute())
-axes[1].imshow(seg.class_colors[seg.labels - 1])
+# %%
+# Labels do not depend on chunks, threads or memory: they are those of the picture in memory.
+
+whole = emseg.segment(tissue, n_classes=4, color="hdab")
+print("the same labels:", (labels == whole.labels).all())
+
+fig, axes = plt.subplots(1, 2, figsize=(9, 4.3), layout="constrained")
+axes[0].imshow(tissue)
+axes[1].imshow(seg.class_colors[labels - 1])
 for ax in axes:
     ax.set_axis_off()
 
 # %%
-# More processors
-# ---------------
-# ``executor=`` takes any executor of :mod:`concurrent.futures`, and labels tiles in it.
-
-from concurrent.futures import ThreadPoolExecutor
-
-with ThreadPoolExecutor(2) as executor:
-    again = emseg.segment(slide, model=seg.model, color="hdab", executor=executor)
-print("the same labels:", (again.labels == seg.labels).all())
-
-# %%
+# Levels and glass
+# ----------------
+# A pyramid is fitted on a coarse level, the finest of at most 16 megapixels
+# (``fit_level=``), and its finest level is labeled. Glass is left out where it is plain to
+# see (``tissue=``), so that it takes no class that tissue needs.
+#
 # A cluster
 # ---------
-# The executor of a dask cluster is one, too. On a machine with SLURM
-# (`dask-jobqueue <https://jobqueue.dask.org>`_; with Kubernetes, dask-kubernetes), this
-# starts ten workers:
+# ``executor=`` takes any executor of :mod:`concurrent.futures`; that of dask is
+# ``Client(address).get_executor()``. Workers read and write their own tiles; only counts,
+# models and progress travel. On the command line:
+#
+# .. code-block:: sh
+#
+#    napari-emseg segment slide.ome.zarr -o classes.ome.zarr --workers 8
+#    napari-emseg segment slide.svs -o classes.ome.zarr --cluster tcp://head:8786
+#
+# With SLURM (dask-jobqueue; with Kubernetes, dask-kubernetes), this starts ten workers:
 #
 # .. code-block:: python
 #
@@ -67,10 +85,15 @@ print("the same labels:", (again.labels == seg.labels).all())
 #    cluster = SLURMCluster(cores=4, memory="8 GB", walltime="01:00:00")
 #    cluster.scale(jobs=10)
 #    with Client(cluster) as client:
-#        seg = emseg.segment(slide, n_classes=3, executor=client.get_executor())
+#        emseg.segment(slide, out="classes.ome.zarr", executor=client.get_executor())
 #
 # What can go wrong
 # -----------------
-# * *Glass is most of the slide.* It takes classes that tissue needs. Pass a ``mask=``, or
-#   fit on a coarse level and apply its model to the fine one: ``model=``.
-# * *A worker dies.* Its tiles are computed again by others; results are the same.
+# * *A worker dies, or the whole run is killed.* Finished tiles are recorded; with
+#   ``resume=True`` the rest is done, and the labels are the same.
+# * *The folder is on one machine only.* Workers write for themselves: image and labels have
+#   to be where all of them reach them.
+# * *Edits of a few places.* :func:`napari_emseg.store.write_back` writes only the chunks
+#   that were edited.
+
+folder.cleanup()
