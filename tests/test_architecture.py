@@ -52,10 +52,10 @@ ORDER = {
     "widgets": """
         common
         edit model results
-        segment
+        segment series
         compare
         manifest_commands points_panel
-        exchange_commands
+        exchange_commands batch_commands
     """,
 }
 MOST_LINES = 500

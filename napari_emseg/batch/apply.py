@@ -52,7 +52,7 @@ def iter_apply(
     images: Iterable[Any],
     treatment: Treatment,
     *,
-    plans: Sequence[OutputPlan] | None = None,
+    plans: Sequence[OutputPlan | None] | None = None,
     force: bool = False,
     resume: bool = False,
     jobs: int = 1,
@@ -67,7 +67,7 @@ def iter_apply(
     treatment : Treatment
         What is done with each. If it is joint, a model of all is fitted first, from
         pictures that are read once for that.
-    plans : sequence of OutputPlan, optional
+    plans : sequence of OutputPlan or None, optional
         Where the results of each go; without it they stay in the outcomes.
     force : bool, optional
         Replace files that exist.
@@ -166,6 +166,7 @@ def _fitted(
         rgb=treatment.rgb,
         channel_axis=treatment.channel_axis,
         full_scale=treatment.full_scale,
+        axes=treatment.axes,
         max_bytes=max_bytes,
         fail=fail,
     )
@@ -213,7 +214,7 @@ def _settings(pictures: Sequence[Picture], treatment: Treatment) -> dict[str, An
 
 def _done_before(
     pictures: Sequence[Picture],
-    plans: Sequence[OutputPlan],
+    plans: Sequence[OutputPlan | None],
     settings: dict[str, Any],
 ) -> tuple[dict[int, Outcome], dict[str, Any] | None]:
     """Return outcomes of what is done, and the model of all pictures if there is one.
@@ -226,7 +227,7 @@ def _done_before(
     found: dict[int, Outcome] = {}
     joint = None
     for index, (picture, plan) in enumerate(zip(pictures, plans, strict=True)):
-        if picture.path is None or not picture.path.is_file():
+        if plan is None or picture.path is None or not picture.path.is_file():
             continue
         entry = find_done(plan.labels, settings, picture.path)
         if entry is None:

@@ -321,6 +321,7 @@ def iter_fit(
     channel_axis: int | None = None,
     rgb: bool | None = None,
     full_scale: float | None = None,
+    axes: str | None = None,
     max_bytes: int | None = None,
     fail: Callable[[int, Exception], None] | None = None,
 ) -> Generator[Progress, None, JointFit]:
@@ -332,6 +333,9 @@ def iter_fit(
         As for `fit`.
     params : Params, optional
         Everything else.
+    axes : str, optional
+        One letter for each axis of images that do not tell it, as for
+        `napari_emseg.segment`.
     fail : callable, optional
         Told the number, from 1, of an image that is left out, and why; without it the
         first such image ends the fit.
@@ -352,11 +356,15 @@ def iter_fit(
         picture = as_picture(image, number)
         try:
             found = picture.read(max_bytes)
+            reading = found.reading or {
+                "channel_axis": None if axes else found.axis(channel_axis, rgb),
+                "rgb": rgb,
+                "axes": axes,
+            }
             source = read_input(
                 found.pixels,
                 params,
-                channel_axis=found.axis(channel_axis, rgb),
-                rgb=rgb,
+                **reading,
                 full_scale=found.full_scale if full_scale is None else full_scale,
             )
             counts.add(source)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from napari_emseg.batch.label_table import SharedLabels
     from napari_emseg.batch.output_plan import OutputPlan
-    from napari_emseg.batch.picture import Picture
+    from napari_emseg.batch.picture import Content, Picture
     from napari_emseg.batch.treatment import Row, Treatment
     from napari_emseg.pipeline.progress import Progress
 
@@ -56,6 +56,8 @@ class Outcome:
         What the user should know of the picture.
     error : Exception or None
         Why it failed.
+    content : Content or None
+        The picture itself, where labels are.
     """
 
     name: str
@@ -69,6 +71,7 @@ class Outcome:
     seconds: float = 0.0
     messages: tuple[str, ...] = ()
     error: Exception | None = None
+    content: Content | None = None
 
 
 @dataclass(frozen=True)
@@ -130,6 +133,7 @@ def iter_outcome(
         colors=dict(treated.colors),
         seconds=seconds,
         messages=tuple(messages),
+        content=content if plan is None else None,
     )
 
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from napari_emseg.io import files
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import ArrayLike
 
     from napari_emseg.io.pixel_size import Spacing
@@ -30,6 +33,8 @@ class Content(NamedTuple):
         The value of white, as the file tells.
     messages : tuple of str
         What is not as the file has it.
+    reading : mapping
+        ``rgb`` or ``axes`` of what is no file, as for `napari_emseg.segment`.
     """
 
     pixels: Any
@@ -37,6 +42,7 @@ class Content(NamedTuple):
     spacing: Spacing | None = None
     full_scale: float | None = None
     messages: tuple[str, ...] = ()
+    reading: Mapping[str, Any] = MappingProxyType({})
 
     def axis(self, channel_axis: int | None, rgb: bool | None) -> int | None:
         """Return the axis of channels: that of the file, unless more is known."""
@@ -59,12 +65,18 @@ class Picture:
         What there is instead of a file.
     folder : Path or None
         Of a file that was found in a folder or by a pattern, the subfolder.
+    reading : mapping
+        ``rgb`` or ``axes`` of an array, if they are known.
+    spacing : Spacing or None
+        Lengths of the pixels of an array.
     """
 
     name: str
     path: Path | None = None
     array: ArrayLike | None = None
     folder: Path | None = None
+    reading: Mapping[str, Any] = field(default_factory=dict)
+    spacing: Spacing | None = None
 
     def read(self, max_bytes: int | None = None, *, stack: bool = False) -> Content:
         """Read the file, or return the array.
@@ -75,7 +87,8 @@ class Picture:
             As for `napari_emseg.files.read_image`.
         """
         if self.path is None:
-            return Content(self.array)
+            known = dict(self.reading)
+            return Content(self.array, spacing=self.spacing, reading=known)
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             found = files.read_with_spacing(self.path, stack=stack, max_bytes=max_bytes)

@@ -80,7 +80,7 @@ class Treatment:
         What each fit starts from.
     steps : tuple of Step
         Edits of the labels, as `Recipe.transferable` keeps them.
-    rgb, channel_axis, full_scale
+    rgb, channel_axis, full_scale, axes
         As for `napari_emseg.segment`, where a recipe tells.
     names : dict of int to str
         Of classes.
@@ -90,6 +90,9 @@ class Treatment:
         Numbers, names and colors that classes get, each those of the nearest color.
     joint : bool
         Whether one model of all pictures is to be fitted first.
+    exact : Recipe or None
+        All steps, places too, that are done instead of everything else: for the picture
+        that they were made on.
     """
 
     params: Params = field(default_factory=Params)
@@ -99,10 +102,12 @@ class Treatment:
     rgb: bool | None = None
     channel_axis: int | None = None
     full_scale: float | None = None
+    axes: str | None = None
     names: Mapping[int, str] = field(default_factory=dict)
     colors: Mapping[int, tuple[float, ...]] = field(default_factory=dict)
     scheme: ClassScheme | None = None
     joint: bool = False
+    exact: Recipe | None = None
 
     @classmethod
     def of_recipe(
@@ -138,6 +143,7 @@ class Treatment:
             rgb=first.rgb,
             channel_axis=first.channel_axis,
             full_scale=first.full_scale,
+            axes=first.axes,
         )
         if first.model is not None:
             fitted = JointFit(first.model.model(), params, color="auto")
@@ -179,14 +185,15 @@ class Treatment:
         if model is not None:
             stored = FittedModel.of(model).model_dump(mode="json", exclude_none=True)
             found["model"] = digest_of(stored)
-        if self.steps:
-            found["steps"] = digest_of([s.model_dump(mode="json") for s in self.steps])
+        steps = self.steps if self.exact is None else self.exact.steps
+        if steps:
+            found["steps"] = digest_of([s.model_dump(mode="json") for s in steps])
         look = [sorted(self.names.items()), sorted(self.colors.items())]
         if self.scheme is not None:
             look.append(self.scheme.model_dump(mode="json"))
         if any(look):
             found["classes"] = digest_of(look)
-        for name in ("rgb", "channel_axis", "full_scale"):
+        for name in ("rgb", "channel_axis", "full_scale", "axes"):
             if getattr(self, name) is not None:
                 found[name] = getattr(self, name)
         return found
@@ -208,6 +215,8 @@ class Treatment:
         TypeError, ValueError
             If the picture cannot be treated so; the message says why.
         """
+        if self.exact is not None:
+            return (yield from self._iter_exact(content, self.exact))
         reader = self._reader(content)
         seg = yield from self._iter_segment(content, reader, shared)
         steps = self.steps
@@ -215,9 +224,9 @@ class Treatment:
             steps = (*self._as_scheme(seg), *steps)
         labels: NDArray[Any] = seg.labels
         if steps:
-            scale = {"rgb", "channel_axis"}
-            kind = {key: value for key, value in reader.items() if key in scale}
-            state = begin(content.pixels, **kind)
+            kind = {key: reader[key] for key in reader if key != "full_scale"}
+            split = self.params.channels == "each"
+            state = begin(content.pixels, **kind, split=split)
             start(StateView(state, None), labels)
             state.seg = seg
             for step in steps:
@@ -229,9 +238,36 @@ class Treatment:
         recipe = Recipe(steps=(segment_step(seg), *steps))
         return self._described(seg, labels, recipe, content.spacing)
 
+    def _iter_exact(
+        self, content: Content, recipe: Recipe
+    ) -> Generator[Progress, None, Treated]:
+        """Do all steps of a recipe, as `Recipe.replay` does."""
+        axis = None if recipe.rgb is not None else content.channel_axis
+        known = dict(content.reading) or {"rgb": recipe.rgb, "channel_axis": axis}
+        state = yield from recipe.iter_state(content.pixels, **known)
+        if state.seg is None:
+            raise ValueError(
+                "the recipe begins with labels from elsewhere, so that there is no "
+                "segmentation in it to show; napari-emseg replay writes its labels"
+            )
+        # Of a slice, without the axes that are one pixel long.
+        labels = np.reshape(np.asarray(state.labels), state.seg.labels.shape)
+        return self._described(state.seg, labels, recipe, content.spacing)
+
     def _reader(self, content: Content) -> dict[str, Any]:
         """Return how a picture is read: what a recipe knows holds."""
         axis, white = content.channel_axis, content.full_scale
+        if content.reading:
+            known = bool(content.reading.get("rgb"))
+            if self.rgb is not None and known != self.rgb:
+                kinds = {True: "RGB", False: "no RGB"}
+                raise ValueError(
+                    f"the recipe is for {kinds[self.rgb]}, but this picture is "
+                    f"{kinds[known]}; take pictures of the kind that it was made on"
+                )
+            return dict(content.reading) | {"full_scale": white}
+        if self.axes is not None:
+            return {"axes": self.axes, "full_scale": white}
         if self.rgb is not None:
             check_colors(content.pixels, rgb=self.rgb)
             axis = None

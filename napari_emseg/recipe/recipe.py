@@ -278,6 +278,18 @@ class Recipe(BaseModel):
         -------
         Result
         """
+        known: dict[str, Any] = {"rgb": rgb, "channel_axis": channel_axis, "axes": axes}
+        return (yield from self.iter_state(image, **known)).result()
+
+    def iter_state(
+        self,
+        image: ArrayLike,
+        *,
+        rgb: bool | None = None,
+        channel_axis: int | None = None,
+        axes: str | None = None,
+    ) -> Generator[Progress, None, State]:
+        """Yield the progress of `replay`; return the state after the last step."""
         told = rgb is not None or channel_axis is not None or axes is not None
         if not told and self.rgb is not None:
             check_colors(image, rgb=self.rgb)
@@ -289,7 +301,7 @@ class Recipe(BaseModel):
             except (TypeError, ValueError) as error:
                 kind = TypeError if isinstance(error, TypeError) else ValueError
                 raise kind(f"step {number} ({step.op}): {error}") from error
-        return state.result()
+        return state
 
     def to_python(
         self,

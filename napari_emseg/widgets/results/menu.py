@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 COMMANDS = "napari_emseg.widgets.manifest_commands"
 EXCHANGE = "napari_emseg.widgets.exchange_commands"
+BATCH = "napari_emseg.widgets.batch_commands"
 NO_IMAGE = "there is no image to segment; open one"
 NO_RESULT = "there is no result yet; open an image and segment it"
 
@@ -156,6 +157,19 @@ ROWS: tuple[tuple[MenuRow, ...], ...] = (
             "Save recipe…",
             "The steps to these labels, for other images too.",
             "save_recipe",
+        ),
+        MenuRow(
+            "Open recipe…",
+            "A recipe from a file, for the picture it was made on or for others.",
+            "open_recipe",
+            of_image=True,
+            module=BATCH,
+        ),
+        MenuRow(
+            "Apply to…",
+            "Do the same with other layers, files and folders.",
+            "apply_to",
+            module=BATCH,
         ),
     ),
 )

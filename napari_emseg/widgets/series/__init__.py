@@ -1,0 +1,1 @@
+"""Many pictures: apply what was done to one, and go through a folder."""
