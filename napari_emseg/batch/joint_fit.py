@@ -248,6 +248,7 @@ def fit(
     channel_axis: int | None = None,
     rgb: bool | None = None,
     full_scale: float | None = None,
+    axes: str | None = None,
     max_bytes: int | None = None,
     **params: Any,
 ) -> JointFit:
@@ -258,7 +259,7 @@ def fit(
     images : iterable of (…, Y, X) or (…, Y, X, 3|4) array_like or path
         As `napari_emseg.segment` takes them, of equal features; or files, as
         `napari_emseg.files.read_image` reads them. One is held at a time.
-    channel_axis, rgb, full_scale
+    channel_axis, rgb, full_scale, axes
         As for `napari_emseg.segment`, of all images.
     max_bytes : int, optional
         As for `napari_emseg.files.read_image`.
@@ -308,6 +309,7 @@ def fit(
             channel_axis=channel_axis,
             rgb=rgb,
             full_scale=full_scale,
+            axes=axes,
             max_bytes=max_bytes,
         )
     )
@@ -329,7 +331,7 @@ def iter_fit(
 
     Parameters
     ----------
-    images, channel_axis, rgb, full_scale, max_bytes
+    images, channel_axis, rgb, full_scale, axes, max_bytes
         As for `fit`.
     params : Params, optional
         Everything else.
@@ -356,11 +358,16 @@ def iter_fit(
         picture = as_picture(image, number)
         try:
             found = picture.read(max_bytes)
-            reading = found.reading or {
-                "channel_axis": None if axes else found.axis(channel_axis, rgb),
-                "rgb": rgb,
-                "axes": axes,
-            }
+            reading: Mapping[str, Any] = found.reading
+            if not reading:
+                told = axes
+                if channel_axis is None and rgb is None:
+                    found, told = found.as_named(axes, each=params.channels == "each")
+                reading = {
+                    "channel_axis": None if told else found.axis(channel_axis, rgb),
+                    "rgb": rgb,
+                    "axes": told,
+                }
             source = read_input(
                 found.pixels,
                 params,

@@ -17,7 +17,7 @@ from napari_emseg.batch.label_record import (
     stamp_of,
     write_result,
 )
-from napari_emseg.batch.treatment import Treated, collecting
+from napari_emseg.pipeline.progress import collecting
 from napari_emseg.store.fitted_model import FittedModel
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from napari_emseg.batch.label_table import SharedLabels
     from napari_emseg.batch.output_plan import OutputPlan
     from napari_emseg.batch.picture import Content, Picture
-    from napari_emseg.batch.treatment import Row, Treatment
+    from napari_emseg.batch.treatment import Row, Treated, Treatment
     from napari_emseg.pipeline.progress import Progress
 
 

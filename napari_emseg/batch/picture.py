@@ -9,6 +9,12 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from napari_emseg.engine.image.axes import (
+    CHANNELS,
+    channels_as_told,
+    unnamed_axes,
+    without_channels,
+)
 from napari_emseg.io import files
 
 if TYPE_CHECKING:
@@ -35,6 +41,8 @@ class Content(NamedTuple):
         What is not as the file has it.
     reading : mapping
         ``rgb`` or ``axes`` of what is no file, as for `napari_emseg.segment`.
+    axes : str or None
+        Letters of the axes, as the file tells.
     """
 
     pixels: Any
@@ -43,6 +51,30 @@ class Content(NamedTuple):
     full_scale: float | None = None
     messages: tuple[str, ...] = ()
     reading: Mapping[str, Any] = MappingProxyType({})
+    axes: str | None = None
+
+    def as_named(self, axes: str | None, *, each: bool) -> tuple[Content, str | None]:
+        """Return the content with its axes as somebody names them, or the file.
+
+        Parameters
+        ----------
+        axes : str or None
+            Letters of the axes; None for those that the file tells, if these are other
+            than what everybody takes them for.
+        each : bool
+            Whether channels are planes, which stand where they are named, or first.
+        """
+        if axes is None and self.axes is not None:
+            letters = without_channels(self.axes)
+            channels = self.channel_axis is not None
+            if channels and each:
+                axes = f"{CHANNELS}{letters}"
+            elif letters != unnamed_axes(len(letters)):
+                axes = self.axes
+        if axes is None:
+            return self, None
+        pixels, axes = channels_as_told(self.pixels, axes, self.channel_axis, each=each)
+        return self._replace(pixels=pixels), axes
 
     def axis(self, channel_axis: int | None, rgb: bool | None) -> int | None:
         """Return the axis of channels: that of the file, unless more is known."""
@@ -98,7 +130,7 @@ class Picture:
         messages = tuple(dict.fromkeys(told))
         scale = found.full_scale
         axis = found.channel_axis
-        return Content(found.pixels, axis, found.spacing, scale, messages)
+        return Content(found.pixels, axis, found.spacing, scale, messages, found.axes)
 
     def told(self, error: Exception) -> str:
         """Return what is wrong, the name of the picture first."""

@@ -11,7 +11,6 @@ import numpy as np
 from napari_emseg.batch.joint_fit import JointFit
 from napari_emseg.batch.label_record import digest_of
 from napari_emseg.engine.image.color_space import PLANE
-from napari_emseg.engine.user_warnings import collect_warnings
 from napari_emseg.params import Params, params_affecting
 from napari_emseg.pipeline.class_table import channel_names, labels_of, measure
 from napari_emseg.pipeline.segment import iter_segment, read_input
@@ -23,7 +22,7 @@ from napari_emseg.recipe.step import Step
 from napari_emseg.store.fitted_model import FittedModel
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Mapping
+    from collections.abc import Generator, Mapping
 
     from numpy.typing import NDArray
 
@@ -81,7 +80,7 @@ class Treatment:
     steps : tuple of Step
         Edits of the labels, as `Recipe.transferable` keeps them.
     rgb, channel_axis, full_scale, axes
-        As for `napari_emseg.segment`, where a recipe tells.
+        As for `napari_emseg.segment`, where a recipe, or a person, tells.
     names : dict of int to str
         Of classes.
     colors : dict of int to (R, G, B)
@@ -217,7 +216,13 @@ class Treatment:
         """
         if self.exact is not None:
             return (yield from self._iter_exact(content, self.exact))
-        reader = self._reader(content)
+        each = self.params.channels == "each"
+        axes = None
+        # What a recipe knows of its image holds, whatever the file says.
+        untold = self.rgb is None and self.channel_axis is None
+        if not content.reading and (untold or self.axes is not None):
+            content, axes = content.as_named(self.axes, each=each)
+        reader = self._reader(content, axes)
         seg = yield from self._iter_segment(content, reader, shared)
         steps = self.steps
         if self.scheme is not None:
@@ -225,8 +230,7 @@ class Treatment:
         labels: NDArray[Any] = seg.labels
         if steps:
             kind = {key: reader[key] for key in reader if key != "full_scale"}
-            split = self.params.channels == "each"
-            state = begin(content.pixels, **kind, split=split)
+            state = begin(content.pixels, **kind, split=each)
             start(StateView(state, None), labels)
             state.seg = seg
             for step in steps:
@@ -244,6 +248,10 @@ class Treatment:
         """Do all steps of a recipe, as `Recipe.replay` does."""
         axis = None if recipe.rgb is not None else content.channel_axis
         known = dict(content.reading) or {"rgb": recipe.rgb, "channel_axis": axis}
+        if recipe.axes is not None and not content.reading:
+            each = recipe.splits_channels
+            content, told = content.as_named(recipe.axes, each=each)
+            known = {"axes": told}
         state = yield from recipe.iter_state(content.pixels, **known)
         if state.seg is None:
             raise ValueError(
@@ -254,7 +262,7 @@ class Treatment:
         labels = np.reshape(np.asarray(state.labels), state.seg.labels.shape)
         return self._described(state.seg, labels, recipe, content.spacing)
 
-    def _reader(self, content: Content) -> dict[str, Any]:
+    def _reader(self, content: Content, axes: str | None) -> dict[str, Any]:
         """Return how a picture is read: what a recipe knows holds."""
         axis, white = content.channel_axis, content.full_scale
         if content.reading:
@@ -266,9 +274,9 @@ class Treatment:
                     f"{kinds[known]}; take pictures of the kind that it was made on"
                 )
             return dict(content.reading) | {"full_scale": white}
-        if self.axes is not None:
-            return {"axes": self.axes, "full_scale": white}
-        if self.rgb is not None:
+        if axes is not None:
+            axis = None
+        elif self.rgb is not None:
             check_colors(content.pixels, rgb=self.rgb)
             axis = None
         elif self.channel_axis is not None:
@@ -276,7 +284,9 @@ class Treatment:
         if white is None and np.dtype(content.pixels.dtype) == np.uint16:
             shared = None if self.fitted is None else self.fitted.full_scale
             white = self.full_scale or shared
-        return {"rgb": self.rgb, "channel_axis": axis, "full_scale": white}
+        rgb = self.rgb if axes is None else None
+        kind = {"rgb": rgb, "channel_axis": axis, "full_scale": white}
+        return kind if axes is None else kind | {"axes": axes}
 
     def _iter_segment(
         self, content: Content, reader: dict[str, Any], shared: SharedLabels | None
@@ -408,24 +418,3 @@ def _pixel_size(spacing: Spacing | None, ndim: int) -> tuple[float, str]:
         return 1.0, "px"
     size = float(np.prod(place["scale"]))
     return size, {2: "µm²", 3: "µm³"}.get(count, "µm²")
-
-
-def collecting(
-    steps: Generator[Any, None, Any], tell: Callable[[str], None]
-) -> Generator[Any, None, Any]:
-    """Yield steps and return their result; hand on what they warn of, each once."""
-    told: set[str] = set()
-    while True:
-        with collect_warnings() as messages:
-            try:
-                step = next(steps)
-                end = None
-            except StopIteration as stop:
-                end = stop
-        for message in messages:
-            if message not in told:
-                told.add(message)
-                tell(message)
-        if end is not None:
-            return end.value
-        yield step

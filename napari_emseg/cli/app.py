@@ -86,6 +86,14 @@ MaxBytes = Annotated[
         "the size of the file if that is more.",
     ),
 ]
+Axes = Annotated[
+    str | None,
+    Parameter(
+        help="One letter for each axis of the files, such as TZCYX: C for channels, Z "
+        "for depth, any other but Y and X for planes that are no neighbors; by "
+        "default what the file says."
+    ),
+]
 Sheet = Annotated[
     Path,
     Parameter(
@@ -151,6 +159,7 @@ def segment(
     *,
     output: Output,
     overlay: Overlay = None,
+    axes: Axes = None,
     force: Force = False,
     max_bytes: MaxBytes = None,
     recipe: Annotated[
@@ -209,6 +218,7 @@ def segment(
     asked = BatchOptions(
         output=output,
         overlay=overlay,
+        axes=axes,
         recipe=recipe,
         model=model,
         joint=joint,
@@ -232,12 +242,13 @@ def fit(
     output: Annotated[
         Path, Parameter(name=["--output", "-o"], help="File for the model (.json).")
     ],
+    axes: Axes = None,
     force: Force = False,
     max_bytes: MaxBytes = None,
     **options: Any,
 ) -> None:
     """Fit one model to all pixels of pictures, for segment --model."""
-    run_fit(images, output, options, force=force, max_bytes=max_bytes)
+    run_fit(images, output, options, axes=axes, force=force, max_bytes=max_bytes)
 
 
 # The picture comes first: behind a list it would be one more of its values.
@@ -248,6 +259,7 @@ def sweep(
     /,
     *,
     output: Sheet,
+    axes: Axes = None,
     force: Force = False,
     max_bytes: MaxBytes = None,
     **options: Any,
@@ -255,7 +267,7 @@ def sweep(
     """Compare settings of one picture on a sheet: -n 3 5 7 --color rgb lab."""
     chosen = read_settings(options)
     places = find_places(image, output, force=force)
-    run_sweep(image, chosen, places, force=force, max_bytes=max_bytes)
+    run_sweep(image, chosen, places, axes=axes, force=force, max_bytes=max_bytes)
 
 
 @app.command(usage="Usage: napari-emseg replay RECIPE IMAGES --output PATH [OPTIONS]")
@@ -313,8 +325,8 @@ def open_images(images: Images, /, *, max_bytes: MaxBytes = None) -> int:
             added, sources = window.read_saved(path, read, images)
         else:
             content = read(path)
-            added = window.picture_layers(content, path.stem)
-            # One channel is not what its file is.
+            added = window.picture_layers(content, path.stem, path)
+            # One channel is not what its file is; all together are.
             sources = [path if content.channel_axis is None else None]
         layers += added
         paths += sources

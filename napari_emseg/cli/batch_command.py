@@ -21,7 +21,6 @@ from napari_emseg.batch import (
     plan_outputs,
     tidy_csv,
 )
-from napari_emseg.batch.treatment import collecting
 from napari_emseg.cli.options import params_of_options
 from napari_emseg.cli.outputs import print_outcome
 from napari_emseg.cli.terminal import (
@@ -39,6 +38,7 @@ from napari_emseg.cli.terminal import (
 from napari_emseg.exchange import ClassScheme
 from napari_emseg.io import files
 from napari_emseg.io.safe_write import check_access, check_target
+from napari_emseg.pipeline.progress import collecting
 from napari_emseg.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -56,6 +56,7 @@ class BatchOptions:
 
     output: Path
     overlay: Path | None = None
+    axes: str | None = None
     recipe: Path | None = None
     model: Path | None = None
     joint: bool = False
@@ -113,6 +114,8 @@ def make_treatment(options: BatchOptions, given: Mapping[str, Any]) -> Treatment
             tell(f"{options.recipe}: left out for other pictures: {one}")
     else:
         treatment = Treatment(params)
+    if options.axes:
+        treatment = replace(treatment, axes=options.axes, rgb=None, channel_axis=None)
     if options.model:
         treatment = treatment.with_model(JointFit.load(options.model), **changes)
     elif options.joint:
@@ -230,6 +233,7 @@ def run_fit(
     output: Path,
     given: Mapping[str, Any],
     *,
+    axes: str | None = None,
     force: bool,
     max_bytes: int | None = None,
 ) -> None:
@@ -238,7 +242,7 @@ def run_fit(
     check_target(output, _MODEL, force=force)
     pictures = find_pictures(names)
     start = time.perf_counter()
-    steps = iter_fit(pictures, params, max_bytes=max_bytes)
+    steps = iter_fit(pictures, params, axes=axes, max_bytes=max_bytes)
     messages: list[str] = []
     fitted = follow(collecting(steps, messages.append))
     for message in messages:

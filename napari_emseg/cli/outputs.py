@@ -14,6 +14,7 @@ from napari_emseg.batch import Outcome, OutputPlan, Picture, Treatment
 from napari_emseg.batch.label_record import write_result
 from napari_emseg.batch.outcome import WritingOptions, iter_outcome
 from napari_emseg.cli.terminal import follow, pluralize, shown, tell, warnings_told
+from napari_emseg.engine.image.axes import channels_as_told
 from napari_emseg.io import files
 
 if TYPE_CHECKING:
@@ -106,7 +107,13 @@ def run_replay(
     with warnings_told(job.name):
         start = time.perf_counter()
         axis = found.channel_axis if recipe.rgb is None else None
-        result = follow(recipe.iter_replay(found.pixels, channel_axis=axis))
+        pixels = found.pixels
+        reading: dict[str, Any] = {"channel_axis": axis}
+        if recipe.axes is not None:
+            each = recipe.splits_channels
+            told = channels_as_told(pixels, recipe.axes, axis, each=each)
+            pixels, reading = told[0], {"axes": told[1]}
+        result = follow(recipe.iter_replay(pixels, **reading))
         seconds = time.perf_counter() - start
     about = {"recipe": recipe.model_dump(mode="json")}
     job = write_result(

@@ -6,6 +6,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from napari_emseg.batch.picture import Content
 from napari_emseg.cli.options import params_of_options
 from napari_emseg.cli.outputs import read_told
 from napari_emseg.cli.terminal import follow, pluralize, shown, warnings_told
@@ -67,6 +68,7 @@ def run_sweep(
     chosen: tuple[Params, ...],
     places: Places,
     *,
+    axes: str | None = None,
     force: bool,
     max_bytes: int | None = None,
 ) -> None:
@@ -74,11 +76,14 @@ def run_sweep(
     found = read_told(image, max_bytes)
     with warnings_told(image.name):
         start = time.perf_counter()
+        content = Content(found.pixels, found.channel_axis, axes=found.axes)
+        content, told = content.as_named(axes, each=False)
         steps = iter_sweep(
-            found.pixels,
+            content.pixels,
             chosen,
-            channel_axis=found.channel_axis,
+            channel_axis=None if told else found.channel_axis,
             full_scale=found.full_scale,
+            axes=told,
         )
         rows = follow(_with_count(steps))
         seconds = time.perf_counter() - start

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_emseg.cli.terminal import tell
+from napari_emseg.engine.image.axes import without_channels
 from napari_emseg.engine.image.lazy_image import as_lazy_image
 from napari_emseg.io import files
 from napari_emseg.io.files import ImageContent
@@ -152,8 +153,21 @@ def read_saved(
     return [image, *found], [picture, path]
 
 
-def picture_layers(image: ImageContent, name: str) -> list[LayerData]:
-    """Return a picture as napari adds it."""
+def picture_layers(
+    image: ImageContent, name: str, path: Path | None = None
+) -> list[LayerData]:
+    """Return a picture as napari adds it; its channels know that they belong together.
+
+    Parameters
+    ----------
+    image : ImageContent
+    name : str
+        Of the layer, or of the first channel.
+    path : Path, optional
+        Its file.
+    """
+    from napari_emseg.layers.pictures.picture_layers import OF_ONE_FILE
+
     attributes: dict[str, Any] = {"name": name}
     picture = as_lazy_image(
         image.pixels, channel_axis=image.channel_axis, full_scale=image.full_scale
@@ -162,6 +176,11 @@ def picture_layers(image: ImageContent, name: str) -> list[LayerData]:
         attributes["channel_axis"] = image.channel_axis
     else:
         attributes["rgb"] = picture.rgb
+    if image.channel_axis is not None:
+        attributes["metadata"] = {OF_ONE_FILE: str(path or name)}
+    letters = without_channels(image.axes or "")
+    if len(letters) == len(picture.shape):
+        attributes["axis_labels"] = tuple(letters.lower())
     if image.spacing is not None:
         attributes |= image.spacing.place(len(picture.shape))
     return [(image.pixels, attributes, "image")]

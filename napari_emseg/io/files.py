@@ -27,6 +27,7 @@ from napari_emseg.io.pixel_size import Spacing, spacing_of
 from napari_emseg.io.safe_write import TIFF, check_target, new_file
 from napari_emseg.io.tiff_pages import picture_of
 from napari_emseg.io.tiff_picture import (
+    axes_of,
     read_tiff,
     read_tiff_numbers,
     tiff_stored_otherwise,
@@ -141,6 +142,8 @@ class ImageContent(NamedTuple):
         type.
     profile : str or None
         Name of the color profile that colors were converted from.
+    axes : str or None
+        Letters of the axes of the pixels, if the file tells them.
     """
 
     pixels: NDArray[Any]
@@ -148,6 +151,7 @@ class ImageContent(NamedTuple):
     spacing: Spacing | None
     full_scale: float | None = None
     profile: str | None = None
+    axes: str | None = None
 
 
 def read_with_spacing(
@@ -187,7 +191,7 @@ def _read(
     path: Path, max_bytes: int | None, *, spaced: bool, stack: bool, **how: bool
 ) -> ImageContent:
     kind = decoders.kind_of(path)
-    spacing = None
+    spacing = axes = None
     with damage_told(path, "make or fetch it again"):
         budget = ByteBudget.of(path.stat().st_size, max_bytes)
         if kind == "tiff":
@@ -195,12 +199,13 @@ def _read(
                 picture = picture_of(tiff)
                 found = read_tiff(picture, budget, stack=stack, **how)
                 spacing = spacing_of(picture) if spaced else None
+                axes = axes_of(picture, found)
         else:
             found = (read_png if kind == "png" else read_jpeg)(path, budget, **how)
     native = found.pixels.dtype.newbyteorder("=")
     pixels = np.ascontiguousarray(found.pixels, dtype=native)
     return ImageContent(
-        pixels, found.channel_axis, spacing, found.full_scale, found.profile
+        pixels, found.channel_axis, spacing, found.full_scale, found.profile, axes
     )
 
 

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from napari_emseg.io.tiff_pages import TiffPicture
 
 _PROFILE = 34675
+# What tifffile calls axes of which it knows nothing.
+_NAMELESS = "QI"
 
 
 class DecodedPicture(NamedTuple):
@@ -102,6 +104,33 @@ def read_tiff(
             tell_left_out(flagged, flag, name, "pixels" if light.rgb else "values")
             pixels = leave_out(pixels, flagged, rgb=light.rgb)
     return DecodedPicture(pixels, light.channel_axis, white, light.profile)
+
+
+def axes_of(picture: TiffPicture, found: DecodedPicture) -> str | None:
+    """Return the letters of the axes of a picture as it was read.
+
+    Parameters
+    ----------
+    picture : TiffPicture
+        The file: OME, ImageJ, or another that names its axes.
+    found : DecodedPicture
+        What was read.
+
+    Returns
+    -------
+    str or None
+        As for `napari_emseg.segment`; None if the file does not tell all of them.
+    """
+    stored = picture.series.axes
+    if any(axis in _NAMELESS for axis in stored):
+        return None
+    axes = "".join(axis for axis in stored if axis not in "SC")
+    if found.pixels.ndim == len(axes) + 1:
+        axes += "S" if found.channel_axis is None else "C"
+    if found.channel_axis is None and found.pixels.ndim == len(stored):
+        axes = stored  # also where channels were left before Y and X
+    whole = len(axes) == found.pixels.ndim and {"Y", "X"} <= {*axes}
+    return axes if whole and len({*axes}) == len(axes) else None
 
 
 def _tell_of_ome(picture: TiffPicture) -> None:

@@ -68,6 +68,16 @@ class Part:
         """The layer's finest data here, ([Z,] Y, X) or with channels last, a view."""
         return image_data(self.layer, self.at)
 
+    @property
+    def reading(self) -> dict[str, Any]:
+        """How `data` are read: the keyword ``rgb``, or ``channel_axis``."""
+        return {"rgb": self.layer.rgb}
+
+    @property
+    def plain(self) -> Part:
+        """The same part of the layer alone, without further channels."""
+        return self
+
     def coordinates(
         self, world: Sequence[float] | NDArray[np.float64]
     ) -> tuple[float, ...]:

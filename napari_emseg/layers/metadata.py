@@ -9,7 +9,11 @@ import numpy as np
 from napari.layers import Image, Labels
 
 from napari_emseg.engine.image.axes import CHANNELS, check_axes, unnamed_axes
-from napari_emseg.layers.pictures.picture_layers import PictureLayers, why_apart
+from napari_emseg.layers.pictures.picture_layers import (
+    ChannelPart,
+    PictureLayers,
+    why_apart,
+)
 from napari_emseg.recipe import Recipe
 from napari_emseg.recipe.operations import OPERATIONS
 from napari_emseg.recipe.step import SELECTING
@@ -22,6 +26,7 @@ if TYPE_CHECKING:
 
     from napari_emseg.engine._types import SliceIndex
     from napari_emseg.engine.cluster.model import Model
+    from napari_emseg.layers.geometry import Part
     from napari_emseg.recipe.operation_schema import OptionalSlice
 
 
@@ -209,6 +214,26 @@ def picture_of_result(viewer: ViewerModel, layer: Labels) -> PictureLayers | Non
     if len(layers) <= len(others) or any(why_apart(first, one) for one in layers[1:]):
         return None
     return picture_in(entry, layers)
+
+
+def with_channels(viewer: ViewerModel, part: Part, labels: Labels | None) -> Part:
+    """Return a part of an image with all channels that labels were made from.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer or napari.components.ViewerModel
+        Where the layers are.
+    part : Part
+        Of one of the layers.
+    labels : napari.layers.Labels or None
+        A result, or other labels, of which a part is as it is.
+    """
+    picture = None if labels is None else picture_of_result(viewer, labels)
+    if picture is None or picture.each or not picture.has_channels:
+        return part
+    if part.layer not in picture.layers:
+        return part
+    return ChannelPart(picture.lead, part.at, picture)
 
 
 def slice_of_result(layer: Labels) -> SliceIndex | None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from napari_emseg.engine.user_warnings import collect_warnings
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
@@ -73,3 +75,24 @@ def finish(steps: Generator[Any, None, T]) -> T:
         except StopIteration as stop:
             result: T = stop.value
             return result
+
+
+def collecting(
+    steps: Generator[Any, None, Any], tell: Callable[[str], None]
+) -> Generator[Any, None, Any]:
+    """Yield steps and return their result; hand on what they warn of, each once."""
+    told: set[str] = set()
+    while True:
+        with collect_warnings() as messages:
+            try:
+                step = next(steps)
+                end = None
+            except StopIteration as stop:
+                end = stop
+        for message in messages:
+            if message not in told:
+                told.add(message)
+                tell(message)
+        if end is not None:
+            return end.value
+        yield step

@@ -189,6 +189,18 @@ class Recipe(BaseModel):
         """Whether it was made on RGB; None if it does not tell, or on channels."""
         return getattr(self.steps[0].args, "rgb", None) if self.steps else None
 
+    @property
+    def axes(self) -> str | None:
+        """Letters of the axes of the image that it was made on, if they were told."""
+        return getattr(self.steps[0].args, "axes", None) if self.steps else None
+
+    @property
+    def splits_channels(self) -> bool:
+        """Whether each channel is segmented by itself."""
+        args: Any = self.steps[0].args if self.steps else None
+        params = getattr(args, "params", None)
+        return params is not None and params.channels == "each"
+
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:
         """Return the recipe of a JSON file, or of a TIFF file of labels that holds one.
@@ -469,9 +481,8 @@ class Recipe(BaseModel):
         if rgb is None and channel_axis is None and axes is None:
             rgb = self.rgb
             channel_axis = getattr(args, "channel_axis", None)
-            axes = getattr(args, "axes", None)
-        params = getattr(args, "params", None)
-        split = params is not None and params.channels == "each"
+            axes = self.axes
+        split = self.splits_channels
         return begin(image, rgb=rgb, channel_axis=channel_axis, axes=axes, split=split)
 
 

@@ -22,7 +22,8 @@ from napari_emseg.layers.classes import class_name
 from napari_emseg.layers.fit_records import fit_record_of
 from napari_emseg.layers.label_files import write_with_recipe
 from napari_emseg.layers.layer_features import pixel_size
-from napari_emseg.layers.metadata import KEY, PLUGIN
+from napari_emseg.layers.metadata import KEY, PLUGIN, picture_of_result
+from napari_emseg.layers.pictures.picture_layers import file_of_all
 from napari_emseg.layers.recipe_log import RecordedEdit, append_to_latest, logged_layers
 from napari_emseg.layers.uncertainty import meant_image
 from napari_emseg.pipeline.class_table import columns, csv_text, labels_of
@@ -218,6 +219,10 @@ def copy_as_python(viewer: napari.Viewer) -> None:
     image = inspector.image_of(layer)
     source = None if image is None else image.source.path
     stored = image is not None and image.source.reader_plugin != PLUGIN
+    picture = picture_of_result(viewer, layer)
+    if picture is not None and picture.several:
+        # Of one channel alone it would be another picture.
+        source, stored = file_of_all(viewer, picture), False
     # A layer may have any name, a file not.
     name = "image" if image is None else re.sub(r'[\\/:*?"<>|\0-\37]', "_", image.name)
     path = Path(source or f"{name[:_LONGEST]}.png")

@@ -197,6 +197,38 @@ def without_channels(axes: str) -> str:
     return "".join(axis for axis in axes if axis not in (CHANNELS, COLORS))
 
 
+def channels_as_told(
+    pixels: NDArray[Any], axes: str, channel_axis: int | None, *, each: bool = False
+) -> tuple[NDArray[Any], str]:
+    """Return the pixels of a file, whose channels may have been moved, and their axes.
+
+    Parameters
+    ----------
+    pixels : ndarray
+        As `napari_emseg.files.read_image` reads them.
+    axes : str
+        Letters of the axes, wherever channels are.
+    channel_axis : int or None
+        The last axis, if the file told of channels.
+    each : bool, optional
+        Whether channels are to stand where `axes` has them.
+
+    Examples
+    --------
+    >>> found = channels_as_told(np.zeros((8, 9, 2)), "CYX", 2)
+    >>> found[0].shape, found[1]
+    ((8, 9, 2), 'YXC')
+    """
+    axes = axes.upper()
+    place = max(axes.find(CHANNELS), axes.find(COLORS))
+    moved = channel_axis is not None or (place >= 0 and axes[place] == COLORS)
+    if place < 0 or not moved or place == len(axes) - 1:
+        return pixels, axes
+    if each:
+        return np.moveaxis(pixels, -1, place), axes
+    return pixels, without_channels(axes) + axes[place]
+
+
 @dataclass(frozen=True, slots=True)
 class AxisOrder:
     """How the axes of an image stand while it is worked on, (…, Z, Y, X).

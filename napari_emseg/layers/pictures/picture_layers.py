@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from napari_emseg.engine.image.axes import (
     unnamed_axes,
 )
 from napari_emseg.layers.geometry import (
+    Part,
     displayed,
     image_data,
     placement,
@@ -90,7 +92,10 @@ class PictureLayers:
 
     @property
     def name(self) -> str:
-        """The names of all layers."""
+        """The names of all layers, or that of the file whose channels they are."""
+        marks = {one.metadata.get(OF_ONE_FILE) for one in self.layers}
+        if self.several and len(marks) == 1 and isinstance(mark := marks.pop(), str):
+            return Path(mark).stem.removesuffix(".ome")
         return " + ".join(layer.name for layer in self.layers)
 
     @property
@@ -231,6 +236,38 @@ def _without_first(place: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class ChannelPart(Part):
+    """A plane or a volume of a picture with channels, which are its colors.
+
+    Attributes
+    ----------
+    picture : PictureLayers
+        Of which the layer is one.
+    """
+
+    picture: PictureLayers
+
+    def data(self) -> Any:
+        """The picture here, channels last."""
+        axis = self.picture.channel_axis
+        at = self.at if axis is None else self.at[:axis] + self.at[axis + 1 :]
+        found = self.picture.data(at)
+        place = self.picture.data_axes(at).index(CHANNELS)
+        last = place == len(found.shape) - 1
+        return found if last else np.moveaxis(np.asarray(found), place, -1)
+
+    @property
+    def reading(self) -> dict[str, Any]:
+        """How `data` are read."""
+        return {"channel_axis": -1}
+
+    @property
+    def plain(self) -> Part:
+        """The same part of the layer alone."""
+        return Part(self.layer, self.at)
+
+
 def picture_of(image: Image | Sequence[Image] | PictureLayers) -> PictureLayers:
     """Return a picture as it is, and the one of a layer or of several."""
     if isinstance(image, PictureLayers):
@@ -301,6 +338,14 @@ def of_one_file(viewer: ViewerModel, layer: Image) -> list[Image]:
         if one is layer
         or (one.metadata.get(OF_ONE_FILE) == mark and not why_apart(layer, one))
     ]
+
+
+def file_of_all(viewer: ViewerModel, picture: PictureLayers) -> str | None:
+    """Return the file whose channels the layers of a picture are, all of them."""
+    mark = picture.lead.metadata.get(OF_ONE_FILE)
+    alike = [one for one in viewer.layers if one.metadata.get(OF_ONE_FILE) == mark]
+    whole = isinstance(mark, str) and alike == [*picture.layers]
+    return mark if whole and Path(mark).is_file() else None
 
 
 def labels_in(

@@ -10,7 +10,8 @@ from scipy.optimize import linear_sum_assignment
 
 from napari_emseg.engine.cluster.grouped_mixture import GroupedMixture
 from napari_emseg.engine.image.axes import CHANNELS
-from napari_emseg.pipeline.progress import Progress
+from napari_emseg.engine.user_warnings import warn_user
+from napari_emseg.pipeline.progress import Progress, collecting
 from napari_emseg.pipeline.segmentation import Segmentation, SegmentationPart
 
 if TYPE_CHECKING:
@@ -66,7 +67,8 @@ def iter_each(
 
     Notes
     -----
-    A plane starts from the one before, if that has as many classes as are asked for.
+    A plane starts from the one before, if that has as many classes as are asked for,
+    and anew if it loses classes so.
     Its classes get the numbers of those that they are most like together, in color and
     in place [1]_, and new numbers if there are more. Channels show different things,
     and share no numbers.
@@ -90,7 +92,7 @@ def iter_each(
         if _is_empty(part) and (parts or done < len(places) - 1):
             continue
         seeded = part.seed_labels is not None
-        seg = yield from segment(part, params, None if seeded else begin)
+        seg = yield from _fitted(segment, part, params, None if seeded else begin)
         numbers = known.of(seg.model, seg.labels, seeded=seeded)
         labels[where] = numbers[seg.labels]
         parts.append(SegmentationPart(where, seg, numbers))
@@ -109,6 +111,24 @@ def iter_each(
         working=None,
         parts=tuple(parts),
     )
+
+
+def _fitted(
+    segment: SegmentPart,
+    part: SegmentationInput,
+    params: Params,
+    start: Model | None,
+) -> Steps:
+    """Segment a plane, anew if classes are lost on the way from another one."""
+    if start is not None:
+        lost: list[str] = []
+        steps = segment(part, params, start)
+        seg: Segmentation = yield from collecting(steps, lost.append)
+        if seg.n_classes == start.n_classes:
+            for message in lost:
+                warn_user(message)
+            return seg
+    return (yield from segment(part, params, None))
 
 
 def _places(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,9 +19,8 @@ from napari_emseg.layers import (
     spatial_shape,
 )
 from napari_emseg.layers.edits import preserved, writable
-from napari_emseg.layers.geometry import image_data
 from napari_emseg.layers.history import insert_layer
-from napari_emseg.layers.metadata import KEY, append
+from napari_emseg.layers.metadata import KEY, append, with_channels
 from napari_emseg.layers.recipe_log import RecordedEdit, logged_layers
 from napari_emseg.params import Params
 from napari_emseg.recipe.execute import call, iter_call
@@ -203,9 +202,10 @@ class Actions:
         if image is None or spatial_shape(image) != labels.data.shape:
             plane = self.session.plane()
             picture = self.session.picture(plane)
-            data, rgb = picture.data(), picture.layer.rgb
         else:
-            data, rgb = image_data(image), image.rgb
+            whole = Part(image, (None,) * image.ndim)
+            picture = with_channels(self.session.viewer, whole, labels)
+        data, reading = picture.data(), picture.reading
         fitted_with = labels.metadata.get(KEY, {}).get("params", {})
         locked = self._locked
 
@@ -222,7 +222,7 @@ class Actions:
             }
             params = Params(**fitted_with)
             new = yield from iter_refit(
-                np.asarray(data), old, params=params, rgb=rgb, **options
+                np.asarray(data), old, params=params, **reading, **options
             )
             packed = {name: pack(options[name]) for name in ("seed_labels", "erased")}
             whole = regions.Edit.whole(new)
@@ -231,7 +231,7 @@ class Actions:
                 [(labels, whole if plane is None else plane.edit(new))],
                 at=None if plane is None else plane.at,
                 labels=labels,
-                image=image,
+                image=picture.layer,
             )
 
         self.session.change(make, after=lambda: self.manual_edits.add_fit(labels))
@@ -254,7 +254,8 @@ class Actions:
     def _add_image(self, what: str, step: Step) -> None:
         """Make a picture in the background, and add it over the one it was made of."""
         plane, viewer = self.session.plane(), self.session.viewer
-        picture, context = self.session.picture(plane), self.session.context(plane)
+        picture = self.session.picture(plane).plain
+        context = replace(self.session.context(plane), picture=picture)
         layer, layers, data = picture.layer, self._logged, picture.layer.data
 
         def make() -> tuple[NDArray[Any], Log]:

@@ -244,7 +244,7 @@ class EditButtons(QWidget):  # type: ignore[misc]
     def _ask(self, title: str) -> None:
         session = self._actions.session
         plane = session.plane()
-        picture = session.picture(plane)
+        picture = session.picture(plane).plain
         selected = session.selected(plane)
         subject = sample_pixels(
             np.asarray(picture.data()), selected, rgb=picture.layer.rgb

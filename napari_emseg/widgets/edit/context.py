@@ -119,16 +119,20 @@ class ImageKey(NamedTuple):
     at: SliceIndex
     fingerprint: int
     data: Any
+    kind: type
 
     @classmethod
     def of(cls, picture: Part) -> ImageKey:
         """Return the key of a part of an image."""
         layer = picture.layer
-        return cls(layer, picture.at, fingerprint(picture.data()), layer.data)
+        mark = fingerprint(picture.data())
+        return cls(layer, picture.at, mark, layer.data, type(picture))
 
     def same(self, other: ImageKey | None) -> bool:
         """Return whether two keys are of one image, whose data are the same object."""
-        return other is not None and self[:3] == other[:3] and self.data is other.data
+        if other is None or self.data is not other.data:
+            return False
+        return self[:3] == other[:3] and self.kind is other.kind
 
 
 class ImageCache:
@@ -152,7 +156,7 @@ class ImageCache:
     def _once(self, make: Callable[..., Any], picture: Part) -> Any:
         key, place = ImageKey.of(picture), (make, len(picture.axes))
         if place not in self._kept or not key.same(self._kept[place][0]):
-            made = make(np.asarray(picture.data()), rgb=picture.layer.rgb)
+            made = make(np.asarray(picture.data()), **picture.reading)
             self._kept[place] = key, made
         return self._kept[place][1]
 
@@ -221,7 +225,7 @@ class EditContext:
     @property
     def reader_kwargs(self) -> dict[str, Any]:
         """How to read it."""
-        return {"rgb": self._need().layer.rgb}
+        return self._need().reading
 
     @property
     def labels(self) -> NDArray[Any]:

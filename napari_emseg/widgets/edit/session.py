@@ -28,6 +28,7 @@ from napari_emseg.layers import (
 )
 from napari_emseg.layers.edits import fresh
 from napari_emseg.layers.history import LayerState, drawing
+from napari_emseg.layers.metadata import with_channels
 from napari_emseg.layers.recipe_log import RecordedEdit, logged_layers
 from napari_emseg.recipe.execute import finish_selection
 from napari_emseg.regions import Edit
@@ -170,7 +171,7 @@ class Session:
                 f"image {self.image.name!r} does not lie on {place.layer.name!r} pixel "
                 "by pixel; choose the image that the labels were made from"
             )
-        return found
+        return with_channels(self.viewer, found, self.labels)
 
     def context(self, place: Part) -> EditContext:
         """Return what operations work on in a scope, as far as it is there."""

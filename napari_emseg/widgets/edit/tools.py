@@ -205,7 +205,7 @@ def _snapped(session: Session, plane: Plane, path: list[Point]) -> Any:
         return points
     picture = session.picture(plane)
     data = np.asarray(picture.data())
-    return select.scissors_path(data, points, rgb=picture.layer.rgb)
+    return select.scissors_path(data, points, **picture.reading)
 
 
 # Tools whose gesture their arguments do not tell, and other paths to show.

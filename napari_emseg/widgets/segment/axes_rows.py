@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from magicgui.widgets import ComboBox, PushButton
+from magicgui.widgets import ComboBox, Container, PushButton, Widget
 from napari.layers import Image
 from psygnal import Signal
 from qtpy.QtWidgets import QMenu
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import napari.components
-    from magicgui.widgets import Widget
 
     from napari_emseg.layers import SliceIndex
 
@@ -54,8 +53,8 @@ class AxesRows:
 
     Attributes
     ----------
-    layers : PushButton
-        Opens a menu with the layers that are channels of one picture.
+    layers : Container
+        Has a button that opens a menu with the layers that are channels of one picture.
     axes, extent : ComboBox
         What the axes are, and which planes are segmented.
     changed : psygnal.Signal
@@ -73,15 +72,26 @@ class AxesRows:
         self._params = params
         self._image: Image | None = None
         self._others: tuple[Image, ...] = ()
-        self.layers = PushButton(
+        tip = (
+            "Image layers of one shape and place that are the channels of one picture. "
+            "Several that are selected in the list of layers are, too."
+        )
+        self._button = PushButton(name="button", tooltip=tip)
+        self._menu = QMenu(self._button.native)
+        self._menu.aboutToShow.connect(self._fill)
+        self._button.native.setMenu(self._menu)
+        self._button.native.setStyleSheet(
+            "QPushButton { text-align: left; padding-left: 8px }"
+        )
+        # A button has no label of its own.
+        self.layers = Container[Widget](
             name="layers",
             label="Layers",
-            tooltip="Image layers of one shape and place that are the channels of one "
-            "picture. Several that are selected in the list of layers are, too.",
+            tooltip=tip,
+            labels=False,
+            widgets=[self._button],
         )
-        self._menu = QMenu(self.layers.native)
-        self._menu.aboutToShow.connect(self._fill)
-        self.layers.native.setMenu(self._menu)
+        self.layers.margins = (0, 0, 0, 0)
         self.axes = ComboBox(name="axes", label="Axes", choices=[])
         self.extent = ComboBox(
             name="extent",
@@ -266,7 +276,7 @@ class AxesRows:
     def _show_rows(self) -> None:
         image = self._image
         self.layers.visible = len(self._alike()) > 1
-        self.layers.text = " + ".join(layer.name for layer in self.chosen)
+        self._button.text = " + ".join(layer.name for layer in self.chosen)
         self.axes.visible = bool(self.axes.choices)
         self.extent.visible = bool(self.extent.choices)
         axes = "" if image is None else self.axes.value or ""
