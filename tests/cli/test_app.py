@@ -25,6 +25,7 @@ from napari_emseg.io.files import (
     write_labels,
     write_picture,
 )
+from napari_emseg.layers.pictures.picture_layers import OF_ONE_FILE
 
 SCHEMA = emseg.Params.model_json_schema()["properties"]
 RED, BLUE = (200, 40, 30), (30, 60, 190)
@@ -615,7 +616,12 @@ class TestWindow:
         np.testing.assert_array_equal(one, read_image(picture)[0])
         assert about == {"name": "halves", "rgb": one.ndim == 3}
         assert two.shape == (8, 9, 2)
-        assert channels_about == {"name": "channels", "channel_axis": 2}
+        assert channels_about == {
+            "name": "channels",
+            "channel_axis": 2,
+            "axis_labels": ("y", "x"),
+            "metadata": {OF_ONE_FILE: str(tmp_path / "channels.tif")},
+        }
 
     def test_open_refuses_without_a_display_or_an_image(
         self, picture, tmp_path, capsys, monkeypatch
