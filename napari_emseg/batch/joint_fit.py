@@ -26,7 +26,7 @@ from napari_emseg.pipeline.fitting import (
 from napari_emseg.pipeline.parallel import one_thread_a_step
 from napari_emseg.pipeline.progress import Progress, finish
 from napari_emseg.pipeline.segment import read_input, segment
-from napari_emseg.recipe.recipe import read_file, write_file
+from napari_emseg.recipe.recipe_file import read_file, write_file
 from napari_emseg.recipe.step import explain_error
 from napari_emseg.store.fitted_model import FittedModel
 

@@ -130,7 +130,9 @@ class Picture:
         messages = tuple(dict.fromkeys(told))
         scale = found.full_scale
         axis = found.channel_axis
-        return Content(found.pixels, axis, found.spacing, scale, messages, found.axes)
+        return Content(
+            found.pixels, axis, found.spacing, scale, messages, axes=found.axes
+        )
 
     def told(self, error: Exception) -> str:
         """Return what is wrong, the name of the picture first."""
