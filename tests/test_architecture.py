@@ -52,6 +52,7 @@ ORDER = {
     "widgets": """
         common
         edit model results
+        objects
         segment series
         compare
         manifest_commands points_panel

@@ -23,6 +23,7 @@ CALLED = frozenset(
         *(f"emseg.files.{name}" for name in ("read_image", "write_labels")),
         *(f"emseg.select.{name}" for name in ("combine", "feather", "prepare")),
         *(f"emseg.{name}" for name in ("hierarchy", "segment", "unpack_array")),
+        *(f"emseg.{name}" for name in ("measure", "objects")),
         *(f"emseg.{method.model.__name__}" for method in METHODS.values()),
         f"emseg.{GroupedMixture.__name__}",
         *(f"emseg.{row.code}" for row in ROWS if row.group != "own"),
@@ -35,12 +36,14 @@ _ON_THE_WAY = {
     for parts in (name.split(".") for name in CALLED)
     for length in range(1, len(parts))
 }
-# The methods of labels, selections and edits that a script may call.
-METHODS_CALLED = frozenset({"any", "apply", "astype", "copy"})
+# The methods of labels, selections, edits and objects that a script may call.
+METHODS_CALLED = frozenset(
+    {"any", "apply", "astype", "copy", "merged", "split_by_line", "to_csv", "without"}
+)
 # What a script gives names to; slices of a stack add their numbers.
 _VARIABLE = re.compile(
-    r"(channels|erased|found|image|labels|mask|model|picture|plane|saved|seed_labels"
-    r"|seg|start|strokes|values|where|(colors|selection|tree)(_(x|\d+))*)"
+    r"(channels|erased|found|image|labels|mask|model|objects|picture|plane|saved"
+    r"|seed_labels|seg|start|strokes|table|values|where|(colors|selection|tree)(_(x|\d+))*)"
 )
 _IMPORTS = {"import numpy as np", "import napari_emseg as emseg"}
 _PLAIN = (

@@ -34,6 +34,7 @@ from napari_emseg.widgets.common.qt import pluralize
 from napari_emseg.widgets.compare.panel import open_compare
 from napari_emseg.widgets.edit.panel import EditWidget
 from napari_emseg.widgets.model.panel import ModelWidget
+from napari_emseg.widgets.objects.panel import ObjectsWidget
 from napari_emseg.widgets.results.dialogs import (
     ClassesDialog,
     ThresholdDialog,
@@ -119,6 +120,12 @@ def open_edit(viewer: napari.Viewer) -> None:
     """Open the panel in which the result is edited."""
     viewer.layers.selection.active = chosen_result(viewer)
     open_panel(viewer, EditWidget, "Select and edit")
+
+
+@command
+def open_objects(viewer: napari.Viewer) -> None:
+    """Open the panel in which objects are found and measured."""
+    open_panel(viewer, ObjectsWidget, "Objects")
 
 
 @command

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
 OF_PLANES = frozenset({"Cut out", "Adjust"})
 OF_ALL = frozenset({"Reselect", "Refit"})
 SPLITS = {
-    "Into connected pieces": "components",
     "By color, into two": "classes",
     "Where it is narrow": "watershed",
 }
@@ -220,6 +220,12 @@ class EditButtons(QWidget):  # type: ignore[misc]
         return button
 
     def _splits(self, menu: QMenu) -> None:
+        viewer = self._actions.session.viewer
+        # By its name, as that module imports the panel which this menu is in.
+        commands = "napari_emseg.widgets.manifest_commands"
+        menu.addAction(
+            "Into objects…", lambda: import_module(commands).open_objects(viewer)
+        )
         for title, method in SPLITS.items():
             split = partial(self._do, self._actions.split, method=method)
             menu.addAction(title, show_errors(partial(self._with_class, split)))

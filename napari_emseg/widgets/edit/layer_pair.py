@@ -9,7 +9,7 @@ from napari.layers import Image, Labels
 from psygnal import Signal
 from qtpy.QtWidgets import QComboBox
 
-from napari_emseg.layers import displayed_plane, is_selection
+from napari_emseg.layers import displayed_plane, is_objects, is_selection
 from napari_emseg.layers.metadata import MARK
 
 if TYPE_CHECKING:
@@ -98,7 +98,8 @@ def _is_picture(layer: object) -> bool:
 
 
 def _has_classes(layer: object) -> bool:
-    return isinstance(layer, Labels) and not is_selection(layer)
+    # Thousands of objects are no classes: they have a panel of their own.
+    return isinstance(layer, Labels) and not (is_selection(layer) or is_objects(layer))
 
 
 def _layer_box(tip: str, empty: str) -> QComboBox:

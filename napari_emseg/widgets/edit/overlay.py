@@ -14,7 +14,7 @@ from napari_emseg.layers.geometry import expand_slice
 from napari_emseg.layers.metadata import MARK
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from napari.components import ViewerModel
     from numpy.typing import NDArray
@@ -23,7 +23,12 @@ if TYPE_CHECKING:
 
 AREA, LINE = 1, 2
 NAME = "preview"
-_COLORS = {None: "transparent", 0: "transparent", AREA: "cyan", LINE: "yellow"}
+_COLORS: dict[int | None, Any] = {
+    None: "transparent",
+    0: "transparent",
+    AREA: "cyan",
+    LINE: "yellow",
+}
 
 
 class Overlay:
@@ -36,10 +41,20 @@ class Overlay:
     ----------
     viewer : napari.Viewer or napari.components.ViewerModel
         Where it is shown.
+    colors : dict, optional
+        Of what is drawn, as napari takes them.
+    opacity : float, optional
+        Of the layer.
     """
 
-    def __init__(self, viewer: ViewerModel) -> None:
-        self._viewer = viewer
+    def __init__(
+        self,
+        viewer: ViewerModel,
+        colors: Mapping[int | None, Any] | None = None,
+        opacity: float = 0.5,
+    ) -> None:
+        self._viewer, self._opacity = viewer, opacity
+        self._colors = dict(_COLORS if colors is None else colors)
         self._layer: Labels | None = None
         self._plane: Plane | None = None
         self._drawn: tuple[slice, slice] | None = None
@@ -57,6 +72,13 @@ class Overlay:
         canvas[:] = mask if mask.dtype == bool else mask >= 0.5
         self._finish(tuple(slice(0, size) for size in plane.shape))
 
+    def values(
+        self, plane: Plane, values: NDArray[np.uint8], box: tuple[slice, slice]
+    ) -> None:
+        """Show numbers of colors in a box (y, x) of a plane, and nothing around it."""
+        self._start(plane)[box] = values
+        self._finish(box)
+
     def path(
         self,
         plane: Plane,
@@ -68,7 +90,7 @@ class Overlay:
         """Show a path through points (y, x); `width` pixels wide, 0 for a thin line."""
         canvas = self._start(plane)
         spots = np.rint(np.asarray(points, float)).astype(np.int32)
-        thick = width or self._thin(plane)
+        thick = width or self.line_width(plane)
         cv2.polylines(canvas, [spots[:, np.newaxis, ::-1]], closed, LINE, thick)
         margin = thick + 1
         low = np.maximum(spots.min(axis=0) - margin, 0)
@@ -140,16 +162,16 @@ class Overlay:
         self._layer = Labels(
             expand_slice(np.zeros(plane.shape, np.uint8), plane.at),
             name=NAME,
-            opacity=0.5,
-            colormap=DirectLabelColormap(color_dict=_COLORS),
+            opacity=self._opacity,
+            colormap=DirectLabelColormap(color_dict=self._colors),
             metadata={MARK: NAME},
             **placement(plane.layer, plane.at),
         )
         self._plane = plane
         add_quietly(self._viewer, self._layer)
 
-    def _thin(self, plane: Plane) -> int:
-        """Width in pixels of a line that is seen at the present zoom."""
+    def line_width(self, plane: Plane) -> int:
+        """Return the width in pixels of a line that is seen at the present zoom."""
         camera = getattr(self._viewer, "scene", self._viewer).camera
         size = float(np.max(np.abs(np.asarray(plane.layer.scale)[plane.axes])))
         return max(1, round(1.5 / (camera.zoom * size)))

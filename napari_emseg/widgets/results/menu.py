@@ -55,6 +55,11 @@ ROWS: tuple[tuple[MenuRow, ...], ...] = (
         MenuRow(
             "Select and edit…", "Merge, split, fill and paint classes.", "open_edit"
         ),
+        MenuRow(
+            "Objects…",
+            "Find the nuclei or grains of a class, count and measure them.",
+            "open_objects",
+        ),
     ),
     (
         MenuRow(

@@ -1,0 +1,193 @@
+"""Objects as points: a histogram, or two measures; what is circled is chosen."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib.path import Path
+from matplotlib.widgets import LassoSelector, SpanSelector
+from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+
+from napari_emseg.plot.theme import style_axes
+from napari_emseg.widgets.model.canvas import MovingCanvas
+from napari_emseg.widgets.model.panel_figures import find_colors
+from napari_emseg.widgets.objects.filter_rows import USUAL, measures_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+    from qtpy.QtGui import QShowEvent
+
+    from napari_emseg.widgets.objects.object_session import ObjectSession
+
+COUNT = "how many"
+BARS = 40
+# Points in which objects are drawn, and those that are chosen.
+POINT, CHOSEN = 3.0, 4.5
+
+
+# Qt is untyped here, so a class of it is Any to mypy.
+class ObjectPlot(QWidget):  # type: ignore[misc]
+    """A histogram of one measure, or a scatter plot of two.
+
+    Parameters
+    ----------
+    session : ObjectSession
+
+    Attributes
+    ----------
+    across, up : QComboBox
+        The measures; without one that goes up, it is a histogram.
+    canvas : MovingCanvas
+    """
+
+    def __init__(self, session: ObjectSession) -> None:
+        super().__init__()
+        self._session = session
+        self.across, self.up = QComboBox(), QComboBox()
+        self.canvas = MovingCanvas()
+        self.canvas.setMinimumSize(160, 110)
+        self.canvas.setToolTip("Draw around points, or drag over bars, to choose them.")
+        side = QVBoxLayout()
+        side.setSpacing(3)
+        for title, box in (("Across", self.across), ("Up", self.up)):
+            box.setMinimumContentsLength(8)
+            box.setSizeAdjustPolicy(
+                QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+            )
+            side.addWidget(QLabel(title))
+            side.addWidget(box)
+            box.currentIndexChanged.connect(self.draw)
+        side.addStretch(1)
+        page = QHBoxLayout(self)
+        page.setContentsMargins(4, 4, 4, 4)
+        page.setSpacing(4)
+        page.addWidget(self.canvas, 1)
+        page.addLayout(side)
+        self._selector: Any = None
+        self._dots: Any = None
+        self._bars: Any = None
+        self._edges = np.zeros(0)
+        self._late = False  # whether it was not drawn, as nobody saw it
+        session.table_changed.connect(self.reload)
+        session.filter_changed.connect(self.draw)
+        session.chosen_changed.connect(self._on_chosen)
+        self.reload()
+
+    def reload(self) -> None:
+        """Offer the measures of the table, and draw it."""
+        table = self._session.table
+        known = [] if table is None else measures_of(table)
+        for row, box in enumerate((self.across, self.up)):
+            names = [COUNT, *known] if box is self.up and known else known
+            before = box.currentText()
+            if before not in names:
+                before = next((name for name in USUAL[row] if name in names), "")
+            box.blockSignals(True)
+            box.clear()
+            box.addItems(names)
+            box.setCurrentText(before)
+            box.blockSignals(False)
+        self.draw()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Draw what has changed meanwhile."""
+        super().showEvent(event)
+        if self._late:
+            self.draw()
+
+    def draw(self, *_: object) -> None:
+        """Draw all objects, once they are seen: those that are filtered out in gray."""
+        self._late = not self.isVisible()
+        if self._late:
+            return
+        theme = find_colors(self._session.viewer.theme)
+        figure = self.canvas.figure
+        figure.clear()
+        figure.set_facecolor(theme.page)
+        self._selector = self._dots = self._bars = None
+        table, inside = self._session.table, self._session.inside()
+        x = self.across.currentText()
+        if table is None or inside is None or x not in table or not len(table):
+            self.canvas.hold([])
+            return
+        ax = figure.add_subplot()
+        y = self.up.currentText()
+        ink, faint, accent = theme.series[0], theme.faint, theme.series[1]
+        moving: list[Any]
+        if y in table:
+            for rows, color in ((~inside, faint), (inside, ink)):
+                ax.plot(
+                    table[x][rows], table[y][rows], "o", ms=POINT, mew=0, color=color
+                )
+            (self._dots,) = ax.plot([], [], "o", ms=CHOSEN, mew=0, color=accent)
+            moving = [self._dots]
+            ax.set_ylabel(_heading(table, y))
+            self._selector = LassoSelector(
+                ax, self._on_lasso, props={"color": theme.ink, "linewidth": 1}
+            )
+        else:
+            values = table[x][np.isfinite(np.asarray(table[x], float))]
+            low, high = (values.min(), values.max()) if len(values) else (0, 1)
+            self._edges = np.linspace(low, high if high > low else low + 1, BARS + 1)
+            for part, color in ((slice(None), faint), (inside, ink)):
+                ax.stairs(self._count(part), self._edges, fill=True, color=color)
+            self._bars = ax.stairs(
+                np.zeros(BARS), self._edges, fill=True, color=accent, zorder=3
+            )
+            moving = [self._bars]
+            ax.set_ylabel(COUNT)
+            self._selector = SpanSelector(
+                ax, self._on_span, "horizontal", props={"facecolor": theme.faint}
+            )
+        ax.set_xlabel(_heading(table, x))
+        style_axes(ax, theme)
+        self._mark()
+        self.canvas.hold(moving)
+
+    def _count(self, rows: Any) -> NDArray[np.int64]:
+        table = self._session.table
+        assert table is not None
+        values = np.asarray(table[self.across.currentText()][rows], float)
+        counts, _ = np.histogram(values[np.isfinite(values)], self._edges)
+        return counts
+
+    def _on_chosen(self) -> None:
+        if self._dots is not None or self._bars is not None:
+            self._mark()
+            self.canvas.move()
+
+    def _mark(self) -> None:
+        table = self._session.table
+        assert table is not None
+        rows = np.isin(table["label"], self._session.chosen)
+        if self._dots is not None:
+            names = (self.across.currentText(), self.up.currentText())
+            self._dots.set_data(*(table[name][rows] for name in names))
+        elif self._bars is not None:
+            self._bars.set_data(self._count(rows))
+
+    def _on_lasso(self, corners: Sequence[tuple[float, float]]) -> None:
+        table, inside = self._session.table, self._session.inside()
+        if table is None or inside is None or len(corners) < 3:
+            self._session.choose([])
+            return
+        names = (self.across.currentText(), self.up.currentText())
+        points = np.stack([np.asarray(table[n], float) for n in names], axis=1)
+        rows = Path(corners).contains_points(points) & inside
+        self._session.choose(table["label"][rows].tolist())
+
+    def _on_span(self, low: float, high: float) -> None:
+        table, inside = self._session.table, self._session.inside()
+        if table is None or inside is None:
+            return
+        values = table[self.across.currentText()]
+        rows = (values >= low) & (values <= high) & inside & (high > low)
+        self._session.choose(table["label"][rows].tolist())
+
+
+def _heading(table: Any, name: str) -> str:
+    unit = table.units.get(name, "")
+    return f"{name.replace('_', ' ')} ({unit})" if unit else name.replace("_", " ")
