@@ -53,7 +53,8 @@ ORDER = {
         common
         edit model results
         objects
-        segment series
+        segment
+        series
         compare
         manifest_commands points_panel
         exchange_commands batch_commands

@@ -31,7 +31,7 @@ from napari_emseg.recipe.packed_array import pack
 from napari_emseg.recipe.step import Step
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from napari.components import ViewerModel
     from numpy.typing import NDArray
@@ -291,16 +291,32 @@ def recipe_of(viewer: ViewerModel, layer: Labels) -> Recipe:
     >>> bool((recipe.replay(image.data).labels == layer.data).all())
     True
     """
-    wanted = np.asarray(layer.data)
+    return recipe_work(viewer, layer, np.asarray(layer.data))()
+
+
+def recipe_work(
+    viewer: ViewerModel, layer: Labels, labels: NDArray[Any]
+) -> Callable[[], Recipe]:
+    """Return a function that finds the recipe of a layer as it is now, in any thread.
+
+    Parameters
+    ----------
+    viewer, layer
+        As for `recipe_of`; they may change, or close, before it is called.
+    labels : (…) ndarray of int
+        Those of the layer; a copy, if it may change.
+    """
     entry, picture = entry_of(layer), picture_of_result(viewer, layer)
     if picture is None or RECIPE not in entry:
-        return Recipe(steps=all_by_hand(wanted))
-    wanted = wanted.reshape(_recorded_shape(layer))
-    recorded = Recipe.model_validate(entry[RECIPE])
-    recorded = recorded.without_detours(keep_selection=False)
-    data = picture.data()
-    first = _fitted(layer, data)
-    return recorded.ending_in(wanted, data, first=first)
+        return lambda: Recipe(steps=all_by_hand(labels))
+    wanted, data = labels.reshape(_recorded_shape(layer)), picture.data()
+
+    def work() -> Recipe:
+        recorded = Recipe.model_validate(entry[RECIPE])
+        recorded = recorded.without_detours(keep_selection=False)
+        return recorded.ending_in(wanted, data, first=_fitted(layer, data))
+
+    return work
 
 
 def _recorded_shape(layer: Labels) -> tuple[int, ...]:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtWidgets import QFileDialog
 
+from napari_emseg.widgets.edit.panel import after_edits
 from napari_emseg.widgets.manifest_commands import (
-    after_edits,
     chosen_result,
     command,
     main_window,

@@ -33,8 +33,8 @@ from napari_emseg.layers.uncertainty import meant_image
 from napari_emseg.params import Params
 from napari_emseg.recipe.step import Step
 from napari_emseg.widgets.common.qt import pluralize
+from napari_emseg.widgets.edit.panel import after_edits
 from napari_emseg.widgets.manifest_commands import (
-    after_edits,
     chosen_result,
     command,
     main_window,

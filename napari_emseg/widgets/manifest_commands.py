@@ -32,7 +32,7 @@ from napari_emseg.widgets.common.docks import find_panel
 from napari_emseg.widgets.common.preferences import preferred
 from napari_emseg.widgets.common.qt import pluralize
 from napari_emseg.widgets.compare.panel import open_compare
-from napari_emseg.widgets.edit.panel import EditWidget
+from napari_emseg.widgets.edit.panel import EditWidget, after_edits
 from napari_emseg.widgets.model.panel import ModelWidget
 from napari_emseg.widgets.objects.panel import ObjectsWidget
 from napari_emseg.widgets.results.dialogs import (
@@ -314,15 +314,6 @@ def table_text(layer: Labels, table: Table, *, rgb: bool) -> str:
     labels = found.pop("label")
     names = [class_name(layer, label) for label in labels]
     return csv_text({"label": labels, "name": names, **found})
-
-
-def after_edits(viewer: ViewerModel, call: Callable[[], None]) -> None:
-    """Call a function when the edits that were asked for before it are done."""
-    panel = find_panel(viewer, EditWidget)
-    if panel is None:
-        call()
-    else:
-        panel.background.do(call)
 
 
 def open_panel(viewer: Any, kind: type[Any], name: str) -> Any:

@@ -200,7 +200,8 @@ def add_treated(
     seg, recipe = treated.seg, treated.recipe.model_dump(mode="json")
     at = treated.recipe.steps[0].at
     part = at or (None,) * len(picture.letters)
-    labels = labels_in(picture, treated.labels, part)
+    # A copy, as the record of the fit keeps what it gave.
+    labels = labels_in(picture, treated.labels, part).copy()
     own = {n: (*color, 1.0) for n, color in treated.colors.items()}
     colormap = colormap_with(class_colormap(np.zeros((0, 3))), own)
     place = picture.place(part)

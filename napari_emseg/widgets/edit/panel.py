@@ -22,7 +22,7 @@ from napari_emseg.layers.manual_edits import ManualEdits
 from napari_emseg.layers.old_objects import OldObjects
 from napari_emseg.select.label_masks import FULL
 from napari_emseg.widgets.common.background import BackgroundQueue
-from napari_emseg.widgets.common.docks import Docking, share_dock
+from napari_emseg.widgets.common.docks import Docking, find_panel, share_dock
 from napari_emseg.widgets.common.qt import ScrollArea, form_rows, order_tabs, pluralize
 from napari_emseg.widgets.edit.actions import Actions
 from napari_emseg.widgets.edit.buttons import EditButtons
@@ -362,6 +362,17 @@ class EditWidget(QWidget):  # type: ignore[misc]
             (self._viewer.dims.events.ndisplay, self._on_dimensions),
             (self._viewer.dims.events.order, self._on_view),
         ]
+
+
+def after_edits(
+    viewer: napari.components.ViewerModel, call: Callable[[], None]
+) -> None:
+    """Call a function when the edits that were asked for before it are done."""
+    panel = find_panel(viewer, EditWidget)
+    if panel is None:
+        call()
+    else:
+        panel.background.do(call)
 
 
 def _count(part: Part) -> int:

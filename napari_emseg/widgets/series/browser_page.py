@@ -1,0 +1,140 @@
+"""Contents of the panel "Pictures": thumbnails, states, next and previous."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import QSize, Qt, Signal
+from qtpy.QtGui import QIcon, QImage, QPixmap
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QHBoxLayout,
+    QLabel,
+    QListView,
+    QListWidget,
+    QListWidgetItem,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_emseg.widgets.common.qt import push_button
+from napari_emseg.widgets.series.picture_files import SIZE
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from napari_emseg.widgets.series.picture_files import BrowsedPicture
+
+SIGNS = {"new": "", "segmented": "● segmented", "edited": "✓ edited"}
+LEAVE, PANEL, MODEL = "leave as they are", "segment with the panel", "the same model"
+HINT = "Choose a folder; labels and recipes are saved beside the pictures."
+
+
+# Qt is untyped here, so a class of it is Any to mypy.
+class BrowserPage(QWidget):  # type: ignore[misc]
+    """Thumbnails of a folder with the state of each picture, and buttons.
+
+    Attributes
+    ----------
+    picked : Signal
+        With the place of a picture, an int.
+    list : QListWidget
+        The pictures.
+    folder, back, ahead : QPushButton
+        To choose a folder; the picture before, and the next.
+    skip : QCheckBox
+        Whether these stop at new pictures alone.
+    new : QComboBox
+        What is done with new pictures.
+    title, status : QLabel
+        The folder, and what was done last.
+    """
+
+    picked = Signal(int)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.title = QLabel("no folder")
+        self.title.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.list = QListWidget()
+        self.list.setViewMode(QListView.ViewMode.IconMode)
+        self.list.setIconSize(QSize(SIZE, SIZE))
+        self.list.setGridSize(QSize(SIZE + 24, SIZE + 44))
+        self.list.setMovement(QListView.Movement.Static)
+        self.list.setResizeMode(QListView.ResizeMode.Adjust)
+        self.list.setUniformItemSizes(True)
+        self.list.setWordWrap(True)
+        self.list.setMinimumHeight(SIZE + 60)
+        self.list.itemClicked.connect(
+            lambda item: self.picked.emit(self.list.row(item))
+        )
+        self.skip = QCheckBox("Skip what is done")
+        self.skip.setToolTip("Next and previous stop at new pictures alone.")
+        self.new = QComboBox()
+        self.new.addItems([LEAVE, PANEL, MODEL])
+        self.new.setToolTip(
+            "What is done with a picture that has no labels. The same model is that of "
+            "the result before, with its edits that make sense on other pictures."
+        )
+        self.status = QLabel(HINT)
+        self.status.setWordWrap(True)
+        self.folder = push_button("Folder…", "Choose a folder.", None)
+        self.back = push_button("◀ Previous", "Page Up", None)
+        self.ahead = push_button("Next ▶", "Page Down", None)
+        self._lay_out()
+        # Napari would leave the rest of the dock empty.
+        expanding = QSizePolicy.Policy.Expanding
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, expanding)
+
+    def fill(self, pictures: Sequence[BrowsedPicture]) -> None:
+        """Show pictures, without thumbnails at first."""
+        self.list.clear()
+        blank = QPixmap(SIZE, SIZE)
+        blank.fill(Qt.GlobalColor.transparent)
+        icon = QIcon(blank)
+        for place, picture in enumerate(pictures):
+            item = QListWidgetItem(icon, picture.path.name)
+            item.setToolTip(str(picture.path))
+            self.list.addItem(item)
+            self.tell_state(place, picture)
+
+    def tell_state(self, place: int, picture: BrowsedPicture) -> None:
+        """Show the state of a picture."""
+        text = f"{picture.path.name}\n{SIGNS[picture.state]}".rstrip()
+        self.list.item(place).setText(text)
+
+    def show_thumbnail(self, place: int, found: NDArray[np.uint8] | str) -> None:
+        """Show the thumbnail of a picture, or why there is none."""
+        item = self.list.item(place)
+        if isinstance(found, str):
+            item.setToolTip(found)
+            item.setText(f"{item.text().splitlines()[0]}\n✗ unreadable")
+            return
+        height, width, _ = found.shape
+        kind = QImage.Format.Format_RGB888
+        image = QImage(found.tobytes(), width, height, 3 * width, kind)
+        item.setIcon(QIcon(QPixmap.fromImage(image)))
+
+    def _lay_out(self) -> None:
+        page = QVBoxLayout(self)
+        page.setContentsMargins(4, 4, 4, 4)
+        row = QHBoxLayout()
+        row.addWidget(self.title, 1)
+        row.addWidget(self.folder)
+        page.addLayout(row)
+        page.addWidget(self.list, 1)
+        row = QHBoxLayout()
+        row.addWidget(QLabel("New pictures"))
+        row.addWidget(self.new, 1)
+        page.addLayout(row)
+        page.addWidget(self.skip)
+        row = QHBoxLayout()
+        row.addWidget(self.back, 1)
+        row.addWidget(self.ahead, 1)
+        page.addLayout(row)
+        page.addWidget(self.status)

@@ -1,0 +1,278 @@
+"""The pictures of a folder, and what was saved beside them: labels and recipes."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+import cv2
+import numpy as np
+
+from napari_emseg.batch.label_record import read_about
+from napari_emseg.engine.image.lazy_image import as_lazy_image
+from napari_emseg.io import files
+from napari_emseg.io.safe_write import TIFF, fitting_name
+from napari_emseg.layers.label_files import (
+    find_picture,
+    is_label_file,
+    read_layers,
+    write_with_recipe,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Mapping, Sequence
+    from pathlib import Path
+
+    from napari.layers import Image
+    from numpy.typing import NDArray
+
+    from napari_emseg.io.files import ImageContent
+    from napari_emseg.recipe import Recipe
+
+State = Literal["new", "segmented", "edited"]
+LABELS, RECIPE = ".emseg.tif", ".emseg.json"
+SIZE = 96  # pixels of a thumbnail along its longer side
+# Bytes of a picture that is read for its thumbnail.
+_BUDGET = 2**29
+
+
+@dataclass(frozen=True)
+class BrowsedPicture:
+    """A picture of a folder, and what is known of it.
+
+    Attributes
+    ----------
+    path : Path
+    state : {"new", "segmented", "edited"}
+    labels : Path or None
+        The file of its labels, if there is one.
+    shared : bool
+        Whether another picture of the folder differs in the ending of its name alone.
+    """
+
+    path: Path
+    state: State = "new"
+    labels: Path | None = None
+    shared: bool = False
+
+    def after(self, labels: Path, recipe: Recipe) -> BrowsedPicture:
+        """Return the picture when its labels were saved."""
+        return replace(self, labels=labels, state=_state(recipe.steps))
+
+
+def _state(steps: Sequence[Any]) -> State:
+    return "edited" if len(steps) > 1 else "segmented"
+
+
+def list_pictures(folder: Path) -> list[BrowsedPicture]:
+    """Return the pictures in a folder, by name; labels are none.
+
+    Raises
+    ------
+    OSError
+        If the folder cannot be read.
+    """
+    found = [
+        path
+        for path in sorted(folder.iterdir())
+        if path.suffix.lower() in files.PICTURE_SUFFIXES
+        and not path.name.startswith(".")
+        and path.is_file()
+        and not _holds_labels(path)
+    ]
+    stems = Counter(path.stem for path in found)
+    listed = []
+    for path in found:
+        labels = _saved(path)
+        state: State = "new"
+        if labels is not None:
+            recipe = read_about(labels).get("recipe") or {}
+            state = _state(recipe.get("steps", ()))
+        listed.append(BrowsedPicture(path, state, labels, stems[path.stem] > 1))
+    return listed
+
+
+def _holds_labels(path: Path) -> bool:
+    """Return whether a file holds labels; what cannot be read is a picture."""
+    if path.suffix.lower() not in TIFF:
+        return False
+    try:
+        return is_label_file(path)
+    except (OSError, ValueError):
+        return path.name.endswith(LABELS)
+
+
+def _places(path: Path) -> tuple[Path, Path]:
+    """Return the files that labels of a picture may be in."""
+    return (
+        path.with_name(fitting_name(path.stem, LABELS)),
+        path.with_name(fitting_name(path.name, LABELS)),
+    )
+
+
+def _is_of(labels: Path, picture: Path) -> bool:
+    """Return whether a file holds labels that were made of a picture."""
+    if not labels.is_file() or not _holds_labels(labels):
+        return False
+    found, _ = find_picture(labels)
+    return found is not None and found.samefile(picture)
+
+
+def _saved(path: Path) -> Path | None:
+    return next((one for one in _places(path) if _is_of(one, path)), None)
+
+
+class OpenedPicture(NamedTuple):
+    """A picture that was read, and its labels if there are any.
+
+    Attributes
+    ----------
+    content : ImageContent
+    labels : tuple or None
+        Data, attributes and kind of a layer.
+    reason : str
+        Why labels that are there are not shown.
+    """
+
+    content: ImageContent
+    labels: Any = None
+    reason: str = ""
+
+
+def read_picture(picture: BrowsedPicture) -> OpenedPicture:
+    """Read a picture, and the labels that were saved of it.
+
+    Raises
+    ------
+    OSError, TypeError, ValueError
+        If the picture cannot be read.
+    """
+    content = files.read_with_spacing(picture.path)
+    if picture.labels is None:
+        return OpenedPicture(content)
+    name = picture.labels.name
+    try:
+        [found] = read_layers(picture.labels)
+    except (OSError, ValueError) as error:
+        return OpenedPicture(content, reason=f"{name} stays as it is: {error}")
+    axis = content.channel_axis
+    shape = as_lazy_image(content.pixels, channel_axis=axis).shape
+    if axis is None and found[0].shape != shape:
+        reason = (
+            f"{name} has the shape {found[0].shape}, but the picture {shape}; it is of "
+            "another picture, and stays as it is: move it to save new labels"
+        )
+        return OpenedPicture(content, reason=reason)
+    return OpenedPicture(content, found)
+
+
+def place_of(picture: BrowsedPicture) -> Path:
+    """Return where the labels of a picture go.
+
+    Raises
+    ------
+    FileExistsError
+        If files that are not of this picture have all names that there are for them.
+    """
+    if picture.labels is not None and _is_of(picture.labels, picture.path):
+        return picture.labels
+    first, second = _places(picture.path)
+    for place in (second,) if picture.shared else (first, second):
+        if not place.exists() or _is_of(place, picture.path):
+            return place
+    raise FileExistsError(
+        f"{first} and {second} are not labels of {picture.path.name}, and stay as they "
+        "are; move them, or save the labels elsewhere (Result > Save labels…)"
+    )
+
+
+def save_beside(
+    picture: BrowsedPicture,
+    labels: NDArray[Any],
+    look: Mapping[str, Any],
+    recipe: Recipe,
+    image: Image,
+) -> BrowsedPicture:
+    """Write labels and recipe beside a picture; only files of this picture go.
+
+    Parameters
+    ----------
+    picture : BrowsedPicture
+    labels : (…) ndarray of int
+    look : dict
+        Attributes of their layer.
+    recipe : Recipe
+        That makes them.
+    image : napari.layers.Image
+        The picture, opened from its file.
+
+    Raises
+    ------
+    OSError
+        If they cannot be written; what was there stays.
+    """
+    place = place_of(picture)
+    beside = place.with_name(place.name.removesuffix(LABELS) + RECIPE)
+    if beside.exists() and not _is_recipe(beside):
+        raise FileExistsError(
+            f"{beside} is no recipe, and stays as it is; move it, or save the labels "
+            "elsewhere (Result > Save labels…)"
+        )
+    write_with_recipe(place, labels, look, recipe, image=image, force=True)
+    recipe.save(beside, force=True)
+    return picture.after(place, recipe)
+
+
+def _is_recipe(path: Path) -> bool:
+    try:
+        found = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(found, dict) and {"version", "steps"} <= {*found}
+
+
+def iter_thumbnails(
+    pictures: Sequence[BrowsedPicture],
+) -> Generator[tuple[int, NDArray[np.uint8] | str], None, None]:
+    """Yield the place of each picture with its thumbnail, or why there is none."""
+    for place, picture in enumerate(pictures):
+        found: NDArray[np.uint8] | str
+        try:
+            found = thumbnail(files.read_with_spacing(picture.path, max_bytes=_BUDGET))
+        except (ImportError, MemoryError, OSError, TypeError, ValueError) as error:
+            found = str(error)
+        yield place, found
+
+
+def thumbnail(content: ImageContent) -> NDArray[np.uint8]:
+    """Return a small picture (Y, X, 3); of a stack, its middle plane.
+
+    Examples
+    --------
+    >>> from napari_emseg.io.files import ImageContent
+    >>> wide = ImageContent(np.zeros((300, 600), np.uint8), None, None)
+    >>> thumbnail(wide).shape
+    (48, 96, 3)
+    """
+    picture = as_lazy_image(
+        content.pixels, channel_axis=content.channel_axis, full_scale=content.full_scale
+    )
+    height, width = picture.shape[-2:]
+    middle = tuple(slice(n // 2, n // 2 + 1) for n in picture.shape[:-2])
+    plane = picture.read((*middle, slice(0, height), slice(0, width)))
+    plane = np.asarray(plane, np.float32).reshape(height, width, -1)[..., :3]
+    factor = SIZE / max(height, width)
+    size = max(1, round(width * factor)), max(1, round(height * factor))
+    how = cv2.INTER_AREA if factor < 1 else cv2.INTER_NEAREST
+    small = cv2.resize(np.nan_to_num(plane), size, interpolation=how)
+    small = small.reshape(size[1], size[0], -1)
+    if small.shape[-1] < 3:
+        small = np.repeat(small[..., :1], 3, axis=-1)
+    if picture.rgb:
+        low, high = 0.0, float(picture.full_scale or 255)
+    else:
+        low, high = (float(v) for v in np.percentile(small, (1, 99)))
+    scaled = (small - low) * (255 / max(high - low, 1e-9))
+    return scaled.clip(0, 255).astype(np.uint8)

@@ -1,0 +1,199 @@
+"""A folder, picture after picture, in a real viewer."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tifffile
+from napari.layers import Image, Labels
+from qtpy.QtCore import QSettings
+
+import napari_emseg as emseg
+from napari_emseg.io.files import read_labels, write_picture
+from napari_emseg.layers.classes import class_name, rename_class
+from napari_emseg.widgets.series import panel as module
+from napari_emseg.widgets.series import picture_files
+from napari_emseg.widgets.series.browser_page import MODEL
+from napari_emseg.widgets.series.panel import BrowserWidget
+
+COLORS = np.uint8([[40, 30, 90], [190, 120, 160], [90, 180, 120]])
+
+
+def picture(seed):
+    rng = np.random.default_rng(seed)
+    image = COLORS[rng.permutation(3)].repeat(6, axis=0)[:, None].repeat(20, axis=1)
+    return (
+        (image.astype(int) - rng.integers(0, 6, image.shape)).clip(0, 255).astype("u1")
+    )
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """Five pictures; what panels remember is forgotten after the test."""
+    ini = QSettings.Format.IniFormat
+    QSettings.setPath(ini, QSettings.Scope.UserScope, str(tmp_path / "remembered"))
+    monkeypatch.setattr(module, "REST", 10)
+    found = tmp_path / "pictures"
+    found.mkdir()
+    for n in range(5):
+        write_picture(found / f"p{n}.png", picture(n))
+    return found
+
+
+def wait(qtbot, panel):
+    qtbot.waitUntil(lambda: panel.idle, timeout=20_000)
+
+
+def docked(viewer):
+    panel = BrowserWidget(viewer)
+    viewer.window.add_dock_widget(panel, name="Pictures")
+    return panel
+
+
+@pytest.fixture
+def panel(viewer, folder, qtbot):
+    found = docked(viewer)
+    found.open_folder(folder)
+    wait(qtbot, found)
+    return found
+
+
+def result_of(viewer):
+    [found] = [one for one in viewer.layers if isinstance(one, Labels)]
+    return found
+
+
+def segment(viewer):
+    [image] = [one for one in viewer.layers if isinstance(one, Image)]
+    seg = emseg.segment(image.data, n_classes=3, smoothing=0)
+    return emseg.add_to(viewer, seg, image)
+
+
+def states(panel):
+    return [one.state for one in panel.pictures]
+
+
+def test_five_pictures_an_edit_in_each_and_on_where_it_was(
+    viewer, panel, folder, qtbot, hand
+):
+    panel.page.new.setCurrentText(MODEL)
+    layer = segment(viewer)
+    rename_class(layer, 1, "dark")
+    kept = []
+    for n in range(5):
+        layer = result_of(viewer)
+        assert layer.name == f"p{n} classes"
+        layer.paint((n, n), 3 if layer.data[n, n] != 3 else 2)
+        kept.append(layer.data.copy())
+        hand.key("PageDown")
+        wait(qtbot, panel)
+    assert states(panel) == ["edited"] * 5
+    for n, labels in enumerate(kept):
+        np.testing.assert_array_equal(read_labels(folder / f"p{n}.emseg.tif"), labels)
+        recipe = emseg.Recipe.load(folder / f"p{n}.emseg.json")
+        np.testing.assert_array_equal(recipe.replay(picture(n)).labels, labels)
+    panel.go(2)
+    wait(qtbot, panel)
+    viewer.window.remove_dock_widget("all")
+    viewer.layers.clear()
+    again = docked(viewer)
+    qtbot.waitUntil(lambda: again.current is not None, timeout=20_000)
+    wait(qtbot, again)
+    assert again.current == 2
+    assert states(again) == ["edited"] * 5
+    np.testing.assert_array_equal(result_of(viewer).data, kept[2])
+    assert class_name(result_of(viewer), 1) == "dark"
+    before = (folder / "p2.emseg.tif").read_bytes()
+    again.next()
+    wait(qtbot, again)
+    assert (folder / "p2.emseg.tif").read_bytes() == before
+
+
+def test_edits_that_rest_are_saved_and_done_ones_skipped(viewer, panel, folder, qtbot):
+    panel.go(1)
+    wait(qtbot, panel)
+    segment(viewer)
+    wait(qtbot, panel)
+    assert states(panel) == ["new", "segmented", "new", "new", "new"]
+    result_of(viewer).paint((0, 0), 3)
+    wait(qtbot, panel)
+    assert panel.pictures[1].state == "edited"
+    panel.page.skip.setChecked(True)
+    panel.go(0)
+    wait(qtbot, panel)
+    panel.next()
+    wait(qtbot, panel)
+    assert panel.current == 2
+    # A panel that closes saves what no pause has saved before.
+    segment(viewer).paint((0, 0), 3)
+    wanted = result_of(viewer).data.copy()
+    viewer.window.remove_dock_widget("all")
+    target = folder / "p2.emseg.json"
+    qtbot.waitUntil(target.exists, timeout=20_000)
+    np.testing.assert_array_equal(read_labels(folder / "p2.emseg.tif"), wanted)
+
+
+def test_what_is_not_ours_stays(viewer, panel, folder, qtbot):
+    other = np.ones((3, 4), np.uint8)
+    tifffile.imwrite(folder / "p0.emseg.tif", other)
+    tifffile.imwrite(folder / "p1.emseg.tif", other)
+    tifffile.imwrite(folder / "p1.png.emseg.tif", other)
+    layer = segment(viewer)
+    wait(qtbot, panel)
+    np.testing.assert_array_equal(tifffile.imread(folder / "p0.emseg.tif"), other)
+    np.testing.assert_array_equal(read_labels(folder / "p0.png.emseg.tif"), layer.data)
+    panel.next()
+    wait(qtbot, panel)
+    layer = segment(viewer)
+    wait(qtbot, panel)
+    assert "are not labels of p1.png" in panel.page.status.text()
+    panel.next()
+    wait(qtbot, panel)
+    assert panel.current == 1
+    assert layer in viewer.layers
+    np.testing.assert_array_equal(tifffile.imread(folder / "p1.emseg.tif"), other)
+    viewer.layers.remove(layer)
+    panel.next()
+    wait(qtbot, panel)
+    assert panel.current == 2
+
+
+def test_a_folder_without_permission_and_a_file_that_is_none(
+    viewer, panel, folder, qtbot, monkeypatch
+):
+    def refuse(*_, **__):
+        raise PermissionError(f"{folder} cannot be written to")
+
+    layer = segment(viewer)
+    monkeypatch.setattr(picture_files, "write_with_recipe", refuse)
+    panel.next()
+    wait(qtbot, panel)
+    assert "cannot be written to" in panel.page.status.text()
+    assert panel.current == 0
+    assert layer in viewer.layers
+    monkeypatch.undo()
+    (folder / "p1.png").write_bytes(b"no picture")
+    panel.next()
+    wait(qtbot, panel)
+    assert "p1.png" in panel.page.status.text()
+    assert (folder / "p0.emseg.tif").exists()
+    panel.next()
+    wait(qtbot, panel)
+    assert panel.current == 2
+    assert "unreadable" in panel.page.list.item(1).text()
+
+
+def test_pictures_of_one_name_have_labels_of_their_own(viewer, qtbot, folder):
+    write_picture(folder / "p0.jpg", picture(7))
+    panel = docked(viewer)
+    panel.open_folder(folder)
+    wait(qtbot, panel)
+    for name in ("p0.jpg", "p0.png"):
+        assert panel.pictures[panel.current].path.name == name
+        segment(viewer)
+        panel.next()
+        wait(qtbot, panel)
+        assert (folder / f"{name}.emseg.tif").exists()
+    listed = picture_files.list_pictures(folder)
+    assert [one.state for one in listed[:3]] == ["segmented", "segmented", "new"]
+    assert len(listed) == 6
