@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import runpy
+import tomllib
 from pathlib import Path
 from types import ModuleType
 from urllib.parse import unquote
@@ -26,6 +27,10 @@ PAGES = [
     *(path for path in DOCS.rglob("*.md") if "_build" not in path.parts),
 ]
 REFERENCE = sorted((DOCS / "reference").glob("*.rst"))
+HOME = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["urls"][
+    "Repository"
+]
+RAW = HOME.replace("//github.com", "//raw.githubusercontent.com")
 BUILT = DOCS / "_build" / "html"
 # What people type, and the public name that they should find.
 QUERIES = {
@@ -101,8 +106,9 @@ def test_each_method_has_formula_paper_and_limits(path):
     )
 
 
-def test_code_of_the_pages_runs(drawing, capsys):
+def test_code_of_the_pages_runs(drawing, capsys, tmp_path, monkeypatch):
     """All Python of a section in one go, in the order of its table of contents."""
+    monkeypatch.chdir(tmp_path)
     scripts = [[DOCS / "start.md"], [DOCS / "howto" / "index.md"]]
     scripts[1] += [
         DOCS / "howto" / f"{name}.md" for name in ("segment", "edit", "objects", "many")
@@ -141,6 +147,49 @@ def test_links_and_pictures_of_pages_are_there(path):
         assert index or any(
             place.with_name(place.name + ending).exists() for ending in endings
         ), target
+
+
+def in_tree(address):
+    """Return the path that an address of the repository has, or None."""
+    for kind, there in (
+        (f"{HOME}/blob/main/", Path.is_file),
+        (f"{HOME}/tree/main/", Path.is_dir),
+        (f"{RAW}/main/", Path.is_file),
+    ):
+        if address.startswith(kind):
+            path = ROOT / unquote(address.removeprefix(kind).split("#")[0])
+            assert there(path), address
+            return path
+    return None
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda p: p.relative_to(ROOT).as_posix())
+def test_addresses_of_the_repository_are_there(path):
+    for address in re.findall(r"\bhttps://[^\s<>)\]}]+", path.read_text("utf-8")):
+        if address.startswith((f"{HOME}/blob", f"{HOME}/tree", RAW)):
+            assert in_tree(address) is not None, address
+
+
+def test_the_readme_shows_itself_anywhere():
+    """On the page of a package nothing is beside it."""
+    text = re.sub(r"```.*?```", "", (ROOT / "README.md").read_text("utf-8"), flags=re.S)
+    links = re.findall(r"(!?)\[[^\]]*\]\(([^)\s]+)\)", text)
+    assert all(address.startswith("https://") for _, address in links)
+    shown = [address for picture, address in links if picture]
+    assert all(address.startswith(f"{RAW}/main/") for address in shown)
+    moving, still = map(in_tree, shown)
+    assert moving.suffix == ".gif"
+    assert moving.stat().st_size < 2_000_000
+    assert still.suffix in (".png", ".jpg")
+    assert still.stat().st_size < 1_000_000
+
+
+def test_the_readme_is_short():
+    text = (ROOT / "README.md").read_text("utf-8")
+    assert len(text.split()) < 1100
+    for language in ("python", "sh"):
+        for part in re.findall(rf"```{language}\n(.*?)```", text, re.S):
+            assert len([line for line in part.splitlines() if line]) <= 10
 
 
 @pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.stem)

@@ -1,11 +1,12 @@
-"""Make the README's pictures of the panel "Model" and of the figures.
+"""Make the pictures of the panel "Model" and of the figures, for README and site.
 
 Run in a virtual display::
 
     xvfb-run -a -s "-screen 0 1280x800x24" python docs/pictures/model_pictures.py
 
 They go beside it: ``model.png``, the panel in the middle of a fit;
-``model_histogram.png`` and ``model_convergence.png``, made without a window.
+``model_histogram.png``, ``model_convergence.png`` and ``model.gif``, the moving picture
+of the README, made without a window.
 ``--theme light`` makes the panel light, and ``--folder`` puts them elsewhere.
 """
 
@@ -64,6 +65,7 @@ def draw(folder: Path) -> None:
         path = folder / f"model_{name}.png"
         make(seg).savefig(path, dpi=100)
         write_small(path, iio.imread(path))
+    emseg.movie.save_movie(folder / "model.gif", seg, width=720, fps=4, force=True)
 
 
 def main() -> None:
@@ -74,7 +76,7 @@ def main() -> None:
     args = parser.parse_args()
     draw(args.folder)
     photograph(args.folder / "model.png", args.theme)
-    for path in sorted(args.folder.glob("model*.png")):
+    for path in sorted(args.folder.glob("model*.[gp][in][fg]")):
         print(path, path.stat().st_size)
 
 
