@@ -73,7 +73,7 @@ attack: $(VENV)/.test
 	$(ONE_THREAD) QT_QPA_PLATFORM=offscreen $(BIN)/python tests/attack/run.py $(ATTACK_ARGS)
 
 clean:
-	rm -rf $(VENV) build dist docs/_build docs/auto_* demo-output .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) build dist docs/_build docs/auto_* demo-output .hypothesis .mypy_cache .pytest_cache .ruff_cache .tox
 	find napari_emseg tests sample_data -name __pycache__ -prune -exec rm -rf {} +
 
 # One stamp for each set of dependencies; pip has nothing to do a second time.

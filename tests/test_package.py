@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import configparser
+import itertools
 import os
 import re
 import shlex
@@ -13,9 +15,10 @@ import zipfile
 from pathlib import Path
 
 import pytest
+import tifffile
 import yaml
 
-from napari_emseg import Recipe, Step, __version__
+from napari_emseg import __version__
 from napari_emseg.cli.app import main
 from napari_emseg.io.files import read_image, write_picture
 
@@ -103,22 +106,24 @@ def test_source_archive_makes_the_same_wheel(wheel, tmp_path):
 def test_scripts_of_the_readme_run(tmp_path):
     parts = (ROOT / "README.md").read_text().split("```python\n")[1:]
     (tmp_path / "sample_data").symlink_to(ROOT / "sample_data")
-    Recipe(steps=(Step.of("segment"),)).save(tmp_path / "recipe.json")
     script = "\n".join(part.split("```")[0] for part in parts)
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", script],
         check=True, cwd=tmp_path, capture_output=True,
     )  # fmt: skip
     assert done.stdout.startswith(b"6 [")
-    assert {"ellipses.png", "run.gif"} <= {path.name for path in tmp_path.iterdir()}
+    assert {"ellipses.png", "classes.geojson"} <= {
+        path.name for path in tmp_path.iterdir()
+    }
 
 
 def test_commands_of_the_readme_run(tmp_path, monkeypatch, capsys):
     """One after the other, but for those that open a window."""
     monkeypatch.chdir(tmp_path)
     scene = read_image(ROOT / "sample_data" / "scene.png")[0]
-    for name in ("photo.jpg", "other.jpg", "another.png"):
+    for name in ("photo.jpg", "other.jpg"):
         write_picture(name, scene[::2, ::2])
+    tifffile.imwrite("slide.tif", scene[::2, ::2], photometric="rgb")
     lines = (ROOT / "README.md").read_text().split("```sh\nnapari-emseg ")[1]
     for line in lines.split("```")[0].split("\nnapari-emseg "):
         tokens = shlex.split(line, comments=True)
@@ -129,8 +134,73 @@ def test_commands_of_the_readme_run(tmp_path, monkeypatch, capsys):
             assert main([token for part in found for token in part]) == 0
             assert capsys.readouterr().err == ""
     names = {path.name for path in tmp_path.iterdir()}
-    assert {"labels.tif", "classes.png", "sheet.png", "sheet.csv", "other.tif"} <= names
-    assert "another_labels.tif" in {path.name for path in Path("results").iterdir()}
+    assert {
+        "labels.tif", "classes.png", "objects.csv", "classes.geojson", "model.json",
+        "other.tif", "slide.ome.zarr", "again.tif", "sheet.png", "sheet.csv",
+    } <= names  # fmt: skip
+    assert "other_labels.tif" in {path.name for path in Path("results").iterdir()}
+
+
+def spread(name):
+    """Return the names that one with alternatives has, such as py{311,312}-newest."""
+    parts = re.split(r"{(.*?)}", name)
+    parts[1::2] = [part.split(",") for part in parts[1::2]]
+    parts[::2] = [[part] for part in parts[::2]]
+    return ["".join(chosen) for chosen in itertools.product(*parts)]
+
+
+@pytest.fixture(scope="module")
+def tox():
+    """Return the settings of tox.ini, and the names of its environments."""
+    found = configparser.ConfigParser(interpolation=None)
+    found.read(ROOT / "tox.ini", "utf-8")
+    names = found["tox"]["env_list"].split()
+    return found["testenv"], [one for name in names for one in spread(name)]
+
+
+def test_tox_knows_what_each_name_means(tox):
+    """A factor that nothing explains would be the newest of all, unnoticed."""
+    settings, names = tox
+    assert len(names) == len(set(names))
+    explained = re.findall(r"^(\w+): ", settings["description"], re.MULTILINE)
+    assert {name.partition("-")[2] for name in names} == set(explained)
+    used = re.findall(
+        r"^(\w+): ",
+        "\n".join(settings[key] for key in ("deps", "uv_resolution", "set_env")),
+        re.MULTILINE,
+    )
+    assert {*used, "newest"} == set(explained)
+
+
+def test_tox_has_each_python_and_the_floors(tox, project):
+    settings, names = tox
+    pythons = {
+        found[1].replace(".", "")
+        for line in project["classifiers"]
+        if (found := re.search(r":: (3\.\d+)$", line))
+    }
+    assert {f"py{python}-newest" for python in pythons} <= set(names)
+    assert {name.partition("-")[0] for name in names} <= {f"py{p}" for p in pythons}
+    floors = dict(line.partition(">=")[::2] for line in project["dependencies"])
+    deps = settings["deps"]
+    assert f"numpy20: numpy=={floors['numpy']}.0.*" in deps
+    opencv = ".".join(floors["opencv-python-headless"].split(".")[:2])
+    assert f"opencv410: opencv-python-headless=={opencv}.*" in deps
+    assert "napari[all]>=0.8" in project["optional-dependencies"]["all"]
+    assert "napari080: napari==0.8.0" in deps
+
+
+def test_public_ci_runs_the_environments_of_tox(tox):
+    flow = yaml.safe_load((ROOT / ".github/workflows/tests.yml").read_text("utf-8"))
+    job = flow["jobs"]["tox"]
+    matrix = job["strategy"]["matrix"]
+    assert sorted(matrix["env"]) == sorted(tox[1])
+    assert {one["env"] for one in matrix["include"]} < set(tox[1])
+    systems = {*matrix["os"], *(one["os"] for one in matrix["include"])}
+    assert {name.partition("-")[0] for name in systems} == {
+        "ubuntu", "macos", "windows",
+    }  # fmt: skip
+    assert "tox run -e ${{ matrix.env }} " in job["steps"][-1]["run"]
 
 
 def test_manifest_at_the_top_is_that_of_the_package():
