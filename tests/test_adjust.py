@@ -332,7 +332,7 @@ def test_cut_out_finds_the_opacity(name, method):
         pytest.importorskip("pymatting")
     image, thing, alpha = composite(name)
     hard = alpha >= 0.5
-    found = adjust.cut_out(image, hard, method=method)
+    found = adjust.cut_out(image, hard, edge="hair", method=method)
     assert found.shape == (240, 280, 4)
     assert found.dtype == np.uint8
     error = abs(found[..., 3] / 255 - alpha).mean()
@@ -347,9 +347,68 @@ def test_cut_out_finds_the_opacity(name, method):
 
 def test_cut_out_without_decontamination_keeps_colors():
     image, _, alpha = composite("soft ball")
-    found = adjust.cut_out(image, alpha, decontaminate=False)
+    found = adjust.cut_out(image, alpha, edge="hair", decontaminate=False)
     assert (found[..., :3] == image).all()
     assert len(np.unique(found[..., 3])) > 100
+
+
+OUTLINES = {
+    "disk": lambda y, x: (y - 60) ** 2 + (x - 70) ** 2 < 40**2,
+    "ring": lambda y, x: abs(np.hypot(y - 60, x - 70) - 35) < 9,
+    "square": lambda y, x: (abs(y - 60) < 30) & (abs(x - 70) < 35),
+    "slanted": lambda y, x: (abs(y + x - 130) < 25) & (abs(y - x) < 50),
+    "half": lambda y, x: y + 0.3 * x < 80,
+    "star": lambda y, x: (
+        np.hypot(y - 60, x - 70) < 30 + 15 * np.cos(5 * np.arctan2(y - 60, x - 70))
+    ),
+    "stripes": lambda y, x: x % 12 < 6,
+    "line": lambda y, x: abs(y - x / 3) < 1,
+    "dots": lambda y, x: (y % 20 == 10) & (x % 20 == 10),
+    "noise": lambda y, x: (
+        cv2.GaussianBlur(np.random.default_rng(0).random(y.shape), (0, 0), 4) > 0.5
+    ),
+}
+
+
+@pytest.mark.parametrize("name", OUTLINES)
+@pytest.mark.parametrize("edge", ["crisp", "soft"])
+def test_cut_out_stays_inside_its_outline(rng, name, edge):
+    y, x = np.mgrid[:120.0, :140.0]
+    mask = OUTLINES[name](y, x)
+    image = rng.integers(0, 255, (*mask.shape, 3), np.uint8)
+    found = adjust.cut_out(image, mask, edge=edge)
+    alpha = found[..., 3] / 255
+    outside, inside = (ndi.distance_transform_edt(m) for m in (~mask, mask))
+    assert (alpha[outside > 2] <= 0.02).all()
+    if edge == "crisp":
+        assert (alpha[inside > 2] >= 0.98).all()
+        assert (alpha[mask] >= 0.5).all()
+        assert (alpha[~mask] < 0.51).all()
+    else:
+        assert (alpha[~mask] == 0).all()
+        assert (alpha[inside > 5] == 1).all()
+        assert (alpha[inside == 1] < 0.1).all()
+    assert (found[mask, :3] == image[mask]).all()
+
+
+def test_crisp_edges_are_antialiased_and_carry_no_background():
+    y, x = np.mgrid[:60, :60]
+    mask = y + x / 3 < 40
+    image = np.where(mask[..., np.newaxis], (200, 40, 40), (20, 200, 20))
+    found = adjust.cut_out(image.astype(np.uint8), mask)
+    partly = (found[..., 3] > 0) & (found[..., 3] < 255)
+    assert 40 < np.count_nonzero(partly) < 160
+    assert (found[found[..., 3] > 0, :3] == (200, 40, 40)).all()
+    soft = np.where(mask, 0.25, 0.75).astype(np.float32)
+    covered = adjust.cut_out(image.astype(np.uint8), soft)[..., 3]
+    np.testing.assert_array_equal(covered, np.rint(soft * 255))
+
+
+def test_hair_where_a_radius_is_given():
+    image, _, alpha = composite("hair")
+    hair = adjust.cut_out(image, alpha >= 0.5, edge="hair", radius=5)
+    assert (adjust.cut_out(image, alpha >= 0.5, radius=5) == hair).all()
+    assert (adjust.cut_out(image, alpha >= 0.5) != hair).any()
 
 
 def test_cut_out_does_not_depend_on_tiles(monkeypatch):
@@ -364,8 +423,9 @@ def test_cut_out_does_not_depend_on_tiles(monkeypatch):
 def test_cut_out_of_other_types(dtype):
     image, _, alpha = composite("soft ball")
     scale = 257 if dtype == np.uint16 else 1 / 255
-    found = adjust.cut_out((image * float(scale)).astype(dtype), alpha >= 0.5)
-    wanted = adjust.cut_out(image, alpha >= 0.5)
+    values = (image * float(scale)).astype(dtype)
+    found = adjust.cut_out(values, alpha >= 0.5, edge="hair")
+    wanted = adjust.cut_out(image, alpha >= 0.5, edge="hair")
     assert found.dtype == dtype
     assert abs(found / scale - wanted).max() < 1.5
 
@@ -373,7 +433,7 @@ def test_cut_out_of_other_types(dtype):
 def test_cut_out_of_grey_and_transparent_images():
     image, _, alpha = composite("soft ball")
     grey = image[..., 0]
-    found = adjust.cut_out(grey, alpha >= 0.5)
+    found = adjust.cut_out(grey, alpha >= 0.5, edge="hair")
     assert (
         abs(found[..., 3] / 255 - alpha).mean()
         < 0.5 * abs((alpha >= 0.5) - alpha).mean()
@@ -422,7 +482,9 @@ def test_every_picture_works(image, soft):
         )
         assert found.shape == image.shape
         assert (found[soft == 0] == image[soft == 0]).all()
-    assert adjust.cut_out(image, soft, rgb=True, radius=2).shape == (5, 6, 4)
+    for edge in ("crisp", "soft", "hair"):
+        found = adjust.cut_out(image, soft, rgb=True, edge=edge, radius=2)
+        assert found.shape == (5, 6, 4)
 
 
 @pytest.mark.parametrize(
@@ -442,6 +504,7 @@ def test_every_picture_works(image, soft):
         (lambda p: adjust.blur(p, np.ones((3, 3))), "shape"),
         (lambda p: adjust.inpaint(p, np.ones((40, 50))), "nothing to paint from"),
         (lambda p: adjust.inpaint(p, np.eye(40, 50), method="x"), "method='x'"),
+        (lambda p: adjust.cut_out(p, np.eye(40, 50), edge="x"), "edge='x'"),
         (lambda p: adjust.cut_out(p, np.eye(40, 50), method="x"), "method='x'"),
         (lambda p: adjust.cut_out(p, np.eye(40, 50), radius=0), "radius=0"),
         (lambda p: adjust.cut_out(p, np.eye(40, 50), radius=2.5), "whole number"),

@@ -26,7 +26,9 @@ image = skimage.data.coffee()[::2, ::2]
 mask = emseg.select.box(image, (12, 70, 150, 235))
 fig, axes = plt.subplots(1, 2, figsize=(8.5, 2.9), layout="constrained")
 for ax, picture in zip(
-    axes, (image, emseg.adjust.cut_out(image, mask, radius=4)), strict=True
+    axes,
+    (image, emseg.adjust.cut_out(image, mask, edge="hair", radius=4)),
+    strict=True,
 ):
     ax.set_facecolor("#e9c46a")
     ax.imshow(picture)

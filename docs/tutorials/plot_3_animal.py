@@ -67,11 +67,11 @@ whole = emseg.select.smooth(whole, radius=3)
 # %%
 # Whiskers need transparency
 # --------------------------
-# :func:`napari_emseg.adjust.cut_out` gives RGBA: around the outline it estimates how much
-# of each pixel is animal, and takes the color of the carpet out of it. In the panel:
-# *Cut out*.
+# :func:`napari_emseg.adjust.cut_out` gives RGBA, with a crisp edge by default. Of hair, it
+# estimates around the outline how much of each pixel is animal, and takes the color of the
+# carpet out of it. In the panel: *Adjust*, *Cut out with hair*.
 
-cat = emseg.adjust.cut_out(image, whole, radius=6)
+cat = emseg.adjust.cut_out(image, whole, edge="hair", radius=6)
 
 fig, axes = plt.subplots(1, 2, figsize=(9, 3.3), layout="constrained")
 for ax, paper in zip(axes, ("#2a9d8f", "#e9c46a"), strict=True):

@@ -18,7 +18,12 @@ if TYPE_CHECKING:
 
     from napari_emseg.engine._types import BoolArray, FloatArray
 
+EDGES = ("crisp", "soft", "hair")
 METHODS = ("guided", "closed-form")
+# Pixels from the outline in which the edge may be soft, where none are given; and how
+# far steps of a crisp outline are evened out.
+_RADIUS = {"crisp": 1, "soft": 4, "hair": 16}
+_EVEN = 1.0
 # Say of a pixel near the outline, against 1 elsewhere, and side of the windows in
 # radii: first, when only the mask is known, and again with a first alpha.
 _PASSES = ((0.1, 2), (0.3, 1))
@@ -31,26 +36,37 @@ def cut_out(
     image: ArrayLike,
     selection: ArrayLike,
     *,
-    radius: int = 16,
-    method: str = "guided",
+    edge: str | None = None,
+    radius: int | None = None,
+    method: str | None = None,
     decontaminate: bool = True,
     channel_axis: int | None = None,
     rgb: bool | None = None,
 ) -> NDArray[Any]:
     """Cut the selected thing out, with transparency around its outline.
 
+    A crisp edge is antialiased: a pixel that an even outline would cut is partly
+    transparent, all others are opaque or not there. Soft edges fade inside the outline.
+    Hair is looked for on both sides of it.
+
     Parameters
     ----------
     image : (Y, X) or (Y, X, 3|4) array_like
         One plane, gray or RGB. Alpha counts as full coverage times alpha.
     selection : (Y, X) array_like of bool or float
-        The thing, roughly; coverage counts from a half.
+        The thing. Coverage is the opacity of crisp edges; for others it counts from a
+        half.
+    edge : {"crisp", "soft", "hair"}, optional
+        What the edge is like. The first two never reach farther out than a pixel. By
+        default it is crisp; or hair, if a radius or a method for it is given.
     radius : int, optional
-        How far from the outline, in pixels, the edge of the object may be soft.
+        How far from the outline, in pixels, the edge may be soft: 4 by default, 16 for
+        hair. Crisp edges have none.
     method : {"guided", "closed-form"}, optional
-        Colors near the outline tell how opaque a pixel is: by linear models of local
-        windows [1]_, in which pixels far from the outline have the most say; or by
-        closed-form matting [2]_, slower, with the package pymatting.
+        Of hair; the first by default. Colors near the outline tell how opaque a pixel
+        is: by linear models of local windows [1]_, in which pixels far from the outline
+        have the most say; or by closed-form matting [2]_, slower, with the package
+        pymatting.
     decontaminate : bool, optional
         Give pixels that are partly transparent the color of the object alone [3]_.
     channel_axis, rgb
@@ -81,7 +97,7 @@ def cut_out(
     --------
     >>> image = np.zeros((40, 40, 3), np.uint8)
     >>> image[10:30, 10:30] = (200, 60, 20)
-    >>> found = cut_out(image, image[..., 0] > 0, radius=4)
+    >>> found = cut_out(image, image[..., 0] > 0)
     >>> found[20, 20].tolist(), found[0, 0, 3]
     ([200, 60, 20, 255], np.uint8(0))
     """
@@ -92,8 +108,15 @@ def cut_out(
             f"image has {len(picture.shape)} spatial axes and {picture.channels} "
             "channel(s); pass one plane of gray or RGB"
         )
+    if edge is None:
+        edge = "crisp" if radius is None and method is None else "hair"
+    method = method or METHODS[0]
     if method not in METHODS:
         raise ValueError(f"method={method!r} is unknown; pass one of {METHODS}")
+    if edge not in EDGES:
+        raise ValueError(f"edge={edge!r} is unknown; pass one of {EDGES}")
+    if radius is None or edge == "crisp":
+        radius = _RADIUS[edge]
     if not (radius >= 1 and radius % 1 == 0):
         raise ValueError(
             f"radius={radius}, but a whole number of pixels is needed; pass 1 or more"
@@ -108,9 +131,66 @@ def cut_out(
         scale = most if values[..., 3].max() > canvas.high else canvas.high
         opaque = np.asarray(values[..., 3] / scale, np.float32)
     hard = hard_mask(canvas.coverage)
+    if edge == "hair":
+        alpha, color = _hair(
+            unit, hard, canvas.coverage, radius, method, decontaminate=decontaminate
+        )
+    else:
+        alpha = np.asarray(canvas.coverage, np.float32)
+        if canvas.coverage.dtype == bool and hard.any() and not hard.all():
+            alpha = _even(hard) if edge == "crisp" else _faded(hard, radius)
+        elif edge == "soft" and hard.any() and not hard.all():
+            alpha = _faded(hard, radius)
+        color = unit
+        if decontaminate and ((alpha > 0) & ~hard).any():
+            color = _from_inside(unit, hard, alpha)
+    return _rgba(canvas, values, color, alpha * opaque, changed=color is not unit)
+
+
+def _even(hard: BoolArray) -> FloatArray:
+    """Return alpha (Y, X) of a mask: its outline, evened out, cuts pixels."""
+    depth = np.where(hard, distance_to(~hard) - 0.5, 0.5 - distance_to(hard))
+    depth = cv2.GaussianBlur(depth.astype(np.float32), (0, 0), _EVEN)
+    # What is thinner than the blur stays, and so does a gap.
+    least = np.where(hard, np.float32(0.5), np.float32(0))
+    return np.clip(depth + np.float32(0.5), least, least + np.float32(0.5))
+
+
+def _faded(hard: BoolArray, radius: int) -> FloatArray:
+    """Return alpha (Y, X) that rises inside the outline of a mask."""
+    part = np.clip((distance_to(~hard) - 0.5) / radius, 0, 1)
+    return np.asarray(part * part * (3 - 2 * part), np.float32)
+
+
+def _from_inside(unit: FloatArray, hard: BoolArray, alpha: FloatArray) -> FloatArray:
+    """Return colors (Y, X, C): outside of a mask, that of the nearest pixel in it."""
+    nearest = cv2.distanceTransformWithLabels(
+        (~hard).astype(np.uint8),
+        cv2.DIST_L2,
+        cv2.DIST_MASK_5,
+        labelType=cv2.DIST_LABEL_PIXEL,
+    )[1]
+    names = np.zeros(int(nearest.max()) + 1, np.intp)
+    names[nearest[hard]] = np.flatnonzero(hard)
+    outside = (alpha > 0) & ~hard
+    color = unit.copy()
+    color[outside] = unit.reshape(-1, unit.shape[-1])[names[nearest[outside]]]
+    return color
+
+
+def _hair(
+    unit: FloatArray,
+    hard: BoolArray,
+    coverage: BoolArray | FloatArray,
+    radius: int,
+    method: str,
+    *,
+    decontaminate: bool,
+) -> tuple[FloatArray, FloatArray]:
+    """Return alpha (Y, X) by the colors on both sides of an outline, and colors."""
     near = _near_outline(hard, radius)
-    if canvas.coverage.dtype != bool:
-        near |= (canvas.coverage > 0) & (canvas.coverage < 1)
+    if coverage.dtype != bool:
+        near |= (coverage > 0) & (coverage < 1)
     solid = hard.astype(np.float32)
     alpha = solid.copy()
     if method == "closed-form" and near.any() and not near.all():
@@ -129,7 +209,7 @@ def cut_out(
             if decontaminate:
                 clean = _foreground(part, found, radius)
                 color[tile.write] = clean[tile.inner]
-    return _rgba(canvas, values, color, alpha * opaque, changed=color is not unit)
+    return alpha, color
 
 
 def _near_outline(hard: BoolArray, radius: float) -> BoolArray:

@@ -345,8 +345,9 @@ ROWS = (
         "cut_out",
         "image",
         "selection",
-        radius=Annotated[Count, Field(le=1_000)],
-        method=Literal["guided", "closed-form"],
+        edge=Literal["crisp", "soft", "hair"] | None,
+        radius=Annotated[Count, Field(le=1_000)] | None,
+        method=Literal["guided", "closed-form"] | None,
         decontaminate=Switch,
     ),
 )

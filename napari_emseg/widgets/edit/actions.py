@@ -28,6 +28,7 @@ from napari_emseg.recipe.packed_array import pack
 from napari_emseg.recipe.step import Step
 from napari_emseg.regions.refit import iter_refit
 from napari_emseg.select.label_masks import FULL
+from napari_emseg.widgets.edit.adjust.adjusted_picture import raise_picture
 from napari_emseg.widgets.edit.adjust.dialog import ADJUSTMENTS
 from napari_emseg.widgets.edit.context import SelectionResult
 from napari_emseg.widgets.edit.session import GONE
@@ -239,11 +240,14 @@ class Actions:
     def adjust(self, title: str, options: Mapping[str, Any]) -> None:
         """Adjust what is selected, or everything, in a new image layer."""
         plain = {name: np.asarray(value).tolist() for name, value in options.items()}
-        name = ADJUSTMENTS[title].change.__name__
-        self._add_image(title.lower(), Step.of(name, **plain))
+        row = ADJUSTMENTS[title]
+        if row.edge:
+            self._need(self.session.plane())
+        step = Step.of(row.change.__name__, **row.given, **plain)
+        self._add_image(title.lower(), step)
 
     def cut_out(self) -> None:
-        """Copy what is selected to a new image layer, with soft edges."""
+        """Copy what is selected to a new image layer, with a crisp edge."""
         self._need(self.session.plane())
         self._add_image("cut out", Step.of("cut_out"))
 
@@ -283,9 +287,11 @@ class Actions:
             active = viewer.layers.selection.active
             # It becomes active, so that panels turn to it and go on from there.
             insert_layer(viewer.layers, len(viewer.layers), image)
-            viewer.layers.selection.active = active
-            viewer.layers.move(len(viewer.layers) - 1, viewer.layers.index(layer) + 1)
+            if not isinstance(active, Image):
+                viewer.layers.selection.active = active
+            raise_picture(viewer, image)
             self.session.action_history.added(image, log)
+            self.session.say(f"Added {image.name!r}: tools and adjustments go on there")
 
         self.session.background.run(make, then)
 

@@ -169,7 +169,8 @@ class EditButtons(QWidget):  # type: ignore[misc]
             [
                 act(
                     "Cut out",
-                    "Copy the selection to a new image with soft edges.",
+                    "Copy the selection to a new image with a crisp edge; for soft "
+                    "edges and hair there is Adjust.",
                     actions.cut_out,
                 ),
                 self._menu(
@@ -243,7 +244,11 @@ class EditButtons(QWidget):  # type: ignore[misc]
         )
 
     def _adjust(self, menu: QMenu) -> None:
-        for title in ADJUSTMENTS:
+        cuts = False
+        for title, row in ADJUSTMENTS.items():
+            if row.edge and not cuts:
+                menu.addSeparator()
+                cuts = True
             call = partial(self._do, self._ask, title)
             menu.addAction(f"{title}…", show_errors(call))
 
@@ -252,12 +257,12 @@ class EditButtons(QWidget):  # type: ignore[misc]
         plane = session.plane()
         picture = session.picture(plane).plain
         selected = session.selected(plane)
+        if ADJUSTMENTS[title].edge:
+            self._actions.need()
         subject = sample_pixels(
             np.asarray(picture.data()), selected, rgb=picture.layer.rgb
         )
-        preview = AdjustmentPreview(
-            session, picture, selected, ADJUSTMENTS[title].change
-        )
+        preview = AdjustmentPreview(session, picture, selected, ADJUSTMENTS[title].show)
         options = ask(title, self, subject, preview)
         if options is not None:
             self._actions.adjust(title, options)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from napari.layers import Image
 from napari.utils.key_bindings import coerce_keybinding
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
@@ -225,6 +226,33 @@ class TestApply:
         made = viewer.layers["stripes cut out"]
         same(made.data, adjust.cut_out(image.data, mask, rgb=True))
         assert viewer.layers.index(made) == viewer.layers.index(image) + 1
+
+    @pytest.mark.parametrize("active", ["image", "labels"])
+    def test_adjustments_stack(self, qtbot, viewer, panel, layer, image, do, active):
+        viewer.add_image(image.data.copy(), rgb=True, name="another")
+        viewer.layers.selection.active = image
+        wait(qtbot, panel)
+        if active == "labels":
+            viewer.layers.selection.active = layer
+        mask = layer.data == 2
+        panel.session.choose(panel.session.plane(), lambda: mask)
+        wait(qtbot, panel)
+        do("Cut out")
+        first = viewer.layers["stripes cut out"]
+        assert panel.session.image is first
+        panel.commands._actions.adjust("Cut out with hair", {"radius": 3})
+        wait(qtbot, panel)
+        second = viewer.layers["stripes cut out cut out with hair"]
+        assert panel.session.image is second
+        same(
+            second.data,
+            adjust.cut_out(first.data, mask, edge="hair", radius=3, rgb=True),
+        )
+        pictures = [one for one in viewer.layers if isinstance(one, Image)]
+        assert pictures[-2:] == [first, second]
+        panel.session.undo()
+        panel.session.undo()
+        assert first not in viewer.layers
 
     def test_split_by_color(self, qtbot, panel, layer, hand, do):
         start = layer.data.copy()

@@ -14,6 +14,7 @@ from napari_emseg.layers.metadata import MARK
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from napari.components import ViewerModel
     from numpy.typing import NDArray
 
     from napari_emseg.layers import Part
@@ -24,6 +25,16 @@ NAME = "adjusting"
 PIXELS = 2**20
 # Options in pixels.
 LENGTHS = {"radius"}
+
+
+def raise_picture(viewer: ViewerModel, image: Image) -> None:
+    """Move the uppermost layer, a picture, down until it lies on the other pictures."""
+    below = [
+        place
+        for place, one in enumerate(viewer.layers)
+        if isinstance(one, Image) and one is not image
+    ]
+    viewer.layers.move(viewer.layers.index(image), max(below, default=-1) + 1)
 
 
 class AdjustmentPreview:
@@ -58,10 +69,11 @@ class AdjustmentPreview:
 
     def show(self, options: Mapping[str, Any]) -> None:
         """Compute the adjusted image in the background, and show it."""
-        scaled = {
-            name: max(value / self._step, 0.1) if name in LENGTHS else value
-            for name, value in options.items()
-        }
+        scaled = dict(options)
+        for name in LENGTHS & options.keys():
+            value = options[name] / self._step
+            whole = isinstance(options[name], int)
+            scaled[name] = max(round(value), 1) if whole else max(value, 0.1)
         rgb = self._picture.layer.rgb
         self._session.background.preview(
             lambda: self._change(self._data, self._selected, rgb=rgb, **scaled),
@@ -88,11 +100,11 @@ class AdjustmentPreview:
         place = placement(layer, picture.at)
         place["scale"] = np.array(place["scale"], float)
         place["scale"][picture.axes] *= self._step
-        look = {}
-        if not layer.rgb:
+        look, rgb = {}, made.ndim == 3
+        if not rgb:
             look = {"contrast_limits": layer.contrast_limits, "gamma": layer.gamma}
             look["colormap"] = layer.colormap.name
-        self._layer = Image(data, name=NAME, rgb=layer.rgb, **look, **place)
+        self._layer = Image(data, name=NAME, rgb=rgb, **look, **place)
         self._layer.metadata = {MARK: NAME}
         add_quietly(viewer, self._layer)
-        viewer.layers.move(len(viewer.layers) - 1, viewer.layers.index(layer) + 1)
+        raise_picture(viewer, self._layer)

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 # How many pixels tell the mean and the histogram of a selection.
 SAMPLE = 250_000
+# Side of the squares of a checkerboard, in pixels.
+CHECK = 8
 
 
 class Adjustment(NamedTuple):
@@ -41,10 +43,23 @@ class Adjustment(NamedTuple):
         Of `napari_emseg.adjust`.
     fields : dict of str to Number, Color or Curve
         What it asks for, by the label in the dialog.
+    edge : str
+        Of what is cut out; empty for other adjustments.
     """
 
     change: Callable[..., NDArray[Any]]
     fields: dict[str, Number | Color | Curve]
+    edge: str = ""
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """Options that are not asked for."""
+        return {"edge": self.edge} if self.edge else {}
+
+    def show(self, *args: Any, **options: Any) -> NDArray[Any]:
+        """Return what a preview shows: what is cut out lies on a checkerboard."""
+        made = self.change(*args, **self.given, **options)
+        return on_checkerboard(made) if self.edge else made
 
 
 ADJUSTMENTS = {
@@ -80,7 +95,31 @@ ADJUSTMENTS = {
         {"Amount": Number("amount", 0, 5, 1), "Radius": Number("radius", 0.1, 20, 2)},
     ),
     "Inpaint": Adjustment(adjust.inpaint, {"Radius": Number("radius", 1, 50, 5)}),
+    "Cut out with a soft edge": Adjustment(
+        adjust.cut_out, {"Radius": Number("radius", 1, 100, 4, whole=True)}, "soft"
+    ),
+    "Cut out with hair": Adjustment(
+        adjust.cut_out, {"Radius": Number("radius", 1, 100, 16, whole=True)}, "hair"
+    ),
 }
+
+
+def on_checkerboard(picture: NDArray[Any]) -> NDArray[np.uint8]:
+    """Return an RGBA picture (Y, X, 4) as one without transparency (Y, X, 3).
+
+    Examples
+    --------
+    >>> clear = np.zeros((1, 12, 4), np.uint8)
+    >>> on_checkerboard(clear)[0, ::11, 0].tolist()
+    [90, 140]
+    """
+    scale = 1.0 if picture.dtype.kind == "f" else float(np.iinfo(picture.dtype).max)
+    unit = picture.astype(np.float32) / np.float32(scale)
+    y, x = np.indices(picture.shape[:2]) // CHECK
+    ground = np.where((y + x) % 2, np.float32(140 / 255), np.float32(90 / 255))
+    share = unit[..., 3:]
+    mixed = share * unit[..., :3] + (1 - share) * ground[..., np.newaxis]
+    return np.asarray(np.rint(255 * mixed), np.uint8)
 
 
 def sample_pixels(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from magicgui.widgets import FloatSlider, FloatSpinBox
+from magicgui.widgets import FloatSlider, FloatSpinBox, SpinBox
 from qtpy.QtCore import QSize, Signal
 from qtpy.QtGui import QColor, QIcon, QPixmap
 from qtpy.QtWidgets import (
@@ -90,16 +90,21 @@ class Field(NamedTuple):
 
 @dataclass(frozen=True)
 class Number:
-    """Asks for a number between two others."""
+    """Asks for a number between two others, which may have to be a whole one."""
 
     name: str
     least: float
     most: float
     start: float
+    whole: bool = False
 
     def make(self, subject: AdjustedImage) -> Field:
         """Return a slider, or a box where a slider would be too coarse."""
         kind = FloatSlider if self.most <= 5 or self.least < 0 else FloatSpinBox
+        if self.whole:
+            ends = int(self.least), int(self.most)
+            box = SpinBox(min=ends[0], max=ends[1], value=int(self.start))
+            return Field(box.native, lambda: {self.name: int(box.value)}, box.changed)
         row = kind(min=self.least, max=self.most, value=self.start)
         row.native.setMinimumWidth(200)
         return Field(row.native, lambda: {self.name: float(row.value)}, row.changed)

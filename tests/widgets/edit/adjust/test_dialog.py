@@ -29,6 +29,8 @@ OPTIONS = {
     "Blur": {"radius": 4.0},
     "Sharpen": {"amount": 2.0, "radius": 2.0},
     "Inpaint": {"radius": 3.0},
+    "Cut out with a soft edge": {"radius": 4},
+    "Cut out with hair": {"radius": 16},
 }
 
 
@@ -56,7 +58,7 @@ def test_dialog_offers_what_the_function_takes(title, parent, picture):
     mask = np.arange(40) < np.full((30, 1), 20)
     dialog = Dialog(title, parent, sample_pixels(picture, mask, rgb=True))
     found = change(picture, mask, rgb=True, **dialog.options())
-    assert found.shape == picture.shape
+    assert found.shape[:2] == picture.shape[:2]
     assert set(dialog.options()) == set(OPTIONS[title]) - {"channel"}
 
 
@@ -73,11 +75,16 @@ def test_every_adjustment_through_the_panel(qtbot, viewer, panel, picture):
         qtbot.waitUntil(idle, timeout=20_000)
         (made,) = (x for x in viewer.layers if title.lower() in x.name)
         assert isinstance(made, Image)
-        expected = ADJUSTMENTS[title].change(picture, mask, rgb=True, **options)
+        row = ADJUSTMENTS[title]
+        expected = row.change(picture, mask, rgb=True, **row.given, **options)
         np.testing.assert_array_equal(made.data, expected)
-        np.testing.assert_array_equal(made.data[~mask], picture[~mask])
-        assert (made.data[mask] != picture[mask]).any()
+        if not row.edge:
+            np.testing.assert_array_equal(made.data[~mask], picture[~mask])
+            assert (made.data[mask] != picture[mask]).any()
         assert viewer.layers.index(made) == viewer.layers.index(image) + 1
+        # The next one would go on from there.
+        panel.session.undo()
+        assert made not in viewer.layers
     np.testing.assert_array_equal(image.data, picture)
 
 
@@ -100,6 +107,26 @@ class TestAsk:
             qtbot.waitUntil(lambda: panel.background.idle, timeout=20_000)
 
         return run
+
+    def test_preview_of_a_cut_out_lies_on_a_checkerboard(
+        self, qtbot, viewer, panel, picture, open_dialog
+    ):
+        viewer.add_image(picture, rgb=True, name="noise")
+        mask = np.zeros(picture.shape[:2], bool)
+        mask[5:20, 8:30] = True
+        panel.session.choose(panel.session.plane(), lambda: mask)
+        qtbot.waitUntil(lambda: panel.background.idle, timeout=20_000)
+
+        def use(dialog):
+            seen = viewer.layers[NAME].data
+            assert seen.shape == picture.shape
+            np.testing.assert_array_equal(seen[12, 18], picture[12, 18])
+            assert set(np.unique(seen[22:])) == {90, 140}
+
+        open_dialog("Cut out with a soft edge", use)
+        made = viewer.layers["noise cut out with a soft edge"].data
+        expected = adjust.cut_out(picture, mask, edge="soft", radius=4)
+        np.testing.assert_array_equal(made, expected)
 
     def test_live_preview(self, qtbot, viewer, panel, picture, open_dialog):
         image = viewer.add_image(
