@@ -178,9 +178,7 @@ ROWS = (
         tool=ToolLabel(
             "Scribbles",
             "Shift+D",
-            "Paint on what is missing, and with Ctrl, Alt or Subtract on what is too "
-            "much; with nothing selected, on the object and around it. Escape forgets "
-            "the strokes.",
+            "Paint strokes on the object, and around it with Alt. Escape forgets them.",
         ),
         strokes=Packed,
         label=Count,
@@ -243,7 +241,6 @@ ROWS = (
     _row("own", "save", name=Name),
     _row("own", "load", base=Selecting, name=Name),
     # Changes of the selection.
-    _modify("correct", "image", "selection", strokes=Packed, smoothing=Amount),
     _modify("grow", "selection", pixels=Distance),
     _modify("shrink", "selection", pixels=Distance),
     _modify("smooth", "selection", radius=Radius),

@@ -112,9 +112,14 @@ class StoredArray:
         return len(self.shape)
 
     @property
+    def size(self) -> int:
+        """Number of values."""
+        return prod(self.shape)
+
+    @property
     def nbytes(self) -> int:
         """Bytes of all values."""
-        return prod(self.shape) * self.dtype.itemsize
+        return self.size * self.dtype.itemsize
 
     @property
     def place(self) -> Path:

@@ -18,6 +18,7 @@ PARTS = {
     "recipes": 5000,
     "faults": 150,
     "kills": 200,
+    "runs": 10,
 }
 
 

@@ -31,6 +31,8 @@ import zarr
 import napari_emseg as emseg
 
 CHUNK, CLASSES = 1024, 4
+# Of the core alone: others who take it meanwhile do not count.
+_clock = time.process_time
 # What is to be met: memory in GiB, and times the unit.
 GOALS = {0: (1.0, 4.0), 1: (1.5, None)}
 
@@ -76,17 +78,17 @@ def unit(path: Path, side: int) -> float:
     copy = zarr.create_array(
         out, shape=(side, side), chunks=labels.chunks, dtype="uint8", overwrite=True
     )
-    start = time.perf_counter()
+    start = _clock()
     for _ in range(2):
         for where in boxes(side):
             image[(slice(None), *where)]
-    read = time.perf_counter() - start
+    read = _clock() - start
     spent = read
     for where in boxes(side):
         part = labels[where]
-        start = time.perf_counter()
+        start = _clock()
         copy[where] = part
-        spent += time.perf_counter() - start
+        spent += _clock() - start
     shutil.rmtree(out)
     return spent
 
@@ -95,7 +97,7 @@ def run(path: Path, smoothing: int) -> dict[str, float]:
     """Segment in this process, and return seconds, GiB, and seconds of the unit."""
     cv2.setNumThreads(1)
     image = emseg.store.open_image(path)
-    start = time.perf_counter()
+    start = _clock()
     steps = emseg.iter_segment(
         image,
         emseg.Params(n_classes=CLASSES, smoothing=smoothing),
@@ -105,10 +107,10 @@ def run(path: Path, smoothing: int) -> dict[str, float]:
     stages: dict[str, float] = {}
     last, before = start, ""
     for step in steps:
-        now = time.perf_counter()
+        now = _clock()
         stages[step.stage] = stages.get(step.stage, 0) + now - last
         last, before = now, step.stage
-    seconds = time.perf_counter() - start
+    seconds = _clock() - start
     assert before == "pyramid"
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     side = image.shape[0]
@@ -122,9 +124,9 @@ def main() -> None:
     side, folder = int(sys.argv[1]), Path(sys.argv[2])
     path = folder / f"slide{side}.ome.zarr"
     if not path.exists():
-        start = time.perf_counter()
+        start = _clock()
         make(path, side)
-        print(f"made in {time.perf_counter() - start:.0f} s")
+        print(f"made in {_clock() - start:.0f} s")
     size = sum(one.stat().st_size for one in (path / "0").rglob("*") if one.is_file())
     print(f"{side} x {side} RGB, {size / 2**30:.2f} GiB in {CHUNK} x {CHUNK} chunks")
     for smoothing, (memory, times) in GOALS.items():

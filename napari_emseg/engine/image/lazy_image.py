@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+import cv2
 import numpy as np
 
 from napari_emseg.engine.image.axes import (
@@ -197,7 +198,22 @@ class LazyImage:
             )
         if self.order:
             values = values[..., list(self.order)]
+        if _is_planes(values) and values.dtype == self.dtype:
+            # Several times as fast as numpy interleaves them.
+            return cv2.merge([values[..., c] for c in range(values.shape[-1])])
         return np.ascontiguousarray(values, self.dtype)
+
+
+def _is_planes(values: NDArray[Any]) -> bool:
+    """Tell whether colors of a picture lie in memory one plane after another."""
+    return (
+        values.ndim == 3
+        and values.shape[-1] in (3, 4)
+        and values.dtype in RGB_DTYPES
+        and values.size > 0
+        and values.strides[1] == values.itemsize
+        and values.strides[2] > values.strides[1]
+    )
 
 
 def as_lazy_image(

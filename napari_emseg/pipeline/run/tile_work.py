@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+import cv2
 import numpy as np
 
 from napari_emseg.engine.cells.palette import count_values
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 
     Read = Callable[[Tile], tuple[Any, ...]]
 
+# OpenCV counts in float32, which holds whole numbers up to here.
+_EXACT = 2**24
 # Tasks that other processes are told of beforehand.
 _AHEAD = 1024
 
@@ -96,7 +99,7 @@ class TileWork:
         found = labeler.labels(*(pixels or self.read(tile)))[tile.inner]
         with _told(tile.write, "written"):
             target.write(*in_image(self.order, tile.write, found))
-        return np.bincount(found.ravel(), minlength=labeler.model.n_classes + 1)
+        return _pixels_of(found, labeler.model.n_classes + 1)
 
     def shrink(self, level: int, where: Slices) -> None:
         """Make a part of a coarser level of the labels."""
@@ -116,6 +119,15 @@ class TileWork:
         white = picture.full_scale if picture.rgb else None
         picture = replace(picture, source=array, given_scale=white)
         return replace(self, source=replace(self.source, picture=picture))
+
+
+def _pixels_of(labels: NDArray[np.uint8], count: int) -> NDArray[np.int64]:
+    """Return how many pixels have each label."""
+    if labels.size > _EXACT:
+        return np.bincount(labels.ravel(), minlength=count)
+    row = np.ascontiguousarray(labels).reshape(1, -1)
+    counts = cv2.calcHist([row], [0], None, [count], [0, count])
+    return counts.ravel().astype(np.int64)
 
 
 def in_image(

@@ -556,23 +556,6 @@ class TestScribbles:
         bench.wait()
         assert find_selection(viewer, bench.labels).data[14, 20] == 255
 
-    def test_strokes_correct_what_is_selected(self, bench, hand, viewer, classes):
-        bench.toolbox.take("rectangle")
-        hand.drag([(26, 6), (35, 15)])
-        bench.wait()
-        before = bench.selected > 0
-        bench.toolbox.take("scribbles")
-        bench.session.options.brush = 3
-        hand.drag([(14, 13), (14, 26)])
-        bench.wait()
-        same(bench.selected > 0, before | (classes == 2))
-        hand.drag([(30, 8), (30, 13)], ["ctrl"])
-        bench.wait()
-        same(bench.selected > 0, classes == 2)
-        hand.undo()
-        hand.undo()
-        same(bench.selected > 0, before)
-
     def test_without_an_image_nothing_is_added(self, bench, hand, viewer, told):
         bench.session.image = None
         before = set(viewer.layers)
