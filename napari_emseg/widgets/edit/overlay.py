@@ -116,7 +116,7 @@ class Overlay:
         """Return the empty pixels of a plane."""
         same = (
             self._plane is not None
-            and self._plane.layer is plane.layer
+            and _over(self._plane, plane)
             and self._plane.axes == plane.axes
             and self._plane.shape == plane.shape
             and self._layer in self._viewer.layers
@@ -175,3 +175,9 @@ class Overlay:
         camera = getattr(self._viewer, "scene", self._viewer).camera
         size = float(np.max(np.abs(np.asarray(plane.layer.scale)[plane.axes])))
         return max(1, round(1.5 / (camera.zoom * size)))
+
+
+def _over(one: Plane, other: Plane) -> bool:
+    """Return whether what lies over a plane lies over another, but for its slice."""
+    same = one.layer is other.layer
+    return same or (one.layer.ndim == other.layer.ndim and one.lies_on(other))

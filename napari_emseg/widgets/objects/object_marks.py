@@ -28,8 +28,8 @@ COLORS: dict[int | None, Any] = {
     LINE: "yellow",
     OUT: (0.0, 0.0, 0.0, 0.75),
 }
-# Pixels of a plane of which all that is left out is drawn: more are felt.
-_MOST = 2**24
+# Pixels that are drawn at once: more are felt.
+_MOST = 2**22
 
 
 class ObjectMarks:
@@ -142,7 +142,7 @@ class ObjectMarks:
             values, box = result
             if plane.layer not in viewer.layers:
                 return
-            if values.size:
+            if 0 < values.size <= _MOST:
                 self.overlay.values(plane, values, box)
             else:
                 self.overlay.clear()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from matplotlib.path import Path
 from matplotlib.widgets import LassoSelector, SpanSelector
+from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_emseg.plot.theme import style_axes
@@ -26,6 +27,9 @@ COUNT = "how many"
 BARS = 40
 # Points in which objects are drawn, and those that are chosen.
 POINT, CHOSEN = 3.0, 4.5
+# Objects that are drawn of many, evenly; a lasso is around all of them.
+MOST = 4000
+PAUSE = 80  # ms between two drawings
 
 
 # Qt is untyped here, so a class of it is Any to mypy.
@@ -71,8 +75,14 @@ class ObjectPlot(QWidget):  # type: ignore[misc]
         self._bars: Any = None
         self._edges = np.zeros(0)
         self._late = False  # whether it was not drawn, as nobody saw it
+        # Sliders move, and rows are chosen, more often than this is drawn.
+        self._drawing, self._marking = QTimer(self), QTimer(self)
+        for timer, call in ((self._drawing, self.draw), (self._marking, self._move)):
+            timer.setSingleShot(True)
+            timer.setInterval(PAUSE)
+            timer.timeout.connect(call)
         session.table_changed.connect(self.reload)
-        session.filter_changed.connect(self.draw)
+        session.filter_changed.connect(self._on_filter)
         session.chosen_changed.connect(self._on_chosen)
         self.reload()
 
@@ -118,10 +128,10 @@ class ObjectPlot(QWidget):  # type: ignore[misc]
         ink, faint, accent = theme.series[0], theme.faint, theme.series[1]
         moving: list[Any]
         if y in table:
-            for rows, color in ((~inside, faint), (inside, ink)):
-                ax.plot(
-                    table[x][rows], table[y][rows], "o", ms=POINT, mew=0, color=color
-                )
+            for some, color in ((~inside, faint), (inside, ink)):
+                rows = self._drawn(some)
+                places = table[x][rows], table[y][rows]
+                ax.plot(*places, "o", ms=POINT, mew=0, color=color)
             (self._dots,) = ax.plot([], [], "o", ms=CHOSEN, mew=0, color=accent)
             moving = [self._dots]
             ax.set_ylabel(_heading(table, y))
@@ -154,7 +164,20 @@ class ObjectPlot(QWidget):  # type: ignore[misc]
         counts, _ = np.histogram(values[np.isfinite(values)], self._edges)
         return counts
 
+    @staticmethod
+    def _drawn(some: NDArray[np.bool_]) -> NDArray[np.intp]:
+        """Return the rows that are drawn of those that could be."""
+        rows = np.flatnonzero(some)
+        return rows[:: max(1, -(-len(rows) // MOST))]
+
+    def _on_filter(self) -> None:
+        self._drawing.start()  # anew: a slider that moves is not waited for
+
     def _on_chosen(self) -> None:
+        if not self._marking.isActive():
+            self._marking.start()
+
+    def _move(self) -> None:
         if self._dots is not None or self._bars is not None:
             self._mark()
             self.canvas.move()
@@ -165,7 +188,8 @@ class ObjectPlot(QWidget):  # type: ignore[misc]
         rows = np.isin(table["label"], self._session.chosen)
         if self._dots is not None:
             names = (self.across.currentText(), self.up.currentText())
-            self._dots.set_data(*(table[name][rows] for name in names))
+            drawn = self._drawn(rows)
+            self._dots.set_data(*(table[name][drawn] for name in names))
         elif self._bars is not None:
             self._bars.set_data(self._count(rows))
 

@@ -278,7 +278,7 @@ class ObjectSession:
 
     def choose(self, ids: Iterable[int]) -> None:
         """Choose objects, to highlight them and to work on them."""
-        some = np.unique(np.asarray([*ids], np.int64))
+        some = np.unique(np.fromiter(ids, np.int64))
         if not np.array_equal(some, self.chosen):
             self.chosen = some
             self.chosen_changed.emit()

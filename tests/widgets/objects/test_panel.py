@@ -21,7 +21,6 @@ from napari_emseg.layers import add_selection, add_to, is_objects, objects_of
 from napari_emseg.layers.classes import rename_class
 from napari_emseg.layers.history import LayerState
 from napari_emseg.widgets.common.docks import find_panel
-from napari_emseg.widgets.edit.panel import EditWidget
 from napari_emseg.widgets.manifest_commands import open_objects
 from napari_emseg.widgets.objects.object_rows import ObjectRows
 from napari_emseg.widgets.objects.panel import ObjectsWidget
@@ -82,6 +81,7 @@ def opened(viewer, qtbot, hand):
             layer=panel.session.layer,
             session=panel.session,
             viewer=viewer,
+            until=qtbot.waitUntil,
         )
 
     return open_on
@@ -341,7 +341,7 @@ def test_a_lasso_and_a_span_in_the_plot_choose_objects(opened):
     ring = [(200, down), (200, top), (high, top), (high, down), (200, down)]
     drag([spot(*corner) for corner in ring])
     assert seen.session.chosen.tolist() == table["label"][large].tolist()
-    assert len(plot._dots.get_xdata()) == large.sum()
+    seen.until(lambda: len(plot._dots.get_xdata()) == large.sum())
     plot.up.setCurrentIndex(0)
     canvas.draw()
     ax = canvas.figure.axes[0]
@@ -495,18 +495,14 @@ def test_the_panel_closes_and_opens_again(opened):
     assert len(seen.session.table) == 5
 
 
-def test_the_edit_panel_leads_to_objects(opened):
-    seen = opened(make=False)
-    _, edit = seen.viewer.window.add_plugin_dock_widget(
-        "napari-emseg", "Select and edit"
-    )
-    assert isinstance(edit, EditWidget)
-    button = edit.commands.buttons["Split"]
-    button.menu().aboutToShow.emit()
-    [action] = [one for one in button.menu().actions() if one.text() == "Into objects…"]
-    seen.viewer.window.remove_dock_widget(seen.panel)
+def test_the_edit_panel_leads_to_objects(viewer):
+    viewer.add_labels(drawn()[1])
+    _, edit = viewer.window.add_plugin_dock_widget("napari-emseg", "Select and edit")
+    menu = edit.commands.buttons["Split"].menu()
+    menu.aboutToShow.emit()
+    [action] = [one for one in menu.actions() if one.text() == "Into objects…"]
     action.trigger()
-    assert find_panel(seen.viewer, ObjectsWidget) is not None
+    assert find_panel(viewer, ObjectsWidget) is not None
 
 
 def test_a_table_of_thousands_makes_no_text_before_it_is_seen(qapp):
