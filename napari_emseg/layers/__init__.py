@@ -1,7 +1,6 @@
 """The one binding to napari layers, without Qt: results, edits, selections, undo."""
 
 from napari_emseg.engine._types import SliceIndex
-from napari_emseg.layers.action_history import ActionHistory
 from napari_emseg.layers.classes import (
     LayerStyle,
     class_colormap,
@@ -53,11 +52,16 @@ from napari_emseg.layers.selection import (
     style_selection,
     warm_up_selection,
 )
+from napari_emseg.layers.undo.action import Action, Change
+from napari_emseg.layers.undo.action_history import ActionHistory
+from napari_emseg.layers.undo.shared_history import history_of
 
 __all__ = [
     "HISTORY_BYTES",
     "KEY",
+    "Action",
     "ActionHistory",
+    "Change",
     "FitRecord",
     "LayerSegmentation",
     "LayerStyle",
@@ -83,6 +87,7 @@ __all__ = [
     "fit_record_of",
     "has_volume",
     "history_bytes",
+    "history_of",
     "image_data",
     "image_of",
     "is_objects",

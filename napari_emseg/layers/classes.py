@@ -138,12 +138,17 @@ def class_colormap(class_colors: NDArray[np.floating]) -> ClassColormap:
 
 def class_name(layer: Labels, label: int) -> str:
     """Return the name of a class; "class 3" if it has none."""
+    return stored_name(layer, label) or f"class {label}"
+
+
+def stored_name(layer: Labels, label: int) -> str:
+    """Return the name of a class as the features of its layer have it; empty if not."""
     features = layer.features
     if "index" in features and "name" in features:
         found = features.loc[features["index"] == label, "name"]
-        if len(found) and isinstance(found.iloc[0], str) and found.iloc[0]:
+        if len(found) and isinstance(found.iloc[0], str):
             return str(found.iloc[0])
-    return f"class {label}"
+    return ""
 
 
 def given_names(layer: Labels) -> dict[int, str]:

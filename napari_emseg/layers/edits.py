@@ -103,6 +103,33 @@ def plan_edit(layer: Labels, edit: Edit) -> PlannedEdit | None:
     """
     data = writable(layer)
     where, new = _fit(layer, edit)
+    return _planned(data, where, new)
+
+
+def plan_over(
+    old: NDArray[np.integer[Any]], new: NDArray[np.integer[Any]]
+) -> PlannedEdit | None:
+    """Return the edit that makes labels of others; None if they are the same.
+
+    For a layer that shows something else meanwhile, such as a preview.
+
+    Parameters
+    ----------
+    old, new : (*S) ndarray of int
+
+    Examples
+    --------
+    >>> plan_over(np.array([1, 2, 3]), np.array([1, 5, 3])).where
+    (slice(1, 2, None),)
+    """
+    return _planned(old, (slice(None),) * old.ndim, new)
+
+
+def _planned(data: NDArray[Any], where: Box, new: NDArray[Any]) -> PlannedEdit | None:
+    """Return the edit that writes labels into a box, as small as can be."""
+    where = tuple(
+        slice(*part.indices(size)) for part, size in zip(where, data.shape, strict=True)
+    )
     changed = data[where] != new
     if not changed.any():
         return None

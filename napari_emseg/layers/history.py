@@ -194,6 +194,7 @@ def _write(layer: Labels, edit: Edit, atoms: list[Atom]) -> list[Atom] | None:
     known = all(hasattr(layer, name) for name in (_UNDO, _REDO, _STAGED, _BLOCK))
     if not known or masked_atom() is None:
         return _write_in_public(layer, edit, atoms)
+    keep_all(layer)
     layer.data[edit.where] = edit.labels
     show(layer, edit.where)
     getattr(layer, _REDO).clear()
@@ -236,16 +237,15 @@ def _trim(layer: Labels, max_bytes: int) -> int:
 
 def _tell_limit(layer: Labels, dropped: int, max_bytes: int) -> None:
     what = "The oldest action" if dropped == 1 else f"The {dropped} oldest actions"
-    show_warning(
-        f"{what} on {layer.name!r} can no longer be undone: its history is limited "
-        f"to {max_bytes / 2**20:.3g} MB."
-    )
+    why = f"its history is limited to {max_bytes / 2**20:.3g} MB"
+    show_warning(f"{what} on {layer.name!r} can no longer be undone: {why}.")
 
 
 def end_history(layer: Labels) -> None:
     """Forget the steps of a layer, which would be written into other labels."""
-    if all(hasattr(layer, name) for name in (_UNDO, _REDO, _STAGED)):
-        for name in (_UNDO, _REDO, _STAGED):
+    queues = (_UNDO, _REDO, _STAGED)
+    if all(hasattr(layer, name) for name in queues):
+        for name in queues:
             getattr(layer, name).clear()
         return
     editable, mode = layer.editable, layer.mode
@@ -254,6 +254,21 @@ def end_history(layer: Labels) -> None:
     layer.editable = False
     layer.editable = editable
     layer.mode = mode
+
+
+def lock(layer: Labels) -> None:
+    """Make a layer not editable; unlike napari, it keeps its steps."""
+    queues = [(name, getattr(layer, name, None)) for name in (_UNDO, _REDO)]
+    layer.editable = False
+    for name, steps in queues:
+        if steps is not None:
+            setattr(layer, name, deque(steps))
+
+
+def keep_all(layer: Labels) -> None:
+    """Let a layer keep all steps that fit into memory, not a hundred of them."""
+    for name in {_UNDO, _REDO} & {*vars(layer)}:
+        setattr(layer, name, deque(getattr(layer, name)))
 
 
 class StepMark:
@@ -281,6 +296,12 @@ def step_keys(steps: Iterable[list[Atom]] | None) -> set[int]:
     """Return the numbers of steps, by both ends: napari turns a step that it undoes."""
     ends = (end for step in steps or () for end in (step[0], step[-1]))
     return {id(_old_values(end)) for end in ends}
+
+
+def latest_step(layer: Labels) -> StepMark | None:
+    """Return the latest step that can be undone; None if there is none."""
+    steps = undo_steps(layer)
+    return StepMark(layer, steps[-1]) if steps else None
 
 
 def _old_values(atom: Atom) -> NDArray[Any]:
@@ -313,14 +334,14 @@ def inserting_inactive(layers: LayerList) -> Iterator[None]:
 
     That takes a third of the time, and is seen.
     """
-    known = hasattr(layers, _ACTIVATE)
-    if known:
-        setattr(layers, _ACTIVATE, False)
+    known = [_ACTIVATE] if hasattr(layers, _ACTIVATE) else []
+    for name in known:
+        setattr(layers, name, False)
     try:
         yield
     finally:
-        if known:
-            setattr(layers, _ACTIVATE, True)
+        for name in known:
+            setattr(layers, name, True)
 
 
 def removing_together(layers: LayerList) -> AbstractContextManager[None]:
@@ -347,9 +368,9 @@ def make_atoms(where: Box, old: Values, new: Values) -> list[Atom]:
     Returns
     -------
     list of tuple
-        Atoms that do not overlap. They own their arrays, of the narrowest type that
-        holds the labels: 1 to 3 bytes per changed pixel if one label up to 255
-        replaces others, at most twice that if many labels do.
+        They do not overlap, and own their arrays, of the narrowest type that holds the
+        labels: 1 to 3 bytes per changed pixel if one label up to 255 replaces others,
+        at most twice that if many labels do.
 
     Examples
     --------
@@ -437,47 +458,6 @@ def narrow(values: Values) -> Values:
     kind = np.result_type(np.min_scalar_type(low), np.min_scalar_type(high))
     fits = kind.itemsize < values.dtype.itemsize and kind.kind in "iu"
     return values.astype(kind if fits else values.dtype)
-
-
-def follow_undo(layer: Labels, turn: Callable[[], None]) -> None:
-    """Call a function each time the latest edit of a layer is undone or redone.
-
-    Parameters
-    ----------
-    layer : napari.layers.Labels
-        Whose own history is followed, as long as it knows that edit.
-    turn : callable
-        Called in turns: when the edit is gone, when it is back, and so on.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from napari.layers import Labels
-    >>> layer, seen = Labels(np.zeros((2, 2), int)), []
-    >>> layer.paint((0, 0), 1)
-    >>> follow_undo(layer, lambda: seen.append(int(layer.data[0, 0])))
-    >>> layer.undo()
-    >>> layer.redo()
-    >>> seen
-    [0, 1]
-    """
-    # Napari turns a step around when it undoes it; what is in it stays the same.
-    edit = getattr(layer, _UNDO)[-1][0]
-    done = True
-
-    def holds(steps: Steps | None) -> bool:
-        return any(edit is end for step in steps or () for end in (step[0], step[-1]))
-
-    def follow(event: object) -> None:
-        nonlocal done
-        undo, redo = undo_steps(layer), redo_steps(layer)
-        if holds(redo if done else undo):
-            done = not done
-            turn()
-        elif not holds(undo if done else redo):
-            layer.events.set_data.disconnect(follow)
-
-    layer.events.set_data.connect(follow)
 
 
 def opened_from(path: object) -> AbstractContextManager[None]:

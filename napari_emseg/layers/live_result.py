@@ -9,7 +9,15 @@ import numpy as np
 from napari.layers import Labels
 
 from napari_emseg.layers.classes import checksum_of, recolored
-from napari_emseg.layers.history import HISTORY_BYTES, drawing, undo_steps
+from napari_emseg.layers.history import (
+    HISTORY_BYTES,
+    StepMark,
+    drawing,
+    latest_step,
+    lock,
+    step_keys,
+    undo_steps,
+)
 from napari_emseg.layers.layer_features import columns_of, named
 from napari_emseg.layers.pictures.picture_layers import (
     PictureLayers,
@@ -56,6 +64,27 @@ class _Written:
         return checksum_of(found) == self.checksum and np.array_equal(found, labels)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class LiveState:
+    """Which layer is overwritten, and what tells whether it has edits.
+
+    Attributes
+    ----------
+    layer : napari.layers.Labels or None
+    of : tuple or None
+        The picture, and the part of it.
+    written : object or None
+        The labels and colors that a run wrote; None if there was none yet.
+    top : StepMark or None
+        The latest step of the layer then.
+    """
+
+    layer: Labels | None
+    of: tuple[PictureLayers, SliceIndex | None] | None
+    written: _Written | None
+    top: StepMark | None
+
+
 class LiveResult:
     """The layer of the latest result of a panel, which previews and runs overwrite.
 
@@ -86,6 +115,7 @@ class LiveResult:
         self._of: tuple[PictureLayers, SliceIndex | None] | None = None
         self._before: _Before | None = None
         self._written: _Written | None = None
+        self._top: StepMark | None = None
         self._touched = False
         self._writing = False
 
@@ -120,7 +150,7 @@ class LiveResult:
             return False
         if drawing(layer):
             return True
-        if self._touched and not undo_steps(layer):
+        if self._touched and self._at_top(layer):
             # All was undone, unless the history was too short for that.
             self._touched = not written.there(layer.data)
         shown = recolored(layer, written.colormap)
@@ -160,13 +190,13 @@ class LiveResult:
             self._before = _Before(None, None, layer.editable, str(layer.mode))
             add_result(self._viewer, layer)
             self.follow(layer, image, at)
-            layer.editable = False
+            lock(layer)
             return layer
         if self._before is None:
             self._before = _Before(
                 layer.data.copy(), layer.colormap, layer.editable, str(layer.mode)
             )
-            layer.editable = False
+            lock(layer)
         np.copyto(layer.data, labels)
         # This draws the layer anew, labels included.
         layer.colormap = colormap
@@ -192,8 +222,8 @@ class LiveResult:
         replace, plan, max_bytes
             An earlier result, which is updated as by `add_to` if it is in the viewer,
             can take the labels, and no stroke is being drawn on it. Otherwise they go
-            into the layer, whose undo history ends, or into a new layer if that has
-            edits.
+            into the layer, as one step of its undo history, or into a new layer if
+            that has edits.
 
         Raises
         ------
@@ -214,19 +244,52 @@ class LiveResult:
                 max_bytes=max_bytes,
             )
         layer = self.fitting(image, at)
-        self._unlock()
+        # A layer that only previews were in has nothing to go back to.
+        undo = layer is not None and self._written is not None
         self._writing = True
         try:
+            if undo:
+                self._restore_quietly()
+            self._unlock()
             layer = add_to(
-                viewer, seg, image, replace=layer, at=at, look=look, undo=False
+                viewer,
+                seg,
+                image,
+                replace=layer,
+                at=at,
+                look=look,
+                undo=undo,
+                plan=plan,
+                max_bytes=max_bytes,
             )
         finally:
             self._writing = False
         self.follow(layer, image, at)
+        self._top = latest_step(layer)
         kind = seg.labels.dtype
         self._written = _Written(look.checksum, kind, layer.colormap)
         self._touched = False
         return layer
+
+    @property
+    def state(self) -> LiveState:
+        """Which layer is overwritten; `restore` brings it back."""
+        return LiveState(self._layer, self._of, self._written, self._top)
+
+    @property
+    def settled(self) -> NDArray[Any] | None:
+        """The labels of the layer without the preview; None if there are none."""
+        layer, before = self.layer, self._before
+        if layer is None or self._written is None:
+            return None
+        return layer.data if before is None else before.labels
+
+    def restore(self, state: LiveState) -> None:
+        """Overwrite again what was overwritten then."""
+        self.settle()
+        if state.layer is not None and state.of is not None:
+            self.follow(state.layer, *state.of)
+            self._written, self._top = state.written, state.top
 
     def cancel(self) -> None:
         """Remove the preview; the layer is as it was before."""
@@ -281,13 +344,29 @@ class LiveResult:
             layer.events.paint.disconnect(self._on_edit)
             layer.events.data.disconnect(self._on_edit)
             self._before = None
-        self._written, self._touched = None, False
+        self._written, self._top, self._touched = None, None, False
 
     def _at(self, image: Image | PictureLayers, at: SliceIndex | None) -> Labels | None:
         layer = self.layer
         if layer is None or self._of is None:
             return None
         return layer if self._of == (picture_of(image), at) else None
+
+    def _at_top(self, layer: Labels) -> bool:
+        """Return whether no step came after those that were there after the run."""
+        steps = undo_steps(layer)
+        if not steps:
+            return True
+        return self._top is not None and self._top.key in step_keys([steps[-1]])
+
+    def _restore_quietly(self) -> None:
+        """Put back what the preview hides; what is written next draws it."""
+        layer, before = self.layer, self._before
+        if layer is None or before is None or before.labels is None:
+            return
+        np.copyto(layer.data, before.labels)
+        with layer.events.blocker_all():
+            layer.colormap = before.colormap
 
     def _unlock(self) -> None:
         layer, before = self.layer, self._before

@@ -11,7 +11,6 @@ from napari.layers import Image, Labels
 
 from napari_emseg.engine.image.axes import ChannelStack
 from napari_emseg.layers.fit_records import fit_record_of
-from napari_emseg.layers.history import follow_undo
 from napari_emseg.layers.metadata import (
     RECIPE,
     SELECTS,
@@ -25,6 +24,7 @@ from napari_emseg.layers.metadata import (
     without_channel_axis,
 )
 from napari_emseg.layers.selection import find_selection, is_selection
+from napari_emseg.layers.undo.undo_follower import follow_undo
 from napari_emseg.recipe import Recipe
 from napari_emseg.recipe.operation_schema import contains, overlap
 from napari_emseg.recipe.packed_array import pack
@@ -69,6 +69,8 @@ class RecordedEdit:
         What is selected in that slice, in 255ths.
     kept : ([Z,] Y, X) ndarray of uint8 or None
         The saved selection that it loads.
+    text : str
+        What to call it; by default, what `words_of` says of the step.
     """
 
     step: Step | None = None
@@ -80,6 +82,7 @@ class RecordedEdit:
     before: NDArray[np.uint8] | None = None
     after: NDArray[np.uint8] | None = None
     kept: NDArray[np.uint8] | None = None
+    text: str = ""
 
     def log(self, layers: Sequence[LoggedLayer]) -> Log:
         """Return what it adds to the recipe of each layer; any thread may call it.

@@ -26,7 +26,6 @@ from napari_emseg.layers.history import (
     HISTORY_BYTES,
     Checkpoint,
     end_history,
-    follow_undo,
 )
 from napari_emseg.layers.instances import add_objects
 from napari_emseg.layers.layer_features import features_of, pixel_size
@@ -45,6 +44,7 @@ from napari_emseg.layers.pictures.picture_layers import (
 )
 from napari_emseg.layers.recipe_log import recipe_of
 from napari_emseg.layers.selection import add_result
+from napari_emseg.layers.undo.undo_follower import follow_undo
 from napari_emseg.pipeline.progress import finish
 from napari_emseg.pipeline.segmentation import Segmentation
 from napari_emseg.recipe import Recipe, segment_step

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 import cv2
 import numpy as np
@@ -16,6 +18,8 @@ from napari_emseg.select import from_bytes
 from napari_emseg.select.label_masks import FULL
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from napari.components import ViewerModel
     from napari.layers import Image
     from numpy.typing import NDArray
@@ -171,6 +175,20 @@ def add_selection(
         Of type uint8: label 255 is selected, 0 is not, and labels between are
         coverage in 255ths, as of feathered selections.
     """
+    layer = new_selection(viewer, like, name=name, kind=kind, data=data)
+    add_quietly(viewer, layer)
+    return layer
+
+
+def new_selection(
+    viewer: ViewerModel,
+    like: Image | Labels,
+    *,
+    name: str = NAME,
+    kind: str = CURRENT,
+    data: NDArray[np.uint8] | None = None,
+) -> Labels:
+    """Return what `add_selection` adds, which is not in the viewer yet."""
     shape = spatial_shape(like)
     layer = SelectionLayer(
         np.zeros(shape, np.uint8) if data is None else data,
@@ -185,7 +203,6 @@ def add_selection(
     layer.selected_label = FULL
     # As `style_selection` has it, which would draw all again otherwise.
     layer.contour = line_width(viewer, layer)
-    add_quietly(viewer, layer)
     return layer
 
 
@@ -199,6 +216,54 @@ def add_quietly(viewer: ViewerModel, layer: Image | Labels) -> None:
         layers.selection.clear()
         layers.selection.update(chosen)
         layers.selection.active = active
+
+
+class NewSelections:
+    """Finds selections, and makes those that become layers when something is selected.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer or napari.components.ViewerModel
+        Where they are.
+    """
+
+    def __init__(self, viewer: ViewerModel) -> None:
+        self._viewer = viewer
+        self._new: WeakSet[Labels] = WeakSet()
+
+    def find(self, like: Image | Labels) -> Labels | None:
+        """Return the selection that lies on a layer; None if nobody asked for one."""
+        new = (one for one in self._new if fits(one, like))
+        return find_selection(self._viewer, like) or next(new, None)
+
+    def of(self, like: Image | Labels) -> Labels:
+        """Return the selection that lies on a layer; an empty one if there is none."""
+        found = self.find(like)
+        if found is None:
+            found = new_selection(self._viewer, like)
+            self._new.add(found)
+        return found
+
+    def known(self, layer: Labels) -> bool:
+        """Return whether a layer is in the viewer, or comes with what is selected."""
+        return layer in self._viewer.layers or layer in self._new
+
+    @contextmanager
+    def added(self, layers: Iterable[Labels]) -> Iterator[Labels | None]:
+        """Add a new selection among layers for what is written into it inside.
+
+        It gives that selection, which is removed again if it stays empty.
+        """
+        found = next((layer for layer in layers if layer in self._new), None)
+        if found is not None:
+            add_quietly(self._viewer, found)
+        try:
+            yield found
+        finally:
+            if found is not None:
+                self._new.discard(found)
+                if found in self._viewer.layers and not found.data.any():
+                    self._viewer.layers.remove(found)
 
 
 def saved_selections(viewer: ViewerModel, like: Image | Labels) -> list[Labels]:

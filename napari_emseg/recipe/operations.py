@@ -198,14 +198,14 @@ ROWS = (
     _pick(
         "lasso",
         "shape",
-        tool=ToolLabel("Lasso", "N", "Draw around it."),
+        tool=ToolLabel("Lasso", "L", "Draw around it."),
         path=Points,
         soft=Switch,
     ),
     _pick(
         "polygon",
         "shape",
-        tool=ToolLabel("Polygon", "G", f"Click corners. {_CLICKS}"),
+        tool=ToolLabel("Polygon", "Shift+L", f"Click corners. {_CLICKS}"),
         points=Points,
         soft=Switch,
     ),
@@ -223,14 +223,14 @@ ROWS = (
     _pick(
         "rectangle",
         "shape",
-        tool=ToolLabel("Rectangle", "Shift+R", "Drag from corner to corner."),
+        tool=ToolLabel("Rectangle", "M", "Drag from corner to corner."),
         corner=Point,
         opposite=Point,
     ),
     _pick(
         "ellipse",
         "shape",
-        tool=ToolLabel("Ellipse", "Shift+E", "Drag from corner to corner."),
+        tool=ToolLabel("Ellipse", "Shift+M", "Drag from corner to corner."),
         corner=Point,
         opposite=Point,
         soft=Switch,

@@ -30,6 +30,7 @@ from napari_emseg.layers.label_files import annotations_of
 from napari_emseg.layers.metadata import EDITED, KEY, RECIPE, entry_of
 from napari_emseg.layers.selection import add_result, coverage
 from napari_emseg.layers.uncertainty import meant_image
+from napari_emseg.layers.undo.shared_history import note_added
 from napari_emseg.params import Params
 from napari_emseg.recipe.step import Step
 from napari_emseg.widgets.common.qt import pluralize
@@ -135,6 +136,7 @@ def show_polygons(viewer: napari.Viewer) -> None:
             **placement(layer, (None,) * layer.data.ndim),
         )
         insert_layer(viewer.layers, len(viewer.layers), shapes)
+        note_added(viewer, shapes)
 
     inspector_of(viewer).background.run(
         partial(to_shapes, given), then, title="Polygons"
@@ -223,6 +225,7 @@ def show_stains(viewer: napari.Viewer) -> None:
                 **place,
             )
             insert_layer(viewer.layers, len(viewer.layers), density)
+            note_added(viewer, density)
         # Panels would turn to the last one.
         viewer.layers.selection.active = active
 
@@ -301,12 +304,15 @@ def _add_labels(
     whole = (None,) * found.labels.ndim
     if found.class_of is not None:
         objects = Objects.of(found.labels, found.class_of, class_names=names)
-        add_objects(viewer, objects, image, at=whole, name=name)
+        layer = add_objects(viewer, objects, image, at=whole, name=name)
+        note_added(viewer, layer, f"imported {name}")
         return
     numbers = [int(n) for n in np.unique(found.labels)]
     look = scheme_look(found.scheme, numbers)
     place = placement(image, whole)
-    add_result(viewer, Labels(found.labels, name=name, **look, **place))
+    layer = Labels(found.labels, name=name, **look, **place)
+    add_result(viewer, layer)
+    note_added(viewer, layer, f"imported {name}")
 
 
 def _add_in_scheme(
@@ -329,6 +335,7 @@ def _add_in_scheme(
         labels, name=f"{layer.name} in scheme", metadata=metadata, **look, **place
     )
     add_result(viewer, made)
+    note_added(viewer, made, f"put the classes of {layer.name} into a scheme")
     layer.visible = False
     viewer.layers.selection.active = made
 

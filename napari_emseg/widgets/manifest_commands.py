@@ -26,6 +26,8 @@ from napari_emseg.layers.metadata import KEY, PLUGIN, picture_of_result
 from napari_emseg.layers.pictures.picture_layers import file_of_all
 from napari_emseg.layers.recipe_log import RecordedEdit, append_to_latest, logged_layers
 from napari_emseg.layers.uncertainty import meant_image
+from napari_emseg.layers.undo.shared_history import take_back
+from napari_emseg.layers.undo.step_words import words_of
 from napari_emseg.pipeline.class_table import columns, csv_text, labels_of
 from napari_emseg.recipe.step import Step
 from napari_emseg.widgets.common.docks import find_panel
@@ -291,11 +293,11 @@ def save_recipe(viewer: napari.Viewer) -> None:
 @command
 def undo_last_action(viewer: napari.Viewer) -> None:
     """Undo the last action on any layer; without the panel, that on the result."""
-    panel = find_panel(viewer, EditWidget)
-    if panel is not None:
-        panel.session.undo()
-        return
-    chosen_result(viewer).undo()
+    done = take_back(viewer)
+    if done is None:
+        chosen_result(viewer).undo()
+    elif not done:
+        show_info("There is nothing that can be undone.")
 
 
 def labels_of_fit(layer: Labels) -> list[int]:
@@ -355,7 +357,7 @@ def _drop(
         if plan is None or layer not in viewer.layers:
             return
         if session is not None:
-            session.apply([(layer, edit)], [plan], log)
+            session.apply([(layer, edit)], [plan], log, words_of(step, layer))
             return
         write_plan(layer, plan, max_bytes=preferred().history_bytes)
         append_to_latest(layer, log)

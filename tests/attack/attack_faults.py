@@ -216,7 +216,7 @@ def main(most: int, seed: int) -> int:
 def _layers(most: int) -> int:
     """Run the tests of layers alone with more lines than they usually have."""
     more = os.environ | {"FAULT_LINES": str(most)}
-    tests = ROOT.parent / "tests" / "layers" / "test_action_history.py"
+    tests = ROOT.parent / "tests" / "layers" / "undo" / "test_action_history.py"
     found = subprocess.run(
         [*_PYTEST, "-k", "fault", "--timeout", "0", str(tests)],
         env=more,

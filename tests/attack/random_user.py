@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from napari_emseg.layers import ActionHistory
-    from napari_emseg.layers.action_history import Action
+    from napari_emseg.layers.undo.action_history import Action
 
 LEFT, NONE = Qt.MouseButton.LeftButton, Qt.MouseButton.NoButton
 SHAPE = (90, 120)
@@ -64,7 +64,7 @@ BUTTONS = (
     "Cut out",
     "Merge",
 )
-KEYS = ("Escape", "Return", "N", "W")
+KEYS = ("Escape", "Return", "L", "W")
 
 
 class RandomUser:

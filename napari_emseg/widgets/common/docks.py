@@ -28,7 +28,9 @@ def find_panel(viewer: napari.components.ViewerModel, kind: type[Any]) -> Any:
     return next((found for found in docked.values() if isinstance(found, kind)), None)
 
 
-def share_dock(panel: QWidget, title: str) -> None:
+def share_dock(
+    panel: QWidget, title: str, on_sight: Callable[[bool], None] = lambda seen: None
+) -> None:
     """Dock a panel as a tab beside the other panels of the plugin.
 
     Napari puts the panels of its menus below each other, where none has enough room.
@@ -41,9 +43,12 @@ def share_dock(panel: QWidget, title: str) -> None:
         Before it is docked.
     title : str
         Of its tab.
+    on_sight : callable, optional
+        Takes whether the panel is in sight, when it comes in front of others, or goes
+        behind them.
     """
     panel.setProperty(TITLE, title)
-    panel.installEventFilter(_Tab(panel))
+    panel.installEventFilter(_Tab(panel, on_sight))
 
 
 # Qt is untyped here, so a class of it is Any to mypy.
@@ -131,9 +136,9 @@ class Docking(QObject):  # type: ignore[misc]
 class _Tab(QObject):  # type: ignore[misc]
     """Filter for the events that show or hide a panel."""
 
-    def __init__(self, panel: QWidget) -> None:
+    def __init__(self, panel: QWidget, on_sight: Callable[[bool], None]) -> None:
         super().__init__(panel)
-        self._panel = panel
+        self._panel, self._on_sight = panel, on_sight
         self._dock: QDockWidget | None = None
         self._behind = False
         # Qt is still at work on the dock when it tells.
@@ -161,6 +166,7 @@ class _Tab(QObject):  # type: ignore[misc]
         dock.raise_()
 
     def _on_visibility(self, visible: bool) -> None:
+        self._on_sight(visible)
         assert self._dock is not None
         # To Qt, a tab behind others is not hidden. That it is hidden then comes here
         # before the panel is told.

@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_error
+from napari.utils.theme import get_theme
 from qtpy.QtCore import QEvent, QObject, QSize, Qt
 from qtpy.QtWidgets import (
     QFrame,
@@ -34,6 +35,16 @@ def push_button(title: str, tip: str, call: Callable[[], Any] | None) -> QPushBu
     if call is not None:
         button.clicked.connect(show_errors(call))
     return button
+
+
+def focus_ring(theme_name: str) -> str:
+    """Return a style sheet that shows which widget has the keys, in a theme's color."""
+    color = get_theme(theme_name).text.as_hex()
+    kinds = ("QPushButton", "QToolButton", "QComboBox", "QAbstractSpinBox", "QSlider")
+    return ", ".join(f"{kind}:focus" for kind in (*kinds, "QTableView")) + (
+        f" {{ border: 1px solid {color} }} QCheckBox:focus {{ color: {color};"
+        " text-decoration: underline }"
+    )
 
 
 def show_errors(call: Callable[[], Any]) -> Callable[..., None]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_emseg.layers import add_to
 from napari_emseg.layers.history import removing_together
+from napari_emseg.layers.undo.shared_history import note_added
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -76,6 +77,7 @@ class Gallery:
         napari.layers.Labels
         """
         layer = add_to(self._viewer, seg, self.image, at=self.at, look=style)
+        note_added(self._viewer, layer, f"took a result of {self.image.name}")
         layer.name = title
         layer.opacity = 1.0
         self._name(layer, True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,8 +21,9 @@ from napari_emseg.layers import (
 )
 from napari_emseg.layers.edits import preserved, writable
 from napari_emseg.layers.history import insert_layer
-from napari_emseg.layers.metadata import KEY, append, with_channels
+from napari_emseg.layers.metadata import KEY, with_channels
 from napari_emseg.layers.recipe_log import RecordedEdit, logged_layers
+from napari_emseg.layers.undo.step_words import words_of
 from napari_emseg.params import Params
 from napari_emseg.recipe.execute import call, iter_call
 from napari_emseg.recipe.packed_array import pack
@@ -39,7 +41,6 @@ if TYPE_CHECKING:
     from napari.layers import Labels
     from numpy.typing import NDArray
 
-    from napari_emseg.layers.manual_edits import ManualEdits
     from napari_emseg.layers.metadata import Log
     from napari_emseg.layers.recipe_log import LoggedLayer
     from napari_emseg.widgets.edit.session import Session, Steps
@@ -65,12 +66,9 @@ class Actions:
     ----------
     session : Session
         Image, labels and selection.
-    manual_edits : ManualEdits
-        Which steps were not made by hand.
     """
 
     session: Session
-    manual_edits: ManualEdits
 
     def modify(self, name: str, pixels: float) -> None:
         """Change the selection by a number of pixels; a row of `MODIFY`."""
@@ -102,7 +100,8 @@ class Actions:
             raise ValueError(
                 "there is no selection that was given up, so none can come back"
             )
-        self.session.change(lambda: RecordedEdit(changes=[previous]))
+        text = "selected again what was given up"
+        self.session.change(lambda: RecordedEdit(changes=[previous], text=text))
 
     def similar(self) -> None:
         """Select all pixels whose color is near to a selected one."""
@@ -122,7 +121,9 @@ class Actions:
             self.session.viewer, place.layer, name=name, kind="saved", data=data
         )
         step = Step.of("save", name=layer.name)
-        append(self.session.context(place).record(step, []).log(self._logged))
+        log = self.session.context(place).record(step, []).log(self._logged)
+        text = words_of(step, None)
+        self.session.action_history.added(layer, log, text=text)
 
     def load(self, name: str) -> None:
         """Select what was saved."""
@@ -212,7 +213,7 @@ class Actions:
 
         def make() -> Steps:
             writable(labels)
-            edited = self.manual_edits.edited(labels)
+            edited = self.session.action_history.manual_edits.edited(labels)
             if plane is not None:
                 edited = edited[plane.where].reshape(plane.shape)
             old = labels.data if plane is None else np.asarray(plane.data())
@@ -235,7 +236,8 @@ class Actions:
                 image=picture.layer,
             )
 
-        self.session.change(make, after=lambda: self.manual_edits.add_fit(labels))
+        fits = self.session.action_history.manual_edits
+        self.session.change(make, after=partial(fits.add_fit, labels))
 
     def adjust(self, title: str, options: Mapping[str, Any]) -> None:
         """Adjust what is selected, or everything, in a new image layer."""
@@ -290,7 +292,8 @@ class Actions:
             if not isinstance(active, Image):
                 viewer.layers.selection.active = active
             raise_picture(viewer, image)
-            self.session.action_history.added(image, log)
+            history = self.session.action_history
+            history.added(image, log, text=words_of(step, None))
             self.session.say(f"Added {image.name!r}: tools and adjustments go on there")
 
         self.session.background.run(make, then)

@@ -300,6 +300,18 @@ class EditButtons(QWidget):  # type: ignore[misc]
     def _modify(self, name: str) -> None:
         self._do(self._actions.modify, name, self.pixels.value())
 
+    def press(self, title: str) -> None:
+        """Press a button, or say why that cannot be done now."""
+        button = self.buttons[title]
+        if button.isEnabled():
+            button.click()
+        else:
+            self._actions.session.say(button.toolTip().replace("\n", " "))
+
+    def erase(self) -> None:
+        """Take the label from what is selected."""
+        self._do(self._actions.fill, 0)
+
     def fill_by_key(self, key: int) -> None:
         """Fill the selection with the class of a key, 1 to 9."""
         session = self._actions.session

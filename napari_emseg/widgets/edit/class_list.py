@@ -21,15 +21,14 @@ from napari_emseg.layers.classes import (
     class_color,
     class_name,
     class_shown,
-    paint_class,
-    rename_class,
 )
+from napari_emseg.layers.undo.class_changes import locking, painting, renaming
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from napari.layers import Labels
-    from qtpy.QtGui import QDragMoveEvent, QDropEvent
+    from qtpy.QtGui import QDragMoveEvent, QDropEvent, QKeyEvent
     from qtpy.QtWidgets import QAbstractItemDelegate, QWidget
 
     from napari_emseg.widgets.edit.session import Session
@@ -141,13 +140,17 @@ class ClassList(QTableWidget):  # type: ignore[misc]
         if layer is None or label < 0:
             return
         old = QColor.fromRgbF(*class_color(layer, label).tolist())
-        color = QColorDialog.getColor(old, self, f"Color of {class_name(layer, label)}")
+        title = f"Color of {class_name(layer, label)}"
+        color = QColorDialog.getColor(old, self, title)
         if color.isValid():
-            paint_class(layer, label, color.getRgbF()[:3])
-            # Rows may have moved while it was asked for.
-            for row in range(self.rowCount()):
-                if self._label(row) == label:
-                    self.item(row, NAME).setIcon(_swatch(layer, label))
+            self._session.make(*painting(layer, label, color.getRgbF()[:3]))
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Leave letters and digits to the tools; Qt would look for rows by them."""
+        if event.text().strip() and event.key() != Qt.Key.Key_F2:
+            event.ignore()
+        else:
+            super().keyPressEvent(event)
 
     def closeEditor(
         self, editor: QWidget, hint: QAbstractItemDelegate.EndEditHint
@@ -282,14 +285,16 @@ class ClassList(QTableWidget):  # type: ignore[misc]
         if self._filling or layer is None or layer is not self._session.labels:
             return
         label, checked = self._label(item.row()), item.checkState() == CHECKED
-        if item.column() == SHOWN:
-            paint_class(layer, label, shown=checked)
-        elif item.column() == LOCKED:
-            (self._session.locked.add if checked else self._session.locked.discard)(
-                label
+        session, name = self._session, item.text()
+        if item.column() == SHOWN and checked != class_shown(layer, label):
+            session.make(*painting(layer, label, shown=checked))
+        elif item.column() == LOCKED and checked != (label in session.locked):
+            # At once: what is asked for next must leave the class alone.
+            session.action_history.do(
+                *locking(layer, session.locked, label, locked=checked)
             )
-        elif item.column() == NAME and item.text() != class_name(layer, label):
-            rename_class(layer, label, item.text())
+        elif item.column() == NAME and name != class_name(layer, label):
+            session.make(*renaming(layer, label, name))
 
     def _on_select(self) -> None:
         layer, labels = self._session.labels, self.labels

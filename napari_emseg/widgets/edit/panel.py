@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
-from app_model.types import KeyCode, KeyMod
+from napari.layers import Labels
 from napari.utils.notifications import show_error
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
@@ -18,36 +18,41 @@ from napari_emseg.layers import (
     warm_up_selection,
 )
 from napari_emseg.layers.classes import class_keys, class_name
-from napari_emseg.layers.manual_edits import ManualEdits
 from napari_emseg.layers.old_objects import OldObjects
 from napari_emseg.select.label_masks import FULL
 from napari_emseg.widgets.common.background import BackgroundQueue
 from napari_emseg.widgets.common.docks import Docking, find_panel, share_dock
-from napari_emseg.widgets.common.qt import ScrollArea, form_rows, order_tabs, pluralize
+from napari_emseg.widgets.common.history_button import HistoryButton
+from napari_emseg.widgets.common.keys import REDO, UNDO, Key, Keys, KeyTable, shown
+from napari_emseg.widgets.common.qt import (
+    ScrollArea,
+    focus_ring,
+    form_rows,
+    order_tabs,
+    pluralize,
+    show_errors,
+)
 from napari_emseg.widgets.edit.actions import Actions
 from napari_emseg.widgets.edit.buttons import EditButtons
 from napari_emseg.widgets.edit.class_list import ClassList
 from napari_emseg.widgets.edit.context import PLANE
-from napari_emseg.widgets.edit.keys import Key, Keys, KeyTable, shown
 from napari_emseg.widgets.edit.layer_pair import LayerPair
 from napari_emseg.widgets.edit.scope import ClearSurroundings, ScopeRow
 from napari_emseg.widgets.edit.session import Session
 from napari_emseg.widgets.edit.tool_options import ToolOptions
-from napari_emseg.widgets.edit.toolbar import MODE_KEYS, MODE_TIPS, Toolbar
+from napari_emseg.widgets.edit.toolbar import MODE_KEYS, MODE_TIPS, TINT, Toolbar
 from napari_emseg.widgets.edit.toolbox import Toolbox
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     import napari.components
-    from napari.layers import Labels
-    from qtpy.QtGui import QHideEvent
+    from qtpy.QtGui import QHideEvent, QShowEvent
 
     from napari_emseg.layers import Part
 
-UNDO = KeyMod.CtrlCmd | KeyCode.KeyZ
-BUSY = "Working …"
-WAITING = "Working …, {} waiting; Ctrl+Z cancels the last one."
+BUSY = "Working … (Escape cancels)"
+WAITING = "Working …, {} waiting; Ctrl+Z cancels the last, Escape all."
 READY = "Drag a class onto another to merge; Ctrl+Z undoes."
 SELECTED = "{:,} px selected"
 IN_VOLUME = "{:,} px selected in the volume"
@@ -74,9 +79,10 @@ class EditWidget(QWidget):  # type: ignore[misc]
         The parts of the panel.
     image, labels : QComboBox
         The layers that are worked on.
-    keys, cancel_keys, fill_keys : Keys
-        Undo and redo; what cancels all that is under way, bound at such times; and what
-        fills the selection with a class, bound while a tool is active.
+    keys, tool_keys, cancel_keys, fill_keys : Keys
+        Undo and redo; tools and commands, bound while the panel is in sight; what
+        cancels all that is under way, bound at such times; and what fills the selection
+        with a class, bound while a tool is active.
     """
 
     def __init__(self, viewer: napari.components.ViewerModel) -> None:
@@ -91,25 +97,27 @@ class EditWidget(QWidget):  # type: ignore[misc]
         self.scope = ScopeRow(session)
         self._surroundings = ClearSurroundings(session)
         self.tool_options = ToolOptions(session)
-        self.commands = EditButtons(Actions(session, ManualEdits()), self.classes)
+        self.commands = EditButtons(Actions(session), self.classes)
         self._layer_pair = LayerPair(viewer)
         self.image, self.labels = self._layer_pair.image, self._layer_pair.labels
         self._selected = 0  # pixels
         self._locks: WeakKeyDictionary[Labels, set[int]] = WeakKeyDictionary()
         self._ready = READY
+        self.history_button = HistoryButton(session.go_to)
         self._status = QLabel(READY)
         self._status.setIndent(4)
         # However long its text is, the panel keeps its width.
         self._status.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self._lay_out()
-        share_dock(self, "Select and edit")
+        share_dock(self, "Select and edit", self._on_sight)
         self.keys = Keys(
             viewer,
             [
                 Key(UNDO, "Undo the last action, on any layer", session.undo),
-                Key(KeyMod.Shift | UNDO, "Redo it", session.redo),
+                Key(REDO, "Redo it", session.redo),
             ],
         )
+        self.tool_keys = Keys(viewer, [*self.toolbox.tool_keys, *self._commands()])
         self.cancel_keys = Keys(
             viewer,
             [Key("Escape", "Cancel all that is under way", self.toolbox.escape)],
@@ -149,7 +157,14 @@ class EditWidget(QWidget):  # type: ignore[misc]
         KeyTable(
             self,
             {
-                "While a tool is active": shown(self.toolbox.keys.rows),
+                "While this panel is in sight": shown(self.tool_keys.rows),
+                "While a tool is active": shown(
+                    [
+                        row
+                        for row in self.toolbox.keys.rows
+                        if row not in self.toolbox.tool_keys
+                    ]
+                ),
                 "Held while selecting": modes,
                 "Fill the selection, while a tool is active": fills,
                 "While something runs": shown(self.cancel_keys.rows),
@@ -157,12 +172,69 @@ class EditWidget(QWidget):  # type: ignore[misc]
             },
         ).show()
 
+    def locks_of(self, layer: Labels) -> set[int]:
+        """Return the locked classes of a layer."""
+        return self._locks.setdefault(layer, set())
+
     def hideEvent(self, event: QHideEvent) -> None:
-        """Deactivate the tool when the panel is hidden, but not behind another tab."""
-        dock = self.parentWidget()
-        if dock is not None and dock.isHidden():
-            self.toolbox.take("")
+        """Put tool and keys away."""
+        self._on_sight(False)
         super().hideEvent(event)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Bind the keys of tools again."""
+        super().showEvent(event)
+        self._on_sight(True)
+
+    def _on_sight(self, seen: bool) -> None:
+        """Put tool and keys away while the panel is hidden, or behind another tab."""
+        if not seen:
+            self.toolbox.take("")
+            self.tool_keys.release()
+        elif self._docking.opened:
+            self.tool_keys.bind()
+
+    def _commands(self) -> list[Key]:
+        """Return the keys of what is no tool, Photoshop's where it has them."""
+        press, toolbar = self.commands.press, self.toolbar
+        titles = {
+            "Ctrl+A": "All",
+            "Ctrl+D": "None",
+            "Ctrl+Shift+D": "Reselect",
+            "Ctrl+Shift+I": "Invert",
+            "G": "Fill",
+            "N": "New class",
+        }
+        return [
+            Key("B", "Paint the class with napari's brush", self._paint_by_hand),
+            Key("[", "Narrower brush", partial(self._resize_brush, -1)),
+            Key("]", "Wider brush", partial(self._resize_brush, 1)),
+            Key("Shift+Q", "Quick mask", toolbar.buttons[TINT].click),
+            *(Key(key, title, partial(press, title)) for key, title in titles.items()),
+            Key(
+                "Delete",
+                "Take the label from the selection",
+                show_errors(self.commands.erase),
+            ),
+        ]
+
+    def _paint_by_hand(self) -> None:
+        """Take napari's brush for the labels."""
+        layer = self.session.labels
+        if layer is None or layer not in self._viewer.layers:
+            self.session.say("There are no labels to paint on.")
+            return
+        self.toolbox.take("")
+        self._viewer.layers.selection.active = layer
+        layer.mode = "paint"
+
+    def _resize_brush(self, steps: int) -> None:
+        """Change the brush in the hand: that of scribbles, or else napari's."""
+        layer = self._viewer.layers.selection.active
+        if self.toolbox.name or not isinstance(layer, Labels):
+            self.tool_options.resize_brush(steps)
+        else:
+            layer.brush_size = max(1, layer.brush_size + steps)
 
     def _lay_out(self) -> None:
         inner = QWidget()
@@ -184,12 +256,14 @@ class EditWidget(QWidget):  # type: ignore[misc]
         outer.addWidget(ScrollArea(inner))
         outer.addWidget(self.classes, 1)
         outer.addWidget(self.commands.class_buttons)
+        outer.addWidget(self.history_button)
         outer.addWidget(self._status)
         order_tabs(outer)
 
     def _on_open(self) -> None:
         self._old_objects.hold()
         self.session.open()
+        self.history_button.follow(self.session.action_history)
         self.keys.bind()
         self._on_layers()
         self._on_theme()
@@ -197,12 +271,14 @@ class EditWidget(QWidget):  # type: ignore[misc]
     def _on_close(self) -> None:
         self._surroundings.restore()
         self.toolbox.take("")
+        self.tool_keys.release()
         self.fill_keys.release()
         self.keys.release()
         self.cancel_keys.release()
         for layer in filter(is_selection, self._viewer.layers):
             layer.events.paint.disconnect(self._on_selection_painted)
         self._listen(self.session.labels, None)
+        self.history_button.leave()
         self.session.close()
         self._old_objects.release()
 
@@ -307,9 +383,7 @@ class EditWidget(QWidget):  # type: ignore[misc]
             self.toolbox.drop()
             self._listen(self.session.labels, labels)
             self.session.labels = labels
-            self.session.locked = (
-                set() if labels is None else self._locks.setdefault(labels, set())
-            )
+            self.session.locked = set() if labels is None else self.locks_of(labels)
             self._surroundings.update()
             self.classes.reload()
             self._on_selection()
@@ -341,6 +415,7 @@ class EditWidget(QWidget):  # type: ignore[misc]
         self._layer_pair.turn_to(self._viewer.layers.selection.active)
 
     def _on_theme(self, event: object = None) -> None:
+        self.setStyleSheet(focus_ring(self._viewer.theme))
         self.toolbar.apply_theme(self._viewer.theme)
         self.scope.apply_theme(self._viewer.theme)
         self.commands.apply_theme()

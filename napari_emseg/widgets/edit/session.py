@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from time import sleep
 from typing import TYPE_CHECKING, Any
 
@@ -12,10 +13,8 @@ from psygnal import Signal
 
 from napari_emseg import select
 from napari_emseg.layers import (
-    ActionHistory,
     Part,
     Plane,
-    add_selection,
     coverage,
     displayed_plane,
     displayed_volume,
@@ -30,8 +29,11 @@ from napari_emseg.layers.edits import fresh
 from napari_emseg.layers.history import LayerState, drawing
 from napari_emseg.layers.metadata import with_channels
 from napari_emseg.layers.recipe_log import RecordedEdit, logged_layers
+from napari_emseg.layers.selection import NewSelections
+from napari_emseg.layers.undo.step_words import words_of
 from napari_emseg.recipe.execute import finish_selection
 from napari_emseg.regions import Edit
+from napari_emseg.widgets.common.followed_history import FollowedHistory
 from napari_emseg.widgets.common.preferences import preferred
 from napari_emseg.widgets.edit.context import (
     PLANE,
@@ -45,15 +47,17 @@ from napari_emseg.widgets.edit.context import (
 from napari_emseg.widgets.edit.overlay import Overlay
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable, Generator, Sequence
 
     from napari.components import ViewerModel
     from napari.layers import Image, Labels
     from numpy.typing import NDArray
 
+    from napari_emseg.layers import ActionHistory
     from napari_emseg.layers.edits import PlannedEdit
     from napari_emseg.layers.metadata import Log
     from napari_emseg.layers.recipe_log import LoggedLayer
+    from napari_emseg.layers.undo.action import Action, Change
     from napari_emseg.widgets.common.background import BackgroundQueue
     from napari_emseg.widgets.edit.context import Find
 
@@ -97,7 +101,10 @@ class Session:
     def __init__(self, viewer: ViewerModel, background: BackgroundQueue) -> None:
         self.viewer = viewer
         self.background = background
-        self.action_history = ActionHistory(viewer)
+        self.history = FollowedHistory(
+            viewer, partial(background.cancel, last=True), self.say, self._on_change
+        )
+        self._selections = NewSelections(viewer)
         self.preview = Overlay(viewer)
         self.options = ToolSettings()
         self.image: Image | None = None
@@ -184,15 +191,12 @@ class Session:
         return EditContext(place, picture, target, self.labels, self.cache)
 
     def on_selection(self, place: Part) -> Part:
-        """Return the same part of the selection; add one if there is none."""
-        found = self.selection_in(place)
-        if found is None:
-            found = Part(add_selection(self.viewer, place.layer), place.at)
-        return found
+        """Return the same part of the selection, which may have no layer yet."""
+        return Part(self._selections.of(place.layer), place.at)
 
     def selection_in(self, place: Part) -> Part | None:
         """Return the same part of the selection; None if there is none."""
-        layer = find_selection(self.viewer, place.layer)
+        layer = self._selections.find(place.layer)
         return None if layer is None else Part(layer, place.at)
 
     def selected(self, plane: Plane) -> NDArray[Any] | None:
@@ -219,7 +223,7 @@ class Session:
         self.background.do(lambda: self._call(command, asked))
 
     def say(self, text: str) -> None:
-        """Tell the user something in the status lines of napari and of the panel."""
+        """Tell the user something in the status lines."""
         self.viewer.status = text
         self.said.emit(text)
 
@@ -303,7 +307,12 @@ class Session:
         after : callable, optional
             Called when they are applied.
         """
-        logged = logged_layers(self.viewer, self.labels, self.image)
+        logged = [
+            (layer, image, selection or self._selections.find(layer))
+            for layer, image, selection in logged_layers(
+                self.viewer, self.labels, self.image
+            )
+        ]
         # What edits are made from. What others do on other layers does not matter, or
         # one that is never at rest would keep them from being made.
         watched = [
@@ -338,7 +347,7 @@ class Session:
             known = [
                 (layer, plan)
                 for (layer, _), plan in zip(made.changes, plans, strict=True)
-                if plan is not None and layer in self.viewer.layers
+                if plan is not None and self._selections.known(layer)
             ]
             if not (same and all(fresh(layer, plan) for layer, plan in known)):
                 self._change(make, after, logged, watched)
@@ -346,7 +355,8 @@ class Session:
             if not known and any(plan is not None for plan in plans):
                 self.say(GONE.format(made.changes[-1][0].name))
                 return
-            self.apply(made.changes, plans, log)
+            text = made.text or words_of(made.step, made.labels or self.labels)
+            self.apply(made.changes, plans, log, text)
             if after is not None:
                 after()
             if text := what_is_missing(made, plans):
@@ -360,6 +370,7 @@ class Session:
         changes: Changes,
         plans: list[PlannedEdit | None] | None = None,
         log: Log | None = None,
+        text: str = "",
     ) -> None:
         """Apply edits as one action: all of them, or none if one fails.
 
@@ -370,6 +381,8 @@ class Session:
             What `plan_edit` gave for each of them, if that was called beforehand.
         log : mapping of napari.layers.Labels to sequence of LogEntry, optional
             What it adds to recipes.
+        text : str, optional
+            What is done, in words.
 
         Raises
         ------
@@ -381,24 +394,47 @@ class Session:
         edits = [
             (layer, plan)
             for (layer, _), plan in zip(changes, plans, strict=True)
-            if plan is not None and layer in self.viewer.layers
+            if plan is not None and self._selections.known(layer)
         ]
         given_up = self._given_up(changes, edits)
         try:
-            self.action_history.write(edits, log, max_bytes=preferred().history_bytes)
+            with self._selections.added(layer for layer, _ in edits) as made:
+                self.action_history.write(
+                    edits,
+                    log,
+                    text=text,
+                    made=made,
+                    max_bytes=preferred().history_bytes,
+                )
         finally:
             # Also after an error of somebody who heard of edits that stand.
             self._tell([layer for layer, _ in edits])
         self.previous = given_up or self.previous
 
+    @property
+    def action_history(self) -> ActionHistory:
+        """All that was done in the viewer."""
+        return self.history.actions
+
+    def make(self, change: Change, text: str) -> None:
+        """Make a change that is no edit, as an action, when its turn comes."""
+        self.do(partial(self._make, change, text))
+
+    def _make(self, change: Change, text: str) -> None:
+        if change.layer in self.viewer.layers:
+            self.action_history.do(change, text)
+
     def undo(self) -> None:
         """Undo the last action; one that waits, or is being computed, is canceled."""
-        if not self.background.cancel(last=True):
-            self._move(self.action_history.undo, "undone")
+        self.history.undo()
 
     def redo(self) -> None:
-        """Redo what was undone last, when all that waits is done."""
-        self.background.do(lambda: self._move(self.action_history.redo, "redone"))
+        """Redo the last, when all that waits is done."""
+        self.background.do(self.history.redo)
+
+    def go_to(self, count: int) -> None:
+        """Undo or redo until so many actions are done, when all that waits is done."""
+        self.background.do(partial(self.history.go_to, count))
 
     def restyle(self) -> None:
         """Draw the selection as an outline; as a tint if it is soft in this plane."""
@@ -415,14 +451,14 @@ class Session:
         """Follow the viewer again, after `close`."""
         if self._closed:
             self.background.open()
-            self.action_history = ActionHistory(self.viewer)
+            self.history.open()
             self._closed = False
 
     def close(self) -> None:
         """Cancel what is under way, and disconnect from the viewer."""
         self._closed = True
         self.background.close()
-        self.action_history.close()
+        self.history.close()
         self.image = self.labels = self.previous = None
         self.cache.forget()
 
@@ -440,13 +476,9 @@ class Session:
                     return chosen, Edit(plan.where, np.asarray(plan.old).copy())
         return None
 
-    def _move(self, move: Callable[[], list[Labels]], done: str) -> None:
-        """Undo or redo, and say so if there is nothing."""
-        layers = list(self.viewer.layers)
-        touched = move()
-        self._tell(touched)
-        if not touched and layers == list(self.viewer.layers):
-            self.say(f"There is nothing that can be {done}.")
+    def _on_change(self, action: Action) -> None:
+        """Show labels, selections, names, colors and locks that an action changed."""
+        self._tell([*action.concerned])
 
     def _tell_hidden(self, layers: list[Labels]) -> None:
         """Say that labels were changed which the user does not see."""
@@ -457,7 +489,7 @@ class Session:
                 "show it with the eye in the list of layers"
             )
 
-    def _tell(self, layers: list[Labels]) -> None:
+    def _tell(self, layers: Sequence[Any]) -> None:
         if self.labels in layers:
             self.labels_changed.emit()
         if any(layer is not self.labels for layer in layers):

@@ -107,6 +107,11 @@ class ToolOptions(QWidget):  # type: ignore[misc]
             "classes": classes,
         }
 
+    def resize_brush(self, steps: int) -> None:
+        """Make the brush of scribbles wider or narrower by a tenth, or a pixel."""
+        box = self.rows["brush"]
+        box.setValue(box.value() + steps * max(1, box.value() // 10))
+
     def _set(self, name: str, value: Any) -> None:
         setattr(self._session.options, name, value)
 

@@ -29,7 +29,11 @@ IDLE = "Take a tool and select something in the picture, to fill or change it."
 PER_ROW = 6
 ICON = 20  # pixels
 PAN, TINT, KEYS = "pan", "tint", "keys"
-MODE_KEYS = {"add": "Shift", "subtract": "Alt", "intersect": "Shift+Alt"}
+MODE_KEYS = {
+    "add": "Shift",
+    "subtract": "Ctrl or Alt",
+    "intersect": "Shift+Ctrl or Shift+Alt",
+}
 MODE_TIPS = {
     "new": "New selection",
     "add": "Add to the selection",

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from psygnal import Signal
 
 from napari_emseg.layers.history import removing_together
+from napari_emseg.widgets.common.keys import Key, Keys
 from napari_emseg.widgets.common.qt import show_errors
-from napari_emseg.widgets.edit.keys import Key, Keys
 from napari_emseg.widgets.edit.scribble_tool import ScribbleTool
 from napari_emseg.widgets.edit.tools import TOOLS
 
@@ -37,8 +37,10 @@ class Toolbox:
 
     Attributes
     ----------
+    tool_keys : list of Key
+        The key of each tool.
     keys : Keys
-        Bound while a tool is active.
+        Bound while a tool is active, those of the tools included.
     """
 
     changed = Signal(str)
@@ -53,13 +55,13 @@ class Toolbox:
         self._watched: Any = None  # the active layer
         self._moving = False  # whether the view is, instead of the tool
         self._passed_over: list[tuple[int, Callable[..., Any]]] = []
+        self.tool_keys = [
+            Key(t.key, t.title, show_errors(partial(self.take, t.name))) for t in TOOLS
+        ]
         self.keys = Keys(
             viewer,
             [
-                *(
-                    Key(t.key, t.title, show_errors(partial(self.take, t.name)))
-                    for t in TOOLS
-                ),
+                *self.tool_keys,
                 Key("Escape", "Cancel; forget scribbles", show_errors(self.escape)),
                 Key("Enter", "Close the path", show_errors(self._finish)),
                 Key("Backspace", "Take the last point back", self._back),
@@ -133,6 +135,7 @@ class Toolbox:
         viewer.mouse_drag_callbacks.append(self._after_press)
         viewer.mouse_move_callbacks.append(self._on_move)
         viewer.mouse_double_click_callbacks.append(self._on_double_click)
+        viewer.events.mouse_over_canvas.connect(self._on_leave)
         viewer.dims.events.current_step.connect(self.drop)
         viewer.dims.events.ndisplay.connect(self.check)
         viewer.dims.events.order.connect(self.check)
@@ -141,6 +144,8 @@ class Toolbox:
         self._moving = False
         self.keys.bind()
         self._on_active()
+        # Seen on the canvas, whichever panel is in front.
+        viewer.cursor.style = "crosshair"
 
     def _stop(self) -> None:
         viewer, gesture = self._viewer, self._gesture
@@ -154,6 +159,8 @@ class Toolbox:
             # Someone may have emptied the list.
             if own in callbacks:
                 callbacks.remove(own)
+        viewer.events.mouse_over_canvas.disconnect(self._on_leave)
+        viewer.cursor.style = "standard"
         viewer.dims.events.current_step.disconnect(self.drop)
         viewer.dims.events.ndisplay.disconnect(self.check)
         viewer.dims.events.order.disconnect(self.check)
@@ -247,6 +254,14 @@ class Toolbox:
         try:
             self._gesture.hover(*self._at(event))
         except ValueError:
+            self._session.preview.clear()
+
+    def _on_leave(self, event: object = None) -> None:
+        """Forget the preview of a click when the mouse leaves the canvas."""
+        gesture = self._gesture
+        left = not self._viewer.mouse_over_canvas
+        if left and gesture is not None and gesture.plane is None:
+            self._session.background.drop()
             self._session.preview.clear()
 
     def _on_double_click(self, viewer: ViewerModel, event: Any) -> None:

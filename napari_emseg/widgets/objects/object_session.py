@@ -12,7 +12,6 @@ from psygnal import Signal
 
 from napari_emseg.instances import Objects, iter_measure, iter_objects
 from napari_emseg.layers import (
-    ActionHistory,
     add_objects,
     displayed_plane,
     find_selection,
@@ -39,9 +38,8 @@ from napari_emseg.layers.instances.measured_layers import (
 from napari_emseg.layers.instances.object_layer import object_features
 from napari_emseg.regions import Edit
 from napari_emseg.select.label_masks import FULL
-from napari_emseg.widgets.common.docks import find_panel
+from napari_emseg.widgets.common.followed_history import FollowedHistory
 from napari_emseg.widgets.common.preferences import preferred
-from napari_emseg.widgets.edit.panel import EditWidget
 from napari_emseg.widgets.objects.object_record import (
     FindOptions,
     ObjectRecord,
@@ -109,7 +107,9 @@ class ObjectSession:
 
     def __init__(self, viewer: ViewerModel, background: BackgroundQueue) -> None:
         self.viewer, self.background = viewer, background
-        self.action_history = ActionHistory(viewer)
+        self.history = FollowedHistory(
+            viewer, partial(background.cancel, last=True), self.said.emit
+        )
         self.labels: Labels | None = None
         self.image: Image | None = None
         self.layer: Labels | None = None
@@ -361,28 +361,24 @@ class ObjectSession:
 
     def undo(self) -> None:
         """Undo the last action on any layer; one that waits is canceled."""
-        if not self.background.cancel(last=True) and not self._moved(
-            self.action_history.undo
-        ):
-            self.said.emit("There is nothing that can be undone.")
+        self.history.undo()
 
     def redo(self) -> None:
         """Redo what was undone last."""
-        if not self._moved(self.action_history.redo):
-            self.said.emit("There is nothing that can be redone.")
+        self.background.do(self.history.redo)
 
     def open(self) -> None:
         """Follow the viewer again, after `close`."""
         if self._closed:
             self.background.open()
-            self.action_history = ActionHistory(self.viewer)
+            self.history.open()
             self._closed = False
 
     def close(self) -> None:
         """Cancel what is under way, and disconnect from the viewer."""
         self._closed = True
         self.background.close()
-        self.action_history.close()
+        self.history.close()
         self.labels = self.image = self.layer = self.table = self.objects = None
 
     def _finding(
@@ -427,8 +423,10 @@ class ObjectSession:
             if plan is None:
                 self.said.emit("This changes no object.")
                 return
-            self.action_history.write(
-                [(layer, plan)], max_bytes=preferred().history_bytes
+            self.history.actions.write(
+                [(layer, plan)],
+                text=f"made {count_text(new)} of {len(old)}",
+                max_bytes=preferred().history_bytes,
             )
             remember_objects(layer, new)
             record = self.records.get(layer)
@@ -440,15 +438,7 @@ class ObjectSession:
         self.background.run(work, then)
 
     def _added(self, layer: Labels) -> None:
-        self.action_history.added(layer)
-        # It knows the order of actions, too, and has the same keys.
-        panel = find_panel(self.viewer, EditWidget)
-        if panel is not None:
-            panel.session.action_history.added(layer)
-
-    def _moved(self, move: Callable[[], list[Labels]]) -> bool:
-        before = list(self.viewer.layers)
-        return bool(move()) or before != list(self.viewer.layers)
+        self.history.actions.added(layer, text=f"found the objects {layer.name}")
 
 
 def _listed(ids: Iterable[int]) -> list[int]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from app_model.types import KeyCode, KeyMod
 from napari.layers import Labels
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import (
@@ -20,12 +19,12 @@ from napari_emseg.layers import is_objects
 from napari_emseg.layers.history import LayerState
 from napari_emseg.widgets.common.background import BackgroundQueue
 from napari_emseg.widgets.common.docks import Docking, share_dock
+from napari_emseg.widgets.common.keys import REDO, UNDO, Key, Keys
 from napari_emseg.widgets.common.qt import (
     ScrollArea,
     form_rows,
     order_tabs,
 )
-from napari_emseg.widgets.edit.keys import Key, Keys
 from napari_emseg.widgets.edit.layer_pair import LayerPair
 from napari_emseg.widgets.objects.filter_rows import FilterRows
 from napari_emseg.widgets.objects.finding_form import FindingForm
@@ -42,7 +41,6 @@ if TYPE_CHECKING:
     import napari.components
 
 
-UNDO = KeyMod.CtrlCmd | KeyCode.KeyZ
 REST = 250  # ms without an edit until objects are measured anew
 SPLITS = {"At necks": "distance", "Not at all": "none"}
 TABLE_HEIGHT = 260  # pixels
@@ -107,7 +105,7 @@ class ObjectsWidget(QWidget):  # type: ignore[misc]
             viewer,
             [
                 Key(UNDO, "Undo the last action, on any layer", session.undo),
-                Key(KeyMod.Shift | UNDO, "Redo it", session.redo),
+                Key(REDO, "Redo it", session.redo),
             ],
         )
         self._rest = QTimer(self)

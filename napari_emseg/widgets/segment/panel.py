@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
+from weakref import WeakMethod
 
 from magicgui.widgets import Container, Widget
 from napari.layers import Image
@@ -15,14 +16,18 @@ from napari_emseg.layers import LiveResult
 from napari_emseg.layers.old_objects import OldObjects
 from napari_emseg.widgets.common.background import PAUSE, BackgroundQueue
 from napari_emseg.widgets.common.docks import Docking, share_dock
+from napari_emseg.widgets.common.followed_history import FollowedHistory
+from napari_emseg.widgets.common.history_button import HistoryButton
+from napari_emseg.widgets.common.keys import REDO, UNDO, Key, Keys
 from napari_emseg.widgets.common.preferences import preferred
-from napari_emseg.widgets.common.qt import ScrollArea, order_tabs, pluralize
+from napari_emseg.widgets.common.qt import ScrollArea, focus_ring, order_tabs, pluralize
 from napari_emseg.widgets.common.run_events import run_events_of
 from napari_emseg.widgets.results.menu import result_button
 from napari_emseg.widgets.segment.axes_rows import AxesRows
 from napari_emseg.widgets.segment.layer_rows import Controls, LayerBoxes
 from napari_emseg.widgets.segment.live_preview import LivePreview
 from napari_emseg.widgets.segment.params_form import ParamsForm
+from napari_emseg.widgets.segment.run_action import RunTarget
 from napari_emseg.widgets.segment.segment_request import SegmentRequest
 
 if TYPE_CHECKING:
@@ -32,6 +37,7 @@ if TYPE_CHECKING:
     from napari.layers import Labels
     from napari.utils.colormaps import DirectLabelColormap
 
+    from napari_emseg.layers.live_result import LiveState
     from napari_emseg.params import Params
     from napari_emseg.pipeline.preview import PreviewResult
     from napari_emseg.pipeline.progress import Progress
@@ -77,6 +83,8 @@ class SegmentWidget(Container[Widget]):
         self.controls = Controls(preferred().live)
         self.runner = BackgroundQueue(self._on_error, on_cancel=self.cancel)
         self.current = LiveResult(viewer)
+        self.history = FollowedHistory(viewer, self._cancel_last, self._say)
+        self.history_button = HistoryButton(self._go_to)
         self._events = run_events_of(viewer)
         self._request: SegmentRequest | None = None  # the last one
         self._waiting: list[SegmentRequest] = []  # those that follow it
@@ -84,6 +92,8 @@ class SegmentWidget(Container[Widget]):
         self._boxes = LayerBoxes(viewer)
         self.form = ParamsForm()
         self.form.update(preferred().params)
+        # The parameters of the latest action, which undo goes back to.
+        self._settled = self.form.params
         self._axes = AxesRows(viewer, self.form.rows)
         # Above the rows of parameters, of which the first are about axes.
         for place, row in enumerate([self._boxes.image, *self._axes.rows]):
@@ -108,6 +118,15 @@ class SegmentWidget(Container[Widget]):
         self._boxes.image.changed.connect(self._on_image)
         self._axes.changed.connect(lambda: self._changes.start(0))
         self._old_objects = OldObjects(viewer)
+        self.keys = Keys(
+            viewer,
+            [
+                Key(UNDO, "Undo the last action, on any layer", self.history.undo),
+                Key(REDO, "Redo it", self.history.redo),
+                Key("Ctrl+Enter", "Segment", self.run),
+            ],
+        )
+        self.cancel_keys = Keys(viewer, [Key("Escape", "Cancel", self.cancel)])
         reactions = self._reactions()
         self._docking = Docking(
             self.native, viewer, reactions, self._on_open, self._on_close
@@ -145,9 +164,27 @@ class SegmentWidget(Container[Widget]):
         """Show the parameters of a result; later changes make another layer."""
         self._cancel_all()
         self.current.settle()
+        self._show(params)
+
+    def _show(self, params: Params) -> None:
+        """Show parameters, and ask for no preview of them."""
         self.form.update(params)
         self._axes.adopt(params.planes)
         self._changes.stop()
+        self._settled = params
+
+    def _go_to(self, count: int) -> None:
+        """Undo or redo until so many actions are done."""
+        self._cancel_last()
+        self.history.go_to(count)
+
+    def _cancel_last(self) -> bool:
+        """Cancel a run or a preview, and show the parameters from before it."""
+        if not (self.running or self.current.previewing):
+            return False
+        self.cancel()
+        self._show(self._settled)
+        return True
 
     def reset_choices(self, *_: Any) -> None:
         """Follow the layer list; a chosen layer stays chosen if it is renamed."""
@@ -158,6 +195,9 @@ class SegmentWidget(Container[Widget]):
         self._old_objects.hold()
         self.runner.open()
         self.live.open()
+        self.history.open()
+        self.history_button.follow(self.history.actions)
+        self.keys.bind()
         self.reset_choices()
         self._on_active()
         self._on_theme()
@@ -172,6 +212,10 @@ class SegmentWidget(Container[Widget]):
         if running:
             self._events.ended.emit()
         self.current.settle()
+        self.keys.release()
+        self.cancel_keys.release()
+        self.history_button.leave()
+        self.history.close()
         self._old_objects.release()
 
     def _read(self, replace: Labels | None = None) -> list[SegmentRequest]:
@@ -185,7 +229,7 @@ class SegmentWidget(Container[Widget]):
         pictures = self._axes.pictures
         if not pictures:
             raise ValueError(f"there is no image layer to segment. {HINT}")
-        params = self.form.params
+        params, over = self.form.params, self.current.settled
         if len(pictures) > 1:
             params, replace = params.replace(channels="together"), None
         return [
@@ -195,6 +239,7 @@ class SegmentWidget(Container[Widget]):
                 params,
                 replace,
                 tuple(layer.data for layer in picture.layers),
+                over,
             )
             for picture in pictures
         ]
@@ -203,6 +248,7 @@ class SegmentWidget(Container[Widget]):
         self._cancel_run()
         self._request = request
         self.controls.show_start()
+        self.cancel_keys.bind()
         self._events.started.emit(request.read)
         self.runner.run(
             request.iter_segment,
@@ -246,6 +292,7 @@ class SegmentWidget(Container[Widget]):
             self.current.settle()
         self._request = request
         self.controls.show_preview(None)
+        self.cancel_keys.bind()
         self.live.follow(request)
 
     def _paused(self, request: SegmentRequest) -> bool:
@@ -290,24 +337,51 @@ class SegmentWidget(Container[Widget]):
         seg, style, plan = result
         seconds = perf_counter() - start
         self.live.stop()
-        layer = self.current.keep(
-            seg,
-            request.image,
-            request.at,
-            style,
-            replace=request.replace,
-            plan=plan,
-            max_bytes=preferred().history_bytes,
-        )
+        found = pluralize(seg.n_classes, "class", "es")
+        with self.history.actions.as_one() as made:
+            target = RunTarget.of(
+                self.current, request, self._settled, self._viewer.layers
+            )
+            layer = self.current.keep(
+                seg,
+                request.image,
+                request.at,
+                style,
+                replace=request.replace,
+                plan=plan,
+                max_bytes=preferred().history_bytes,
+            )
+            text = f"segmented {request.image.name} into {found}"
+            self._settled = request.params
+            again = WeakMethod(self.show_again)
+            made.append(
+                target.action(
+                    layer,
+                    (request.params, self.current.state),
+                    lambda *form: (again() or _ignore)(*form),
+                    self.history.actions.manual_edits,
+                    text,
+                )
+            )
         # A preview becomes a result without any change of the layer list.
         self.reset_choices()
-        found = pluralize(seg.n_classes, "class", "es")
         self._show_idle(f"{layer.name}: {found}, {seconds:.2g} s.")
         self._events.ended.emit()
         if self._waiting:
             request, *self._waiting = self._waiting
             self.current.settle()
             self._start(request)
+
+    def show_again(self, params: Params, state: LiveState) -> None:
+        """Show the form of an action, and overwrite what was overwritten with it."""
+        if self._docking.opened:
+            self._show(params)
+            self.current.restore(state)
+
+    def _say(self, text: str) -> None:
+        """Say what was done, in any panel, unless a run is under way."""
+        if not self.running:
+            self._show_idle(text)
 
     def _gone(self, request: SegmentRequest) -> bool:
         """Return whether what a request is for is no more; then cancel, and say so."""
@@ -358,18 +432,22 @@ class SegmentWidget(Container[Widget]):
 
     def _show_idle(self, status: str) -> None:
         self._request = None
+        self.cancel_keys.release()
         self.controls.show_idle(status, ready=self._boxes.image.value is not None)
 
     def _lay_out(self) -> None:
         """Let a long panel scroll, and follow the theme."""
         # On a small screen the rows scroll, and "Segment" stays visible.
         self.native.layout().insertWidget(0, ScrollArea(self.form.native))
-        self.controls.footer.native.layout().addWidget(result_button(self._viewer))
+        footer = self.controls.footer.native.layout()
+        footer.addWidget(self.history_button)
+        footer.addWidget(result_button(self._viewer))
         self.native.layout().addStretch()
         order_tabs(self.native.layout())
         self._on_theme()
 
     def _on_theme(self) -> None:
+        self.native.setStyleSheet(focus_ring(self._viewer.theme))
         self.controls.show_theme(self._viewer.theme)
 
     def _reactions(self) -> list[tuple[Any, Callable[..., None]]]:
@@ -385,3 +463,7 @@ class SegmentWidget(Container[Widget]):
             (layers.selection.events.changed, self._on_selection),
             (self._viewer.events.theme, self._on_theme),
         ]
+
+
+def _ignore(*_: object) -> None:
+    """Stand for a panel that is gone."""

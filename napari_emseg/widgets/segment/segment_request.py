@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from napari_emseg.layers import alike, plan_edit, prepare_style
+from napari_emseg.layers.edits import plan_over
 from napari_emseg.layers.pictures.picture_layers import labels_in
 from napari_emseg.pipeline.segment import iter_segment, read_input
 from napari_emseg.regions import Edit
@@ -42,6 +43,8 @@ class SegmentRequest:
         An earlier result that is to be updated; None for a new layer.
     data : tuple of array-like
         Those of the layers when this was made.
+    over : (*S) ndarray of int or None
+        The labels of the latest result, if it is overwritten.
     """
 
     image: PictureLayers
@@ -49,6 +52,7 @@ class SegmentRequest:
     params: Params
     replace: Labels | None
     data: tuple[Any, ...]
+    over: Any = None
 
     def reason_to_stop(self, layers: Container[Layer]) -> str:
         """Return what became of the image; empty if it is there, as it was.
@@ -79,6 +83,9 @@ class SegmentRequest:
     def _plan(self, seg: Segmentation) -> PlannedEdit | None:
         """Return how the earlier result is updated, if it can take the labels."""
         layer, labels = self.replace, labels_in(self.image, seg.labels, self.at)
-        if layer is None or not layer.editable or not alike(layer, labels):
+        if layer is None:
+            same = self.over is not None and self.over.shape == labels.shape
+            return plan_over(self.over, labels) if same else None
+        if not layer.editable or not alike(layer, labels):
             return None
         return plan_edit(layer, Edit.whole(labels))

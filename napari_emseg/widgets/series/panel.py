@@ -28,8 +28,8 @@ from napari_emseg.layers.recipe_log import recipe_work
 from napari_emseg.layers.selection import add_result, find_selection
 from napari_emseg.widgets.common.background import BackgroundQueue
 from napari_emseg.widgets.common.docks import Docking, find_panel, share_dock
+from napari_emseg.widgets.common.keys import Key, Keys
 from napari_emseg.widgets.common.qt import pluralize, show_errors
-from napari_emseg.widgets.edit.keys import Key, Keys
 from napari_emseg.widgets.edit.panel import after_edits
 from napari_emseg.widgets.segment.panel import SegmentWidget
 from napari_emseg.widgets.series.apply_request import AppliedRecipe, ApplyRequest

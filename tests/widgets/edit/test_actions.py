@@ -11,7 +11,6 @@ from napari.components import ViewerModel
 
 import napari_emseg as emseg
 from napari_emseg.layers import history, recipe_of
-from napari_emseg.layers.manual_edits import ManualEdits
 from napari_emseg.regions import splitting
 from napari_emseg.widgets.common.background import BackgroundQueue
 from napari_emseg.widgets.edit import session
@@ -40,7 +39,7 @@ class Bench:
         picture = colors[truth % 3]
         self.session.image = self.viewer.add_image(picture, rgb=True)
         self.layer = self.session.labels = self.viewer.add_labels(truth.copy())
-        self.actions = Actions(self.session, ManualEdits())
+        self.actions = Actions(self.session)
 
     def do(self, call, *args):
         """Call an action, and wait until it is done; return what changed."""

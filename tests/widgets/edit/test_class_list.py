@@ -12,7 +12,12 @@ from qtpy.QtGui import QColor
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QLineEdit
 
-from napari_emseg.layers.classes import class_color, class_name, class_shown
+from napari_emseg.layers.classes import (
+    class_color,
+    class_name,
+    class_shown,
+    rename_class,
+)
 from napari_emseg.widgets.common.navigation import find_middle
 from napari_emseg.widgets.edit import class_list
 
@@ -195,7 +200,7 @@ def test_merge_of_several_rows(qtbot, rows, panel, layer, hand):
 
 def test_names_of_layers_with_other_features():
     layer = Labels(np.eye(3, dtype=int), features={"size": [1.0, 2.0]})
-    class_list.rename_class(layer, 2, "two")
+    rename_class(layer, 2, "two")
     assert class_name(layer, 2) == "two"
     assert class_name(layer, 1) == "class 1"
     assert layer.features["size"].tolist()[:2] == [1.0, 2.0]

@@ -13,9 +13,9 @@ from qtpy.QtWidgets import QAbstractButton, QLabel
 import napari_emseg as emseg
 from napari_emseg import adjust, select
 from napari_emseg.layers import coverage, find_selection
+from napari_emseg.widgets.common.keys import KeyTable
 from napari_emseg.widgets.common.qt import ScrollArea
 from napari_emseg.widgets.edit import buttons, class_list
-from napari_emseg.widgets.edit.keys import KeyTable
 from napari_emseg.widgets.edit.panel import EditWidget
 from napari_emseg.widgets.edit.tools import TOOLS
 
@@ -288,7 +288,7 @@ class TestRefit:
         for label, x in ((1, 10), (2, 42), (3, 70)):
             layer.paint((20, x), label)
         # What was filled counts as edited too, so only strokes are to be left.
-        fits = panel.commands._actions.manual_edits
+        fits = panel.session.action_history.manual_edits
         fits._atoms += [atom for step in list(layer._undo_history)[:1] for atom in step]
         edited = fits.edited(layer)
         assert 60 < edited.sum() < 120

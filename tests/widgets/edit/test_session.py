@@ -14,7 +14,6 @@ from qtpy.QtTest import QTest
 from napari_emseg import regions, select
 from napari_emseg.layers import find_selection
 from napari_emseg.layers.history import drawing
-from napari_emseg.layers.manual_edits import ManualEdits
 from napari_emseg.widgets.common.background import BackgroundQueue
 from napari_emseg.widgets.edit import buttons
 from napari_emseg.widgets.edit.actions import Actions
@@ -145,7 +144,7 @@ def test_everything(desk, hand, viewer, told, monkeypatch):
     desk.done()
     same(desk.labels, np.where(bright & ~left, 2, truth))
 
-    hand.key("N")
+    hand.key("L")
     lasso = [(10.5, 10.5), (10.5, 40.5), (30.5, 40.5), (30.5, 10.5)]
     hand.drag(lasso)
     desk.done()
@@ -226,7 +225,7 @@ def test_a_job_that_ends_within_a_stroke_waits_for_it(desk, hand, monkeypatch, b
         return found
 
     monkeypatch.setattr(regions, "merge", slowly)
-    merging = partial(Actions(desk.panel.session, ManualEdits()).merge, [2, 1])
+    merging = partial(Actions(desk.panel.session).merge, [2, 1])
     desk.viewer.layers.selection.active = layer
     layer.mode, layer.selected_label, layer.brush_size = "paint", 3, 3
     path = [(4, column) for column in range(4, 50, 6)]
@@ -332,7 +331,7 @@ class Machine:
         viewer = ViewerModel()
         self.queue = BackgroundQueue(self.errors.append)
         self.session = Session(viewer, self.queue)
-        self.actions = Actions(self.session, ManualEdits())
+        self.actions = Actions(self.session)
         start = self.rng.integers(0, 4, (16, 20), dtype=np.uint8)
         self.layers = [viewer.add_labels(start.copy(), name=name) for name in "ab"]
         self.plain = Plain([start.copy() for _ in self.layers])

@@ -5,6 +5,8 @@ from __future__ import annotations
 import inspect
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from app_model.types import KeyCode, KeyMod
+from napari.layers import Image, Labels
 from napari.utils.key_bindings import coerce_keybinding
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QDialog, QGridLayout, QLabel, QWidget
@@ -13,6 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from napari.components import ViewerModel
+
+
+UNDO = KeyMod.CtrlCmd | KeyCode.KeyZ
+REDO = KeyMod.Shift | UNDO
 
 
 class Key(NamedTuple):
@@ -36,8 +42,8 @@ class Key(NamedTuple):
 class Keys:
     """Binds keys to the viewer, and to its active layer where that has them, too.
 
-    The keys of a layer come before those of the viewer. A key that something else binds
-    meanwhile is left to it.
+    The keys of a layer come before those of the viewer. Layers that are neither images
+    nor labels keep their own. A key that something else binds meanwhile is left to it.
 
     Parameters
     ----------
@@ -72,7 +78,7 @@ class Keys:
     def _follow(self, event: object = None) -> None:
         _release(self._of_layer)
         layer = self._viewer.layers.selection.active
-        if layer is not None:
+        if isinstance(layer, Image | Labels):
             maps = [layer.keymap]
             maps += [getattr(kind, "class_keymap", {}) for kind in type(layer).__mro__]
             own = [key for key in self._table if any({key, ...} & {*m} for m in maps)]

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Labels
 from napari.utils.notifications import show_warning
+from psygnal import Signal
 
 from napari_emseg.layers.edits import check_fresh
 from napari_emseg.layers.history import (
@@ -17,6 +18,7 @@ from napari_emseg.layers.history import (
     StepMark,
     drawing,
     end_history,
+    keep_all,
     redo_steps,
     step_keys,
     undo_steps,
@@ -24,9 +26,11 @@ from napari_emseg.layers.history import (
 )
 from napari_emseg.layers.metadata import append, remove
 from napari_emseg.layers.selection import add_quietly
+from napari_emseg.layers.undo.action import Action
+from napari_emseg.layers.undo.manual_edits import ManualEdits
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from napari.components import ViewerModel
     from napari.layers import Layer
@@ -34,6 +38,7 @@ if TYPE_CHECKING:
     from napari_emseg.layers.edits import PlannedEdit
     from napari_emseg.layers.history import Steps
     from napari_emseg.layers.metadata import Log
+    from napari_emseg.layers.undo.action import Change
 
 DRAWING = "a stroke is being drawn on {!r}; end it first, by releasing the mouse"
 REPLACED = (
@@ -41,45 +46,6 @@ REPLACED = (
     "were replaced by others; the next step turns to what was done before on other "
     "layers."
 )
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Action:
-    """What is undone at once.
-
-    Attributes
-    ----------
-    marks : tuple of StepMark
-        Its undo steps, in order.
-    log : mapping of napari.layers.Labels to sequence of LogEntry
-        What it adds to recipes.
-    made : napari.layers.Layer or None
-        The layer that it added.
-    place : int
-        Where that lay in the list of layers when it was taken out.
-    lost : str
-        Why it cannot be undone, for the user; empty if it can.
-    """
-
-    marks: tuple[StepMark, ...] = ()
-    log: Log = field(default_factory=dict)
-    made: Layer | None = None
-    place: int = 0
-    lost: str = ""
-
-    @property
-    def layers(self) -> list[Labels]:
-        """The layer of each of its steps."""
-        return [mark.layer for mark in self.marks]
-
-    def part(self, marks: Iterable[StepMark]) -> Action:
-        """Return a part of it, with what that adds to recipes."""
-        found = tuple(marks)
-        if len(found) == len(self.marks):
-            return self
-        layers = {mark.layer for mark in found}
-        log = {layer: log for layer, log in self.log.items() if layer in layers}
-        return replace(self, marks=found, log=log)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,16 +57,29 @@ class _Record:
 
 
 class ActionHistory:
-    """Knows in which order the Labels layers of a viewer were edited.
+    """Knows what was done in a viewer, in order.
 
-    An action is what the undo histories of the layers hold: strokes of napari's own
-    brush count, and what is undone with `Labels.undo`. An edit that fails was never
-    there. What actions add to recipes comes and goes with them.
+    Edits of labels are what the undo histories of the layers hold: strokes of napari's
+    own brush count, and what is undone with `Labels.undo`. An edit that fails was never
+    there. What actions add to recipes, layers that they add, and other `Change` come
+    and go with them.
 
     Parameters
     ----------
     viewer : napari.Viewer or napari.components.ViewerModel
         Whose layers are followed until `close`.
+
+    Attributes
+    ----------
+    manual_edits : ManualEdits
+        Which of the edits were fits.
+    cancels : list of callable
+        Each cancels the last thing that a panel is at, and returns whether it was at
+        any.
+    changed : Signal
+        There is another action, or none any more, or one was undone or redone.
+    acted, turned : Signal
+        What was done; what was undone or redone, and whether it was undone.
 
     Examples
     --------
@@ -115,9 +94,18 @@ class ActionHistory:
     (True, True, [])
     """
 
+    changed = Signal()
+    acted = Signal(Action)
+    turned = Signal(Action, bool)
+
     def __init__(self, viewer: ViewerModel) -> None:
         self._viewer = viewer
         self._record = _Record()
+        self._told = _Record()
+        self._turning = False
+        self._users = 1
+        self.manual_edits = ManualEdits()
+        self.cancels: list[Callable[[], bool]] = []
         # What is followed: the data of each layer, and steps from before.
         self._data: dict[Labels, Any] = {}
         self._earlier: dict[Labels, list[StepMark]] = {}
@@ -125,11 +113,25 @@ class ActionHistory:
         viewer.layers.events.removed.connect(self._follow)
         self._follow()
 
+    @property
+    def done(self) -> tuple[Action, ...]:
+        """What can be undone, the oldest first."""
+        self._sync()
+        return self._record.done
+
+    @property
+    def undone(self) -> tuple[Action, ...]:
+        """What can be redone, that which was undone last at the end."""
+        self._sync()
+        return self._record.undone
+
     def write(
         self,
         edits: Sequence[tuple[Labels, PlannedEdit]],
         log: Log | None = None,
         *,
+        text: str = "",
+        made: Layer | None = None,
         max_bytes: int = HISTORY_BYTES,
     ) -> None:
         """Write edits as one action: all of them, with what recipes say, or nothing.
@@ -140,6 +142,10 @@ class ActionHistory:
             What `plan_edit` returned.
         log : mapping of napari.layers.Labels to sequence of LogEntry, optional
             What it adds to recipes, if it edits anything.
+        text : str, optional
+            What is done, in words.
+        made : napari.layers.Layer, optional
+            A layer that was added for it.
         max_bytes : int, optional
             What the undo history of each layer may hold.
 
@@ -156,13 +162,25 @@ class ActionHistory:
                 raise ValueError(DRAWING.format(layer.name))
             check_fresh(layer, plan)
         self._sync()
-        write_steps(
-            [(layer, plan, plan.atoms) for layer, plan in edits],
-            max_bytes,
-            partial(self._commit, log or {}),
-        )
+        action = Action(log=log or {}, text=text, made=made)
+        try:
+            write_steps(
+                [(layer, plan, plan.atoms) for layer, plan in edits],
+                max_bytes,
+                partial(self._commit, action),
+            )
+        finally:
+            # Also after an error of somebody who heard of edits that stand.
+            self._tell()
 
-    def added(self, layer: Layer, log: Log | None = None) -> None:
+    def added(
+        self,
+        layer: Layer,
+        log: Log | None = None,
+        *,
+        text: str = "",
+        changes: Sequence[Change] = (),
+    ) -> None:
         """Record that a layer was added: undo removes it, redo brings it back.
 
         Parameters
@@ -171,11 +189,45 @@ class ActionHistory:
             A layer of the viewer.
         log : mapping of napari.layers.Labels to sequence of LogEntry, optional
             What it adds to recipes.
+        text : str, optional
+            What was done, in words; "added" and its name by default.
+        changes : sequence of Change, optional
+            What else was changed.
         """
         self._sync()
         append(log or {})
-        action = Action(log=log or {}, made=layer)
-        self._record = _Record((*self._record.done, action))
+        text = text or f"added {layer.name}"
+        self._note(Action(log=log or {}, made=layer, text=text, changes=(*changes,)))
+
+    def do(self, change: Change, text: str) -> None:
+        """Make a change, as an action."""
+        self._sync()
+        change.redo()
+        self._note(Action(changes=(change,), text=text))
+
+    @contextmanager
+    def as_one(self) -> Iterator[list[Action]]:
+        """Record what others do inside, such as a fit, as one action.
+
+        It gives a list, for the action without its steps; if that stays empty, as after
+        an error, each step is one.
+        """
+        self._sync()
+        self._turning = True
+        given: list[Action] = []
+        try:
+            yield given
+        finally:
+            self._turning = False
+            self._sync(one=given[0] if given else None)
+
+    def take_back(self) -> bool:
+        """Cancel what is under way, or else undo; return whether there was anything."""
+        if any(cancel() for cancel in reversed(self.cancels)):
+            return True
+        before = self.done
+        self.undo()
+        return before != self.done
 
     def undo(self) -> list[Labels]:
         """Undo the last action; return the layers that it touched.
@@ -192,14 +244,16 @@ class ActionHistory:
         if action.lost:
             show_warning(action.lost)
             self._record = replace(self._record, done=done[:-1])
+            self._tell()
             return []
         made = action.made
         if made is not None:
             action = replace(action, place=self._viewer.layers.index(made))
         record = _Record(done[:-1], (*self._record.undone, action))
         # All of it, the last first, even if somebody who hears of a part fails.
-        with ExitStack() as rest:
-            rest.callback(setattr, self, "_record", record)
+        with self._turned_to(record, action, undone=True) as rest:
+            for change in action.changes:
+                rest.callback(change.undo)
             if made is not None:
                 rest.callback(self._viewer.layers.remove, made)
             rest.callback(remove, action.log)
@@ -218,10 +272,12 @@ class ActionHistory:
         if action.lost:
             show_warning(action.lost)
             self._record = replace(self._record, undone=undone[:-1])
+            self._tell()
             return []
         record = _Record((*self._record.done, action), undone[:-1])
-        with ExitStack() as rest:
-            rest.callback(setattr, self, "_record", record)
+        with self._turned_to(record, action, undone=False) as rest:
+            for change in reversed(action.changes):
+                rest.callback(change.redo)
             rest.callback(append, action.log)
             if action.made is not None:
                 end = len(self._viewer.layers)
@@ -231,21 +287,71 @@ class ActionHistory:
                 rest.callback(layer.redo)
         return action.layers
 
+    def go_to(self, count: int) -> None:
+        """Undo or redo until so many actions are done.
+
+        It stops where one cannot be undone or redone now.
+        """
+        while (now := len(self.done)) != count:
+            (self.undo if now > count else self.redo)()
+            if len(self._record.done) == now:
+                break
+
+    def shared_by(self, viewer: ViewerModel) -> bool:
+        """Let one more use it, if it is of this viewer and open; return whether."""
+        shared = self._viewer is viewer and self._users > 0
+        self._users += shared
+        return shared
+
     def close(self) -> None:
-        """Disconnect from the viewer."""
+        """Disconnect from the viewer, when nobody uses it any more."""
+        self._users -= 1
+        if self._users:
+            return
         self._viewer.layers.events.inserted.disconnect(self._follow)
         self._viewer.layers.events.removed.disconnect(self._follow)
         for layer in list(self._data):
             self._leave(layer)
 
-    def _commit(self, log: Log) -> None:
+    @contextmanager
+    def _turned_to(
+        self, record: _Record, action: Action, *, undone: bool
+    ) -> Iterator[ExitStack]:
+        """Collect what undoes or redoes an action, do it, and tell of it."""
+        self._turning = True
+        try:
+            with ExitStack() as rest:
+                rest.callback(setattr, self, "_record", record)
+                yield rest
+        finally:
+            self._turning = False
+            self._told = self._record
+            self.changed.emit()
+            self.turned.emit(action, undone)
+
+    def _note(self, action: Action) -> None:
+        """Record an action that is no edit."""
+        self._record = _Record((*self._record.done, action))
+        self._tell()
+
+    def _tell(self) -> None:
+        """Tell of what was done since the last time."""
+        before, self._told = self._told, self._record
+        if before.done == self._record.done and before.undone == self._record.undone:
+            return
+        self.changed.emit()
+        for action in self._told.done[-1:]:
+            if action not in before.done + before.undone:
+                self.acted.emit(action)
+
+    def _commit(self, action: Action) -> None:
         """Record the steps that are of no action as one."""
         before = self._record
         marks = [mark for layer in self._data for mark in self._unknown(layer, before)]
-        metadata = {layer: dict(layer.metadata) for layer in log}
+        metadata = {layer: dict(layer.metadata) for layer in action.log}
         try:
-            append(log)
-            self._record = _Record((*before.done, Action(tuple(marks), log)))
+            append(action.log)
+            self._record = _Record((*before.done, replace(action, marks=(*marks,))))
         except BaseException:
             for layer, entries in metadata.items():
                 layer.metadata = entries
@@ -255,14 +361,10 @@ class ActionHistory:
         self, actions: tuple[Action, ...], *, undoing: bool
     ) -> tuple[Action, ...]:
         """Leave out the last actions of which nothing can be undone, or redone."""
-        layers = self._viewer.layers
         for count in range(len(actions), 0, -1):
-            action = actions[count - 1]
-            marks = tuple(mark for mark in action.marks if mark.layer in layers)
-            # What is to be taken out is there, and what is to be put in is not.
-            turns = action.made is not None and (action.made in layers) == undoing
-            if marks or turns or action.lost:
-                return (*actions[: count - 1], replace(action, marks=marks))
+            found = actions[count - 1].within(self._viewer.layers, undoing=undoing)
+            if found is not None:
+                return (*actions[: count - 1], found)
         return ()
 
     def _refused(self, action: Action) -> bool:
@@ -272,8 +374,13 @@ class ActionHistory:
             show_warning(DRAWING.format(busy.name).capitalize() + ".")
         return busy is not None
 
-    def _sync(self, event: object = None) -> None:
-        """Find what was done, undone or forgotten, by whomever, since the last time."""
+    def _sync(self, event: object = None, *, one: Action | None = None) -> None:
+        """Find what was done, undone or forgotten, by whomever, since the last time.
+
+        All that is new is `one` action, or else each step is one.
+        """
+        if self._turning:
+            return
         lost = [layer for layer in self._data if self._replaced(layer)]
         gone = tuple(Action(lost=REPLACED.format(layer.name)) for layer in lost)
         before = self._record
@@ -286,13 +393,25 @@ class ActionHistory:
             )
         record = _Record((*done, *reversed(again)), (*undone, *reversed(back)))
         new = [mark for layer in self._data for mark in self._unknown(layer, record)]
-        if new:
-            record = _Record((*record.done, *(Action((mark,)) for mark in new)))
+        if one is None:
+            made = [
+                Action((mark,), text=f"painted on {mark.layer.name}") for mark in new
+            ]
+        else:
+            one = replace(one, marks=(*new,))
+            made = [one] if new or one.changes or one.made is not None else []
+        if made:
+            record = _Record((*record.done, *made))
+        self._record = record
         for action in back:
             remove(action.log)
+            for change in reversed(action.changes):
+                change.undo()
         for action in again:
             append(action.log)
-        self._record = record
+            for change in action.changes:
+                change.redo()
+        self._tell()
 
     def _turned(
         self,
@@ -315,13 +434,9 @@ class ActionHistory:
                 mark for mark in action.marks if mark.key in there.get(mark.layer, ())
             ]
             if kept or not action.marks:
-                stay.append(
-                    action.part(kept) if moved else replace(action, marks=tuple(kept))
-                )
+                stay.append(action.part(kept) if moved else _with(action, kept))
             if moved:
-                turned.append(
-                    action.part(moved) if kept else replace(action, marks=tuple(moved))
-                )
+                turned.append(action.part(moved) if kept else _with(action, moved))
         return stay, turned
 
     def _unknown(self, layer: Labels, record: _Record) -> list[StepMark]:
@@ -351,6 +466,7 @@ class ActionHistory:
             self._leave(layer)
         for layer in layers:
             if layer not in self._data:
+                keep_all(layer)
                 self._data[layer], self._earlier[layer] = layer.data, []
                 self._earlier[layer] = self._unknown(layer, self._record)
                 layer.events.paint.connect(self._sync)
@@ -360,3 +476,10 @@ class ActionHistory:
         layer.events.paint.disconnect(self._sync)
         layer.events.data.disconnect(self._sync)
         del self._data[layer], self._earlier[layer]
+
+
+def _with(action: Action, marks: list[StepMark]) -> Action:
+    """Return an action with these of its steps; itself, if that is all of them."""
+    if len(marks) == len(action.marks):
+        return action
+    return replace(action, marks=tuple(marks))

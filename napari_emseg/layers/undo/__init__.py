@@ -1,0 +1,1 @@
+"""What was done in a viewer, in order: undo, redo, and how it is said."""

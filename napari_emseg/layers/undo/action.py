@@ -1,0 +1,105 @@
+"""Actions: what is undone and redone at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Container, Iterable
+
+    from napari.layers import Labels, Layer
+
+    from napari_emseg.layers.history import StepMark
+    from napari_emseg.layers.metadata import Log
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Change:
+    """A part of an action that is neither labels nor a layer, such as a name.
+
+    Attributes
+    ----------
+    undo, redo : callable
+        Bring back what was before it, and what was after it.
+    layer : napari.layers.Layer
+        What it is about; while that is not in the viewer, the change is left out.
+    """
+
+    undo: Callable[[], None]
+    redo: Callable[[], None]
+    layer: Layer
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Action:
+    """What is undone at once.
+
+    Attributes
+    ----------
+    marks : tuple of StepMark
+        Its undo steps, in order.
+    log : mapping of napari.layers.Labels to sequence of LogEntry
+        What it adds to recipes.
+    made : napari.layers.Layer or None
+        The layer that it added.
+    place : int
+        Where that lay in the list of layers when it was taken out.
+    changes : tuple of Change
+        What else it changed, in order.
+    text : str
+        What was done, in words: "merged sky into cloud".
+    lost : str
+        Why it cannot be undone, for the user; empty if it can.
+    """
+
+    marks: tuple[StepMark, ...] = ()
+    log: Log = field(default_factory=dict)
+    made: Layer | None = None
+    place: int = 0
+    changes: tuple[Change, ...] = ()
+    text: str = ""
+    lost: str = ""
+
+    @property
+    def layers(self) -> list[Labels]:
+        """The layer of each of its steps."""
+        return [mark.layer for mark in self.marks]
+
+    @property
+    def concerned(self) -> set[Layer]:
+        """All layers that it is about."""
+        made = set() if self.made is None else {self.made}
+        return made.union(self.layers, (change.layer for change in self.changes))
+
+    def part(self, marks: Iterable[StepMark]) -> Action:
+        """Return a part of it, with what that adds to recipes, and what goes with it.
+
+        Changes go with the first of its steps.
+        """
+        found = tuple(marks)
+        if len(found) == len(self.marks):
+            return self
+        layers = {mark.layer for mark in found}
+        log = {layer: log for layer, log in self.log.items() if layer in layers}
+        changes = self.changes if self.marks[0] in found else ()
+        return replace(self, marks=found, log=log, changes=changes)
+
+    def within(self, layers: Container[Layer], *, undoing: bool) -> Action | None:
+        """Return what of it can be undone, or redone; None if nothing can.
+
+        Parameters
+        ----------
+        layers : container of napari.layers.Layer
+            Those of the viewer.
+        undoing : bool
+            Whether it is to be undone, or redone.
+        """
+        if self.made is not None:
+            # What is to be taken out is there, and what is to be put in is not.
+            return self if (self.made in layers) == undoing or self.lost else None
+        marks = tuple(mark for mark in self.marks if mark.layer in layers)
+        changes = tuple(change for change in self.changes if change.layer in layers)
+        if not (marks or changes or self.lost):
+            return None
+        return replace(self, marks=marks, changes=changes)

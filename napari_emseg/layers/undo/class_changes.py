@@ -1,0 +1,100 @@
+"""Changes of classes that are no labels: names, colors, what is shown, locks."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_emseg.layers.classes import (
+    class_color,
+    class_name,
+    class_shown,
+    colormap_with,
+    paint_class,
+    rename_class,
+    stored_name,
+)
+from napari_emseg.layers.undo.action import Change
+
+if TYPE_CHECKING:
+    from napari.layers import Labels
+
+
+def renaming(layer: Labels, label: int, name: str) -> tuple[Change, str]:
+    """Return the change that names a class, and what to call it.
+
+    Examples
+    --------
+    >>> from napari.layers import Labels
+    >>> layer = Labels(np.array([[0, 3]]))
+    >>> change, text = renaming(layer, 3, "sky")
+    >>> change.redo(), class_name(layer, 3), change.undo(), class_name(layer, 3)
+    (None, 'sky', None, 'class 3')
+    >>> text
+    'renamed class 3 to sky'
+    """
+    before, stored = class_name(layer, label), stored_name(layer, label)
+    change = Change(
+        partial(rename_class, layer, label, stored),
+        partial(rename_class, layer, label, name),
+        layer,
+    )
+    return change, f"renamed {before} to {name or f'class {label}'}"
+
+
+def painting(
+    layer: Labels, label: int, color: Any = None, *, shown: bool | None = None
+) -> tuple[Change, str]:
+    """Return the change that `paint_class` makes, and what to call it.
+
+    Examples
+    --------
+    >>> from napari.layers import Labels
+    >>> layer = Labels(np.array([[0, 3]]))
+    >>> before = layer.get_color(3)
+    >>> change, text = painting(layer, 3, (1, 0, 0))
+    >>> change.redo(), layer.get_color(3).tolist(), text
+    (None, [1.0, 0.0, 0.0, 1.0], 'recolored class 3')
+    >>> change.undo(), bool((layer.get_color(3) == before).all())
+    (None, True)
+    """
+    colormap = layer.colormap
+    own = {
+        label: np.array(
+            [*class_color(layer, label), float(class_shown(layer, label))], np.float32
+        )
+    }
+    after: list[Any] = []
+
+    def redo() -> None:
+        paint_class(layer, label, color, shown=shown)
+        after[:] = [layer.colormap]
+
+    def undo() -> None:
+        # What others changed meanwhile stays.
+        same = after and layer.colormap is after[0]
+        layer.colormap = colormap if same else colormap_with(layer.colormap, own)
+
+    verb = "recolored" if color is not None else "showed" if shown else "hid"
+    return Change(undo, redo, layer), f"{verb} {class_name(layer, label)}"
+
+
+def locking(
+    layer: Labels, locks: set[int], label: int, *, locked: bool
+) -> tuple[Change, str]:
+    """Return the change that locks or unlocks a class, and what to call it.
+
+    Examples
+    --------
+    >>> from napari.layers import Labels
+    >>> locks = set()
+    >>> change, text = locking(Labels(np.array([[0, 3]])), locks, 3, locked=True)
+    >>> change.redo(), [*locks], change.undo(), [*locks], text
+    (None, [3], None, [], 'locked class 3')
+    """
+    turns = partial(locks.discard, label), partial(locks.add, label)
+    undo, redo = turns if locked else turns[::-1]
+    verb = "locked" if locked else "unlocked"
+    return Change(undo, redo, layer), f"{verb} {class_name(layer, label)}"
