@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sized
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -31,7 +32,6 @@ from napari_emseg.recipe.step import explain_error
 from napari_emseg.store.fitted_model import FittedModel
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Callable, Generator, Iterable, Mapping
 
     from numpy.typing import ArrayLike, NDArray
@@ -348,6 +348,17 @@ def iter_fit(
         After each image, and of each iteration.
     """
     params = Params() if params is None else params
+    if isinstance(images, str | os.PathLike):
+        images = [images]
+    if (
+        isinstance(images, np.ndarray)
+        and images.ndim == 3
+        and images.shape[2] in (3, 4)
+    ):
+        raise ValueError(
+            f"images is an array of shape {images.shape}, whose rows would be images; "
+            "pass a list, such as [image]"
+        )
     total = len(images) if isinstance(images, Sized) else 0
     gray = params.distribution == "auto" and METHODS[params.method].model.has_likelihood
     counts = JointCounts(keep_largest=gray or params.n_classes == "auto")

@@ -12,6 +12,7 @@ from napari_emseg.exchange.class_scheme import ClassScheme, renumbered
 from napari_emseg.exchange.polygons import check_labels
 from napari_emseg.instances.objects import Objects
 from napari_emseg.pipeline.segmentation import Segmentation
+from napari_emseg.regions.edit import whole_number
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -106,14 +107,20 @@ def annotate(
     else:
         values = labels
     values = check_labels(values)
+    if values.size == 0:
+        raise ValueError(f"labels of shape {values.shape} have no pixel; pass others")
     if classes is None and scheme is None and int(values.max(initial=0)) > MOST_CLASSES:
         some = np.unique(values)
         classes = {} if len(some) > MOST_CLASSES else None
     scheme = scheme or ClassScheme()
     if classes is None:
+        _check_class(int(values.max()))
         return Annotations(values, scheme)
     if isinstance(classes, Mapping):
-        class_of = {int(label): int(number) for label, number in classes.items()}
+        class_of = {
+            whole_number("a label", label): whole_number("a class", number)
+            for label, number in classes.items()
+        }
     else:
         given = np.asarray(classes)
         most = int(values.max(initial=0))
@@ -124,4 +131,14 @@ def annotate(
                 "dict"
             )
         class_of = {i: n for i, n in enumerate(given.tolist()) if i > 0 and n > 0}
+    for number in {*class_of.values()}:
+        _check_class(number)
     return Annotations(values, scheme, class_of)
+
+
+def _check_class(number: int) -> None:
+    if not 0 <= number < 2**31:
+        raise ValueError(
+            f"class {number} is not a number from 1 to {2**31 - 1}; renumber the "
+            "classes, or tell the class of each object with classes="
+        )

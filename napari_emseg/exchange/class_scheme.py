@@ -18,6 +18,7 @@ from pydantic import (
 from napari_emseg.engine.image.color_space import convert
 from napari_emseg.engine.image.lazy_image import as_lazy_image
 from napari_emseg.exchange.json_files import read_json, write_json, wrong_field
+from napari_emseg.exchange.polygons import check_labels
 from napari_emseg.pipeline.class_table import class_table
 from napari_emseg.pipeline.segmentation import Segmentation
 
@@ -235,6 +236,11 @@ class ClassScheme(BaseModel):
         SchemeClass(number=2, name='class 2', color='#56b4e9', key=2, mean=())
         """
         classes: list[SchemeClass] = []
+        if colors is not None and np.shape(colors) != (len(numbers), 3):
+            raise ValueError(
+                f"colors have shape {np.shape(colors)}, but red, green and blue of "
+                f"each of {len(numbers)} classes are needed; pass these, or none"
+            )
         taken = {f"class {number}" for number in numbers}
         if keys is None:
             keys = {key: key for key in range(1, _KEYS + 1)}
@@ -360,7 +366,7 @@ class ClassScheme(BaseModel):
             numbers = [*range(1, result.n_classes + 1)]
             table = result.table()
         else:
-            labels = np.asarray(result)
+            labels = check_labels(result)
             numbers = [int(n) for n in np.unique(labels) if n > 0]
             if image is None:
                 return {n: n for n in numbers}
@@ -421,8 +427,9 @@ class ClassScheme(BaseModel):
         array([2, 3], dtype=uint8)
         """
         numbers = self.match(result, image, rgb=rgb, channel_axis=channel_axis)
-        labels = result.labels if isinstance(result, Segmentation) else result
-        return renumbered(np.asarray(labels), numbers)
+        if isinstance(result, Segmentation):
+            return renumbered(result.labels, numbers)
+        return renumbered(check_labels(result), numbers)
 
 
 def renumbered(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -177,11 +178,13 @@ def read_coco(
             category = names.get(one["category_id"], {})
             if isinstance(segmentation, dict):
                 counts, values = masks.setdefault(at, ([], []))
-                counts.append(read_counts(segmentation["counts"]))
+                with _damage_told(path):
+                    counts.append(read_counts(segmentation["counts"]))
                 values.append(len(numbers) + 1)
             else:
                 for flat in segmentation:
-                    corners = np.asarray(flat, float).reshape(-1, 2).tolist()
+                    with _damage_told(path):
+                        corners = np.asarray(flat, float).reshape(-1, 2).tolist()
                     found.add([corners], at)
             own = one.get("label")
             numbers.append(own == one["category_id"])
@@ -196,13 +199,25 @@ def read_coco(
         if masks:
             filled = np.zeros(shape, np.int64)
             for at, (counts, values) in masks.items():
-                filled[at] = fill_runs((shape[-2], shape[-1]), counts, values)
+                with _damage_told(path):
+                    filled[at] = fill_runs((shape[-2], shape[-1]), counts, values)
     except (KeyError, TypeError, AttributeError, IndexError) as error:
         raise ValueError(
             f"{path} holds no right COCO annotations ({type(error).__name__}: "
             f"{error}); export it again"
         ) from None
     return found.annotations(as_classes=all(numbers), masks=filled)
+
+
+@contextmanager
+def _damage_told(path: Path) -> Iterator[None]:
+    """Say of which file a segmentation is wrong."""
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(
+            f"{path} holds a wrong segmentation ({error}); export it again"
+        ) from None
 
 
 def _planes(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,7 @@ from napari_emseg.io.safe_write import TIFF, check_target
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping
 
     from numpy.typing import ArrayLike, NDArray
 
@@ -157,7 +158,9 @@ def chosen(given: Annotations, only: int | str | Iterable[int | str]) -> Annotat
     ValueError
         If there is no such class.
     """
-    wanted = [only] if isinstance(only, int | str) else [*only]
+    wanted: list[Any] = (
+        [only] if isinstance(only, str) or not isinstance(only, Iterable) else [*only]
+    )
     labels = [int(n) for n in np.unique(given.labels) if n > 0]
     of = {label: given.class_of_label(label) for label in labels}
     there = {one.number: one.name for one in of.values() if one is not None}
@@ -208,6 +211,8 @@ def cut_out_of(image: ArrayLike, mask: BoolArray) -> NDArray[Any]:
             f"the labels have shape {mask.shape}, but the image {values.shape}; take "
             "the gray or RGB image that they were made on"
         )
+    if values.dtype == bool:
+        values = values * np.uint8(255)
     rgb = values[..., :3] if picture.rgb else np.repeat(values[..., None], 3, axis=-1)
     most = 1 if values.dtype.kind == "f" else np.iinfo(values.dtype).max
     alpha = np.where(mask, values.dtype.type(most), values.dtype.type(0))

@@ -89,7 +89,10 @@ class PolygonList:
             if closed and len(ring) > 1 and list(ring[0]) == list(ring[-1]):
                 ring = ring[:-1]
             if len(ring) < 3:
-                raise ValueError(f"a ring of {len(ring)} corners has no area")
+                raise ValueError(
+                    f"{self._source} has a ring of {len(ring)} corners, which has no "
+                    "area; export it again"
+                )
             self._rings.append(ring)
         self._starts.append(len(self._rings))
         self._owners.append(len(self._labels) + 1)

@@ -158,6 +158,13 @@ def iter_objects(
     wanted = _classes_of(seg_or_labels, labels, classes)
     n_space = 2 if per_plane else min(labels.ndim, 3)
     _check(split, seeds, lines, depth, min_size, max_size)
+    if fill_holes != "auto":
+        size = whole_number("fill_holes", fill_holes)
+        if size < 0:
+            raise ValueError(
+                f"fill_holes={size}, but a hole has no fewer pixels than 0; pass a "
+                "number of pixels, True, False or 'auto'"
+            )
     sides = pixel_lengths(scale, labels.ndim, n_space)
     planes = labels.reshape(-1, *labels.shape[-n_space:])
     marks = None
@@ -270,7 +277,14 @@ def _labels_of(given: Any) -> tuple[IntArray, Mapping[int, str]]:
     labels = np.asarray(given)
     if labels.dtype == bool:
         labels = labels.astype(np.uint8)
-    return as_labels(labels), {}
+    labels = as_labels(labels)
+    least, most = int(labels.min(initial=0)), int(labels.max(initial=0))
+    if labels.size == 0 or least < 0 or most > np.iinfo(np.int64).max:
+        raise ValueError(
+            f"labels of shape {labels.shape} go from {least} to {most}, but classes "
+            "count from 0, in 63 bits, and there must be a pixel; pass other labels"
+        )
+    return labels, {}
 
 
 def _classes_of(given: Any, labels: IntArray, classes: Any) -> list[int]:

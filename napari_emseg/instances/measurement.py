@@ -149,6 +149,10 @@ def iter_measure(
     """Measure objects in steps, as `measure`; to cancel, stop iterating."""
     given = objects if isinstance(objects, Objects) else Objects.of(objects)
     labels = given.labels
+    if labels.size == 0:
+        raise ValueError(f"labels of shape {labels.shape} have no pixel; pass others")
+    if not isinstance(units, str | None):
+        raise TypeError(f"units={units!r}, but a name is needed, such as 'um'")
     flat = given.per_plane if per_plane is None else per_plane
     n_space = 2 if flat else min(labels.ndim, 3)
     lead, space = labels.shape[:-n_space], labels.shape[-n_space:]
@@ -199,7 +203,8 @@ def iter_measure(
         **columns,
     }
     if properties is not None:
-        chosen = {*ahead, "class_name", *plane_names(len(lead)), *properties}
+        some = [properties] if isinstance(properties, str) else properties
+        chosen = {*ahead, "class_name", *plane_names(len(lead)), *some}
         columns = {name: c for name, c in columns.items() if name in chosen}
     return ObjectTable(columns, _units_of(columns, units), area, len(planes))
 

@@ -197,3 +197,11 @@ def test_white_is_that_of_the_deepest_image(photographs):
     np.testing.assert_array_equal(found.segment(deep).labels, labels)
     bytes_ = found.segment(photographs[8][:20, :20]).labels
     assert (bytes_ != labels).any()  # 8 bit know their white
+
+
+def test_one_image_is_not_taken_for_many():
+    image = np.zeros((20, 21, 3), np.uint8)
+    with pytest.raises(ValueError, match=r"pass a list, such as \[image\]"):
+        emseg.fit(image)
+    with pytest.raises(FileNotFoundError, match=r"nothing\.png"):
+        emseg.fit("nothing.png")

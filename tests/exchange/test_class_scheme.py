@@ -144,3 +144,14 @@ def test_another_kind_of_image(scheme):
         scheme.match(gray)
     with pytest.raises(ValueError, match="no classes"):
         ClassScheme().match(gray)
+
+
+def test_labels_that_are_none(scheme):
+    for wrong in (np.array([[-58, 1]]), np.array([[np.nan, 1]])):
+        with pytest.raises(ValueError, match="labels"):
+            scheme.apply(wrong)
+
+
+def test_a_color_for_each_class():
+    with pytest.raises(ValueError, match="each of 2 classes"):
+        ClassScheme.of([1, 2], colors=[[0, 0, 0]])

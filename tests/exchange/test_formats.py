@@ -337,3 +337,41 @@ def test_wrong_choice(tmp_path):
     with pytest.raises(ValueError, match="goes with a mask"):
         export(labels, tmp_path / "a.zip", image=np.zeros((5, 6), np.uint8))
     assert not [*tmp_path.iterdir()]
+
+
+@pytest.mark.parametrize(
+    ("labels", "options", "error", "said"),
+    [
+        (np.array([[2**32 - 1]], np.uint32), {}, ValueError, "renumber"),
+        (np.ones((1, 1), int), {"classes": {1: 2**40}}, ValueError, "renumber"),
+        (np.ones((1, 1), int), {"classes": {1: None}}, TypeError, "a class is None"),
+        (np.ones((1, 1), int), {"only": 1.5}, ValueError, "there is no class"),
+        (np.ones((0, 5), int), {}, ValueError, "no pixel"),
+    ],
+)
+def test_wrong_classes_are_told_in_one_line(tmp_path, labels, options, error, said):
+    with pytest.raises(error, match=said) as caught:
+        export(labels, tmp_path / "a.geojson", **options)
+    assert "\n" not in str(caught.value)
+    assert not [*tmp_path.iterdir()]
+
+
+@pytest.mark.parametrize(
+    "mask",
+    [[[1, 2, 3]], [[1, 1, 2, 2]], {"counts": [-5, 30]}, {"counts": "~"}],
+)
+def test_a_wrong_segmentation_names_its_file(tmp_path, mask):
+    image = {"id": 1, "width": 5, "height": 5}
+    one = {"id": 1, "image_id": 1, "category_id": 1, "segmentation": mask}
+    (path := tmp_path / "a.json").write_text(
+        json.dumps({"images": [image], "annotations": [one], "categories": []})
+    )
+    with pytest.raises(ValueError, match="export it again") as caught:
+        read_objects(path, (5, 5))
+    assert str(path) in str(caught.value)
+
+
+def test_a_mask_of_a_mask(tmp_path):
+    image = np.array([[True, False]])
+    export([[1, 0]], path := tmp_path / "a.png", image=image)
+    assert read_image(path)[0].tolist() == [[[255, 255, 255, 255], [0, 0, 0, 0]]]

@@ -206,3 +206,18 @@ def test_extremes(kind):
 def test_wrong_input_is_told(pair, arguments, message):
     with pytest.raises(ValueError, match=message):
         emseg.objects(pair, **arguments)
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [np.ones((0, 5), int), np.full((2, 2), -1), np.full((2, 2), 2**63, np.uint64)],
+)
+def test_what_cannot_be_classes(labels):
+    with pytest.raises(ValueError, match="there must be a pixel"):
+        emseg.objects(labels)
+
+
+@pytest.mark.parametrize("most", [-1, 2.5, None, "yes"])
+def test_a_wrong_size_of_holes(most):
+    with pytest.raises((TypeError, ValueError), match="fill_holes"):
+        emseg.objects(np.ones((2, 2), int), fill_holes=most)

@@ -169,3 +169,15 @@ def test_progress_ends_at_its_total(pieces, image):
     steps = [*iter_measure(pieces, image)]
     assert {step.stage for step in steps} == {"shapes", "channels"}
     assert steps[-1].done == steps[-1].total
+
+
+def test_one_property_is_a_column():
+    table = emseg.measure(np.array([[1, 1]]), properties="area")
+    assert table["area"].tolist() == [2]
+
+
+def test_what_cannot_be_measured():
+    with pytest.raises(ValueError, match="have no pixel"):
+        emseg.measure(np.ones((0, 5), int))
+    with pytest.raises(TypeError, match="units=5"):
+        emseg.measure(np.array([[1]]), units=5)

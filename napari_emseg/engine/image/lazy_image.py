@@ -278,6 +278,8 @@ def as_lazy_image(
     if channel_axis is not None and rgb:
         raise ValueError("pass either channel_axis or rgb=True, not both")
     if channel_axis is not None:
+        if not isinstance(channel_axis, int | np.integer):
+            raise TypeError(f"channel_axis={channel_axis!r}, but it is a whole number")
         if not -len(shape) <= channel_axis < len(shape):
             raise ValueError(
                 f"channel_axis={channel_axis} is not an axis of an image of shape "

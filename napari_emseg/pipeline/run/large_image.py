@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -101,7 +102,8 @@ class LargeRequest:
                 "array; pass a path"
             )
         if not self.named:
-            _check_array(self.out)
+            _check_array(self.out, self.image)
+        _check_apart(self.out, self.image)
         if params.min_size > 1:
             raise ValueError(
                 f"min_size={params.min_size} needs all labels in memory, but out= is "
@@ -143,7 +145,7 @@ def _pixels(image: StoredImage, shape: tuple[int, ...]) -> int:
     return size if axis is None else size // shape[axis]
 
 
-def _check_array(out: Any) -> None:
+def _check_array(out: Any, image: Any) -> None:
     if not all(hasattr(out, name) for name in ("shape", "dtype", "__setitem__")):
         raise TypeError(
             f"out is of type {type(out).__name__}, but labels go to a path or to an "
@@ -154,6 +156,32 @@ def _check_array(out: Any) -> None:
             f"out has values of type {out.dtype}, but labels are whole numbers; make "
             "it uint8"
         )
+    if isinstance(out, np.ndarray) and not out.flags.writeable:
+        raise ValueError("out is read-only; pass an array that can be written to")
+    if out is image or (
+        isinstance(out, np.ndarray)
+        and isinstance(image, np.ndarray)
+        and np.may_share_memory(out, image)
+    ):
+        raise ValueError("out is the image itself; pass another array")
+
+
+def _check_apart(out: Any, image: Any) -> None:
+    """Refuse to write labels over the file that the image is read from."""
+    target = (
+        Path(out).resolve() if isinstance(out, str | os.PathLike) else _file_of(out)
+    )
+    if target is not None and target == _file_of(image):
+        raise ValueError(f"{target} is the image itself; choose another name")
+
+
+def _file_of(array: Any) -> Path | None:
+    """Return where an array lies on disk, if it tells."""
+    root = getattr(getattr(array, "store", None), "root", None)  # of Zarr
+    if isinstance(root, Path):
+        return root.joinpath(array.path).resolve()
+    name = getattr(array, "filename", None)  # of a memory map
+    return Path(name).resolve() if isinstance(name, str | os.PathLike) else None
 
 
 def iter_large(

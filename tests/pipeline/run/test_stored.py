@@ -574,3 +574,25 @@ def test_what_needs_all_in_memory_is_refused(
     with pytest.raises(TypeError, match="path or to an array"):
         emseg.segment(image, out=[1, 2])
     assert not [*tmp_path.iterdir()]
+
+
+def test_labels_are_not_written_over_the_image(tmp_path):
+    image = np.arange(80, dtype=np.uint8).reshape(8, 10)
+    np.save(path := tmp_path / "a.npy", image)
+    mapped = np.load(path, mmap_mode="r")
+    array = zarr.create_array(tmp_path / "b.zarr", data=image)
+    for read, out in (
+        (given := image.copy(), given),
+        (given[:6], given[2:]),
+        (mapped, path),
+        (array, array),
+        (array, tmp_path / "b.zarr"),
+    ):
+        with pytest.raises(ValueError, match="is the image itself"):
+            emseg.segment(
+                read, n_classes=2, out=out, force=isinstance(out, os.PathLike)
+            )
+    with pytest.raises(ValueError, match="read-only"):
+        emseg.segment(image, n_classes=2, out=np.broadcast_to(np.uint8(0), (8, 10)))
+    assert (np.load(path) == image).all()
+    assert (array[:] == image).all()
