@@ -207,7 +207,7 @@ def writable(layer: Labels) -> NDArray[Any]:
     if layer.multiscale:
         raise TypeError(
             f"layer {layer.name!r} has several scales, which napari cannot edit; "
-            "make a layer of its finest scale"
+            "make a layer of its finest scale (Result > Store > Edit finest labels)"
         )
     if not isinstance(data, np.ndarray):
         raise TypeError(

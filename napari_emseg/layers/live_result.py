@@ -172,7 +172,7 @@ class LiveResult:
         at : tuple of int or None
             Which part of it; None is all.
         labels : (*S) ndarray of uint8
-            Of that part.
+            Of that part, or of a coarser level of it.
         colormap : napari.utils.colormaps.DirectLabelColormap
             Colors of the classes.
 
@@ -181,11 +181,17 @@ class LiveResult:
         napari.layers.Labels
         """
         picture = picture_of(image)
-        labels = labels_in(picture, labels, at)
+        full = picture.labels_shape(at)
+        coarse = labels.size != np.prod(full)
+        if not coarse:
+            labels = labels_in(picture, labels, at)
         layer = self.fitting(image, at)
         if layer is None or not alike(layer, labels):
             self.settle()
             name, place = f"{picture.name} classes", picture.place(at)
+            if coarse:
+                # Levels begin at the same pixel, as napari shows them.
+                place["scale"] = np.multiply(place["scale"], full) / labels.shape
             layer = Labels(labels, name=name, colormap=colormap, **place)
             self._before = _Before(None, None, layer.editable, str(layer.mode))
             add_result(self._viewer, layer)

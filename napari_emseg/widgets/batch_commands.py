@@ -4,10 +4,20 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from napari.layers import Labels
+from napari.utils.notifications import show_info
 from qtpy.QtWidgets import QFileDialog
 
+from napari_emseg.layers.pictures.stored_result import (
+    editable_copy,
+    finest_labels,
+    store_of,
+)
+from napari_emseg.store import write_back
+from napari_emseg.widgets.common.qt import pluralize
 from napari_emseg.widgets.edit.panel import after_edits
 from napari_emseg.widgets.manifest_commands import (
     chosen_result,
@@ -47,6 +57,44 @@ def open_recipe(viewer: napari.Viewer) -> None:
         work = partial(AppliedRecipe.load, Path(path))
         then = partial(_open, viewer)
         inspector_of(viewer).background.run(work, then)
+
+
+@command
+def edit_stored(viewer: napari.Viewer) -> None:
+    """Show the finest labels of a stored result as a layer that can be edited."""
+    layer = chosen_result(viewer)
+    path = store_of(layer)
+
+    def show(labels: Any) -> None:
+        if layer in viewer.layers:
+            viewer.layers.selection.active = editable_copy(viewer, layer, labels)
+
+    inspector_of(viewer).background.run(partial(finest_labels, path), show)
+
+
+@command
+def save_stored(viewer: napari.Viewer) -> None:
+    """Write edited labels back to their store: only the chunks that have changed."""
+    layer = chosen_result(viewer)
+    path = store_of(layer)
+    if not isinstance(layer.data, np.ndarray):
+        raise ValueError(
+            f"{layer.name!r} shows its store as it is; edit its finest labels first"
+        )
+
+    def save() -> None:
+        work = partial(write_back, path, np.array(layer.data))
+        then = partial(_tell_saved, viewer, path)
+        inspector_of(viewer).background.run(work, then)
+
+    after_edits(viewer, save)
+
+
+def _tell_saved(viewer: napari.Viewer, path: str, chunks: int) -> None:
+    for layer in viewer.layers:
+        if isinstance(layer, Labels) and not isinstance(layer.data, np.ndarray):
+            layer.refresh()
+    show_info(f"Saved {pluralize(chunks, 'chunk')} of {Path(path).name}.")
 
 
 def _open(viewer: napari.Viewer, applied: AppliedRecipe) -> None:

@@ -18,15 +18,18 @@ from qtpy.QtWidgets import (
     QVBoxLayout,
 )
 
+from napari_emseg.store.target_plan import is_target
 from napari_emseg.widgets.common.qt import form_rows, number_box, pluralize
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from napari.layers import Image
     from numpy.typing import NDArray
     from qtpy.QtWidgets import QWidget
 
 BINS = 1000  # of the uncertainty, so that the threshold has as many steps
+STORES = "OME-Zarr (*.ome.zarr);;Zarr (*.zarr);;NumPy (*.npy);;BigTIFF (*.btf)"
 CHECKED, UNCHECKED = Qt.CheckState.Checked, Qt.CheckState.Unchecked
 
 
@@ -208,6 +211,23 @@ def ask_path(
         return path, True
     # The dialog asked about another name than this.
     return path.with_name(path.name + suffix), False
+
+
+def ask_store(parent: QWidget | None, image: Image) -> str | None:
+    """Ask where the labels of an image go that are too many for memory.
+
+    Returns
+    -------
+    str or None
+        None if canceled. What is there is never replaced.
+    """
+    source, name = image.source.path, f"{image.name}_classes.ome.zarr"
+    start = Path(source).parent / name if source else Path(name)
+    title = "Labels larger than memory"
+    chosen, _ = QFileDialog.getSaveFileName(parent, title, str(start), STORES)
+    if not chosen:
+        return None
+    return chosen if is_target(chosen) else f"{chosen}.ome.zarr"
 
 
 def _buttons(dialog: QDialog, title: str) -> QDialogButtonBox:

@@ -164,6 +164,20 @@ ROWS: tuple[tuple[MenuRow, ...], ...] = (
             "save_recipe",
         ),
         MenuRow(
+            "Edit finest labels",
+            "Of a result in a store, as a layer in memory that can be edited.",
+            "edit_stored",
+            module=BATCH,
+            submenu="Store",
+        ),
+        MenuRow(
+            "Write edits back",
+            "To the store that the labels came from: the changed chunks alone.",
+            "save_stored",
+            module=BATCH,
+            submenu="Store",
+        ),
+        MenuRow(
             "Open recipe…",
             "A recipe from a file, for the picture it was made on or for others.",
             "open_recipe",

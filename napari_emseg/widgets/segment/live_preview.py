@@ -44,7 +44,7 @@ class _PreparedImage:
             return False
         if any(a is not b for a, b in zip(self.data, request.data, strict=True)):
             return False
-        return self.mark == fingerprint(request.image.data(request.at))
+        return self.mark == fingerprint(request.seen())
 
 
 class LivePreview:
@@ -156,7 +156,7 @@ class LivePreview:
 
 def _prepare(request: SegmentRequest) -> _PreparedImage:
     image, at = request.image, request.at
-    data = image.data(at)
+    data = request.seen()
     mark = fingerprint(data)
     try:
         picture = PreviewImage(data, **image.reading(at))

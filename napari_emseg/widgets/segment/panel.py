@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from qtpy.QtCore import QTimer
 
 from napari_emseg.layers import LiveResult
 from napari_emseg.layers.old_objects import OldObjects
+from napari_emseg.layers.pictures.stored_result import add_stored
 from napari_emseg.widgets.common.background import PAUSE, BackgroundQueue
 from napari_emseg.widgets.common.docks import Docking, share_dock
 from napari_emseg.widgets.common.followed_history import FollowedHistory
@@ -22,6 +24,7 @@ from napari_emseg.widgets.common.keys import REDO, UNDO, Key, Keys
 from napari_emseg.widgets.common.preferences import preferred
 from napari_emseg.widgets.common.qt import ScrollArea, focus_ring, order_tabs, pluralize
 from napari_emseg.widgets.common.run_events import run_events_of
+from napari_emseg.widgets.results.dialogs import ask_store
 from napari_emseg.widgets.results.menu import result_button
 from napari_emseg.widgets.segment.axes_rows import AxesRows
 from napari_emseg.widgets.segment.layer_rows import Controls, LayerBoxes
@@ -44,6 +47,7 @@ if TYPE_CHECKING:
     from napari_emseg.widgets.segment.segment_request import Result
 
 HINT = "Open an image, or a sample from the File menu."
+LARGE = "A preview; press Segment to write the labels of all pixels to a store."
 READY = "Press Segment to find the classes."
 PAUSED = (
     "Live is paused: “{name}” has edits, which stay. Press Segment for a new result."
@@ -148,6 +152,12 @@ class SegmentWidget(Container[Widget]):
             self._show_idle("")
             show_error(str(error))
             return
+        if request.large:
+            path = ask_store(self.native, request.image.lead)
+            if path is None:
+                self._show_idle("No place was chosen for the labels.")
+                return
+            request = replace(request, out=path)
         unfinished = self.current.fitting(request.image, request.at) is not None
         if request.replace is not None or not (unfinished and self.current.previewing):
             self.current.settle()
@@ -314,12 +324,18 @@ class SegmentWidget(Container[Widget]):
         if self._gone(request) or self._paused(request):
             return
         self.current.draw(request.image, request.at, preview.labels, colormap)
-        if not self.runner.running:
+        if request.large:
+            self.controls.show_idle(LARGE, ready=True)
+        elif not self.runner.running:
             self.controls.show_preview(preview.model.n_classes)
 
     def _on_rest(self, request: SegmentRequest) -> None:
-        if not (self._gone(request) or self._paused(request)):
-            self._start(request)
+        if self._gone(request) or self._paused(request):
+            return
+        if request.large:
+            self.controls.show_idle(LARGE, ready=True)
+            return
+        self._start(request)
 
     def _on_progress(self, progress: Progress) -> None:
         if progress.state is not None:
@@ -334,10 +350,30 @@ class SegmentWidget(Container[Widget]):
         """Put a result into a layer, and say so."""
         if self._gone(request):
             return
-        seg, style, plan = result
+        seg, style, _ = result
         seconds = perf_counter() - start
         self.live.stop()
         found = pluralize(seg.n_classes, "class", "es")
+        if style is None:
+            assert request.out is not None
+            self.current.settle()
+            place = request.image, request.at
+            layer = add_stored(self._viewer, seg, *place, request.out)
+        else:
+            layer = self._keep(request, result, found)
+        # A preview becomes a result without any change of the layer list.
+        self.reset_choices()
+        self._show_idle(f"{layer.name}: {found}, {seconds:.2g} s.")
+        self._events.ended.emit()
+        if self._waiting:
+            request, *self._waiting = self._waiting
+            self.current.settle()
+            self._start(request)
+
+    def _keep(self, request: SegmentRequest, result: Result, found: str) -> Labels:
+        """Put a result into a layer, as one action."""
+        seg, style, plan = result
+        assert style is not None
         with self.history.actions.as_one() as made:
             target = RunTarget.of(
                 self.current, request, self._settled, self._viewer.layers
@@ -363,14 +399,7 @@ class SegmentWidget(Container[Widget]):
                     text,
                 )
             )
-        # A preview becomes a result without any change of the layer list.
-        self.reset_choices()
-        self._show_idle(f"{layer.name}: {found}, {seconds:.2g} s.")
-        self._events.ended.emit()
-        if self._waiting:
-            request, *self._waiting = self._waiting
-            self.current.settle()
-            self._start(request)
+        return layer
 
     def show_again(self, params: Params, state: LiveState) -> None:
         """Show the form of an action, and overwrite what was overwritten with it."""

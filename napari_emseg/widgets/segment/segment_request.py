@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+import numpy as np
+
 from napari_emseg.layers import alike, plan_edit, prepare_style
 from napari_emseg.layers.edits import plan_over
 from napari_emseg.layers.pictures.picture_layers import labels_in
@@ -24,7 +26,11 @@ if TYPE_CHECKING:
     from napari_emseg.pipeline.source import SegmentationInput
 
     # The segmentation, how it looks, and how it is written.
-    Result: TypeAlias = tuple[Segmentation, LayerStyle, PlannedEdit | None]
+    # Of labels in a store, there is neither.
+    Result: TypeAlias = tuple[Segmentation, LayerStyle | None, PlannedEdit | None]
+
+# Labels of a lazy picture that go to memory at most, and pixels that are fitted first.
+MOST_LABELS, FITTED = 2**26, 2**22
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,6 +51,8 @@ class SegmentRequest:
         Those of the layers when this was made.
     over : (*S) ndarray of int or None
         The labels of the latest result, if it is overwritten.
+    out : str or None
+        Where labels go that are too many for memory.
     """
 
     image: PictureLayers
@@ -53,6 +61,35 @@ class SegmentRequest:
     replace: Labels | None
     data: tuple[Any, ...]
     over: Any = None
+    out: str | None = None
+
+    @property
+    def large(self) -> bool:
+        """Whether labels are too many for memory, so that they go to a store."""
+        lead = self.image.lead
+        lazy = lead.multiscale or not isinstance(lead.data, np.ndarray)
+        size = int(np.prod(self.image.labels_shape(self.at)))
+        return lazy and size > MOST_LABELS and not self.image.several
+
+    def seen(self) -> Any:
+        """Return what previews are made of: of levels, one that has few pixels."""
+        if not (self.large and self.image.lead.multiscale):
+            return self.image.data(self.at)
+        return self._level()
+
+    def _level(self) -> Any:
+        """Return the finest level that is fitted at once; else the coarsest."""
+        levels, ndim = self.image.lead.data, self.image.lead.ndim
+        sizes = [int(np.prod(one.shape[:ndim])) for one in levels]
+        level = next((n for n, s in enumerate(sizes) if s <= FITTED), len(sizes) - 1)
+        at = self.at or (None,) * ndim
+        steps = np.divide(levels[level].shape[:ndim], levels[0].shape[:ndim])
+        # A plane of the finest level lies at another place in a coarse one.
+        index = tuple(
+            slice(None) if one is None else int(one * step)
+            for one, step in zip(at, steps, strict=True)
+        )
+        return levels[level][index]
 
     def reason_to_stop(self, layers: Container[Layer]) -> str:
         """Return what became of the image; empty if it is there, as it was.
@@ -77,8 +114,26 @@ class SegmentRequest:
     def iter_segment(self) -> Generator[Progress, None, Result]:
         """Yield the progress of the segmentation, and return its result."""
         data, reading = self.image.data(self.at), self.image.reading(self.at)
+        if self.out is not None:
+            return (yield from self._iter_stored(data, reading))
         seg = yield from iter_segment(data, self.params, **reading)
         return seg, prepare_style(seg), self._plan(seg)
+
+    def _iter_stored(
+        self, data: Any, reading: dict[str, Any]
+    ) -> Generator[Progress, None, Result]:
+        """Fit a coarse level if there is one, and write the labels of the finest."""
+        model = None
+        # Texture and place look different at other sizes.
+        same = self.params.texture == 0 and self.params.position == 0
+        if same and self.image.lead.multiscale and self.image.channel_axis is None:
+            plain = self.params.replace(smoothing=0.0)
+            fit = yield from iter_segment(self._level(), plain, **reading)
+            model = fit.model
+        seg = yield from iter_segment(
+            data, self.params, model=model, out=self.out, **reading
+        )
+        return seg, None, None
 
     def _plan(self, seg: Segmentation) -> PlannedEdit | None:
         """Return how the earlier result is updated, if it can take the labels."""
