@@ -67,6 +67,9 @@ SELECT: dict[str, Callable[[Case], Any]] = {
     "box": lambda c: select.box(c.rgb, c.box),
     "scribbles": lambda c: select.scribbles(c.rgb, c.strokes, background=None),
     "scribbles gray": lambda c: select.scribbles(c.gray, c.strokes, background=None),
+    "interpolate": lambda c: select.interpolate(
+        np.stack([c.mask, np.zeros_like(c.mask), c.mask])
+    ),
     "lasso": lambda c: select.lasso(c.gray.shape, c.corners),
     "polygon soft": lambda c: select.polygon(c.gray.shape, c.corners, soft=True),
     "scissors": lambda c: select.scissors(c.rgb, c.corners),

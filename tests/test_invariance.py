@@ -19,6 +19,7 @@ from skimage import data
 import napari_emseg as emseg
 from napari_emseg.engine.image import lazy_image
 from napari_emseg.pipeline import source
+from napari_emseg.pipeline.axes import channel_units
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -215,9 +216,16 @@ def test_large_arrays_are_read_in_parts(
     for module, name in ((source, "_SLAB"), (source, "_COUNT"), (lazy_image, "_SLAB")):
         monkeypatch.setattr(module, name, 500)
     lazy = Lazy(wide)
-    # A glance at the noise may see a small image as a whole.
+    # A glance at the noise, or at the units of channels, may see a small image as a
+    # whole.
     plain = {"smoothing": 0, "distribution": "gaussian"}
-    emseg.segment(lazy, **(options | plain))
+    with monkeypatch.context() as small:
+        small.setattr(
+            channel_units,
+            "choose_blocks",
+            lambda shape, _: [tuple(slice(0, 9) for _ in shape)],
+        )
+        emseg.segment(lazy, **(options | plain))
     assert lazy.most < wide.size / 4
     np.testing.assert_array_equal(emseg.segment(lazy, **options).labels, expected)
 

@@ -18,6 +18,7 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 import numpy as np
 from napari.components import ViewerModel
+from psygnal import EmitLoopError
 from qtpy.QtWidgets import QApplication
 
 import napari_emseg as emseg
@@ -165,6 +166,10 @@ def _act(scene: Scene, act: Callable[[Scene], None], line: int) -> _Tracer:
         scene.settle()
     except LineFault:
         pass
+    except EmitLoopError as error:
+        # A listener of ours met it.
+        if not isinstance(error.__cause__, LineFault):
+            raise
     finally:
         sys.settrace(None)
         threading.settrace(None)  # type: ignore[arg-type]
@@ -173,7 +178,7 @@ def _act(scene: Scene, act: Callable[[Scene], None], line: int) -> _Tracer:
 
 
 def _tell(kind: type[BaseException], error: BaseException, trace: Any) -> None:
-    if not issubclass(kind, LineFault):
+    if not issubclass(kind, LineFault) and not isinstance(error.__cause__, LineFault):
         sys.__excepthook__(kind, error, trace)
 
 

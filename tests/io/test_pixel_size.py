@@ -134,7 +134,9 @@ def test_pictures_that_are_opened_have_it(
     )
     opened: list[Any] = []
     monkeypatch.setattr(window, "why_no_window", lambda: None)
-    monkeypatch.setattr(window, "show", lambda layers: opened.extend(layers) or True)
+    monkeypatch.setattr(
+        window, "show", lambda layers, *_: opened.extend(layers) or True
+    )
     assert main(["open", str(source)]) == 0
     layer = Layer.create(*opened[0])
     assert layer.scale == pytest.approx([0.5, 0.25])

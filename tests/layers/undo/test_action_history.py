@@ -152,13 +152,13 @@ class TestOrder:
         pair[0].paint((1, 1), 3)
         assert actions.undo() == []
 
-    def test_what_napari_forgot_is_not_kept(self, actions, pair):
+    def test_more_steps_are_kept_than_napari_keeps(self, actions, pair):
         one, two = pair
         two.paint((5, 5), 9)
-        for count in range(one._history_limit + 20):
-            one.paint((count % 6, 1), 1 + count)
-        limit = one._history_limit
-        assert [actions.undo() for _ in range(limit + 1)] == [[one]] * limit + [[two]]
+        count = one._history_limit + 20
+        for step in range(count):
+            one.paint((step % 6, 1), 1 + step)
+        assert [actions.undo() for _ in range(count + 1)] == [[one]] * count + [[two]]
 
 
 class TestOthers:
