@@ -12,6 +12,7 @@ from magicgui.widgets import Container, Widget
 from napari.layers import Image
 from napari.utils.notifications import show_error
 from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QHBoxLayout
 
 from napari_emseg.layers import LiveResult
 from napari_emseg.layers.old_objects import OldObjects
@@ -469,8 +470,10 @@ class SegmentWidget(Container[Widget]):
         # On a small screen the rows scroll, and "Segment" stays visible.
         self.native.layout().insertWidget(0, ScrollArea(self.form.native))
         footer = self.controls.footer.native.layout()
-        footer.addWidget(self.history_button)
-        footer.addWidget(result_button(self._viewer))
+        row = QHBoxLayout()
+        row.addWidget(self.history_button, 1)
+        row.addWidget(result_button(self._viewer))
+        footer.addLayout(row)
         self.native.layout().addStretch()
         order_tabs(self.native.layout())
         self._on_theme()
