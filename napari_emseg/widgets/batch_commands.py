@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from napari.layers import Labels
+from napari.layers import Image, Labels
 from napari.utils.notifications import show_info
 from qtpy.QtWidgets import QFileDialog
 
@@ -25,6 +25,7 @@ from napari_emseg.widgets.manifest_commands import (
     main_window,
 )
 from napari_emseg.widgets.results.inspector import inspector_of
+from napari_emseg.widgets.results.menu import NO_IMAGE
 from napari_emseg.widgets.series.apply_dialog import open_apply
 from napari_emseg.widgets.series.apply_request import AppliedRecipe
 
@@ -52,6 +53,8 @@ def apply_to(viewer: napari.Viewer) -> None:
 @command
 def open_recipe(viewer: napari.Viewer) -> None:
     """Ask for a recipe, and for the pictures that it is applied to."""
+    if not any(isinstance(layer, Image) for layer in viewer.layers):
+        raise ValueError(NO_IMAGE)
     path, _ = QFileDialog.getOpenFileName(main_window(), "Open recipe", "", RECIPES)
     if path:
         work = partial(AppliedRecipe.load, Path(path))
