@@ -527,7 +527,7 @@ def test_empty_viewer_says_what_is_missing(viewer, told):
         [action] = [one for one in rows_of(menu) if one.text() == row.title]
         assert not action.isEnabled()
         assert "open" in action.toolTip()
-        if row.command != "open_model":
+        if row.command not in {"open_model", "open_objects"}:  # panels open empty
             told.clear()
             action.setEnabled(True)
             action.trigger()
