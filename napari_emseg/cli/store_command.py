@@ -43,6 +43,8 @@ if TYPE_CHECKING:
     from napari_emseg.pipeline.segmentation import Segmentation
 
 _GROUP = "Larger than memory"
+# Seconds for a scheduler to answer.
+_PATIENCE = 20.0
 
 
 @Parameter(name="*", group=_GROUP)
@@ -257,7 +259,7 @@ def _executor(options: LargeOptions) -> Iterator[Executor | None]:
     distributed = needed("distributed", "large", "a cluster")
     if options.cluster is not None:
         try:
-            client = distributed.Client(options.cluster, timeout=20)
+            client = distributed.Client(options.cluster, timeout=_PATIENCE)
         except (OSError, ValueError) as error:
             raise OSError(
                 f"there is no scheduler of Dask at {options.cluster} "

@@ -304,8 +304,10 @@ def iter_segment(
         channel_axis, rgb, axes = large.axes(channel_axis, rgb)
     large.check(params, mask)
 
+    finest = large.array
+
     def read(array: Any, white: float | None) -> SegmentationInput:
-        fine = array is large.array
+        fine = array is finest
         like = start if model is None else model
         given = (mask, seed_labels) if fine else (None, None)
         found = read_input(
@@ -316,7 +318,7 @@ def iter_segment(
                 check_model(one, found.picture, found.space, found.seed_labels)
         return found
 
-    source = read(large.array, full_scale)
+    source = read(finest, full_scale)
     if start is not None:
         check_start(start, params)
     if out is None:

@@ -319,7 +319,20 @@ def as_reference(array: Any) -> Any:
     # Whatever arrays of others say when they cannot be sent.
     except Exception:
         return None
-    return GraphArray(array) if hasattr(array, "compute") else array
+    return GraphArray(array) if _is_dask(array) else array
+
+
+def _is_dask(array: Any) -> bool:
+    return type(array).__module__.partition(".")[0] == "dask"
+
+
+def read_here(array: Any) -> Any:
+    """Return an array whose parts are computed in this process, if it is one of Dask.
+
+    Its own scheduler, such as that of a cluster, is slow where parts are small. One
+    whose values it holds stays as it is.
+    """
+    return (as_reference(array) or array) if _is_dask(array) else array
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -333,6 +346,11 @@ class GraphArray:
     """
 
     array: Any
+
+    @property
+    def chunks(self) -> Any:
+        """Of the array."""
+        return self.array.chunks
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -78,7 +78,7 @@ def params() -> dict[str, Any]:
 def interface() -> dict[str, list[str]]:
     """Return the public names of modules."""
     found = {"": [*emseg.__all__, *UNLISTED]}
-    for name in ("adjust", "exchange", "plot", "regions", "select"):
+    for name in ("adjust", "exchange", "plot", "regions", "select", "store"):
         found[name] = [*getattr(emseg, name).__all__]
     found["movie"] = [name for name in _own(movie) if name.startswith("save")]
     return found | {name: _own(module) for name, module in UNLISTED.items()}

@@ -15,6 +15,7 @@ from napari_emseg.pipeline.run.coarse_view import CoarseMask, find_tissue
 from napari_emseg.pipeline.run.large_fit import LEVEL
 from napari_emseg.pipeline.run.stored import iter_into, iter_stored
 from napari_emseg.pipeline.run.stored_run import StoredRun
+from napari_emseg.store.stored_array import read_here
 from napari_emseg.store.stored_image import StoredImage
 from napari_emseg.store.target_plan import plan_target
 
@@ -54,7 +55,9 @@ class LargeRequest:
     @property
     def array(self) -> Any:
         """What is labeled."""
-        return self.image.levels[0] if self._stored else self.image
+        if self._stored:
+            return self.image.levels[0]
+        return self.image if self.out is None else read_here(self.image)
 
     @property
     def named(self) -> bool:
