@@ -132,9 +132,8 @@ class SegmentWidget(Container[Widget]):
             ],
         )
         self.cancel_keys = Keys(viewer, [Key("Escape", "Cancel", self.cancel)])
-        reactions = self._reactions()
         self._docking = Docking(
-            self.native, viewer, reactions, self._on_open, self._on_close
+            self.native, viewer, self._reactions(), self._on_open, self._on_close
         )
         self._show_idle(HINT if self._boxes.image.value is None else READY)
 
