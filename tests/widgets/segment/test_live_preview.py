@@ -340,7 +340,13 @@ class TestPause:
         assert results(viewer) == [mine, new]
         assert new.metadata["emseg"]["params"]["n_classes"] == 5
         np.testing.assert_array_equal(mine.data, painted)
-        viewer.layers.selection.active = mine
+        # The last thing first: what live did, the new result, and the stroke.
+        hand.undo()
+        assert new.metadata["emseg"]["params"]["n_classes"] == 4
+        np.testing.assert_array_equal(new.data, expected)
+        hand.undo()
+        assert results(viewer) == [mine]
+        np.testing.assert_array_equal(mine.data, painted)
         hand.undo()
         assert mine.data[5, 5] == 1
 
