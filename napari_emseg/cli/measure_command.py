@@ -7,7 +7,6 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-import numpy as np
 import tifffile
 from cyclopts import Parameter
 
@@ -61,7 +60,10 @@ def measure(
     ] = False,
     stains: Annotated[
         str | None,
-        Parameter(help="Measure stains of tissue, too: he, hdab, or their vectors."),
+        Parameter(
+            help="Measure stains of tissue, too: he, hdab, their vectors, or od, the "
+            "optical densities."
+        ),
     ] = None,
     summary: Annotated[
         Path | None,
@@ -133,13 +135,6 @@ def _objects(
                 "too, or leave it out"
             )
         return Objects.of(values, per_plane=planes)
-    known = np.unique(values)
-    for number in classes:
-        if number not in known or number == 0:
-            some = ", ".join(map(str, known[known > 0][:20].tolist())) or "none"
-            raise ValueError(
-                f"--classes {number}: there is no such class; the labels are {some}"
-            )
     least: Any = "auto" if min_size is None else min_size
     steps = iter_objects(values, classes, split=split, min_size=least, per_plane=planes)
     return follow(steps)

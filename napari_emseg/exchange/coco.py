@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_emseg.exchange.json_files import compact, read_json, write_parts
+from napari_emseg.exchange.json_files import compact, read_json, write_parts, wrong_form
 from napari_emseg.exchange.polygon_list import PolygonList, hex_color
 from napari_emseg.exchange.polygons import trace
 from napari_emseg.exchange.run_lengths import fill_runs, read_counts, run_lengths
@@ -203,8 +203,8 @@ def read_coco(
                     filled[at] = fill_runs((shape[-2], shape[-1]), counts, values)
     except (KeyError, TypeError, AttributeError, IndexError) as error:
         raise ValueError(
-            f"{path} holds no right COCO annotations ({type(error).__name__}: "
-            f"{error}); export it again"
+            f"{path} holds no right COCO annotations: there is {wrong_form(error)}; "
+            "export it again"
         ) from None
     return found.annotations(as_classes=all(numbers), masks=filled)
 

@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from napari_emseg.engine.user_warnings import warn_user
-from napari_emseg.exchange.json_files import compact, read_json, write_parts
+from napari_emseg.exchange.json_files import compact, read_json, write_parts, wrong_form
 from napari_emseg.exchange.polygon_list import PolygonList, hex_color
 from napari_emseg.exchange.polygons import trace
 
@@ -168,15 +168,16 @@ def read_geojson(path: Path, shape: tuple[int, ...]) -> Annotations:
                 left += 1
                 continue
             parts = geometry["coordinates"]
-            index = (int(plane.get("t", 0)), int(plane.get("z", 0)))[4 - len(shape) :]
+            time, depth = (round(plane.get(axis, 0)) for axis in "tz")
+            index = (time, depth)[4 - len(shape) :]
             for rings in [parts] if kind == "Polygon" else parts:
                 found.add(rings, index, closed=True)
             measured = _measured(properties)
             name, color = _class_of(properties)
         except (KeyError, TypeError, AttributeError, IndexError) as error:
             raise ValueError(
-                f"{path} has no right feature at place {place} "
-                f"({type(error).__name__}: {error}); export it again"
+                f"{path} has no right feature at place {place}: it has "
+                f"{wrong_form(error)}; export it again"
             ) from None
         found.end(measured.get("label"), name, measured.get("class"), color)
         kinds.add(properties.get("objectType"))

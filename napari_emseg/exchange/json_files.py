@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import reprlib
 from typing import TYPE_CHECKING, Any
 
 from napari_emseg.io.safe_write import check_target, new_file
@@ -14,6 +15,22 @@ if TYPE_CHECKING:
     from pydantic import ValidationError
 
 _COMPACT = (",", ":")
+# What pydantic asks for, in words of JSON, by the beginning of the type of its error.
+_WANTED = {
+    "int": "a whole number",
+    "float": "a number",
+    "finite": "a finite number",
+    "bool": "true or false",
+    "string_pattern": "a color such as #d55e00",
+    "string_too": "a name of 1 to 200 letters",
+    "string": "text in quotes",
+    "tuple": "a list",
+    "model": "an object in braces",
+    "dict": "an object in braces",
+    "greater_than_equal": "a number of at least {ge}",
+    "less_than_equal": "a number of at most {le}",
+    "less_than": "a number below {lt}",
+}
 
 
 def read_json(path: Path, what: str) -> Any:
@@ -104,9 +121,46 @@ def compact(data: Any) -> str:
     return json.dumps(data, separators=_COMPACT, ensure_ascii=False, allow_nan=False)
 
 
+def wrong_form(error: Exception) -> str:
+    """Return what an error tells of the form of data that were read by their format.
+
+    Examples
+    --------
+    >>> wrong_form(KeyError("geometry")), wrong_form(TypeError("int has no len()"))
+    ("no 'geometry'", 'a value of another kind than the format has there')
+    """
+    if isinstance(error, KeyError):
+        return f"no {error}"
+    return "a value of another kind than the format has there"
+
+
 def wrong_field(error: ValidationError) -> str:
-    """Return in one line where the first mistake is, and which."""
-    first = error.errors()[0]
-    place = ".".join(str(part) for part in first["loc"])
-    reason = first["msg"].removeprefix("Value error, ")
-    return f"{place}: {reason}" if place else reason
+    """Return in one line where the first mistake is, and which.
+
+    Examples
+    --------
+    >>> from napari_emseg.exchange import ClassScheme
+    >>> try:
+    ...     ClassScheme.model_validate({"classes": [{"number": "one"}]})
+    ... except ValueError as error:
+    ...     wrong_field(error)
+    "number of classes, place 1, is 'one', but a whole number is needed"
+    """
+    first = error.errors(include_url=False)[0]
+    path = [
+        f"place {part + 1}" if isinstance(part, int) else part for part in first["loc"]
+    ]
+    *above, last = path or ["it"]
+    place = f"{last} of {', '.join(above)}," if above else last
+    kind, context = first["type"], first.get("ctx", {})
+    if kind == "value_error":
+        return str(first["msg"].removeprefix("Value error, "))
+    if kind == "missing":
+        return f"{place} is missing"
+    if kind == "extra_forbidden":
+        return f"{place} is not known"
+    wanted = next(
+        (words for name, words in _WANTED.items() if kind.startswith(name)), ""
+    )
+    wanted = wanted.format(**context) or first["msg"].removeprefix("Input should be ")
+    return f"{place} is {reprlib.repr(first['input'])}, but {wanted} is needed"

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 SPLITS = ("none", "distance", "seeds", "line")
 # Smaller than this share of a typical object is dirt.
 _DIRT = 0.05
+# Classes that a message tells.
+_TOLD = 20
 
 
 def objects(
@@ -314,9 +316,16 @@ def _classes_of(given: Any, labels: IntArray, classes: Any) -> list[int]:
                 "name classes with seg.named({2: 'nuclei'})"
             )
         number = by_name[one] if isinstance(one, str) else whole_number("a class", one)
-        if number == 0 or (known is not None and number not in known):
+        if known is None:
+            missing = number == 0 or not (labels == number).any()
+        else:
+            missing = number not in known
+        if missing:
+            known = np.unique(labels[labels != 0]).tolist() if known is None else known
             what = "0 is no class" if number == 0 else f"there is no class {number}"
-            raise ValueError(f"{what}; pass one of those that the labels have, from 1")
+            there = ", ".join(map(str, known[:_TOLD])) or "none"
+            there += ", …" if len(known) > _TOLD else ""
+            raise ValueError(f"{what}; pass one of those that there are: {there}")
         found.append(number)
     return list(dict.fromkeys(found))
 

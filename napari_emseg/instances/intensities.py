@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_emseg.engine.image.lazy_image import LazyImage, as_lazy_image
-from napari_emseg.engine.image.stain_separation import separate, stain_names
+from napari_emseg.engine.image.stain_separation import (
+    DENSITY,
+    optical_density,
+    separate,
+    stain_names,
+)
 from napari_emseg.instances.shape_measures import numbering
 from napari_emseg.pipeline.class_table import channel_names
 from napari_emseg.pipeline.progress import Progress
@@ -57,7 +62,9 @@ class Channels:
             found += [values[..., c] for c in range(picture.channels)]
         if self.stains is not None:
             rgb = np.stack(found[:3], axis=-1).astype(np.float32)
-            density = separate(rgb / self.pictures[0].full_scale, self.stains)
+            rgb /= self.pictures[0].full_scale
+            plain = self.stains == DENSITY
+            density = optical_density(rgb) if plain else separate(rgb, self.stains)
             found += [*np.moveaxis(density, -1, 0)]
         return found
 

@@ -64,7 +64,8 @@ def measure(
         Names of the channels of `image`.
     stains : str, optional
         Of an RGB image of tissue, measure the densities of its stains, too: "he",
-        "hdab", or two or three vectors, as of `Params.stains`.
+        "hdab", or two or three vectors, as of `Params.stains`; "od": the optical
+        densities of red, green and blue.
     tissue : (…, Y, X) array_like of bool, optional
         What densities and fractions of the summary refer to, as of the class of the
         tissue; objects outside count as tissue, too. The whole image by default.

@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     IntArray = NDArray[np.integer[Any]]
     Range = tuple[float | None, float | None]
 
-# Labels up to so many times the number of pixels have a row in a table of their own.
-_SPARSE = 4
+# A table has a row for each number up to the largest label: so many for each pixel, and
+# those that other programs give in a small part of a large image.
+_SPARSE, _ANYHOW = 4, 2**22
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,7 +109,7 @@ class Objects:
                 f"labels count objects from 1, but the smallest is {least}; renumber "
                 "them, with 0 for what is no object"
             )
-        if most > _SPARSE * given.size + 2**16:
+        if most > _SPARSE * given.size + _ANYHOW:
             raise ValueError(
                 f"label {most} is far larger than the {given.size} pixels; renumber "
                 "the objects, as skimage.segmentation.relabel_sequential does"

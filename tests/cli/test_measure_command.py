@@ -74,7 +74,10 @@ def test_stack_is_a_volume_or_planes_in_its_units(tmp_path):
 @pytest.mark.parametrize(
     ("tokens", "words"),
     [
-        (("--classes", "7"), "no such class; the labels are 1, 2"),
+        (
+            ("--classes", "7"),
+            "there is no class 7; pass one of those that there are: 1, 2",
+        ),
         (("--min-size", "3"), "pass --classes"),
         (("--summary", "OUT"), "use two names"),
     ],

@@ -271,8 +271,19 @@ def without(data, *path):
         ("{", "no JSON"),
         ('"text"', "no GeoJSON"),
         ("[" * 100_000, "no JSON"),
-        ("[1]", "place 1"),
-        (json.dumps([without(FEATURE, "geometry", "coordinates")]), "place 1"),
+        ("[1]", "place 1: it has a value of another kind"),
+        (
+            '[{"geometry": {"type": "Polygon", "plane": {"z": "a"}}}]',
+            "no 'coordinates'",
+        ),
+        (
+            json.dumps(FEATURE).replace('"type"', '"plane": {"z": "a"}, "type"'),
+            "place 1",
+        ),
+        (
+            json.dumps([without(FEATURE, "geometry", "coordinates")]),
+            "place 1: it has no 'coordinates'; export",
+        ),
         (json.dumps(FEATURE).replace("4", "40"), "not of this image: it reaches from"),
         (json.dumps(FEATURE).replace("[4, 1]", "[4]"), "two numbers"),
         (json.dumps(FEATURE).replace("[4, 1]", '["x", 1]'), "two numbers"),
@@ -292,7 +303,7 @@ def test_wrong_geojson(tmp_path, text, said):
         (lambda data: data.pop("images"), "not COCO"),
         (lambda data: data["images"][0].update(width=8), "not of this image"),
         (lambda data: data["images"].append({"id": 7}), "2 images"),
-        (lambda data: data["annotations"][0].pop("image_id"), "image_id"),
+        (lambda data: data["annotations"][0].pop("image_id"), "no 'image_id'; export"),
         (
             lambda data: data["annotations"][0].update(
                 segmentation={"counts": [1, 2], "size": [7, 9]}

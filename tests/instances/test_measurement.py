@@ -104,6 +104,11 @@ def test_channels_have_names_and_stains(pieces):
         mean = ndi.mean(density[..., channel], pieces, found["label"])
         np.testing.assert_allclose(found[f"mean {name}"], mean, rtol=1e-4)
     assert "mean R" in found
+    dense = emseg.measure(pieces, rgb, stains="od")["mean density of green"]
+    green = emseg.features(rgb, color="od")[..., 1]
+    np.testing.assert_allclose(
+        dense, ndi.mean(green, pieces, found["label"]), rtol=1e-4
+    )
     several = emseg.measure(pieces, {"A": rgb[..., 0], "B": rgb[..., 1]})
     assert (several["max B"] == found["max G"]).all()
     named = emseg.measure(pieces, [rgb[..., 0], rgb[..., 2]], channel_names=["x", "y"])

@@ -158,4 +158,5 @@ def test_narrowest_type():
     many = Objects.of(np.arange(70_000).reshape(2, -1))
     assert many.labels.dtype == np.uint32
     assert many.keep([200]).labels.dtype == np.uint8
+    assert Objects.of([[0, 70_000]]).ids.tolist() == [70_000]
     assert emseg.measure(many)["label"].dtype.kind == "i"

@@ -19,6 +19,8 @@ STAINS: dict[str, tuple[Float64Array, tuple[str, ...]]] = {
     "hed": (rgb_from_hed, ("hematoxylin", "eosin", "DAB")),
     "hdab": (rgb_from_hdx[:2], ("hematoxylin", "DAB")),
 }
+# Instead of stains: the optical density of red, green and blue.
+DENSITY = "od"
 # Volume that unit vectors span, below which they are one stain.
 _FLAT = 1e-3
 
@@ -101,11 +103,15 @@ def vectors_of(stains: str) -> Float64Array:
 def stain_names(stains: str) -> tuple[str, ...]:
     """Return what stains are called; "stain 1" and so on, if they have no name.
 
+    Of ``"od"``, they are the densities of red, green and blue.
+
     Examples
     --------
     >>> stain_names("hdab"), stain_names("1 0 0, 0 1 0")
     (('hematoxylin', 'DAB'), ('stain 1', 'stain 2'))
     """
+    if stains == DENSITY:
+        return ("density of red", "density of green", "density of blue")
     if stains in STAINS:
         return STAINS[stains][1]
     return tuple(f"stain {n}" for n in range(1, len(read_vectors(stains)) + 1))

@@ -387,9 +387,12 @@ class ObjectSession:
         scale = place_of(labels, per_plane=options.per_plane)["scale"]
         n_space = 2 if options.per_plane else min(data.ndim, 3)
         names = {number: class_name(labels, number) for number in options.classes}
+        # A plane may lack a class that other planes have.
+        here = [number for number in options.classes if (data == number).any()]
+        how = {**options.arguments(), "per_plane": options.per_plane, "classes": here}
         made = yield from iter_objects(
             data,
-            **{**options.arguments(), "per_plane": options.per_plane},
+            **how,
             scale=scale[-n_space:],
         )
         return replace(made, class_names=names)
