@@ -8,7 +8,7 @@ import pickle
 import signal
 import time
 from collections import deque
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from multiprocessing.connection import wait
 from typing import TYPE_CHECKING, Any
@@ -147,8 +147,21 @@ def _serve(
     max_bytes: int | None,
     threads: int,
 ) -> None:
-    """Work on pictures until there are no more; the process is made for this."""
+    """Work on pictures until nobody asks any more; the process is made for this."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Who asked may be gone before the answer.
+    with suppress(BrokenPipeError):
+        _answer(way, treatment, writing, max_bytes, threads)
+
+
+def _answer(
+    way: Connection,
+    treatment: Treatment,
+    writing: WritingOptions,
+    max_bytes: int | None,
+    threads: int,
+) -> None:
+    """Work on pictures until there are no more."""
     cv2.setNumThreads(threads)
     fitted = treatment.fitted
     shared = None if fitted is None else SharedLabels(fitted.model)

@@ -352,6 +352,8 @@ class TestClosed:
         listeners = count_listeners(viewer)
         viewer.window.remove_dock_widget("all")
         viewer.window.add_dock_widget(panel, name="again")
+        if kind is EditWidget:
+            panel.toolbox.take("wand")
         queue = queue_of(panel)
         done = []
         queue.run(lambda: 1, done.append)

@@ -226,10 +226,11 @@ def test_a_picture_of_an_image_that_is_gone_does_not_appear(bench, name, how):
 @pytest.mark.parametrize("name", ["fill", "new class", "merge", "split", "refit"])
 def test_labels_that_are_removed_meanwhile_are_told_once(bench, name, waits):
     bench.select(HALF)
-    said = []
-    bench.session.said.connect(said.append)
     if name == "refit":
         bench.layer.data_setitem((np.array([3, 3]), np.array([3, 4])), 2)
+        assert bench.session.action_history.done[-1].text == "painted on Labels"
+    said = []
+    bench.session.said.connect(said.append)
     before = bench.layer.data.copy()
     if waits:
         bench.session.choose(bench.session.plane(), lambda: HALF, "new")

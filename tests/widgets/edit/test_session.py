@@ -180,9 +180,6 @@ def test_everything(desk, hand, viewer, told, monkeypatch):
     desk.done()
     desk.press("Invert")
     desk.done()
-    desk.choose(1)
-    desk.menu("Split", "Into connected pieces")
-    desk.wait()
     desk.choose(2)
     desk.menu("Split", "By color, into two")
     desk.done()
@@ -197,9 +194,9 @@ def test_everything(desk, hand, viewer, told, monkeypatch):
     desk.press("Refit")
     desk.done()
 
-    assert [severity for severity, _ in told] == ["info", "info"]
-    assert "Invert left nothing selected" in told[0][1]
-    assert "the class is a single piece" in told[1][1]
+    ((severity, text),) = told
+    assert severity == "info"
+    assert "Invert left nothing selected" in text
     if desk.at:
         others = np.delete(np.array(find_selection(viewer, desk.layer).data), 7, axis=0)
         assert not others.any()
