@@ -178,7 +178,9 @@ ROWS = (
         tool=ToolLabel(
             "Scribbles",
             "Shift+D",
-            "Paint strokes on the object, and around it with Alt. Escape forgets them.",
+            "Paint on what is missing, and with Ctrl, Alt or Subtract on what is too "
+            "much; with nothing selected, on the object and around it. Escape forgets "
+            "the strokes.",
         ),
         strokes=Packed,
         label=Count,
@@ -241,6 +243,7 @@ ROWS = (
     _row("own", "save", name=Name),
     _row("own", "load", base=Selecting, name=Name),
     # Changes of the selection.
+    _modify("correct", "image", "selection", strokes=Packed, smoothing=Amount),
     _modify("grow", "selection", pixels=Distance),
     _modify("shrink", "selection", pixels=Distance),
     _modify("smooth", "selection", radius=Radius),

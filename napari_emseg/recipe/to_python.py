@@ -179,6 +179,7 @@ class Writer:
                 yield from self._write(
                     step, f"np.zeros({self.labels(step)}.shape, bool)"
                 )
+            yield from self._prepare(step)
             yield from self._select(step, name, self._call(step))
         elif group == "picture":
             yield from self._prepare(step)

@@ -14,6 +14,7 @@ _PLACES = {
     "wand": "a click is a place in one picture",
     "by_label": "a click is a place in one picture",
     "region_at": "a click is a place in one picture",
+    "correct": "strokes are places in one picture",
     "scribbles": "strokes are places in one picture",
     "box": "a box is a place in one picture",
     "lasso": "an outline is a place in one picture",

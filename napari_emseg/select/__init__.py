@@ -7,6 +7,7 @@ from napari_emseg.select import (
     color_index,
     color_selection,
     components,
+    correction,
     interpolation,
     label_masks,
     morphology,
@@ -17,6 +18,7 @@ from napari_emseg.select import (
 from napari_emseg.select.color_index import *
 from napari_emseg.select.color_selection import *
 from napari_emseg.select.components import *
+from napari_emseg.select.correction import *
 from napari_emseg.select.interpolation import *
 from napari_emseg.select.label_masks import *
 from napari_emseg.select.morphology import *
@@ -29,6 +31,7 @@ __all__: list[str] = []
 __all__ += color_index.__all__
 __all__ += color_selection.__all__
 __all__ += components.__all__
+__all__ += correction.__all__
 __all__ += interpolation.__all__
 __all__ += label_masks.__all__
 __all__ += morphology.__all__

@@ -61,6 +61,7 @@ GOOD: dict[str, dict[str, Any]] = {
     "by_class": {"k": 1, "threshold": 0.5},
     "by_label": {"point": _POINT, "contiguous": True},
     "region_at": {"point": _POINT, "level": 0.5},
+    "correct": {"strokes": STROKES, "smoothing": 1.0},
     "scribbles": {"strokes": STROKES, "label": 1, "background": 2, "smoothing": 1.0},
     "box": {"box": [1.0, 1.0, 16.0, 16.0], "smoothing": 1.0},
     "lasso": {"path": _POINTS, "soft": True},

@@ -92,6 +92,7 @@ TRIED = {
     "none": {},
     "save": {"name": st.just("one")},
     "load": WAYS | {"name": st.just("one")},
+    "correct": {"strokes": st.just(pack(STROKES))},
     "grow": {"pixels": PIXELS},
     "shrink": {"pixels": PIXELS},
     "smooth": {"radius": PIXELS},

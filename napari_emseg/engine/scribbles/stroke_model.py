@@ -181,6 +181,12 @@ def path_distances(cost: FloatArray, strokes: NDArray[np.uint8]) -> FloatArray:
     return np.stack(found).reshape(-1, *shape).astype(np.float32)
 
 
+def path_cost(smoothed: FloatArray, grain: FloatArray) -> FloatArray:
+    """Cost (Y, X) of a step: high at edges of smoothed colors and of texture."""
+    steep = slope(smoothed, 1.0) ** 2 + slope(grain, 1.5) ** 2
+    return np.asarray(_FLAT + steep / 100, np.float32)
+
+
 def straight_distances(strokes: NDArray[np.uint8]) -> FloatArray:
     """Distance in pixels from each class's strokes, (K, Y, X)."""
     return np.stack(
@@ -218,10 +224,9 @@ def gather_evidence(
     coarse_texture = resize(fine_texture, half)
     looks = np.concatenate([smoothed, fine_texture], axis=-1)
     coarse_looks = np.concatenate([coarse, coarse_texture], axis=-1)
-    places = _with_positions(looks)
-    coarse_places = _with_positions(coarse_looks)
-    steep = slope(coarse, 1.0) ** 2 + slope(coarse_texture, 1.5) ** 2
-    cost = np.asarray(_FLAT + steep / 100, np.float32)
+    places = with_positions(looks)
+    coarse_places = with_positions(coarse_looks)
+    cost = path_cost(coarse, coarse_texture)
     likelihood, nearest = [], []
     for label in range(1, int(strokes.max()) + 1):
         own = strokes == label
@@ -256,7 +261,7 @@ def _basins(
     return shares
 
 
-def _with_positions(looks: FloatArray) -> FloatArray:
+def with_positions(looks: FloatArray) -> FloatArray:
     """Add scaled positions to colors and texture, (Y, X, C + 4)."""
     shape = looks.shape[:2]
     y, x = np.indices(shape, np.float32)

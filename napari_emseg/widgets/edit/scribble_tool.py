@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from napari_emseg import select
-from napari_emseg.layers import add_selection
+from napari_emseg.layers import add_selection, selects
 from napari_emseg.layers.edits import preserved
 from napari_emseg.layers.geometry import Plane
 from napari_emseg.layers.selection import fits
@@ -33,8 +33,9 @@ MAX_LABEL = 255
 class ScribbleTool(Gesture):
     """Paints strokes; after each of them, what they select or draw is worked out anew.
 
-    Strokes select an object, those that subtract being its surroundings; or they draw
-    classes: the selected label of the labels layer, into what is selected.
+    Strokes correct what is selected: they add, or take away if they subtract. With
+    nothing selected, they select an object, those that subtract being its surroundings.
+    Or they draw classes: the selected label of the labels layer, into what is selected.
     """
 
     def __init__(self, session: Session) -> None:
@@ -95,7 +96,7 @@ class ScribbleTool(Gesture):
         target = Plane(self._strokes(plane, labels), plane.at)
         # Strokes of one class select nothing yet, and a layer takes napari its time.
         before = np.asarray(target.data())
-        chosen = None
+        chosen = self.session.selection_in(plane) if labels is None else None
         if labels is None and ((before != 0) & (before != label)).any():
             chosen = self.session.on_selection(plane)
         context = self.session.context(plane)
@@ -109,10 +110,14 @@ class ScribbleTool(Gesture):
             marks[drawn > 0] = label
             changes: Changes = [(target.layer, target.edit(marks))]
             several = len(np.unique(marks[marks > 0])) > 1
-            if not several or (labels is None and chosen is None):
+            # "Everything like it" is no correction of what is selected.
+            corrected = chosen is not None and contiguous and selects(chosen)
+            if not (several or corrected) or (labels is None and chosen is None):
                 return context.record(None, changes)
             if chosen is not None:
                 step = Step.of("scribbles", strokes=pack(marks), contiguous=contiguous)
+                if corrected:
+                    step = Step.of("correct", strokes=pack(marks))
                 found = np.asarray(call(step, context))
                 after = select.to_bytes(found)
                 changes.append((chosen.layer, chosen.edit(after)))

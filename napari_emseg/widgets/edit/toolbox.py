@@ -194,7 +194,9 @@ class Toolbox:
         return plane, plane.point(event.position)
 
     def _mode(self, event: Any) -> str:
-        add, subtract = "Shift" in event.modifiers, "Alt" in event.modifiers
+        held = set(event.modifiers)
+        # Some window managers move windows with Alt.
+        add, subtract = "Shift" in held, not held.isdisjoint({"Alt", "Control"})
         if add or subtract:
             return "intersect" if add and subtract else "add" if add else "subtract"
         return self._session.options.mode
