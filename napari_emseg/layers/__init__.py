@@ -14,9 +14,7 @@ from napari_emseg.layers.geometry import (
     Plane,
     displayed,
     displayed_plane,
-    displayed_volume,
     fingerprint,
-    has_volume,
     image_data,
     placement,
     spatial_shape,
@@ -55,6 +53,12 @@ from napari_emseg.layers.selection import (
 from napari_emseg.layers.undo.action import Action, Change
 from napari_emseg.layers.undo.action_history import ActionHistory
 from napari_emseg.layers.undo.shared_history import history_of
+from napari_emseg.layers.volume import (
+    depth_axis,
+    displayed_volume,
+    has_volume,
+    volume_on,
+)
 
 __all__ = [
     "HISTORY_BYTES",
@@ -79,6 +83,7 @@ __all__ = [
     "class_colormap",
     "coverage",
     "current",
+    "depth_axis",
     "displayed",
     "displayed_plane",
     "displayed_volume",
@@ -110,6 +115,7 @@ __all__ = [
     "show",
     "spatial_shape",
     "style_selection",
+    "volume_on",
     "warm_up",
     "warm_up_selection",
     "write_plan",

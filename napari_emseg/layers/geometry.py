@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
 # How far apart the corners of two planes may lie, in pixels, that count as one.
 _CLOSE = 0.01
-# Names of axes along which planes do not lie on each other in space.
-_NO_SPACE = frozenset({"t", "time", "c", "channel", "channels"})
 # Places along each axis that a fingerprint looks at.
 _SIDE = 32
 
@@ -140,64 +138,6 @@ class Plane(Part):
         """Pixel coordinates (y, x) in the plane of a point of the world."""
         y, x = self.coordinates(world)
         return y, x
-
-
-def displayed_volume(viewer: ViewerModel, layer: Image | Labels) -> Part:
-    """Return the volume (Z, Y, X) of a layer that the viewer displays, or a plane of.
-
-    Parameters
-    ----------
-    viewer : napari.Viewer or napari.components.ViewerModel
-        Its sliders count, as for the time.
-    layer : napari.layers.Image or napari.layers.Labels
-        A layer of that viewer; its last three axes are those of a volume.
-
-    Raises
-    ------
-    ValueError
-        If there is none.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from napari.components import ViewerModel
-    >>> viewer = ViewerModel()
-    >>> series = viewer.add_labels(np.zeros((5, 9, 4, 6), int))
-    >>> viewer.dims.set_current_step(0, 3)
-    >>> displayed_volume(viewer, series).at
-    (3, None, None, None)
-    """
-    if not has_volume(layer):
-        raise ValueError(
-            f"{layer.name!r} has no volume: its axes before the last two are none, "
-            "of one plane, or of time or channels; edit its planes"
-        )
-    ahead = displayed(viewer, layer)[:-3]
-    if None in ahead:
-        raise ValueError(
-            f"the viewer displays other axes of {layer.name!r} than its last three, "
-            "which are its volume; change the order of the axes back"
-        )
-    return Part(layer, (*ahead, None, None, None))
-
-
-def has_volume(layer: Image | Labels) -> bool:
-    """Return whether the last three axes of a layer are those of a volume.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from napari.layers import Labels
-    >>> stack = np.zeros((9, 4, 6), int)
-    >>> has_volume(Labels(stack)), has_volume(Labels(stack[:1]))
-    (True, False)
-    >>> has_volume(Labels(stack, axis_labels=("time", "y", "x")))
-    False
-    """
-    shape = spatial_shape(layer)
-    if len(shape) < 3 or shape[-3] == 1:
-        return False
-    return str(layer.axis_labels[-3]).strip().lower() not in _NO_SPACE
 
 
 def displayed_plane(viewer: ViewerModel, layer: Image | Labels) -> Plane:

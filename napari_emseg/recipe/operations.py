@@ -297,6 +297,7 @@ ROWS = (
         seed_labels=Packed,
         erased=Packed | None,
         params=_params,
+        axes=(Axes | None, None),
     ),
     _relabel("patch", "labels", where=Packed, values=Packed),
     # Adjusted pictures.

@@ -30,14 +30,15 @@ def refit(
     locked: Iterable[int] = (),
     channel_axis: int | None = None,
     rgb: bool | None = None,
+    axes: str | None = None,
     **params: Any,
 ) -> NDArray[Any]:
     """Return labels of a new fit of all classes that keeps what was edited.
 
     Parameters
     ----------
-    image, channel_axis, rgb
-        As for `napari_emseg.segment`.
+    image, channel_axis, rgb, axes
+        As for `napari_emseg.segment`; of letters of all axes, nothing else is needed.
     labels : (…) array_like of int
         The labels until now: new classes get the numbers of those that they have
         most pixels in common with.
@@ -78,6 +79,7 @@ def refit(
         locked=locked,
         channel_axis=channel_axis,
         rgb=rgb,
+        axes=axes,
     )
     return finish(steps)
 
@@ -92,6 +94,7 @@ def iter_refit(
     locked: Iterable[int] = (),
     channel_axis: int | None = None,
     rgb: bool | None = None,
+    axes: str | None = None,
 ) -> Generator[Progress, None, NDArray[Any]]:
     """Yield the progress of `refit`, and return its labels; to cancel, stop iterating.
 
@@ -128,9 +131,10 @@ def iter_refit(
         params = params.replace(n_classes=max(params.n_classes, classes[-1]))
     else:
         params = params.replace(n_classes=classes[-1])
-    seg = yield from iter_segment(
-        image, params, seed_labels=seeds, channel_axis=channel_axis, rgb=rgb
-    )
+    how: dict[str, Any] = {"channel_axis": channel_axis, "rgb": rgb}
+    if axes is not None:
+        how = {"axes": axes}
+    seg = yield from iter_segment(image, params, seed_labels=seeds, **how)
     found = match(seg.labels, old, [label for label in present(seeds) if label])
     # A locked class neither loses pixels nor gains some.
     kept |= np.isin(found, fixed)

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from napari.layers import Labels
 
-from napari_emseg.layers.geometry import has_volume, same_place, spatial_shape
+from napari_emseg.layers.geometry import same_place, spatial_shape
 from napari_emseg.layers.instances.object_layer import is_objects, place_scale
 from napari_emseg.layers.metadata import (
     OBJECTS,
     picture_of_result,
     slice_of_result,
 )
+from napari_emseg.layers.volume import depth_axis
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -29,7 +30,8 @@ def space_of(layer: Labels, *, per_plane: bool = False) -> int:
     >>> space_of(stack), space_of(stack, per_plane=True)
     (3, 2)
     """
-    return 3 if has_volume(layer) and not per_plane else 2
+    # An axis of channels in between keeps planes apart.
+    return 3 if depth_axis(layer) == layer.ndim - 3 and not per_plane else 2
 
 
 def source_of(viewer: ViewerModel, layer: Labels) -> Labels | None:

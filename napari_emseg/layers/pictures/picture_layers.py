@@ -162,6 +162,13 @@ class PictureLayers:
         """The letters that a recipe has to tell; None if there is nothing to tell."""
         return self.reading().get("axes")
 
+    @property
+    def last_axes(self) -> str | None:
+        """As `told_axes`, where channels come last, as in `ChannelPart.data`."""
+        if self.told_axes is None or self.channel_axis is None:
+            return self.told_axes
+        return self.letters + CHANNELS
+
     def record(self) -> dict[str, Any]:
         """Return what the metadata of a result tell of its picture."""
         found: dict[str, Any] = {}

@@ -21,7 +21,7 @@ from napari_emseg.layers import (
 )
 from napari_emseg.layers.edits import preserved, writable
 from napari_emseg.layers.history import insert_layer
-from napari_emseg.layers.metadata import KEY, with_channels
+from napari_emseg.layers.metadata import KEY, picture_of_result, with_channels
 from napari_emseg.layers.recipe_log import RecordedEdit, logged_layers
 from napari_emseg.layers.undo.step_words import words_of
 from napari_emseg.params import Params
@@ -200,23 +200,31 @@ class Actions:
     def refit(self) -> None:
         """Fit all classes again, and keep manual edits."""
         labels, image = self._labels(), self.session.image
-        plane = None
-        if image is None or spatial_shape(image) != labels.data.shape:
+        plane, axes, shape = None, None, labels.data.shape
+        source = picture_of_result(self.session.viewer, labels)
+        lies = source is not None and shape == source.labels_shape(None)
+        if image is None or not (lies or spatial_shape(image) == shape):
             plane = self.session.plane()
             picture = self.session.picture(plane)
         else:
+            if source is not None and lies and image in source.layers:
+                axes, shape = source.last_axes, source.shape
             whole = Part(image, (None,) * image.ndim)
             picture = with_channels(self.session.viewer, whole, labels)
         data, reading = picture.data(), picture.reading
+        if axes is not None:
+            reading = {"axes": axes}
         fitted_with = labels.metadata.get(KEY, {}).get("params", {})
         locked = self._locked
 
         def make() -> Steps:
             writable(labels)
             edited = self.session.action_history.manual_edits.edited(labels)
+            old = labels.data.reshape(shape)
             if plane is not None:
                 edited = edited[plane.where].reshape(plane.shape)
-            old = labels.data if plane is None else np.asarray(plane.data())
+                old = np.asarray(plane.data())
+            edited = edited.reshape(old.shape)
             options = {
                 "seed_labels": np.where(edited, old, 0),
                 "erased": edited & (old == 0),
@@ -227,10 +235,13 @@ class Actions:
                 np.asarray(data), old, params=params, **reading, **options
             )
             packed = {name: pack(options[name]) for name in ("seed_labels", "erased")}
-            whole = regions.Edit.whole(new)
+            if plane is None:
+                edit = regions.Edit.whole(new.reshape(labels.data.shape))
+            else:
+                edit = plane.edit(new)
             return RecordedEdit(
-                Step.of("refit", params=params, locked=locked, **packed),
-                [(labels, whole if plane is None else plane.edit(new))],
+                Step.of("refit", params=params, locked=locked, axes=axes, **packed),
+                [(labels, edit)],
                 at=None if plane is None else plane.at,
                 labels=labels,
                 image=picture.layer,

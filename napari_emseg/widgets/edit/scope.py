@@ -16,13 +16,14 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_emseg.layers import displayed_volume, has_volume, spatial_shape
+from napari_emseg.layers import depth_axis, displayed_volume, has_volume, spatial_shape
 from napari_emseg.layers.classes import class_shown, outer_class, paint_class
 from napari_emseg.widgets.edit.context import PLANE, VOLUME
 
 if TYPE_CHECKING:
-    from napari.layers import Labels
+    from napari.layers import Image, Labels
 
+    from napari_emseg.engine._types import SliceIndex
     from napari_emseg.widgets.edit.session import Session
 
 TIPS = {
@@ -112,16 +113,28 @@ def _index_of(session: Session) -> str:
     shown = session.shown()
     if shown is None:
         return ""
-    known = [index for index in shown.at[-3:] if index is not None]
+    known = [i for a, i in _along_volume(shown.layer, shown.at) if i is not None]
     return f" {known[0]}" if len(known) == 1 else ""
 
 
 def _depth_of(session: Session) -> int:
     """Return how many planes the volume has along the axis that is not displayed."""
-    shape = spatial_shape(session.labels or session.image)[-3:]
-    shown = session.shown()
-    at = (0, None, None) if shown is None else shown.at[-3:]
-    return next((n for n, i in zip(shape, at, strict=True) if i is not None), shape[0])
+    layer, shown = session.labels or session.image, session.shown()
+    shape = spatial_shape(layer)
+    if shown is not None:
+        for axis, index in _along_volume(layer, shown.at):
+            if index is not None:
+                return shape[axis]
+    return shape[depth_axis(layer) or 0]
+
+
+def _along_volume(
+    layer: Image | Labels, at: SliceIndex
+) -> list[tuple[int, int | None]]:
+    """Return the axes of a layer's volume, and where a plane is along each."""
+    depth = depth_axis(layer)
+    axes = [len(at) - 2, len(at) - 1]
+    return [(axis, at[axis]) for axis in ([] if depth is None else [depth]) + axes]
 
 
 def why_no_edit(session: Session) -> str:

@@ -24,6 +24,7 @@ from napari_emseg.layers import (
     plan_edit,
     selects,
     style_selection,
+    volume_on,
 )
 from napari_emseg.layers.edits import fresh
 from napari_emseg.layers.history import LayerState, drawing
@@ -171,8 +172,11 @@ class Session:
                 f"{place.layer.name!r} pixel by pixel; open one, and choose it in the "
                 "panel"
             )
-        find = displayed_plane if isinstance(place, Plane) else displayed_volume
-        found: Part = find(self._view, self.image)
+        found: Part
+        if isinstance(place, Plane):
+            found = displayed_plane(self._view, self.image)
+        else:
+            found = volume_on(self._view, self.image, place)
         if not found.lies_on(place):
             raise ValueError(
                 f"image {self.image.name!r} does not lie on {place.layer.name!r} pixel "

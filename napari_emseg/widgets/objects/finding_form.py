@@ -15,7 +15,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_emseg.layers.geometry import has_volume
+from napari_emseg.layers.instances.measured_layers import space_of
 from napari_emseg.widgets.common.qt import (
     even_rows,
     form_rows,
@@ -108,7 +108,7 @@ class FindingForm(QWidget):  # type: ignore[misc]
     def list_classes(self) -> None:
         """List the classes of the labels, which are sought in the background."""
         labels = self._session.labels
-        self.planes.setVisible(labels is not None and has_volume(labels))
+        self.planes.setVisible(labels is not None and space_of(labels) == 3)
         if labels is None:
             self.classes.offer(None, [])
             return

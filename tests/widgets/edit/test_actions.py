@@ -10,8 +10,10 @@ import tifffile
 from napari.components import ViewerModel
 
 import napari_emseg as emseg
-from napari_emseg.layers import history, recipe_of
+from napari_emseg.layers import PictureLayers, history, recipe_of
+from napari_emseg.recipe import Step
 from napari_emseg.regions import splitting
+from napari_emseg.regions.refit import refit as refit_of
 from napari_emseg.widgets.common.background import BackgroundQueue
 from napari_emseg.widgets.edit import session
 from napari_emseg.widgets.edit.actions import Actions
@@ -307,3 +309,38 @@ def test_a_layer_stays_though_a_listener_of_others_fails(bench, monkeypatch):
     assert len(told) == 2
     assert all("another program failed" in text for text in told)
     layers.events.inserted.disconnect(fail)
+
+
+def test_channels_in_the_middle_of_a_volume(qtbot):
+    """Tools see the volume, and a refit all of it."""
+    truth = np.zeros((4, 20, 24), np.uint8)
+    truth[:, 3:15, 4:16] = 1
+    noise = np.random.default_rng(0).normal(0, 8, (4, 2, 20, 24))
+    image = (40 + 90 * np.stack([truth, truth == 0], axis=1) + noise).astype(np.float32)
+    bench = Bench(qtbot)
+    layer = bench.session.image = bench.viewer.add_image(image, name="hyper")
+    seg = emseg.segment(image, axes="ZCYX", n_classes=2)
+    picture = PictureLayers.of([layer], "ZCYX")
+    bench.layer = bench.session.labels = emseg.add_to(bench.viewer, seg, picture)
+    assert (bench.layer.data.shape, bench.session.volume().at) == (
+        (4, 1, 20, 24),
+        (None, 0, None, None),
+    )
+    bench.session.options.scope = "volume"
+    place = bench.session.place()
+    wand = Step.of("wand", point=(1, 8, 9), tolerance=40.0)
+    bench.do(bench.session.choose, place, lambda: wand, "new")
+    assert ((bench.session.selection_in(place).data() > 0) == truth).mean() > 0.9
+    bench.do(bench.session.choose, place, lambda: truth == 1, "new")
+    bench.do(bench.actions.fill, 2)
+    bench.do(bench.actions.refit)
+    assert not bench.errors
+    seen = np.moveaxis(image, 1, -1)
+    seeds = np.where(truth == 1, 2, 0)
+    again = recipe_of(bench.viewer, bench.layer)
+    assert again.steps[-1].args.axes == "ZYXC"
+    fitted = {"n_classes": 2, "axes": "ZYXC"}
+    expected = refit_of(seen, seg.labels, seeds, **fitted)
+    np.testing.assert_array_equal(bench.layer.data[:, 0], expected)
+    np.testing.assert_array_equal(again.replay(image).labels, expected)
+    bench.session.close()
