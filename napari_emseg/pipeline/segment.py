@@ -11,7 +11,7 @@ from napari_emseg.engine.image.lazy_image import as_lazy_image
 from napari_emseg.engine.labels.labeler import check_model
 from napari_emseg.params import Params
 from napari_emseg.pipeline.axes.plane_series import iter_each, separate_axes
-from napari_emseg.pipeline.axes.working_input import WorkingInput, as_start
+from napari_emseg.pipeline.axes.working_input import WorkingInput, as_start, features_of
 from napari_emseg.pipeline.fitting import Fit, check_start, iter_fits
 from napari_emseg.pipeline.missing_data import warn_of_marks, warn_of_order
 from napari_emseg.pipeline.parallel import one_thread, one_thread_a_step
@@ -54,6 +54,7 @@ def features(
     rgb: bool | None = None,
     full_scale: float | None = None,
     axes: str | None = None,
+    planes: Literal["volume", "together", "each"] = "volume",
 ) -> FloatArray:
     """Return the features of an image: what is clustered.
 
@@ -76,6 +77,8 @@ def features(
         type, or of 16 bit the smallest 2ⁿ - 1 that holds (nearly) all values.
     axes : str, optional
         As for `segment`.
+    planes : {"volume", "together", "each"}, optional
+        As in `Params`: position is that in a volume, or in each plane.
 
     Returns
     -------
@@ -102,11 +105,11 @@ def features(
     if rgb is None and axes is None:
         warn_of_order(picture)
     # Which knows the default, and refuses what cannot be.
-    params = Params(color=color)
+    params = Params(color=color, planes=planes)
     if stains is not None:
         params = params.replace(stains=stains)
     space = find_space(picture, params.color_space, texture, position)
-    return as_source(picture, None, None, space).features(())[0]
+    return features_of(as_source(picture, None, None, space), params.planes)
 
 
 def segment(

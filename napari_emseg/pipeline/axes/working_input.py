@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from napari_emseg.engine.cluster.kmeans import KMeansModel
 from napari_emseg.engine.cluster.unit_change import (
     in_own_units,
@@ -16,6 +18,7 @@ from napari_emseg.engine.image.axes import AxisOrder
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from napari_emseg.engine._types import FloatArray
     from napari_emseg.engine.cluster.fit_state import FitState
     from napari_emseg.engine.cluster.model import Model
     from napari_emseg.engine.image.feature_units import FeatureUnits
@@ -61,21 +64,7 @@ class WorkingInput:
             units = units.extended(space.dims(picture))
         if not order.changes:
             return cls(source, order, units)
-        shape = tuple(1 if a is None else picture.shape[a] for a in order.order)
-        arranged = replace(
-            picture,
-            source=order.view(picture.source, picture.channel_axis),
-            shape=shape,
-            channel_axis=None if picture.channel_axis is None else len(shape),
-            given_scale=picture.full_scale if picture.rgb else None,
-            given_axes=None,
-        )
-        mask, seeds = (
-            None if array is None else order.arrange(array)
-            for array in (source.mask, source.seed_labels)
-        )
-        found = replace(source, picture=arranged, mask=mask, seed_labels=seeds)
-        return cls(found, order, units)
+        return cls(arranged(replace(source, picture=picture), order), order, units)
 
     @property
     def changes(self) -> bool:
@@ -107,6 +96,45 @@ class WorkingInput:
         if step.state is None:
             return step
         return replace(step, state=self.back_state(step.state))
+
+
+def arranged(source: SegmentationInput, order: AxisOrder) -> SegmentationInput:
+    """Return an image with its axes in another order, channels last."""
+    picture = source.picture
+    shape = tuple(1 if a is None else picture.shape[a] for a in order.order)
+    found = replace(
+        picture,
+        source=order.view(picture.source, picture.channel_axis),
+        shape=shape,
+        channel_axis=None if picture.channel_axis is None else len(shape),
+        given_scale=picture.full_scale if picture.rgb else None,
+        given_axes=None,
+    )
+    mask, seeds = (
+        None if array is None else order.arrange(array)
+        for array in (source.mask, source.seed_labels)
+    )
+    return replace(source, picture=found, mask=mask, seed_labels=seeds)
+
+
+def features_of(source: SegmentationInput, planes: str) -> FloatArray:
+    """Return the features (*S, D) that an image is segmented by.
+
+    Parameters
+    ----------
+    source : SegmentationInput
+        The image.
+    planes : str
+        As in `Params`. Where planes have no neighbors in front and behind, they have
+        no position there: it is 0, or missing if each is fitted by itself.
+    """
+    order = AxisOrder.of(source.picture.axes, volume=planes == "volume")
+    if not order.changes or source.space.position == 0:
+        return source.features(())[0]
+    found = np.moveaxis(arranged(source, order).features(())[0], -1, 0)
+    if planes == "each" and len(order.order) > 2:
+        found = np.delete(found, -3, axis=0)
+    return np.ascontiguousarray(np.moveaxis(order.restore(found, 1), 0, -1))
 
 
 def as_start(model: Model | None) -> Any:

@@ -142,3 +142,25 @@ def test_preview_is_the_result(series):
         shown = planes.preview(params.replace(planes=mode)).labels
         np.testing.assert_array_equal(shown, found.labels)
     assert not PreviewImage.shows(params.replace(planes="each"))
+
+
+@pytest.mark.parametrize(
+    ("axes", "planes"),
+    [("TYX", "volume"), ("ZYX", "together"), ("ZTYX", "volume"), ("TZYX", "each")],
+)
+def test_features_are_those_that_are_fitted(axes, planes):
+    """A model that predicts from them gives the labels, position and all."""
+    rng = np.random.default_rng(3)
+    shape = (3, *(2,) * (len(axes) - 3), 12, 14)
+    image = rng.integers(0, 200, shape).astype(np.float32)
+    how = {"axes": axes, "planes": planes, "position": 2.0}
+    seg = emseg.segment(image, n_classes=3, smoothing=0, seed=1, **how)
+    points = emseg.features(image, **how)
+    assert points.shape[-1] == seg.model.means.shape[1]
+    if planes == "each":  # the other planes have models of their own
+        first = seg.parts[0]
+        found = first.seg.model.predict(points[first.where])
+        np.testing.assert_array_equal(first.numbers[found], seg.labels[first.where])
+        return
+    agree = (seg.model.predict(points) == seg.labels).mean()
+    assert agree > 0.995
