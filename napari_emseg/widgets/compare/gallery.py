@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Image, Labels
 
-    from napari_emseg.layers import LayerStyle, SliceIndex
+    from napari_emseg.layers import LayerStyle, PictureLayers, SliceIndex
     from napari_emseg.pipeline.segmentation import Segmentation
 
 OPACITY = 0.7  # of napari's own Labels layers
@@ -26,21 +26,24 @@ class Gallery:
     ----------
     viewer : napari.Viewer or napari.components.ViewerModel
         Where.
-    image : napari.layers.Image
+    picture : PictureLayers
         What was segmented.
     at : tuple of int or None
         Which part of it; None is all.
 
     Attributes
     ----------
+    image : napari.layers.Image
+        The layer that gives the picture its name and place.
     layers : list of napari.layers.Labels
         One for each result.
     """
 
     def __init__(
-        self, viewer: ViewerModel, image: Image, at: SliceIndex | None
+        self, viewer: ViewerModel, picture: PictureLayers, at: SliceIndex | None
     ) -> None:
-        self.image, self.at = image, at
+        self.picture, self.at = picture, at
+        self.image = image = picture.lead
         self.layers: list[Labels] = []
         self._viewer = viewer
         # Since napari 0.9 the grid belongs to the canvas.
@@ -76,7 +79,7 @@ class Gallery:
         -------
         napari.layers.Labels
         """
-        layer = add_to(self._viewer, seg, self.image, at=self.at, look=style)
+        layer = add_to(self._viewer, seg, self.picture, at=self.at, look=style)
         note_added(self._viewer, layer, f"took a result of {self.image.name}")
         layer.name = title
         layer.opacity = 1.0

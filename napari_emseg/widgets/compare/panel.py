@@ -9,8 +9,9 @@ from napari.layers import Image
 from napari.utils.notifications import show_error
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
-from napari_emseg.layers import displayed, image_data, prepare_style
+from napari_emseg.layers import PictureLayers, prepare_style
 from napari_emseg.layers.old_objects import OldObjects
+from napari_emseg.layers.pictures.picture_layers import likely_axes, of_one_file
 from napari_emseg.layers.uncertainty import meant_image
 from napari_emseg.pipeline.progress import map_steps
 from napari_emseg.pipeline.sweep import iter_sweep, titles
@@ -128,11 +129,13 @@ class CompareWidget(QWidget):  # type: ignore[misc]
         if image is None:
             raise ValueError(f"there is no image to compare settings of. {NO_IMAGE}")
         chosen = self.page.choices.read(rgb=image.rgb)
-        at = displayed(self._viewer, image) if image.ndim > 2 else None
-        steps = partial(iter_sweep, image_data(image, at), chosen, rgb=image.rgb)
+        picture = self._picture(image)
+        at = picture.part(self._viewer) if len(picture.letters) > 2 else None
+        data, reading = picture.data(at), picture.reading(at)
+        steps = partial(iter_sweep, data, chosen, **reading)
         self.discard()
-        self._chosen, self._data = chosen, image.data
-        self.gallery = Gallery(self._viewer, image, at)
+        self._chosen, self._data = chosen, picture.lead.data
+        self.gallery = Gallery(self._viewer, picture, at)
         self.page.bar.setRange(0, len(chosen))
         self.page.show_progress(0)
         self.page.status.setText("Starting …")
@@ -192,6 +195,14 @@ class CompareWidget(QWidget):  # type: ignore[misc]
             partial(write_sheet, path, self.rows, self.gallery.image.name),
             lambda _: self.page.status.setText(f"{path} is written."),
         )
+
+    def _picture(self, image: Image) -> PictureLayers:
+        """Return the picture of an image: what "Segment" shows, or what is likely."""
+        panel = find_panel(self._viewer, SegmentWidget)
+        shown = None if panel is None else panel.axes_rows.picture
+        if shown is not None and image in shown.layers:
+            return shown
+        return PictureLayers.of(of_one_file(self._viewer, image), likely_axes(image))
 
     def _on_open(self) -> None:
         self._old_objects.hold()

@@ -71,6 +71,8 @@ class SegmentWidget(Container[Widget]):
     ----------
     form : ParamsForm
         The parameters; read once for each run.
+    axes_rows : AxesRows
+        Which layers are the picture, and what their axes are.
     controls : Controls
         The buttons, and the status line.
     runner : BackgroundQueue
@@ -97,13 +99,14 @@ class SegmentWidget(Container[Widget]):
         self._boxes = LayerBoxes(viewer)
         self.form = ParamsForm()
         self.form.update(preferred().params)
-        # The parameters of the latest action, which undo goes back to.
-        self._settled = self.form.params
-        self._axes = AxesRows(viewer, self.form.rows)
+        self._settled = self.form.params  # those that undo goes back to
+        self.axes_rows = AxesRows(viewer, self.form.rows)
         # Above the rows of parameters, of which the first are about axes.
-        for place, row in enumerate([self._boxes.image, *self._axes.rows]):
+        for place, row in enumerate([self._boxes.image, *self.axes_rows.rows]):
             self.form.insert(place, row)
-        self.form.insert(self.form.index(self.form.rows["planes"]), self._axes.extent)
+        self.form.insert(
+            self.form.index(self.form.rows["planes"]), self.axes_rows.extent
+        )
         self.form.append(self._boxes.output)
         super().__init__(
             labels=False,
@@ -112,8 +115,7 @@ class SegmentWidget(Container[Widget]):
         self._lay_out()
         share_dock(self.native, "Segment")
         self.live = LivePreview(self._on_preview, self._on_rest)
-        # Several rows may change at once; they are read when all have.
-        self._changes = QTimer()
+        self._changes = QTimer()  # several rows may change at once
         self._changes.setSingleShot(True)
         self._changes.timeout.connect(self._on_params)
         for row in self.form.rows.values():
@@ -121,7 +123,7 @@ class SegmentWidget(Container[Widget]):
         self.controls.segment.changed.connect(self.run)
         self.controls.cancel.changed.connect(self.cancel)
         self._boxes.image.changed.connect(self._on_image)
-        self._axes.changed.connect(lambda: self._changes.start(0))
+        self.axes_rows.changed.connect(lambda: self._changes.start(0))
         self._old_objects = OldObjects(viewer)
         self.keys = Keys(
             viewer,
@@ -179,7 +181,7 @@ class SegmentWidget(Container[Widget]):
     def _show(self, params: Params) -> None:
         """Show parameters, and ask for no preview of them."""
         self.form.update(params)
-        self._axes.adopt(params.planes)
+        self.axes_rows.adopt(params.planes)
         self._changes.stop()
         self._settled = params
 
@@ -236,7 +238,7 @@ class SegmentWidget(Container[Widget]):
         ValueError
             If there is no image, or the choices do not go together.
         """
-        pictures = self._axes.pictures
+        pictures = self.axes_rows.pictures
         if not pictures:
             raise ValueError(f"there is no image layer to segment. {HINT}")
         params, over = self.form.params, self.current.settled
@@ -245,7 +247,7 @@ class SegmentWidget(Container[Widget]):
         return [
             SegmentRequest(
                 picture,
-                self._axes.part(picture),
+                self.axes_rows.part(picture),
                 params,
                 replace,
                 tuple(layer.data for layer in picture.layers),
@@ -361,7 +363,6 @@ class SegmentWidget(Container[Widget]):
             layer = add_stored(self._viewer, seg, *place, request.out)
         else:
             layer = self._keep(request, result, found)
-        # A preview becomes a result without any change of the layer list.
         self.reset_choices()
         self._show_idle(f"{layer.name}: {found}, {seconds:.2g} s.")
         self._events.ended.emit()
@@ -437,13 +438,13 @@ class SegmentWidget(Container[Widget]):
     def _on_selection(self) -> None:
         chosen = self._viewer.layers.selection
         if all(isinstance(layer, Image) for layer in chosen):
-            self._axes.select(
+            self.axes_rows.select(
                 [layer for layer in self._viewer.layers if layer in chosen]
             )
 
     def _on_image(self) -> None:
         layer = self._boxes.image.value
-        self._axes.show(layer)
+        self.axes_rows.show(layer)
         if not self.running:
             self.controls.segment.enabled = layer is not None
             if layer is not None and self.controls.status.value == HINT:
@@ -484,12 +485,11 @@ class SegmentWidget(Container[Widget]):
     def _reactions(self) -> list[tuple[Any, Callable[..., None]]]:
         """Return the viewer's events that concern the panel, and what they do."""
         layers = self._viewer.layers
-        changes = layers.events
         return [
-            (changes.inserted, self.reset_choices),
-            (changes.removed, self._on_removed),
-            (changes.reordered, self.reset_choices),
-            (changes.renamed, self.reset_choices),
+            (layers.events.inserted, self.reset_choices),
+            (layers.events.removed, self._on_removed),
+            (layers.events.reordered, self.reset_choices),
+            (layers.events.renamed, self.reset_choices),
             (layers.selection.events.active, self._on_active),
             (layers.selection.events.changed, self._on_selection),
             (self._viewer.events.theme, self._on_theme),

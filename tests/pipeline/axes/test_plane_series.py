@@ -162,5 +162,6 @@ def test_features_are_those_that_are_fitted(axes, planes):
         found = first.seg.model.predict(points[first.where])
         np.testing.assert_array_equal(first.numbers[found], seg.labels[first.where])
         return
-    agree = (seg.model.predict(points) == seg.labels).mean()
-    assert agree > 0.995
+    assert (seg.model.predict(points) == seg.labels).mean() > 0.995
+    mean = points.reshape(-1, points.shape[-1]).mean(axis=0)
+    np.testing.assert_allclose(seg.model.weights @ seg.model.means, mean, atol=0.1)

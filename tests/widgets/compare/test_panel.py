@@ -138,6 +138,15 @@ class TestResults:
         alone = emseg.segment(stack[3], **PARAMS.replace(n_classes=3).model_dump())
         np.testing.assert_array_equal(shown.data[0], alone.labels)
         assert shown.data_to_world((0, 0, 0)) == (12, 0, 0)
+        panel.discard()
+        # Of channels, all are seen, and so does the panel Segment say.
+        channels = viewer.add_image(stack[:2], name="channels")
+        panel.choose(channels, PARAMS)
+        compare_all(panel, qtbot, "3")
+        [shown] = panel.gallery.layers
+        known = PARAMS.replace(n_classes=3).model_dump()
+        both = emseg.segment(stack[:2], axes="CYX", **known)
+        np.testing.assert_array_equal(shown.data, both.labels)
 
     def test_sheet_and_table_are_saved(self, panel, qtbot, tmp_path, monkeypatch, told):
         compare_all(panel, qtbot)

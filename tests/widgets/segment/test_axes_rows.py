@@ -115,7 +115,7 @@ def test_channels_of_a_file(viewer, panel, qtbot, hand, channels, truth, tmp_pat
     again = ["replay", str(tmp_path / "a.json"), str(path), "-o", str(out), "--force"]
     assert main(again) == 0
     np.testing.assert_array_equal(files.read_labels(out), seg.labels)
-    picture = panel._axes.picture
+    picture = panel.axes_rows.picture
     assert file_of_all(viewer, picture) == str(path)
     # Tools see all channels: the thing of the second channel is no ground.
     edit, found = pick(hand, qtbot, viewer, layer, (), (34, 46))
