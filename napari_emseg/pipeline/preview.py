@@ -13,10 +13,12 @@ from napari_emseg.engine.image.lazy_image import as_lazy_image
 from napari_emseg.engine.labels.measures import Measures
 from napari_emseg.engine.user_warnings import collect_warnings
 from napari_emseg.params import params_affecting
+from napari_emseg.pipeline.axes.plane_series import separate_axes
 from napari_emseg.pipeline.axes.working_input import WorkingInput
 from napari_emseg.pipeline.fitting import Fit, iter_fits
 from napari_emseg.pipeline.parallel import one_thread, one_thread_a_step
 from napari_emseg.pipeline.progress import Progress, finish
+from napari_emseg.pipeline.segment import iter_input
 from napari_emseg.pipeline.segmentation import (
     colors_of,
     iter_join_small,
@@ -54,7 +56,7 @@ _SHOWN = 2**20
 _OFF = {
     name: off
     for name, off in params_affecting("features").items()
-    if name not in ("color", "stains")
+    if name not in ("color", "stains", "channels")
 }
 # Fits, and smoothers, that are kept, so that a slider that goes back finds them.
 _KEPT = 32
@@ -147,7 +149,7 @@ class PreviewImage:
     def shows(params: Params) -> bool:
         """Return whether parameters have a preview: those of color alone have one."""
         plain = all(getattr(params, name) == off for name, off in _OFF.items())
-        return plain and params.n_classes != "auto" and params.planes != "each"
+        return plain and params.n_classes != "auto"
 
     def preview(self, params: Params) -> PreviewResult:
         """Segment the picture, as `iter_preview`; `segment` tells what it warns of."""
@@ -175,14 +177,41 @@ class PreviewImage:
         Raises
         ------
         ValueError
-            If the parameters have no preview, or do not go with the picture.
+            If the parameters have no preview, or do not go with the picture; if planes
+            or channels that are fitted by themselves have more pixels than one picture.
         """
         if not self.shows(params):
             raise ValueError(
                 f"{params!r} has no preview: it needs a number of classes, and neither "
                 f"{' nor '.join(_OFF)}; use segment"
             )
-        return self._steps(params, find_space(self._picture, params.color_space, 0, 0))
+        space = find_space(self._picture, params.color_space, 0, 0)
+        if "each" in (params.planes, params.channels):
+            source = as_source(self._picture, None, None, space)
+            if params.channels == "each":
+                picture = self._picture.split()
+                space = find_space(picture, params.color_space, 0, 0)
+                source = as_source(picture, None, None, space)
+            if separate_axes(source, params):
+                return self._each(source, params)
+            params = params.replace(planes="together", channels="together")
+        return self._steps(params, space)
+
+    @one_thread_a_step
+    def _each(
+        self, source: SegmentationInput, params: Params
+    ) -> Generator[Progress, None, PreviewResult]:
+        """Segment planes or channels by themselves, each as it will be."""
+        picture = source.picture
+        if picture.size > PICTURE:
+            raise ValueError(
+                f"image of shape {picture.shape} has no preview of planes or channels "
+                f"by themselves: they have more than {PICTURE} pixels; use segment"
+            )
+        seg = yield from iter_input(source, params)
+        sight = _Sight.of(picture)
+        colors = sight.colors(seg.labels, int(seg.labels.max(initial=1)))
+        return PreviewResult(seg.labels, colors, seg.model)
 
     @one_thread_a_step
     def _steps(
@@ -219,7 +248,7 @@ class PreviewImage:
             labels = _repeat(labels, step, sight.picture.shape)
         if sight.inside is not None:
             labels[~sight.inside] = 0
-        colors = sight.colors(labels, fit.model)
+        colors = sight.colors(labels, fit.model.n_classes)
         shown = order.restore(labels) if order.changes else labels
         return PreviewResult(shown, colors, fit.model)
 
@@ -274,9 +303,9 @@ class _Sight:
         flat = values.reshape(-1, values.shape[-1])
         return cls(picture, inside, step, small, mask, every, flat[::every].copy())
 
-    def colors(self, labels: NDArray[np.uint8], model: Model) -> Float64Array:
-        """Return the colors (K, 3) of classes."""
-        found = Measures(range(1, model.n_classes + 1), self.some.shape[1])
+    def colors(self, labels: NDArray[np.uint8], count: int) -> Float64Array:
+        """Return the colors (K, 3) of so many classes."""
+        found = Measures(range(1, count + 1), self.some.shape[1])
         found.add(labels.reshape(-1)[:: self.every], self.some)
         return colors_of(self.picture, found.mean())
 

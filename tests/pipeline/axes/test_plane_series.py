@@ -141,7 +141,17 @@ def test_preview_is_the_result(series):
         found = emseg.segment(series, axes="ZYX", planes=mode, **K)
         shown = planes.preview(params.replace(planes=mode)).labels
         np.testing.assert_array_equal(shown, found.labels)
-    assert not PreviewImage.shows(params.replace(planes="each"))
+    by_itself = K | {"smoothing": 0.5}
+    for image, how in (
+        (series[:2], {"axes": "ZYX", "planes": "each"}),
+        (channels, {"axes": "CYX", "channels": "each"}),
+        (series[0], {"axes": "YX", "planes": "each"}),
+    ):
+        picture = PreviewImage(image, axes=(options := dict(how)).pop("axes"))
+        preview = picture.preview(emseg.Params(**by_itself, **options))
+        found = emseg.segment(image, **by_itself, **how).labels
+        np.testing.assert_array_equal(preview.labels, found)
+        assert len(preview.colors) == found.max()
 
 
 @pytest.mark.parametrize(
