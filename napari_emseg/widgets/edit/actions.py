@@ -202,12 +202,15 @@ class Actions:
         labels, image = self._labels(), self.session.image
         plane, axes, shape = None, None, labels.data.shape
         source = picture_of_result(self.session.viewer, labels)
-        lies = source is not None and shape == source.labels_shape(None)
-        if image is None or not (lies or spatial_shape(image) == shape):
+        if source is not None and not (
+            image in source.layers and shape == source.labels_shape(None)
+        ):
+            source = None
+        if image is None or (source is None and spatial_shape(image) != shape):
             plane = self.session.plane()
             picture = self.session.picture(plane)
         else:
-            if source is not None and lies and image in source.layers:
+            if source is not None:
                 axes, shape = source.last_axes, source.shape
             whole = Part(image, (None,) * image.ndim)
             picture = with_channels(self.session.viewer, whole, labels)

@@ -172,11 +172,8 @@ class Session:
                 f"{place.layer.name!r} pixel by pixel; open one, and choose it in the "
                 "panel"
             )
-        found: Part
-        if isinstance(place, Plane):
-            found = displayed_plane(self._view, self.image)
-        else:
-            found = volume_on(self._view, self.image, place)
+        flat, shown = isinstance(place, Plane), (self._view, self.image)
+        found = displayed_plane(*shown) if flat else volume_on(*shown, place)
         if not found.lies_on(place):
             raise ValueError(
                 f"image {self.image.name!r} does not lie on {place.layer.name!r} pixel "
