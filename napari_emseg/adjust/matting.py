@@ -9,8 +9,10 @@ import cv2
 import numpy as np
 
 from napari_emseg.adjust.blend import Canvas
+from napari_emseg.engine.scribbles.guided_matte import REACH, guided_alpha
 from napari_emseg.pipeline.tiles import tiles
 from napari_emseg.select.components import hard_mask
+from napari_emseg.select.edge_refinement import near_outline
 from napari_emseg.select.morphology import distance_to
 
 if TYPE_CHECKING:
@@ -24,11 +26,9 @@ METHODS = ("guided", "closed-form")
 # far steps of a crisp outline are evened out.
 _RADIUS = {"crisp": 1, "soft": 4, "hair": 16}
 _EVEN = 1.0
-# Say of a pixel near the outline, against 1 elsewhere, and side of the windows in
-# radii: first, when only the mask is known, and again with a first alpha.
-_PASSES = ((0.1, 2), (0.3, 1))
-# Variance 0..1² below which colors in a window count as equal.
-_EPSILON = 1e-4
+# Coverage of what has the color of the object alone, and the widest soft edge that is
+# looked across for it, in pixels.
+_SOLID, _WIDEST = 0.98, 32
 _TILE = 512
 
 
@@ -142,7 +142,9 @@ def cut_out(
         elif edge == "soft" and hard.any() and not hard.all():
             alpha = _faded(hard, radius)
         color = unit
-        if decontaminate and ((alpha > 0) & ~hard).any():
+        if decontaminate and edge == "crisp" and canvas.coverage.dtype != bool:
+            color = _from_coverage(unit, alpha)
+        elif decontaminate and ((alpha > 0) & ~hard).any():
             color = _from_inside(unit, hard, alpha)
     return _rgba(canvas, values, color, alpha * opaque, changed=color is not unit)
 
@@ -178,6 +180,21 @@ def _from_inside(unit: FloatArray, hard: BoolArray, alpha: FloatArray) -> FloatA
     return color
 
 
+def _from_coverage(unit: FloatArray, alpha: FloatArray) -> FloatArray:
+    """Return colors (Y, X, C): of what is soft, those of the object alone."""
+    soft, solid = (alpha > 0) & (alpha < 1), alpha >= _SOLID
+    if not soft.any() or not solid.any():
+        return unit
+    width = float(np.quantile(distance_to(solid)[soft], 0.9))
+    radius = int(np.clip(np.ceil(width), 1, _WIDEST))
+    color = unit.copy()
+    for tile in tiles(soft.shape, (_TILE, _TILE), REACH * radius):
+        if soft[tile.write].any():
+            clean = _foreground(unit[tile.read], alpha[tile.read], radius)
+            color[tile.write] = clean[tile.inner]
+    return color
+
+
 def _hair(
     unit: FloatArray,
     hard: BoolArray,
@@ -188,7 +205,7 @@ def _hair(
     decontaminate: bool,
 ) -> tuple[FloatArray, FloatArray]:
     """Return alpha (Y, X) by the colors on both sides of an outline, and colors."""
-    near = _near_outline(hard, radius)
+    near = near_outline(hard, radius)
     if coverage.dtype != bool:
         near |= (coverage > 0) & (coverage < 1)
     solid = hard.astype(np.float32)
@@ -198,85 +215,18 @@ def _hair(
     color = unit
     if near.any():
         color = unit.copy()
-        for tile in tiles(near.shape, (_TILE, _TILE), 7 * radius):
+        for tile in tiles(near.shape, (_TILE, _TILE), REACH * radius):
             if not near[tile.write].any():
                 continue
             part, within = unit[tile.read], near[tile.read]
             found = alpha[tile.read]
             if method == "guided":
-                found = _guided(part, solid[tile.read], within, radius)
+                found = guided_alpha(part, solid[tile.read], within, radius)
             alpha[tile.write] = found[tile.inner]
             if decontaminate:
                 clean = _foreground(part, found, radius)
                 color[tile.write] = clean[tile.inner]
     return alpha, color
-
-
-def _near_outline(hard: BoolArray, radius: float) -> BoolArray:
-    if hard.all() or not hard.any():
-        return np.zeros(hard.shape, bool)
-    return np.where(hard, distance_to(~hard), distance_to(hard)) <= radius
-
-
-def _guided(
-    guide: FloatArray, solid: FloatArray, near: BoolArray, radius: int
-) -> FloatArray:
-    """Return alpha near the outline, fitted twice to the colors of each window."""
-    alpha = solid
-    for say, size in _PASSES:
-        weight = np.where(near, np.float32(say), np.float32(1))
-        found = _filter(guide, alpha, weight, size * radius, near)
-        alpha = np.where(near, found, solid)
-    return alpha
-
-
-def _filter(
-    guide: FloatArray,
-    target: FloatArray,
-    weight: FloatArray,
-    radius: int,
-    near: BoolArray,
-) -> FloatArray:
-    """Return (Y, X) filtered by a guide (Y, X, C), with weights of the pixels.
-
-    Only what is `near` is right: only models that reach there are solved.
-    """
-    side = (2 * radius + 1,) * 2
-
-    def mean(x: NDArray[Any]) -> NDArray[np.float64]:
-        return np.asarray(
-            cv2.blur(x, side, borderType=cv2.BORDER_REPLICATE), np.float64
-        )
-
-    reaches = cv2.dilate(near.astype(np.uint8), np.ones(side, np.uint8)) > 0
-    total = mean(weight.astype(np.float64))[reaches]
-
-    def center(x: NDArray[Any]) -> NDArray[np.float64]:
-        return mean(x * weight)[reaches] / total
-
-    channels = [guide[..., c].astype(np.float64) for c in range(guide.shape[-1])]
-    centers = [center(x) for x in channels]
-    middle = center(target)
-    n = len(channels)
-    matrix = np.empty((len(total), n, n))
-    vector = np.empty((len(total), n, 1))
-    for i, x in enumerate(channels):
-        vector[:, i, 0] = center(x * target) - centers[i] * middle
-        for j in range(i + 1):
-            covariance = center(x * channels[j]) - centers[i] * centers[j]
-            matrix[:, i, j] = matrix[:, j, i] = covariance
-        matrix[:, i, i] += _EPSILON
-    slope = np.linalg.solve(matrix, vector)[..., 0]
-
-    def spread(values: NDArray[Any]) -> NDArray[np.float64]:
-        full = np.zeros(target.shape)
-        full[reaches] = values
-        return mean(full)
-
-    out = spread(middle - (slope * np.stack(centers, axis=-1)).sum(axis=-1))
-    for i, x in enumerate(channels):
-        out += spread(slope[:, i]) * x
-    return np.clip(out, 0, 1).astype(np.float32)
 
 
 def _closed_form(unit: FloatArray, hard: BoolArray, near: BoolArray) -> FloatArray:

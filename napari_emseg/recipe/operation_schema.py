@@ -33,6 +33,9 @@ Coordinate = Annotated[float, Field(strict=True, ge=-1e9, le=1e9)]
 # In pixels. A filter of a radius needs room and time in proportion to it.
 Distance = Annotated[float, Field(strict=True, ge=0, le=10_000)]
 Radius = Annotated[float, Field(strict=True, ge=0, le=1_000)]
+# In whole pixels.
+Gap = Annotated[int, Field(strict=True, ge=0, le=1_000)]
+Reach = Annotated[int, Field(strict=True, ge=0, le=1_000)]
 Share = Annotated[float, Field(strict=True, ge=0, le=1)]
 Whole = Annotated[int, Field(strict=True, ge=-(2**63), lt=2**63)]
 Count = Annotated[int, Field(strict=True, ge=1, lt=2**31)]

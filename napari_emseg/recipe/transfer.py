@@ -14,6 +14,8 @@ _PLACES = {
     "wand": "a click is a place in one picture",
     "by_label": "a click is a place in one picture",
     "region_at": "a click is a place in one picture",
+    "brush": "strokes are places in one picture",
+    "brush_regions": "strokes are places in one picture",
     "correct": "strokes are places in one picture",
     "scribbles": "strokes are places in one picture",
     "box": "a box is a place in one picture",
@@ -127,7 +129,7 @@ def _reason(step: Step, *, selected: bool, saved: dict[str, bool]) -> str:
         return _PICTURE
     if step.op in _PLACES:
         return _PLACES[step.op]
-    if step.op == "color_range" and args.points is not None:
+    if step.op == "color_range" and (args.points or args.minus):
         return _PLACES["wand"]
     if step.op == "load" and not saved.get(args.name, False):
         return _NO_SELECTION

@@ -8,10 +8,12 @@ from napari_emseg.select import (
     color_selection,
     components,
     correction,
+    edge_refinement,
     interpolation,
     label_masks,
     morphology,
     object_box,
+    selection_brush,
     shapes,
     strokes,
 )
@@ -19,10 +21,12 @@ from napari_emseg.select.color_index import *
 from napari_emseg.select.color_selection import *
 from napari_emseg.select.components import *
 from napari_emseg.select.correction import *
+from napari_emseg.select.edge_refinement import *
 from napari_emseg.select.interpolation import *
 from napari_emseg.select.label_masks import *
 from napari_emseg.select.morphology import *
 from napari_emseg.select.object_box import *
+from napari_emseg.select.selection_brush import *
 from napari_emseg.select.shapes import *
 from napari_emseg.select.strokes import *
 
@@ -32,9 +36,11 @@ __all__ += color_index.__all__
 __all__ += color_selection.__all__
 __all__ += components.__all__
 __all__ += correction.__all__
+__all__ += edge_refinement.__all__
 __all__ += interpolation.__all__
 __all__ += label_masks.__all__
 __all__ += morphology.__all__
 __all__ += object_box.__all__
+__all__ += selection_brush.__all__
 __all__ += shapes.__all__
 __all__ += strokes.__all__

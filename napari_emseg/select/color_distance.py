@@ -34,29 +34,31 @@ class Anchors:
         Largest distance that counts as near.
     soft : bool
         Whether the score has steps, or is 0 or 255.
+    others : (N, D) ndarray of float32, optional
+        Colors that are not wanted: what is as near to one as to the others, and within
+        the tolerance, is not near.
     """
 
     anchors: FloatArray
     tolerance: float
     soft: bool
+    others: FloatArray | None = None
 
     def __call__(self, features: FloatArray) -> NDArray[np.uint8]:
         """Return the score of (…, D) features, 0..255."""
         flat = features.reshape(-1, features.shape[-1])
         out = np.empty(len(flat), np.uint8)
         for start in range(0, len(flat), _CHUNK):
-            part = flat[start : start + _CHUNK]
-            nearest = np.full(len(part), np.inf, np.float32)
-            columns = np.ascontiguousarray(part.T)
-            # What is not finite is masked by the caller.
-            with np.errstate(invalid="ignore", over="ignore"):
-                for anchor in self.anchors:
-                    gap = columns - anchor[:, np.newaxis]
-                    gap *= gap
-                    np.minimum(nearest, gap.sum(axis=0), out=nearest)
-            out[start : start + _CHUNK] = _grade(
-                np.sqrt(nearest), self.tolerance, self.soft
-            )
+            part = slice(start, start + _CHUNK)
+            columns = np.ascontiguousarray(flat[part].T)
+            away = _nearest(columns, self.anchors)
+            out[part] = _grade(away, self.tolerance, self.soft)
+            if self.others is None or len(self.others) == 0:
+                continue
+            apart = _nearest(columns, self.others)
+            against = 255 - _grade(apart, self.tolerance, self.soft)
+            lost = np.minimum(out[part], against)
+            out[part] = np.where(apart <= away, lost, out[part])
         return out.reshape(features.shape[:-1])
 
 
@@ -100,6 +102,18 @@ class NearestColors:
         )[0]
         graded = _grade(distance, self.tolerance, self.soft)
         return graded.reshape(features.shape[:-1])
+
+
+def _nearest(columns: FloatArray, anchors: FloatArray) -> FloatArray:
+    """Return the distance of features (D, N) to the nearest of some colors."""
+    nearest = np.full(columns.shape[1], np.inf, np.float32)
+    # What is not finite is masked by the caller.
+    with np.errstate(invalid="ignore", over="ignore"):
+        for anchor in anchors:
+            gap = columns - anchor[:, np.newaxis]
+            gap *= gap
+            np.minimum(nearest, gap.sum(axis=0), out=nearest)
+        return np.sqrt(nearest)
 
 
 def _grade(distance: FloatArray, tolerance: float, soft: bool) -> NDArray[np.uint8]:

@@ -49,6 +49,9 @@ class ColorIndex(Protocol):
     def reader(self, score: Score) -> Callable[[Window], NDArray[np.uint8]]:
         """Return a function that scores the pixels of a window."""
 
+    def score(self, window: Window, score: Score) -> NDArray[np.uint8]:
+        """Return the scores of the pixels of a window, for one that is small."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Direct:
@@ -102,6 +105,10 @@ class Direct:
             return out
 
         return read
+
+    def score(self, window: Window, score: Score) -> NDArray[np.uint8]:
+        """Return the scores of the pixels of a window, for one that is small."""
+        return self.reader(score)(window)
 
     def _read(
         self, window: Window, mask: BoolArray | None = None
@@ -175,6 +182,18 @@ class Prepared:
         if isinstance(where, np.ndarray):
             codes = np.unique(codes)
         return self.features[np.searchsorted(self.palette, codes)]
+
+    def score(self, window: Window, score: Score) -> NDArray[np.uint8]:
+        """Return the scores of the pixels of a window, for one that is small."""
+        found = self.features
+        if self.coding is None:
+            found = found[window]
+        else:
+            found = found[np.searchsorted(self.palette, self.codes[window])]
+        near = score(found)
+        if self.inside is None:
+            return near
+        return np.where(self.inside[window], near, np.uint8(0))
 
     def reader(self, score: Score) -> Callable[[Window], NDArray[np.uint8]]:
         """Return a function that scores the pixels of a window.

@@ -34,6 +34,7 @@ def wand(
     *,
     sample_size: int = 1,
     connectivity: int = 4,
+    gap: int = 0,
     soft: bool = False,
     channel_axis: int | None = None,
     rgb: bool | None = None,
@@ -59,6 +60,10 @@ def wand(
         The mean color of a square of 1, 3, 5… pixels in the plane of the point.
     connectivity : {4, 8}, optional
         Whether pixels are joined by their sides, or by corners too.
+    gap : int, optional
+        Close gaps in what bounds a contiguous selection that are up to so many pixels
+        wide, so that it does not leak through them. An odd number closes gaps that are
+        one pixel wider, too.
     soft : bool, optional
         Give coverage: it falls from 1 at half the tolerance to 0 at one and a half; a
         contiguous selection is soft along its outline.
@@ -91,19 +96,22 @@ def wand(
     np.int64(4)
     >>> select.wand(image, (0, 0), tolerance=5, contiguous=False).sum()
     np.int64(6)
+
+    A wall with a gap of two pixels:
+
+    >>> image = np.zeros((20, 21), np.uint8)
+    >>> image[:9, 10] = image[11:, 10] = 200
+    >>> [int(select.wand(image, (0, 0), 5, gap=gap).sum()) for gap in (0, 2)]
+    [402, 200]
     """
     scene = as_scene(image, channel_axis=channel_axis, rgb=rgb)
-    if not (sample_size >= 1 and sample_size % 2 == 1):
-        raise ValueError(
-            f"sample_size={sample_size}, but the sample is a square around a pixel; "
-            "pass 1, 3, 5, …"
-        )
     check_connectivity(connectivity)
-    at = check_points([point], scene.shape)[0]
-    width = int(sample_size) // 2
-    sample = tuple(slice(int(p), int(p) + 1) for p in at[:-2]) + tuple(
-        slice(max(int(p) - width, 0), int(p) + width + 1) for p in at[-2:]
-    )
+    if not (gap >= 0 and gap % 1 == 0):
+        raise ValueError(
+            f"gap={gap}, but the width of the widest gap to close is needed, in whole "
+            "pixels; pass 0 to close none"
+        )
+    sample = _around(check_points([point], scene.shape)[0], sample_size)
     colors = scene.colors(sample)
     if len(colors) == 0:
         return _nothing(scene, soft)
@@ -112,7 +120,7 @@ def wand(
     read = scene.reader(score)
     if not contiguous:
         return as_coverage(read(_everything(scene)), soft)
-    return flood(scene.shape, read, sample, connectivity, soft)
+    return flood(scene.shape, read, sample, connectivity, soft, int(gap))
 
 
 def color_range(
@@ -121,6 +129,8 @@ def color_range(
     tolerance: float | None = None,
     *,
     colors: ArrayLike | None = None,
+    minus: ArrayLike | None = None,
+    sample_size: int = 1,
     soft: bool = False,
     channel_axis: int | None = None,
     rgb: bool | None = None,
@@ -129,12 +139,15 @@ def color_range(
 
     Parameters
     ----------
-    image, tolerance, soft, channel_axis, rgb
+    image, tolerance, sample_size, soft, channel_axis, rgb
         As for `wand`. The difference to the nearest of the colors counts.
     points : (N, ndim) or (ndim,) array_like, optional
-        Where to take colors, in pixels.
+        Samples: where to take colors, in pixels.
     colors : (N, C) or (C,) array_like, optional
         More colors, in the image's own units: 0..255 for RGB of 8 bit.
+    minus : (N, ndim) or (ndim,) array_like, optional
+        Samples of what is not wanted, in pixels. A pixel whose color is within the
+        tolerance of one of them is left out, unless a wanted one is nearer.
 
     Returns
     -------
@@ -143,7 +156,7 @@ def color_range(
     Raises
     ------
     ValueError
-        If there is neither point nor color, or one is out of bounds.
+        If there is neither point nor color, or a number is out of bounds.
 
     Examples
     --------
@@ -154,14 +167,12 @@ def color_range(
     np.int64(7)
     >>> select.color_range(image, colors=[[199]], tolerance=5).sum()
     np.int64(1)
+    >>> select.color_range(image, (0, 0), 90, minus=(0, 2)).sum()
+    np.int64(6)
     """
     scene = as_scene(image, channel_axis=channel_axis, rgb=rgb)
-    anchors = []
-    if points is not None:
-        anchors += [
-            scene.colors(tuple(slice(int(p), int(p) + 1) for p in at))
-            for at in check_points(points, scene.shape)
-        ]
+    anchors = _samples(scene, points, sample_size)
+    unwanted = _samples(scene, minus, sample_size)
     if colors is not None:
         anchors.append(check_colors(colors, scene.picture))
     if not anchors:
@@ -172,7 +183,9 @@ def color_range(
     every = np.concatenate(anchors)
     if len(every) == 0:
         return _nothing(scene, soft)
-    score = Anchors(every, check_tolerance(tolerance, scene), soft)
+    limit = check_tolerance(tolerance, scene)
+    others = np.concatenate(unwanted) if unwanted else every[:0]
+    score = Anchors(every, limit, soft, others)
     return as_coverage(scene.reader(score)(_everything(scene)), soft)
 
 
@@ -314,6 +327,41 @@ def _similar(
     limit = check_tolerance(tolerance, scene, default=3.0)
     read = scene.reader(NearestColors.of(colors, limit, soft))
     return as_coverage(read(_everything(scene)), soft)
+
+
+def _around(point: NDArray[np.intp], size: int) -> Window:
+    """Return the window of a sample: a square in the plane of a point.
+
+    Raises
+    ------
+    ValueError
+        If its side is no odd number.
+    """
+    if not (size >= 1 and size % 2 == 1):
+        raise ValueError(
+            f"sample_size={size}, but the sample is a square around a pixel; pass 1, "
+            "3, 5, …"
+        )
+    width = int(size) // 2
+    return tuple(slice(int(p), int(p) + 1) for p in point[:-2]) + tuple(
+        slice(max(int(p) - width, 0), int(p) + width + 1) for p in point[-2:]
+    )
+
+
+def _samples(
+    scene: ColorIndex, points: ArrayLike | None, size: int
+) -> list[FloatArray]:
+    """Return the mean color around each point, (1, D); without rows if none counts."""
+    if points is None or np.size(points) == 0:
+        return []
+    found = [
+        scene.colors(_around(point, size))
+        for point in check_points(points, scene.shape)
+    ]
+    return [
+        colors.mean(axis=0, keepdims=True) if len(colors) else colors
+        for colors in found
+    ]
 
 
 def _everything(scene: ColorIndex) -> Window:

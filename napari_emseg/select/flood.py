@@ -11,6 +11,7 @@ from scipy import ndimage as ndi
 from napari_emseg.engine.image.opencv_limits import FLOOD_SIDE
 from napari_emseg.select.color_distance import SELECTED
 from napari_emseg.select.components import connected_to, neighborhood
+from napari_emseg.select.gap_closing import fill_with_gaps_closed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,6 +31,7 @@ def flood(
     sample: Window,
     connectivity: int,
     soft: bool,
+    gap: int = 0,
 ) -> BoolArray | FloatArray:
     """Return the piece around a sample, found in a window that grows as needed.
 
@@ -44,7 +46,14 @@ def flood(
     connectivity : {4, 8}
     soft : bool
         Give the coverage inside the piece, and of the pixels that touch it.
+    gap : int, optional
+        Width in pixels of passages that are closed.
     """
+    if gap > 0:
+        everything = tuple(slice(0, length) for length in shape)
+        near = read(everything)
+        found = fill_with_gaps_closed(near >= SELECTED, sample, gap, connectivity)
+        return _softened(found, near, connectivity) if soft else found
     reach = _NEAR[min(len(shape), 3)]
     apart = len(shape) - min(len(shape), 3)
     window = sample[:apart] + tuple(
@@ -75,9 +84,18 @@ def flood(
         out[window] = found
         return out
     coverage = np.zeros(shape, np.float32)
-    around = ndi.binary_dilation(found, neighborhood(found.ndim, connectivity))
-    coverage[window] = as_coverage(np.where(around, near, np.uint8(0)), soft)
+    coverage[window] = _softened(found, near, connectivity)
     return coverage
+
+
+def _softened(
+    found: BoolArray, near: NDArray[np.uint8], connectivity: int
+) -> FloatArray:
+    """Return the coverage of a piece, and of the pixels that touch it."""
+    around = ndi.binary_dilation(found, neighborhood(found.ndim, connectivity))
+    # What touches it in a gap that is closed is of like color.
+    rim = np.where(around, np.minimum(near, SELECTED - 1), np.uint8(0))
+    return np.asarray(as_coverage(np.where(found, near, rim), soft=True))
 
 
 def _fill(hard: BoolArray, inner: Window, connectivity: int) -> BoolArray:

@@ -71,9 +71,15 @@ TRIED = {
         "tolerance": st.sampled_from([None, 5.0, 30.0]),
         "contiguous": st.booleans(),
         "sample_size": st.sampled_from([1, 3]),
+        "gap": st.sampled_from([0, 2]),
         "soft": st.booleans(),
     },
-    "color_range": WAYS | {"points": st.lists(CORNER, min_size=1, max_size=2)},
+    "color_range": WAYS
+    | {
+        "points": st.lists(CORNER, min_size=1, max_size=2),
+        "minus": st.sampled_from([None, [(0, 0)]]),
+        "sample_size": st.sampled_from([1, 3]),
+    },
     "similar": WAYS | {"soft": st.booleans()},
     "grow_similar": WAYS,
     "by_class": WAYS | {"k": st.just(1), "threshold": st.sampled_from([0.5, None])},
@@ -92,7 +98,16 @@ TRIED = {
     "none": {},
     "save": {"name": st.just("one")},
     "load": WAYS | {"name": st.just("one")},
+    "brush": WAYS
+    | {
+        "path": st.lists(CORNER, min_size=1, max_size=3),
+        "radius": st.sampled_from([0.5, 3.0]),
+        "tolerance": st.sampled_from([None, 30.0]),
+    },
+    "brush_regions": WAYS
+    | {"path": st.lists(CORNER, min_size=1, max_size=3), "radius": st.just(2.0)},
     "correct": {"strokes": st.just(pack(STROKES))},
+    "refine_edge": {"radius": st.sampled_from([0, 3]), "contrast": st.just(0.2)},
     "grow": {"pixels": PIXELS},
     "shrink": {"pixels": PIXELS},
     "smooth": {"radius": PIXELS},

@@ -371,3 +371,45 @@ def test_pieces_of_a_label_in_a_volume_are_those_of_scipy():
     numbered, _ = ndi.label(labels == 2)
     point = tuple(np.argwhere(numbered == 1)[0])
     assert (select.by_label(labels, point) == (numbered == 1)).all()
+
+
+class TestMinus:
+    @pytest.mark.parametrize("kind", KINDS)
+    def test_the_nearer_sample_counts(self, kind, rng):
+        image = make(kind, rng)
+        features = features_of(image, kind).astype(float)
+        plus, minus = [(5, 5), (30, 40)], [(8, 14), (20, 20)]
+        unit = UNIT.get(kind, 1)
+        limit = 25 * unit if kind != "rgbf" else 25
+
+        def away(points):
+            apart = [np.linalg.norm(features - features[at], axis=-1) for at in points]
+            return np.min(apart, axis=0)
+
+        found = select.color_range(image, plus, limit, minus=minus, **options(kind))
+        near, other = away(plus), away(minus)
+        clear = np.abs(near - other) > 1e-3 * limit
+        clear &= (np.abs(near - limit) > 1e-3 * limit) & (
+            np.abs(other - limit) > 1e-3 * limit
+        )
+        expected = (near <= limit) & ~((other <= limit) & (other <= near))
+        np.testing.assert_array_equal(found[clear], expected[clear])
+        plain = select.color_range(image, plus, limit, **options(kind))
+        assert kind in ("grey8", "float") or (plain & ~found).any()
+        soft = select.color_range(
+            image, plus, limit, minus=minus, soft=True, **options(kind)
+        )
+        np.testing.assert_array_equal(soft >= 0.5, found)
+
+    def test_without_a_minus_all_is_as_before(self, rng):
+        image = make("rgb8", rng)
+        wide = select.color_range(image, [(5, 5)], 9, minus=[], sample_size=1)
+        np.testing.assert_array_equal(wide, select.color_range(image, [(5, 5)], 9))
+
+    def test_a_sample_is_that_of_the_wand(self, rng):
+        image = make("rgb8", rng)
+        found = select.color_range(image, (9, 9), 9, sample_size=5)
+        wand = select.wand(image, (9, 9), 9, contiguous=False, sample_size=5)
+        np.testing.assert_array_equal(found, wand)
+        with pytest.raises(ValueError, match="square around a pixel"):
+            select.color_range(image, (9, 9), 9, sample_size=2)

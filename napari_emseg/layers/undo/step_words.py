@@ -34,6 +34,8 @@ _WORDS: dict[str, Words] = {
     "smooth": lambda a, name: f"smoothed the selection by {a.radius:g} px",
     "border": lambda a, name: f"selected a border of {a.width:g} px",
     "feather": lambda a, name: f"feathered the selection by {a.radius:g} px",
+    "correct": lambda a, name: "corrected the selection with scribbles",
+    "refine_edge": lambda a, name: f"refined the edge within {a.radius} px",
     "fill_holes": lambda a, name: "filled holes of the selection",
     "interpolate": lambda a, name: "selected what lies between planes",
     "fill": lambda a, name: f"filled with {name(a.label)}",
@@ -47,6 +49,8 @@ _WORDS: dict[str, Words] = {
     "refit": lambda a, name: "fitted all classes anew",
     "cut_out": lambda a, name: "cut out the selection",
 }
+# Steps that a tool makes besides the one that it is named after.
+_TOOLS = {"brush_regions": "Selection brush"}
 _MODES = {
     "new": "selected",
     "add": "added to the selection",
@@ -96,9 +100,10 @@ def words_of(step: Step | None, layer: Labels | None) -> str:
     plain = step.op.replace("_", " ")
     if step.row.group == "picture":
         return f"adjusted: {plain}"
-    if step.row.tool is not None:
+    title = _TOOLS.get(step.op, step.row.tool and step.row.tool.title)
+    if title:
         done = _MODES[getattr(step.args, "mode", "new")]
-        return f"{done} ({step.row.tool.title.lower()})"
+        return f"{done} ({title.lower()})"
     return plain
 
 

@@ -65,7 +65,11 @@ class ToolSettings:
     feather : float
         Softness of new selections in pixels; 0 is hard.
     brush : int
-        Width of scribbles in pixels.
+        Width of scribbles and of the selection brush in pixels.
+    gap : int
+        Width in pixels of gaps that the wand does not leak through.
+    regions : bool
+        Whether the selection brush takes whole regions of the hierarchy.
     classes : bool
         Whether scribbles draw classes into the labels, or select an object.
     scope : {"plane", "volume"}
@@ -79,6 +83,8 @@ class ToolSettings:
     sample_size: int = 1
     feather: float = 0.0
     brush: int = 9
+    gap: int = 0
+    regions: bool = False
     classes: bool = False
     scope: str = PLANE
 
@@ -148,6 +154,11 @@ class ImageCache:
     def prepared(self, picture: Part) -> select.Prepared:
         """Return a part of an image prepared for color tools."""
         return self._once(select.prepare, picture)
+
+    def scaled(self, picture: Part, tolerance: float) -> float:
+        """Return a tolerance of the panel in the units of an image's colors."""
+        ready = self.prepared(picture)
+        return tolerance if ready.picture.rgb else ready.span * tolerance / 100
 
     def tree(self, picture: Part) -> RegionTree:
         """Return the hierarchy of an image plane."""

@@ -70,7 +70,12 @@ class ToolOptions(QWidget):  # type: ignore[misc]
         feather.setDecimals(1)
         feather.setSuffix(" px")
         feather.valueChanged.connect(partial(self._set, "feather"))
-        brush = number_box(QSpinBox(), (1, 500), options.brush, "Width of scribbles.")
+        brush = number_box(
+            QSpinBox(),
+            (1, 500),
+            options.brush,
+            "Width of scribbles and of the selection brush; [ and ] change it.",
+        )
         brush.setSuffix(" px")
         brush.valueChanged.connect(partial(self._set, "brush"))
         contiguous = QCheckBox("Contiguous")
@@ -80,6 +85,20 @@ class ToolOptions(QWidget):  # type: ignore[misc]
         )
         contiguous.setChecked(options.contiguous)
         contiguous.toggled.connect(partial(self._set, "contiguous"))
+        gap = number_box(
+            QSpinBox(),
+            (0, 99),
+            options.gap,
+            "The wand does not leak through gaps that are so wide.",
+        )
+        gap.setSuffix(" px")
+        gap.valueChanged.connect(partial(self._set, "gap"))
+        regions = QCheckBox("Regions")
+        regions.setToolTip(
+            "The selection brush takes whole regions that it is moved over; Level says "
+            "how coarse they are."
+        )
+        regions.toggled.connect(partial(self._set, "regions"))
         classes = QCheckBox("Draw classes")
         classes.setToolTip(
             "Scribbles draw the selected class into the labels, instead of selecting "
@@ -90,11 +109,12 @@ class ToolOptions(QWidget):  # type: ignore[misc]
             [
                 ("Tolerance", tolerance, "Sample", sample),
                 ("Level", level, "Feather", feather),
-                ("Brush", brush),
+                ("Brush", brush, "Gaps", gap),
             ]
         )
-        grid.addWidget(contiguous, 2, 2, 1, 2)
+        grid.addWidget(contiguous, 3, 0, 1, 2)
         grid.addWidget(classes, 3, 2, 1, 2)
+        grid.addWidget(regions, 4, 0, 1, 2)
         grid.setContentsMargins(0, 0, 0, 0)
         self.setLayout(grid)
         self.rows = {
@@ -103,6 +123,8 @@ class ToolOptions(QWidget):  # type: ignore[misc]
             "sample_size": sample,
             "feather": feather,
             "brush": brush,
+            "gap": gap,
+            "regions": regions,
             "contiguous": contiguous,
             "classes": classes,
         }

@@ -21,6 +21,7 @@ from napari_emseg.widgets.edit.gestures import (
     Picking,
     Point,
 )
+from napari_emseg.widgets.edit.refine.brush_tool import BrushTool
 from napari_emseg.widgets.edit.region_tool import RegionTool
 from napari_emseg.widgets.edit.scribble_tool import ScribbleTool
 
@@ -74,7 +75,7 @@ class Tool(NamedTuple):
 
 # Why no tool can be used in the 3D view, and those that know no volumes.
 SPACE = "Tools point at one plane: go back to the 2D view, with Ctrl+Y on the canvas"
-FLAT = frozenset({"region_at", "scribbles"})
+FLAT = frozenset({"brush", "region_at", "scribbles"})
 
 
 def _check(row: Operation, session: Session, place: Part) -> Part | None:
@@ -118,9 +119,7 @@ def _pick(
 
     def find() -> Step:
         if picture is not None and "colors" in row.inputs and "tolerance" in options:
-            ready = session.cache.prepared(picture)
-            limit = options["tolerance"]
-            scaled = limit if ready.picture.rgb else ready.span * limit / 100
+            scaled = session.cache.scaled(picture, options["tolerance"])
             return Step.of(row.name, **options | {"tolerance": scaled})
         return Step.of(row.name, **options)
 
@@ -216,6 +215,7 @@ GESTURES: dict[str, Callable[[Session], Gesture]] = {
     "region_at": lambda session: RegionTool(
         session, partial(_pick, OPERATIONS["region_at"])
     ),
+    "brush": BrushTool,
     "scribbles": ScribbleTool,
     "box": lambda session: Dragging(session, _box, _frame),
 }

@@ -1,0 +1,107 @@
+"""Flood fill that does not leak through gaps of a boundary."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+from scipy import ndimage as ndi
+
+from napari_emseg.select.components import connected_to, neighborhood
+from napari_emseg.select.morphology import distance_to
+
+if TYPE_CHECKING:
+    from napari_emseg.engine._types import BoolArray
+    from napari_emseg.select.color_index import Window
+
+
+def fill_with_gaps_closed(
+    near: BoolArray, sample: Window, gap: int, connectivity: int
+) -> BoolArray:
+    """Return the piece of a mask around a sample that is joined by wide passages.
+
+    A disk one pixel wider than the gap is moved around in the mask, as it is for an
+    opening [1]_. Where it gets to is the piece, and besides what it does not reach
+    into, such as corners: as far as the gap is wide, up to halfway to what other disks
+    cover.
+
+    Parameters
+    ----------
+    near : (…, Y, X) ndarray of bool
+        Pixels of like color.
+    sample : tuple of slice
+        Each pixel of it in the mask starts a piece.
+    gap : int
+        Width in pixels of what is too narrow; 1 or more. Of odd ones, a passage one
+        pixel wider is too narrow, too.
+    connectivity : {4, 8}
+
+    References
+    ----------
+    .. [1] J. Serra, "Image analysis and mathematical morphology", Academic Press, 1982.
+    """
+    start = np.zeros_like(near)
+    start[sample] = near[sample]
+    if not start.any() or near.all():
+        return connected_to(near, start, connectivity)
+    radius = (gap + 1) / 2
+    wide = distance_to(~near) > radius
+    if not wide.any():
+        return connected_to(near, start, connectivity)
+    covered = distance_to(wide) <= radius
+    # From a corner, a disk is near that covers no part of the sample.
+    begin = _spread(start, near, None, 2 * gap, connectivity, until=covered)
+    begin &= covered
+    if not begin.any():
+        return connected_to(near & ~covered, start, connectivity)
+    own = connected_to(wide, wide & (distance_to(begin) <= radius), connectivity)
+    away = distance_to(own)
+    inner, other = away <= radius, wide & ~own
+    if other.any():  # disks of both sides may reach into a gap
+        inner &= away < distance_to(other)
+    return _spread(inner, near, covered & ~inner, gap, connectivity)
+
+
+def _spread(
+    start: BoolArray,
+    within: BoolArray,
+    against: BoolArray | None,
+    steps: int,
+    connectivity: int,
+    *,
+    until: BoolArray | None = None,
+) -> BoolArray:
+    """Return what so many steps reach inside a mask.
+
+    Parameters
+    ----------
+    start, within : (…, Y, X) ndarray of bool
+    against : (…, Y, X) ndarray of bool, optional
+        It spreads at the same pace, and keeps what both reach at once.
+    steps : int
+        Pixels.
+    connectivity : {4, 8}
+    until : (…, Y, X) ndarray of bool, optional
+        Where the first step that gets there is the last.
+    """
+    own, other = start & within, against
+    for _ in range(steps):
+        if until is not None and (own & until).any():
+            break
+        wider = _step(own, connectivity) & within
+        if other is not None:
+            other = (_step(other, connectivity) & within & ~own) | other
+            wider &= ~other
+        if not (wider & ~own).any():
+            break
+        own |= wider
+    return own
+
+
+def _step(mask: BoolArray, connectivity: int) -> BoolArray:
+    around = neighborhood(mask.ndim, connectivity)
+    if mask.ndim != 2:
+        return np.asarray(ndi.binary_dilation(mask, around), bool)
+    found = cv2.dilate(mask.view(np.uint8), around.astype(np.uint8))
+    return np.asarray(found, np.uint8).view(bool)

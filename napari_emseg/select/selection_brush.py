@@ -1,0 +1,245 @@
+"""Selection brush: what is under a brush and like its center, or whole regions."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_emseg.select.color_distance import SELECTED, Anchors, check_tolerance
+from napari_emseg.select.color_index import Prepared, as_scene
+from napari_emseg.select.components import check_connectivity, connected_to
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import ArrayLike, NDArray
+
+    from napari_emseg.engine._types import BoolArray, Float64Array
+    from napari_emseg.engine.hierarchy.region_tree import RegionTree
+
+__all__ = ["brush", "brush_regions"]
+
+# The brush is set down again after so much of its radius.
+_SPACING = 0.25
+# A region is meant if so much of it is under the brush, or the center crosses it.
+_HALF = 0.5
+
+
+def brush(
+    image: ArrayLike | Prepared,
+    path: ArrayLike,
+    radius: float,
+    tolerance: float | None = None,
+    *,
+    sample_size: int = 1,
+    connectivity: int = 4,
+    channel_axis: int | None = None,
+    rgb: bool | None = None,
+) -> BoolArray:
+    """Select what is under a brush and has the color at its center.
+
+    A wand for each place that the brush comes by [1]_: the pixels under the brush that
+    are joined to the center by pixels of like color. So a wide brush that keeps to one
+    side of an edge does not select what is beyond.
+
+    Parameters
+    ----------
+    image : (Y, X) or (Y, X, 3|4) array_like, or Prepared
+        As for `wand`; one plane.
+    path : (N, 2) array_like
+        Points (y, x) that the center is moved along, in pixels. What leaves the image
+        does not count.
+    radius : float
+        Of the brush, in pixels.
+    tolerance : float, optional
+        As for `wand`.
+    sample_size, connectivity
+        As for `wand`.
+    channel_axis, rgb
+        As for `wand`.
+
+    Returns
+    -------
+    (Y, X) ndarray of bool
+        Never includes pixels that are not finite or fully transparent.
+
+    Raises
+    ------
+    ValueError
+        If the image is not one plane, or a number is out of bounds.
+
+    See Also
+    --------
+    brush_regions : whole regions of a hierarchy instead.
+
+    References
+    ----------
+    .. [1] J. Liu, J. Sun, H.-Y. Shum, "Paint selection", ACM Trans. Graphics 28(3), 69,
+       2009.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_emseg import select
+    >>> image = np.zeros((9, 12), np.uint8)
+    >>> image[:, 8:] = 200
+    >>> select.brush(image, [(4, 2), (4, 6)], radius=3, tolerance=10)[4].astype(int)
+    array([1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0])
+    """
+    scene = as_scene(image, channel_axis=channel_axis, rgb=rgb)
+    points = _check_path(path, radius, scene.shape)
+    check_connectivity(connectivity)
+    if not (sample_size >= 1 and sample_size % 2 == 1):
+        raise ValueError(
+            f"sample_size={sample_size}, but the sample is a square around a pixel; "
+            "pass 1, 3, 5, …"
+        )
+    limit = check_tolerance(tolerance, scene)
+    out = np.zeros(scene.shape, bool)
+    half = int(sample_size) // 2
+    for y, x in _centers(points, radius, scene.shape):
+        sample = (
+            slice(max(y - half, 0), y + half + 1),
+            slice(max(x - half, 0), x + half + 1),
+        )
+        colors = scene.colors(sample)
+        if len(colors) == 0:
+            continue
+        window, tip = _tip((y, x), radius, scene.shape)
+        score = Anchors(colors.mean(axis=0, keepdims=True), limit, soft=False)
+        near = (scene.score(window, score) >= SELECTED) & tip
+        seed = np.zeros_like(near)
+        seed[y - window[0].start, x - window[1].start] = True
+        seed &= near
+        if seed.any():
+            out[window] |= connected_to(near, seed, connectivity)
+    return out
+
+
+def brush_regions(
+    tree: RegionTree, path: ArrayLike, radius: float, level: float | None = None
+) -> BoolArray:
+    """Select the regions of a hierarchy that a brush is moved over.
+
+    A region is meant if the center of the brush crosses it, or half of it is covered.
+
+    Parameters
+    ----------
+    tree : RegionTree
+        What `napari_emseg.hierarchy` gives.
+    path, radius
+        As for `brush`.
+    level : float, optional
+        As for `region_at`.
+
+    Returns
+    -------
+    (Y, X) ndarray of bool
+
+    Raises
+    ------
+    ValueError
+        If a number is out of bounds.
+
+    Examples
+    --------
+    >>> from napari_emseg.engine.hierarchy.region_tree import RegionTree, grow
+    >>> fine = np.array([[1, 2, 3], [1, 2, 3]], np.int32)
+    >>> tree = RegionTree(fine, *grow(3, [(0, 1, -2.0), (2, 3, 1.0)]))
+    >>> brush_regions(tree, [(0, 0)], 0.5, level=0.5)[1]
+    array([ True,  True, False])
+    """
+    regions = tree.cut(level=level)
+    points = _check_path(path, radius, regions.shape)
+    covered = np.zeros(regions.shape, bool)
+    crossed: set[int] = set()
+    for center in _centers(points, radius, regions.shape):
+        window, tip = _tip(center, radius, regions.shape)
+        covered[window] |= tip
+    for y, x in _centers(points, 0.0, regions.shape):
+        crossed.add(int(regions[y, x]))
+    size = np.bincount(regions.ravel())
+    under = np.bincount(regions[covered], minlength=len(size))
+    meant = under >= _HALF * np.maximum(size, 1)
+    meant[[*crossed]] = True
+    meant[0] = False
+    return meant[regions]
+
+
+def _check_path(path: ArrayLike, radius: float, shape: tuple[int, ...]) -> Float64Array:
+    """Return a path as (N, 2) numbers.
+
+    Raises
+    ------
+    ValueError
+        If there is no path in a plane, or no radius.
+    """
+    if len(shape) != 2:
+        raise ValueError(
+            f"image has {len(shape)} spatial axes, but a brush is moved on one plane; "
+            "pass one slice, or channel_axis for channels"
+        )
+    points = np.atleast_2d(np.asarray(path, np.float64))
+    if (
+        points.ndim != 2
+        or points.shape[1:] != (2,)
+        or not len(points)
+        or not np.isfinite(points).all()
+    ):
+        raise ValueError(
+            f"path has shape {points.shape}, but finite points (y, x) are needed; pass "
+            "one row for each"
+        )
+    if not (np.isfinite(radius) and radius > 0):
+        raise ValueError(
+            f"radius={radius}, but that of the brush is needed; pass a number above 0"
+        )
+    return points
+
+
+def _centers(
+    points: Float64Array, radius: float, shape: tuple[int, ...]
+) -> Iterator[tuple[int, int]]:
+    """Yield the pixels (y, x) inside an image where a brush is set down on its way."""
+    spacing = max(_SPACING * radius, 1.0)
+    last = None
+    for here in _places(points, spacing, shape):
+        y, x = (int(value) for value in np.floor(here + 0.5))
+        if (y, x) != last and 0 <= y < shape[0] and 0 <= x < shape[1]:
+            yield y, x
+        last = y, x
+
+
+def _places(
+    points: Float64Array, spacing: float, shape: tuple[int, ...]
+) -> Iterator[NDArray[np.float64]]:
+    """Yield points along a path, its corners among them, but few outside the image."""
+    yield points[0]
+    for start, stop in pairwise(points):
+        way = stop - start
+        count = max(int(np.ceil(np.linalg.norm(way) / spacing)), 1)
+        # Where it is inside, as shares of its length.
+        moves = way != 0
+        ends = np.sort(
+            (np.array([[-1.0, -1.0], shape]) - start)[:, moves] / way[moves], axis=0
+        )
+        first = max(ends[0].max(initial=0.0), 0.0) * count
+        last = min(ends[1].min(initial=1.0), 1.0) * count
+        for part in range(max(int(first), 1), min(int(np.ceil(last)), count) + 1):
+            yield start + way * (part / count)
+
+
+def _tip(
+    center: tuple[int, int], radius: float, shape: tuple[int, ...]
+) -> tuple[tuple[slice, slice], BoolArray]:
+    """Return the window of a brush at a pixel, and which pixels of it are under it."""
+    reach = int(radius)
+    y, x = center
+    window = (
+        slice(max(y - reach, 0), min(y + reach + 1, shape[0])),
+        slice(max(x - reach, 0), min(x + reach + 1, shape[1])),
+    )
+    down, across = np.ogrid[window]
+    return window, (down - y) ** 2 + (across - x) ** 2 <= radius**2

@@ -1,0 +1,1 @@
+"""Selections that are refined: by a brush, by their numbers, along their edge."""
