@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from roifile import ROI_TYPE, ImagejRoi, roiread
+from roifile import ROI_OPTIONS, ROI_TYPE, ImagejRoi, roiread
 
 from napari_emseg.engine.user_warnings import warn_user
 from napari_emseg.exchange.polygon_list import PolygonList
@@ -25,6 +25,9 @@ SUFFIXES = (".zip",)
 # Steps of the path of a ROI of several outlines.
 _MOVE, _LINE, _CLOSE = 0.0, 1.0, 4.0
 _MOST_AXES = 4
+# Corners up to here are whole numbers in a ROI.
+_LARGEST = 60535
+_OPTIONS = ROI_OPTIONS.OVERLAY_BACKGROUNDS | ROI_OPTIONS.OVERLAY_LABELS
 # What has an area.
 _AREAS = {
     ROI_TYPE.POLYGON,
@@ -71,7 +74,8 @@ def write_rois(path: Path, given: Annotations, *, force: bool = False) -> None:
     polygons = trace(given.labels)
     with (
         new_file(path, force=force) as temporary,
-        zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive,
+        # Compressing each of many small files takes longer than all else.
+        zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive,
     ):
         for first, last in pairwise(polygons.groups.tolist()):
             rings = [ring for p in range(first, last) for ring in polygons.rings_of(p)]
@@ -97,10 +101,17 @@ def write_rois(path: Path, given: Annotations, *, force: bool = False) -> None:
 def _roi(rings: list[NDArray[Any]]) -> ImagejRoi:
     """Return the ROI of outlines (n, 2) of X and Y."""
     if len(rings) == 1:
-        roi = ImagejRoi.frompoints(rings[0])
-        roi.roitype = ROI_TYPE.TRACED
-        # frompoints counts pixels, of which corners are at both ends.
-        roi.right, roi.bottom = (int(most) for most in rings[0].max(axis=0))
+        (left, top), (right, bottom) = rings[0].min(axis=0), rings[0].max(axis=0)
+        if max(right, bottom) > _LARGEST:
+            roi = ImagejRoi.frompoints(rings[0])
+            roi.roitype = ROI_TYPE.TRACED
+        else:  # as it does, which takes ten times as long for its checks and a name
+            roi = ImagejRoi(roitype=ROI_TYPE.TRACED, options=_OPTIONS)
+            roi.integer_coordinates = rings[0] - (left, top)
+            roi.n_coordinates = len(rings[0])
+            roi.left, roi.top = int(left), int(top)
+        # Corners are at both ends of pixels.
+        roi.right, roi.bottom = int(right), int(bottom)
         return roi
     path: list[NDArray[np.float32]] = []
     for ring in rings:
