@@ -12,6 +12,7 @@ import tifffile
 from napari_emseg import __version__
 from napari_emseg.io import files
 from napari_emseg.io.damage import damage_told
+from napari_emseg.io.png_chunks import read_note
 from napari_emseg.io.safe_write import TIFF, check_target, make_folder
 
 if TYPE_CHECKING:
@@ -92,11 +93,15 @@ def write_result(
         look["colors"] = {str(n): c for n, c in ({0: [0.0] * 4} | shown).items()}
     if names:
         look["names"] = {str(label): name for label, name in sorted(names.items())}
+    metadata = {"napari-emseg": __version__, **about, LOOK: look}
+    if plan.labels.suffix.lower() not in TIFF:
+        # Readers of PNG refuse long texts, as of a recipe with strokes.
+        metadata = {BATCH: about[BATCH]} if BATCH in about else {}
     files.write_labels(
         plan.labels,
         labels,
         force=force,
-        metadata={"napari-emseg": __version__, **about, LOOK: look},
+        metadata=metadata or None,
         resolution=None if spacing is None else spacing.resolution,
     )
     if plan.overlay:
@@ -109,10 +114,15 @@ def write_result(
 
 def read_about(path: Path) -> dict[str, Any]:
     """Return the description of a label file; empty if it is not one of ours."""
-    if path.suffix.lower() not in TIFF:
-        return {}
-    with damage_told(path, "write it again"), tifffile.TiffFile(path) as file:
-        found = (file.shaped_metadata or ({},))[0]
+    with damage_told(path, "write it again"):
+        if path.suffix.lower() not in TIFF:
+            note = (
+                read_note(path, files.NOTE) if path.suffix.lower() == ".png" else None
+            )
+            found = json.loads(note or "{}")
+        else:
+            with tifffile.TiffFile(path) as file:
+                found = (file.shaped_metadata or ({},))[0]
     return found if isinstance(found, dict) else {}
 
 
@@ -146,7 +156,7 @@ def find_done(
     if not isinstance(entry, dict) or SETTINGS not in entry:
         raise ValueError(
             f"{path} does not tell how it was made, so that --resume cannot know "
-            "whether it is done; take .tif files that a batch of this version wrote, "
+            "whether it is done; take files that a batch of this version wrote, "
             "or another folder"
         )
     told = difference(entry[SETTINGS], settings)

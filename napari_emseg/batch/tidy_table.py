@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 # Columns of every picture; those of its channels follow.
 COLUMNS = ("file", "class", "name", "pixels", "fraction", "area", "unit")
+_GRAY, _RGB = "mean", ("mean R", "mean G", "mean B")
 
 
 def tidy_table(outcomes: Sequence[Outcome]) -> dict[str, list[Any]]:
@@ -23,11 +24,22 @@ def tidy_table(outcomes: Sequence[Outcome]) -> dict[str, list[Any]]:
     dict of str to list
         "file", "class", "name", "pixels", "fraction" (of the labeled pixels), "area" in
         the unit of the next column ("px" where pixels have no length), "unit", and
-        "mean" of each channel, in the image's own units.
+        "mean" of each channel, in the image's own units. Where some pictures are RGB,
+        gray ones are as bright in red, green and blue.
     """
     rows = [{"file": o.name, **row} for o in outcomes for row in o.rows]
+    if any(_RGB[0] in row for row in rows):
+        rows = [_as_colors(row) for row in rows]
     names = dict.fromkeys(COLUMNS) | dict.fromkeys(key for row in rows for key in row)
     return {name: [row.get(name, float("nan")) for row in rows] for name in names}
+
+
+def _as_colors(row: dict[str, Any]) -> dict[str, Any]:
+    """Return the row of a gray picture with the columns of a color picture."""
+    if _GRAY not in row:
+        return row
+    rest = {name: value for name, value in row.items() if name != _GRAY}
+    return rest | dict.fromkeys(_RGB, row[_GRAY])
 
 
 def tidy_csv(outcomes: Sequence[Outcome]) -> str:

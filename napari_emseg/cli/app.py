@@ -45,6 +45,7 @@ from napari_emseg.io import samples
 from napari_emseg.io.decoders import kind_of
 from napari_emseg.pipeline.sweep import COMPARED
 from napari_emseg.recipe import Recipe
+from napari_emseg.recipe.transfer import places_in
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -287,6 +288,12 @@ def replay(
     pictures, plans = plan_outputs(find_pictures(images), output)
     paths = [picture.path for picture in pictures if picture.path is not None]
     real = {Path(os.path.realpath(path)) for path in paths}
+    if places := places_in(found.steps):
+        tell(
+            f"{recipe.name}: what is a place fits the picture that it was made on, "
+            f"which must be this one: {'; '.join(map(str, places))}. For other "
+            "pictures, napari-emseg segment --recipe leaves these steps out"
+        )
     status = DONE
     for source, plan in zip(paths, plans, strict=True):
         try:

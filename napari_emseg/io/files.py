@@ -5,6 +5,7 @@ Files are recognized by their first bytes, not by their names.
 
 from __future__ import annotations
 
+import json
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -24,6 +25,7 @@ from napari_emseg.io.pillow_picture import (
     stored_otherwise,
 )
 from napari_emseg.io.pixel_size import Spacing, spacing_of
+from napari_emseg.io.png_chunks import note_of
 from napari_emseg.io.safe_write import TIFF, check_target, new_file
 from napari_emseg.io.tiff_pages import picture_of
 from napari_emseg.io.tiff_picture import (
@@ -40,6 +42,8 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 LABEL_SUFFIXES = (*TIFF, ".png")
+# Name of the text of a PNG file that holds what its labels are.
+NOTE = "napari-emseg"
 PICTURE_SUFFIXES = (*TIFF, ".png", ".jpg", ".jpeg")
 
 
@@ -329,7 +333,7 @@ def write_labels(
         Replace a file that exists.
     metadata : mapping, optional
         What JSON can hold; kept in the description of a TIFF file, which
-        `tifffile.TiffFile.shaped_metadata` gives back. PNG keeps none.
+        `tifffile.TiffFile.shaped_metadata` gives back, or as a text of a PNG file.
     resolution : (float, float), optional
         Pixels per centimeter along X and Y, for the tags of a TIFF file.
 
@@ -366,7 +370,9 @@ def write_labels(
             f"write {path.with_suffix('.tif').name} instead"
         )
     with new_file(path, force=force) as temporary:
-        iio.imwrite(temporary, values, plugin="pillow", extension=".png")
+        note = None if metadata is None else note_of(NOTE, json.dumps(dict(metadata)))
+        form: dict[str, Any] = {"plugin": "pillow", "extension": ".png"}
+        iio.imwrite(temporary, values, pnginfo=note, **form)
 
 
 def write_picture(

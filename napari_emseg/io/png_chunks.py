@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from PIL.PngImagePlugin import MAX_TEXT_CHUNK as _MOST_UNFOLDED
 from PIL.PngImagePlugin import MAX_TEXT_MEMORY as _MOST_TEXT
+from PIL.PngImagePlugin import PngInfo
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -126,6 +127,26 @@ def read_chunks(path: Path) -> PngChunks:
         stacklevel=2,
     )
     return PngChunks(path, first, bytes(data))
+
+
+def read_note(path: Path, keyword: str) -> str | None:
+    """Return a text that `note_of` made, before the pixels; None if there is none."""
+    with path.open("rb") as file:
+        for name, begin, length, start in _chunks(file):
+            if name == b"IDAT":
+                break
+            if name == b"iTXt" and begin.startswith(keyword.encode() + b"\0\1"):
+                file.seek(start)
+                data = file.read(length).split(b"\0", 1)[1][2:].split(b"\0", 2)[-1]
+                return zlib.decompress(data).decode()
+    return None
+
+
+def note_of(keyword: str, text: str) -> PngInfo:
+    """Return a text as Pillow writes it into a PNG file."""
+    found = PngInfo()
+    found.add_itxt(keyword, text, zip=True)
+    return found
 
 
 def _chunks(file: BinaryIO) -> Iterator[tuple[bytes, bytes, int, int]]:

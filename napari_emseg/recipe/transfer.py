@@ -120,6 +120,30 @@ def divide(steps: Sequence[Step]) -> tuple[tuple[Step, ...], tuple[LeftOut, ...]
     return tuple(kept), tuple(left_out)
 
 
+def places_in(steps: Sequence[Step]) -> tuple[LeftOut, ...]:
+    """Return the steps whose arguments are places in one picture, and why.
+
+    Examples
+    --------
+    >>> from napari_emseg.recipe import Step
+    >>> [str(one) for one in places_in([Step.of("wand", point=(3, 4))])]
+    ['step 1 (wand): a click is a place in one picture']
+    """
+    found = []
+    for number, step in enumerate(steps, start=1):
+        if reason := _place(step):
+            found.append(LeftOut(number, step.op, reason))
+    return tuple(found)
+
+
+def _place(step: Step) -> str:
+    """Return why the arguments of a step are a place; empty if they are none."""
+    args: Any = step.args
+    if step.op == "color_range" and (args.points or args.minus):
+        return _PLACES["wand"]
+    return _PLACES.get(step.op, "")
+
+
 def _reason(step: Step, *, selected: bool, saved: dict[str, bool]) -> str:
     """Return why a step is left out; empty if it is kept."""
     args: Any = step.args
@@ -127,10 +151,8 @@ def _reason(step: Step, *, selected: bool, saved: dict[str, bool]) -> str:
         return "it was done in one plane of a stack"
     if step.row.group == "picture":
         return _PICTURE
-    if step.op in _PLACES:
-        return _PLACES[step.op]
-    if step.op == "color_range" and (args.points or args.minus):
-        return _PLACES["wand"]
+    if place := _place(step):
+        return place
     if step.op == "load" and not saved.get(args.name, False):
         return _NO_SELECTION
     if step.looks_at_selection and not selected:

@@ -13,6 +13,7 @@ from napari_emseg.batch import (
     iter_apply,
     plan_outputs,
     tidy_csv,
+    tidy_table,
 )
 from napari_emseg.pipeline.progress import finish
 
@@ -133,6 +134,15 @@ def test_areas_have_units(tmp_path):
     lines = tidy_csv([outcome]).splitlines()
     assert lines[0] == "file,class,name,pixels,fraction,area,unit,mean"
     assert lines[1] == f"{path},1,,100,0.5,25.0,µm²,9.0"
+
+
+def test_gray_pictures_among_colors_have_their_columns(images):
+    treatment = Treatment(PARAMS.replace(n_classes=2))
+    gray = images[0][..., 0]
+    found = tidy_table(outcomes([images[0], gray], treatment))
+    assert [name for name in found if "mean" in name] == ["mean R", "mean G", "mean B"]
+    alone = tidy_table(outcomes([gray], treatment))
+    assert found["mean B"][2:] == found["mean R"][2:] == alone["mean"]
 
 
 def test_models_that_do_not_fit_are_told(images):

@@ -15,6 +15,7 @@ import tifffile
 from pydantic import Field
 
 import napari_emseg as emseg
+from napari_emseg import Step
 from napari_emseg.batch import treatment
 from napari_emseg.cli import app as cli
 from napari_emseg.cli import options, window
@@ -145,6 +146,18 @@ class TestSegment:
         assert names(tmp_path / "again") == every
         assert run("segment", "*.jpg", "-o", "x") == cli.WRONG_INPUT
         assert "*.jpg does not exist; check the name" in capsys.readouterr().err
+
+    def test_places_of_a_recipe_are_told(self, picture, tmp_path, capsys):
+        steps = (
+            Step.of("segment", params={"n_classes": 2, "smoothing": 0}),
+            Step.of("rectangle", corner=(1, 1), opposite=(3, 3)),
+            Step.of("fill", label=1),
+        )
+        emseg.Recipe(steps=steps).save(tmp_path / "r.json")
+        recipe = tmp_path / "r.json"
+        assert run("replay", recipe, picture, "-o", tmp_path / "a.tif") == 0
+        told = capsys.readouterr().err
+        assert "step 2 (rectangle): an outline is a place in one picture. For" in told
 
     def test_one_image_into_a_folder_that_exists(self, picture, tmp_path):
         (tmp_path / "out").mkdir()

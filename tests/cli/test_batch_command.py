@@ -179,14 +179,17 @@ class TestRecipe:
 
 
 class TestResume:
-    def test_goes_on_where_it_was(self, folder, tmp_path, capsys):
+    @pytest.mark.parametrize("ending", [".tif", ".png"])
+    def test_goes_on_where_it_was(self, folder, tmp_path, capsys, ending):
         out, every = tmp_path / "out", tmp_path / "all.csv"
-        command = ("segment", folder, "-o", out, "--joint", *QUICK, "--table", every)
+        place = out if ending == ".tif" else out / "{stem}_labels.png"
+        command = ("segment", folder, "-o", place, "--joint", *QUICK, "--table", every)
+        first, second = f"a_labels{ending}", f"b_labels{ending}"
         assert run(*command) == 0
         whole = every.read_text()
         bytes_ = {n: (out / n).read_bytes() for n in files_in(out)}
-        (out / "b_labels.tif").unlink()
-        stamp = (out / "a_labels.tif").stat().st_mtime_ns
+        (out / second).unlink()
+        stamp = (out / first).stat().st_mtime_ns
         capsys.readouterr()
         assert run(*command, "--resume") == 0
         lines = sorted(capsys.readouterr().out.splitlines())
@@ -195,8 +198,10 @@ class TestResume:
             "sub/a.png: done before",
         ]
         assert every.read_text() == whole
-        assert (out / "a_labels.tif").stat().st_mtime_ns == stamp
-        assert (out / "b_labels.tif").read_bytes() == bytes_["b_labels.tif"]
+        assert (out / first).stat().st_mtime_ns == stamp
+        assert (out / second).read_bytes() == bytes_[second]
+        assert run(*command, "--resume", "--seed", 4) == cli.WRONG_INPUT
+        assert "seed=0, and now 4" in told(capsys)[0]
 
     @pytest.mark.parametrize(
         ("change", "words"),

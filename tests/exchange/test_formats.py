@@ -172,7 +172,7 @@ def test_imagej_reads_it(tmp_path):
     assert [*rois] == [1, 2, 9]
     assert rois[9].roitype == roifile.ROI_TYPE.TRACED
     assert rois[9].integer_coordinates.max(axis=0).tolist() == [4, 4]
-    plain = roifile.ImagejRoi.frompoints(rois[9].integer_coordinates + (7, 8))
+    plain = roifile.ImagejRoi.frompoints(rois[9].integer_coordinates + np.array([7, 8]))
     for name in ("left", "top", "n_coordinates", "options", "version"):
         assert getattr(rois[9], name) == getattr(plain, name)
     assert rois[2].composite
