@@ -77,7 +77,8 @@ def class_table(
     >>> table["mean"].tolist()
     [[10.0], [30.0]]
     """
-    given = np.asarray(labels)
+    lazy = all(hasattr(labels, name) for name in ("shape", "dtype", "ndim"))
+    given: Any = labels if lazy else np.asarray(labels)
     if given.dtype.kind not in "ui" or given.ndim < 2 or 0 in given.shape:
         raise ValueError(
             f"labels have shape {given.shape} and type {given.dtype}, but integers "
@@ -95,28 +96,30 @@ def class_table(
     measures = measure(given, picture, wanted)
     connected = given
     if picture is not None:
-        connected = AxisOrder.of(picture.axes, volume=True).arrange(given)
+        connected = AxisOrder.of(picture.axes, volume=True).view(given, None)
     pieces = count_pieces(connected, wanted)
     return tabulate(measures, wanted, pieces, given.ndim, spacing)
 
 
-def labels_of(labels: NDArray[Any]) -> list[int]:
+def labels_of(labels: Any) -> list[int]:
     """List the labels that occur, 0 excepted, rising."""
-    if labels.dtype == np.uint8:
-        found = np.flatnonzero(np.bincount(labels.ravel(), minlength=1))
-    else:
-        found = np.unique(labels)
-    return [int(label) for label in found if label != 0]
+    known: set[int] = set()
+    for tile in tiles(labels.shape, slab(labels.shape, _SLAB)):
+        part = np.asarray(labels[tile.write])
+        if part.dtype == np.uint8:
+            found = np.flatnonzero(np.bincount(part.ravel(), minlength=1))
+        else:
+            found = np.unique(part)
+        known.update(found.tolist())
+    return sorted(known - {0})
 
 
-def measure(
-    labels: NDArray[Any], picture: LazyImage | None, classes: Sequence[int]
-) -> Measures:
+def measure(labels: Any, picture: LazyImage | None, classes: Sequence[int]) -> Measures:
     """Measure classes in one pass over labels and image, in little memory."""
     channels = 0 if picture is None else picture.channels
     found = Measures(classes, channels)
     for tile in tiles(labels.shape, slab(labels.shape, _SLAB)):
-        part = labels[tile.write]
+        part = np.asarray(labels[tile.write])
         values = (
             np.empty((*part.shape, 0))
             if picture is None

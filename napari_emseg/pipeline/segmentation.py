@@ -306,9 +306,9 @@ class Segmentation:
 
     @cached_property
     def _pieces(self) -> NDArray[np.int64]:
-        labels = np.asarray(self.labels)
+        labels: Any = self.labels
         if self.working is not None and self.working.order.changes:
-            labels = self.working.order.arrange(labels)
+            labels = self.working.order.view(labels, None)
         return count_pieces(labels, self._classes)
 
     @cached_property

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from napari_emseg.engine.labels.connected_components import components
 
@@ -20,6 +23,8 @@ if TYPE_CHECKING:
 _EXACT = 2**24
 # OpenCV 5 takes at most 128 channels, earlier versions 512.
 _CHANNELS = 128
+# Pixels whose pieces are found at once.
+_SLAB = 2**24
 
 
 class Measures:
@@ -136,19 +141,51 @@ class Measures:
             self._sums[1, :, c] += counts @ steps**2
 
 
-def count_pieces(
-    labels: NDArray[np.integer[Any]], wanted: Sequence[int]
-) -> NDArray[np.int64]:
+def count_pieces(labels: Any, wanted: Sequence[int]) -> NDArray[np.int64]:
     """Return the number of connected pieces of some labels, as `components` finds them.
+
+    Parameters
+    ----------
+    labels : (…, Y, X) array_like of int
+        Anything that slices; it is read in slabs along the first axis of space.
+    wanted : sequence of int
+        K labels.
+
+    Returns
+    -------
+    (K,) ndarray of int64
 
     Examples
     --------
     >>> count_pieces(np.array([[1, 2, 1, 0, 3]]), [1, 2, 4]).tolist()
     [2, 1, 0]
     """
-    regions = components(labels)
-    of_region = np.zeros(int(regions.max(initial=0)) + 1, labels.dtype)
-    of_region[regions] = labels
-    found, pieces = np.unique(of_region[1:], return_counts=True)
-    counts = dict(zip(found.tolist(), pieces.tolist(), strict=True))
-    return np.array([counts.get(label, 0) for label in wanted], np.int64)
+    lead, space = labels.shape[:-3], labels.shape[-3:]
+    step = max(1, _SLAB // max(1, int(np.prod(space[1:]))))
+    counts: Counter[int] = Counter()
+    for at in np.ndindex(lead):
+        of, seams, last = [np.zeros(1, np.int64)], [np.zeros((2, 0), np.int64)], None
+        total, plane = 0, tuple(slice(index, index + 1) for index in at)
+        for start in range(0, space[0], step):
+            part = np.asarray(labels[(*plane, slice(start, start + step))])
+            part = part.reshape(part.shape[len(lead) :])
+            regions = components(part).astype(np.int64)
+            count = int(regions.max(initial=0))
+            of_region = np.zeros(count + 1, np.int64)
+            of_region[regions] = part
+            of.append(of_region[1:])
+            regions[regions > 0] += total
+            total += count
+            if last is not None:
+                before, label = last
+                same = (label == part[0]) & (part[0] != 0)
+                pairs = np.stack([before[same], regions[0][same]])
+                seams.append(np.unique(pairs, axis=1))
+            last = regions[-1], part[-1]
+        label_of, pairs = np.concatenate(of), np.concatenate(seams, axis=1)
+        graph = coo_array((np.ones(pairs.shape[1], bool), pairs), (total + 1,) * 2)
+        _, piece = connected_components(graph, directed=False)
+        _, first = np.unique(piece, return_index=True)
+        found, pieces = np.unique(label_of[first[first > 0]], return_counts=True)
+        counts.update(dict(zip(found.tolist(), pieces.tolist(), strict=True)))
+    return np.array([counts[label] for label in wanted], np.int64)
