@@ -54,7 +54,9 @@ class SelectionLayer(Labels):  # type: ignore[misc]
             slice(part.start - wide.start, part.stop - wide.start)
             for part, wide in zip(data_slice, around, strict=True)
         )
-        return outline(labels[around], self.contour)[inside]
+        # Around what is selected by half, or each degree of a soft edge had its line.
+        half = np.where(labels[around] > FULL // 2, FULL, 0).astype(np.uint8)
+        return outline(half, self.contour)[inside]
 
 
 def outline(labels: NDArray[np.uint8], width: int = 1) -> NDArray[np.uint8]:
@@ -319,20 +321,21 @@ def selects(part: Part, least: int = 1) -> bool:
 
 
 def style_selection(
-    layer: Labels, *, soft: bool, tinted: bool = False, width: int = 1
+    layer: Labels, *, faint: bool, tinted: bool = False, width: int = 1
 ) -> None:
-    """Draw a selection as an outline; as a tint if it is soft.
+    """Draw a selection as an outline; as a tint if it has none.
 
     Parameters
     ----------
     layer : napari.layers.Labels
         A selection.
-    soft, tinted : bool
-        Whether it has coverage between 0 and 1, and whether a tint is asked for.
+    faint, tinted : bool
+        Whether something is selected but nothing by half, and whether a tint is asked
+        for.
     width : int, optional
         Of the outline in pixels.
     """
-    tint = tinted or soft
+    tint = tinted or faint
     opacity, contour = (0.5, 0) if tint else (1.0, width)
     if layer.contour != contour:
         layer.contour = contour

@@ -5,20 +5,24 @@ from __future__ import annotations
 from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar
+from weakref import WeakKeyDictionary
 
 from qtpy.QtCore import QEvent, QObject, QTimer
-from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
+from qtpy.QtWidgets import QApplication, QDockWidget, QMainWindow, QWidget
 
 from napari_emseg.widgets.common.canvas_widget import prepare_removal
+from napari_emseg.widgets.common.navigation import KeptWhole
 from napari_emseg.widgets.common.preferences import prefer_own_reader
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     import napari.components
+    from qtpy.QtCore import QSize
 
 # The property of a widget that tells our panels from others: the title of their tab.
 TITLE = "emsegPanel"
+SETTLING = 250  # ms until a new dock has its place
 
 
 def find_panel(viewer: napari.components.ViewerModel, kind: type[Any]) -> Any:
@@ -96,6 +100,12 @@ class Docking(QObject):  # type: ignore[misc]
         removing = (viewer.layers.events.removing, partial(prepare_removal, viewer))
         self._reactions = [removing, *reactions]
         self._on_open, self._on_close = on_open, on_close
+        self._viewer = viewer
+        self._whole: KeptWhole | None = None
+        # Docks move a while after they are asked to.
+        self._moved = QTimer(self)
+        self._moved.setSingleShot(True)
+        self._moved.timeout.connect(self._fit)
         panel.installEventFilter(self)
         # Not a partial: garbage collection clears it before Qt calls it, and then
         # that crashes.
@@ -119,9 +129,16 @@ class Docking(QObject):  # type: ignore[misc]
     def _open(self) -> None:
         if not self.opened:
             self.opened = True
+            self._whole = KeptWhole(self._viewer)
+            self._moved.start(SETTLING)
             for event, react in self._reactions:
                 event.connect(react)
             self._on_open()
+
+    def _fit(self) -> None:
+        whole, self._whole = self._whole, None
+        if self.opened and whole is not None:
+            whole.fit()
 
     def _close(self, *_: object) -> None:
         self._docked.discard(self)
@@ -141,6 +158,7 @@ class _Tab(QObject):  # type: ignore[misc]
         self._panel, self._on_sight = panel, on_sight
         self._dock: QDockWidget | None = None
         self._behind = False
+        self._sizes: WeakKeyDictionary[QMainWindow, QSize] = WeakKeyDictionary()
         # Qt is still at work on the dock when it tells.
         self._later = QTimer(self)
         self._later.setSingleShot(True)
@@ -149,6 +167,12 @@ class _Tab(QObject):  # type: ignore[misc]
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Raise the panel when it is shown, or hidden while behind others."""
         shown = event.type() == QEvent.Type.Show and not event.spontaneous()
+        if event.type() == QEvent.Type.ParentChange:
+            # Before Qt makes room for a dock below the others.
+            self._sizes.clear()
+            for top in QApplication.topLevelWidgets() if watched.parent() else ():
+                if isinstance(top, QMainWindow):
+                    self._sizes[top] = top.size()
         if shown or (event.type() == QEvent.Type.Hide and self._behind):
             self._later.start(0)
         return False
@@ -161,7 +185,11 @@ class _Tab(QObject):  # type: ignore[misc]
             self._dock = dock
             dock.setWindowTitle(self._panel.property(TITLE))
             dock.visibilityChanged.connect(self._on_visibility)
-            _join(dock)
+            window = dock.window()
+            if _join(dock) and window in self._sizes and not window.isMaximized():
+                # It has grown for both, of which one is seen.
+                QTimer.singleShot(0, partial(window.resize, self._sizes[window]))
+            self._sizes.clear()
         dock.show()
         dock.raise_()
 
@@ -174,11 +202,11 @@ class _Tab(QObject):  # type: ignore[misc]
             self._behind = not visible
 
 
-def _join(dock: QDockWidget) -> None:
-    """Make a dock a tab of the first dock of the plugin on the same side."""
+def _join(dock: QDockWidget) -> bool:
+    """Make a dock a tab of the first dock of the plugin on the same side, if any."""
     window = dock.parent()
     if not isinstance(window, QMainWindow) or dock.isFloating():
-        return
+        return False
     side = window.dockWidgetArea(dock)
     for other in window.findChildren(QDockWidget):
         ours = other.widget() is not None and other.widget().property(TITLE)
@@ -190,4 +218,5 @@ def _join(dock: QDockWidget) -> None:
             and window.dockWidgetArea(other) == side
         ):
             window.tabifyDockWidget(other, dock)
-            return
+            return True
+    return False

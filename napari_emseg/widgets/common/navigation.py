@@ -1,4 +1,4 @@
-"""Moving the camera to a class or a point, and marking it with a ring."""
+"""Moving the camera: to a class or a point, marked with a ring; or back to all."""
 
 from __future__ import annotations
 
@@ -214,3 +214,40 @@ def show_point(
     marker = marker_of(viewer)
     if marker is not None:
         marker.flash((size or 0.0) * side * camera.zoom)
+
+
+def sees_all(viewer: ViewerModel) -> bool:
+    """Return whether all layers are seen whole, in the 2D view of a window."""
+    canvas = find_canvas(viewer)
+    if canvas is None or not len(viewer.layers) or viewer.dims.ndisplay != 2:
+        return False
+    low, high = viewer.layers.extent.world[:, list(viewer.dims.displayed)]
+    camera = getattr(viewer, "scene", viewer).camera
+    half = np.array([canvas.height(), canvas.width()]) / 2 / camera.zoom
+    middle = np.array(camera.center[-2:])
+    return bool((middle - half <= low).all() and (middle + half >= high).all())
+
+
+class KeptWhole:
+    """Shows all layers whole again after a panel took room from the canvas.
+
+    A view that the user moves meanwhile, or that showed only a part, stays.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer or napari.components.ViewerModel
+        Before the panel is docked.
+    """
+
+    def __init__(self, viewer: ViewerModel) -> None:
+        self._viewer = viewer
+        self._before = self._view() if sees_all(viewer) else None
+
+    def fit(self) -> None:
+        """Fit the view, if it was whole and is no more."""
+        if self._before == self._view() and not sees_all(self._viewer):
+            self._viewer.reset_view()
+
+    def _view(self) -> tuple[float, ...]:
+        camera = getattr(self._viewer, "scene", self._viewer).camera
+        return (camera.zoom, *camera.center)

@@ -7,7 +7,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from qtpy.QtWidgets import QInputDialog, QMenu, QSpinBox, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QHBoxLayout,
+    QInputDialog,
+    QMenu,
+    QSpinBox,
+    QVBoxLayout,
+    QWidget,
+)
 
 from napari_emseg.layers import saved_selections
 from napari_emseg.layers.classes import class_keys
@@ -18,6 +25,7 @@ from napari_emseg.widgets.common.qt import (
     push_button,
     show_errors,
 )
+from napari_emseg.widgets.common.sections import SPACE, Section
 from napari_emseg.widgets.edit.actions import MODIFY
 from napari_emseg.widgets.edit.adjust.adjusted_picture import AdjustmentPreview
 from napari_emseg.widgets.edit.adjust.dialog import ADJUSTMENTS, ask, sample_pixels
@@ -59,8 +67,12 @@ class EditButtons(QWidget):  # type: ignore[misc]
         How far Grow, Shrink and the like go.
     between : QPushButton
         Interpolation, for volumes alone.
-    class_buttons : QWidget
-        Buttons that belong under the list of classes.
+    modify : Section
+        The buttons that go so far, which fold.
+    undo : QPushButton
+        For beside the history.
+    class_buttons, picture_buttons : QWidget
+        Buttons that belong under the list of classes, and those of pictures.
     """
 
     def __init__(self, actions: Actions, classes: ClassList) -> None:
@@ -72,9 +84,17 @@ class EditButtons(QWidget):  # type: ignore[misc]
         self.pixels.setSuffix(" px")
         page = QVBoxLayout(self)
         page.setContentsMargins(0, 0, 0, 0)
-        page.setSpacing(8)
-        page.addLayout(even_rows(self._of_selection()))
-        page.addLayout(even_rows(self._of_contents()))
+        page.setSpacing(SPACE)
+        page.addWidget(_row(self._of_selection()))
+        self.modify = Section(
+            "Modify", _rows(self._of_modifying()), beside=self.pixels, folded=True
+        )
+        page.addWidget(self.modify)
+        self.class_buttons = _rows(self._of_classes())
+        self.picture_buttons = _row(self._of_pictures())
+        self.undo = push_button(
+            "Undo", "Undo the last action, on any layer (Ctrl+Z).", actions.session.undo
+        )
         self._tips = {title: one.toolTip() for title, one in self.buttons.items()}
         self.between = self._menu(
             "Interpolate",
@@ -86,19 +106,16 @@ class EditButtons(QWidget):  # type: ignore[misc]
         classes.dropped.connect(
             lambda members: show_errors(partial(self._merge, members))()
         )
-        self.class_buttons = QWidget()
-        layout = even_rows([self._of_list()])
-        layout.setContentsMargins(4, 0, 4, 0)
-        self.class_buttons.setLayout(layout)
 
-    def apply_theme(self) -> None:
-        """Make the buttons narrow enough for the panel."""
+    def apply_theme(self, theme_name: str) -> None:
+        """Take the colors of a theme, and make the buttons narrow enough."""
         style = (
             "QPushButton { padding: 4px 2px }"
             "QPushButton::menu-indicator { image: none; width: 0px }"
         )
-        self.setStyleSheet(style)
-        self.class_buttons.setStyleSheet(style)
+        for part in (self, self.class_buttons, self.picture_buttons):
+            part.setStyleSheet(style)
+        self.modify.apply_theme(theme_name)
 
     def refresh(self, *, volume: bool) -> None:
         """Gray the buttons that cannot do anything now, and say why.
@@ -117,23 +134,29 @@ class EditButtons(QWidget):  # type: ignore[misc]
             self.buttons[title].setToolTip(f"{tip}\nNot now: {why}." if why else tip)
         self.between.setVisible(volume)
 
-    def _of_selection(self) -> list[list[QWidget]]:
-        add, act, actions = self._add, self._act, self._actions
+    def _of_selection(self) -> list[QWidget]:
+        act, actions = self._act, self._actions
+        return [
+            act("All", "Select everything.", actions.everything),
+            act("None", "Select nothing.", actions.nothing),
+            act("Invert", "Swap inside and outside.", actions.invert),
+            act("Reselect", "Take the selection given up last.", actions.reselect),
+            self._menu("Saved", "Keep the selection, or take a kept one.", self._kept),
+        ]
+
+    def _of_modifying(self) -> list[list[QWidget]]:
+        act, actions = self._act, self._actions
         modify = [
-            add(title, tip, partial(self._modify, name))
+            self._add(title, tip, partial(self._modify, name))
             for name, (title, tip, _) in MODIFY.items()
         ]
         return [
+            modify[:3],
             [
-                act("All", "Select everything.", actions.everything),
-                act("None", "Select nothing.", actions.nothing),
-                act("Invert", "Swap inside and outside.", actions.invert),
-                act("Reselect", "Take the selection given up last.", actions.reselect),
-            ],
-            [self.pixels, *modify[:2]],
-            modify[2:],
-            [
+                *modify[3:],
                 act("Fill holes", "Select what is enclosed.", actions.fill_holes),
+            ],
+            [
                 act(
                     "Similar", "Select the selected colors everywhere.", actions.similar
                 ),
@@ -145,8 +168,9 @@ class EditButtons(QWidget):  # type: ignore[misc]
             ],
         ]
 
-    def _of_contents(self) -> list[list[QWidget]]:
+    def _of_classes(self) -> list[list[QWidget]]:
         add, act, actions = self._add, self._act, self._actions
+        classes = self._classes
         return [
             [
                 add(
@@ -160,44 +184,40 @@ class EditButtons(QWidget):  # type: ignore[misc]
                     "Make the selection a class of its own.",
                     actions.new_class,
                 ),
+                add(
+                    "Merge",
+                    "Join the chosen classes to the one clicked last. Dragging one "
+                    "onto another does the same.",
+                    lambda: self._merge(classes.labels),
+                ),
+                self._menu("Split", "Take the chosen class apart.", self._splits),
+            ],
+            [
+                add(
+                    "Color",
+                    "Change the color of the class.",
+                    partial(self._with_class, lambda _: classes.recolor()),
+                ),
+                add(
+                    "Jump to", "Show the class.", partial(self._with_class, self._jump)
+                ),
                 act(
                     "Refit",
                     "Fit all classes anew; what was edited by hand stays as it is.",
                     actions.refit,
                 ),
             ],
-            [
-                act(
-                    "Cut out",
-                    "Copy the selection to a new image with a crisp edge; for soft "
-                    "edges and hair there is Adjust.",
-                    actions.cut_out,
-                ),
-                self._menu(
-                    "Adjust", "Adjust the selection in a new image.", self._adjust
-                ),
-                self._menu(
-                    "Saved", "Keep the selection, or take a kept one.", self._kept
-                ),
-            ],
         ]
 
-    def _of_list(self) -> list[QWidget]:
-        add, classes = self._add, self._classes
+    def _of_pictures(self) -> list[QWidget]:
         return [
-            add(
-                "Merge",
-                "Join the chosen classes to the one clicked last. Dragging one onto "
-                "another does the same.",
-                lambda: self._merge(classes.labels),
+            self._act(
+                "Cut out",
+                "Copy the selection to a new image with a crisp edge; for soft edges "
+                "and hair there is Adjust.",
+                self._actions.cut_out,
             ),
-            self._menu("Split", "Take the chosen class apart.", self._splits),
-            add(
-                "Color",
-                "Change the color of the class.",
-                partial(self._with_class, lambda _: classes.recolor()),
-            ),
-            add("Jump to", "Show the class.", partial(self._with_class, self._jump)),
+            self._menu("Adjust", "Adjust the selection in a new image.", self._adjust),
         ]
 
     def _add(self, title: str, tip: str, call: Callable[[], Any] | None) -> QPushButton:
@@ -337,3 +357,22 @@ class EditButtons(QWidget):  # type: ignore[misc]
         session = self._actions.session
         if session.labels is not None:
             jump_to(session.viewer, session.labels, label)
+
+
+def _rows(rows: list[list[QWidget]]) -> QWidget:
+    """Return rows of widgets as a widget."""
+    holder = QWidget()
+    layout = even_rows(rows)
+    layout.setContentsMargins(0, 0, 0, 0)
+    holder.setLayout(layout)
+    return holder
+
+
+def _row(widgets: list[QWidget]) -> QWidget:
+    holder = QWidget()
+    row = QHBoxLayout(holder)
+    row.setContentsMargins(0, 0, 0, 0)
+    row.setSpacing(SPACE)
+    for widget in widgets:
+        row.addWidget(widget, 1)
+    return holder

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 SHOWN, LOCKED, NAME, PIXELS = range(4)
 HEADER = ("Show", "Lock", "Class", "Pixels")
 SWATCH = 14  # pixels
+ROW, IN_SIGHT = 20, 8  # height in pixels, and rows that are seen without scrolling
 CHECKED, UNCHECKED = Qt.CheckState.Checked, Qt.CheckState.Unchecked
 # Counting the pixels of a large layer waits until nobody draws.
 COUNTS = "counts"
@@ -70,6 +71,8 @@ class ClassList(QTableWidget):  # type: ignore[misc]
         self._postponed: tuple[Labels | None, dict[int, int]] | None = None
         self.setHorizontalHeaderLabels(HEADER)
         self.verticalHeader().hide()
+        self.verticalHeader().setMinimumSectionSize(ROW)
+        self.verticalHeader().setDefaultSectionSize(ROW)
         self.setTabKeyNavigation(False)
         self.setShowGrid(False)
         self.setIconSize(QSize(SWATCH, SWATCH))
@@ -190,12 +193,16 @@ class ClassList(QTableWidget):  # type: ignore[misc]
         self.viewport().update()
 
     def sizeHint(self) -> QSize:
-        """Return the height of a few rows."""
-        return QSize(240, 150)
+        """Return the height of some rows."""
+        return QSize(240, self._height())
 
     def minimumSizeHint(self) -> QSize:
         """Return the height of some rows."""
-        return QSize(200, 110)
+        return QSize(200, self._height())
+
+    def _height(self) -> int:
+        header = self.horizontalHeader().sizeHint().height()
+        return header + IN_SIGHT * ROW + 2 * self.frameWidth()
 
     def _label(self, row: int) -> int:
         item = self.item(row, NAME)

@@ -107,7 +107,7 @@ def _layer_box(tip: str, empty: str) -> QComboBox:
     box = QComboBox()
     policy = QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
     box.setSizeAdjustPolicy(policy)
-    box.setMinimumContentsLength(12)
+    box.setMinimumContentsLength(6)
     box.setPlaceholderText(empty)
     box.setToolTip(tip)
     return box

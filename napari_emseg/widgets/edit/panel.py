@@ -10,7 +10,7 @@ import numpy as np
 from napari.layers import Labels
 from napari.utils.notifications import show_error
 from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_emseg.layers import (
     is_selection,
@@ -32,6 +32,7 @@ from napari_emseg.widgets.common.qt import (
     pluralize,
     show_errors,
 )
+from napari_emseg.widgets.common.sections import SPACE, Section
 from napari_emseg.widgets.edit.actions import Actions
 from napari_emseg.widgets.edit.buttons import EditButtons
 from napari_emseg.widgets.edit.class_list import ClassList
@@ -106,8 +107,11 @@ class EditWidget(QWidget):  # type: ignore[misc]
         self.history_button = HistoryButton(session.go_to)
         self._status = QLabel(READY)
         self._status.setIndent(4)
-        # However long its text is, the panel keeps its width.
-        self._status.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        # However long its text is, the panel keeps its width, and it is read whole.
+        self._status.setWordWrap(True)
+        self._status.setSizePolicy(
+            QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum
+        )
         self._lay_out()
         share_dock(self, "Select and edit", self._on_sight)
         self.keys = Keys(
@@ -237,26 +241,39 @@ class EditWidget(QWidget):  # type: ignore[misc]
             layer.brush_size = max(1, layer.brush_size + steps)
 
     def _lay_out(self) -> None:
-        inner = QWidget()
-        page = QVBoxLayout(inner)
-        page.setContentsMargins(4, 4, 4, 4)
-        page.setSpacing(8)
         # Shown where there is a volume.
         self._scope_title = QLabel("Edit in")
-        rows = [("Image", self.image), ("Labels", self.labels)]
-        form = form_rows([*rows, (self._scope_title, self.scope)])
-        form.setColumnStretch(0, 0)
-        page.addLayout(form)
-        page.addWidget(self.toolbar)
-        page.addWidget(self.tool_options)
-        page.addWidget(self.commands)
+        layers = form_rows([("Image", self.image, "Labels", self.labels)])
+        scope = form_rows([(self._scope_title, self.scope)])
+        scope.setColumnStretch(0, 0)
+        commands = self.commands
+        tools = Section("Tools", self.toolbar, self.tool_options)
+        selection = Section("Selection", commands)
+        classes = Section("Classes", self.classes, commands.class_buttons)
+        picture = Section("Picture", beside=commands.picture_buttons)
+        classes.setSizePolicy(
+            QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding
+        )
+        self._sections = [tools, selection, classes, picture]
+        inner = QWidget()
+        page = QVBoxLayout(inner)
+        page.setContentsMargins(0, 0, 0, 0)
+        page.addWidget(tools)
+        page.addWidget(selection)
+        bottom = QHBoxLayout()
+        bottom.setSpacing(SPACE)
+        bottom.addWidget(commands.undo)
+        bottom.addWidget(self.history_button, 1)
         outer = QVBoxLayout(self)
-        outer.setContentsMargins(0, 0, 0, 0)
+        outer.setContentsMargins(4, 4, 4, 2)
         outer.setSpacing(4)
+        outer.addLayout(layers)
+        outer.addLayout(scope)
+        # What is used all the time stays in sight on a small screen; the rest scrolls.
         outer.addWidget(ScrollArea(inner))
-        outer.addWidget(self.classes, 1)
-        outer.addWidget(self.commands.class_buttons)
-        outer.addWidget(self.history_button)
+        outer.addWidget(classes, 1)
+        outer.addWidget(picture)
+        outer.addLayout(bottom)
         outer.addWidget(self._status)
         order_tabs(outer)
 
@@ -285,6 +302,7 @@ class EditWidget(QWidget):  # type: ignore[misc]
     def _on_tool(self, name: str) -> None:
         """Bind the keys of classes; without a tool, they are napari's."""
         (self.fill_keys.bind if name else self.fill_keys.release)()
+        self.tool_options.show_of(name)
 
     def _on_busy(self, busy: bool) -> None:
         # At other times it is napari's.
@@ -418,7 +436,9 @@ class EditWidget(QWidget):  # type: ignore[misc]
         self.setStyleSheet(focus_ring(self._viewer.theme))
         self.toolbar.apply_theme(self._viewer.theme)
         self.scope.apply_theme(self._viewer.theme)
-        self.commands.apply_theme()
+        self.commands.apply_theme(self._viewer.theme)
+        for section in self._sections:
+            section.apply_theme(self._viewer.theme)
         self.classes.apply_theme(self._viewer.theme)
 
     def _reactions(self) -> list[tuple[Any, Callable[..., None]]]:

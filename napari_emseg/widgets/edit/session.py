@@ -34,6 +34,7 @@ from napari_emseg.layers.selection import NewSelections
 from napari_emseg.layers.undo.step_words import words_of
 from napari_emseg.recipe.execute import finish_selection
 from napari_emseg.regions import Edit
+from napari_emseg.select.label_masks import FULL
 from napari_emseg.widgets.common.followed_history import FollowedHistory
 from napari_emseg.widgets.common.preferences import preferred
 from napari_emseg.widgets.edit.context import (
@@ -438,15 +439,16 @@ class Session:
         self.background.do(partial(self.history.go_to, count))
 
     def restyle(self) -> None:
-        """Draw the selection as an outline; as a tint if it is soft in this plane."""
+        """Draw the selection as an outline; as a tint if it is faint in this plane."""
         plane = self.shown()
         if plane is None:
             return
         layer = find_selection(self.viewer, plane.layer)
         if layer is not None:
-            soft = coverage(Plane(layer, plane.at)).dtype != bool
+            most = int(Plane(layer, plane.at).data().max(initial=0))
             width = line_width(self.viewer, layer)
-            style_selection(layer, soft=soft, tinted=self.tinted, width=width)
+            faint = 0 < most <= FULL // 2
+            style_selection(layer, faint=faint, tinted=self.tinted, width=width)
 
     def open(self) -> None:
         """Follow the viewer again, after `close`."""

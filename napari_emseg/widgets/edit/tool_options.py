@@ -1,23 +1,45 @@
-"""The form of tool options: tolerance, sample, softness, width."""
+"""The form of tool options: tolerance, sample, softness, width; those of one tool."""
 
 from __future__ import annotations
 
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QSpinBox, QWidget
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QDoubleSpinBox,
+    QGridLayout,
+    QLabel,
+    QSpinBox,
+    QWidget,
+)
 
-from napari_emseg.widgets.common.qt import form_rows, number_box
+from napari_emseg.widgets.common.qt import number_box
+from napari_emseg.widgets.edit.tools import SETTINGS, TOOLS
 
 if TYPE_CHECKING:
     from napari_emseg.widgets.edit.session import Session
 
+# What is written beside them; a check box says it itself.
+TITLES = {
+    "tolerance": "Tolerance",
+    "sample_size": "Sample",
+    "level": "Coarseness",
+    "brush": "Brush",
+    "gap": "Gaps",
+    "feather": "Soft edge",
+}
+# Options that the arguments of an operation do not tell, and those without effect.
+MORE = {"scribbles": {"brush", "classes"}, "brush": {"brush", "regions", "level"}}
+LESS = {"color_range": {"contiguous"}}
+PER_LINE, LINES = 2, 2
 SAMPLES = {"1 pixel": 1, "3 × 3": 3, "5 × 5": 5, "11 × 11": 11, "31 × 31": 31}
 
 
 # Qt is untyped here, so a class of it is Any to mypy.
 class ToolOptions(QWidget):  # type: ignore[misc]
-    """The session's options as a form.
+    """The session's options as a form, of which those of a tool are in sight.
 
     Parameters
     ----------
@@ -65,7 +87,11 @@ class ToolOptions(QWidget):  # type: ignore[misc]
             lambda text: self._set("sample_size", SAMPLES[text])
         )
         feather = number_box(
-            QDoubleSpinBox(), (0, 500), 0, "Softness of new selections."
+            QDoubleSpinBox(),
+            (0, 500),
+            0,
+            "How soft the edge of what is selected next is. The button Feather "
+            "makes that soft which is selected already.",
         )
         feather.setDecimals(1)
         feather.setSuffix(" px")
@@ -105,29 +131,49 @@ class ToolOptions(QWidget):  # type: ignore[misc]
             "an object."
         )
         classes.toggled.connect(partial(self._set, "classes"))
-        grid = form_rows(
-            [
-                ("Tolerance", tolerance, "Sample", sample),
-                ("Level", level, "Feather", feather),
-                ("Brush", brush, "Gaps", gap),
-            ]
-        )
-        grid.addWidget(contiguous, 3, 0, 1, 2)
-        grid.addWidget(classes, 3, 2, 1, 2)
-        grid.addWidget(regions, 4, 0, 1, 2)
-        grid.setContentsMargins(0, 0, 0, 0)
-        self.setLayout(grid)
         self.rows = {
             "tolerance": tolerance,
-            "level": level,
             "sample_size": sample,
-            "feather": feather,
+            "level": level,
             "brush": brush,
             "gap": gap,
             "regions": regions,
             "contiguous": contiguous,
             "classes": classes,
+            "feather": feather,
         }
+        self._titles = {name: QLabel(title) for name, title in TITLES.items()}
+        grid = self._grid = QGridLayout(self)
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.setHorizontalSpacing(6)
+        grid.setVerticalSpacing(4)
+        for column in range(2 * PER_LINE):
+            grid.setColumnStretch(column, column % 2)
+        # Nothing below jumps when another tool is taken.
+        height = max(row.sizeHint().height() for row in self.rows.values())
+        for line in range(LINES):
+            grid.setRowMinimumHeight(line, height)
+        self.show_of("")
+
+    def show_of(self, tool: str) -> None:
+        """Show the options that matter to a tool; none without one."""
+        wanted = options_of(tool)
+        shown = [name for name in self.rows if name in wanted]
+        for name, row in self.rows.items():
+            for part in (self._titles.get(name), row):
+                if part is not None:
+                    self._grid.removeWidget(part)
+                    part.setVisible(False)
+        for place, name in enumerate(shown):
+            line, column = place // PER_LINE, place % PER_LINE * 2
+            title, row = self._titles.get(name), self.rows[name]
+            if title is None:
+                self._grid.addWidget(row, line, column, 1, 2)
+            else:
+                self._grid.addWidget(title, line, column)
+                self._grid.addWidget(row, line, column + 1)
+                title.setVisible(True)
+            row.setVisible(True)
 
     def resize_brush(self, steps: int) -> None:
         """Make the brush of scribbles wider or narrower by a tenth, or a pixel."""
@@ -142,3 +188,20 @@ class ToolOptions(QWidget):  # type: ignore[misc]
 
     def _show_level(self, level: float) -> None:
         self.rows["level"].setValue(level)
+
+
+def options_of(tool: str) -> frozenset[str]:
+    """Return the names of the options that matter to a tool, by its name.
+
+    Examples
+    --------
+    >>> sorted(options_of("region"))
+    ['feather', 'level']
+    >>> options_of("")
+    frozenset()
+    """
+    found = next((one for one in TOOLS if one.name == tool), None)
+    if found is None:
+        return frozenset()
+    known = SETTINGS.intersection(found.operation.args.model_fields)
+    return frozenset({"feather", *known, *MORE.get(tool, ())} - LESS.get(tool, set()))

@@ -10,6 +10,7 @@ from qtpy.QtCore import QSize, Qt, Signal
 from qtpy.QtWidgets import (
     QButtonGroup,
     QGridLayout,
+    QHBoxLayout,
     QLabel,
     QSizePolicy,
     QToolButton,
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from napari_emseg.widgets.edit.toolbox import Toolbox
 
 IDLE = "Take a tool and select something in the picture, to fill or change it."
-PER_ROW = 6
+PER_ROW = 7
 ICON = 20  # pixels
 PAN, TINT, KEYS = "pan", "tint", "keys"
 MODE_KEYS = {
@@ -74,7 +75,9 @@ class Toolbar(QWidget):  # type: ignore[misc]
         self._help.setAlignment(Qt.AlignmentFlag.AlignTop)
         page = QVBoxLayout(self)
         page.setContentsMargins(0, 0, 0, 0)
+        page.setSpacing(4)
         page.addLayout(self._grid())
+        page.addLayout(self._below())
         page.addWidget(self._help)
         toolbox.changed.connect(self._on_tool)
 
@@ -88,8 +91,9 @@ class Toolbar(QWidget):  # type: ignore[misc]
             f" background-color: {theme.foreground.as_hex()} }}"
             f"QToolButton:checked {{ background-color: {theme.current.as_hex()} }}"
         )
-        # Room for the longest help, so that nothing jumps.
-        self._help.setFixedHeight(3 * self._help.fontMetrics().lineSpacing() + 4)
+        # Room for help of two lines, so that nothing jumps; longer help grows.
+        lines = 2 * self._help.fontMetrics().lineSpacing() + 2
+        self._help.setMinimumHeight(lines)
 
     def refresh(self) -> None:
         """Gray the tools that cannot be used now, and say why."""
@@ -117,13 +121,12 @@ class Toolbar(QWidget):  # type: ignore[misc]
             tools.append(button)
         for place, button in enumerate(tools):
             grid.addWidget(button, place // PER_ROW, place % PER_ROW)
-        last = grid.rowCount()
-        for place, button in enumerate(self._below()):
-            grid.addWidget(button, last, place)
         return grid
 
-    def _below(self) -> list[QToolButton]:
-        """Make buttons for the modes, the quick mask and the keys."""
+    def _below(self) -> QHBoxLayout:
+        """Return a row of the modes, and apart from them the quick mask and help."""
+        row = QHBoxLayout()
+        row.setSpacing(0)
         group = QButtonGroup(self)
         for mode in MODES:
             keys = f" (hold {MODE_KEYS[mode]})" if mode in MODE_KEYS else ""
@@ -131,12 +134,17 @@ class Toolbar(QWidget):  # type: ignore[misc]
             button.setChecked(mode == self._session.options.mode)
             button.clicked.connect(partial(self._set_mode, mode))
             group.addButton(button)
+            row.addWidget(button, 1)
+        row.addStretch(1)
         tint = self._button(TINT, "Show the selection as a tint (quick mask)")
         tint.toggled.connect(self.tinted)
+        row.addWidget(tint, 1)
+        row.addSpacing(3)
         keys_button = self._button(KEYS, "Show all keys")
         keys_button.setCheckable(False)
         keys_button.clicked.connect(self.keys_wanted)
-        return [*group.buttons(), tint, keys_button]
+        row.addWidget(keys_button, 1)
+        return row
 
     def _button(self, name: str, tip: str) -> QToolButton:
         button = QToolButton()

@@ -32,7 +32,9 @@ from qtpy.QtWidgets import (
 import napari_emseg as emseg
 from napari_emseg.cli import window
 from napari_emseg.layers import old_objects
-from napari_emseg.widgets.common.docks import Docking
+from napari_emseg.widgets.common.canvas_widget import find_canvas
+from napari_emseg.widgets.common.docks import SETTLING, Docking
+from napari_emseg.widgets.common.navigation import sees_all
 from napari_emseg.widgets.compare.panel import CompareWidget, open_compare
 from napari_emseg.widgets.edit import EditWidget
 from napari_emseg.widgets.model import ModelWidget
@@ -437,3 +439,19 @@ def test_files_of_the_plugin_are_opened_without_a_question(viewer, tmp_path):
     plugins.extension2reader = chosen
     menu("edit")
     assert plugins.extension2reader == chosen
+
+
+def test_the_picture_is_seen_whole_beside_a_new_panel(viewer, qtbot):
+    viewer.add_image(np.zeros((300, 600), np.uint8))
+    viewer.reset_view()
+    assert sees_all(viewer)
+    open_panel(viewer, SegmentWidget)
+    qtbot.waitUntil(lambda: find_canvas(viewer).width() < 500)
+    qtbot.waitUntil(lambda: sees_all(viewer))
+    viewer.window.remove_dock_widget("all")
+    # What was zoomed in stays so.
+    camera = getattr(viewer, "scene", viewer).camera
+    camera.zoom = 3.0
+    open_panel(viewer, SegmentWidget)
+    QTest.qWait(2 * SETTLING)
+    assert camera.zoom == 3.0

@@ -77,6 +77,7 @@ def load():
 @pytest.mark.parametrize("held", [False, True])
 def test_feather_at_once_after_a_drag(desk, hand, told, load, held):
     corners = [(9.5, 9.5), (20, 30), (39.5, 49.5)]
+    QTest.qWait(100)  # Docks take their places, and the canvas keeps its own.
     desk.tool("box")
     hand.drag(corners)
     desk.wait()

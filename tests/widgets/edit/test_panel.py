@@ -425,6 +425,42 @@ class TestPanel:
         if size[1] > 1000:
             assert not area.verticalScrollBar().isVisible()
 
+    def test_daily_use_is_in_sight_on_a_small_screen(self, qtbot, viewer, panel):
+        """Nine classes, the panel in front of another one, at 1024 x 700."""
+        window = viewer.window._qt_window
+        window.resize(1024, 700)
+        viewer.add_image(np.zeros((300, 400, 3), np.uint8))
+        labels = np.arange(300 * 400).reshape(300, 400) % 9 + 1
+        viewer.add_labels(labels.astype(np.uint8))
+        viewer.reset_view()
+        viewer.window.add_plugin_dock_widget("napari-emseg", "Segment")
+        qtbot.waitUntil(lambda: panel.visibleRegion().isEmpty())  # another is in front
+        panel.parent().raise_()
+        qtbot.waitUntil(lambda: not panel.visibleRegion().isEmpty())
+        wait(qtbot, panel)
+        qtbot.waitUntil(lambda: panel.classes.rowCount() == 9)
+        qtbot.waitUntil(lambda: (window.width(), window.height()) == (1024, 700))
+        daily = ["Fill", "New class", "Merge", "Cut out", "Adjust", "Undo"]
+        buttons = panel.commands.buttons | {"Undo": panel.commands.undo}
+        for button in map(buttons.get, daily):
+            assert button.visibleRegion().boundingRect().size() == button.size()
+        shown = panel.classes.viewport().height() / panel.classes.rowHeight(0)
+        assert shown >= 8
+        rows, fold = panel.tool_options.rows, panel.commands.modify.fold
+        assert not any(row.isVisible() for row in rows.values())
+        for tool, options in {
+            "wand": {"tolerance", "sample_size", "contiguous", "gap", "feather"},
+            "scribbles": {"brush", "classes", "contiguous", "feather"},
+            "lasso": {"feather"},
+            "": set(),
+        }.items():
+            panel.toolbox.take(tool)
+            seen = {name for name, row in rows.items() if row.isVisible()}
+            assert seen == options
+        assert not panel.commands.buttons["Grow"].isVisible()
+        QTest.mouseClick(fold, LEFT)
+        assert panel.commands.buttons["Grow"].isVisible()
+
     def test_from_the_menu(self, qtbot, viewer, stripes, hand):
         """Napari passes a proxy of the viewer there."""
         viewer.add_image(stripes, name="stripes")
