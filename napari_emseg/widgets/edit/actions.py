@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
     from napari_emseg.layers.metadata import Log
     from napari_emseg.layers.recipe_log import LoggedLayer
+    from napari_emseg.widgets.edit.context import Find
     from napari_emseg.widgets.edit.session import Session, Steps
 
 # What a number of pixels does to a selection: title, help, name of the number.
@@ -53,6 +54,9 @@ MODIFY = {
     "border": ("Border", "Select a band along the outline.", "width"),
     "feather": ("Feather", "Make the outline soft; so many pixels.", "radius"),
 }
+
+# Of the tolerance, for colors that are like one of many.
+SIMILAR = 0.25
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -105,11 +109,11 @@ class Actions:
 
     def similar(self) -> None:
         """Select all pixels whose color is near to a selected one."""
-        self._by_color(Step.of("similar"))
+        self._by_color("similar")
 
     def grow_similar(self) -> None:
         """Select adjacent pixels whose color is near to a selected one."""
-        self._by_color(Step.of("grow_similar"))
+        self._by_color("grow_similar")
 
     def save(self, name: str) -> None:
         """Save the selection as a layer."""
@@ -320,11 +324,17 @@ class Actions:
         self.need()
         self._choose(step)
 
-    def _by_color(self, step: Step) -> None:
-        place = self.session.place()
+    def _by_color(self, name: str) -> None:
+        """Select colors like those that are selected, which have a range already."""
+        session, place = self.session, self.session.place()
         self._need_half(place)
-        self.session.picture(place)
-        self.session.choose(place, lambda: step, "new")
+        picture = session.picture(place)
+
+        def again(*, flat: bool = False) -> Find:
+            limit = SIMILAR * session.options.tolerance
+            return lambda: Step.of(name, tolerance=session.cache.scaled(picture, limit))
+
+        session.choose(place, again(), "new", again=again)
 
     def _paint(self, step: Step, label: int | None = None) -> None:
         """Paint the selected pixels, as napari's bucket does, with a step's label.

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 import numpy as np
 
 from napari_emseg import select
-from napari_emseg.layers import coverage, fingerprint
+from napari_emseg.layers import coverage, find_selection, fingerprint
 from napari_emseg.layers.recipe_log import RecordedEdit
 from napari_emseg.pipeline.image_hierarchy import hierarchy
 from napari_emseg.pipeline.progress import finish
 from napari_emseg.recipe.execute import iter_find
 from napari_emseg.recipe.step import Step
+from napari_emseg.regions import Edit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from napari_emseg.engine.hierarchy.region_tree import RegionTree
     from napari_emseg.layers import Part
     from napari_emseg.layers.edits import PlannedEdit
-    from napari_emseg.regions import Edit
 
 
 # What tools and buttons work on, unless they know of one kind alone.
@@ -210,6 +210,8 @@ class EditContext:
         The labels that are edited.
     cache : ImageCache
         Keeps what was worked out for the image.
+    known : ([Z,] Y, X) ndarray of bool or float32, optional
+        What is taken for selected, instead of that.
     """
 
     place: Part
@@ -217,6 +219,7 @@ class EditContext:
     target: Part | None
     edited: Labels | None
     cache: ImageCache
+    known: NDArray[Any] | None = None
 
     @property
     def image(self) -> NDArray[Any]:
@@ -251,6 +254,8 @@ class EditContext:
     @property
     def selection(self) -> NDArray[Any]:
         """What is selected."""
+        if self.known is not None:
+            return self.known
         if self.target is None:
             return np.zeros(self.shape, bool)
         return coverage(self.target)
@@ -309,6 +314,41 @@ class EditContext:
         if isinstance(self.picture, str):
             raise ValueError(self.picture)
         return self.picture
+
+
+def given_up_by(
+    viewer: ViewerModel,
+    changes: Sequence[tuple[Labels, Edit]],
+    edits: Sequence[tuple[Labels, PlannedEdit]],
+) -> tuple[Labels, Edit] | None:
+    """Return a selection that is about to become empty, for Reselect.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer or napari.components.ViewerModel
+    changes : sequence of (napari.layers.Labels, Edit)
+    edits : sequence of (napari.layers.Labels, PlannedEdit)
+        Those of the changes that change something.
+    """
+    plans = dict(edits)
+    for layer, edit in changes:
+        if layer in plans and find_selection(viewer, layer) is layer:
+            plan = plans[layer]
+            # What does not change is empty, too, if all is that changes to.
+            if not (plan.labels.any() or edit.labels.any()):
+                return layer, Edit(plan.where, np.asarray(plan.old).copy())
+    return None
+
+
+def what_is_hidden(layers: Sequence[Labels]) -> str:
+    """Return what to say of labels that were changed but are not seen; empty else."""
+    hidden = next((one for one in layers if not one.visible), None)
+    if hidden is None:
+        return ""
+    return (
+        f"{hidden.name!r} is hidden, so what was changed in it is not seen; show it "
+        "with the eye in the list of layers"
+    )
 
 
 def what_is_missing(made: RecordedEdit, plans: Sequence[PlannedEdit | None]) -> str:

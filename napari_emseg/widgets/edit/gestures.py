@@ -72,10 +72,19 @@ class Gesture:
         self.session.background.drop()
         self.session.preview.clear()
 
-    def _select(self, plane: Plane, find: Find, mode: str) -> None:
-        """Select what is found, after what the user did before."""
-        place = self.session.around(plane)
-        self.session.do(partial(self.session.choose, place, find, mode))
+    def _select(
+        self,
+        plane: Plane,
+        find: Find,
+        mode: str,
+        again: Callable[..., Find] | None = None,
+    ) -> None:
+        """Select what is found, after what the user did before.
+
+        With `again`, other options may change it until the next action.
+        """
+        place, choose = self.session.around(plane), self.session.choose
+        self.session.do(partial(choose, place, find, mode, again=again, owner=self))
 
 
 def inside(plane: Plane, point: Point) -> bool:
@@ -138,9 +147,9 @@ class Picking(Gesture):
         plane = self.plane
         if plane is None:
             return
-        find = self._pick(self.session, plane, self._point)
+        find, again, mode = self._chosen(plane)
         super().drop()
-        self._select(plane, find, self._mode)
+        self._select(plane, find, mode, again)
 
     def drop(self) -> None:
         """Cancel the gesture, and restore the tolerance."""
@@ -149,12 +158,21 @@ class Picking(Gesture):
             self.session.tolerance_changed.emit(self._start)
         super().drop()
 
+    def _chosen(self, plane: Plane) -> tuple[Find, Callable[..., Find], str]:
+        """Return what finds the selection, what finds it again, and the mode."""
+        again = partial(self._pick, self.session, plane, self._point)
+        return again(), again, self._mode
+
+    def _shown(self, plane: Plane, point: Point) -> Find:
+        """Return what finds the preview of a point in a plane."""
+        # A volume takes longer than one waits for a preview.
+        return self._pick(self.session, plane, point, flat=True)
+
     def _show(self, plane: Plane, point: Point) -> None:
         def then(mask: Mask) -> None:
             self.session.preview.area(plane, mask)
 
-        # A volume takes longer than one waits for a preview.
-        find = self._pick(self.session, plane, point, flat=True)
+        find = self._shown(plane, point)
         context = self.session.context(plane)
         self.session.background.preview(lambda: context.find(find()).mask, then)
 

@@ -7,7 +7,6 @@ from functools import partial
 from time import sleep
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from napari.utils.notifications import show_info
 from psygnal import Signal
 
@@ -33,7 +32,6 @@ from napari_emseg.layers.recipe_log import RecordedEdit, logged_layers
 from napari_emseg.layers.selection import NewSelections
 from napari_emseg.layers.undo.step_words import words_of
 from napari_emseg.recipe.execute import finish_selection
-from napari_emseg.regions import Edit
 from napari_emseg.select.label_masks import FULL
 from napari_emseg.widgets.common.followed_history import FollowedHistory
 from napari_emseg.widgets.common.preferences import preferred
@@ -43,10 +41,13 @@ from napari_emseg.widgets.edit.context import (
     EditContext,
     ImageCache,
     ToolSettings,
+    given_up_by,
     view_of,
+    what_is_hidden,
     what_is_missing,
 )
 from napari_emseg.widgets.edit.overlay import Overlay
+from napari_emseg.widgets.edit.refine.last_pick import LastPick, Pick
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
@@ -60,6 +61,7 @@ if TYPE_CHECKING:
     from napari_emseg.layers.metadata import Log
     from napari_emseg.layers.recipe_log import LoggedLayer
     from napari_emseg.layers.undo.action import Action, Change
+    from napari_emseg.regions import Edit
     from napari_emseg.widgets.common.background import BackgroundQueue
     from napari_emseg.widgets.edit.context import Find
 
@@ -96,6 +98,7 @@ class Session:
 
     tolerance_changed = Signal(float)
     level_changed = Signal(float)
+    option_changed = Signal(str)
     selection_changed = Signal()
     labels_changed = Signal()
     said = Signal(str)
@@ -117,6 +120,7 @@ class Session:
         self.cache = ImageCache()
         self._closed = False
         self._asked: AskedFor | None = None
+        self.last_pick = LastPick(self)
 
     def plane(self) -> Plane:
         """Return the plane that the user sees: of the labels, or else of the image.
@@ -259,7 +263,14 @@ class Session:
         return layer
 
     def choose(
-        self, place: Part, find: Find, mode: str | None = None, *, feather: bool = True
+        self,
+        place: Part,
+        find: Find,
+        mode: str | None = None,
+        *,
+        feather: bool = True,
+        again: Callable[..., Find] | None = None,
+        owner: object = None,
     ) -> None:
         """Find a mask in the background and select it, as one action.
 
@@ -273,6 +284,8 @@ class Session:
             As in the panel by default.
         feather : bool, optional
             Whether the panel's softness applies.
+        again, owner : optional
+            As of a `Pick`, which this selection is if there is the first.
         """
         target, context = self.on_selection(place), self.context(place)
         options: dict[str, Any] = {
@@ -288,9 +301,14 @@ class Session:
             if step is not None and hasattr(step.args, "mode"):
                 step = step.changed(**options)
             changes: Changes = [(target.layer, target.edit(after))]
+            if again is not None:
+                old = context.selection
+                wrote = bool((select.to_bytes(old) != after).any())
+                picks.append(Pick(place, again, options, old, wrote, owner))
             return context.record(step, changes, mask, after)
 
-        self.change(make)
+        picks: list[Pick] = []
+        self.change(make, after=lambda: self.last_pick.note(picks))
 
     def change(
         self,
@@ -361,9 +379,9 @@ class Session:
             self.apply(made.changes, plans, log, text)
             if after is not None:
                 after()
-            if text := what_is_missing(made, plans):
+            hidden = what_is_hidden([layer for layer, _ in known])
+            for text in filter(None, (what_is_missing(made, plans), hidden)):
                 show_info(text)
-            self._tell_hidden([layer for layer, _ in known])
 
         self.background.run(work, then)
 
@@ -398,7 +416,7 @@ class Session:
             for (layer, _), plan in zip(changes, plans, strict=True)
             if plan is not None and self._selections.known(layer)
         ]
-        given_up = self._given_up(changes, edits)
+        given_up = given_up_by(self.viewer, changes, edits)
         try:
             with self._selections.added(layer for layer, _ in edits) as made:
                 self.action_history.write(
@@ -465,32 +483,9 @@ class Session:
         self.image = self.labels = self.previous = None
         self.cache.forget()
 
-    def _given_up(
-        self, changes: Changes, edits: list[tuple[Labels, PlannedEdit]]
-    ) -> tuple[Labels, Edit] | None:
-        """Return a selection that is about to become empty, for Reselect."""
-        written = [layer for layer, _ in edits]
-        for layer, edit in changes:
-            chosen = find_selection(self.viewer, layer)
-            if chosen is not None and chosen in written and chosen is layer:
-                plan = dict(edits)[layer]
-                # What does not change is empty, too, if all is that changes to.
-                if not (plan.labels.any() or edit.labels.any()):
-                    return chosen, Edit(plan.where, np.asarray(plan.old).copy())
-        return None
-
     def _on_change(self, action: Action) -> None:
         """Show labels, selections, names, colors and locks that an action changed."""
         self._tell([*action.concerned])
-
-    def _tell_hidden(self, layers: list[Labels]) -> None:
-        """Say that labels were changed which the user does not see."""
-        hidden = next((one for one in layers if not one.visible), None)
-        if hidden is not None:
-            show_info(
-                f"{hidden.name!r} is hidden, so what was changed in it is not seen; "
-                "show it with the eye in the list of layers"
-            )
 
     def _tell(self, layers: Sequence[Any]) -> None:
         if self.labels in layers:

@@ -181,7 +181,9 @@ class ToolOptions(QWidget):  # type: ignore[misc]
         box.setValue(box.value() + steps * max(1, box.value() // 10))
 
     def _set(self, name: str, value: Any) -> None:
-        setattr(self._session.options, name, value)
+        if getattr(self._session.options, name) != value:
+            setattr(self._session.options, name, value)
+            self._session.option_changed.emit(name)
 
     def _show_tolerance(self, tolerance: float) -> None:
         self.rows["tolerance"].setValue(tolerance)

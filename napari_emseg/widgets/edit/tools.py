@@ -22,6 +22,7 @@ from napari_emseg.widgets.edit.gestures import (
     Point,
 )
 from napari_emseg.widgets.edit.refine.brush_tool import BrushTool
+from napari_emseg.widgets.edit.refine.range_tool import RangeTool
 from napari_emseg.widgets.edit.region_tool import RegionTool
 from napari_emseg.widgets.edit.scribble_tool import ScribbleTool
 
@@ -126,6 +127,35 @@ def _pick(
     return find
 
 
+def _pick_range(
+    row: Operation,
+    session: Session,
+    plane: Plane,
+    points: Sequence[Point],
+    minus: Sequence[Point] = (),
+    *,
+    flat: bool = False,
+) -> Find:
+    """Return what finds the colors at points of a plane, but not those at others."""
+    place = session.around(plane)
+    picture = _check(row, session, place)
+    assert picture is not None
+    here, options = plane if flat else place, session.options
+    limit = options.tolerance
+    given = {
+        name: [tuple(round(value) for value in at) for at in _within(here, plane, some)]
+        for name, some in (("points", points), ("minus", minus))
+        if some
+    }
+
+    def find() -> Step:
+        scaled = session.cache.scaled(picture, limit)
+        size = options.sample_size
+        return Step.of(row.name, **given, tolerance=scaled, sample_size=size)
+
+    return find
+
+
 def _draw(row: Operation, session: Session, plane: Plane, path: list[Point]) -> Find:
     """Return what finds the step of an operation for a path."""
     place = session.around(plane)
@@ -209,8 +239,8 @@ def _snapped(session: Session, plane: Plane, path: list[Point]) -> Any:
 
 # Tools whose gesture their arguments do not tell, and other paths to show.
 GESTURES: dict[str, Callable[[Session], Gesture]] = {
-    "color_range": lambda session: Picking(
-        session, partial(_pick, OPERATIONS["wand"], contiguous=False)
+    "color_range": lambda session: RangeTool(
+        session, partial(_pick_range, OPERATIONS["color_range"])
     ),
     "region_at": lambda session: RegionTool(
         session, partial(_pick, OPERATIONS["region_at"])
