@@ -121,8 +121,8 @@ class ToolOptions(QWidget):  # type: ignore[misc]
         gap.valueChanged.connect(partial(self._set, "gap"))
         regions = QCheckBox("Regions")
         regions.setToolTip(
-            "The selection brush takes whole regions that it is moved over; Level says "
-            "how coarse they are."
+            "The selection brush takes whole regions that it is moved over; how coarse "
+            "they are, Coarseness says."
         )
         regions.toggled.connect(partial(self._set, "regions"))
         classes = QCheckBox("Draw classes")
