@@ -29,6 +29,7 @@ from napari_emseg.widgets.common.sections import SPACE, Section
 from napari_emseg.widgets.edit.actions import MODIFY
 from napari_emseg.widgets.edit.adjust.adjusted_picture import AdjustmentPreview
 from napari_emseg.widgets.edit.adjust.dialog import ADJUSTMENTS, ask, sample_pixels
+from napari_emseg.widgets.edit.refine.modify_preview import ModifyPreview
 from napari_emseg.widgets.edit.scope import NO_PICTURE, why_no_edit
 
 if TYPE_CHECKING:
@@ -65,6 +66,8 @@ class EditButtons(QWidget):  # type: ignore[misc]
         By title.
     pixels : QSpinBox
         How far Grow, Shrink and the like go.
+    modify_preview : ModifyPreview
+        Shows what these would select.
     between : QPushButton
         Interpolation, for volumes alone.
     modify : Section
@@ -79,7 +82,13 @@ class EditButtons(QWidget):  # type: ignore[misc]
         super().__init__()
         self._actions, self._classes = actions, classes
         self.buttons: dict[str, QPushButton] = {}
-        self.pixels = number_box(QSpinBox(), (1, 999), 3, "How far the buttons go.")
+        self.pixels = number_box(
+            QSpinBox(),
+            (1, 999),
+            3,
+            "How far the buttons go. While it is changed, "
+            "the outline that would be is shown: Enter applies it, Escape does not.",
+        )
         self.pixels.setPrefix("by ")
         self.pixels.setSuffix(" px")
         page = QVBoxLayout(self)
@@ -90,6 +99,14 @@ class EditButtons(QWidget):  # type: ignore[misc]
             "Modify", _rows(self._of_modifying()), beside=self.pixels, folded=True
         )
         page.addWidget(self.modify)
+        self.modify_preview = ModifyPreview(
+            actions.session,
+            self.pixels,
+            {
+                name: (self.buttons[title], number)
+                for name, (title, _, number) in MODIFY.items()
+            },
+        )
         self.class_buttons = _rows(self._of_classes())
         self.picture_buttons = _row(self._of_pictures())
         self.undo = push_button(
@@ -318,6 +335,7 @@ class EditButtons(QWidget):  # type: ignore[misc]
             self._actions.session.labels.selected_label = members[0]
 
     def _modify(self, name: str) -> None:
+        self.modify_preview.clear()
         self._do(self._actions.modify, name, self.pixels.value())
 
     def press(self, title: str) -> None:
