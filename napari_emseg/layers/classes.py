@@ -384,6 +384,11 @@ def class_keys(layer: Labels) -> dict[int, int]:
     }
 
 
+def set_class_keys(layer: Labels, keys: Mapping[int, int]) -> None:
+    """Set which class each key fills with; one without a key is missing."""
+    layer.metadata = {**layer.metadata, KEYS: dict(keys)}
+
+
 def scheme_look(scheme: ClassScheme, numbers: Sequence[int]) -> dict[str, Any]:
     """Return how a Labels layer looks in a scheme.
 

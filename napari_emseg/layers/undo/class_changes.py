@@ -9,11 +9,13 @@ import numpy as np
 
 from napari_emseg.layers.classes import (
     class_color,
+    class_keys,
     class_name,
     class_shown,
     colormap_with,
     paint_class,
     rename_class,
+    set_class_keys,
     stored_name,
 )
 from napari_emseg.layers.undo.action import Change
@@ -79,6 +81,29 @@ def painting(
 
     verb = "recolored" if color is not None else "showed" if shown else "hid"
     return Change(undo, redo, layer), f"{verb} {class_name(layer, label)}"
+
+
+def keying(layer: Labels, label: int, key: int | None) -> tuple[Change, str]:
+    """Return the change that gives a class a key to be filled with, or takes it away.
+
+    Examples
+    --------
+    >>> from napari.layers import Labels
+    >>> layer = Labels(np.array([[0, 3]]))
+    >>> change, text = keying(layer, 3, 7)
+    >>> change.redo(), class_keys(layer)[7], 3 in class_keys(layer), text
+    (None, 3, False, 'gave class 3 the key 7')
+    >>> change.undo(), class_keys(layer)[3]
+    (None, 3)
+    """
+    before = class_keys(layer)
+    after = {k: number for k, number in before.items() if label != number and k != key}
+    if key is not None:
+        after[key] = label
+    name = class_name(layer, label)
+    text = f"took the key of {name}" if key is None else f"gave {name} the key {key}"
+    turns = (partial(set_class_keys, layer, keys) for keys in (before, after))
+    return Change(*turns, layer), text
 
 
 def locking(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,22 +14,24 @@ from qtpy.QtWidgets import (
     QAbstractItemView,
     QColorDialog,
     QHeaderView,
+    QMenu,
     QTableWidget,
     QTableWidgetItem,
 )
 
 from napari_emseg.layers.classes import (
     class_color,
+    class_keys,
     class_name,
     class_shown,
 )
-from napari_emseg.layers.undo.class_changes import locking, painting, renaming
+from napari_emseg.layers.undo.class_changes import keying, locking, painting, renaming
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from napari.layers import Labels
-    from qtpy.QtGui import QDragMoveEvent, QDropEvent, QKeyEvent
+    from qtpy.QtGui import QContextMenuEvent, QDragMoveEvent, QDropEvent, QKeyEvent
     from qtpy.QtWidgets import QAbstractItemDelegate, QWidget
 
     from napari_emseg.widgets.edit.session import Session
@@ -37,6 +40,7 @@ SHOWN, LOCKED, NAME, PIXELS = range(4)
 HEADER = ("Show", "Lock", "Class", "Pixels")
 SWATCH = 14  # pixels
 ROW, IN_SIGHT = 20, 8  # height in pixels, and rows that are seen without scrolling
+KEYS = range(1, 10)
 CHECKED, UNCHECKED = Qt.CheckState.Checked, Qt.CheckState.Unchecked
 # Counting the pixels of a large layer waits until nobody draws.
 COUNTS = "counts"
@@ -155,6 +159,30 @@ class ClassList(QTableWidget):  # type: ignore[misc]
         else:
             super().keyPressEvent(event)
 
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        """Offer the keys that fill the selection with the class that is clicked."""
+        layer, label = self._shown, self._label(self.rowAt(event.pos().y()))
+        if layer is None or layer is not self._session.labels or label < 0:
+            return
+        menu = self.key_menu(layer, label)
+        menu.exec(event.globalPos())
+
+    def key_menu(self, layer: Labels, label: int) -> QMenu:
+        """Return a menu in which a class gets a key."""
+        menu, keys = QMenu(self), class_keys(layer)
+        menu.addSection("Key that fills with it")
+        for key in (*KEYS, None):
+            text, owner = f"&{key}" if key else "None", keys.get(key)
+            if owner is not None and owner != label:
+                text += f"   of {class_name(layer, owner)}"
+            action = menu.addAction(text)
+            action.setCheckable(True)
+            has = label in keys.values() if key is None else owner == label
+            action.setChecked(has != (key is None))
+            change = partial(keying, layer, label, key)
+            action.triggered.connect(lambda *_, do=change: self._session.make(*do()))
+        return menu
+
     def closeEditor(
         self, editor: QWidget, hint: QAbstractItemDelegate.EndEditHint
     ) -> None:
@@ -255,7 +283,8 @@ class ClassList(QTableWidget):  # type: ignore[misc]
         name.setFlags(enabled | Qt.ItemFlag.ItemIsEditable)
         name.setData(Qt.ItemDataRole.UserRole, label)
         name.setToolTip(
-            f"Label {label}. Double click to rename; drag onto another to merge."
+            f"Label {label}. Double click to rename; drag onto another to merge; right "
+            "click to choose the key that fills with it."
         )
         self.setItem(row, NAME, name)
         number = QTableWidgetItem(f"{pixels:,}")

@@ -14,6 +14,7 @@ from qtpy.QtWidgets import QLineEdit
 
 from napari_emseg.layers.classes import (
     class_color,
+    class_keys,
     class_name,
     class_shown,
     rename_class,
@@ -345,3 +346,25 @@ def test_row_clicked_with_ctrl_is_the_label_of_the_brush(rows, layer):
         QTest.mouseClick(rows.viewport(), LEFT, keys, place)
     assert rows.labels == [4, 300]
     assert layer.selected_label == 4
+
+
+def test_a_class_gets_a_key(qtbot, panel, rows, layer):
+    def press(text):
+        menu = rows.key_menu(layer, 300)
+        assert [one.isChecked() for one in menu.actions()].count(True) == 1
+        [one] = [one for one in menu.actions() if one.text().startswith(text)]
+        one.trigger()
+        qtbot.waitUntil(lambda: panel.background.idle, timeout=20_000)
+
+    press("&4")
+    assert class_keys(layer) == {k: k for k in (1, 2, 3, 5, 6, 7, 8, 9)} | {4: 300}
+    panel.commands._actions.everything()
+    qtbot.waitUntil(lambda: panel.background.idle, timeout=20_000)
+    panel.commands.fill_by_key(4)
+    qtbot.waitUntil(lambda: panel.background.idle, timeout=20_000)
+    assert (panel.session.plane().data() == 300).all()
+    press("None")
+    assert 300 not in class_keys(layer).values()
+    for _ in range(4):
+        panel.session.undo()
+    assert class_keys(layer)[4] == 4
