@@ -25,13 +25,14 @@ from napari_emseg.widgets.common.qt import (
 from napari_emseg.widgets.objects.class_choice import ClassChoice
 from napari_emseg.widgets.objects.object_record import FindOptions, count_text
 from napari_emseg.widgets.objects.object_summary import classes_in
+from napari_emseg.widgets.objects.seed_choice import SeedChoice
 
 if TYPE_CHECKING:
     from napari_emseg.instances import Objects
     from napari_emseg.layers import Plane
     from napari_emseg.widgets.objects.object_session import ObjectSession
 
-SPLITS = {"At necks": "distance", "Not at all": "none"}
+SPLITS = {"At necks": "distance", "Not at all": "none", "By seeds": "seeds"}
 DEPTHS = (0.1, 20.0)
 
 
@@ -50,6 +51,7 @@ class FindingForm(QWidget):  # type: ignore[misc]
     classes : ClassChoice
     split : QComboBox
     depth : QDoubleSpinBox
+    seeds : SeedChoice
     fill, border, planes : QCheckBox
     count : QLabel
         How many objects there would be.
@@ -76,6 +78,8 @@ class FindingForm(QWidget):  # type: ignore[misc]
         )
         self.depth.setSingleStep(0.25)
         self.depth.setPrefix("depth ")
+        self.seeds = SeedChoice()
+        self.seeds.hide()
         self.fill = QCheckBox("Fill holes")
         self.fill.setChecked(True)
         self.border = QCheckBox("Not at the rim")
@@ -94,6 +98,7 @@ class FindingForm(QWidget):  # type: ignore[misc]
         page.addLayout(rows)
         page.addWidget(self.classes)
         page.addLayout(form_rows([("Split", self.split, self.depth)]))
+        page.addWidget(self.seeds)
         page.addLayout(even_rows([[self.fill, self.border]]))
         page.addWidget(self.planes)
         page.addWidget(self.count)
@@ -101,6 +106,7 @@ class FindingForm(QWidget):  # type: ignore[misc]
         self.classes.changed.connect(self.tell)
         self.split.currentIndexChanged.connect(self.tell)
         self.depth.valueChanged.connect(self.tell)
+        self.seeds.moved.connect(self._on_seeds)
         for box in (self.fill, self.border, self.planes):
             box.toggled.connect(self.tell)
         session.found.connect(self._on_found)
@@ -126,6 +132,8 @@ class FindingForm(QWidget):  # type: ignore[misc]
         """Tell the session how objects are found."""
         split = SPLITS[self.split.currentText()]
         self.depth.setEnabled(split == "distance")
+        self.seeds.setVisible(split == "seeds")
+        self._session.seeds = self.seeds.layer
         self._session.options = FindOptions(
             self.classes.classes,
             split,
@@ -136,6 +144,14 @@ class FindingForm(QWidget):  # type: ignore[misc]
         )
         self.count.setText("Counting …" if self.classes.classes else "")
         self.changed.emit()
+
+    def list_seeds(self) -> None:
+        """List the layers that can be seeds."""
+        self.seeds.offer(self._session.viewer, self._session.labels)
+
+    def _on_seeds(self) -> None:
+        if SPLITS[self.split.currentText()] == "seeds":
+            self.tell()
 
     def _on_found(self, result: tuple[Objects, Plane | None] | None) -> None:
         if result is None:

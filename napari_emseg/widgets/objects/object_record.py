@@ -19,9 +19,11 @@ class FindOptions:
     Attributes
     ----------
     classes : tuple of int
-    split : {"distance", "none"}
+    split : {"distance", "none", "seeds"}
     depth : float
     exclude_border, fill_holes, per_plane : bool
+    seeds : tuple of tuple of int
+        Pixels, for "seeds".
     """
 
     classes: tuple[int, ...] = ()
@@ -30,12 +32,15 @@ class FindOptions:
     exclude_border: bool = False
     fill_holes: bool = True
     per_plane: bool = False
+    seeds: tuple[tuple[int, ...], ...] = ()
 
     def arguments(self) -> dict[str, Any]:
         """Return the arguments that are not those by default."""
         found: dict[str, Any] = {"classes": list(self.classes)}
         if self.split != "distance":
             found["split"] = self.split
+            if self.split == "seeds":
+                found["seeds"] = [list(point) for point in self.seeds]
         elif self.depth != 1:
             found["depth"] = self.depth
         if self.exclude_border:

@@ -36,6 +36,7 @@ from napari_emseg.layers.instances.measured_layers import (
     space_of,
 )
 from napari_emseg.layers.instances.object_layer import object_features
+from napari_emseg.layers.instances.seed_points import seed_points
 from napari_emseg.regions import Edit
 from napari_emseg.select.label_masks import FULL
 from napari_emseg.widgets.common.followed_history import FollowedHistory
@@ -50,7 +51,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable
 
     from napari.components import ViewerModel
-    from napari.layers import Image, Labels
+    from napari.layers import Image, Labels, Layer
     from numpy.typing import NDArray
 
     from napari_emseg.instances import ObjectTable
@@ -81,6 +82,8 @@ class ObjectSession:
     ----------
     labels : napari.layers.Labels or None
         Classes that objects are found in.
+    seeds : napari.layers.Layer or None
+        Points or labels, one for each object, where objects are told apart by them.
     image : napari.layers.Image or None
         What is measured.
     layer : napari.layers.Labels or None
@@ -111,6 +114,7 @@ class ObjectSession:
             viewer, partial(background.cancel, last=True), self.said.emit
         )
         self.labels: Labels | None = None
+        self.seeds: Layer | None = None
         self.image: Image | None = None
         self.layer: Labels | None = None
         self.options = FindOptions()
@@ -132,6 +136,7 @@ class ObjectSession:
         flat = space_of(labels, per_plane=options.per_plane) == 2
         try:
             at = displayed_plane(self.viewer, labels)
+            options = self._with_seeds(options, at.at if flat else None)
         except ValueError:
             return
         if flat:
@@ -156,6 +161,12 @@ class ObjectSession:
         per_plane = space_of(labels, per_plane=options.per_plane) == 2
         # Of a plane alone, it is no choice.
         told = replace(options, per_plane=per_plane and labels.ndim > 2)
+        told = self._with_seeds(told)
+        if told.split == "seeds" and not told.seeds:
+            raise ValueError(
+                "there is no seed in the labels; add points to a Points layer, one for "
+                "each object, and choose it beside Split"
+            )
         data = np.asarray(labels.data[0] if labels.multiscale else labels.data)
         steps = self._finding(labels, data, told)
 
@@ -381,6 +392,22 @@ class ObjectSession:
         self.history.close()
         self.labels = self.image = self.layer = self.table = self.objects = None
 
+    def _with_seeds(
+        self, options: FindOptions, at: tuple[int | None, ...] | None = None
+    ) -> FindOptions:
+        """Return options with the seeds that there are now, of all or of a plane."""
+        labels, source = self.labels, self.seeds
+        if options.split != "seeds" or labels is None:
+            return options
+        if source is None or source not in self.viewer.layers:
+            return replace(options, seeds=())
+        points = seed_points(source, labels)
+        if at is not None:
+            fixed = [axis for axis, index in enumerate(at) if index is not None]
+            here = (points[:, fixed] == [at[axis] for axis in fixed]).all(axis=1)
+            points = np.delete(points[here], fixed, axis=1)
+        return replace(options, seeds=tuple(map(tuple, points.tolist())))
+
     def _finding(
         self, labels: Labels, data: NDArray[Any], options: FindOptions
     ) -> Generator[Any, None, Objects]:
@@ -390,6 +417,8 @@ class ObjectSession:
         # A plane may lack a class that other planes have.
         here = [number for number in options.classes if (data == number).any()]
         how = {**options.arguments(), "per_plane": options.per_plane, "classes": here}
+        if options.split == "seeds":
+            how["seeds"] = np.array(options.seeds, float).reshape(-1, data.ndim)
         made = yield from iter_objects(
             data,
             **how,

@@ -42,11 +42,9 @@ if TYPE_CHECKING:
 
 
 REST = 250  # ms without an edit until objects are measured anew
-SPLITS = {"At necks": "distance", "Not at all": "none"}
 TABLE_HEIGHT = 260  # pixels
 READY = "Click a class, then Make objects."
 BUSY = "Working …"
-DEPTHS = (0.1, 20.0)
 
 
 # Qt is untyped here, so a class of it is Any to mypy.
@@ -238,6 +236,7 @@ class ObjectsWidget(QWidget):  # type: ignore[misc]
         for layer in list(self._states):
             self._leave(layer)
         self.marks.hide()
+        self.finding.seeds.release()
         self.session.close()
         try:
             dock = self.measures.parentWidget()
@@ -248,6 +247,7 @@ class ObjectsWidget(QWidget):  # type: ignore[misc]
 
     def _on_layers(self, event: object = None) -> None:
         self._pair.offer()
+        self.finding.list_seeds()
         found = [layer for layer in self._viewer.layers if is_objects(layer)]
         chosen = self.objects.currentData()
         self.objects.blockSignals(True)
@@ -279,6 +279,7 @@ class ObjectsWidget(QWidget):  # type: ignore[misc]
         if labels is not session.labels:
             session.labels = labels
             self._watch(labels)
+            self.finding.list_seeds()
             self.finding.list_classes()
 
     def _on_objects(self, *_: object) -> None:

@@ -522,3 +522,34 @@ def test_a_table_of_thousands_makes_no_text_before_it_is_seen(qapp):
     assert rows.rowCount() == 100
     chosen = table["label"][table["area"] == 99]
     assert rows.highlight(chosen) == 0
+
+
+def test_objects_by_seeds(opened):
+    desk = opened(make=False, scale=(0.5, 0.5))
+    finding = desk.panel.finding
+    finding.split.setCurrentText("By seeds")
+    click_class(desk.panel, 2)
+    press(finding.make)
+    desk.wait()
+    assert "no seed in the labels; add points" in desk.panel.status.text()
+    # Two in the pair that touches, one in a disc of its own, and one that is outside.
+    world = np.array([(40, 45), (40, 70), (15, 12), (400, 2)]) * 0.5
+    points = desk.viewer.add_points(world)
+    assert finding.seeds.layer is points
+    desk.wait()
+    assert finding.count.text() == "5 objects of class nuclei"
+    points.add((15 * 0.5, 18 * 0.5))
+    desk.wait()
+    assert finding.count.text() == "6 objects of class nuclei"
+    press(finding.make)
+    desk.wait()
+    made = desk.session.layer
+    seeds = [[15, 12], [15, 18], [40, 45], [40, 70]]
+    alone = emseg.objects(desk.labels.data, 2, split="seeds", seeds=seeds)
+    np.testing.assert_array_equal(made.data, alone.labels)
+    assert desk.session.records[made].options["seeds"] == seeds
+    # Labels are seeds, too, such as nuclei of cells.
+    desk.viewer.layers.remove(points)
+    assert finding.seeds.layer is made
+    desk.wait()
+    assert finding.count.text() == "6 objects of class nuclei"
