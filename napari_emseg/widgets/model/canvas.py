@@ -110,6 +110,11 @@ class MovingCanvas(_Base):  # type: ignore[misc]
         self._draw_moving()
         self.blit(self.figure.bbox)
 
+    def renew(self) -> None:
+        """Draw the whole figure again, of which other artists have changed."""
+        self._still = None
+        self.draw_idle()
+
     def _draw_moving(self) -> None:
         for artist in self._moving:
             if artist.axes is not None:

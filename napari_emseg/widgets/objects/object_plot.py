@@ -32,6 +32,22 @@ MOST = 4000
 PAUSE = 80  # ms between two drawings
 
 
+class _Lasso(LassoSelector):  # type: ignore[misc]
+    """A lasso that is drawn with what moves on the canvas."""
+
+    def update(self) -> None:
+        """Draw it."""
+        self.canvas.move()
+
+
+class _Span(SpanSelector):  # type: ignore[misc]
+    """A range that is drawn with what moves on the canvas."""
+
+    def update(self) -> None:
+        """Draw it."""
+        self.canvas.move()
+
+
 # Qt is untyped here, so a class of it is Any to mypy.
 class ObjectPlot(QWidget):  # type: ignore[misc]
     """A histogram of one measure, or a scatter plot of two.
@@ -73,11 +89,12 @@ class ObjectPlot(QWidget):  # type: ignore[misc]
         self._selector: Any = None
         self._dots: Any = None
         self._bars: Any = None
+        self._parts: list[Any] = []  # objects that are left out, or all, and the others
         self._edges = np.zeros(0)
         self._late = False  # whether it was not drawn, as nobody saw it
         # Sliders move, and rows are chosen, more often than this is drawn.
         self._drawing, self._marking = QTimer(self), QTimer(self)
-        for timer, call in ((self._drawing, self.draw), (self._marking, self._move)):
+        for timer, call in ((self._drawing, self._draw), (self._marking, self._move)):
             timer.setSingleShot(True)
             timer.setInterval(PAUSE)
             timer.timeout.connect(call)
@@ -103,13 +120,14 @@ class ObjectPlot(QWidget):  # type: ignore[misc]
         self.draw()
 
     def showEvent(self, event: QShowEvent) -> None:
-        """Draw what has changed meanwhile."""
+        """Draw what has changed meanwhile, once the window stands."""
         super().showEvent(event)
         if self._late:
-            self.draw()
+            self._drawing.start()
 
     def draw(self, *_: object) -> None:
         """Draw all objects, once they are seen: those that are filtered out in gray."""
+        self._parts = []
         self._late = not self.isVisible()
         if self._late:
             return
@@ -131,31 +149,40 @@ class ObjectPlot(QWidget):  # type: ignore[misc]
             for some, color in ((~inside, faint), (inside, ink)):
                 rows = self._drawn(some)
                 places = table[x][rows], table[y][rows]
-                ax.plot(*places, "o", ms=POINT, mew=0, color=color)
+                self._parts += ax.plot(*places, "o", ms=POINT, mew=0, color=color)
+            ax.relim()
+            ax.autoscale_view()
+            ax.autoscale(False)
             (self._dots,) = ax.plot([], [], "o", ms=CHOSEN, mew=0, color=accent)
             moving = [self._dots]
             ax.set_ylabel(_heading(table, y))
-            self._selector = LassoSelector(
-                ax, self._on_lasso, props={"color": theme.ink, "linewidth": 1}
+            self._selector = _Lasso(
+                ax,
+                self._on_lasso,
+                useblit=False,
+                props={"color": theme.ink, "linewidth": 1},
             )
         else:
             values = table[x][np.isfinite(np.asarray(table[x], float))]
             low, high = (values.min(), values.max()) if len(values) else (0, 1)
             self._edges = np.linspace(low, high if high > low else low + 1, BARS + 1)
             for part, color in ((slice(None), faint), (inside, ink)):
-                ax.stairs(self._count(part), self._edges, fill=True, color=color)
+                counts = self._count(part)
+                stairs = ax.stairs(counts, self._edges, fill=True, color=color)
+                self._parts.append(stairs)
             self._bars = ax.stairs(
                 np.zeros(BARS), self._edges, fill=True, color=accent, zorder=3
             )
             moving = [self._bars]
             ax.set_ylabel(COUNT)
-            self._selector = SpanSelector(
+            self._selector = _Span(
                 ax, self._on_span, "horizontal", props={"facecolor": theme.faint}
             )
         ax.set_xlabel(_heading(table, x))
         style_axes(ax, theme)
         self._mark()
-        self.canvas.hold(moving)
+        # What is being drawn around moves, too: matplotlib would draw all of it twice.
+        self.canvas.hold([*moving, *self._selector.artists])
 
     def _count(self, rows: Any) -> NDArray[np.int64]:
         table = self._session.table
@@ -169,6 +196,21 @@ class ObjectPlot(QWidget):  # type: ignore[misc]
         """Return the rows that are drawn of those that could be."""
         rows = np.flatnonzero(some)
         return rows[:: max(1, -(-len(rows) // MOST))]
+
+    def _draw(self) -> None:
+        """Draw what another filter leaves in the axes that are there."""
+        table, inside = self._session.table, self._session.inside()
+        x, y = self.across.currentText(), self.up.currentText()
+        if self._late or not self._parts or table is None or inside is None:
+            self.draw()
+        elif self._bars is not None:
+            self._parts[1].set_data(self._count(inside))
+            self.canvas.renew()
+        else:
+            for part, some in zip(self._parts, (~inside, inside), strict=True):
+                rows = self._drawn(some)
+                part.set_data(table[x][rows], table[y][rows])
+            self.canvas.renew()
 
     def _on_filter(self) -> None:
         self._drawing.start()  # anew: a slider that moves is not waited for
