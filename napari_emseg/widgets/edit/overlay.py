@@ -58,13 +58,14 @@ class Overlay:
         self._layer: Labels | None = None
         self._plane: Plane | None = None
         self._drawn: tuple[slice, slice] | None = None
+        self._step = 1
 
     @property
     def shown(self) -> NDArray[np.uint8]:
         """What is drawn, (Y, X): `AREA`, `LINE`, or 0; without pixels if nothing is."""
         if self._layer is None or self._plane is None or self._drawn is None:
             return np.zeros((0, 0), np.uint8)
-        return self._layer.data.reshape(self._plane.shape).copy()
+        return self._canvas(self._plane).copy()
 
     def area(self, plane: Plane, mask: NDArray[Any]) -> None:
         """Show a selection: (Y, X) of bool, or coverage."""
@@ -73,10 +74,17 @@ class Overlay:
         self._finish(tuple(slice(0, size) for size in plane.shape))
 
     def values(
-        self, plane: Plane, values: NDArray[np.uint8], box: tuple[slice, slice]
+        self,
+        plane: Plane,
+        values: NDArray[np.uint8],
+        box: tuple[slice, slice],
+        step: int = 1,
     ) -> None:
-        """Show numbers of colors in a box (y, x) of a plane, and nothing around it."""
-        self._start(plane)[box] = values
+        """Show numbers of colors in a box (y, x) of a plane, and nothing around it.
+
+        Each stands for a square of `step` pixels; the box counts these.
+        """
+        self._start(plane, step)[box] = values
         self._finish(box)
 
     def path(
@@ -112,25 +120,27 @@ class Overlay:
             self._viewer.layers.remove(self._layer)
         self._layer = self._plane = self._drawn = None
 
-    def _start(self, plane: Plane) -> NDArray[np.uint8]:
+    def _start(self, plane: Plane, step: int = 1) -> NDArray[np.uint8]:
         """Return the empty pixels of a plane."""
         same = (
             self._plane is not None
             and _over(self._plane, plane)
             and self._plane.axes == plane.axes
             and self._plane.shape == plane.shape
+            and self._step == step
             and self._layer in self._viewer.layers
         )
         if not same:
             self.hide()
+            self._step = step
             self._add(plane)
         self._old = self._erase()
         assert self._layer is not None
         assert self._plane is not None
         if self._plane.at != plane.at:
             self._plane = plane
-            self._layer.translate = placement(plane.layer, plane.at)["translate"]
-        return self._layer.data.reshape(plane.shape)
+            self._layer.translate = self._place(plane)["translate"]
+        return self._canvas(plane)
 
     def _finish(self, box: tuple[slice, ...]) -> None:
         y, x = box
@@ -146,7 +156,7 @@ class Overlay:
     def _erase(self) -> tuple[slice, slice] | None:
         box, self._drawn = self._drawn, None
         if box is not None and self._layer is not None and self._plane is not None:
-            self._layer.data.reshape(self._plane.shape)[box] = 0
+            self._canvas(self._plane)[box] = 0
         return box
 
     def _show(self, box: tuple[slice, slice] | None) -> None:
@@ -160,15 +170,33 @@ class Overlay:
 
     def _add(self, plane: Plane) -> None:
         self._layer = Labels(
-            expand_slice(np.zeros(plane.shape, np.uint8), plane.at),
+            expand_slice(np.zeros(self._size(plane), np.uint8), plane.at),
             name=NAME,
             opacity=self._opacity,
             colormap=DirectLabelColormap(color_dict=self._colors),
             metadata={MARK: NAME},
-            **placement(plane.layer, plane.at),
+            **self._place(plane),
         )
         self._plane = plane
         add_quietly(self._viewer, self._layer)
+
+    def _size(self, plane: Plane) -> tuple[int, ...]:
+        return tuple(-(-size // self._step) for size in plane.shape)
+
+    def _canvas(self, plane: Plane) -> NDArray[np.uint8]:
+        """Return the pixels that are drawn in, a view."""
+        assert self._layer is not None
+        pixels: NDArray[np.uint8] = self._layer.data.reshape(self._size(plane))
+        return pixels
+
+    def _place(self, plane: Plane) -> dict[str, Any]:
+        """Return where the layer lies: the middle of its first pixel, and its scale."""
+        middle = (self._step - 1) / 2
+        at = [middle if index is None else index for index in plane.at]
+        found = placement(plane.layer, at)
+        scale = np.array(found["scale"], float)
+        scale[plane.axes] *= self._step
+        return found | {"scale": scale}
 
     def line_width(self, plane: Plane) -> int:
         """Return the width in pixels of a line that is seen at the present zoom."""

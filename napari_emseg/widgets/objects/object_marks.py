@@ -70,21 +70,25 @@ class ObjectMarks:
             self.overlay.clear()
             return
         colors = np.zeros(len(objects.classes), np.uint8)
-        if inside is not None and np.prod(plane.shape) <= _MOST:
+        step = 1
+        if inside is not None and not inside.all():
             colors[table["label"][~inside]] = OUT
+            # They may be all over the plane.
+            step = max(1, int(np.ceil(np.sqrt(np.prod(plane.shape) / _MOST))))
         colors[chosen[chosen < len(colors)]] = AREA
         data, width = plane.data(), self.overlay.line_width(plane)
 
         def work() -> tuple[NDArray[np.uint8], Any]:
-            labels = np.asarray(data)
+            labels = np.asarray(data[::step, ::step])
             # What was painted since has no color yet.
             values = np.take(colors, labels, mode="clip")
             box = bounding_box(values > 0)
             values = values[box].copy()
-            values[_inner(np.where(values == AREA, labels[box], 0), width)] = 0
+            thick = -(-width // step)
+            values[_inner(np.where(values == AREA, labels[box], 0), thick)] = 0
             return values, box
 
-        self._draw(plane, work)
+        self._draw(plane, work, step)
 
     def outline(self, result: tuple[Objects, Plane | None] | None) -> None:
         """Draw the outlines of objects that are not made yet."""
@@ -135,7 +139,7 @@ class ObjectMarks:
         self._outlined = False
         self.overlay.hide()
 
-    def _draw(self, plane: Plane, work: Any) -> None:
+    def _draw(self, plane: Plane, work: Any, step: int = 1) -> None:
         viewer = self._session.viewer
 
         def then(result: tuple[NDArray[np.uint8], Any]) -> None:
@@ -143,7 +147,7 @@ class ObjectMarks:
             if plane.layer not in viewer.layers:
                 return
             if 0 < values.size <= _MOST:
-                self.overlay.values(plane, values, box)
+                self.overlay.values(plane, values, box, step)
             else:
                 self.overlay.clear()
 

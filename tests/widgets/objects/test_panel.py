@@ -22,6 +22,7 @@ from napari_emseg.layers.classes import rename_class
 from napari_emseg.layers.history import LayerState
 from napari_emseg.widgets.common.docks import find_panel
 from napari_emseg.widgets.manifest_commands import open_objects
+from napari_emseg.widgets.objects import object_marks
 from napari_emseg.widgets.objects.object_rows import ObjectRows
 from napari_emseg.widgets.objects.panel import ObjectsWidget
 
@@ -553,3 +554,19 @@ def test_objects_by_seeds(opened):
     assert finding.seeds.layer is made
     desk.wait()
     assert finding.count.text() == "6 objects of class nuclei"
+
+
+def test_what_is_left_out_of_a_large_picture_is_drawn_coarsely(opened, monkeypatch):
+    desk = opened(scale=(2, 2))
+    monkeypatch.setattr(object_marks, "_MOST", 60 * 90 // 3)
+    sizes = desk.session.table["pixels"]
+    desk.session.ranges = {"pixels": (100.0, float(sizes.max()))}
+    desk.session.filter_changed.emit()
+    desk.wait()
+    left_out = np.isin(desk.layer.data, desk.session.table["label"][sizes < 100])
+    shown = desk.panel.marks.overlay.shown
+    np.testing.assert_array_equal(shown == object_marks.OUT, left_out[::2, ::2])
+    # It lies where it belongs.
+    drawn = desk.panel.marks.overlay._layer
+    assert drawn.data_to_world((0, 0)) == desk.layer.data_to_world((0.5, 0.5))
+    assert drawn.data_to_world((10, 7)) == desk.layer.data_to_world((20.5, 14.5))
