@@ -102,8 +102,8 @@ def keying(layer: Labels, label: int, key: int | None) -> tuple[Change, str]:
         after[key] = label
     name = class_name(layer, label)
     text = f"took the key of {name}" if key is None else f"gave {name} the key {key}"
-    turns = (partial(set_class_keys, layer, keys) for keys in (before, after))
-    return Change(*turns, layer), text
+    undo, redo = (partial(set_class_keys, layer, keys) for keys in (before, after))
+    return Change(undo, redo, layer), text
 
 
 def locking(

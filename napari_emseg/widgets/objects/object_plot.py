@@ -32,16 +32,20 @@ MOST = 4000
 PAUSE = 80  # ms between two drawings
 
 
-class _Lasso(LassoSelector):  # type: ignore[misc]
+class _Lasso(LassoSelector):
     """A lasso that is drawn with what moves on the canvas."""
+
+    canvas: Any
 
     def update(self) -> None:
         """Draw it."""
         self.canvas.move()
 
 
-class _Span(SpanSelector):  # type: ignore[misc]
+class _Span(SpanSelector):
     """A range that is drawn with what moves on the canvas."""
+
+    canvas: Any
 
     def update(self) -> None:
         """Draw it."""
