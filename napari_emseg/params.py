@@ -50,6 +50,12 @@ FEATURES: JsonDict = {"affects": "features"}
 LABELS: JsonDict = {"affects": "labels"}
 
 
+# Values of other parameters with which one has no effect: a form grays it then.
+OF_EM: JsonDict = {"without": {"method": "kmeans"}}
+OF_SMOOTHING: JsonDict = {"without": {"smoothing": 0}}
+OF_BOTH: JsonDict = {"without": {"method": "kmeans", "smoothing": 0}}
+
+
 def _usual(low: float, high: float) -> JsonDict:
     """Return the range that a slider covers; other numbers are typed."""
     return {"usual": [low, high]}
@@ -146,7 +152,7 @@ class Params(BaseModel):
         default=True,
         title="Keep edges",
         description="Smooth less where neighboring colors differ much.",
-        json_schema_extra=LABELS,
+        json_schema_extra=LABELS | OF_SMOOTHING,
     )
     stains: str = Field(
         default="0.65 0.70 0.29, 0.07 0.99 0.11",
@@ -160,15 +166,15 @@ class Params(BaseModel):
         title="Covariance",
         description="Shape of the classes in EM: any ellipsoid, one shape for "
         "all, along the axes, or balls.",
+        json_schema_extra=OF_EM,
     )
     distribution: Distribution = Field(
         default="auto",
         title="Distribution",
         description="Gaussian classes, or Student-t with heavy tails; auto is Student-t"
         " for one channel, unless noise dominates, and else Gaussian.",
-        json_schema_extra=_named(
-            auto="automatic", gaussian="Gaussian", student="Student-t"
-        ),
+        json_schema_extra=OF_EM
+        | _named(auto="automatic", gaussian="Gaussian", student="Student-t"),
     )
     outliers: float = Field(
         default=0.0,
@@ -177,6 +183,7 @@ class Params(BaseModel):
         title="Outliers",
         description="Share of pixels that no class explains (impulse noise), for EM; "
         "with smoothing, salt and pepper are found at 0, too.",
+        json_schema_extra=OF_EM,
     )
     init: Init = Field(
         default="kmeans",
@@ -231,7 +238,7 @@ class Params(BaseModel):
         title="Uneven light",
         description="Estimate smooth multiplicative illumination and divide by it, "
         "for EM with smoothing; not if the classes do not share it, which is told.",
-        json_schema_extra=FEATURES,
+        json_schema_extra=FEATURES | OF_BOTH,
     )
     min_size: int = Field(
         default=0,

@@ -125,6 +125,18 @@ class ClassColormap(DirectLabelColormap):  # type: ignore[misc]
         return (values.astype(np.int64) - self.first) % len(self.cycle)
 
 
+class VividColormap(ClassColormap):
+    """Colors that differ much, shown for the moment instead of others.
+
+    Attributes
+    ----------
+    own : DirectLabelColormap or CyclicLabelColormap
+        Those others. Files have them, and what is painted is painted in them, too.
+    """
+
+    own: Any = None
+
+
 def class_colormap(class_colors: NDArray[np.floating]) -> ClassColormap:
     """Return the classes' colors for labels 1..K and napari's for those beyond."""
     opaque = np.column_stack([class_colors, np.ones(len(class_colors))])
@@ -282,7 +294,7 @@ def recolored(layer: Labels, before: Any) -> bool:
     >>> recolored(layer, before)
     True
     """
-    after = layer.colormap
+    before, after = own_colormap(before), own_colormap(layer.colormap)
     kinds = (before, after)
     if after is before or not all(isinstance(c, DirectLabelColormap) for c in kinds):
         return False
@@ -294,6 +306,13 @@ def recolored(layer: Labels, before: Any) -> bool:
 
 def colormap_with(colormap: Any, own: Mapping[int, Any]) -> ClassColormap:
     """Return a colormap of labels in which some have other colors."""
+    if isinstance(colormap, VividColormap):
+        return VividColormap(
+            color_dict={**colormap.color_dict, **own},
+            cycle=colormap.cycle,
+            first=colormap.first,
+            own=colormap_with(colormap.own, _beneath(colormap, own)),
+        )
     direct = isinstance(colormap, DirectLabelColormap)
     colors = colormap.color_dict if direct else {None: UNKNOWN, 0: "transparent"}
     if isinstance(colormap, ClassColormap):
@@ -305,6 +324,21 @@ def colormap_with(colormap: Any, own: Mapping[int, Any]) -> ClassColormap:
         period = len(colormap.colors) - 1
         cycle, first = colormap.map(np.arange(1, period + 1)), 1
     return ClassColormap(color_dict={**colors, **own}, cycle=cycle, first=first)
+
+
+def own_colormap(colormap: Any) -> Any:
+    """Return a colormap, or that which a `VividColormap` is shown instead of."""
+    return colormap.own if isinstance(colormap, VividColormap) else colormap
+
+
+def _beneath(colormap: VividColormap, own: Mapping[int, Any]) -> dict[int, Any]:
+    """Return what is painted beneath vivid colors: the color if it changes."""
+    found = {}
+    for label, color in own.items():
+        same = np.array_equal(color[:3], colormap.color_of(label)[:3])
+        rgb = _color(colormap.own, label)[:3] if same else color[:3]
+        found[label] = np.array([*rgb, color[3]], np.float32)
+    return found
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -10,7 +10,12 @@ import numpy as np
 from napari.layers import Labels
 from napari.utils.colormaps import DirectLabelColormap
 
-from napari_emseg.layers.classes import UNKNOWN, ClassColormap, class_colormap
+from napari_emseg.layers.classes import (
+    UNKNOWN,
+    ClassColormap,
+    class_colormap,
+    own_colormap,
+)
 from napari_emseg.layers.metadata import (
     EDITED,
     KEY,
@@ -51,7 +56,7 @@ def look_of(attributes: Mapping[str, Any]) -> dict[str, Any]:
     for name in WORDS:
         if name in attributes:
             look[name] = [str(word) for word in attributes[name]]
-    colormap = attributes.get("colormap")
+    colormap = own_colormap(attributes.get("colormap"))
     if isinstance(colormap, DirectLabelColormap):
         look[COLORS] = {
             str(label): np.round(np.asarray(color, float), 4).tolist()

@@ -36,6 +36,7 @@ from qtpy.QtWidgets import QApplication, QInputDialog
 from napari_emseg.layers import is_result, is_selection
 from napari_emseg.layers.classes import class_color, class_name, class_shown
 from napari_emseg.layers.recipe_log import recipe_of
+from napari_emseg.layers.undo.class_changes import locks_of
 from napari_emseg.widgets.edit import buttons, class_list
 from napari_emseg.widgets.edit.adjust.dialog import ADJUSTMENTS
 from napari_emseg.widgets.edit.adjust.fields import Number
@@ -185,7 +186,7 @@ class HistoryWalk:
             found[f"colors of {layer.name}"] = np.array(
                 [[*class_color(layer, n), class_shown(layer, n)] for n in numbers]
             )
-            locks = self.edit.locks_of(layer)
+            locks = locks_of(layer)
             found[f"locks of {layer.name}"] = sorted(locks)
         return found
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -22,6 +23,15 @@ from napari_emseg.layers.undo.action import Change
 
 if TYPE_CHECKING:
     from napari.layers import Labels
+
+
+# The locked classes of layers, which all panels respect.
+_LOCKS: WeakKeyDictionary[Labels, set[int]] = WeakKeyDictionary()
+
+
+def locks_of(layer: Labels) -> set[int]:
+    """Return the set of the locked classes of a layer, which actions change."""
+    return _LOCKS.setdefault(layer, set())
 
 
 def renaming(layer: Labels, label: int, name: str) -> tuple[Change, str]:

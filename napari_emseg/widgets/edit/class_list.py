@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from napari.utils.theme import get_theme
@@ -34,7 +34,9 @@ if TYPE_CHECKING:
     from qtpy.QtGui import QContextMenuEvent, QDragMoveEvent, QDropEvent, QKeyEvent
     from qtpy.QtWidgets import QAbstractItemDelegate, QWidget
 
-    from napari_emseg.widgets.edit.session import Session
+    from napari_emseg.layers import ActionHistory
+    from napari_emseg.layers.undo.action import Change
+    from napari_emseg.widgets.common.background import BackgroundQueue
 
 SHOWN, LOCKED, NAME, PIXELS = range(4)
 HEADER = ("Show", "Lock", "Class", "Pixels")
@@ -48,6 +50,29 @@ COUNTS = "counts"
 MAX_ROWS = 400
 
 
+class Listed(Protocol):
+    """What a list needs: labels, their locks, and where changes of them go."""
+
+    @property
+    def labels(self) -> Labels | None:
+        """The labels that are listed."""
+
+    @property
+    def locked(self) -> set[int]:
+        """Classes that no action changes."""
+
+    @property
+    def background(self) -> BackgroundQueue:
+        """Where pixels are counted."""
+
+    @property
+    def action_history(self) -> ActionHistory:
+        """All that was done in the viewer."""
+
+    def make(self, change: Change, text: str) -> None:
+        """Make a change that is no edit, as an action."""
+
+
 # Qt is untyped here, so a class of it is Any to mypy.
 class ClassList(QTableWidget):  # type: ignore[misc]
     """A row for each class of the session's labels.
@@ -58,22 +83,26 @@ class ClassList(QTableWidget):  # type: ignore[misc]
 
     Parameters
     ----------
-    session : Session
+    session : Listed
         Whose labels are listed.
+    share : bool, optional
+        Whether a share of the labeled pixels is shown instead of their number, and
+        classes are not dragged.
     """
 
     # The class that was dropped on, and those that were dragged there.
     dropped = Signal(object)
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Listed, *, share: bool = False) -> None:
         super().__init__(0, len(HEADER))
-        self._session = session
+        self._session, self._share = session, share
         self._filling = False
+        self._total = 0  # labeled pixels
         self._shown: Labels | None = None
         self._dragged: list[int] = []
         # What is to be shown when a name that is being typed is done.
         self._postponed: tuple[Labels | None, dict[int, int]] | None = None
-        self.setHorizontalHeaderLabels(HEADER)
+        self.setHorizontalHeaderLabels([*HEADER[:-1], "Share"] if share else HEADER)
         self.verticalHeader().hide()
         self.verticalHeader().setMinimumSectionSize(ROW)
         self.verticalHeader().setDefaultSectionSize(ROW)
@@ -87,13 +116,15 @@ class ClassList(QTableWidget):  # type: ignore[misc]
         for column in range(len(HEADER)):
             header.setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
         header.setSectionResizeMode(NAME, QHeaderView.ResizeMode.Stretch)
-        self.setToolTip(
-            "Click a row to select the class, with Ctrl or Shift several. Double "
-            "click the name to rename it, the pixels to change the color. Drag classes "
-            "onto another one to merge them."
+        number = "share" if share else "pixels"
+        tip = (
+            "Click a row to select the class, with Ctrl or Shift several. Double click "
+            f"the name to rename it, the {number} to change the color."
         )
-        self.setDragEnabled(True)
-        self.setAcceptDrops(True)
+        drag = " Drag classes onto another one to merge them."
+        self.setToolTip(tip if share else tip + drag)
+        self.setDragEnabled(not share)
+        self.setAcceptDrops(not share)
         self.setDragDropOverwriteMode(True)
         self.itemChanged.connect(self._on_edit)
         self.itemSelectionChanged.connect(self._on_select)
@@ -259,6 +290,7 @@ class ClassList(QTableWidget):  # type: ignore[misc]
         self._shown = layer
         with self._quietly():
             rows = list(counts.items())[:MAX_ROWS]
+            self._total = sum(counts.values())
             self.setRowCount(len(rows))
             for row, (label, pixels) in enumerate(rows):
                 self._fill_row(row, layer, label, pixels)
@@ -282,14 +314,18 @@ class ClassList(QTableWidget):  # type: ignore[misc]
         name = QTableWidgetItem(_swatch(layer, label), class_name(layer, label))
         name.setFlags(enabled | Qt.ItemFlag.ItemIsEditable)
         name.setData(Qt.ItemDataRole.UserRole, label)
+        drag = "" if self._share else "; drag onto another to merge"
         name.setToolTip(
-            f"Label {label}. Double click to rename; drag onto another to merge; right "
-            "click to choose the key that fills with it."
+            f"Label {label}. Double click to rename{drag}; right click to choose the "
+            "key that fills with it."
         )
         self.setItem(row, NAME, name)
-        number = QTableWidgetItem(f"{pixels:,}")
+        share = f"{100 * pixels / max(self._total, 1):.1f} %"
+        number = QTableWidgetItem(share if self._share else f"{pixels:,}")
         number.setFlags(enabled)
-        number.setToolTip("Double click to change the color.")
+        number.setToolTip(
+            f"{pixels:,} pixels, {share}. Double click to change the color."
+        )
         right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
         number.setTextAlignment(right)
         self.setItem(row, PIXELS, number)

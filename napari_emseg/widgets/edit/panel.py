@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import partial
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
 
 import numpy as np
 from napari.layers import Labels
@@ -19,6 +18,7 @@ from napari_emseg.layers import (
 )
 from napari_emseg.layers.classes import class_keys, class_name
 from napari_emseg.layers.old_objects import OldObjects
+from napari_emseg.layers.undo.class_changes import locks_of
 from napari_emseg.select.label_masks import FULL
 from napari_emseg.widgets.common.background import BackgroundQueue
 from napari_emseg.widgets.common.docks import Docking, find_panel, share_dock
@@ -102,7 +102,6 @@ class EditWidget(QWidget):  # type: ignore[misc]
         self._layer_pair = LayerPair(viewer)
         self.image, self.labels = self._layer_pair.image, self._layer_pair.labels
         self._selected = 0  # pixels
-        self._locks: WeakKeyDictionary[Labels, set[int]] = WeakKeyDictionary()
         self._ready = READY
         self.history_button = HistoryButton(session.go_to)
         self._status = QLabel(READY)
@@ -175,10 +174,6 @@ class EditWidget(QWidget):  # type: ignore[misc]
                 "Always": shown(self.keys.rows),
             },
         ).show()
-
-    def locks_of(self, layer: Labels) -> set[int]:
-        """Return the locked classes of a layer."""
-        return self._locks.setdefault(layer, set())
 
     def hideEvent(self, event: QHideEvent) -> None:
         """Put tool and keys away."""
@@ -401,7 +396,7 @@ class EditWidget(QWidget):  # type: ignore[misc]
             self.toolbox.drop()
             self._listen(self.session.labels, labels)
             self.session.labels = labels
-            self.session.locked = set() if labels is None else self.locks_of(labels)
+            self.session.locked = set() if labels is None else locks_of(labels)
             self._surroundings.update()
             self.classes.reload()
             self._on_selection()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
+from importlib import import_module
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 from weakref import WeakMethod
@@ -31,8 +32,9 @@ from napari_emseg.widgets.segment.axes_rows import AxesRows
 from napari_emseg.widgets.segment.layer_rows import Controls, LayerBoxes
 from napari_emseg.widgets.segment.live_preview import LivePreview
 from napari_emseg.widgets.segment.params_form import ParamsForm
+from napari_emseg.widgets.segment.result_classes import ListedLabels, ResultClasses
 from napari_emseg.widgets.segment.run_action import RunTarget
-from napari_emseg.widgets.segment.segment_request import SegmentRequest
+from napari_emseg.widgets.segment.segment_request import HINT, requests_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,9 +47,8 @@ if TYPE_CHECKING:
     from napari_emseg.params import Params
     from napari_emseg.pipeline.preview import PreviewResult
     from napari_emseg.pipeline.progress import Progress
-    from napari_emseg.widgets.segment.segment_request import Result
+    from napari_emseg.widgets.segment.segment_request import Result, SegmentRequest
 
-HINT = "Open an image, or a sample from the File menu."
 LARGE = "A preview; press Segment to write the labels of all pixels to a store."
 READY = "Press Segment to find the classes."
 PAUSED = (
@@ -81,6 +82,8 @@ class SegmentWidget(Container[Widget]):
         Makes the previews.
     current : LiveResult
         The layer that results and previews go into.
+    classes : ResultClasses
+        What is in it.
     """
 
     def __init__(self, viewer: napari.components.ViewerModel) -> None:
@@ -90,7 +93,11 @@ class SegmentWidget(Container[Widget]):
         self.controls = Controls(preferred().live)
         self.runner = BackgroundQueue(self._on_error, on_cancel=self.cancel)
         self.current = LiveResult(viewer)
-        self.history = FollowedHistory(viewer, self._cancel_last, self._say)
+        listed = ListedLabels(viewer, self.runner)
+        self.classes = ResultClasses(viewer, listed, self._edit)
+        self.history = FollowedHistory(
+            viewer, self._cancel_last, self._say, self.classes.on_action
+        )
         self.history_button = HistoryButton(self._go_to)
         self._events = run_events_of(viewer)
         self._request: SegmentRequest | None = None  # the last one
@@ -201,6 +208,7 @@ class SegmentWidget(Container[Widget]):
     def reset_choices(self, *_: Any) -> None:
         """Follow the layer list; a chosen layer stays chosen if it is renamed."""
         self._boxes.reset()
+        self.classes.refresh()
         self._on_image()
 
     def _on_open(self) -> None:
@@ -231,30 +239,9 @@ class SegmentWidget(Container[Widget]):
         self._old_objects.release()
 
     def _read(self, replace: Labels | None = None) -> list[SegmentRequest]:
-        """Return what the panel asks for: one request, or one for each layer.
-
-        Raises
-        ------
-        ValueError
-            If there is no image, or the choices do not go together.
-        """
-        pictures = self.axes_rows.pictures
-        if not pictures:
-            raise ValueError(f"there is no image layer to segment. {HINT}")
-        params, over = self.form.params, self.current.settled
-        if len(pictures) > 1:
-            params, replace = params.replace(channels="together"), None
-        return [
-            SegmentRequest(
-                picture,
-                self.axes_rows.part(picture),
-                params,
-                replace,
-                tuple(layer.data for layer in picture.layers),
-                over,
-            )
-            for picture in pictures
-        ]
+        """Return what the panel asks for: one request, or one for each layer."""
+        over = self.current.settled
+        return requests_of(self.axes_rows, self.form.params, replace, over)
 
     def _start(self, request: SegmentRequest) -> None:
         self._cancel_run()
@@ -325,7 +312,9 @@ class SegmentWidget(Container[Widget]):
         # It may have been edited since the preview was asked for.
         if self._gone(request) or self._paused(request):
             return
-        self.current.draw(request.image, request.at, preview.labels, colormap)
+        colors = self.classes.colormap(colormap)
+        layer = self.current.draw(request.image, request.at, preview.labels, colors)
+        self.classes.follow(layer, settled=False)
         if request.large:
             self.controls.show_idle(LARGE, ready=True)
         elif not self.runner.running:
@@ -363,6 +352,8 @@ class SegmentWidget(Container[Widget]):
             layer = add_stored(self._viewer, seg, *place, request.out)
         else:
             layer = self._keep(request, result, found)
+        self.form.show_found(request.params, seg.n_classes)
+        self.classes.follow(layer)
         self.reset_choices()
         self._show_idle(f"{layer.name}: {found}, {seconds:.2g} s.")
         self._events.ended.emit()
@@ -460,8 +451,13 @@ class SegmentWidget(Container[Widget]):
             self.current.release()
         self.reset_choices()
 
+    def _edit(self) -> None:
+        commands = "napari_emseg.widgets.manifest_commands"
+        import_module(commands).open_edit(self._viewer)
+
     def _show_idle(self, status: str) -> None:
         self._request = None
+        self.classes.refresh(settled=not self.current.previewing)
         self.cancel_keys.release()
         self.controls.show_idle(status, ready=self._boxes.image.value is not None)
 
@@ -474,6 +470,7 @@ class SegmentWidget(Container[Widget]):
         row.addWidget(self.history_button, 1)
         row.addWidget(result_button(self._viewer))
         footer.addLayout(row)
+        self.native.layout().addWidget(self.classes, 1)
         self.native.layout().addStretch()
         order_tabs(self.native.layout())
         self._on_theme()
@@ -481,6 +478,7 @@ class SegmentWidget(Container[Widget]):
     def _on_theme(self) -> None:
         self.native.setStyleSheet(focus_ring(self._viewer.theme))
         self.controls.show_theme(self._viewer.theme)
+        self.classes.apply_theme(self._viewer.theme)
 
     def _reactions(self) -> list[tuple[Any, Callable[..., None]]]:
         """Return the viewer's events that concern the panel, and what they do."""

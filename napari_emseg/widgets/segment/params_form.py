@@ -42,7 +42,8 @@ class ParamsForm(Container[Widget]):
     Fields that are declared with ``{"main": True}`` are in sight, the others wait
     under a "More" button; one with ``{"only": {"color": "stains"}}`` is in sight while
     that other field has this value, and those with ``{"axes": True}`` while the panel
-    shows them. The values live in the rows and nowhere else;
+    shows them. One with ``{"without": {"smoothing": 0}}`` is gray, and says why, while
+    the other has that value. The values live in the rows and nowhere else;
     ``form.update(params)`` shows others.
 
     Parameters
@@ -85,6 +86,15 @@ class ParamsForm(Container[Widget]):
         }
         for other, _ in self._only.values():
             self._rows[other].changed.connect(self._show_rows)
+        self._idle = {
+            name: field["without"]
+            for name, field in fields.items()
+            if "without" in field
+        }
+        self._tips = {name: self._rows[name].tooltip for name in self._idle}
+        for other in {other for pairs in self._idle.values() for other in pairs}:
+            self._rows[other].changed.connect(self._gray_rows)
+        self._gray_rows()
         self.expand(False)
 
     @property
@@ -125,6 +135,25 @@ class ParamsForm(Container[Widget]):
             row.visible = self._more.text == LESS
         for name, (other, value) in self._only.items():
             self._rows[name].visible = self._rows[other].value == value
+
+    def show_found(self, params: Params, n_classes: int) -> None:
+        """Show the number of classes that was found where it was to be chosen."""
+        row = self._rows["n_classes"]
+        if params.n_classes == "auto" and isinstance(row, NumberOrWord):
+            row.show_number(n_classes)
+
+    def _gray_rows(self) -> None:
+        """Gray what has no effect now, and say why."""
+        for name, others in self._idle.items():
+            row = self._rows[name]
+            reasons = [
+                f"{self._rows[other].label} is {_read(self._rows[other], value)}"
+                for other, value in others.items()
+                if self._rows[other].value == value
+            ]
+            row.enabled = not reasons
+            why = f"\n\nNo effect while {' and '.join(reasons)}." if reasons else ""
+            row.tooltip = f"{self._tips[name]}{why}"
 
     def _in_words(self, error: ValidationError) -> str:
         """Say in one line which rows are wrong and why."""
@@ -263,6 +292,12 @@ class NumberOrWord(ValuedContainerWidget["float | str"]):
         if not isinstance(value, str):
             self._number.value = value
 
+    def show_number(self, number: float) -> None:
+        """Show a number beside the word that stands for it; nobody is told."""
+        if self._check.value:
+            with self.changed.blocked():
+                self._number.value = number
+
     def _on_check(self, checked: bool) -> None:
         self._number.enabled = not checked
 
@@ -322,6 +357,14 @@ def _choices(field: Field) -> list[tuple[str, str]]:
     """Return pairs of what is read and what it stands for."""
     names = field.get("names", {})
     return [(names.get(choice, choice), choice) for choice in field["enum"]]
+
+
+def _read(row: Row, value: Any) -> str:
+    """Return how a row shows a value."""
+    choices = getattr(row.native, "itemText", None)
+    if isinstance(row, ComboBox) and choices is not None:
+        return str(choices(row.choices.index(value)))
+    return f"{value:g}" if isinstance(value, int | float) else str(value)
 
 
 def _decimals(value: float) -> int:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from napari_emseg.pipeline.progress import Progress
     from napari_emseg.pipeline.segmentation import Segmentation
     from napari_emseg.pipeline.source import SegmentationInput
+    from napari_emseg.widgets.segment.axes_rows import AxesRows
 
     # The segmentation, how it looks, and how it is written.
     # Of labels in a store, there is neither.
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 # Labels of a lazy picture that go to memory at most, and pixels that are fitted first.
 MOST_LABELS, FITTED = 2**26, 2**22
+HINT = "Open an image, or a sample from the File menu."
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -144,3 +146,40 @@ class SegmentRequest:
         if not layer.editable or not alike(layer, labels):
             return None
         return plan_edit(layer, Edit.whole(labels))
+
+
+def requests_of(
+    axes: AxesRows, params: Params, replace: Labels | None, over: Any
+) -> list[SegmentRequest]:
+    """Return what is asked for: one request, or one for each layer.
+
+    Parameters
+    ----------
+    axes : AxesRows
+        Which pictures, and which parts of them.
+    params : Params
+        How.
+    replace, over
+        As of `SegmentRequest`.
+
+    Raises
+    ------
+    ValueError
+        If there is no image, or the choices do not go together.
+    """
+    pictures = axes.pictures
+    if not pictures:
+        raise ValueError(f"there is no image layer to segment. {HINT}")
+    if len(pictures) > 1:
+        params, replace = params.replace(channels="together"), None
+    return [
+        SegmentRequest(
+            picture,
+            axes.part(picture),
+            params,
+            replace,
+            tuple(layer.data for layer in picture.layers),
+            over,
+        )
+        for picture in pictures
+    ]

@@ -65,6 +65,7 @@ def pick(hand, qtbot, viewer, layer, at, point):
     """Click with the wand in a plane, and return what is selected there."""
     panel = viewer.window.add_plugin_dock_widget("napari-emseg", "Select and edit")[1]
     qtbot.waitUntil(panel.isVisible)
+    QTest.qWait(100)  # The docks take their places, and the canvas keeps its own.
     viewer.layers.selection.active = layer
     hand.layer, hand.at = layer, at
     viewer.reset_view()

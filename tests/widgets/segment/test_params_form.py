@@ -110,6 +110,37 @@ def test_auto_disables_the_number(form):
     assert (check.value, number.value, number.enabled) == (False, 5, True)
 
 
+def test_the_number_that_was_found_is_shown_and_nobody_is_told(form):
+    told = []
+    form["n_classes"].changed.connect(told.append)
+    form.show_found(form.params, 7)
+    assert form.params.n_classes == 4  # It was asked for.
+    form.update(Params(n_classes="auto"))
+    told.clear()
+    form.show_found(form.params, 7)
+    number = form["n_classes"][0]
+    assert (number.value, number["slider"].value) == (7, 7)
+    assert (form.params.n_classes, told) == ("auto", [])
+
+
+def test_what_has_no_effect_is_gray_and_says_why(form):
+    of_em = {"covariance", "distribution", "outliers", "bias"}
+
+    def gray():
+        return {name for name, row in form.rows.items() if not row.enabled}
+
+    assert gray() == set()
+    form["method"].value = "kmeans"
+    assert gray() == of_em
+    assert form["covariance"].tooltip.endswith("No effect while Method is K-means.")
+    form["smoothing"].value = 0
+    assert gray() == of_em | {"edges"}
+    assert "Method is K-means and Smoothing is 0." in form["bias"].tooltip
+    form.update(Params())
+    assert gray() == set()
+    assert "No effect" not in form["bias"].tooltip
+
+
 def test_more_shows_the_rest(form):
     form.show()
     rest = [
