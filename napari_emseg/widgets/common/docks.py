@@ -55,6 +55,17 @@ def share_dock(
     panel.installEventFilter(_Tab(panel, on_sight))
 
 
+class _End:
+    """Closes a panel's connection when the panel is destroyed."""
+
+    def __init__(self, close: Callable[[], None]) -> None:
+        self._close = close
+
+    def close(self) -> None:
+        """Close it."""
+        self._close()
+
+
 # Qt is untyped here, so a class of it is Any to mypy.
 class Docking(QObject):  # type: ignore[misc]
     """Connection of a panel to the viewer, from when it is docked until it is closed.
@@ -108,8 +119,9 @@ class Docking(QObject):  # type: ignore[misc]
         self._moved.timeout.connect(self._fit)
         panel.installEventFilter(self)
         # Not a partial: garbage collection clears it before Qt calls it, and then
-        # that crashes.
-        panel.destroyed.connect(self._close)
+        # that crashes; nor a method of this object, as PySide finds none by then.
+        self._end = _End(self._close)
+        panel.destroyed.connect(self._end.close)
         self._open()
         prefer_own_reader()
         if hasattr(viewer, "update_console"):

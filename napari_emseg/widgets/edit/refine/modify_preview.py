@@ -78,6 +78,9 @@ class ModifyPreview(QObject):  # type: ignore[misc]
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Follow the mouse over the buttons; take Enter and Escape."""
+        if not hasattr(self, "_session"):
+            # Qt tells of events to the end; garbage collection clears this before.
+            return False
         kind = event.type()
         own = next((n for n, (one, _) in self._buttons.items() if one is watched), None)
         if kind == QEvent.Type.KeyPress:
