@@ -103,6 +103,12 @@ def grow_seeds(
     distance : (…) ndarray of float32
         To the outline: parts meet where the mask is narrow.
 
+    Notes
+    -----
+    Depths beyond that of the shallowest seed of a piece are one plain, on which all
+    seeds spread alike: else one that is off the middle would be flooded by the others
+    before it has grown.
+
     References
     ----------
     .. [1] F. Meyer, S. Beucher, "Morphological segmentation", Journal of Visual
@@ -116,7 +122,17 @@ def grow_seeds(
     empty[pieces[markers > 0]] = False
     # Pieces without a seed are objects as they are.
     own = np.where(empty[pieces] & mask, pieces + len(numbers), 0)
-    found = watershed(-distance, np.where(own > 0, own, markers), mask=mask)
+    deepest = np.zeros(len(empty))
+    at = np.flatnonzero(markers)
+    if len(at):
+        where, seed = pieces.ravel()[at].astype(np.int64), markers.ravel()[at]
+        pairs, which = np.unique(where * len(numbers) + seed, return_inverse=True)
+        depth = np.zeros(len(pairs), np.float32)
+        np.maximum.at(depth, which, distance.ravel()[at])
+        deepest[:] = np.inf
+        np.minimum.at(deepest, pairs // len(numbers), depth)
+    plain = np.minimum(distance, deepest.astype(np.float32)[pieces])
+    found = watershed(-plain, np.where(own > 0, own, markers), mask=mask)
     # What one number marks in two pieces are two objects.
     return components(found)
 

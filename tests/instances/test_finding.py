@@ -165,6 +165,21 @@ def test_seeds(pair):
         emseg.objects(pair, 2, split="seeds", seeds=np.zeros((3, 3)))
 
 
+def test_seeds_off_the_middle_grow_alike():
+    """A click near the rim of a disc is as good as one in its middle."""
+    y, x = np.mgrid[:40, :70]
+    discs = [np.hypot(y - 20, x - middle) < 14 for middle in (20, 45)]
+    middles = emseg.objects(
+        discs[0] | discs[1], split="seeds", seeds=[[20, 20], [20, 45]]
+    )
+    for seeds in ([[20, 20], [30, 50]], [[12, 14], [20, 45]], [[20, 8], [20, 57]]):
+        found = emseg.objects(discs[0] | discs[1], split="seeds", seeds=seeds)
+        assert (found.labels == middles.labels)[discs[0] | discs[1]].mean() > 0.85
+    # Two in one disc have a half each.
+    halves = emseg.objects(discs[0], split="seeds", seeds=[[20, 15], [20, 24]])
+    assert halves.sizes[1:].min() > 0.35 * discs[0].sum()
+
+
 def test_lines(pair):
     line = [[0, 30], [39, 34]]
     found = emseg.objects(pair, 2, split="line", lines=[line])

@@ -97,8 +97,12 @@ class FindingForm(QWidget):  # type: ignore[misc]
         page.setSpacing(6)
         page.addLayout(rows)
         page.addWidget(self.classes)
-        page.addLayout(form_rows([("Split", self.split, self.depth)]))
-        page.addWidget(self.seeds)
+        way = QWidget()
+        either = QVBoxLayout(way)  # of which one is seen
+        either.setContentsMargins(0, 0, 0, 0)
+        either.addWidget(self.depth)
+        either.addWidget(self.seeds)
+        page.addLayout(form_rows([("Split", self.split, way)]))
         page.addLayout(even_rows([[self.fill, self.border]]))
         page.addWidget(self.planes)
         page.addWidget(self.count)
@@ -132,6 +136,7 @@ class FindingForm(QWidget):  # type: ignore[misc]
         """Tell the session how objects are found."""
         split = SPLITS[self.split.currentText()]
         self.depth.setEnabled(split == "distance")
+        self.depth.setVisible(split != "seeds")
         self.seeds.setVisible(split == "seeds")
         self._session.seeds = self.seeds.layer
         self._session.options = FindOptions(
