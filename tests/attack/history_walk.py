@@ -35,6 +35,7 @@ from qtpy.QtWidgets import QApplication, QInputDialog
 
 from napari_emseg.layers import is_result, is_selection
 from napari_emseg.layers.classes import class_color, class_name, class_shown
+from napari_emseg.layers.metadata import image_of
 from napari_emseg.layers.recipe_log import recipe_of
 from napari_emseg.layers.undo.class_changes import locks_of
 from napari_emseg.widgets.edit import buttons, class_list
@@ -162,7 +163,10 @@ class HistoryWalk:
         """Run the script of a layer; return whether it makes the labels."""
         with tempfile.TemporaryDirectory() as folder:
             picture, labels = Path(folder, "p.png"), Path(folder, "p_classes.tif")
-            imwrite(picture, self.picture)
+            # It may be one that was adjusted or cut out.
+            image = image_of(self.viewer, layer)
+            assert image is not None, layer.name
+            imwrite(picture, image.data)
             text = recipe_of(self.viewer, layer).to_python(picture, labels)
             exec(compile(text, "script", "exec"), {"__name__": "__main__"})
             return bool(np.array_equal(tifffile.imread(labels), layer.data))
