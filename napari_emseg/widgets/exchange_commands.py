@@ -33,7 +33,7 @@ from napari_emseg.layers.uncertainty import meant_image
 from napari_emseg.layers.undo.shared_history import note_added
 from napari_emseg.params import Params
 from napari_emseg.recipe.step import Step
-from napari_emseg.widgets.common.qt import pluralize
+from napari_emseg.widgets.common.qt import ask_path, pluralize
 from napari_emseg.widgets.edit.panel import after_edits
 from napari_emseg.widgets.manifest_commands import (
     chosen_result,
@@ -41,7 +41,6 @@ from napari_emseg.widgets.manifest_commands import (
     main_window,
     open_panel,
 )
-from napari_emseg.widgets.results.dialogs import ask_path
 from napari_emseg.widgets.results.inspector import inspector_of
 from napari_emseg.widgets.results.menu import NO_IMAGE
 from napari_emseg.widgets.results.scheme_dialog import SchemeDialog

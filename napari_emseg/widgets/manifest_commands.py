@@ -32,7 +32,7 @@ from napari_emseg.pipeline.class_table import columns, csv_text, labels_of
 from napari_emseg.recipe.step import Step
 from napari_emseg.widgets.common.docks import find_panel
 from napari_emseg.widgets.common.preferences import preferred
-from napari_emseg.widgets.common.qt import pluralize
+from napari_emseg.widgets.common.qt import ask_path, pluralize
 from napari_emseg.widgets.compare.panel import open_compare
 from napari_emseg.widgets.edit.panel import EditWidget, after_edits
 from napari_emseg.widgets.model.panel import ModelWidget
@@ -40,7 +40,6 @@ from napari_emseg.widgets.objects.panel import ObjectsWidget
 from napari_emseg.widgets.results.dialogs import (
     ClassesDialog,
     ThresholdDialog,
-    ask_path,
     count_uncertain,
 )
 from napari_emseg.widgets.results.inspector import inspector_of

@@ -38,8 +38,9 @@ from napari_emseg.layers.classes import class_color, class_name, class_shown
 from napari_emseg.layers.metadata import image_of
 from napari_emseg.layers.recipe_log import recipe_of
 from napari_emseg.layers.undo.class_changes import locks_of
-from napari_emseg.widgets.edit import buttons, class_list
-from napari_emseg.widgets.edit.adjust.dialog import ADJUSTMENTS
+from napari_emseg.widgets.edit import class_list
+from napari_emseg.widgets.edit.adjust import picture_forms
+from napari_emseg.widgets.edit.adjust.dialog import ADJUSTMENTS, Dialog
 from napari_emseg.widgets.edit.adjust.fields import Number
 
 if TYPE_CHECKING:
@@ -386,10 +387,16 @@ class HistoryWalk:
             for title, row in ADJUSTMENTS.items()
             if all(isinstance(field, Number) for field in row.fields.values())
         }
+
+        def answer(dialog: Dialog, panel: Any, preview: Any, then: Any) -> None:
+            if options := amount.get(dialog.windowTitle()):
+                then(options)
+            dialog.reject()
+
         with (
             patch.object(class_list.QColorDialog, "getColor", lambda *_: color),
             patch.object(QInputDialog, "getText", lambda *_: (name, True)),
-            patch.object(buttons, "ask", lambda title, *_: amount.get(title)),
+            patch.object(picture_forms, "ask", answer),
         ):
             yield
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from functools import wraps
 from itertools import pairwise
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_error
 from napari.utils.theme import get_theme
 from qtpy.QtCore import QEvent, QObject, QSize, Qt
 from qtpy.QtWidgets import (
+    QFileDialog,
     QFrame,
     QGridLayout,
     QLabel,
@@ -165,3 +167,34 @@ class ScrollArea(QScrollArea):  # type: ignore[misc]
         if event.type() == QEvent.Type.LayoutRequest:
             self.updateGeometry()
         return bool(super().eventFilter(watched, event))
+
+
+def ask_path(
+    parent: QWidget | None, title: str, name: str, kind: str, suffix: str
+) -> tuple[Path, bool] | None:
+    """Ask for the path of a new file.
+
+    Parameters
+    ----------
+    parent : QWidget or None
+        The window.
+    title, name : str
+        Of the dialog, and of the file by default.
+    kind : str
+        What it is, "Table (*.csv)".
+    suffix : str
+        What is added to a name without an ending.
+
+    Returns
+    -------
+    (Path, bool) or None
+        The file, and whether the user agreed to replace it; None if canceled.
+    """
+    chosen, _ = QFileDialog.getSaveFileName(parent, title, name, kind)
+    if not chosen:
+        return None
+    path = Path(chosen)
+    if path.suffix:
+        return path, True
+    # The dialog asked about another name than this.
+    return path.with_name(path.name + suffix), False

@@ -21,8 +21,15 @@ from napari_emseg.layers import (
 )
 from napari_emseg.layers.edits import preserved, writable
 from napari_emseg.layers.history import insert_layer
-from napari_emseg.layers.metadata import KEY, picture_of_result, with_channels
+from napari_emseg.layers.metadata import (
+    KEY,
+    append,
+    picture_of_result,
+    remove,
+    with_channels,
+)
 from napari_emseg.layers.recipe_log import RecordedEdit, logged_layers
+from napari_emseg.layers.undo.action import Change
 from napari_emseg.layers.undo.step_words import words_of
 from napari_emseg.params import Params
 from napari_emseg.recipe.execute import call, iter_call
@@ -30,13 +37,20 @@ from napari_emseg.recipe.packed_array import pack
 from napari_emseg.recipe.step import Step
 from napari_emseg.regions.refit import iter_refit
 from napari_emseg.select.label_masks import FULL
+from napari_emseg.widgets.edit.adjust.adjusted_layers import Adjusted
 from napari_emseg.widgets.edit.adjust.adjusted_picture import raise_picture
 from napari_emseg.widgets.edit.adjust.dialog import ADJUSTMENTS
+from napari_emseg.widgets.edit.adjust.picture_export import (
+    cut_out,
+    mask_of,
+    write_png,
+)
 from napari_emseg.widgets.edit.context import SelectionResult
 from napari_emseg.widgets.edit.session import GONE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from napari.layers import Labels
     from numpy.typing import NDArray
@@ -264,19 +278,86 @@ class Actions:
         if row.edge:
             self._need(self.session.plane())
         step = Step.of(row.change.__name__, **row.given, **plain)
-        self._add_image(title.lower(), step)
+        self._add_image(title, step)
+
+    def change_adjustment(self, image: Image, options: Mapping[str, Any]) -> None:
+        """Make an adjusted picture, and those that were made from it, anew."""
+        session, layers = self.session, [*self.session.viewer.layers]
+        plain = {name: np.asarray(value).tolist() for name, value in options.items()}
+        known = session.adjusted
+        old = known.of(image)
+        assert old is not None
+        logged = self._logged
+
+        def make() -> tuple[dict[Image, tuple[NDArray[Any], Adjusted]], Log]:
+            made = known.changed(image, plain, layers)
+            edit = RecordedEdit(made[image][1].step, at=old.picture.at)
+            return made, edit.log(logged) if old.log else {}
+
+        def then(
+            result: tuple[dict[Image, tuple[NDArray[Any], Adjusted]], Log],
+        ) -> None:
+            made, log = result
+            if not all(layer in session.viewer.layers for layer in made):
+                session.say(GONE.format(image.name))
+                return
+            new = {
+                layer: (data, replace(how, log=log if layer is image else how.log))
+                for layer, (data, how) in made.items()
+            }
+            before = {layer: (layer.data, known.of(layer)) for layer in made}
+
+            def put(state: Mapping[Image, Any], gone: Log, come: Log) -> None:
+                remove(gone)
+                append(come)
+                for layer, (data, how) in state.items():
+                    layer.data = data
+                    known.note(layer, how)
+
+            change = Change(
+                partial(put, before, log, old.log),
+                partial(put, new, old.log, log),
+                image,
+            )
+            session.action_history.do(change, f"changed {image.name}")
+            session.say(f"Changed {image.name!r}")
+
+        session.background.run(make, then)
+
+    def refine_edge(self, options: Mapping[str, Any]) -> None:
+        """Make the edge of the selection follow the picture."""
+        self.session.picture(self.session.plane())
+        self._reshape(Step.of("refine_edge", **options))
+
+    def export(self, kind: str, path: Path, *, force: bool) -> None:
+        """Write what is selected as a PNG file, cut out or as a mask."""
+        session, plane = self.session, self.session.plane()
+        self._need(plane)
+        selected = session.selected(plane)
+        assert selected is not None
+        picture = session.picture(plane).plain if kind == "Cut-out" else None
+
+        def write() -> None:
+            pixels = mask_of(selected)
+            if picture is not None:
+                seen = np.asarray(picture.data())
+                pixels = cut_out(seen, selected, rgb=picture.layer.rgb)
+            write_png(path, pixels, force=force)
+
+        session.background.run(write, lambda _: session.say(f"Wrote {path.name}"))
 
     def cut_out(self) -> None:
         """Copy what is selected to a new image layer, with a crisp edge."""
         self._need(self.session.plane())
-        self._add_image("cut out", Step.of("cut_out"))
+        self._add_image("Cut out", Step.of("cut_out"))
 
     def need(self) -> None:
         """Raise ValueError if nothing is selected."""
         self._need(self.session.place())
 
-    def _add_image(self, what: str, step: Step) -> None:
+    def _add_image(self, title: str, step: Step) -> None:
         """Make a picture in the background, and add it over the one it was made of."""
+        selected = self.session.selected(self.session.plane())
         plane, viewer = self.session.plane(), self.session.viewer
         picture = self.session.picture(plane).plain
         context = replace(self.session.context(plane), picture=picture)
@@ -299,7 +380,7 @@ class Actions:
             look = {} if rgb else {"contrast_limits": layer.contrast_limits}
             image = Image(
                 np.expand_dims(made, across),
-                name=f"{layer.name} {what}",
+                name=f"{layer.name} {title.lower()}",
                 rgb=rgb,
                 **look,
                 **placement(layer, picture.at),
@@ -312,6 +393,8 @@ class Actions:
             raise_picture(viewer, image)
             history = self.session.action_history
             history.added(image, log, text=words_of(step, None))
+            made_so = Adjusted(title, step, picture, selected, log)
+            self.session.adjusted.note(image, made_so)
             self.session.say(f"Added {image.name!r}: tools and adjustments go on there")
 
         self.session.background.run(make, then)

@@ -6,7 +6,6 @@ from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from qtpy.QtWidgets import (
     QHBoxLayout,
     QInputDialog,
@@ -27,8 +26,9 @@ from napari_emseg.widgets.common.qt import (
 )
 from napari_emseg.widgets.common.sections import SPACE, Section
 from napari_emseg.widgets.edit.actions import MODIFY
-from napari_emseg.widgets.edit.adjust.adjusted_picture import AdjustmentPreview
-from napari_emseg.widgets.edit.adjust.dialog import ADJUSTMENTS, ask, sample_pixels
+from napari_emseg.widgets.edit.adjust.dialog import ADJUSTMENTS
+from napari_emseg.widgets.edit.adjust.picture_export import KINDS
+from napari_emseg.widgets.edit.adjust.picture_forms import PictureForms
 from napari_emseg.widgets.edit.refine.modify_preview import ModifyPreview
 from napari_emseg.widgets.edit.scope import NO_PICTURE, why_no_edit
 
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from napari_emseg.widgets.edit.class_list import ClassList
 
 # Buttons that work on pictures of a plane, and those that no scope matters to.
-OF_PLANES = frozenset({"Cut out", "Adjust"})
+OF_PLANES = frozenset({"Cut out", "Adjust", "Export", "Refine edge"})
 OF_ALL = frozenset({"Reselect", "Refit"})
 SPLITS = {
     "By color, into two": "classes",
@@ -68,6 +68,8 @@ class EditButtons(QWidget):  # type: ignore[misc]
         How far Grow, Shrink and the like go.
     modify_preview : ModifyPreview
         Shows what these would select.
+    forms : PictureForms
+        What is asked about pictures and edges.
     between : QPushButton
         Interpolation, for volumes alone.
     modify : Section
@@ -82,6 +84,7 @@ class EditButtons(QWidget):  # type: ignore[misc]
         super().__init__()
         self._actions, self._classes = actions, classes
         self.buttons: dict[str, QPushButton] = {}
+        self.forms = PictureForms(actions, self)
         self.pixels = number_box(
             QSpinBox(),
             (1, 999),
@@ -182,6 +185,11 @@ class EditButtons(QWidget):  # type: ignore[misc]
                     "Select the selected colors where they touch the selection.",
                     actions.grow_similar,
                 ),
+                self._add(
+                    "Refine edge",
+                    "Make the edge soft where that of the picture is: hair, fur, blur.",
+                    partial(self._do, self.forms.refine),
+                ),
             ],
         ]
 
@@ -235,6 +243,11 @@ class EditButtons(QWidget):  # type: ignore[misc]
                 self._actions.cut_out,
             ),
             self._menu("Adjust", "Adjust the selection in a new image.", self._adjust),
+            self._menu(
+                "Export",
+                "Write the selection as a PNG file, cut out or as a mask.",
+                self._exports,
+            ),
         ]
 
     def _add(self, title: str, tip: str, call: Callable[[], Any] | None) -> QPushButton:
@@ -281,28 +294,24 @@ class EditButtons(QWidget):  # type: ignore[misc]
         )
 
     def _adjust(self, menu: QMenu) -> None:
+        image = self._actions.session.image
+        made = self._actions.session.adjusted.of(image)
+        if made is not None and made.title in ADJUSTMENTS:
+            again = partial(self._do, self.forms.change, image)
+            menu.addAction(f"Change: {made.title}…", show_errors(again))
+            menu.addSeparator()
         cuts = False
         for title, row in ADJUSTMENTS.items():
             if row.edge and not cuts:
                 menu.addSeparator()
                 cuts = True
-            call = partial(self._do, self._ask, title)
+            call = partial(self._do, self.forms.ask, title)
             menu.addAction(f"{title}…", show_errors(call))
 
-    def _ask(self, title: str) -> None:
-        session = self._actions.session
-        plane = session.plane()
-        picture = session.picture(plane).plain
-        selected = session.selected(plane)
-        if ADJUSTMENTS[title].edge:
-            self._actions.need()
-        subject = sample_pixels(
-            np.asarray(picture.data()), selected, rgb=picture.layer.rgb
-        )
-        preview = AdjustmentPreview(session, picture, selected, ADJUSTMENTS[title].show)
-        options = ask(title, self, subject, preview)
-        if options is not None:
-            self._actions.adjust(title, options)
+    def _exports(self, menu: QMenu) -> None:
+        for kind in KINDS:
+            call = partial(self._do, self.forms.export, kind)
+            menu.addAction(f"{kind} as PNG…", show_errors(call))
 
     def _kept(self, menu: QMenu) -> None:
         menu.addAction("Save as…", show_errors(partial(self._do, self._save)))

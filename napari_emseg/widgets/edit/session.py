@@ -35,6 +35,7 @@ from napari_emseg.recipe.execute import finish_selection
 from napari_emseg.select.label_masks import FULL
 from napari_emseg.widgets.common.followed_history import FollowedHistory
 from napari_emseg.widgets.common.preferences import preferred
+from napari_emseg.widgets.edit.adjust.adjusted_layers import AdjustedLayers
 from napari_emseg.widgets.edit.context import (
     PLANE,
     AskedFor,
@@ -121,6 +122,7 @@ class Session:
         self._closed = False
         self._asked: AskedFor | None = None
         self.last_pick = LastPick(self)
+        self.adjusted = AdjustedLayers()
 
     def plane(self) -> Plane:
         """Return the plane that the user sees: of the labels, or else of the image.

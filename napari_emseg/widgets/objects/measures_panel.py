@@ -15,12 +15,11 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_emseg.widgets.common.qt import pluralize, push_button
+from napari_emseg.widgets.common.qt import ask_path, pluralize, push_button
 from napari_emseg.widgets.objects.object_plot import ObjectPlot
 from napari_emseg.widgets.objects.object_rows import ObjectTableView
 from napari_emseg.widgets.objects.object_session import NONE
 from napari_emseg.widgets.objects.object_summary import ObjectSummary
-from napari_emseg.widgets.results.dialogs import ask_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable

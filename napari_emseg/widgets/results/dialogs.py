@@ -182,37 +182,6 @@ def count_uncertain(
     return counts
 
 
-def ask_path(
-    parent: QWidget | None, title: str, name: str, kind: str, suffix: str
-) -> tuple[Path, bool] | None:
-    """Ask for the path of a new file.
-
-    Parameters
-    ----------
-    parent : QWidget or None
-        The window.
-    title, name : str
-        Of the dialog, and of the file by default.
-    kind : str
-        What it is, "Table (*.csv)".
-    suffix : str
-        What is added to a name without an ending.
-
-    Returns
-    -------
-    (Path, bool) or None
-        The file, and whether the user agreed to replace it; None if canceled.
-    """
-    chosen, _ = QFileDialog.getSaveFileName(parent, title, name, kind)
-    if not chosen:
-        return None
-    path = Path(chosen)
-    if path.suffix:
-        return path, True
-    # The dialog asked about another name than this.
-    return path.with_name(path.name + suffix), False
-
-
 def ask_store(parent: QWidget | None, image: Image) -> str | None:
     """Ask where the labels of an image go that are too many for memory.
 

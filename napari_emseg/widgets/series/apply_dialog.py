@@ -33,8 +33,8 @@ from napari_emseg.layers.pictures.treated_layers import (
 )
 from napari_emseg.layers.selection import add_quietly
 from napari_emseg.widgets.common.background import BackgroundQueue
-from napari_emseg.widgets.common.qt import pluralize, push_button
-from napari_emseg.widgets.results.dialogs import CHECKED, UNCHECKED, ask_path
+from napari_emseg.widgets.common.qt import ask_path, pluralize, push_button
+from napari_emseg.widgets.results.dialogs import CHECKED, UNCHECKED
 from napari_emseg.widgets.series.apply_request import ApplyRequest
 
 if TYPE_CHECKING:

@@ -16,6 +16,7 @@ from napari_emseg.layers import coverage, find_selection
 from napari_emseg.widgets.common.keys import KeyTable
 from napari_emseg.widgets.common.qt import ScrollArea
 from napari_emseg.widgets.edit import buttons, class_list
+from napari_emseg.widgets.edit.adjust import picture_forms
 from napari_emseg.widgets.edit.panel import EditWidget
 from napari_emseg.widgets.edit.tools import TOOLS
 
@@ -125,7 +126,7 @@ def test_a_session(qtbot, viewer, hand, panel, layer, do, monkeypatch):
     act(panel, "Split", "By color, into two")
     changed()
     assert set(np.unique(layer.data)) == {1, 2, 3, 4}
-    monkeypatch.setattr(buttons, "ask", lambda *_: {"amount": 1.0})
+    monkeypatch.setattr(picture_forms, "ask", lambda *asked: asked[-1]({"amount": 1.0}))
     act(panel, "Adjust", "Desaturate…")
     wait(qtbot, panel)
     assert viewer.layers["stripes desaturate"].rgb

@@ -15,8 +15,8 @@ from napari_emseg import regions, select
 from napari_emseg.layers import find_selection
 from napari_emseg.layers.history import drawing
 from napari_emseg.widgets.common.background import BackgroundQueue
-from napari_emseg.widgets.edit import buttons
 from napari_emseg.widgets.edit.actions import Actions
+from napari_emseg.widgets.edit.adjust import picture_forms
 from napari_emseg.widgets.edit.session import Session
 
 LEFT = Qt.MouseButton.LeftButton
@@ -137,6 +137,11 @@ def test_everything(desk, hand, viewer, told, monkeypatch):
     desk.done()
     assert desk.selected.all()
     panel.tool_options.rows["tolerance"].setValue(12)
+    timer = panel.session.last_pick._timer
+    desk.qtbot.waitUntil(lambda: not timer.isActive())
+    desk.states.pop()  # the last selection is another one now, in its own step
+    desk.done()
+    same(desk.selected, red)
     hand.click((30, 45))
     desk.done()
     desk.choose(2)
@@ -186,7 +191,7 @@ def test_everything(desk, hand, viewer, told, monkeypatch):
     desk.choose(1, 2)
     desk.press("Merge")
     desk.done()
-    monkeypatch.setattr(buttons, "ask", lambda *_: {"amount": 1.0})
+    monkeypatch.setattr(picture_forms, "ask", lambda *asked: asked[-1]({"amount": 1.0}))
     desk.menu("Adjust", "Desaturate…")
     desk.done()
     assert viewer.layers["p desaturate"].rgb

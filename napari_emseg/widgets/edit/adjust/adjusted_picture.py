@@ -24,7 +24,7 @@ NAME = "adjusting"
 # Of larger planes every other pixel is shown, or every third…, so that it is quick.
 PIXELS = 2**20
 # Options in pixels.
-LENGTHS = {"radius"}
+LENGTHS = {"radius", "smooth", "feather"}
 
 
 def raise_picture(viewer: ViewerModel, image: Image) -> None:
@@ -64,8 +64,13 @@ class AdjustmentPreview:
         self._step = step = max(1, int(np.ceil(np.sqrt(height * width / PIXELS))))
         thin = slice(None, None, step), slice(None, None, step)
         self._data = np.ascontiguousarray(np.asarray(picture.data())[thin])
-        self._selected = None if selected is None else selected[thin]
+        self.select(selected)
         self._layer: Image | None = None
+
+    def select(self, selected: NDArray[Any] | None) -> None:
+        """Take something else for selected."""
+        step = self._step
+        self._selected = None if selected is None else selected[::step, ::step]
 
     def show(self, options: Mapping[str, Any]) -> None:
         """Compute the adjusted image in the background, and show it."""
@@ -73,7 +78,8 @@ class AdjustmentPreview:
         for name in LENGTHS & options.keys():
             value = options[name] / self._step
             whole = isinstance(options[name], int)
-            scaled[name] = max(round(value), 1) if whole else max(value, 0.1)
+            if options[name]:
+                scaled[name] = max(round(value), 1) if whole else max(value, 0.1)
         rgb = self._picture.layer.rgb
         self._session.background.preview(
             lambda: self._change(self._data, self._selected, rgb=rgb, **scaled),

@@ -11,6 +11,8 @@ from qtpy.QtWidgets import QSizePolicy, QWidget
 from scipy.interpolate import PchipInterpolator
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import ArrayLike, NDArray
     from qtpy.QtGui import QKeyEvent, QMouseEvent, QPaintEvent
 
@@ -59,6 +61,12 @@ class CurveBox(QWidget):  # type: ignore[misc]
     def points(self) -> list[list[float]]:
         """Pairs of old and new value, sorted by the old one."""
         return [list(point) for point in self._points]
+
+    def put(self, points: Sequence[Sequence[float]]) -> None:
+        """Show other points."""
+        self._points = sorted((float(x), float(y)) for x, y in points)
+        self._current = len(self._points) - 1
+        self._tell()
 
     @property
     def current(self) -> tuple[float, float]:

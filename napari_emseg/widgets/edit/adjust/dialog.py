@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -14,14 +15,15 @@ from qtpy.QtWidgets import (
     QVBoxLayout,
 )
 
-from napari_emseg import adjust
+from napari_emseg import adjust, select
 from napari_emseg.adjust.blend import Canvas
 from napari_emseg.pipeline.tiles import bounding_box
-from napari_emseg.widgets.common.qt import form_rows
+from napari_emseg.widgets.common.qt import form_rows, show_errors
+from napari_emseg.widgets.edit.adjust.docked_form import show_beside
 from napari_emseg.widgets.edit.adjust.fields import AdjustedImage, Color, Curve, Number
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from numpy.typing import NDArray
     from qtpy.QtWidgets import QWidget
@@ -66,16 +68,16 @@ ADJUSTMENTS = {
     "Hue and saturation": Adjustment(
         adjust.hue_saturation,
         {
-            "Hue": Number("hue", -180, 180, 0),
-            "Saturation": Number("saturation", -1, 1, 0),
-            "Lightness": Number("lightness", -1, 1, 0),
+            "Hue": Number("hue", -180, 180, 0, unit="°"),
+            "Saturation": Number("saturation", -1, 1, 0, unit="%"),
+            "Lightness": Number("lightness", -1, 1, 0, unit="%"),
         },
     ),
     "Brightness and contrast": Adjustment(
         adjust.brightness_contrast,
         {
-            "Brightness": Number("brightness", -1, 1, 0),
-            "Contrast": Number("contrast", -1, 1, 0),
+            "Brightness": Number("brightness", -1, 1, 0, unit="%"),
+            "Contrast": Number("contrast", -1, 1, 0, unit="%"),
         },
     ),
     "Curves": Adjustment(adjust.curves, {"": Curve("points")}),
@@ -88,20 +90,53 @@ ADJUSTMENTS = {
             "Tolerance": Number("tolerance", 1, 200, 30),
         },
     ),
-    "Desaturate": Adjustment(adjust.desaturate, {"Amount": Number("amount", 0, 1, 1)}),
-    "Blur": Adjustment(adjust.blur, {"Radius": Number("radius", 0.1, 100, 3)}),
+    "Desaturate": Adjustment(
+        adjust.desaturate, {"Amount": Number("amount", 0, 1, 1, unit="%")}
+    ),
+    "Blur": Adjustment(
+        adjust.blur, {"Radius": Number("radius", 0.1, 100, 3, unit="px")}
+    ),
     "Sharpen": Adjustment(
         adjust.sharpen,
-        {"Amount": Number("amount", 0, 5, 1), "Radius": Number("radius", 0.1, 20, 2)},
+        {
+            "Amount": Number("amount", 0, 5, 1, unit="%"),
+            "Radius": Number("radius", 0.1, 20, 2, unit="px"),
+        },
     ),
-    "Inpaint": Adjustment(adjust.inpaint, {"Radius": Number("radius", 1, 50, 5)}),
+    "Inpaint": Adjustment(
+        adjust.inpaint, {"Radius": Number("radius", 1, 50, 5, unit="px")}
+    ),
     "Cut out with a soft edge": Adjustment(
-        adjust.cut_out, {"Radius": Number("radius", 1, 100, 4, whole=True)}, "soft"
+        adjust.cut_out,
+        {"Radius": Number("radius", 1, 100, 4, whole=True, unit="px")},
+        "soft",
     ),
     "Cut out with hair": Adjustment(
-        adjust.cut_out, {"Radius": Number("radius", 1, 100, 16, whole=True)}, "hair"
+        adjust.cut_out,
+        {"Radius": Number("radius", 1, 100, 16, whole=True, unit="px")},
+        "hair",
     ),
 }
+
+# What refining an edge asks for.
+EDGE = {
+    "Radius": Number("radius", 0, 200, 8, whole=True, unit="px"),
+    "Smooth": Number("smooth", 0, 50, 0, unit="px"),
+    "Feather": Number("feather", 0, 50, 0, unit="px"),
+    "Contrast": Number("contrast", 0, 1, 0, unit="%"),
+}
+
+
+def refined(
+    image: NDArray[Any],
+    selected: NDArray[Any],
+    *,
+    rgb: bool | None = None,
+    **options: Any,
+) -> NDArray[np.uint8]:
+    """Return what a refined selection would cut out, on a checkerboard."""
+    soft = select.refine_edge(image, selected, rgb=rgb, **options)
+    return on_checkerboard(adjust.cut_out(image, soft, rgb=rgb))
 
 
 def on_checkerboard(picture: NDArray[Any]) -> NDArray[np.uint8]:
@@ -158,11 +193,13 @@ class Dialog(QDialog):  # type: ignore[misc]
     Parameters
     ----------
     title : str
-        A key of `ADJUSTMENTS`.
+        A key of `ADJUSTMENTS`, or of something else with `rows`.
     parent : QWidget
         What it belongs to.
     subject : AdjustedImage
         What is adjusted.
+    rows : dict of str to Number, Color or Curve, optional
+        What it asks for, by label.
 
     Attributes
     ----------
@@ -174,21 +211,25 @@ class Dialog(QDialog):  # type: ignore[misc]
 
     changed = Signal()
 
-    def __init__(self, title: str, parent: QWidget, subject: AdjustedImage) -> None:
+    def __init__(
+        self,
+        title: str,
+        parent: QWidget,
+        subject: AdjustedImage,
+        rows: Mapping[str, Number | Color | Curve] | None = None,
+    ) -> None:
         super().__init__(parent)
         self.setWindowTitle(title)
-        self.fields = {
-            label: field.make(subject)
-            for label, field in ADJUSTMENTS[title].fields.items()
-        }
+        asked = ADJUSTMENTS[title].fields if rows is None else rows
+        self.fields = {label: field.make(subject) for label, field in asked.items()}
         page = QVBoxLayout(self)
         page.setContentsMargins(12, 12, 12, 12)
         page.setSpacing(10)
-        rows = [
+        lines = [
             (label, field.widget) if label else (field.widget,)
             for label, field in self.fields.items()
         ]
-        page.addLayout(form_rows(rows))
+        page.addLayout(form_rows(lines))
         self.preview = QCheckBox("Preview")
         self.preview.setChecked(True)
         self.preview.toggled.connect(self.changed)
@@ -206,6 +247,11 @@ class Dialog(QDialog):  # type: ignore[misc]
     def _on_change(self, *_: object) -> None:
         self.changed.emit()
 
+    def put(self, options: Mapping[str, Any]) -> None:
+        """Show other options, by name of the parameter."""
+        for field in self.fields.values():
+            field.put(options)
+
     def options(self) -> dict[str, Any]:
         """Return what was entered, by name of the parameter."""
         return {
@@ -216,22 +262,24 @@ class Dialog(QDialog):  # type: ignore[misc]
 
 
 def ask(
-    title: str, parent: QWidget, subject: AdjustedImage, preview: AdjustmentPreview
-) -> dict[str, Any] | None:
-    """Ask for the options of an adjustment; None if the dialog is canceled.
+    dialog: Dialog,
+    panel: QWidget,
+    preview: AdjustmentPreview,
+    then: Callable[[dict[str, Any]], None],
+) -> None:
+    """Show a dialog beside the picture, and what would come of it meanwhile.
 
     Parameters
     ----------
-    title : str
-        A key of `ADJUSTMENTS`.
-    parent : QWidget
-        What the dialog belongs to.
-    subject : AdjustedImage
-        What is adjusted.
+    dialog : Dialog
+        Before it is shown.
+    panel : QWidget
+        Whose place it takes.
     preview : AdjustmentPreview
-        Shows what would come of it meanwhile.
+        Shows what would come of it.
+    then : callable
+        Takes the options, unless the dialog is canceled.
     """
-    dialog = Dialog(title, parent, subject)
 
     def show() -> None:
         if dialog.preview.isChecked():
@@ -239,10 +287,13 @@ def ask(
         else:
             preview.hide()
 
-    dialog.changed.connect(show)
-    show()
-    try:
-        return dialog.options() if dialog.exec() else None
-    finally:
+    def finish(answer: int) -> None:
         preview.hide()
         dialog.deleteLater()
+        if answer == QDialog.DialogCode.Accepted:
+            show_errors(partial(then, dialog.options()))()
+
+    dialog.changed.connect(show)
+    dialog.finished.connect(finish)
+    show()
+    show_beside(panel, dialog)

@@ -12,6 +12,7 @@ from qtpy.QtGui import QColor, QIcon, QPixmap
 from qtpy.QtWidgets import (
     QColorDialog,
     QComboBox,
+    QDoubleSpinBox,
     QLabel,
     QPushButton,
     QVBoxLayout,
@@ -21,7 +22,7 @@ from qtpy.QtWidgets import (
 from napari_emseg.widgets.edit.adjust.curve_editor import CurveBox
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -81,11 +82,14 @@ class Field(NamedTuple):
         Gives what was entered, by name.
     changed : Signal
         Tells that it is another.
+    put : callable
+        Takes options, by name, of which its own are shown.
     """
 
     widget: QWidget
     options: Callable[[], dict[str, Any]]
     changed: Any
+    put: Callable[[Mapping[str, Any]], None]
 
 
 @dataclass(frozen=True)
@@ -97,17 +101,43 @@ class Number:
     most: float
     start: float
     whole: bool = False
+    unit: str = ""
 
     def make(self, subject: AdjustedImage) -> Field:
         """Return a slider, or a box where a slider would be too coarse."""
-        kind = FloatSlider if self.most <= 5 or self.least < 0 else FloatSpinBox
+        times = 100 if self.unit == "%" else 1
+        slides = self.most <= 5 or self.least < 0
+        given: dict[str, Any] = {
+            "min": self.least * times,
+            "max": self.most * times,
+            "value": self.start * times,
+        }
         if self.whole:
-            ends = int(self.least), int(self.most)
-            box = SpinBox(min=ends[0], max=ends[1], value=int(self.start))
-            return Field(box.native, lambda: {self.name: int(box.value)}, box.changed)
-        row = kind(min=self.least, max=self.most, value=self.start)
-        row.native.setMinimumWidth(200)
-        return Field(row.native, lambda: {self.name: float(row.value)}, row.changed)
+            given = {key: int(value) for key, value in given.items()}
+            row: Any = SpinBox(**given)
+        elif slides:
+            step = 1 if self.unit in ("%", "°") else None
+            row = FloatSlider(**given, step=step)
+        else:
+            row = FloatSpinBox(**given)
+        native = row.native
+        native.setMinimumWidth(200)
+        # A slider has a box of its own for its number.
+        box = (
+            native if hasattr(native, "setSuffix") else native.findChild(QDoubleSpinBox)
+        )
+        if self.unit and box is not None:
+            box.setSuffix(self.unit if self.unit == "°" else f" {self.unit}")
+        kind = int if self.whole else float
+
+        def options() -> dict[str, Any]:
+            return {self.name: kind(row.value / times)}
+
+        def put(values: Mapping[str, Any]) -> None:
+            if self.name in values:
+                row.value = values[self.name] * times
+
+        return Field(native, options, row.changed, put)
 
 
 @dataclass(frozen=True)
@@ -119,9 +149,15 @@ class Color:
     def make(self, subject: AdjustedImage) -> Field:
         """Return a button that shows it."""
         button = ColorButton(subject.mean)
-        return Field(
-            button, lambda: {self.name: subject.restore(button.color)}, button.changed
-        )
+
+        def options() -> dict[str, Any]:
+            return {self.name: subject.restore(button.color)}
+
+        def put(values: Mapping[str, Any]) -> None:
+            if self.name in values:
+                button.show_color(subject.unit(values[self.name]).tolist())
+
+        return Field(button, options, button.changed, put)
 
 
 @dataclass(frozen=True)
@@ -133,7 +169,7 @@ class Curve:
     def make(self, subject: AdjustedImage) -> Field:
         """Return a curve over the histogram of what is selected."""
         part = CurvePart(subject)
-        return Field(part, part.options, part.changed)
+        return Field(part, part.options, part.changed, part.put)
 
 
 # Qt is untyped here, so a class of it is Any to mypy.
@@ -152,9 +188,13 @@ class ColorButton(QPushButton):  # type: ignore[misc]
     def _ask(self) -> None:
         found = QColorDialog.getColor(QColor.fromRgbF(*self.color), self)
         if found.isValid():
-            self.color = list(found.getRgbF()[:3])
-            self._show()
-            self.changed.emit()
+            self.show_color(found.getRgbF()[:3])
+
+    def show_color(self, color: Sequence[float]) -> None:
+        """Take another color, 0 to 1."""
+        self.color = list(color)
+        self._show()
+        self.changed.emit()
 
     def _show(self) -> None:
         picture, color = QPixmap(SWATCH), QColor.fromRgbF(*self.color)
@@ -190,6 +230,13 @@ class CurvePart(QWidget):  # type: ignore[misc]
         found: dict[str, Any] = {"points": self._subject.restore(self.box.points)}
         channel = CHANNELS[self.channel.currentText()]
         return found if channel is None else {**found, "channel": channel}
+
+    def put(self, values: Mapping[str, Any]) -> None:
+        """Show the points and the channel of other options."""
+        if "points" in values:
+            self.box.put(self._subject.unit(values["points"]).tolist())
+            channel = values.get("channel")
+            self.channel.setCurrentIndex([*CHANNELS.values()].index(channel))
 
     def _on_change(self) -> None:
         old, new = self._subject.restore(self.box.current)

@@ -79,11 +79,13 @@ class LastPick(QObject):  # type: ignore[misc]
         self._timer.setSingleShot(True)
         self._timer.setInterval(REST)
         self._timer.timeout.connect(self._rest)
+        self._resting: Pick | None = None  # what the timer is about
         session.option_changed.connect(self._on_option)
 
     def note(self, picks: Sequence[Pick]) -> None:
         """Take what was just selected, if anything was, for the last selection."""
         if picks:
+            self._timer.stop()
             self._pick = picks[-1]
             self._mark()
 
@@ -109,6 +111,7 @@ class LastPick(QObject):  # type: ignore[misc]
             return
         if session.background.running or not self._is_last():
             return
+        self._resting = pick
         self._timer.start()
         if not isinstance(pick.place, Plane):
             return
@@ -130,7 +133,7 @@ class LastPick(QObject):  # type: ignore[misc]
     def _replace(self) -> None:
         """Work the selection out anew, and put it in the place of the last one."""
         pick = self._pick
-        if pick is None or not self._is_last():
+        if pick is None or pick is not self._resting or not self._is_last():
             return
         context, find = self._context(pick), pick.again()
 

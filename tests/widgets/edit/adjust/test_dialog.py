@@ -92,18 +92,14 @@ class TestAsk:
     """The dialog as it is opened from the panel, while a user works in it."""
 
     @pytest.fixture
-    def open_dialog(self, qtbot, viewer, panel, monkeypatch):
+    def open_dialog(self, qtbot, viewer, panel):
         """Return what opens a dialog and lets `use` work in it; its answer is OK."""
 
         def run(title, use, *, ok=True):
-            def work(dialog):
-                dialog.show()
-                qtbot.waitUntil(lambda: panel.background.idle, timeout=20_000)
-                use(dialog)
-                return ok
-
-            monkeypatch.setattr(adjustments.QDialog, "exec", work)
-            panel.commands._ask(title)
+            dialog = panel.commands.forms.ask(title)
+            qtbot.waitUntil(lambda: panel.background.idle, timeout=20_000)
+            use(dialog)
+            (dialog.accept if ok else dialog.reject)()
             qtbot.waitUntil(lambda: panel.background.idle, timeout=20_000)
 
         return run
