@@ -7,6 +7,7 @@ import graphlib
 import subprocess
 import sys
 from collections import Counter
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -77,7 +78,12 @@ def name_of(path):
 
 
 NAMES = {name_of(path): path for path in MODULES}
-TREES = {name: ast.parse(path.read_text()) for name, path in NAMES.items()}
+
+
+@cache
+def trees():
+    """Return what each module says, by its name."""
+    return {name: ast.parse(path.read_text()) for name, path in NAMES.items()}
 
 
 def lies_in(name, part):
@@ -87,7 +93,7 @@ def lies_in(name, part):
 
 def imports(name):
     """Yield the full names that a module imports, anywhere in it."""
-    for node in ast.walk(TREES[name]):
+    for node in ast.walk(trees()[name]):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -170,7 +176,7 @@ def test_a_name_means_one_thing():
            if n > 1 and name not in SHARED_NAMES)  # fmt: skip
     classes = Counter(
         node.name
-        for tree in TREES.values()
+        for tree in trees().values()
         for node in ast.walk(tree)
         if isinstance(node, ast.ClassDef)
     )

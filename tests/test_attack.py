@@ -16,7 +16,7 @@ RUN = Path(__file__).parent / "attack" / "run.py"
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc")
 @pytest.mark.parametrize(
     ("part", "count"),
-    [("files", 975), ("actions", 1500), ("recipes", 400), ("faults", 5), ("kills", 3)],
+    [("files", 507), ("actions", 1000), ("recipes", 400), ("faults", 5), ("kills", 3)],
 )
 def test_it_finds_nothing(part, count):
     done = subprocess.run(

@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 import warnings
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,6 +49,14 @@ class Case:
     def segment(self, image: Any, **params: Any) -> Any:
         return emseg.segment(image, n_classes=2, **params)
 
+    @cached_property
+    def result(self) -> Any:
+        return self.segment(self.rgb)
+
+    @cached_property
+    def hierarchy(self) -> Any:
+        return emseg.hierarchy(self.rgb)
+
 
 SELECT: dict[str, Callable[[Case], Any]] = {
     "wand": lambda c: select.wand(c.rgb, c.last, tolerance=20),
@@ -56,20 +65,24 @@ SELECT: dict[str, Callable[[Case], Any]] = {
     "wand not contiguous": lambda c: select.wand(c.rgb, c.first, contiguous=False),
     "color_range": lambda c: select.color_range(c.rgb, [c.first]),
     "grow_similar": lambda c: select.grow_similar(c.rgb, c.mask),
-    "by_class": lambda c: select.by_class(c.segment(c.rgb), 1),
+    "by_class": lambda c: select.by_class(c.result, 1),
     "scissors_path": lambda c: select.scissors_path(c.rgb, c.corners),
     "scribble_mask": lambda c: select.scribble_mask(c.rgb, c.strokes),
     "rounded": lambda c: select.rounded(select.to_bytes(c.mask * 0.3)),
     "from_bytes": lambda c: select.from_bytes(select.to_bytes(c.mask)),
     "similar": lambda c: select.similar(c.rgb, c.mask),
     "by_label": lambda c: select.by_label(c.labels, c.last),
-    "region_at": lambda c: select.region_at(emseg.hierarchy(c.rgb), c.last),
+    "region_at": lambda c: select.region_at(c.hierarchy, c.last),
     "box": lambda c: select.box(c.rgb, c.box),
     "scribbles": lambda c: select.scribbles(c.rgb, c.strokes, background=None),
     "scribbles gray": lambda c: select.scribbles(c.gray, c.strokes, background=None),
     "interpolate": lambda c: select.interpolate(
         np.stack([c.mask, np.zeros_like(c.mask), c.mask])
     ),
+    "brush": lambda c: select.brush(c.rgb, [c.last], 3),
+    "brush_regions": lambda c: select.brush_regions(c.hierarchy, [c.first, c.last], 3),
+    "correct": lambda c: select.correct(c.rgb, c.mask, np.minimum(c.strokes, 2)),
+    "refine_edge": lambda c: select.refine_edge(c.rgb, c.mask, radius=4),
     "lasso": lambda c: select.lasso(c.gray.shape, c.corners),
     "polygon soft": lambda c: select.polygon(c.gray.shape, c.corners, soft=True),
     "scissors": lambda c: select.scissors(c.rgb, c.corners),
@@ -120,7 +133,7 @@ ADJUST: dict[str, Callable[[Case], Any]] = {
     "fill_color": lambda c: adjust.fill(c.rgb, c.mask, color=(1, 2, 3)),
 }
 SEGMENT: dict[str, Callable[[Case], Any]] = {
-    "segment": lambda c: c.segment(c.rgb),
+    "segment": lambda c: c.result,
     "segment gray": lambda c: c.segment(c.gray),
     "segment float": lambda c: c.segment(c.gray.astype(np.float32)),
     "segment plain": lambda c: c.segment(c.rgb, smoothing=0),
@@ -131,10 +144,8 @@ SEGMENT: dict[str, Callable[[Case], Any]] = {
     "segment without edges": lambda c: c.segment(c.rgb, edges=False),
     "segment k-means": lambda c: c.segment(c.rgb, method="kmeans"),
     "segment student": lambda c: c.segment(c.rgb, covariance="spherical"),
-    "uncertainty": lambda c: c.segment(c.rgb).uncertainty(),
-    "drop_uncertain": lambda c: regions.drop_uncertain(
-        (s := c.segment(c.rgb)).labels, s
-    ),
+    "uncertainty": lambda c: c.result.uncertainty(),
+    "drop_uncertain": lambda c: regions.drop_uncertain(c.result.labels, c.result),
     "hierarchy gray": lambda c: emseg.hierarchy(c.gray),
 }
 CALLS = SELECT | REGIONS | ADJUST | SEGMENT

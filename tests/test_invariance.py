@@ -104,7 +104,6 @@ def test_same_labels_in_another_process_with_any_number_of_threads(
 
 
 def _read_only(image: NDArray[Any]) -> NDArray[Any]:
-    image = image.copy()
     image.flags.writeable = False
     return image
 
@@ -117,14 +116,21 @@ def _strided(image: NDArray[Any]) -> NDArray[Any]:
 
 LAYOUTS: dict[str, Callable[[NDArray[Any]], NDArray[Any]]] = {
     "Fortran": np.asfortranarray,
-    "strided": _strided,
+    "strided, read-only": lambda image: _read_only(_strided(image)),
     "backwards": lambda image: np.flip(np.flip(image).copy()),
     "big-endian": lambda image: image.astype(image.dtype.newbyteorder(">")),
-    "read-only": _read_only,
 }
 
 
-@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize(
+    ("case", "layout"),
+    [
+        (case, layout)
+        for case, (image, _) in CASES.items()
+        for layout in LAYOUTS
+        if layout != "big-endian" or image.dtype.itemsize > 1
+    ],
+)
 def test_layout_in_memory_does_not_matter(case: str, layout: str) -> None:
     image, options = CASES[case]
     other = LAYOUTS[layout](image)
