@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from magicgui.widgets import FloatSlider, FloatSpinBox, SpinBox
+from magicgui.widgets import FloatSlider, FloatSpinBox
 from qtpy.QtCore import QSize, Signal
 from qtpy.QtGui import QColor, QIcon, QPixmap
 from qtpy.QtWidgets import (
@@ -112,26 +112,23 @@ class Number:
             "max": self.most * times,
             "value": self.start * times,
         }
-        if self.whole:
-            given = {key: int(value) for key, value in given.items()}
-            row: Any = SpinBox(**given)
-        elif slides:
-            step = 1 if self.unit in ("%", "°") else None
-            row = FloatSlider(**given, step=step)
-        else:
-            row = FloatSpinBox(**given)
+        even = self.whole or self.unit in ("%", "°")
+        kind = FloatSlider if slides and not self.whole else FloatSpinBox
+        row = kind(**given, step=1 if even else None)
         native = row.native
         native.setMinimumWidth(200)
         # A slider has a box of its own for its number.
         box = (
             native if hasattr(native, "setSuffix") else native.findChild(QDoubleSpinBox)
         )
-        if self.unit and box is not None:
+        if even:
+            box.setDecimals(0)
+        if self.unit:
             box.setSuffix(self.unit if self.unit == "°" else f" {self.unit}")
-        kind = int if self.whole else float
 
         def options() -> dict[str, Any]:
-            return {self.name: kind(row.value / times)}
+            value = float(row.value) / times
+            return {self.name: round(value) if self.whole else value}
 
         def put(values: Mapping[str, Any]) -> None:
             if self.name in values:
