@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 # How far apart the corners of two planes may lie, in pixels, that count as one.
 _CLOSE = 0.01
+# Sides of pixels that differ by such a share are alike.
+_EVEN = 0.01
 # Places along each axis that a fingerprint looks at.
 _SIDE = 32
 
@@ -53,6 +55,15 @@ class Part:
     def shape(self) -> tuple[int, ...]:
         """Size in pixels along each of its axes."""
         return tuple(spatial_shape(self.layer)[axis] for axis in self.axes)
+
+    @property
+    def spacing(self) -> tuple[float, ...] | None:
+        """Lengths of a pixel along its axes; None if they are alike, or not lengths."""
+        sides = np.abs(np.asarray(self.layer.scale, float)[self.axes])
+        units = {str(self.layer.units[axis]) for axis in self.axes}
+        if len(units) > 1 or np.ptp(sides) <= _EVEN * sides.max() or not sides.all():
+            return None
+        return tuple(sides.tolist())
 
     @property
     def where(self) -> tuple[slice, ...]:

@@ -31,6 +31,7 @@ Number = Annotated[float, Field(strict=True, ge=-1e18, le=1e18)]
 Amount = Annotated[float, Field(strict=True, ge=0, le=1e18)]
 Coordinate = Annotated[float, Field(strict=True, ge=-1e9, le=1e9)]
 # In pixels. A filter of a radius needs room and time in proportion to it.
+Spacing = tuple[Annotated[float, Field(gt=0, le=1e9)], ...]
 Distance = Annotated[float, Field(strict=True, ge=0, le=10_000)]
 Radius = Annotated[float, Field(strict=True, ge=0, le=1_000)]
 # In whole pixels.

@@ -17,6 +17,8 @@ from napari_emseg.pipeline.tiles import bounding_box
 from napari_emseg.select.components import as_selection, hard_mask
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import ArrayLike, NDArray
 
     from napari_emseg.engine._types import BoolArray, FloatArray
@@ -41,8 +43,15 @@ TRUNCATE = 4.0
 _DISK = 5
 
 
-def distance_to(mask: BoolArray) -> NDArray[np.floating[Any]]:
-    """Return the distance of each pixel to the nearest of a mask, in pixels."""
+def distance_to(
+    mask: BoolArray, sides: tuple[float, ...] | None = None
+) -> NDArray[np.floating[Any]]:
+    """Return the distance of each pixel to the nearest of a mask, in pixels.
+
+    Or in units of `sides`, the lengths of a pixel along the axes.
+    """
+    if sides is not None:
+        return np.asarray(ndi.distance_transform_edt(~mask, sampling=sides))
     if mask.ndim != 2:
         return np.asarray(ndi.distance_transform_edt(~mask))
     outside = (~mask).view(np.uint8)
@@ -51,14 +60,19 @@ def distance_to(mask: BoolArray) -> NDArray[np.floating[Any]]:
     return np.sqrt(np.rint(found * found))
 
 
-def dilate(coverage: FloatArray, pixels: float) -> FloatArray:
+def dilate(
+    coverage: FloatArray, pixels: float, sides: tuple[float, ...] | None = None
+) -> FloatArray:
     """Return the largest coverage (…) within a distance of 1 pixel or more."""
-    steps = max(int(pixels / _DISK) - 1, 0)
+    along = np.ones(coverage.ndim) if sides is None else np.array(sides)
+    # Each disk has a neighbor along the longest side, too.
+    size = _DISK * int(np.ceil(along.max() / _DISK))
+    steps = max(int(pixels / size) - 1, 0)
     out = coverage
-    for radius in [_DISK] * steps + [pixels - _DISK * steps]:
-        reach = int(radius)
-        ball = np.indices((2 * reach + 1,) * coverage.ndim) - reach
-        disk = (ball**2).sum(axis=0) <= radius**2
+    for radius in [size] * steps + [pixels - size * steps]:
+        reach = (radius / along).astype(int)
+        ball = np.indices(2 * reach + 1).T - reach
+        disk = (((ball * along) ** 2).sum(axis=-1) <= radius**2).T
         if out.ndim == 2:
             out = np.asarray(cv2.dilate(out, disk.astype(np.uint8)), np.float32)
         else:
@@ -150,7 +164,9 @@ def invert(selection: ArrayLike) -> Mask:
     return np.logical_not(mask) if mask.dtype == bool else np.float32(1) - mask
 
 
-def grow(selection: ArrayLike, pixels: float) -> Mask:
+def grow(
+    selection: ArrayLike, pixels: float, *, spacing: Sequence[float] | None = None
+) -> Mask:
     """Add the pixels within a distance of the selection, in all directions alike.
 
     Parameters
@@ -158,6 +174,9 @@ def grow(selection: ArrayLike, pixels: float) -> Mask:
     selection : (…) array_like of bool or float
     pixels : float
         Distance between pixel centers.
+    spacing : sequence of float, optional
+        Lengths of a pixel along the axes, in any unit, as of a volume of thick slices:
+        the distance is then in pixels of the shortest side.
 
     Returns
     -------
@@ -168,7 +187,7 @@ def grow(selection: ArrayLike, pixels: float) -> Mask:
     Raises
     ------
     ValueError
-        If the distance is negative.
+        If the distance is negative, or there is not a length for each axis.
 
     Examples
     --------
@@ -176,27 +195,48 @@ def grow(selection: ArrayLike, pixels: float) -> Mask:
     >>> mask[2, 2] = True
     >>> grow(mask, 1).sum(), grow(mask, 2).sum()
     (np.int64(5), np.int64(13))
+    >>> grow(mask, 2, spacing=(3, 1)).astype(int)[1:4]
+    array([[0, 0, 0, 0, 0],
+           [1, 1, 1, 1, 1],
+           [0, 0, 0, 0, 0]])
     """
     mask = as_selection(selection)
     _check_pixels("pixels", pixels)
+    sides = _sides(spacing, mask.ndim)
     out = mask.copy()
     box = bounding_box(mask, int(np.ceil(pixels)))
     inner = mask[box]
     if pixels < 1 or inner.size == 0:
         return out
     if mask.dtype == bool:
-        out[box] = distance_to(np.asarray(inner, bool)) <= pixels
+        out[box] = distance_to(np.asarray(inner, bool), sides) <= pixels
     else:
-        out[box] = dilate(np.asarray(inner, np.float32), pixels)
+        out[box] = dilate(np.asarray(inner, np.float32), pixels, sides)
     return out
 
 
-def shrink(selection: ArrayLike, pixels: float) -> Mask:
+def _sides(spacing: Sequence[float] | None, ndim: int) -> tuple[float, ...] | None:
+    """Return the lengths of a pixel in those of the shortest side; None if all are."""
+    if spacing is None:
+        return None
+    sides = np.asarray(spacing, float)
+    if sides.shape != (ndim,) or not (np.isfinite(sides) & (sides > 0)).all():
+        raise ValueError(
+            f"spacing={spacing!r}, but the selection has {ndim} axes; pass a positive "
+            "length of a pixel for each"
+        )
+    found = tuple((sides / sides.min()).tolist())
+    return found if max(found) > 1 else None
+
+
+def shrink(
+    selection: ArrayLike, pixels: float, *, spacing: Sequence[float] | None = None
+) -> Mask:
     """Take away the pixels within a distance of what is not selected.
 
     Parameters
     ----------
-    selection, pixels
+    selection, pixels, spacing
         As for `grow`.
 
     Returns
@@ -207,7 +247,7 @@ def shrink(selection: ArrayLike, pixels: float) -> Mask:
     Raises
     ------
     ValueError
-        If the distance is negative.
+        As `grow`.
 
     Examples
     --------
@@ -218,11 +258,13 @@ def shrink(selection: ArrayLike, pixels: float) -> Mask:
     out = mask.copy()
     # What is not selected begins one pixel beyond the box.
     box = bounding_box(mask, 1)
-    out[box] = invert(grow(invert(mask[box]), pixels))
+    out[box] = invert(grow(invert(mask[box]), pixels, spacing=spacing))
     return out
 
 
-def border(selection: ArrayLike, width: float) -> Mask:
+def border(
+    selection: ArrayLike, width: float, *, spacing: Sequence[float] | None = None
+) -> Mask:
     """Select a band along the outline.
 
     Parameters
@@ -231,6 +273,8 @@ def border(selection: ArrayLike, width: float) -> Mask:
     width : float
         Of the band in pixels; half of it lies inside, and of an odd one the larger
         half.
+    spacing : sequence of float, optional
+        As for `grow`.
 
     Returns
     -------
@@ -250,7 +294,9 @@ def border(selection: ArrayLike, width: float) -> Mask:
         raise ValueError(f"width={width}, but a band has one pixel or more; pass these")
     inside = np.ceil(width / 2)
     return combine(
-        grow(selection, width - inside), shrink(selection, inside), "subtract"
+        grow(selection, width - inside, spacing=spacing),
+        shrink(selection, inside, spacing=spacing),
+        "subtract",
     )
 
 

@@ -99,6 +99,23 @@ def test_grow_and_shrink_are_distances(pixels, size):
     assert shrunk.sum() < mask.sum() < grown.sum()
 
 
+@pytest.mark.parametrize("pixels", [2, 4.5, 9])
+def test_slices_that_are_thick_count_for_more(pixels):
+    mask, spacing = blobs(1, (20, 24, 28)) & blobs(2, (20, 24, 28)), (2.0, 0.5, 0.5)
+    away = ndi.distance_transform_edt(~mask, sampling=(4, 1, 1))
+    grown = select.grow(mask, pixels, spacing=spacing)
+    assert (grown == (away <= pixels)).all()
+    assert (
+        select.grow(mask, pixels, spacing=(3, 3, 3)) == select.grow(mask, pixels)
+    ).all()
+    shrunk = select.shrink(mask, pixels, spacing=spacing)
+    assert (shrunk == ~select.grow(~mask, pixels, spacing=spacing)).all()
+    soft = select.grow(mask * np.float32(0.5), pixels, spacing=spacing)
+    assert ((soft > 0) ^ grown).mean() < 0.02
+    with pytest.raises(ValueError, match="positive length of a pixel for each"):
+        select.grow(mask, pixels, spacing=(1, 2))
+
+
 def test_exact_distances_count():
     mask = np.zeros((200, 200), bool)
     mask[100, 100] = True

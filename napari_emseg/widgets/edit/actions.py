@@ -90,7 +90,11 @@ class Actions:
 
     def modify(self, name: str, pixels: float) -> None:
         """Change the selection by a number of pixels; a row of `MODIFY`."""
-        self._reshape(Step.of(name, **{MODIFY[name][2]: pixels}))
+        options: dict[str, Any] = {MODIFY[name][2]: pixels}
+        spacing = self.session.place().spacing
+        if spacing is not None and name in ("grow", "shrink", "border"):
+            options["spacing"] = spacing
+        self._reshape(Step.of(name, **options))
 
     def fill_holes(self) -> None:
         """Select what the selection encloses."""

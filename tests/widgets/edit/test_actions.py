@@ -10,6 +10,7 @@ import tifffile
 from napari.components import ViewerModel
 
 import napari_emseg as emseg
+from napari_emseg import select
 from napari_emseg.layers import PictureLayers, history, recipe_of
 from napari_emseg.recipe import Step
 from napari_emseg.regions import splitting
@@ -314,11 +315,13 @@ def test_a_layer_stays_though_a_listener_of_others_fails(bench, monkeypatch):
 def test_channels_in_the_middle_of_a_volume(qtbot):
     """Tools see the volume, and a refit all of it."""
     truth = np.zeros((4, 20, 24), np.uint8)
-    truth[:, 3:15, 4:16] = 1
+    truth[:3, 3:15, 4:16] = 1
     noise = np.random.default_rng(0).normal(0, 8, (4, 2, 20, 24))
     image = (40 + 90 * np.stack([truth, truth == 0], axis=1) + noise).astype(np.float32)
     bench = Bench(qtbot)
-    layer = bench.session.image = bench.viewer.add_image(image, name="hyper")
+    layer = bench.session.image = bench.viewer.add_image(
+        image, name="hyper", scale=(4, 1, 1, 1)
+    )
     seg = emseg.segment(image, axes="ZCYX", n_classes=2)
     picture = PictureLayers.of([layer], "ZCYX")
     bench.layer = bench.session.labels = emseg.add_to(bench.viewer, seg, picture)
@@ -331,6 +334,11 @@ def test_channels_in_the_middle_of_a_volume(qtbot):
     wand = Step.of("wand", point=(1, 8, 9), tolerance=40.0)
     bench.do(bench.session.choose, place, lambda: wand, "new")
     assert ((bench.session.selection_in(place).data() > 0) == truth).mean() > 0.9
+    bench.do(bench.session.choose, place, lambda: truth == 1, "new")
+    bench.do(bench.actions.modify, "grow", 3.0)
+    grown = select.grow(truth == 1, 3, spacing=(4, 1, 1))
+    assert not (grown == select.grow(truth == 1, 3)).all()
+    np.testing.assert_array_equal(bench.session.selection_in(place).data() > 0, grown)
     bench.do(bench.session.choose, place, lambda: truth == 1, "new")
     bench.do(bench.actions.fill, 2)
     bench.do(bench.actions.refit)
