@@ -71,7 +71,7 @@ def dilate(
     out = coverage
     for radius in [size] * steps + [pixels - size * steps]:
         reach = (radius / along).astype(int)
-        ball = np.indices(2 * reach + 1).T - reach
+        ball = np.indices(tuple((2 * reach + 1).tolist())).T - reach
         disk = (((ball * along) ** 2).sum(axis=-1) <= radius**2).T
         if out.ndim == 2:
             out = np.asarray(cv2.dilate(out, disk.astype(np.uint8)), np.float32)

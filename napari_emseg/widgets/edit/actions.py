@@ -90,11 +90,9 @@ class Actions:
 
     def modify(self, name: str, pixels: float) -> None:
         """Change the selection by a number of pixels; a row of `MODIFY`."""
-        options: dict[str, Any] = {MODIFY[name][2]: pixels}
-        spacing = self.session.place().spacing
-        if spacing is not None and name in ("grow", "shrink", "border"):
-            options["spacing"] = spacing
-        self._reshape(Step.of(name, **options))
+        sided = name in ("grow", "shrink", "border")
+        sides = {"spacing": self.session.place().spacing} if sided else {}
+        self._reshape(Step.of(name, **{MODIFY[name][2]: pixels}, **sides))
 
     def fill_holes(self) -> None:
         """Select what the selection encloses."""

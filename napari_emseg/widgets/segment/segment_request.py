@@ -124,7 +124,10 @@ class SegmentRequest:
     def _iter_stored(
         self, data: Any, reading: dict[str, Any]
     ) -> Generator[Progress, None, Result]:
-        """Fit a coarse level if there is one, and write the labels of the finest."""
+        """Fit a coarse level if there is one, and write the labels of the finest.
+
+        A run to the same place that was interrupted is gone on with.
+        """
         model = None
         # Texture and place look different at other sizes.
         same = self.params.texture == 0 and self.params.position == 0
@@ -133,7 +136,7 @@ class SegmentRequest:
             fit = yield from iter_segment(self._level(), plain, **reading)
             model = fit.model
         seg = yield from iter_segment(
-            data, self.params, model=model, out=self.out, **reading
+            data, self.params, model=model, out=self.out, resume=True, **reading
         )
         return seg, None, None
 

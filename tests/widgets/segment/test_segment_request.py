@@ -5,17 +5,20 @@ from __future__ import annotations
 import dask.array as da
 import numpy as np
 import pytest
+from napari.layers import Image
 from qtpy.QtWidgets import QFileDialog
 
 import napari_emseg as emseg
-from napari_emseg.layers import apply_edit
+from napari_emseg.layers import PictureLayers, apply_edit
 from napari_emseg.layers.pictures import stored_result
+from napari_emseg.pipeline.progress import finish
 from napari_emseg.regions import merge
 from napari_emseg.store import open_labels
 from napari_emseg.widgets import batch_commands
 from napari_emseg.widgets.results.inspector import inspector_of
 from napari_emseg.widgets.segment import segment_request
 from napari_emseg.widgets.segment.panel import SegmentWidget
+from napari_emseg.widgets.segment.segment_request import SegmentRequest
 
 COLORS = np.uint8([[40, 30, 90], [190, 120, 160], [90, 180, 120], [240, 235, 240]])
 
@@ -98,3 +101,25 @@ def test_dask_goes_to_a_store(viewer, panel, image, qtbot, tmp_path):
     panel.run()
     wait(qtbot, panel)
     np.testing.assert_array_equal(open_labels(tmp_path / "found.ome.zarr"), wanted)
+
+
+def test_a_store_that_was_interrupted_is_gone_on_with(image, tmp_path):
+    layer = Image(da.from_array(image, chunks=(64, 64, 3)), rgb=True)
+    out, params = str(tmp_path / "a.zarr"), emseg.Params(n_classes=4, smoothing=0)
+
+    def request(params=params):
+        picture = PictureLayers.of([layer])
+        data = (layer.data,)
+        return SegmentRequest(picture, None, params, None, data, out=out)
+
+    steps = request().iter_segment()
+    assert any(step.stage == "label" for step in steps)
+    steps.close()
+    assert not (tmp_path / "a.zarr").exists()
+    with pytest.raises(ValueError, match=r"asked for something else: .*n_classes"):
+        finish(request(params.replace(n_classes=3)).iter_segment())
+    finish(request().iter_segment())
+    wanted = emseg.segment(image, **params.model_dump()).labels
+    np.testing.assert_array_equal(open_labels(out), wanted)
+    with pytest.raises(FileExistsError, match="is whole already"):
+        finish(request().iter_segment())
