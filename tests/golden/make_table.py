@@ -13,7 +13,7 @@ from pathlib import Path
 
 import cv2
 
-from recipes import RECIPES, digest
+from recipes import RECIPES, digest, expected
 
 TABLE = Path(__file__).with_name("labels.json")
 
@@ -27,7 +27,7 @@ def main() -> int:
 
     if given.threads is not None:
         cv2.setNumThreads(given.threads)
-    old = json.loads(TABLE.read_text("utf-8")) if TABLE.exists() else {}
+    old = expected() if TABLE.exists() else {}
     new = {name: digest(recipe()) for name, recipe in RECIPES.items()}
     differ = [name for name in {**old, **new} if old.get(name) != new.get(name)]
     print("\n".join(differ), end="\n" if differ else "")
