@@ -11,7 +11,7 @@ from napari.layers import Image, Labels
 from napari_emseg import __version__
 from napari_emseg.batch import JointFit, Picture
 from napari_emseg.batch.label_record import read_about
-from napari_emseg.engine.image.axes import CHANNELS, unnamed_axes
+from napari_emseg.engine.image.axes import CHANNELS, COLORS, unnamed_axes
 from napari_emseg.engine.image.lazy_image import as_lazy_image
 from napari_emseg.io.pixel_size import Spacing
 from napari_emseg.layers.classes import (
@@ -28,9 +28,17 @@ from napari_emseg.layers.metadata import (
     KEY,
     MODEL,
     entry_of,
+    image_of,
     model_entry,
+    picture_in,
+    picture_of_result,
 )
-from napari_emseg.layers.pictures.picture_layers import PictureLayers, labels_in
+from napari_emseg.layers.pictures.picture_layers import (
+    PictureLayers,
+    labels_in,
+    of_one_file,
+    why_apart,
+)
 from napari_emseg.layers.selection import add_quietly
 from napari_emseg.params import Params
 from napari_emseg.pipeline.class_table import class_table
@@ -62,6 +70,50 @@ def layer_picture(picture: PictureLayers) -> Picture:
         reading=picture.reading(),
         spacing=_spacing(picture),
     )
+
+
+def pictures_like(
+    viewer: ViewerModel, source: Labels | None, axes: str | None, *, each: bool = False
+) -> list[PictureLayers]:
+    """Return the pictures of a viewer that a recipe can be applied to.
+
+    Parameters
+    ----------
+    viewer : napari.components.ViewerModel
+        Whose image layers they are.
+    source : napari.layers.Labels or None
+        The result that the recipe is of; its own layers are left out. If these are the
+        channels of one picture, as many others are: those of one file, or else those
+        that lie on each other, in the order of the list.
+    axes : str or None
+        Letters of the axes of a picture, as its recipe tells them.
+    each : bool, optional
+        Whether channels are segmented each by itself.
+    """
+    own: list[Any] = []
+    count = 1
+    if source is not None:
+        count = max(1, len(entry_of(source).get("layers", [])))
+        picture = picture_of_result(viewer, source)
+        own = [image_of(viewer, source)] if picture is None else [*picture.layers]
+    entry: dict[str, Any] = {"channels": "each" if each else "together"}
+    if axes is not None:
+        entry["axes"] = axes.removesuffix(COLORS)
+        if count > 1:
+            entry["axes"] = entry["axes"].replace(CHANNELS, "")
+    left = [one for one in viewer.layers if isinstance(one, Image) and one not in own]
+    found = []
+    while left:
+        first = left[0]
+        some = [one for one in of_one_file(viewer, first) if one in left]
+        if len(some) != count:
+            alike = [one for one in left[1:] if not why_apart(first, one)]
+            some = [first, *alike][:count]
+        if len(some) != count:
+            some = [first]
+        found.append(picture_in(entry, some) or PictureLayers.of(some))
+        left = [one for one in left if one not in some]
+    return found
 
 
 def _spacing(picture: PictureLayers) -> Spacing | None:

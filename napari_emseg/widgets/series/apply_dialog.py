@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari.layers import Image
 from napari.utils.notifications import show_error, show_info
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
@@ -24,12 +23,11 @@ from qtpy.QtWidgets import (
 
 from napari_emseg.batch import find_pictures, tidy_csv
 from napari_emseg.io.files import write_text
-from napari_emseg.layers import PictureLayers
-from napari_emseg.layers.metadata import image_of, picture_in
 from napari_emseg.layers.pictures.treated_layers import (
     add_treated,
     image_layer,
     layer_picture,
+    pictures_like,
 )
 from napari_emseg.layers.selection import add_quietly
 from napari_emseg.widgets.common.background import BackgroundQueue
@@ -46,6 +44,7 @@ if TYPE_CHECKING:
     from qtpy.QtWidgets import QWidget
 
     from napari_emseg.batch import Outcome, Picture
+    from napari_emseg.layers import PictureLayers
     from napari_emseg.recipe.step import Step
     from napari_emseg.widgets.series.apply_request import (
         AppliedRecipe,
@@ -240,20 +239,13 @@ class ApplyDialog(QDialog):  # type: ignore[misc]
         self.pictures = QListWidget()
         self.pictures.setWordWrap(True)
         self.pictures.setTextElideMode(Qt.TextElideMode.ElideNone)
-        of = None if self._source is None else image_of(self._viewer, self._source)
-        entry: dict[str, Any] = {}
         first: Any = self._applied.recipe.steps[0].args
-        if getattr(first, "axes", None):
-            entry["axes"] = first.axes.removesuffix("S")
-        if first.params.channels == "each":
-            entry["channels"] = "each"
+        each = first.params.channels == "each"
+        axes = getattr(first, "axes", None)
         active = self._viewer.layers.selection
-        for layer in self._viewer.layers:
-            if not isinstance(layer, Image) or layer is of:
-                continue
-            picture = picture_in(entry, [layer]) or PictureLayers.of([layer])
+        for picture in pictures_like(self._viewer, self._source, axes, each=each):
             # A recipe that was opened is for what is looked at.
-            on = not self._applied.from_file or layer in active
+            on = not self._applied.from_file or picture.lead in active
             self._add(layer_picture(picture), picture, on=on)
 
     def _make_edits(self) -> None:
