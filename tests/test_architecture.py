@@ -52,6 +52,7 @@ ORDER = {
     """,
     "widgets": """
         common
+        guide
         edit model results
         objects
         segment

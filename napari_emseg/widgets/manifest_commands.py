@@ -30,11 +30,14 @@ from napari_emseg.layers.undo.shared_history import take_back
 from napari_emseg.layers.undo.step_words import words_of
 from napari_emseg.pipeline.class_table import columns, csv_text, labels_of
 from napari_emseg.recipe.step import Step
+from napari_emseg.widgets.common.canvas_widget import find_canvas
 from napari_emseg.widgets.common.docks import find_panel
 from napari_emseg.widgets.common.preferences import preferred
 from napari_emseg.widgets.common.qt import ask_path, pluralize
 from napari_emseg.widgets.compare.panel import open_compare
+from napari_emseg.widgets.edit.command_keys import key_sections
 from napari_emseg.widgets.edit.panel import EditWidget, after_edits
+from napari_emseg.widgets.guide.help_window import show_help
 from napari_emseg.widgets.model.panel import ModelWidget
 from napari_emseg.widgets.objects.panel import ObjectsWidget
 from napari_emseg.widgets.results.dialogs import (
@@ -118,9 +121,20 @@ def compare(viewer: napari.Viewer) -> None:
 
 @command
 def open_edit(viewer: napari.Viewer) -> None:
-    """Open the panel in which the result is edited."""
-    viewer.layers.selection.active = chosen_result(viewer)
+    """Open the panel in which an image is selected from, and the result edited."""
+    if any(map(is_result, viewer.layers)):
+        viewer.layers.selection.active = chosen_result(viewer)
     open_panel(viewer, EditWidget, "Select and edit")
+
+
+@command
+def open_help(viewer: napari.Viewer) -> None:
+    """Open the window with walkthroughs and the keys."""
+    panel = find_panel(viewer, EditWidget)
+    if panel is None:
+        show_help(find_canvas(viewer), key_sections())
+    else:
+        panel.show_help()
 
 
 @command

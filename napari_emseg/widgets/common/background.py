@@ -59,8 +59,17 @@ class BackgroundQueue(QObject):  # type: ignore[misc]
         default.
     on_warning : callable, optional
         Takes each warning of a job, a str; it is shown to the user by default.
+
+    Attributes
+    ----------
+    busied : Signal
+        As `on_busy`; also when the queue is closed.
+    moved : Signal
+        How much of a job is done, and how much there is to do, if its steps tell.
     """
 
+    busied = Signal(bool)
+    moved = Signal(int, int)
     _ended = Signal(object, object)
     _stepped = Signal(object, object)
 
@@ -73,7 +82,7 @@ class BackgroundQueue(QObject):  # type: ignore[misc]
     ) -> None:
         super().__init__()
         self._on_error = on_error
-        self._on_busy = on_busy
+        self._tell_busy = on_busy
         self._on_cancel = on_cancel or self.cancel
         self._on_warning = on_warning
         self._pool: ThreadPoolExecutor | None = None
@@ -185,10 +194,15 @@ class BackgroundQueue(QObject):  # type: ignore[misc]
         if self._pool is not None:
             self._pool.shutdown(wait=False, cancel_futures=True)
             self._pool = None
+        self.busied.emit(False)
 
     def open(self) -> None:
         """Work again, after `close`."""
         self._closed = False
+
+    def _on_busy(self, busy: bool) -> None:
+        self._tell_busy(busy)
+        self.busied.emit(busy)
 
     def _cancel_jobs(self) -> None:
         self._commands.clear()
@@ -229,7 +243,7 @@ class BackgroundQueue(QObject):  # type: ignore[misc]
                     value = next(steps)
                 except StopIteration as stop:
                     return stop.value
-                if job.on_step is not None or job.title:
+                if job.on_step is not None or job.title or hasattr(value, "total"):
                     self._stepped.emit(job, value)
         return None
 
@@ -287,9 +301,11 @@ class BackgroundQueue(QObject):  # type: ignore[misc]
                 self._on_busy(self.running)
             return
         # Drawing each of many short steps would take longer than the steps.
-        if bar is not None and perf_counter() - job.moment > PAUSE:
-            bar.total = value.total
-            bar.update(value.done - bar.n)
+        if perf_counter() - job.moment > PAUSE and hasattr(value, "total"):
+            self.moved.emit(value.done, value.total)
+            if bar is not None:
+                bar.total = value.total
+                bar.update(value.done - bar.n)
             job.moment = perf_counter()
 
     def _show_activity(self, job: _Job) -> None:

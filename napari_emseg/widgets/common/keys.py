@@ -8,11 +8,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from app_model.types import KeyCode, KeyMod
 from napari.layers import Image, Labels
 from napari.utils.key_bindings import coerce_keybinding
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QDialog, QGridLayout, QLabel, QWidget
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from napari.components import ViewerModel
 
@@ -129,41 +127,3 @@ def _for_owner(call: Callable[[], Any]) -> Callable[[Any], Any]:
         call()
 
     return press
-
-
-# Qt is untyped here, so a class of it is Any to mypy.
-class KeyTable(QDialog):  # type: ignore[misc]
-    """Window with a table of the keys.
-
-    Parameters
-    ----------
-    parent : QWidget
-        Gives the look.
-    sections : dict of str to sequence of (str, str)
-        Heading, and keys with what they do.
-    """
-
-    def __init__(
-        self, parent: QWidget, sections: Mapping[str, Sequence[tuple[str, str]]]
-    ) -> None:
-        super().__init__(parent)
-        self.setWindowTitle("Keys")
-        grid = QGridLayout(self)
-        grid.setContentsMargins(16, 12, 16, 16)
-        grid.setHorizontalSpacing(16)
-        grid.setVerticalSpacing(3)
-        grid.setColumnStretch(1, 1)
-        for heading, rows in sections.items():
-            place = grid.rowCount()
-            grid.setRowMinimumHeight(place, 8)
-            grid.addWidget(QLabel(f"<b>{heading}</b>"), place + 1, 0, 1, 2)
-            for line, (key, title) in enumerate(rows, start=place + 2):
-                name = QLabel(key)
-                name.setAlignment(Qt.AlignmentFlag.AlignRight)
-                grid.addWidget(name, line, 0)
-                grid.addWidget(QLabel(title), line, 1)
-
-
-def shown(rows: Sequence[Key]) -> list[tuple[str, str]]:
-    """Return keys as this system writes them, and what they do."""
-    return [(coerce_keybinding(row.key).to_text(), row.title) for row in rows]

@@ -17,6 +17,7 @@ from napari_emseg.pipeline.progress import map_steps
 from napari_emseg.pipeline.sweep import iter_sweep, titles
 from napari_emseg.widgets.common.background import BackgroundQueue
 from napari_emseg.widgets.common.docks import Docking, find_panel, share_dock
+from napari_emseg.widgets.common.keys import Key, Keys
 from napari_emseg.widgets.common.preferences import preferred
 from napari_emseg.widgets.common.qt import order_tabs, pluralize, show_errors
 from napari_emseg.widgets.compare.gallery import Gallery
@@ -85,6 +86,10 @@ class CompareWidget(QWidget):  # type: ignore[misc]
             button.clicked.connect(show_errors(call))
         self.page.choices.changed.connect(self._show_state)
         self.page.results.currentItemChanged.connect(self._on_line)
+        self.cancel_keys = Keys(
+            self._viewer, [Key("Escape", "Cancel the comparison", self.cancel)]
+        )
+        self.background.busied.connect(self._on_busied)
         share_dock(self, NAME)
         self._old_objects = OldObjects(self._viewer)
         reactions = self._reactions()
@@ -279,6 +284,9 @@ class CompareWidget(QWidget):  # type: ignore[misc]
     def _on_busy(self, busy: bool) -> None:
         self.page.bar.setVisible(busy)
         self._show_state()
+
+    def _on_busied(self, busy: bool) -> None:
+        (self.cancel_keys.bind if busy else self.cancel_keys.release)()
 
     def _show_state(self, *_: object) -> None:
         """Enable the buttons that can be used, and update their titles."""

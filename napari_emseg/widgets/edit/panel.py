@@ -23,7 +23,7 @@ from napari_emseg.select.label_masks import FULL
 from napari_emseg.widgets.common.background import BackgroundQueue
 from napari_emseg.widgets.common.docks import Docking, find_panel, share_dock
 from napari_emseg.widgets.common.history_button import HistoryButton
-from napari_emseg.widgets.common.keys import REDO, UNDO, Key, Keys, KeyTable, shown
+from napari_emseg.widgets.common.keys import Key, Keys
 from napari_emseg.widgets.common.qt import (
     ScrollArea,
     focus_ring,
@@ -33,16 +33,19 @@ from napari_emseg.widgets.common.qt import (
     show_errors,
 )
 from napari_emseg.widgets.common.sections import SPACE, Section
+from napari_emseg.widgets.common.work_strip import WorkStrip
 from napari_emseg.widgets.edit.actions import Actions
 from napari_emseg.widgets.edit.buttons import EditButtons
 from napari_emseg.widgets.edit.class_list import ClassList
+from napari_emseg.widgets.edit.command_keys import ALWAYS, OTHERS, PRESSED, key_sections
 from napari_emseg.widgets.edit.context import PLANE
 from napari_emseg.widgets.edit.layer_pair import LayerPair
 from napari_emseg.widgets.edit.scope import ClearSurroundings, ScopeRow
 from napari_emseg.widgets.edit.session import Session
 from napari_emseg.widgets.edit.tool_options import ToolOptions
-from napari_emseg.widgets.edit.toolbar import MODE_KEYS, MODE_TIPS, TINT, Toolbar
+from napari_emseg.widgets.edit.toolbar import TINT, Toolbar
 from napari_emseg.widgets.edit.toolbox import Toolbox
+from napari_emseg.widgets.guide.help_window import show_help
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,6 +58,8 @@ if TYPE_CHECKING:
 BUSY = "Working … (Escape cancels)"
 WAITING = "Working …, {} waiting; Ctrl+Z cancels the last, Escape all."
 READY = "Drag a class onto another to merge; Ctrl+Z undoes."
+NO_IMAGE = "Open a picture, or a sample from the File menu."
+NO_LABELS = "Select something to cut out or adjust; Segment makes classes to edit."
 SELECTED = "{:,} px selected"
 IN_VOLUME = "{:,} px selected in the volume"
 COUNT = "selected pixels"
@@ -80,10 +85,11 @@ class EditWidget(QWidget):  # type: ignore[misc]
         The parts of the panel.
     image, labels : QComboBox
         The layers that are worked on.
-    keys, tool_keys, cancel_keys, fill_keys : Keys
-        Undo and redo; tools and commands, bound while the panel is in sight; what
-        cancels all that is under way, bound at such times; and what fills the selection
-        with a class, bound while a tool is active.
+    strip : WorkStrip
+        Cancels what is under way.
+    keys, tool_keys, fill_keys : Keys
+        Undo and redo; tools and commands, bound while the panel is in sight; and what
+        fills the selection with a class, bound while a tool is active.
     """
 
     def __init__(self, viewer: napari.components.ViewerModel) -> None:
@@ -106,25 +112,20 @@ class EditWidget(QWidget):  # type: ignore[misc]
         self.history_button = HistoryButton(session.go_to)
         self._status = QLabel(READY)
         self._status.setIndent(4)
-        # However long its text is, the panel keeps its width, and it is read whole.
-        self._status.setWordWrap(True)
-        self._status.setSizePolicy(
-            QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum
-        )
+        cancel = self.toolbox.escape
+        self.strip = WorkStrip(viewer, self.background, self._status, cancel)
         self._lay_out()
         share_dock(self, "Select and edit", self._on_sight)
         self.keys = Keys(
             viewer,
             [
-                Key(UNDO, "Undo the last action, on any layer", session.undo),
-                Key(REDO, "Redo it", session.redo),
+                Key(key, title, call)
+                for (key, title), call in zip(
+                    ALWAYS.items(), (session.undo, session.redo), strict=True
+                )
             ],
         )
         self.tool_keys = Keys(viewer, [*self.toolbox.tool_keys, *self._commands()])
-        self.cancel_keys = Keys(
-            viewer,
-            [Key("Escape", "Cancel all that is under way", self.toolbox.escape)],
-        )
         self.fill_keys = Keys(
             viewer,
             [
@@ -142,7 +143,7 @@ class EditWidget(QWidget):  # type: ignore[misc]
         session.said.connect(self._on_said)
         self.classes.itemSelectionChanged.connect(self._say)
         self.toolbar.tinted.connect(self._on_tint)
-        self.toolbar.keys_wanted.connect(self.show_keys)
+        self.toolbar.keys_wanted.connect(self.show_help)
         # Its buttons are no more by then.
         self.destroyed.connect(self.toolbox.silence)
         self._old_objects = OldObjects(viewer)
@@ -151,29 +152,12 @@ class EditWidget(QWidget):  # type: ignore[misc]
         # Now rather than at the first click, which would have to wait.
         self.background.preview(warm_up_selection, lambda _: None, "warm up")
 
-    def show_keys(self) -> None:
-        """Show all keys in a window of their own."""
-        modes = [(key, MODE_TIPS[mode]) for mode, key in MODE_KEYS.items()]
+    def show_help(self) -> None:
+        """Show help, with the keys of the classes that are listed."""
         layer = self.session.labels
         keys = {} if layer is None else class_keys(layer)
-        fills = [(str(key), class_name(layer, n)) for key, n in sorted(keys.items())]
-        KeyTable(
-            self,
-            {
-                "While this panel is in sight": shown(self.tool_keys.rows),
-                "While a tool is active": shown(
-                    [
-                        row
-                        for row in self.toolbox.keys.rows
-                        if row not in self.toolbox.tool_keys
-                    ]
-                ),
-                "Held while selecting": modes,
-                "Fill the selection, while a tool is active": fills,
-                "While something runs": shown(self.cancel_keys.rows),
-                "Always": shown(self.keys.rows),
-            },
-        ).show()
+        fills = {key: class_name(layer, n) for key, n in keys.items()}
+        show_help(self, key_sections(fills))
 
     def hideEvent(self, event: QHideEvent) -> None:
         """Put tool and keys away."""
@@ -194,30 +178,17 @@ class EditWidget(QWidget):  # type: ignore[misc]
             self.tool_keys.bind()
 
     def _commands(self) -> list[Key]:
-        """Return the keys of what is no tool, Photoshop's where it has them."""
-        press, toolbar = self.commands.press, self.toolbar
-        titles = {
-            "Ctrl+A": "All",
-            "Ctrl+D": "None",
-            "Ctrl+Shift+D": "Reselect",
-            "Ctrl+Shift+I": "Invert",
-            "G": "Fill",
-            "N": "New class",
-        }
+        """Return the keys of what is no tool."""
+        press = self.commands.press
         return [
-            Key("B", "Paint the class with napari's brush", self._paint_by_hand),
-            Key("[", "Narrower brush", partial(self._resize_brush, -1)),
-            Key("]", "Wider brush", partial(self._resize_brush, 1)),
-            Key("Shift+Q", "Quick mask", toolbar.buttons[TINT].click),
-            *(Key(key, title, partial(press, title)) for key, title in titles.items()),
-            Key(
-                "Delete",
-                "Take the label from the selection",
-                show_errors(self.commands.erase),
+            *(Key(key, title, partial(press, title)) for key, title in PRESSED.items()),
+            *(
+                Key(key, title, show_errors(getattr(self, name)))
+                for key, (title, name) in OTHERS.items()
             ),
         ]
 
-    def _paint_by_hand(self) -> None:
+    def paint_by_hand(self) -> None:
         """Take napari's brush for the labels."""
         layer = self.session.labels
         if layer is None or layer not in self._viewer.layers:
@@ -226,6 +197,22 @@ class EditWidget(QWidget):  # type: ignore[misc]
         self.toolbox.take("")
         self._viewer.layers.selection.active = layer
         layer.mode = "paint"
+
+    def narrow_brush(self) -> None:
+        """Make the brush in the hand narrower."""
+        self._resize_brush(-1)
+
+    def widen_brush(self) -> None:
+        """Make the brush in the hand wider."""
+        self._resize_brush(1)
+
+    def turn_tint(self) -> None:
+        """Show the selection as a tint, or no more."""
+        self.toolbar.buttons[TINT].click()
+
+    def erase(self) -> None:
+        """Take the label from the selection."""
+        self.commands.erase()
 
     def _resize_brush(self, steps: int) -> None:
         """Change the brush in the hand: that of scribbles, or else napari's."""
@@ -269,7 +256,7 @@ class EditWidget(QWidget):  # type: ignore[misc]
         outer.addWidget(classes, 1)
         outer.addWidget(picture)
         outer.addLayout(bottom)
-        outer.addWidget(self._status)
+        outer.addWidget(self.strip)
         order_tabs(outer)
 
     def _on_open(self) -> None:
@@ -286,7 +273,6 @@ class EditWidget(QWidget):  # type: ignore[misc]
         self.tool_keys.release()
         self.fill_keys.release()
         self.keys.release()
-        self.cancel_keys.release()
         for layer in filter(is_selection, self._viewer.layers):
             layer.events.paint.disconnect(self._on_selection_painted)
         self._listen(self.session.labels, None)
@@ -300,8 +286,6 @@ class EditWidget(QWidget):  # type: ignore[misc]
         self.tool_options.show_of(name)
 
     def _on_busy(self, busy: bool) -> None:
-        # At other times it is napari's.
-        (self.cancel_keys.bind if busy else self.cancel_keys.release)()
         waiting = self.background.waiting
         text = BUSY if busy else self._ready
         if waiting:
@@ -350,8 +334,11 @@ class EditWidget(QWidget):  # type: ignore[misc]
     def _say(self) -> None:
         """Update the line that says what can be done next."""
         text = SELECTED if self.session.options.scope == PLANE else IN_VOLUME
-        self._ready = text.format(self._selected) if self._selected else READY
         layer = self.session.labels
+        empty = READY if layer is not None else NO_LABELS
+        if layer is None and self.session.image is None:
+            empty = NO_IMAGE
+        self._ready = text.format(self._selected) if self._selected else empty
         if self._selected and layer is not None:
             name = class_name(layer, int(layer.selected_label))
             self._ready = FILL.format(self._ready, name)
@@ -392,6 +379,8 @@ class EditWidget(QWidget):  # type: ignore[misc]
             self.session.image = image
             self.session.cache.forget()
             self.toolbox.drop()
+            if self._status.text() in (NO_IMAGE, NO_LABELS):
+                self._say()
         if labels is not self.session.labels:
             self.toolbox.drop()
             self._listen(self.session.labels, labels)
@@ -432,6 +421,7 @@ class EditWidget(QWidget):  # type: ignore[misc]
         self.toolbar.apply_theme(self._viewer.theme)
         self.scope.apply_theme(self._viewer.theme)
         self.commands.apply_theme(self._viewer.theme)
+        self.strip.apply_theme(self._viewer.theme)
         for section in self._sections:
             section.apply_theme(self._viewer.theme)
         self.classes.apply_theme(self._viewer.theme)

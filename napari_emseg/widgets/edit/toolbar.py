@@ -140,7 +140,7 @@ class Toolbar(QWidget):  # type: ignore[misc]
         tint.toggled.connect(self.tinted)
         row.addWidget(tint, 1)
         row.addSpacing(3)
-        keys_button = self._button(KEYS, "Show all keys")
+        keys_button = self._button(KEYS, "Help: how things are done, and all keys")
         keys_button.setCheckable(False)
         keys_button.clicked.connect(self.keys_wanted)
         row.addWidget(keys_button, 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,15 @@ if TYPE_CHECKING:
     from napari_emseg.widgets.edit.gestures import Gesture, Point
     from napari_emseg.widgets.edit.session import Session
     from napari_emseg.widgets.edit.tools import Tool
+
+
+# Keys while a tool is active: what they do, and the method that does it.
+WITH_TOOL = (
+    ("Escape", "Cancel; forget scribbles", "escape"),
+    ("Enter", "Close the path", "finish"),
+    ("Backspace", "Take the last point back", "back"),
+    ("Space", "Hold to move the view", "hold_to_pan"),
+)
 
 
 class Toolbox:
@@ -62,10 +72,7 @@ class Toolbox:
             viewer,
             [
                 *self.tool_keys,
-                Key("Escape", "Cancel; forget scribbles", show_errors(self.escape)),
-                Key("Enter", "Close the path", show_errors(self._finish)),
-                Key("Backspace", "Take the last point back", self._back),
-                Key("Space", "Hold to move the view", self._hold_to_pan),
+                *(Key(key, title, _call(self, name)) for key, title, name in WITH_TOOL),
             ],
         )
 
@@ -267,17 +274,20 @@ class Toolbox:
             self._session.preview.clear()
 
     def _on_double_click(self, viewer: ViewerModel, event: Any) -> None:
-        show_errors(self._finish)()
+        show_errors(self.finish)()
 
-    def _finish(self) -> None:
+    def finish(self) -> None:
+        """Close the path that is drawn."""
         if self._gesture is not None:
             self._gesture.finish()
 
-    def _back(self) -> None:
+    def back(self) -> None:
+        """Take the last point of a path back."""
         if self._gesture is not None:
             self._gesture.back()
 
-    def _hold_to_pan(self) -> Iterator[None]:
+    def hold_to_pan(self) -> Iterator[None]:
+        """Move the view instead of the tool until the key is released."""
         self._moving = True
         yield
         self._moving = False
@@ -290,3 +300,9 @@ def _of_napari(call: Callable[..., Any]) -> bool:
 def _spot(event: Any) -> Point:
     x, y = event.pos[:2]
     return float(x), float(y)
+
+
+def _call(toolbox: Toolbox, name: str) -> Callable[[], Any]:
+    """Return what a key calls: a generator as it is, else with its errors shown."""
+    call = getattr(toolbox, name)
+    return call if inspect.isgeneratorfunction(call) else show_errors(call)

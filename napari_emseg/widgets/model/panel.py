@@ -14,6 +14,7 @@ from napari_emseg.plot.feature_cloud import read_feature_cloud
 from napari_emseg.widgets.common.background import BackgroundQueue
 from napari_emseg.widgets.common.docks import Docking, share_dock
 from napari_emseg.widgets.common.qt import order_tabs, push_button
+from napari_emseg.widgets.common.work_strip import WorkStrip
 from napari_emseg.widgets.model.figure_files import ExportedView, FigureFiles
 from napari_emseg.widgets.model.followed_fit import FollowedFit
 from napari_emseg.widgets.model.hand_steps import HandSteps
@@ -195,7 +196,8 @@ class ModelWidget(QWidget):  # type: ignore[misc]
         for widget in (self._title, self.again):
             page.addWidget(widget)
         page.addWidget(self.figures, 1)
-        for widget in (self.axes, self.transport, self._status):
+        self.strip = WorkStrip(self._viewer, self.background, self._status)
+        for widget in (self.axes, self.transport, self.strip):
             page.addWidget(widget)
         page.addLayout(self.hand.layout)
         page.addWidget(self.on_canvas)
@@ -243,6 +245,7 @@ class ModelWidget(QWidget):  # type: ignore[misc]
         self._on_theme()
 
     def _on_theme(self, event: object = None) -> None:
+        self.strip.apply_theme(self._viewer.theme)
         self._draw()
         self._show(self._index)
 

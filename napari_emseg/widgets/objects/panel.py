@@ -25,6 +25,7 @@ from napari_emseg.widgets.common.qt import (
     form_rows,
     order_tabs,
 )
+from napari_emseg.widgets.common.work_strip import WorkStrip
 from napari_emseg.widgets.edit.layer_pair import LayerPair
 from napari_emseg.widgets.objects.filter_rows import FilterRows
 from napari_emseg.widgets.objects.finding_form import FindingForm
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 
 REST = 250  # ms without an edit until objects are measured anew
 TABLE_HEIGHT = 260  # pixels
+NO_LABELS = "Segment a picture first, or open labels: their classes are listed here."
 READY = "Click a class, then Make objects."
 BUSY = "Working …"
 
@@ -183,7 +185,8 @@ class ObjectsWidget(QWidget):  # type: ignore[misc]
         outer.setContentsMargins(0, 0, 0, 0)
         outer.setSpacing(4)
         outer.addWidget(ScrollArea(inner))
-        outer.addWidget(self.status)
+        self.strip = WorkStrip(self._viewer, self.background, self.status)
+        outer.addWidget(self.strip)
         outer.addStretch(1)
         order_tabs(outer)
         self._offer()
@@ -281,6 +284,7 @@ class ObjectsWidget(QWidget):  # type: ignore[misc]
             self._watch(labels)
             self.finding.list_seeds()
             self.finding.list_classes()
+            self._offer()
 
     def _on_objects(self, *_: object) -> None:
         layer = self.objects.currentData()
@@ -298,8 +302,13 @@ class ObjectsWidget(QWidget):  # type: ignore[misc]
             self.status.setText(count_text(objects))
 
     def _offer(self) -> None:
-        """Gray what cannot be done."""
+        """Show what can be done with the objects, if there are any."""
+        there = self.session.layer is not None
+        self.filters.setVisible(there)
+        self.buttons.setVisible(there)
         self.buttons.offer()
+        if self.status.text() in (READY, NO_LABELS):
+            self.status.setText(NO_LABELS if self.session.labels is None else READY)
 
     def _on_step(self, event: object = None) -> None:
         """Draw and count in the plane that is displayed now."""
@@ -309,6 +318,7 @@ class ObjectsWidget(QWidget):  # type: ignore[misc]
             self._call(self.session.preview)()
 
     def _on_theme(self, event: object = None) -> None:
+        self.strip.apply_theme(self._viewer.theme)
         self.measures.apply_theme()
 
     def _watch(self, layer: Labels | None) -> None:

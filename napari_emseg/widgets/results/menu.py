@@ -35,6 +35,8 @@ class MenuRow(NamedTuple):
         A function of the module of commands.
     of_image : bool
         Whether an image is enough, and no result is needed.
+    always : bool
+        Whether nothing is needed.
     module : str
         Where the command is.
     submenu : str
@@ -47,13 +49,17 @@ class MenuRow(NamedTuple):
     of_image: bool = False
     module: str = COMMANDS
     submenu: str = ""
+    always: bool = False
 
 
 # Groups, with a line between them.
 ROWS: tuple[tuple[MenuRow, ...], ...] = (
     (
         MenuRow(
-            "Select and edit…", "Merge, split, fill and paint classes.", "open_edit"
+            "Select and edit…",
+            "Select, cut out and adjust; merge, split, fill and paint classes.",
+            "open_edit",
+            of_image=True,
         ),
         MenuRow(
             "Objects…",
@@ -191,6 +197,14 @@ ROWS: tuple[tuple[MenuRow, ...], ...] = (
             module=BATCH,
         ),
     ),
+    (
+        MenuRow(
+            "Help…",
+            "How things are done, step by step, and all keys.",
+            "open_help",
+            always=True,
+        ),
+    ),
 )
 
 
@@ -223,7 +237,9 @@ def fill(menu: QMenu, viewer: napari.components.ViewerModel) -> None:
         inner: dict[str, QMenu] = {"": menu}
         for row in group:
             missing = ""
-            if row.of_image and not images:
+            if row.always:
+                missing = ""
+            elif row.of_image and not images:
                 missing = NO_IMAGE
             elif not (row.of_image or results):
                 missing = NO_RESULT

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from napari.layers import Image
@@ -13,12 +15,12 @@ from qtpy.QtWidgets import QAbstractButton, QLabel
 import napari_emseg as emseg
 from napari_emseg import adjust, select
 from napari_emseg.layers import coverage, find_selection
-from napari_emseg.widgets.common.keys import KeyTable
 from napari_emseg.widgets.common.qt import ScrollArea
 from napari_emseg.widgets.edit import buttons, class_list
 from napari_emseg.widgets.edit.adjust import picture_forms
 from napari_emseg.widgets.edit.panel import EditWidget
 from napari_emseg.widgets.edit.tools import TOOLS
+from napari_emseg.widgets.guide.help_window import HelpWindow
 
 LEFT = Qt.MouseButton.LeftButton
 
@@ -91,6 +93,15 @@ def test_line_below_says_what_comes_next(qtbot, panel, layer, do):
     choose(panel, [3])
     assert line.text().endswith("Fill makes them class 3.")
     do("None")
+    assert line.text().startswith("Drag a class")
+
+
+def test_line_below_says_how_to_begin(viewer, panel, stripes):
+    line = panel._status
+    assert line.text().startswith("Open a picture")
+    viewer.add_image(stripes)
+    assert "Segment makes classes" in line.text()
+    viewer.add_labels(np.ones(stripes.shape[:2], np.uint8))
     assert line.text().startswith("Drag a class")
 
 
@@ -502,16 +513,19 @@ class TestPanel:
         camera.zoom = 0.2
         assert found.contour == 0
 
-    def test_table_of_keys(self, viewer, panel):
+    def test_help_has_all_keys(self, viewer, panel):
         QTest.mouseClick(panel.toolbar.buttons["keys"], LEFT)
-        (table,) = panel.findChildren(KeyTable)
-        shown = [label.text() for label in table.findChildren(QLabel)]
-        rows = (*panel.toolbox.keys.rows, *panel.keys.rows)
-        assert len(rows) > len(TOOLS) + 5
+        window = viewer.window._qt_window
+        (help_window,) = window.findChildren(HelpWindow)
+        lines = help_window.page.toPlainText().splitlines()
+        rows = (*panel.toolbox.keys.rows, *panel.tool_keys.rows, *panel.keys.rows)
+        assert len(rows) > len(TOOLS) + 15
         for row in rows:
-            place = shown.index(coerce_keybinding(row.key).to_text())
-            assert row.title in shown[place + 1]
-        table.close()
+            key = coerce_keybinding(row.key).to_text()
+            titles = [b for a, b in pairwise(lines) if a == key]
+            assert row.title in titles
+        assert {"Count nuclei", "Cut out an animal"} <= {*lines}
+        help_window.close()
 
     def test_keys_of_classes(self, qtbot, viewer, panel, layer, hand, do):
         """While a tool is active; those of a scheme, if the layer has one."""
@@ -533,9 +547,9 @@ class TestPanel:
         assert (layer.data[5:10, 5:10] == 3).all()
         hand.key("2")
         assert panel._status.text() == "No class has the key 2."
-        panel.show_keys()
-        table = panel.findChildren(KeyTable)[-1]
-        shown = [label.text() for label in table.findChildren(QLabel)]
+        panel.show_help()
+        table = viewer.window._qt_window.findChildren(HelpWindow)[-1]
+        shown = table.page.toPlainText().splitlines()
         assert shown[shown.index("1") + 1] == "class 3"
         table.close()
         panel.toolbox.take("")

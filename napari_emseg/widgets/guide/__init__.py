@@ -1,0 +1,1 @@
+"""The help page: walkthroughs from `help.md`, and the table of keys."""
