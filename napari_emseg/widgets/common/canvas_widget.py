@@ -1,12 +1,19 @@
-"""The canvas of a viewer, which napari has no public way to."""
+"""The canvas of a viewer and its list of layers, which napari has no public way to."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from napari.layers import Layer
+from qtpy.QtCore import Qt
 from qtpy.QtOpenGLWidgets import QOpenGLWidget
+from qtpy.QtWidgets import QListView
+
+from napari_emseg.layers.metadata import MARK
 
 if TYPE_CHECKING:
+    from collections.abc import Container
+
     import napari.components
 
 
@@ -27,3 +34,22 @@ def prepare_removal(viewer: napari.components.ViewerModel) -> None:
     canvas = find_canvas(viewer)
     if canvas is not None and canvas.isValid():
         canvas.makeCurrent()
+
+
+def hide_helpers(viewer: napari.components.ViewerModel, kinds: Container[str]) -> None:
+    """Hide layers that belong to tools from the list of layers, in which they confuse.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer or napari.components.ViewerModel
+        Without a window there is no list.
+    kinds : container of str
+        What their metadata say that they are.
+    """
+    window = getattr(getattr(viewer, "window", None), "_qt_window", None)
+    for view in [] if window is None else window.findChildren(QListView):
+        model = view.model()
+        for row in range(model.rowCount() if model is not None else 0):
+            layer = model.index(row, 0).data(Qt.ItemDataRole.UserRole)
+            if isinstance(layer, Layer) and layer.metadata.get(MARK) in kinds:
+                view.setRowHidden(row, True)

@@ -10,7 +10,7 @@ from weakref import WeakKeyDictionary
 from qtpy.QtCore import QEvent, QObject, QTimer
 from qtpy.QtWidgets import QApplication, QDockWidget, QMainWindow, QWidget
 
-from napari_emseg.widgets.common.canvas_widget import prepare_removal
+from napari_emseg.widgets.common.canvas_widget import hide_helpers, prepare_removal
 from napari_emseg.widgets.common.navigation import KeptWhole
 from napari_emseg.widgets.common.preferences import prefer_own_reader
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 # The property of a widget that tells our panels from others: the title of their tab.
 TITLE = "emsegPanel"
+# Layers of tools, which the list of layers does not show.
+HELPERS = frozenset({"preview", "strokes", "adjusting", "iteration"})
 SETTLING = 250  # ms until a new dock has its place
 
 
@@ -143,9 +145,14 @@ class Docking(QObject):  # type: ignore[misc]
             self.opened = True
             self._whole = KeptWhole(self._viewer)
             self._moved.start(SETTLING)
+            # When the list has its row.
+            self._viewer.layers.events.inserted.connect(self._hide, position="last")
             for event, react in self._reactions:
                 event.connect(react)
             self._on_open()
+
+    def _hide(self, event: object = None) -> None:
+        hide_helpers(self._viewer, HELPERS)
 
     def _fit(self) -> None:
         whole, self._whole = self._whole, None
@@ -156,6 +163,7 @@ class Docking(QObject):  # type: ignore[misc]
         self._docked.discard(self)
         if self.opened:
             self.opened = False
+            self._viewer.layers.events.inserted.disconnect(self._hide)
             for event, react in self._reactions:
                 event.disconnect(react)
             self._on_close()
@@ -178,6 +186,9 @@ class _Tab(QObject):  # type: ignore[misc]
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Raise the panel when it is shown, or hidden while behind others."""
+        if not hasattr(self, "_later"):
+            # Qt tells of events to the end; garbage collection clears this before.
+            return False
         shown = event.type() == QEvent.Type.Show and not event.spontaneous()
         if event.type() == QEvent.Type.ParentChange:
             # Before Qt makes room for a dock below the others.

@@ -7,6 +7,7 @@ import pytest
 from napari.components import ViewerModel
 from qtpy.QtGui import QOpenGLContext
 from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QListView
 
 from napari_emseg.widgets.common.canvas_widget import find_canvas, prepare_removal
 
@@ -35,3 +36,29 @@ def test_layers_go_in_the_context_of_the_canvas(viewer, title):
 def test_a_viewer_without_a_window():
     assert find_canvas(ViewerModel()) is None
     prepare_removal(ViewerModel())
+
+
+def test_layers_of_tools_are_not_in_the_list(viewer, qtbot):
+    """Nor when others come, go and move; selections are, as one may paint on them."""
+    panel = viewer.window.add_plugin_dock_widget("napari-emseg", "Select and edit")[1]
+    image = viewer.add_image(np.zeros((20, 30)))
+    find_list = viewer.window._qt_window.findChildren
+
+    def listed():
+        [view] = [v for v in find_list(QListView) if type(v).__name__ == "QtLayerList"]
+        rows = range(view.model().rowCount())
+        shown = [row for row in rows if not view.isRowHidden(row)]
+        return [view.model().index(row, 0).data() for row in shown]
+
+    plane = panel.session.plane()
+    panel.session.preview.path(plane, [(2, 2), (9, 9)])
+    panel.commands.press("All")
+    qtbot.waitUntil(lambda: panel.background.idle)
+    viewer.add_labels(np.ones((20, 30), int), name="above")
+    names = {layer.name for layer in viewer.layers}
+    assert names == {image.name, "preview", "selection", "above"}
+    assert {*listed()} == names - {"preview"}
+    viewer.layers.move(0, len(viewer.layers))
+    assert {*listed()} == names - {"preview"}
+    panel.session.preview.hide()
+    assert len(listed()) == len(viewer.layers) == 3

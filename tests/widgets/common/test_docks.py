@@ -119,6 +119,7 @@ def test_a_panel_behind_others_comes_to_the_front_and_one_in_front_closes(docks)
 def test_a_click_on_a_tab_turns_to_it(docks):
     menu("segment")
     menu("edit")
+    docks.wait_for("Select and edit")
     spot = docks.bar.tabRect(0).center()
     QTest.mouseClick(docks.bar, Qt.MouseButton.LeftButton, pos=spot)
     docks.wait_for("Segment")
