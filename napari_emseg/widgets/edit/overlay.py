@@ -120,6 +120,13 @@ class Overlay:
             self._viewer.layers.remove(self._layer)
         self._layer = self._plane = self._drawn = None
 
+    def lie_over(self, layer: Labels | None) -> None:
+        """Lie over a layer that was added since, from the next drawing on."""
+        layers = list(self._viewer.layers)
+        there = self._layer in layers and layer in layers
+        if there and layers.index(self._layer) < layers.index(layer):
+            self.hide()
+
     def _start(self, plane: Plane, step: int = 1) -> NDArray[np.uint8]:
         """Return the empty pixels of a plane."""
         same = (

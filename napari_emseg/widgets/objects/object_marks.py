@@ -146,6 +146,7 @@ class ObjectMarks:
             values, box = result
             if plane.layer not in viewer.layers:
                 return
+            self.overlay.lie_over(self._session.layer)
             if 0 < values.size <= _MOST:
                 self.overlay.values(plane, values, box, step)
             else:

@@ -549,6 +549,11 @@ def test_objects_by_seeds(opened):
     alone = emseg.objects(desk.labels.data, 2, split="seeds", seeds=seeds)
     np.testing.assert_array_equal(made.data, alone.labels)
     assert desk.session.records[made].options["seeds"] == seeds
+    # What is drawn lies over the objects that were made after it.
+    desk.session.choose(made.data[15, [12, 18]].tolist())
+    desk.wait()
+    layers = list(desk.viewer.layers)
+    assert layers.index(desk.panel.marks.overlay._layer) > layers.index(made)
     # Labels are seeds, too, such as nuclei of cells.
     desk.viewer.layers.remove(points)
     assert finding.seeds.layer is made
