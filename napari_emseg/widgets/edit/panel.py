@@ -229,7 +229,8 @@ class EditWidget(QWidget):  # type: ignore[misc]
         scope = form_rows([(self._scope_title, self.scope)])
         scope.setColumnStretch(0, 0)
         commands = self.commands
-        tools = Section("Tools", self.toolbar, self.tool_options)
+        bar = self.toolbar
+        tools = Section("Tools", bar, self.tool_options, beside=bar.modes)
         selection = Section("Selection", commands)
         classes = Section("Classes", self.classes, commands.class_buttons)
         picture = Section("Picture", beside=commands.picture_buttons)

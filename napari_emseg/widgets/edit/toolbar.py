@@ -58,7 +58,9 @@ class Toolbar(QWidget):  # type: ignore[misc]
     ----------
     buttons : dict of str to QToolButton
         By name of tool or mode; "pan" for no tool, "tint" for the quick mask, "keys"
-        for the table of keys.
+        for help.
+    modes : QWidget
+        Those of modes, quick mask and help, for beside the heading.
     """
 
     tinted = Signal(bool)
@@ -77,7 +79,8 @@ class Toolbar(QWidget):  # type: ignore[misc]
         page.setContentsMargins(0, 0, 0, 0)
         page.setSpacing(4)
         page.addLayout(self._grid())
-        page.addLayout(self._below())
+        self.modes = QWidget()
+        self.modes.setLayout(self._below())
         page.addWidget(self._help)
         toolbox.changed.connect(self._on_tool)
 
@@ -86,11 +89,13 @@ class Toolbar(QWidget):  # type: ignore[misc]
         theme = get_theme(theme_name)
         for name, button in self.buttons.items():
             button.setIcon(icon(name, theme.icon.as_hex()))
-        self.setStyleSheet(
+        style = (
             "QToolButton { padding: 3px; border-radius: 3px;"
             f" background-color: {theme.foreground.as_hex()} }}"
             f"QToolButton:checked {{ background-color: {theme.current.as_hex()} }}"
         )
+        self.setStyleSheet(style)
+        self.modes.setStyleSheet(style)
         # Room for help of two lines, so that nothing jumps; longer help grows.
         lines = 2 * self._help.fontMetrics().lineSpacing() + 2
         self._help.setMinimumHeight(lines)
@@ -126,6 +131,7 @@ class Toolbar(QWidget):  # type: ignore[misc]
     def _below(self) -> QHBoxLayout:
         """Return a row of the modes, and apart from them the quick mask and help."""
         row = QHBoxLayout()
+        row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(0)
         group = QButtonGroup(self)
         for mode in MODES:
@@ -135,7 +141,7 @@ class Toolbar(QWidget):  # type: ignore[misc]
             button.clicked.connect(partial(self._set_mode, mode))
             group.addButton(button)
             row.addWidget(button, 1)
-        row.addStretch(1)
+        row.addSpacing(9)
         tint = self._button(TINT, "Show the selection as a tint (quick mask)")
         tint.toggled.connect(self.tinted)
         row.addWidget(tint, 1)
