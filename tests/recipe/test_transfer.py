@@ -26,8 +26,8 @@ PLACED = {
     "lasso": {"path": ((0, 0), (0, 1), (1, 1))},
     "selection": {"values": MASK},
     "draw": {"strokes": MASK},
-    "brush": {"path": ((0, 0), (0, 1))},
-    "brush_regions": {"path": ((0, 0), (0, 1))},
+    "brush": {"path": ((0, 0), (0, 1)), "radius": 2.0},
+    "brush_regions": {"path": ((0, 0), (0, 1)), "radius": 2.0},
 }
 
 
