@@ -8,12 +8,16 @@ import cv2
 import numpy as np
 from scipy import ndimage as ndi
 
+from napari_emseg.pipeline.tiles import bounding_box
 from napari_emseg.select.components import connected_to, neighborhood
 from napari_emseg.select.morphology import distance_to
 
 if TYPE_CHECKING:
     from napari_emseg.engine._types import BoolArray
     from napari_emseg.select.color_index import Window
+
+# Pixels up to which a filter is faster than distances.
+_KERNEL = 12.0
 
 
 def fill_with_gaps_closed(
@@ -43,24 +47,56 @@ def fill_with_gaps_closed(
     """
     start = np.zeros_like(near)
     start[sample] = near[sample]
-    if not start.any() or near.all():
-        return connected_to(near, start, connectivity)
+    piece = connected_to(near, start, connectivity)
+    if not piece.any() or piece.all():
+        return piece
+    # A disk never lies in two pieces, so nothing beside this one matters.
+    box = bounding_box(piece, 1)
+    out = np.zeros_like(near)
+    out[box] = _without_gaps(
+        np.ascontiguousarray(piece[box]),
+        np.ascontiguousarray(start[box]),
+        gap,
+        connectivity,
+    )
+    return out
+
+
+def _without_gaps(
+    near: BoolArray, start: BoolArray, gap: int, connectivity: int
+) -> BoolArray:
+    """Return what `fill_with_gaps_closed` returns, of a piece that holds the start."""
     radius = (gap + 1) / 2
-    wide = distance_to(~near) > radius
+    wide = ~_within(~near, radius)
     if not wide.any():
-        return connected_to(near, start, connectivity)
-    covered = distance_to(wide) <= radius
+        return near
+    covered = _within(wide, radius)
     # From a corner, a disk is near that covers no part of the sample.
     begin = _spread(start, near, None, 2 * gap, connectivity, until=covered)
     begin &= covered
     if not begin.any():
         return connected_to(near & ~covered, start, connectivity)
-    own = connected_to(wide, wide & (distance_to(begin) <= radius), connectivity)
-    away = distance_to(own)
-    inner, other = away <= radius, wide & ~own
-    if other.any():  # disks of both sides may reach into a gap
-        inner &= away < distance_to(other)
+    own = connected_to(wide, wide & _within(begin, radius), connectivity)
+    inner, other = _within(own, radius), wide & ~own
+    both = inner & _within(other, radius)
+    if both.any():  # disks of both sides reach into a gap
+        part = bounding_box(both, int(radius) + 1)
+        nearer = distance_to(own[part]) < distance_to(other[part])
+        inner[part] &= nearer | ~both[part]
     return _spread(inner, near, covered & ~inner, gap, connectivity)
+
+
+def _within(mask: BoolArray, radius: float) -> BoolArray:
+    """Return which pixels are within a distance of a mask."""
+    if mask.ndim != 2 or radius > _KERNEL:
+        if not mask.any():
+            return mask
+        return np.asarray(distance_to(mask) <= radius, bool)
+    reach = int(radius)
+    down, across = np.ogrid[-reach : reach + 1, -reach : reach + 1]
+    disk = (down**2 + across**2 <= radius**2).astype(np.uint8)
+    found = cv2.dilate(mask.view(np.uint8), disk, borderValue=0)
+    return np.asarray(found, np.uint8).view(bool)
 
 
 def _spread(
