@@ -96,7 +96,9 @@ class EditWidget(QWidget):  # type: ignore[misc]
         super().__init__()
         # Napari passes a proxy, of which a layer is another object each time.
         viewer = self._viewer = getattr(viewer, "__wrapped__", viewer)
-        self.background = BackgroundQueue(show_error, self._on_busy)
+        self.background = BackgroundQueue(
+            show_error, self._on_busy, on_warning=self._on_note
+        )
         session = self.session = Session(viewer, self.background)
         self.toolbox = Toolbox(viewer, session)
         self.classes = ClassList(session)
@@ -108,6 +110,7 @@ class EditWidget(QWidget):  # type: ignore[misc]
         self._layer_pair = LayerPair(viewer)
         self.image, self.labels = self._layer_pair.image, self._layer_pair.labels
         self._selected = 0  # pixels
+        self._note = ""  # that stays in the line below until the next action
         self._ready = READY
         self.history_button = HistoryButton(session.go_to)
         self._status = QLabel(READY)
@@ -141,6 +144,7 @@ class EditWidget(QWidget):  # type: ignore[misc]
         session.labels_changed.connect(self.classes.reload)
         session.selection_changed.connect(self._on_selection)
         session.said.connect(self._on_said)
+        session.noted.connect(self._on_note)
         self.classes.itemSelectionChanged.connect(self._say)
         self.toolbar.tinted.connect(self._on_tint)
         self.toolbar.keys_wanted.connect(self.show_help)
@@ -287,6 +291,8 @@ class EditWidget(QWidget):  # type: ignore[misc]
         self.tool_options.show_of(name)
 
     def _on_busy(self, busy: bool) -> None:
+        if busy:
+            self._note = ""
         waiting = self.background.waiting
         text = BUSY if busy else self._ready
         if waiting:
@@ -340,13 +346,21 @@ class EditWidget(QWidget):  # type: ignore[misc]
         if layer is None and self.session.image is None:
             empty = NO_IMAGE
         self._ready = text.format(self._selected) if self._selected else empty
-        if self._selected and layer is not None:
+        self._ready = self._note or self._ready
+        if self._selected and layer is not None and not self._note:
             name = class_name(layer, int(layer.selected_label))
             self._ready = FILL.format(self._ready, name)
         self._on_busy(self.background.running)
 
     def _on_said(self, text: str) -> None:
         self._status.setText(text)
+
+    def _on_note(self, text: str) -> None:
+        """Show a note until something else is done."""
+        text = text.rstrip(".")
+        self._note = f"{text[:1].upper()}{text[1:]}."
+        self._viewer.status = self._note
+        self._say()
 
     def _on_tint(self, on: bool) -> None:
         self.session.tinted = on

@@ -7,7 +7,6 @@ from functools import partial
 from time import sleep
 from typing import TYPE_CHECKING, Any
 
-from napari.utils.notifications import show_info
 from psygnal import Signal
 
 from napari_emseg import select
@@ -103,6 +102,7 @@ class Session:
     selection_changed = Signal()
     labels_changed = Signal()
     said = Signal(str)
+    noted = Signal(str)  # what is to be read until there is something else to do
 
     def __init__(self, viewer: ViewerModel, background: BackgroundQueue) -> None:
         self.viewer = viewer
@@ -382,8 +382,8 @@ class Session:
             if after is not None:
                 after()
             hidden = what_is_hidden([layer for layer, _ in known])
-            for text in filter(None, (what_is_missing(made, plans), hidden)):
-                show_info(text)
+            if notes := [*filter(None, (what_is_missing(made, plans), hidden))]:
+                self.noted.emit("; ".join(notes))
 
         self.background.run(work, then)
 

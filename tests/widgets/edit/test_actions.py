@@ -16,7 +16,6 @@ from napari_emseg.recipe import Step
 from napari_emseg.regions import splitting
 from napari_emseg.regions.refit import refit as refit_of
 from napari_emseg.widgets.common.background import BackgroundQueue
-from napari_emseg.widgets.edit import session
 from napari_emseg.widgets.edit.actions import Actions
 from napari_emseg.widgets.edit.scribble_tool import ScribbleTool
 from napari_emseg.widgets.edit.session import Session
@@ -212,7 +211,7 @@ ON_THE_IMAGE = {"blur": blur, "cut out": lambda bench: bench.actions.cut_out()}
 def test_a_picture_of_an_image_that_is_gone_does_not_appear(bench, name, how):
     bench.select(HALF)
     image, said = bench.session.image, []
-    bench.session.said.connect(said.append)
+    bench.session.noted.connect(said.append)
     ON_THE_IMAGE[name](bench)
     if how == "removed":
         bench.viewer.layers.remove(image)
@@ -233,7 +232,7 @@ def test_labels_that_are_removed_meanwhile_are_told_once(bench, name, waits):
         bench.layer.data_setitem((np.array([3, 3]), np.array([3, 4])), 2)
         assert bench.session.action_history.done[-1].text == "painted on Labels"
     said = []
-    bench.session.said.connect(said.append)
+    bench.session.noted.connect(said.append)
     before = bench.layer.data.copy()
     if waits:
         bench.session.choose(bench.session.plane(), lambda: HALF, "new")
@@ -279,14 +278,13 @@ def test_a_layer_of_others_that_never_rests_keeps_nobody_waiting(bench):
     np.testing.assert_array_equal(selected, HALF)
 
 
-def test_an_edit_of_hidden_labels_is_told(bench, monkeypatch):
+def test_an_edit_of_hidden_labels_is_told(bench):
     told = []
-    monkeypatch.setattr(session, "show_info", told.append)
+    bench.session.noted.connect(told.append)
     bench.select(HALF)
     bench.layer.visible = False
     assert bench.do(bench.actions.fill, 3).any()
-    assert len(told) == 1
-    assert "is hidden" in told[0]
+    assert "is hidden" in told[-1]
 
 
 def test_a_layer_stays_though_a_listener_of_others_fails(bench, monkeypatch):
