@@ -13,6 +13,8 @@ import pytest
 from hypothesis import settings
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
 
@@ -36,6 +38,16 @@ def stripes(rng: np.random.Generator) -> NDArray[np.uint8]:
     picture = np.repeat(colors, [30, 25, 25], axis=0)[None].repeat(60, axis=0)
     noisy = picture + rng.normal(0, 6, picture.shape)
     return noisy.round().clip(0, 255).astype(np.uint8)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Look for garbage once all tests are found: until then, there is hardly any."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
 
 
 def pytest_collection_finish() -> None:

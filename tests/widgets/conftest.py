@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import gc
-from types import SimpleNamespace
+from functools import partial
+from importlib.util import find_spec
+from pkgutil import resolve_name
+from types import FunctionType, MethodType, SimpleNamespace
 from unittest.mock import patch
 
 import napari
@@ -12,10 +15,13 @@ import npe2
 import numpy as np
 import pytest
 from napari._qt.dialogs.qt_notification import NapariQtNotification
+from napari._qt.layer_controls import qt_layer_controls_container
 from napari._qt.qt_viewer import QtViewer
 from napari._qt.threads.status_checker import StatusChecker
+from napari._qt.widgets.qt_viewer_buttons import QtViewerPushButton
 from napari._qt.widgets.qt_welcome import QtWelcomeWidget
 from napari.settings import NapariSettings
+from napari.utils.events import EventEmitter
 from napari.utils.notifications import notification_manager
 from qtpy.QtCore import QEvent, QPointF, Qt
 from qtpy.QtGui import QMouseEvent
@@ -26,6 +32,14 @@ from napari_emseg.layers import old_objects
 from napari_emseg.widgets.common.canvas_widget import prepare_removal
 from napari_emseg.widgets.results.inspector import Inspector
 
+OF_LABELS = [
+    (path, name)
+    for path, name in (
+        ("napari.components.overlays.labels_polygon", "LabelsPolygonOverlay"),
+        ("napari.components.overlays.labels_brush_stroke", "LabelsBrushStrokeOverlay"),
+    )
+    if find_spec(path)
+]
 KEYS = {
     "shift": Qt.KeyboardModifier.ShiftModifier,
     "alt": Qt.KeyboardModifier.AltModifier,
@@ -44,6 +58,9 @@ class Hand:
         self.layer = None
         self.at = ()
         self.spot = QPointF()
+        # A canvas that is drawn knows its size, and so what lies under the mouse.
+        viewer.window._qt_window.setUpdatesEnabled(True)
+        QApplication.processEvents()
 
     @property
     def canvas(self):
@@ -135,12 +152,64 @@ def _no_tips():
 
 
 @pytest.fixture(scope="session", autouse=True)
+def _buttons_keep_their_style():
+    """Spare the buttons of napari a new style at each layer that is chosen."""
+    with patch.object(QtViewerPushButton, "_refresh_qss", lambda *_: None, create=True):
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
 def _settings_are_not_written():
     """Spare each viewer the file of all its settings, written anew at each dock.
 
     What the plugin prefers is still written: that has a class of its own.
     """
     with patch.object(NapariSettings, "save", lambda *_, **__: None):
+        yield
+
+
+def is_of_whole_window(item):
+    """Whether a test asks for all that napari shows and draws."""
+    return item.get_closest_marker("whole_window") is not None
+
+
+@pytest.fixture(autouse=True)
+def _layers_have_few_parts(request, monkeypatch):
+    """Spare each layer what napari makes for it, and tests of panels do not look at.
+
+    These are the controls of its looks, and what its polygon tool and brush draw with:
+    more than half of the time to add it. A test of whole windows has them.
+    """
+    if is_of_whole_window(request.node):
+        return
+    monkeypatch.setattr(
+        qt_layer_controls_container, "create_qt_layer_controls", lambda _: QWidget()
+    )
+    for path, name in OF_LABELS:
+        # What is not visible has nothing to draw with, either.
+        hidden = partial(resolve_name(f"{path}:{name}"), visible=False)
+        monkeypatch.setattr(f"{path}.{name}", lambda make=hidden, **_: make())
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _signatures_are_read_once():
+    """Remember which functions take an event: napari asks at each connection."""
+    ask = EventEmitter._check_signature
+    known = {}
+
+    def check(fun):
+        plain = getattr(fun, "__func__", fun)
+        if isinstance(fun, EventEmitter):
+            key = EventEmitter
+        elif isinstance(plain, FunctionType) and not vars(plain):
+            key = plain.__code__, isinstance(fun, MethodType)
+        else:
+            return ask(fun)
+        if key not in known:
+            known[key] = ask(fun)
+        return known[key]
+
+    with patch.object(EventEmitter, "_check_signature", staticmethod(check)):
         yield
 
 
@@ -170,6 +239,16 @@ def is_trace(callback):
     return owner is not None and not isinstance(owner, Inspector)
 
 
+def direct(window, kind):
+    """Return the children of a kind that a window itself has."""
+    return [one for one in window.children() if isinstance(one, kind)]
+
+
+def is_open(widget):
+    """Whether this is a dialog that is in sight."""
+    return isinstance(widget, QDialog) and widget.isVisible()
+
+
 def condition(viewer):
     """Return what a test may leave behind in a viewer without layers and panels."""
     window = viewer.window._qt_window
@@ -188,8 +267,8 @@ def condition(viewer):
             list(getattr(viewer, f"mouse_{kind}_callbacks"))
             for kind in ("move", "drag", "wheel", "double_click")
         ],
-        "docks": [dock.objectName() for dock in window.findChildren(QDockWidget)],
-        "dialogs": [one for one in window.findChildren(QDialog) if one.isVisible()],
+        "docks": [one.objectName() for one in direct(window, QDockWidget)],
+        "dialogs": [one for one in QApplication.topLevelWidgets() if is_open(one)],
         "theme": viewer.theme,
         "title": viewer.title,
         "size": window.size(),
@@ -220,7 +299,10 @@ class Lender:
         return self._viewer
 
     def draw(self, wanted):
-        """Let the window draw itself or not: a tenth of the time goes into that."""
+        """Let the window draw itself or not: a fifth of the time goes into that.
+
+        It does for tests of whole windows, and for those who move the mouse.
+        """
         window = getattr(self._viewer and self._viewer.window, "_qt_window", None)
         if window is not None:
             window.setUpdatesEnabled(wanted)
@@ -232,7 +314,7 @@ class Lender:
             return
         self.draw(False)
         viewer.window.remove_dock_widget("all")
-        for note in viewer.window._qt_window.findChildren(NapariQtNotification):
+        for note in [*NapariQtNotification._instances]:
             note.close()
         QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
         prepare_removal(viewer)  # no panel is open that would see to it
@@ -259,8 +341,8 @@ class Lender:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item):
-    """Draw the window while a test looks at it, not while it is made ready for one."""
-    if lender := item.funcargs.get("lender"):
+    """Draw the window for a test of it as a whole, once it is made ready."""
+    if (lender := item.funcargs.get("lender")) and is_of_whole_window(item):
         lender.draw(True)
     return (yield)
 

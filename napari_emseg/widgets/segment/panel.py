@@ -473,7 +473,6 @@ class SegmentWidget(Container[Widget]):
         self.native.layout().addWidget(self.classes, 1)
         self.native.layout().addStretch()
         order_tabs(self.native.layout())
-        self._on_theme()
 
     def _on_theme(self) -> None:
         self.native.setStyleSheet(focus_ring(self._viewer.theme))

@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QListView
 from napari_emseg.widgets.common.canvas_widget import find_canvas, prepare_removal
 
 
+@pytest.mark.whole_window
 @pytest.mark.parametrize("title", ["Segment", "Select and edit", "Model"])
 def test_layers_go_in_the_context_of_the_canvas(viewer, title):
     """Napari alone deletes in another one, and then often crashes here."""

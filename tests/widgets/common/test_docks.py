@@ -338,6 +338,7 @@ class TestClosed:
                 return
         pytest.fail(f"kept by {[type(one) for one in gc.get_referrers(gone())]}")
 
+    @pytest.mark.whole_window
     def test_garbage_in_any_order(self, viewer, kind):
         """Qt tells of the end of a widget whose Python half is already cleared."""
         # Many, as it is a matter of chance which of them is cleared first.

@@ -60,6 +60,7 @@ def compare_all(panel, qtbot, classes="2 3", **checked):
 
 
 class TestResults:
+    @pytest.mark.whole_window
     def test_one_is_adopted_and_all_else_is_as_before(self, viewer, panel, qtbot, told):
         layer = panel.image
         other = viewer.add_points(np.ones((2, 2)), name="mine")

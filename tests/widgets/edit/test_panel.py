@@ -105,6 +105,7 @@ def test_line_below_says_how_to_begin(viewer, panel, stripes):
     assert line.text().startswith("Drag a class")
 
 
+@pytest.mark.whole_window
 def test_a_session(qtbot, viewer, hand, panel, layer, do, monkeypatch):
     """Select, fill, merge, split, adjust, refit; undo all of it, and redo all of it."""
     layer.data[45:55, 5:20] = 3  # wrong, and not by hand

@@ -213,6 +213,7 @@ def test_large_pictures_are_labeled_as_they_are_displayed(
     np.testing.assert_allclose(shown.data_to_world((2, 5)), (7, 16))
 
 
+@pytest.mark.whole_window
 def test_the_canvas_is_left_alone(qtbot, viewer, image, panel, told):
     """Nothing is on the canvas if that is not wanted, or cannot be, or is over."""
     _, layer = segment(viewer, image)

@@ -106,6 +106,7 @@ def at(layer, point):
     return int(layer.data[point])
 
 
+@pytest.mark.whole_window
 def test_tissue_to_a_table_of_nuclei_in_eight_clicks(
     viewer, qtbot, tmp_path, monkeypatch
 ):

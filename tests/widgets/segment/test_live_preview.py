@@ -132,6 +132,7 @@ def resident():
     return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
 
 
+@pytest.mark.whole_window
 def test_drag_over_a_large_picture(qtbot, viewer, panel, rng, gate):
     """Drag "Classes" from 2 to 10 on 12 MP, back, and forth again."""
     large = cv2.resize(pictures.coffee(), (4000, 3000), interpolation=cv2.INTER_CUBIC)

@@ -121,6 +121,7 @@ def key(viewer, *args):
     QApplication.processEvents()
 
 
+@pytest.mark.whole_window
 def test_a_session(qtbot, viewer, stripes, rng, gate):
     """Open the panel, run, paint, undo, and cancel a second run halfway."""
     viewer.add_image(rng.random((50, 50)), name="other")
@@ -169,6 +170,7 @@ def test_a_session(qtbot, viewer, stripes, rng, gate):
     np.testing.assert_array_equal(layer.data, seg.labels)
 
 
+@pytest.mark.whole_window
 def test_napari_tools_work_on_the_result(qtbot, viewer, stripes, panel):
     viewer.add_image(stripes, scale=(2, 2))
     panel.form.update(n_classes=3)

@@ -73,6 +73,7 @@ def states(panel):
     return [one.state for one in panel.pictures]
 
 
+@pytest.mark.whole_window
 def test_five_pictures_an_edit_in_each_and_on_where_it_was(
     viewer, panel, folder, qtbot, hand
 ):
