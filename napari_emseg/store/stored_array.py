@@ -236,7 +236,11 @@ def _opened(kind: str, path: str, key: tuple[Any, ...], stamp: tuple[int, ...]) 
         zarr = needed("zarr", "large", "reading parts of a TIFF file")
         series, level = key
         tiff = tifffile.TiffFile(path)
-        array = zarr.open_array(tiff.series[series].aszarr(level=level), mode="r")
+        try:
+            array = zarr.open_array(tiff.series[series].aszarr(level=level), mode="r")
+        except BaseException:  # such as a release of tifffile that knows no such zarr
+            tiff.close()
+            raise
         weakref.finalize(array, tiff.close)
         return array
     return SlideLevel(path, *key)
