@@ -17,6 +17,8 @@ class _FormDock(QDockWidget):  # type: ignore[misc]
 
     def __init__(self, dialog: QDialog, window: QMainWindow) -> None:
         super().__init__(dialog.windowTitle(), window)
+        # Napari saves the state of its window by these.
+        self.setObjectName(dialog.windowTitle())
         self._dialog = dialog
         page = QWidget()
         column = QVBoxLayout(page)
