@@ -45,7 +45,7 @@ from napari_emseg.widgets.edit.adjust.picture_export import (
     mask_of,
     write_png,
 )
-from napari_emseg.widgets.edit.context import SelectionResult
+from napari_emseg.widgets.edit.context import SelectionResult, modify_step
 from napari_emseg.widgets.edit.session import GONE
 
 if TYPE_CHECKING:
@@ -90,9 +90,8 @@ class Actions:
 
     def modify(self, name: str, pixels: float) -> None:
         """Change the selection by a number of pixels; a row of `MODIFY`."""
-        sided = name in ("grow", "shrink", "border")
-        sides = {"spacing": self.session.place().spacing} if sided else {}
-        self._reshape(Step.of(name, **{MODIFY[name][2]: pixels}, **sides))
+        place = self.session.place()
+        self._reshape(modify_step(name, MODIFY[name][2], pixels, place))
 
     def fill_holes(self) -> None:
         """Select what the selection encloses."""

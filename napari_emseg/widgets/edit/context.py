@@ -111,6 +111,23 @@ class AskedFor:
     view: Any
 
 
+def modify_step(name: str, number: str, pixels: float, place: Part) -> Step:
+    """Return the step that changes a selection by so many pixels of a place.
+
+    Examples
+    --------
+    >>> from napari.layers import Labels
+    >>> from napari_emseg.layers import Part
+    >>> thick = Labels(np.zeros((2, 4, 6), int), scale=(3, 1, 1))
+    >>> volume = Part(thick, (None, None, None))
+    >>> modify_step("grow", "pixels", 2.0, volume).args.spacing
+    (3.0, 1.0, 1.0)
+    """
+    sided = name in ("grow", "shrink", "border")
+    sides = {"spacing": place.spacing} if sided else {}
+    return Step.of(name, **{number: pixels}, **sides)
+
+
 def view_of(viewer: ViewerModel) -> Any:
     """Return what a viewer displays now, for `displayed_plane` and its like."""
     names = ("ndim", "ndisplay", "displayed", "point")

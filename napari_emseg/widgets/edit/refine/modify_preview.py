@@ -10,8 +10,8 @@ from qtpy.QtCore import QEvent, QObject, Qt, QTimer
 from napari_emseg import select
 from napari_emseg.layers import selects
 from napari_emseg.layers.selection import outline
-from napari_emseg.recipe.step import Step
 from napari_emseg.select.label_masks import FULL
+from napari_emseg.widgets.edit.context import modify_step
 from napari_emseg.widgets.edit.overlay import LINE
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ class ModifyPreview(QObject):  # type: ignore[misc]
         if part is None or not selects(part) or np.prod(place.shape) > MOST:
             return
         button, name = self._buttons[self.operation]
-        step = Step.of(self.operation, **{name: self._field.value()})
+        step = modify_step(self.operation, name, self._field.value(), place)
         context = session.context(place)
         fixed = (plane.at[axis] for axis in place.axes)
         flat = tuple(slice(None) if at is None else at for at in fixed)
