@@ -211,7 +211,7 @@ ON_THE_IMAGE = {"blur": blur, "cut out": lambda bench: bench.actions.cut_out()}
 def test_a_picture_of_an_image_that_is_gone_does_not_appear(bench, name, how):
     bench.select(HALF)
     image, said = bench.session.image, []
-    bench.session.noted.connect(said.append)
+    bench.session.said.connect(said.append)
     ON_THE_IMAGE[name](bench)
     if how == "removed":
         bench.viewer.layers.remove(image)
@@ -232,7 +232,7 @@ def test_labels_that_are_removed_meanwhile_are_told_once(bench, name, waits):
         bench.layer.data_setitem((np.array([3, 3]), np.array([3, 4])), 2)
         assert bench.session.action_history.done[-1].text == "painted on Labels"
     said = []
-    bench.session.noted.connect(said.append)
+    bench.session.said.connect(said.append)
     before = bench.layer.data.copy()
     if waits:
         bench.session.choose(bench.session.plane(), lambda: HALF, "new")
