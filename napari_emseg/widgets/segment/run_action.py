@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from napari_emseg.layers import Action, Change
+from napari_emseg.layers import Action, Change, is_result
 from napari_emseg.layers.history import latest_step
+from napari_emseg.layers.metadata import entry_of
 from napari_emseg.layers.undo.layer_look import LayerLook
 
 if TYPE_CHECKING:
@@ -43,6 +44,8 @@ class RunTarget:
         Its labels.
     looks : list of LayerLook
         How it looks without a preview.
+    earlier : list of napari.layers.Labels
+        Visible results, of which those of the same image are not mixed with it.
     """
 
     state: LiveState
@@ -51,6 +54,7 @@ class RunTarget:
     step: int = 0
     data: Any = None
     looks: list[LayerLook] = field(default_factory=list)
+    earlier: list[Labels] = field(default_factory=list)
 
     @classmethod
     def of(
@@ -67,7 +71,8 @@ class RunTarget:
         if layer is None and written is not None and current.layer is not None:
             layer, colormap = current.layer, written.colormap
         if layer is None:
-            return cls(state, params)
+            earlier = [one for one in layers if is_result(one) and one.visible]
+            return cls(state, params, earlier=earlier)
         looks = [LayerLook.of(layer, colormap)]
         return cls(state, params, layer, _key(layer), layer.data, looks)
 
@@ -79,7 +84,7 @@ class RunTarget:
         fits: ManualEdits,
         text: str,
     ) -> Action:
-        """Return the action that a result is, without its step.
+        """Return the action that a result is, without its step; hide earlier results.
 
         Parameters
         ----------
@@ -100,7 +105,14 @@ class RunTarget:
             layer,
         )
         if self.layer is None or self.layer is not layer:
-            return Action(made=layer, changes=(form,), text=text)
+            hidden = [
+                Change(partial(_show, one, True), partial(_show, one, False), one)
+                for one in self.earlier
+                if _about(one) == _about(layer)
+            ]
+            for change in hidden:
+                change.redo()
+            return Action(made=layer, changes=(form, *hidden), text=text)
         if _key(layer) != self.step:
             fits.add_fit(layer)
             return Action(changes=(form,), text=text)
@@ -110,6 +122,16 @@ class RunTarget:
         now = LayerLook.of(layer).restore
         looks = (Change(look.restore, now, layer) for look in self.looks)
         return Action(changes=(form, *looks), text=text)
+
+
+def _about(layer: Labels) -> tuple[Any, Any]:
+    """Return which image, and which part of it, a result is of."""
+    entry = entry_of(layer)
+    return entry.get("image"), entry.get("at")
+
+
+def _show(layer: Labels, visible: bool) -> None:
+    layer.visible = visible
 
 
 def _key(layer: Labels) -> int:

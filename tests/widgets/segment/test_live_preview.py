@@ -333,6 +333,7 @@ class TestPause:
         rest(qtbot, panel)
         old, new = results(viewer)
         assert old is mine
+        assert [old.visible, new.visible] == [False, True]  # else their colors mix
         np.testing.assert_array_equal(mine.data, painted)
         expected = emseg.segment(stripes, n_classes=4).labels
         np.testing.assert_array_equal(new.data, expected)
@@ -347,6 +348,7 @@ class TestPause:
         np.testing.assert_array_equal(new.data, expected)
         hand.undo()
         assert results(viewer) == [mine]
+        assert mine.visible
         np.testing.assert_array_equal(mine.data, painted)
         hand.undo()
         assert mine.data[5, 5] == 1
