@@ -351,14 +351,18 @@ class HistoryWalk:
 
     def fit(self) -> None:
         """Press Segment: for a new layer, or for an earlier one."""
-        panel = self.segment
-        panel.form.rows["n_classes"].value = int(self.rng.integers(2, 5))
+        panel, row = self.segment, self.segment.form.rows["n_classes"]
+        count, before = len(self.history.done), row.value
+        row.value = int(self.rng.integers(2, 5))
         results = [one for one in self.viewer.layers if is_result(one)]
         output = panel._boxes.output
         output.value = output.choices[0]
         if results and (len(results) > 2 or self.rng.random() < 0.5):
             output.value = results[int(self.rng.integers(len(results)))]
         panel.run()
+        self.settle()
+        if len(self.history.done) == count:  # it failed, and a form alone is no step
+            row.value = before
 
     def live(self) -> None:
         """Change a number while Live is ticked, and wait for the result."""

@@ -28,6 +28,7 @@ from napari_emseg.layers.metadata import append, remove
 from napari_emseg.layers.selection import add_quietly
 from napari_emseg.layers.undo.action import Action
 from napari_emseg.layers.undo.manual_edits import ManualEdits
+from napari_emseg.layers.undo.undo_follower import redo_edit, undo_edit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -258,7 +259,7 @@ class ActionHistory:
                 rest.callback(self._viewer.layers.remove, made)
             rest.callback(remove, action.log)
             for layer in action.layers:
-                rest.callback(layer.undo)
+                rest.callback(undo_edit, layer)
         return action.layers
 
     def redo(self) -> list[Labels]:
@@ -284,7 +285,7 @@ class ActionHistory:
                 rest.callback(self._viewer.layers.move, end, action.place)
                 rest.callback(add_quietly, self._viewer, action.made)
             for layer in reversed(action.layers):
-                rest.callback(layer.redo)
+                rest.callback(redo_edit, layer)
         return action.layers
 
     def go_to(self, count: int) -> None:

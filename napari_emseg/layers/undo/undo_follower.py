@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from napari.utils.events import Event
+
 from napari_emseg.layers.history import redo_steps, undo_steps
 
 if TYPE_CHECKING:
@@ -12,6 +14,9 @@ if TYPE_CHECKING:
     from napari.layers import Labels
 
     from napari_emseg.layers.history import Steps
+
+# An event of layers whose edits are followed.
+_TURNED = "emseg_turned"
 
 
 def follow_undo(layer: Labels, turn: Callable[[], None]) -> None:
@@ -53,6 +58,29 @@ def follow_undo(layer: Labels, turn: Callable[[], None]) -> None:
             done = not done
             turn()
         elif not holds(undo if done else redo):
-            layer.events.set_data.disconnect(follow)
+            for emitter in emitters:
+                emitter.disconnect(follow)
 
-    layer.events.set_data.connect(follow)
+    if _TURNED not in layer.events.emitters:
+        layer.events.add(**{_TURNED: Event})
+    # Napari tells of its own keys; but of nothing while the layer is hidden.
+    emitters = layer.events.set_data, layer.events.emitters[_TURNED]
+    for emitter in emitters:
+        emitter.connect(follow)
+
+
+def undo_edit(layer: Labels) -> None:
+    """Undo the latest edit of a layer, and what follows it, even if it is hidden."""
+    layer.undo()
+    _tell(layer)
+
+
+def redo_edit(layer: Labels) -> None:
+    """Redo the edit of a layer that was undone last, and what follows it."""
+    layer.redo()
+    _tell(layer)
+
+
+def _tell(layer: Labels) -> None:
+    if _TURNED in layer.events.emitters:
+        layer.events.emitters[_TURNED]()

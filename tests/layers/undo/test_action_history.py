@@ -23,6 +23,7 @@ from napari_emseg.layers import (
 )
 from napari_emseg.layers.history import LayerState, drawing
 from napari_emseg.layers.metadata import LogEntry, steps_of
+from napari_emseg.layers.undo.undo_follower import follow_undo
 from napari_emseg.recipe.step import Step
 from napari_emseg.regions import Edit
 
@@ -427,3 +428,19 @@ def test_undo_and_redo_turn_all_of_an_action_though_listeners_fail(
         with pytest.raises(RuntimeError, match="another program"):
             turn()
         assert [int(layer.data.sum()) for layer in pair] == [expected] * 2
+
+
+def test_what_goes_with_an_edit_goes_while_its_layer_is_hidden():
+    """Napari tells nobody of an undo on a hidden layer."""
+    viewer = ViewerModel()
+    layer, seen = viewer.add_labels(np.zeros((3, 3), np.uint8)), []
+    history = ActionHistory(viewer)
+    layer.paint((0, 0), 1)
+    follow_undo(layer, lambda: seen.append(int(layer.data[0, 0])))
+    layer.visible = False
+    assert history.undo() == [layer]
+    assert seen == [0]
+    assert history.redo() == [layer]
+    assert seen == [0, 1]
+    layer.visible = True
+    assert seen == [0, 1]
