@@ -366,11 +366,15 @@ class HistoryWalk:
 
     def live(self) -> None:
         """Change a number while Live is ticked, and wait for the result."""
+        row, count = self.segment.form.rows["n_classes"], len(self.history.done)
+        before = row.value
         self.segment.controls.live.value = True
-        self.segment.form.rows["n_classes"].value = int(self.rng.integers(2, 5))
+        row.value = int(self.rng.integers(2, 5))
         QTest.qWait(1)
         self.settle()
         self.segment.controls.live.value = False
+        if len(self.history.done) == count:
+            row.value = before
 
     def back_and_forth(self) -> None:
         """Undo some, and redo some of that."""
