@@ -300,7 +300,7 @@ class _Sight:
         if step > 1:
             small, mask = _shrink(picture, values, inside, step)
         every = -(-picture.size // _SHOWN)
-        flat = values.reshape(-1, values.shape[-1])
+        flat = values.reshape(-1, values.shape[-1])[:, : picture.channels]
         return cls(picture, inside, step, small, mask, every, flat[::every].copy())
 
     def colors(self, labels: NDArray[np.uint8], count: int) -> Float64Array:

@@ -158,6 +158,8 @@ def test_pixels_that_do_not_count(stripes, monkeypatch, smoothing):
     params = Params(n_classes=3, smoothing=smoothing)
     glimpse = PreviewImage(image).preview(params)
     np.testing.assert_array_equal(glimpse.labels == 0, clear == 0)
+    exact = emseg.segment(image, n_classes=3, smoothing=smoothing)
+    np.testing.assert_allclose(glimpse.colors, exact.class_colors, atol=1e-3)
     monkeypatch.setattr(module, "PICTURE", stripes[..., 0].size // 3)
     means = PreviewImage(image).preview(params).labels
     np.testing.assert_array_equal(means == 0, clear == 0)
