@@ -152,41 +152,38 @@ def _serve(
 ) -> None:
     """Work on pictures until nobody asks any more; the process is made for this."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # Who asked may be gone before the answer.
-    with suppress(BrokenPipeError):
-        _answer(way, treatment, writing, max_bytes, threads)
-
-
-def _answer(
-    way: Connection,
-    treatment: Treatment,
-    writing: WritingOptions,
-    max_bytes: int | None,
-    threads: int,
-) -> None:
-    """Work on pictures until there are no more."""
     cv2.setNumThreads(threads)
     fitted = treatment.fitted
     shared = None if fitted is None else SharedLabels(fitted.model)
+    # The other end may be closed before an answer.
+    with suppress(EOFError, ConnectionError):
+        while True:
+            picture, plan = way.recv()
+            steps = iter_outcome(picture, plan, treatment, writing, shared, max_bytes)
+            _work_on(steps, way)
+
+
+def _work_on(steps: Generator[Progress, None, Outcome], way: Connection) -> None:
+    """Send some of the steps of a picture, and its outcome.
+
+    Raises
+    ------
+    ConnectionError
+        If the other end is closed.
+    """
+    told = time.monotonic()
     while True:
         try:
-            picture, plan = way.recv()
-        except (EOFError, OSError):
+            step = next(steps)
+        except StopIteration as stop:
+            _send(way, stop.value)
             return
-        steps = iter_outcome(picture, plan, treatment, writing, shared, max_bytes)
-        told = time.monotonic()
-        while True:
-            try:
-                step = next(steps)
-            except StopIteration as stop:
-                _send(way, stop.value)
-                break
-            if way.poll():  # the other end is closed
-                steps.close()
-                return
-            if time.monotonic() - told > _SELDOM:
-                told = time.monotonic()
-                way.send(replace(step, state=None))
+        if way.poll():  # the other end is closed
+            steps.close()
+            raise BrokenPipeError
+        if time.monotonic() - told > _SELDOM:
+            told = time.monotonic()
+            way.send(replace(step, state=None))
 
 
 def _send(way: Connection, outcome: Outcome) -> None:

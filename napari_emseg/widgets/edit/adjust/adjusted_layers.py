@@ -73,7 +73,7 @@ class Subject:
     @property
     def colors(self) -> Any:
         """Refuse; no such step looks at them."""
-        raise NotImplementedError
+        raise TypeError("a step that adjusts a picture sees neither colors nor labels")
 
     labels = colors
 
