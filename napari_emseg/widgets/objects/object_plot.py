@@ -132,6 +132,7 @@ class ObjectPlot(QWidget):  # type: ignore[misc]
     def draw(self, *_: object) -> None:
         """Draw all objects, once they are seen: those that are filtered out in gray."""
         self._parts = []
+        self._selector = self._dots = self._bars = None
         self._late = not self.isVisible()
         if self._late:
             return
@@ -139,7 +140,6 @@ class ObjectPlot(QWidget):  # type: ignore[misc]
         figure = self.canvas.figure
         figure.clear()
         figure.set_facecolor(theme.page)
-        self._selector = self._dots = self._bars = None
         table, inside = self._session.table, self._session.inside()
         x = self.across.currentText()
         if table is None or inside is None or x not in table or not len(table):

@@ -351,6 +351,20 @@ def test_a_lasso_and_a_span_in_the_plot_choose_objects(opened):
     assert seen.session.chosen.tolist() == table["label"][~large].tolist()
 
 
+def test_the_plot_of_a_table_that_is_gone_while_hidden_marks_nothing(opened):
+    seen = opened()
+    press(seen.panel.buttons.show_table)
+    seen.wait()
+    plot = seen.panel.measures.plot
+    seen.until(lambda: plot._dots is not None)
+    seen.session.choose(seen.session.ids()[:2])  # is marked in a moment
+    assert plot._marking.isActive()
+    plot.hide()
+    seen.session.take(None)
+    seen.until(lambda: not plot._marking.isActive())
+    assert plot._dots is None
+
+
 def test_summary_is_of_the_tissue_and_counts_positives(opened):
     seen = opened()
     page = seen.panel.measures.summary
