@@ -69,9 +69,9 @@ def _named(**names: str) -> JsonDict:
 class Params(BaseModel):
     """Everything that decides a segmentation, apart from the image.
 
-    Frozen, equal by value, hashable. The form of the panel, the options of the
-    command line, the range checks, the JSON keys and the help texts are all read
-    from these fields.
+    All hyperparameters; frozen, equal by value, hashable. The form of the panel, the
+    options of the command line, the range checks, the JSON keys and the help texts
+    are all read from these fields.
 
     {parameters}
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import runpy
 import tomllib
@@ -31,34 +30,6 @@ HOME = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["u
     "Repository"
 ]
 RAW = HOME.replace("//github.com", "//raw.githubusercontent.com")
-BUILT = DOCS / "_build" / "html"
-# What people type, and the public name that they should find.
-QUERIES = {
-    "magic wand": "select.wand",
-    "flood fill": "select.wand",
-    "gaussian mixture": "MixtureModel",
-    "expectation-maximization": "segment",
-    "k-means clustering": "KMeansModel",
-    "markov random field": "Params",
-    "number of clusters": "plot.criteria",
-    "superpixel": "hierarchy",
-    "label image": "io.files.read_labels",
-    "QuPath": "export",
-    "COCO": "export",
-    "live-wire": "select.scissors",
-    "lasso": "select.lasso",
-    "bounding box": "select.box",
-    "graph cut": "select.scribbles",
-    "alpha matting": "adjust.cut_out",
-    "inpainting": "adjust.inpaint",
-    "unsharp mask": "adjust.sharpen",
-    "instance segmentation": "objects",
-    "watershed": "objects",
-    "region properties": "measure",
-    "color deconvolution": "stain_densities",
-    "signed distance": "select.interpolate",
-    "posterior probability": "select.by_class",
-}
 
 
 @pytest.fixture
@@ -253,39 +224,6 @@ def test_the_reference_has_every_command():
     commands = {name for name in app if not name.startswith("-")}
     assert set(found) - {"all"} == commands
     assert len(found) == len(set(found))
-
-
-@pytest.mark.skipif(not BUILT.exists(), reason="`make docs` has not been run")
-def test_search_finds_functions_in_the_words_of_the_field():
-    stem = pytest.importorskip("snowballstemmer").stemmer("english").stemWord
-    text = (BUILT / "searchindex.js").read_text("utf-8")
-    index = json.loads(text.removeprefix("Search.setIndex(").removesuffix(")"))
-
-    def pages(word):
-        found = set()
-        for table in ("terms", "titleterms"):
-            of = index[table].get(stem(word), [])
-            found |= {*(of if isinstance(of, list) else [of])}
-        return found
-
-    missed = []
-    for query, name in QUERIES.items():
-        words = [word for word in re.findall(r"\w+", query.lower()) if word != "of"]
-        hits = set.intersection(*map(pages, words))
-        docs = {index["docnames"][hit] for hit in hits}
-        if f"reference/generated/napari_emseg.{name}" not in docs:
-            missed.append((query, name, docs))
-    assert missed == []
-
-
-def test_docstrings_speak_the_words_of_the_field():
-    """What the index of the site is made of: each word stands where it is sought."""
-    from pydoc import locate
-
-    for query, name in QUERIES.items():
-        text = (locate(f"napari_emseg.{name}").__doc__ or "").lower()
-        for word in re.findall(r"\w+", query.lower()):
-            assert re.search(rf"\b{re.escape(word[:6])}", text), (query, name)
 
 
 def test_commands_of_the_pages_run(tmp_path, monkeypatch, capsys):

@@ -82,6 +82,8 @@ def desaturate(
 ) -> NDArray[Any]:
     """Take color away and keep the lightness L of Lab.
 
+    The picture becomes black and white, or grayscale.
+
     Parameters
     ----------
     image, selection, rgb
@@ -129,6 +131,8 @@ def replace_color(
     rgb: bool | None = None,
 ) -> NDArray[Any]:
     """Give pixels of one color another one; shades and texture stay.
+
+    Also known as recoloring.
 
     Parameters
     ----------

@@ -121,6 +121,8 @@ def inpaint(
 ) -> NDArray[Any]:
     """Replace the selection by what is around it, plane by plane.
 
+    Also known as inpainting, or the removal of an object.
+
     Parameters
     ----------
     image, selection, channel_axis, rgb

@@ -46,8 +46,9 @@ def cut_out(
     """Cut the selected thing out, with transparency around its outline.
 
     A crisp edge is antialiased: a pixel that an even outline would cut is partly
-    transparent, all others are opaque or not there. Soft edges fade inside the outline.
-    Hair is looked for on both sides of it.
+    transparent, all others are opaque or not there. Soft edges fade inside the
+    outline. Hair is looked for on both sides of it. Also known as background
+    removal, or alpha matting.
 
     Parameters
     ----------

@@ -72,6 +72,8 @@ def levels(
 ) -> NDArray[Any]:
     """Stretch values between black and white, and bend what lies between.
 
+    Black point, white point and gamma correction.
+
     Parameters
     ----------
     image, selection, channel_axis, rgb
@@ -130,6 +132,8 @@ def curves(
     rgb: bool | None = None,
 ) -> NDArray[Any]:
     """Send values through a smooth curve without overshoots [1]_.
+
+    The tone curve of picture editors, a monotone spline.
 
     Parameters
     ----------
@@ -195,6 +199,8 @@ def fill(
     rgb: bool | None = None,
 ) -> NDArray[Any]:
     """Paint the selection.
+
+    The paint bucket of picture editors, for what is selected.
 
     Parameters
     ----------

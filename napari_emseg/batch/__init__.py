@@ -10,7 +10,7 @@ from napari_emseg.batch.output_plan import (
     plan_outputs,
 )
 from napari_emseg.batch.picture import Picture
-from napari_emseg.batch.tidy_table import tidy_csv, tidy_table
+from napari_emseg.batch.tidy_rows import tidy_csv, tidy_table
 from napari_emseg.batch.treatment import Treated, Treatment
 
 __all__ = [

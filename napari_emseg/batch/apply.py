@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 class BatchProgress(NamedTuple):
     """How far a batch is.
 
+    For a progress bar.
+
     Attributes
     ----------
     done, total : int

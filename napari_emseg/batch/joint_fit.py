@@ -48,6 +48,8 @@ _Unit = Annotated[float, Field(ge=0, le=1)]
 class JointFit:
     """Classes that many images share, and what is needed to find them in others.
 
+    To predict the classes of new images.
+
     Attributes
     ----------
     model : Model
@@ -254,6 +256,8 @@ def fit(
 ) -> JointFit:
     """Fit one model to all pixels of many images.
 
+    A joint fit: classes have the same numbers in all.
+
     Parameters
     ----------
     images : iterable of (…, Y, X) or (…, Y, X, 3|4) array_like or path
@@ -328,6 +332,8 @@ def iter_fit(
     fail: Callable[[int, Exception], None] | None = None,
 ) -> Generator[Progress, None, JointFit]:
     """Yield the progress of `fit`; return its result. To cancel, stop iterating.
+
+    One joint model of many images.
 
     Parameters
     ----------

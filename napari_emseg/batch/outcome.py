@@ -138,7 +138,10 @@ def iter_outcome(
 
 
 def failed(picture: Picture, error: Exception, messages: Sequence[str] = ()) -> Outcome:
-    """Return the outcome of a picture that cannot be treated."""
+    """Return the outcome of a picture that cannot be treated.
+
+    For the exception that stopped it.
+    """
     told = tuple(messages)
     return Outcome(picture.name, "failed", picture.path, error=error, messages=told)
 

@@ -25,7 +25,10 @@ _WILD = set("*?[")
 
 
 class OutputPlan(NamedTuple):
-    """Where the results of one image go; `folders` are made when needed."""
+    """Where the results of one image go; `folders` are made when needed.
+
+    The paths of all output files.
+    """
 
     name: str
     labels: Path
@@ -41,6 +44,8 @@ class OutputPlan(NamedTuple):
 
 def find_pictures(names: Sequence[Path], output: Path | None = None) -> list[Picture]:
     """Find the files that are named, those of patterns, and all pictures in folders.
+
+    Patterns are those of `glob`.
 
     Parameters
     ----------
@@ -242,6 +247,8 @@ def check_plan(
     plan: OutputPlan, source: Path, pictures: Collection[Path], *, force: bool
 ) -> None:
     """Refuse what cannot be read or written to, before any work is done.
+
+    Files that exist are overwritten only by `force`.
 
     Parameters
     ----------

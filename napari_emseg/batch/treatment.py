@@ -42,6 +42,8 @@ Row = dict[str, Any]
 class Treated:
     """Labels of a picture, and what is known of their classes.
 
+    One result of a batch, before anything is written.
+
     Attributes
     ----------
     labels : (…, Y, X) ndarray of unsigned int

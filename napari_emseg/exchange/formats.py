@@ -111,6 +111,8 @@ def read_objects(
 ) -> Annotations:
     """Read what other programs, or `export`, wrote, as labels of an image.
 
+    Imports annotations: GeoJSON of QuPath, COCO, ROIs of ImageJ.
+
     Parameters
     ----------
     path : path

@@ -134,6 +134,8 @@ class _Nodes(NamedTuple):
 def trace(labels: ArrayLike) -> Polygons:
     """Trace the outlines of labels, exactly along the edges of pixels.
 
+    A label image is vectorized.
+
     Parameters
     ----------
     labels : (…, Y, X) array_like of int or bool
@@ -189,6 +191,8 @@ def trace(labels: ArrayLike) -> Polygons:
 
 def rasterize(polygons: Polygons) -> NDArray[np.unsignedinteger[Any]]:
     """Fill polygons with their labels.
+
+    From polygons to a mask, or a label image.
 
     Parameters
     ----------

@@ -46,7 +46,8 @@ def measure(
 ) -> ObjectTable:
     """Measure objects: their shapes, and what an image shows inside of them.
 
-    Region properties, in the words of scikit-image: a row for each label.
+    Region properties, in the words of scikit-image: a row for each label. As
+    ``regionprops``, with mean intensity by channel.
 
     Parameters
     ----------

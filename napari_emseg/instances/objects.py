@@ -31,8 +31,9 @@ _SPARSE, _ANYHOW = 4, 2**22
 class Objects:
     """Things of an image that count as one each, such as nuclei.
 
-    Numbers of objects stay when others go, so that what is known of them stays right;
-    `renumbered` closes the gaps. All methods return new objects.
+    Numbers of objects stay when others go, so that what is known of them stays
+    right; `renumbered` closes the gaps. All methods return new objects. Instances,
+    in other words.
 
     Attributes
     ----------

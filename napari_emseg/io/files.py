@@ -57,6 +57,8 @@ def read_image(
 ) -> tuple[NDArray[Any], int | None]:
     """Read a PNG, JPEG or TIFF file.
 
+    Loads stacks and multi-channel TIFF files, too.
+
     Parameters
     ----------
     path : path
@@ -135,6 +137,8 @@ def read_image(
 class ImageContent(NamedTuple):
     """What an image file holds: as `read_image` and `pixel_size.read_spacing`.
 
+    The array, the axis of its channels, and what the file says of it.
+
     Attributes
     ----------
     pixels : ndarray
@@ -165,6 +169,8 @@ def read_with_spacing(
     max_bytes: int | None = None,
 ) -> ImageContent:
     """Read an image and the lengths of its pixels; the file is opened once for both.
+
+    The lengths are also known as pixel size or voxel spacing.
 
     Parameters
     ----------
@@ -323,6 +329,8 @@ def write_labels(
 ) -> None:
     """Write labels to a compressed TIFF or to a PNG file.
 
+    Saves a label image, or a mask.
+
     Parameters
     ----------
     path : path
@@ -379,6 +387,8 @@ def write_picture(
     path: str | os.PathLike[str], picture: ArrayLike, *, force: bool = False
 ) -> None:
     """Write a color picture to a PNG, JPEG or TIFF file.
+
+    To save what was edited or painted.
 
     Parameters
     ----------
@@ -456,6 +466,8 @@ def write_text(
 
 def paint(labels: NDArray[Any], colors: ArrayLike) -> NDArray[np.uint8]:
     """Return a picture of `labels`, every class in its color.
+
+    A color overlay in the mean colors of classes, or in any others.
 
     Parameters
     ----------

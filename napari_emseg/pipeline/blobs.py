@@ -95,6 +95,8 @@ def blobs(
 ) -> Blobs:
     """Draw Gaussian blobs in a plane.
 
+    Synthetic data: toy clusters.
+
     Parameters
     ----------
     n_points : int, optional

@@ -27,7 +27,8 @@ def hierarchy(
 ) -> RegionTree:
     """Find the regions of an image at all levels of detail at once.
 
-    From superpixels to the whole image, as a tree.
+    From superpixels to the whole image, as a tree. Neighbors of a region adjacency
+    graph are merged, the most alike first.
 
     Parameters
     ----------

@@ -20,6 +20,8 @@ T = TypeVar("T")
 class Progress:
     """How far a segmentation is.
 
+    For a progress bar.
+
     Attributes
     ----------
     stage : str

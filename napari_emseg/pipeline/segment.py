@@ -133,8 +133,9 @@ def segment(
 ) -> Segmentation:
     """Find the classes of an image on all its pixels.
 
-    By K-means, or by expectation-maximization (EM) of a Gaussian mixture model, with a
-    Markov random field over neighbors.
+    By K-means, or by expectation-maximization (EM) of a Gaussian mixture model,
+    with a Markov random field over neighbors. Unsupervised semantic segmentation:
+    nothing is trained.
 
     Parameters
     ----------
@@ -269,6 +270,8 @@ def iter_segment(
     force: bool = False,
 ) -> Generator[Progress, None, Segmentation]:
     """Segment an image step by step; to cancel, stop iterating.
+
+    A generator of the iterations of EM or K-means.
 
     Parameters
     ----------

@@ -52,6 +52,8 @@ LabelArray = NDArray[np.unsignedinteger[Any]]
 class Segmentation:
     """Labels of one image and all that is needed to make them again.
 
+    Maps of the posterior probability are made when they are asked for.
+
     Attributes
     ----------
     labels : (…) ndarray of unsigned int

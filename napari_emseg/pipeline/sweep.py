@@ -42,6 +42,8 @@ COMPARED = ("color", "method", "init", "n_classes")
 def settings(base: Params | None = None, **values: Any) -> tuple[Params, ...]:
     """Combine all values of some parameters.
 
+    A parameter grid.
+
     Parameters
     ----------
     base : Params, optional
@@ -89,6 +91,8 @@ def titles(
     chosen: Sequence[Params], *, always: Sequence[str] = ("method", "n_classes")
 ) -> list[str]:
     """Return a short title for each setting: what differs from the others.
+
+    For a legend.
 
     Parameters
     ----------
@@ -210,6 +214,8 @@ def iter_sweep(
 ) -> Generator[SweepStep, None, tuple[SweepRow, ...]]:
     """Segment an image with several settings; to cancel, stop iterating.
 
+    A grid search, with its progress.
+
     Parameters
     ----------
     image, mask, channel_axis, rgb, full_scale, axes
@@ -265,6 +271,8 @@ def sweep(
     image: ArrayLike, chosen: Sequence[Params], **options: Any
 ) -> tuple[SweepRow, ...]:
     """Segment an image with several settings.
+
+    A grid search, to compare settings.
 
     Parameters
     ----------
@@ -356,6 +364,8 @@ def best(rows: Sequence[SweepRow], criterion: str) -> dict[str, int]:
 
 def as_csv(rows: Sequence[SweepRow]) -> str:
     """Return the table of a comparison as comma-separated values.
+
+    A CSV file, for pandas, R or a spreadsheet.
 
     Parameters
     ----------

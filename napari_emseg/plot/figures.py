@@ -60,6 +60,8 @@ def ellipses(
 ) -> Figure:
     """Draw the cloud of features in two dimensions, and each class as an ellipse.
 
+    A scatter plot with the covariance of each class.
+
     Parameters
     ----------
     data : Segmentation or (cells, model)

@@ -45,6 +45,8 @@ WIDTHS = (240, 1920)
 class RunFigure:
     """The classes of one iteration after the other, as pixels.
 
+    A figure that is drawn for each frame.
+
     Parameters
     ----------
     states : sequence of FitState
@@ -162,6 +164,8 @@ def save_movie(
     force: bool = False,
 ) -> None:
     """Write the iterations of a fit as a movie.
+
+    An animation, as GIF or MP4.
 
     Parameters
     ----------

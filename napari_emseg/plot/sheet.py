@@ -62,6 +62,8 @@ def draw_sheet(
 ) -> Figure:
     """Draw all settings of a comparison on one sheet.
 
+    A contact sheet, to compare parameters.
+
     Parameters
     ----------
     rows : sequence of SweepRow
@@ -132,6 +134,8 @@ def draw_sheet(
 
 def render(figure: Figure) -> NDArray[np.uint8]:
     """Return a figure as a picture.
+
+    The figure becomes an array.
 
     Parameters
     ----------

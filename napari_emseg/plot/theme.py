@@ -29,6 +29,8 @@ FONT = 10.0  # points
 class Theme:
     """Colors of a figure, as matplotlib takes them.
 
+    Light or dark.
+
     Attributes
     ----------
     page : str

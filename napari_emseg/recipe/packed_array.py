@@ -163,6 +163,8 @@ def unpack_array(
 ) -> NDArray[Any]:
     """Return an array that a recipe or a script holds as text.
 
+    Decodes what is compressed and in base64.
+
     Parameters
     ----------
     shape : tuple of int

@@ -40,7 +40,7 @@ _TOLD, _COUNTED = 3, 100
 class Recipe(BaseModel):
     """Steps that make labels, from the image on.
 
-    Frozen, equal by value; JSON and back without loss.
+    Frozen, equal by value; JSON and back without loss. A reproducible workflow.
 
     Attributes
     ----------

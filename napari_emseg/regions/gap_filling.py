@@ -24,8 +24,8 @@ def interpolate(
 ) -> Edit:
     """Fill a label in between the planes that have it; other labels stay.
 
-    The planes between get the shapes of `napari_emseg.select.interpolate`, where they
-    have label 0.
+    The planes between get the shapes of `napari_emseg.select.interpolate`, where
+    they have label 0. From a few annotated slices to a volume.
 
     Parameters
     ----------

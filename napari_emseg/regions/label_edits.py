@@ -70,6 +70,8 @@ def new_class(
 ) -> Edit:
     """Make the selected pixels a class of their own, numbered by `free_labels`.
 
+    Adds a class.
+
     Parameters
     ----------
     labels, selection, locked
@@ -107,6 +109,8 @@ def merge(
     locked: Iterable[int] = (),
 ) -> Edit:
     """Join several labels to one.
+
+    Merges classes.
 
     Parameters
     ----------
@@ -216,6 +220,8 @@ def absorb_small(
 ) -> Edit:
     """Let small connected pieces join the neighbor with the longest common outline.
 
+    Removes small regions without leaving holes.
+
     Parameters
     ----------
     labels, selection, locked
@@ -249,6 +255,8 @@ def smooth_boundaries(
     locked: Iterable[int] = (),
 ) -> Edit:
     """Round the outlines of all labels off: each pixel joins the majority around it.
+
+    Smooths boundaries, as a majority filter does.
 
     Parameters
     ----------
@@ -286,6 +294,8 @@ def renumber(
     locked: Iterable[int] = (),
 ) -> Edit:
     """Give labels other numbers.
+
+    Also known as relabeling.
 
     Parameters
     ----------
@@ -434,7 +444,8 @@ def draw(
     """Return labels into which classes were drawn with scribbles.
 
     Each pixel gets the label of the strokes that it belongs to. Unlike the other
-    functions of this module, it returns labels, and not an `Edit`.
+    functions of this module, it returns labels, and not an `Edit`. Interactive
+    annotation.
 
     Parameters
     ----------

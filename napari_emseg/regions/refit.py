@@ -35,6 +35,8 @@ def refit(
 ) -> NDArray[Any]:
     """Return labels of a new fit of all classes that keeps what was edited.
 
+    Teaches EM, which is semi-supervised then.
+
     Parameters
     ----------
     image, channel_axis, rgb, axes

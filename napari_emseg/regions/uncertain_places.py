@@ -58,7 +58,8 @@ def uncertain_places(
 ) -> list[UncertainPlace]:
     """Return the most uncertain places, worst first.
 
-    Places are local maxima of the uncertainty, averaged over a neighborhood.
+    Places are local maxima of the uncertainty, averaged over a neighborhood. What
+    active learning would ask for.
 
     Parameters
     ----------
@@ -130,6 +131,8 @@ def drop_uncertain(
     locked: Iterable[int] = (),
 ) -> Edit:
     """Take the label from pixels whose class is in doubt: they become 0.
+
+    Rejects uncertain pixels, those of low confidence.
 
     Parameters
     ----------

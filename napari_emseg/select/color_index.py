@@ -221,6 +221,8 @@ def prepare(
 ) -> Prepared:
     """Return an image prepared for the color tools, so that each call of them is fast.
 
+    What they need is cached.
+
     Parameters
     ----------
     image : (…, Y, X) or (…, Y, X, 3|4) array_like

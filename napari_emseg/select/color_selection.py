@@ -42,7 +42,7 @@ def wand(
     """Select the pixels whose color is like that at a point.
 
     The magic wand of picture editors: a flood fill from the point if contiguous, a
-    threshold of the distance of colors if not.
+    threshold of the distance of colors if not. Also known as region growing.
 
     Parameters
     ----------
@@ -136,6 +136,8 @@ def color_range(
     rgb: bool | None = None,
 ) -> BoolArray | FloatArray:
     """Select all pixels of the colors at some points, or of given colors.
+
+    The color range of picture editors, a threshold on the distance of colors.
 
     Parameters
     ----------
@@ -243,6 +245,8 @@ def grow_similar(
 ) -> BoolArray:
     """Grow a selection into adjacent pixels whose color is near to a selected one.
 
+    Region growing, from all of its outline.
+
     Parameters
     ----------
     image, selection, tolerance, channel_axis, rgb
@@ -278,6 +282,8 @@ def by_class(
     seg: Segmentation, k: int, threshold: float | None = 0.5
 ) -> BoolArray | FloatArray:
     """Select a class of a segmentation by its posterior probability.
+
+    A threshold on the confidence.
 
     Parameters
     ----------

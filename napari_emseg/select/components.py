@@ -134,6 +134,8 @@ def fill_holes(
 ) -> Mask:
     """Select what is enclosed.
 
+    Fills holes.
+
     Parameters
     ----------
     selection : (…) array_like of bool or float
@@ -166,6 +168,8 @@ def fill_holes(
 def remove_small(selection: ArrayLike, min_size: int, *, connectivity: int = 4) -> Mask:
     """Drop the connected pieces of fewer pixels; any coverage counts as a pixel.
 
+    Removes small objects.
+
     Parameters
     ----------
     selection : (…) array_like of bool or float
@@ -190,6 +194,8 @@ def remove_small(selection: ArrayLike, min_size: int, *, connectivity: int = 4) 
 
 def largest(selection: ArrayLike, *, connectivity: int = 4) -> Mask:
     """Keep the largest connected piece; of equal ones the first.
+
+    The largest connected component.
 
     Parameters
     ----------

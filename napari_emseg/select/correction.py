@@ -49,12 +49,12 @@ def correct(
 ) -> BoolArray | FloatArray:
     """Correct a selection by strokes on what is missing, and on what is too much.
 
-    A stroke of the object that lies outside of the selection adds what it is drawn on;
-    a stroke of the background inside it takes that away [1]_. How far a stroke reaches
-    is told by edges, by color, texture and place, by what is selected already, and by
-    the outline, as one draws along the middle of what is wrong. All else stays as it
-    is: what a stroke changes touches it. Strokes that agree with the selection hold
-    what they are on.
+    A stroke of the object that lies outside of the selection adds what it is drawn
+    on; a stroke of the background inside it takes that away [1]_. How far a stroke
+    reaches is told by edges, by color, texture and place, by what is selected
+    already, and by the outline, as one draws along the middle of what is wrong. All
+    else stays as it is: what a stroke changes touches it. Strokes that agree with
+    the selection hold what they are on. Adds and subtracts.
 
     Parameters
     ----------

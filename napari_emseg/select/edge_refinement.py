@@ -41,8 +41,9 @@ def refine_edge(
 
     The outline is rounded off, then the colors near it tell how much of each pixel
     belongs to the thing, by linear models of local windows [1]_, as for
-    `napari_emseg.adjust.cut_out` with ``edge="hair"``; the coverage may be softened,
-    or made steeper, after that.
+    `napari_emseg.adjust.cut_out` with ``edge="hair"``; the coverage may be
+    softened, or made steeper, after that. Also known as refine edge, or select and
+    mask.
 
     Parameters
     ----------

@@ -22,10 +22,11 @@ __all__ = ["interpolate"]
 def interpolate(selection: ArrayLike) -> BoolArray:
     """Select what lies between the planes in which something is selected.
 
-    Planes in which something is selected stay as they are; each one between two of them
-    gets the shape that lies between theirs: where the mean of the signed distances to
-    the two outlines, weighted by how near the planes are, is positive [1]_ [2]_. Shapes
-    that do not overlap may have nothing between them.
+    Planes in which something is selected stay as they are; each one between two of
+    them gets the shape that lies between theirs: where the mean of the signed
+    distances to the two outlines, weighted by how near the planes are, is positive
+    [1]_ [2]_. Shapes that do not overlap may have nothing between them. From a few
+    slices to a volume.
 
     Parameters
     ----------

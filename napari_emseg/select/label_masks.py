@@ -25,6 +25,8 @@ def by_label(
 ) -> BoolArray:
     """Select the pixels that have the same label as a point.
 
+    The connected component, if contiguous.
+
     Parameters
     ----------
     labels : (…) array_like of int
@@ -81,6 +83,8 @@ def to_bytes(selection: ArrayLike) -> NDArray[np.uint8]:
 def from_bytes(values: NDArray[np.uint8]) -> BoolArray | FloatArray:
     """Return a selection that is stored in 255ths.
 
+    The uint8 mask of a selection layer becomes bool or float.
+
     Parameters
     ----------
     values : (…) ndarray of uint8
@@ -104,7 +108,8 @@ def from_bytes(values: NDArray[np.uint8]) -> BoolArray | FloatArray:
 def rounded(selection: ArrayLike) -> BoolArray | FloatArray:
     """Return coverage rounded to 255ths, as a selection layer stores it.
 
-    Recipes do so after each step, so that they give what was seen.
+    Recipes do so after each step, so that they give what was seen. Quantized, in
+    other words.
 
     Parameters
     ----------

@@ -99,6 +99,8 @@ MODES = ("new", "add", "subtract", "intersect", "xor")
 def combine(a: ArrayLike, b: ArrayLike, mode: str = "new") -> Mask:
     """Combine an old selection with a new one.
 
+    Union, difference (subtract) or intersection.
+
     Parameters
     ----------
     a, b : (…) array_like of bool or float
@@ -144,6 +146,8 @@ def combine(a: ArrayLike, b: ArrayLike, mode: str = "new") -> Mask:
 def invert(selection: ArrayLike) -> Mask:
     """Select what is not selected.
 
+    The complement.
+
     Parameters
     ----------
     selection : (…) array_like of bool or float
@@ -168,6 +172,8 @@ def grow(
     selection: ArrayLike, pixels: float, *, spacing: Sequence[float] | None = None
 ) -> Mask:
     """Add the pixels within a distance of the selection, in all directions alike.
+
+    Also known as dilation, or expanding.
 
     Parameters
     ----------
@@ -234,6 +240,8 @@ def shrink(
 ) -> Mask:
     """Take away the pixels within a distance of what is not selected.
 
+    Also known as erosion.
+
     Parameters
     ----------
     selection, pixels, spacing
@@ -266,6 +274,8 @@ def border(
     selection: ArrayLike, width: float, *, spacing: Sequence[float] | None = None
 ) -> Mask:
     """Select a band along the outline.
+
+    The contour, with a width.
 
     Parameters
     ----------
@@ -303,6 +313,8 @@ def border(
 def smooth(selection: ArrayLike, radius: float) -> Mask:
     """Round the outline off: details smaller than the radius vanish.
 
+    Instead of opening and closing.
+
     Parameters
     ----------
     selection : (…) array_like of bool or float
@@ -332,6 +344,8 @@ def smooth(selection: ArrayLike, radius: float) -> Mask:
 
 def feather(selection: ArrayLike, radius: float) -> FloatArray:
     """Make the outline soft.
+
+    The mask is blurred.
 
     Parameters
     ----------
@@ -366,6 +380,8 @@ def feather(selection: ArrayLike, radius: float) -> FloatArray:
 
 def harden(selection: ArrayLike, threshold: float = 0.5) -> BoolArray:
     """Make a soft selection hard: where its coverage is at least the threshold.
+
+    Also known as binarizing.
 
     Parameters
     ----------

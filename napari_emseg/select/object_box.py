@@ -86,9 +86,10 @@ def box(
     lies in one piece of colors that are rarer around the box than in it [2]_, and which
     the box does not cut [3]_, that piece is the answer.
 
-    In a volume, the object is followed from the plane of the box to both sides: in the
-    next plane it is what the same box holds there, as far as that touches what was
-    found before; it ends where that has rather the color of the box's surroundings.
+    In a volume, the object is followed from the plane of the box to both sides: in
+    the next plane it is what the same box holds there, as far as that touches what
+    was found before; it ends where that has rather the color of the box's
+    surroundings. Known from GrabCut: nothing but a box is drawn.
 
     Parameters
     ----------

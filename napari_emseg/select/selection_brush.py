@@ -40,9 +40,10 @@ def brush(
 ) -> BoolArray:
     """Select what is under a brush and has the color at its center.
 
-    A wand for each place that the brush comes by [1]_: the pixels under the brush that
-    are joined to the center by pixels of like color. So a wide brush that keeps to one
-    side of an edge does not select what is beyond.
+    A wand for each place that the brush comes by [1]_: the pixels under the brush
+    that are joined to the center by pixels of like color. So a wide brush that
+    keeps to one side of an edge does not select what is beyond. Also known as quick
+    selection, or smart brush.
 
     Parameters
     ----------
@@ -123,7 +124,8 @@ def brush_regions(
 ) -> BoolArray:
     """Select the regions of a hierarchy that a brush is moved over.
 
-    A region is meant if the center of the brush crosses it, or half of it is covered.
+    A region is meant if the center of the brush crosses it, or half of it is
+    covered. A brush of superpixels.
 
     Parameters
     ----------

@@ -36,7 +36,7 @@ __all__ = [
 
 
 def rectangle(shape: Shape, corner: ArrayLike, opposite: ArrayLike) -> BoolArray:
-    """Select a rectangle, or a cuboid.
+    """Select a rectangle, as the rectangular marquee does, or a cuboid.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ def rectangle(shape: Shape, corner: ArrayLike, opposite: ArrayLike) -> BoolArray
 def ellipse(
     shape: Shape, corner: ArrayLike, opposite: ArrayLike, *, soft: bool = False
 ) -> BoolArray | FloatArray:
-    """Select the ellipse, or the ellipsoid, that fills a rectangle.
+    """Select the ellipse, such as a circle, or the ellipsoid, that fills a rectangle.
 
     Parameters
     ----------
@@ -154,7 +154,7 @@ def polygon(
 def lasso(
     shape: Shape, path: ArrayLike, *, soft: bool = False
 ) -> BoolArray | FloatArray:
-    """Select what a path drawn by hand goes around, once or more.
+    """Select what a path drawn freehand goes around, once or more.
 
     Parameters
     ----------
@@ -255,7 +255,7 @@ def scissors_path(
     channel_axis: int | None = None,
     rgb: bool | None = None,
 ) -> NDArray[np.intp]:
-    """Return the path along edges that joins points; only their surroundings are read.
+    """Return the live-wire through points: the shortest path, if edges are short ways.
 
     Parameters
     ----------
@@ -320,7 +320,7 @@ def _snapped(
 def region_at(
     tree: RegionTree, point: ArrayLike, level: float | None = None
 ) -> BoolArray:
-    """Select the region of a hierarchy that holds a point.
+    """Select the region, or superpixel, of a hierarchy that holds a point.
 
     Parameters
     ----------

@@ -60,9 +60,10 @@ def scribbles(
     where a path leads from a stroke without crossing edges [1]_; neighbors of like
     color stay together [2]_. Every piece of a class touches one of its strokes.
 
-    If not `contiguous`, strokes mean everything like what is under them, wherever it
-    is: a mixture of more components than classes is fitted to the whole image, and
-    each component belongs to the classes whose strokes it explains [3]_.
+    If not `contiguous`, strokes mean everything like what is under them, wherever
+    it is: a mixture of more components than classes is fitted to the whole image,
+    and each component belongs to the classes whose strokes it explains [3]_.
+    Seeded, interactive segmentation.
 
     Parameters
     ----------
@@ -245,6 +246,8 @@ def scribble_mask(
     rgb: bool | None = None,
 ) -> NDArray[np.bool_]:
     """Return the mask of the pixels that belong to the strokes of one class.
+
+    The foreground, if `label` is its class.
 
     Parameters
     ----------

@@ -27,6 +27,8 @@ _COLORS = ("MINISBLACK", "RGB", "YCBCR")
 class StoredImage:
     """An image in a file or a store; nothing is read yet.
 
+    Lazy levels of a pyramid.
+
     Attributes
     ----------
     path : str
@@ -96,6 +98,8 @@ def is_store(path: str | os.PathLike[str]) -> bool:
 
 def open_image(path: str | os.PathLike[str]) -> StoredImage:
     """Open an image that may be larger than memory; nothing is read yet.
+
+    Lazy, for whole-slide images and large volumes.
 
     Parameters
     ----------

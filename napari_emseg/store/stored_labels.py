@@ -33,6 +33,8 @@ _OURS = "napari-emseg"
 class StoredLabels:
     """Labels in a file or a store; nothing is read yet.
 
+    Lazy: a chunk is read when it is asked for.
+
     Attributes
     ----------
     path : str
@@ -252,6 +254,8 @@ def write_back(
     where: Sequence[slice] | None = None,
 ) -> int:
     """Write what was edited in labels back to their store, and only that.
+
+    Saves edits, and no chunk that is as it was.
 
     Parameters
     ----------

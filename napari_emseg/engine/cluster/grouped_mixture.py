@@ -26,6 +26,7 @@ class GroupedMixture:
     """A mixture of M components, of which each of K classes owns some.
 
     Weights, means and covariances are those of the classes, whatever their shape.
+    Several components make a class.
 
     Attributes
     ----------

@@ -30,7 +30,7 @@ _FAR = 1e4
 class KMeansModel:
     """Centers of K classes; a feature belongs to the nearest.
 
-    What K-means clustering finds.
+    What K-means clustering finds: the centers are its centroids.
 
     Attributes
     ----------

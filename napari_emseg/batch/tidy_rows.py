@@ -19,6 +19,8 @@ _GRAY, _RGB = "mean", ("mean R", "mean G", "mean B")
 def tidy_table(outcomes: Sequence[Outcome]) -> dict[str, list[Any]]:
     """Return the columns of the table; what a picture has not is NaN.
 
+    Tidy data: each class of each picture is a row.
+
     Returns
     -------
     dict of str to list
@@ -43,5 +45,8 @@ def _as_colors(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def tidy_csv(outcomes: Sequence[Outcome]) -> str:
-    """Return the table as comma-separated values, with a line of headings."""
+    """Return the table as comma-separated values, with a line of headings.
+
+    As CSV, for pandas, R or a spreadsheet.
+    """
     return csv_text(tidy_table(outcomes))
