@@ -49,6 +49,8 @@ class ClassColormap(DirectLabelColormap):  # type: ignore[misc]
         Red, green, blue and alpha, 0 to 1.
     first : int
         The label that has the first color of the cycle.
+    means : frozenset of int
+        Labels whose color is the mean of their pixels in the picture.
 
     Examples
     --------
@@ -63,6 +65,7 @@ class ClassColormap(DirectLabelColormap):  # type: ignore[misc]
 
     cycle: np.ndarray = Field(default_factory=lambda: np.ones((1, 4), np.float32))
     first: int = 1
+    means: frozenset[int] = frozenset()
 
     def map(self, values: Any) -> Any:
         """Return the colors of labels."""
@@ -145,7 +148,9 @@ def class_colormap(class_colors: NDArray[np.floating]) -> ClassColormap:
         0: "transparent",
         **dict(enumerate(np.vstack([opaque, _SPARE]).astype(np.float32), start=1)),
     }
-    return ClassColormap(color_dict=colors, cycle=_SPARE.astype(np.float32))
+    means = frozenset(range(1, len(class_colors) + 1))
+    cycle = _SPARE.astype(np.float32)
+    return ClassColormap(color_dict=colors, cycle=cycle, means=means)
 
 
 def class_name(layer: Labels, label: int) -> str:
@@ -304,8 +309,20 @@ def recolored(layer: Labels, before: Any) -> bool:
     )
 
 
-def colormap_with(colormap: Any, own: Mapping[int, Any]) -> ClassColormap:
-    """Return a colormap of labels in which some have other colors."""
+def colormap_with(
+    colormap: Any, own: Mapping[int, Any], *, means: bool = False
+) -> ClassColormap:
+    """Return a colormap of labels in which some have other colors.
+
+    Parameters
+    ----------
+    colormap : napari.utils.colormaps.DirectLabelColormap or CyclicLabelColormap
+    own : mapping of int to (4,) ndarray of float32
+        Those colors, red to alpha.
+    means : bool, optional
+        Whether they are means of the picture where the colors before were; otherwise
+        a class that gets another color has one that was given by hand.
+    """
     if isinstance(colormap, VividColormap):
         return VividColormap(
             color_dict={**colormap.color_dict, **own},
@@ -323,7 +340,14 @@ def colormap_with(colormap: Any, own: Mapping[int, Any]) -> ClassColormap:
         # Napari's colors come again after as many labels.
         period = len(colormap.colors) - 1
         cycle, first = colormap.map(np.arange(1, period + 1)), 1
-    return ClassColormap(color_dict={**colors, **own}, cycle=cycle, first=first)
+    kept: frozenset[int] = getattr(colormap, "means", frozenset())
+    if not means:
+        kept = frozenset(
+            n for n in kept if np.allclose(own.get(n, colors[n])[:3], colors[n][:3])
+        )
+    return ClassColormap(
+        color_dict={**colors, **own}, cycle=cycle, first=first, means=kept
+    )
 
 
 def own_colormap(colormap: Any) -> Any:

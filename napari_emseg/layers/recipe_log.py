@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
     from napari_emseg.engine._types import SliceIndex
     from napari_emseg.layers.metadata import Log
+    from napari_emseg.layers.undo.action import Change
     from napari_emseg.recipe.operation_schema import OptionalSlice
     from napari_emseg.regions import Edit
 
@@ -71,6 +72,8 @@ class RecordedEdit:
         The saved selection that it loads.
     text : str
         What to call it; by default, what `words_of` says of the step.
+    looks : tuple of Change
+        What else changes with it, such as a color.
     """
 
     step: Step | None = None
@@ -83,6 +86,7 @@ class RecordedEdit:
     after: NDArray[np.uint8] | None = None
     kept: NDArray[np.uint8] | None = None
     text: str = ""
+    looks: tuple[Change, ...] = ()
 
     def log(self, layers: Sequence[LoggedLayer]) -> Log:
         """Return what it adds to the recipe of each layer; any thread may call it.

@@ -11,6 +11,7 @@ import numpy as np
 from napari.layers import Labels
 from napari.utils.colormaps import DirectLabelColormap
 
+from napari_emseg.layers.classes import class_colormap
 from napari_emseg.layers.geometry import placement, spatial_shape
 from napari_emseg.layers.history import insert_layer, inserting_inactive
 from napari_emseg.layers.metadata import MARK
@@ -146,6 +147,37 @@ def add_result(viewer: ViewerModel, layer: Labels) -> None:
     while place > 0 and MARK in viewer.layers[place - 1].metadata:
         place -= 1
     insert_layer(viewer.layers, place, layer)
+
+
+def add_first_class(
+    viewer: ViewerModel, image: Image | Labels, selection: Part
+) -> Labels:
+    """Add labels of an image, of which what is selected by half is the first class.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer or napari.components.ViewerModel
+        Where the layer goes.
+    image : napari.layers.Image or napari.layers.Labels
+        Gives shape, place and name.
+    selection : Part
+        Of a selection that lies on it.
+
+    Returns
+    -------
+    napari.layers.Labels
+    """
+    shape = spatial_shape(image)
+    labels = np.zeros(shape, np.uint8)
+    labels[selection.where] = np.asarray(selection.data()) > FULL // 2
+    layer = Labels(
+        labels,
+        name=f"{image.name} classes",
+        colormap=class_colormap(np.zeros((0, 3))),
+        **placement(image, (None,) * len(shape)),
+    )
+    add_result(viewer, layer)
+    return layer
 
 
 def add_selection(

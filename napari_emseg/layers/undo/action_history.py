@@ -133,6 +133,7 @@ class ActionHistory:
         *,
         text: str = "",
         made: Layer | None = None,
+        changes: Sequence[Change] = (),
         max_bytes: int = HISTORY_BYTES,
     ) -> None:
         """Write edits as one action: all of them, with what recipes say, or nothing.
@@ -147,6 +148,8 @@ class ActionHistory:
             What is done, in words.
         made : napari.layers.Layer, optional
             A layer that was added for it.
+        changes : sequence of Change, optional
+            What else is changed with them.
         max_bytes : int, optional
             What the undo history of each layer may hold.
 
@@ -163,7 +166,7 @@ class ActionHistory:
                 raise ValueError(DRAWING.format(layer.name))
             check_fresh(layer, plan)
         self._sync()
-        action = Action(log=log or {}, text=text, made=made)
+        action = Action(log=log or {}, text=text, made=made, changes=(*changes,))
         try:
             write_steps(
                 [(layer, plan, plan.atoms) for layer, plan in edits],
@@ -352,8 +355,12 @@ class ActionHistory:
         metadata = {layer: dict(layer.metadata) for layer in action.log}
         try:
             append(action.log)
+            for change in action.changes:
+                change.redo()
             self._record = _Record((*before.done, replace(action, marks=(*marks,))))
         except BaseException:
+            for change in action.changes:
+                change.undo()
             for layer, entries in metadata.items():
                 layer.metadata = entries
             raise

@@ -9,11 +9,14 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from napari_emseg.layers.classes import (
+    ClassColormap,
+    VividColormap,
     class_color,
     class_keys,
     class_name,
     class_shown,
     colormap_with,
+    own_colormap,
     paint_class,
     rename_class,
     set_class_keys,
@@ -22,6 +25,8 @@ from napari_emseg.layers.classes import (
 from napari_emseg.layers.undo.action import Change
 
 if TYPE_CHECKING:
+    from collections.abc import Container, Mapping, Sequence
+
     from napari.layers import Labels
 
 
@@ -91,6 +96,62 @@ def painting(
 
     verb = "recolored" if color is not None else "showed" if shown else "hid"
     return Change(undo, redo, layer), f"{verb} {class_name(layer, label)}"
+
+
+def blending(
+    layer: Labels, members: Sequence[int], locked: Container[int] = ()
+) -> tuple[Change, ...]:
+    """Return the change that gives a merged class the mean color of what it is made of.
+
+    There is none if one of them has a color that was given by hand, or by a file: that
+    of the class that they are merged into stays.
+
+    Parameters
+    ----------
+    layer : napari.layers.Labels
+    members, locked
+        As of `merge`; before it.
+
+    Examples
+    --------
+    >>> from napari.layers import Labels
+    >>> from napari_emseg.layers import class_colormap
+    >>> colors = class_colormap(np.array([[0.2, 0, 0], [1, 0.4, 0]]))
+    >>> layer = Labels(np.array([[1, 1, 1, 2]]), colormap=colors)
+    >>> [change] = blending(layer, [1, 2])
+    >>> change.redo(), class_color(layer, 1).round(3).tolist()
+    (None, [0.4, 0.1, 0.0])
+    >>> change.undo(), class_color(layer, 1).round(3).tolist()
+    (None, [0.2, 0.0, 0.0])
+    """
+    own, label = own_colormap(layer.colormap), members[0]
+    merged = {one for one in members if one not in locked} | {label}
+    if not (isinstance(own, ClassColormap) and own.means >= merged):
+        return ()
+    counts = {one: int(np.count_nonzero(layer.data == one)) for one in merged}
+    pixels = sum(counts.values())
+    if not pixels:
+        return ()
+    mean = sum(own.color_of(n)[:3] * (count / pixels) for n, count in counts.items())
+    color = {label: np.array([*mean, own.color_of(label)[3]], np.float32)}
+    back = {label: np.array(own.color_of(label), np.float32)}
+
+    def put(color: Mapping[int, Any]) -> None:
+        layer.colormap = _with_mean(layer.colormap, color)
+
+    return (Change(partial(put, back), partial(put, color), layer),)
+
+
+def _with_mean(colormap: Any, color: Mapping[int, Any]) -> ClassColormap:
+    """Return a colormap with another mean color; vivid ones above it stay."""
+    if isinstance(colormap, VividColormap):
+        return VividColormap(
+            color_dict=colormap.color_dict,
+            cycle=colormap.cycle,
+            first=colormap.first,
+            own=_with_mean(colormap.own, color),
+        )
+    return colormap_with(colormap, color, means=True)
 
 
 def keying(layer: Labels, label: int, key: int | None) -> tuple[Change, str]:

@@ -29,7 +29,9 @@ from napari_emseg.layers.metadata import (
     with_channels,
 )
 from napari_emseg.layers.recipe_log import RecordedEdit, logged_layers
+from napari_emseg.layers.selection import add_first_class
 from napari_emseg.layers.undo.action import Change
+from napari_emseg.layers.undo.class_changes import blending
 from napari_emseg.layers.undo.step_words import words_of
 from napari_emseg.params import Params
 from napari_emseg.recipe.execute import call, iter_call
@@ -45,7 +47,7 @@ from napari_emseg.widgets.edit.adjust.picture_export import (
     mask_of,
     write_png,
 )
-from napari_emseg.widgets.edit.context import SelectionResult, modify_step
+from napari_emseg.widgets.edit.context import MODIFY, SelectionResult, modify_step
 from napari_emseg.widgets.edit.session import GONE
 
 if TYPE_CHECKING:
@@ -59,15 +61,6 @@ if TYPE_CHECKING:
     from napari_emseg.layers.recipe_log import LoggedLayer
     from napari_emseg.widgets.edit.context import Find
     from napari_emseg.widgets.edit.session import Session, Steps
-
-# What a number of pixels does to a selection: title, help, name of the number.
-MODIFY = {
-    "grow": ("Grow", "Move the outline out by so many pixels.", "pixels"),
-    "shrink": ("Shrink", "Move the outline in by so many pixels.", "pixels"),
-    "smooth": ("Smooth", "Round the outline off; so many pixels wide.", "radius"),
-    "border": ("Border", "Select a band along the outline.", "width"),
-    "feather": ("Feather", "Make the outline soft; so many pixels.", "radius"),
-}
 
 # Of the tolerance, for colors that are like one of many.
 SIMILAR = 0.25
@@ -163,7 +156,14 @@ class Actions:
         self._paint(Step.of("fill", label=label, locked=self._locked), label)
 
     def new_class(self) -> None:
-        """Make the selected pixels a class of their own."""
+        """Make the selected pixels a class of their own, if need be the first."""
+        session = self.session
+        if session.labels not in session.viewer.layers:
+            self._need_half(place := session.place())
+            selection = self._need(place)
+            layer = add_first_class(session.viewer, place.layer, selection)
+            session.action_history.added(layer, text=f"made {layer.name}")
+            return
         self._paint(Step.of("new_class", locked=self._locked))
 
     def merge(self, members: Sequence[int]) -> None:
@@ -180,7 +180,8 @@ class Actions:
 
         def make() -> RecordedEdit:
             edit = regions.merge(labels.data, members, locked=locked)
-            return RecordedEdit(step, [(labels, edit)], labels=labels)
+            looks = blending(labels, members, locked)
+            return RecordedEdit(step, [(labels, edit)], labels=labels, looks=looks)
 
         self.session.change(make)
 
@@ -472,8 +473,8 @@ class Actions:
         labels = self.session.labels
         if labels is None or labels not in self.session.viewer.layers:
             raise ValueError(
-                "there are no labels to edit; segment the image, or choose a Labels "
-                "layer in the panel"
+                "there are no labels to edit; New class makes some of the selection, "
+                "and Segment of the image"
             )
         return labels
 

@@ -25,10 +25,10 @@ from napari_emseg.widgets.common.qt import (
     show_errors,
 )
 from napari_emseg.widgets.common.sections import SPACE, Section
-from napari_emseg.widgets.edit.actions import MODIFY
 from napari_emseg.widgets.edit.adjust.dialog import ADJUSTMENTS
 from napari_emseg.widgets.edit.adjust.picture_export import KINDS
 from napari_emseg.widgets.edit.adjust.picture_forms import PictureForms
+from napari_emseg.widgets.edit.context import MODIFY
 from napari_emseg.widgets.edit.refine.modify_preview import ModifyPreview
 from napari_emseg.widgets.edit.scope import NO_PICTURE, why_no_edit
 

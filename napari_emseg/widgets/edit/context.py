@@ -32,6 +32,14 @@ if TYPE_CHECKING:
 
 # What tools and buttons work on, unless they know of one kind alone.
 PLANE, VOLUME = "plane", "volume"
+# What a number of pixels does to a selection: title, help, name of the number.
+MODIFY = {
+    "grow": ("Grow", "Move the outline out by so many pixels.", "pixels"),
+    "shrink": ("Shrink", "Move the outline in by so many pixels.", "pixels"),
+    "smooth": ("Smooth", "Round the outline off; so many pixels wide.", "radius"),
+    "border": ("Border", "Select a band along the outline.", "width"),
+    "feather": ("Feather", "Make the outline soft; so many pixels.", "radius"),
+}
 
 
 class SelectionResult(NamedTuple):

@@ -378,7 +378,7 @@ class Session:
                 self.say(GONE.format(made.changes[-1][0].name))
                 return
             text = made.text or words_of(made.step, made.labels or self.labels)
-            self.apply(made.changes, plans, log, text)
+            self.apply(made.changes, plans, log, text, made.looks)
             if after is not None:
                 after()
             hidden = what_is_hidden([layer for layer, _ in known])
@@ -393,6 +393,7 @@ class Session:
         plans: list[PlannedEdit | None] | None = None,
         log: Log | None = None,
         text: str = "",
+        looks: Sequence[Change] = (),
     ) -> None:
         """Apply edits as one action: all of them, or none if one fails.
 
@@ -405,6 +406,7 @@ class Session:
             What it adds to recipes.
         text : str, optional
             What is done, in words.
+        looks : sequence of Change, optional
 
         Raises
         ------
@@ -426,6 +428,7 @@ class Session:
                     log,
                     text=text,
                     made=made,
+                    changes=looks,
                     max_bytes=preferred().history_bytes,
                 )
         finally:

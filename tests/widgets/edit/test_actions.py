@@ -11,7 +11,9 @@ from napari.components import ViewerModel
 
 import napari_emseg as emseg
 from napari_emseg import select
-from napari_emseg.layers import PictureLayers, history, recipe_of
+from napari_emseg.layers import PictureLayers, class_colormap, history, recipe_of
+from napari_emseg.layers.class_views import OWN, VIVID, show_view
+from napari_emseg.layers.classes import class_color, own_colormap, paint_class
 from napari_emseg.recipe import Step
 from napari_emseg.regions import splitting
 from napari_emseg.regions.refit import refit as refit_of
@@ -350,3 +352,68 @@ def test_channels_in_the_middle_of_a_volume(qtbot):
     np.testing.assert_array_equal(bench.layer.data[:, 0], expected)
     np.testing.assert_array_equal(again.replay(image).labels, expected)
     bench.session.close()
+
+
+def test_a_first_class_where_there_are_no_labels(bench):
+    bench.viewer.layers.remove(bench.layer)
+    bench.session.labels = None
+    bench.select(HALF)
+    bench.session.do(bench.actions.new_class)
+    bench.wait()
+    (made,) = (one for one in bench.viewer.layers if one.name == "picture classes")
+    np.testing.assert_array_equal(made.data, HALF)
+    assert not bench.errors
+    history = bench.session.action_history
+    assert history.done[-1].text == "made picture classes"
+    history.undo()
+    assert made not in bench.viewer.layers
+    history.redo()
+    assert made in bench.viewer.layers
+    # What is selected then is a second one.
+    bench.session.labels = bench.layer = made
+    bench.select(~HALF)
+    bench.do(bench.actions.new_class)
+    np.testing.assert_array_equal(made.data, np.where(HALF, 1, 2))
+
+
+@pytest.mark.parametrize("view", [OWN, VIVID])
+def test_a_merged_class_has_the_mean_color_of_its_pixels(bench, view):
+    layer = bench.layer
+    layer.data = TRUTH + 1
+    means = np.array([[0.1, 0.1, 0.2], [0.8, 0.2, 0.2], [0.9, 0.9, 0.8]])
+    layer.colormap = class_colormap(means)
+    show_view(layer, view)
+    shown = class_color(layer, 2)
+    bench.do(bench.actions.merge, [2, 1])
+    merged = means[TRUTH[TRUTH < 2]].mean(axis=0)
+    np.testing.assert_allclose(own_color(layer, 2), merged, atol=1e-6)
+    bench.do(bench.actions.merge, [2, 3])
+    np.testing.assert_allclose(
+        own_color(layer, 2), means[TRUTH].mean((0, 1)), atol=1e-6
+    )
+    if view == VIVID:
+        np.testing.assert_allclose(class_color(layer, 2), shown)
+    for color in (merged, means[1]):
+        bench.session.action_history.undo()
+        np.testing.assert_allclose(own_color(layer, 2), color, atol=1e-6)
+    bench.session.action_history.redo()
+    np.testing.assert_allclose(own_color(layer, 2), merged, atol=1e-6)
+    layer.undo()  # as napari does it, without the panel
+    assert len(bench.session.action_history.done) == 0
+    np.testing.assert_allclose(own_color(layer, 2), means[1], atol=1e-6)
+
+
+@pytest.mark.parametrize("painted", [1, 2])
+def test_a_color_that_was_given_stays_when_classes_are_merged(bench, painted):
+    layer = bench.layer
+    layer.data = TRUTH + 1
+    layer.colormap = class_colormap(np.eye(3))
+    paint_class(layer, painted, (0.5, 0.5, 0.5))
+    color = class_color(layer, 2)
+    bench.do(bench.actions.merge, [2, 1])
+    np.testing.assert_array_equal(class_color(layer, 2), color)
+
+
+def own_color(layer, label):
+    """Return the color of a class beneath vivid ones."""
+    return own_colormap(layer.colormap).color_of(label)[:3]

@@ -11,9 +11,10 @@ from qtpy.QtWidgets import QApplication
 
 from napari_emseg import select
 from napari_emseg.layers.selection import outline
-from napari_emseg.widgets.edit.actions import MODIFY, Actions
+from napari_emseg.widgets.edit.actions import Actions
 from napari_emseg.widgets.edit.buttons import EditButtons
 from napari_emseg.widgets.edit.class_list import ClassList
+from napari_emseg.widgets.edit.context import MODIFY
 
 KEYS = Qt.Key
 
