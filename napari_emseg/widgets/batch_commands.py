@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Image, Labels
-from napari.utils.notifications import show_info
 from qtpy.QtWidgets import QFileDialog
 
 from napari_emseg.layers.pictures.stored_result import (
@@ -18,6 +17,7 @@ from napari_emseg.layers.pictures.stored_result import (
 )
 from napari_emseg.store import write_back
 from napari_emseg.widgets.common.qt import pluralize
+from napari_emseg.widgets.common.status_line import tell
 from napari_emseg.widgets.edit.panel import after_edits
 from napari_emseg.widgets.manifest_commands import (
     chosen_result,
@@ -97,7 +97,7 @@ def _tell_saved(viewer: napari.Viewer, path: str, chunks: int) -> None:
     for layer in viewer.layers:
         if isinstance(layer, Labels) and not isinstance(layer.data, np.ndarray):
             layer.refresh()
-    show_info(f"Saved {pluralize(chunks, 'chunk')} of {Path(path).name}.")
+    tell(viewer, f"Saved {pluralize(chunks, 'chunk')} of {Path(path).name}.")
 
 
 def _open(viewer: napari.Viewer, applied: AppliedRecipe) -> None:

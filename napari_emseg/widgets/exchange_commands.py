@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Image, Labels, Shapes
-from napari.utils.notifications import show_info
 from qtpy.QtWidgets import QFileDialog, QInputDialog
 
 from napari_emseg.adjust.stains import stain_densities, stain_vectors
@@ -34,6 +33,7 @@ from napari_emseg.layers.undo.shared_history import note_added
 from napari_emseg.params import Params
 from napari_emseg.recipe.step import Step
 from napari_emseg.widgets.common.qt import ask_path, pluralize
+from napari_emseg.widgets.common.status_line import tell
 from napari_emseg.widgets.edit.panel import after_edits
 from napari_emseg.widgets.manifest_commands import (
     chosen_result,
@@ -83,7 +83,7 @@ def export_objects(viewer: napari.Viewer) -> None:
         given = annotations_of(layer)
         work = partial(export, given, path, force=force)
         inspector.background.run(
-            work, lambda _: show_info(f"Exported {path.name}."), title="Export"
+            work, lambda _: tell(viewer, f"Exported {path.name}."), title="Export"
         )
 
     after_edits(viewer, write)
@@ -157,7 +157,7 @@ def save_scheme(viewer: napari.Viewer) -> None:
     def write(scheme: ClassScheme) -> None:
         scheme.save(path, force=force)
         found = pluralize(len(scheme.classes), "class", "es")
-        show_info(f"Saved {path.name}, {found}.")
+        tell(viewer, f"Saved {path.name}, {found}.")
 
     data, rgb = _pixels_of(viewer, layer)
     work = partial(ClassScheme.from_result, layer, data, rgb=rgb)
@@ -254,7 +254,7 @@ def find_stains(viewer: napari.Viewer) -> None:
         now = panel.form.params
         panel.adopt(Params(**now.model_dump() | {"color": "stains", "stains": vectors}))
         told = ", ".join(one.name for one in kept)
-        show_info(f"Stains of {told}: {vectors_text(vectors)}.")
+        tell(viewer, f"Stains of {told}: {vectors_text(vectors)}.")
 
     inspector_of(viewer).background.run(
         lambda: stain_vectors(image.data, *masks), then, title="Stains"

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari.layers import Labels
-from napari.utils.notifications import show_error, show_info
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication, QMainWindow
 
@@ -34,6 +33,7 @@ from napari_emseg.widgets.common.canvas_widget import find_canvas
 from napari_emseg.widgets.common.docks import find_panel
 from napari_emseg.widgets.common.preferences import preferred
 from napari_emseg.widgets.common.qt import ask_path, pluralize
+from napari_emseg.widgets.common.status_line import tell, tell_error
 from napari_emseg.widgets.compare.panel import open_compare
 from napari_emseg.widgets.edit.command_keys import key_sections
 from napari_emseg.widgets.edit.panel import EditWidget, after_edits
@@ -77,7 +77,7 @@ def command(call: Callable[[Any], None]) -> Callable[[Any], None]:
         try:
             call(getattr(viewer, "__wrapped__", viewer))
         except (ValueError, TypeError, OSError) as error:
-            show_error(str(error))
+            tell_error(str(error))
 
     return run
 
@@ -228,7 +228,7 @@ def export_class_table(viewer: napari.Viewer) -> None:
     def write(table: Table, rgb: bool) -> None:
         write_text(path, table_text(layer, table, rgb=rgb), (".csv",), force=force)
         found = pluralize(len(table["label"]), "class", "es")
-        show_info(f"Saved {path.name}, {found}.")
+        tell(viewer, f"Saved {path.name}, {found}.")
 
     after_edits(viewer, partial(inspector_of(viewer).with_table, layer, write))
 
@@ -256,8 +256,8 @@ def copy_as_python(viewer: napari.Viewer) -> None:
         )
         QApplication.clipboard().setText(text)
         lines = f"{text.count(chr(10))} lines"
-        # Napari shows the first words alone, until it is asked for more.
-        show_info(f"Copied. {lines if source else f'Save the image as {path} first'}.")
+        lack = f"Save the image as {path} first"
+        tell(viewer, f"Copied. {lines if source else lack}.")
 
     after_edits(viewer, partial(inspector.with_recipe, layer, copy))
 
@@ -280,7 +280,7 @@ def save_labels(viewer: napari.Viewer) -> None:
         work = partial(
             write_with_recipe, path, labels, look, recipe, image=image, force=force
         )
-        inspector.background.run(work, lambda _: show_info(message))
+        inspector.background.run(work, lambda _: tell(viewer, message))
 
     after_edits(viewer, partial(inspector.with_recipe, layer, write))
 
@@ -298,7 +298,7 @@ def save_recipe(viewer: napari.Viewer) -> None:
 
     def write(recipe: Recipe) -> None:
         recipe.save(path, force=force)
-        show_info(f"Saved {path.name}, {len(recipe.steps)} steps.")
+        tell(viewer, f"Saved {path.name}, {len(recipe.steps)} steps.")
 
     after_edits(viewer, partial(inspector_of(viewer).with_recipe, layer, write))
 
@@ -310,7 +310,7 @@ def undo_last_action(viewer: napari.Viewer) -> None:
     if done is None:
         chosen_result(viewer).undo()
     elif not done:
-        show_info("There is nothing that can be undone.")
+        tell(viewer, "There is nothing that can be undone.")
 
 
 def labels_of_fit(layer: Labels) -> list[int]:

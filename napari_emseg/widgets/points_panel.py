@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from magicgui.widgets import CheckBox, ComboBox, FloatSlider, Slider, SpinBox
-from napari.utils.notifications import show_error
 from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 from scipy.optimize import linear_sum_assignment
 
@@ -19,6 +18,7 @@ from napari_emseg.pipeline.segmentation import colors_of
 from napari_emseg.widgets.common.background import BackgroundQueue
 from napari_emseg.widgets.common.docks import Docking, find_panel, share_dock
 from napari_emseg.widgets.common.qt import form_rows, pluralize
+from napari_emseg.widgets.common.status_line import tell_error
 from napari_emseg.widgets.model.panel import ModelWidget
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ class PointsWidget(QWidget):  # type: ignore[misc]
         super().__init__()
         # Napari passes a proxy, of which a layer is another object each time.
         self._viewer = getattr(viewer, "__wrapped__", viewer)
-        self.background = BackgroundQueue(show_error)
+        self.background = BackgroundQueue(tell_error)
         self.blobs: Blobs | None = None
         self.result: SegmentedBlobs | None = None
         self._drawing = False  # layers are changed here, and not by the user
@@ -218,6 +218,10 @@ class PointsWidget(QWidget):  # type: ignore[misc]
             self._listen(self.points, self._on_points)
             self._viewer.reset_view()
         self._drawing = False
+
+    def say(self, text: str) -> None:
+        """Say something in the line of the panel."""
+        self._status.setText(text)
 
     def follow(self, panel: ModelWidget) -> None:
         """Show the iterations that a panel "Model" plays."""

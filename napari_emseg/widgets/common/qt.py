@@ -7,7 +7,6 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari.utils.notifications import show_error
 from napari.utils.theme import get_theme
 from qtpy.QtCore import QEvent, QObject, QSize, Qt
 from qtpy.QtWidgets import (
@@ -22,6 +21,8 @@ from qtpy.QtWidgets import (
     QTabWidget,
     QWidget,
 )
+
+from napari_emseg.widgets.common.status_line import tell_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -57,7 +58,7 @@ def show_errors(call: Callable[[], Any]) -> Callable[..., None]:
         try:
             call()
         except (ValueError, TypeError) as error:
-            show_error(str(error))
+            tell_error(str(error))
 
     return react
 

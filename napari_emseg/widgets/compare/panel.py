@@ -65,7 +65,9 @@ class CompareWidget(QWidget):  # type: ignore[misc]
         super().__init__()
         # Napari passes a proxy, of which a layer is another object each time.
         self._viewer = getattr(viewer, "__wrapped__", viewer)
-        self.background = BackgroundQueue(self._on_error, self._on_busy)
+        self.background = BackgroundQueue(
+            self._on_error, self._on_busy, on_warning=self.say
+        )
         self.gallery: Gallery | None = None
         self.rows: tuple[SweepRow, ...] = ()
         self._image: Image | None = None
@@ -201,6 +203,10 @@ class CompareWidget(QWidget):  # type: ignore[misc]
             lambda _: self.page.status.setText(f"{path} is written."),
         )
 
+    def say(self, text: str) -> None:
+        """Say something in the line of the panel."""
+        self.page.status.setText(text)
+
     def _picture(self, image: Image) -> PictureLayers:
         """Return the picture of an image: what "Segment" shows, or what is likely."""
         panel = find_panel(self._viewer, SegmentWidget)
@@ -279,7 +285,7 @@ class CompareWidget(QWidget):  # type: ignore[misc]
         show_error(message)
         if self.gallery is not None and not self.gallery.layers:
             self.discard()
-        self.page.status.setText("The comparison is incomplete.")
+        self.say(f"The comparison is incomplete: {message}")
 
     def _on_busy(self, busy: bool) -> None:
         self.page.bar.setVisible(busy)

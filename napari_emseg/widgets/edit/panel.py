@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Labels
-from napari.utils.notifications import show_error
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
@@ -33,6 +32,7 @@ from napari_emseg.widgets.common.qt import (
     show_errors,
 )
 from napari_emseg.widgets.common.sections import SPACE, Section
+from napari_emseg.widgets.common.status_line import tell_error
 from napari_emseg.widgets.common.work_strip import WorkStrip
 from napari_emseg.widgets.edit.actions import Actions
 from napari_emseg.widgets.edit.buttons import EditButtons
@@ -59,7 +59,7 @@ BUSY = "Working … (Escape cancels)"
 WAITING = "Working …, {} waiting; Ctrl+Z cancels the last, Escape all."
 READY = "Drag a class onto another to merge; Ctrl+Z undoes."
 NO_IMAGE = "Open a picture, or a sample from the File menu."
-NO_LABELS = "Select something to cut out or adjust; New class begins labels of it."
+NO_LABELS = "Select something to cut out or adjust; New class makes labels of it."
 SELECTED = "{:,} px selected"
 IN_VOLUME = "{:,} px selected in the volume"
 COUNT = "selected pixels"
@@ -97,7 +97,7 @@ class EditWidget(QWidget):  # type: ignore[misc]
         # Napari passes a proxy, of which a layer is another object each time.
         viewer = self._viewer = getattr(viewer, "__wrapped__", viewer)
         self.background = BackgroundQueue(
-            show_error, self._on_busy, on_warning=self._on_note
+            tell_error, self._on_busy, on_warning=self.say
         )
         session = self.session = Session(viewer, self.background)
         self.toolbox = Toolbox(viewer, session)
@@ -144,7 +144,7 @@ class EditWidget(QWidget):  # type: ignore[misc]
         session.labels_changed.connect(self.classes.reload)
         session.selection_changed.connect(self._on_selection)
         session.said.connect(self._on_said)
-        session.noted.connect(self._on_note)
+        session.noted.connect(self.say)
         self.classes.itemSelectionChanged.connect(self._say)
         self.toolbar.tinted.connect(self._on_tint)
         self.toolbar.keys_wanted.connect(self.show_help)
@@ -355,7 +355,7 @@ class EditWidget(QWidget):  # type: ignore[misc]
     def _on_said(self, text: str) -> None:
         self._status.setText(text)
 
-    def _on_note(self, text: str) -> None:
+    def say(self, text: str) -> None:
         """Show a note until something else is done."""
         text = text.rstrip(".")
         self._note = f"{text[:1].upper()}{text[1:]}."

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from napari.utils.notifications import show_error
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QCheckBox, QLabel, QVBoxLayout, QWidget
 
@@ -14,6 +13,7 @@ from napari_emseg.plot.feature_cloud import read_feature_cloud
 from napari_emseg.widgets.common.background import BackgroundQueue
 from napari_emseg.widgets.common.docks import Docking, share_dock
 from napari_emseg.widgets.common.qt import order_tabs, push_button
+from napari_emseg.widgets.common.status_line import tell_error
 from napari_emseg.widgets.common.work_strip import WorkStrip
 from napari_emseg.widgets.model.figure_files import ExportedView, FigureFiles
 from napari_emseg.widgets.model.followed_fit import FollowedFit
@@ -100,7 +100,9 @@ class ModelWidget(QWidget):  # type: ignore[misc]
         super().__init__()
         # Napari passes a proxy, of which a layer is another object each time.
         viewer = self._viewer = getattr(viewer, "__wrapped__", viewer)
-        self.background = BackgroundQueue(show_error, self._on_busy)
+        self.background = BackgroundQueue(
+            tell_error, self._on_busy, on_warning=self.say
+        )
         self.iteration = IterationLayer(viewer, self.background)
         self.followed_fit = FollowedFit(viewer, self.background)
         self.drawing: FigureData | None = None
@@ -328,7 +330,7 @@ class ModelWidget(QWidget):  # type: ignore[misc]
                 self._waiting = True
             except ValueError as error:
                 self.on_canvas.setChecked(False)
-                show_error(str(error))
+                tell_error(str(error))
 
     def _on_hand(self) -> None:
         self.transport.pause()

@@ -80,7 +80,7 @@ class ObjectsWidget(QWidget):  # type: ignore[misc]
         # Napari passes a proxy, of which a layer is another object each time.
         viewer = self._viewer = getattr(viewer, "__wrapped__", viewer)
         self.background = BackgroundQueue(
-            self._on_error, self._on_busy, on_warning=self._say
+            self._on_error, self._on_busy, on_warning=self.say
         )
         session = self.session = ObjectSession(viewer, self.background)
         self._pair = LayerPair(viewer)
@@ -117,7 +117,7 @@ class ObjectsWidget(QWidget):  # type: ignore[misc]
         self.finding.changed.connect(self._call(session.preview))
         self.finding.make.clicked.connect(self._call(session.make))
         self.pointer.changed.connect(self._on_mode)
-        session.said.connect(self._say)
+        session.said.connect(self.say)
         session.table_changed.connect(self._on_table)
         session.chosen_changed.connect(self._offer)
         layers = viewer.layers
@@ -205,12 +205,13 @@ class ObjectsWidget(QWidget):  # type: ignore[misc]
     def _in_front(self) -> bool:
         return self.isVisible() and not self.visibleRegion().isEmpty()
 
-    def _say(self, text: str) -> None:
+    def say(self, text: str) -> None:
+        """Say something in the line of the panel."""
         self._viewer.status = text
         self.status.setText(text)
 
     def _on_error(self, text: str) -> None:
-        self._say(f"{text[:1].upper()}{text[1:]}.")
+        self.say(f"{text[:1].upper()}{text[1:]}.")
 
     def _on_busy(self, busy: bool) -> None:
         if busy:
@@ -222,9 +223,9 @@ class ObjectsWidget(QWidget):  # type: ignore[misc]
     def _on_mode(self, mode: str) -> None:
         self.buttons.follow(mode)
         if mode == MERGE:
-            self._say("Click an object, then the one to merge it with.")
+            self.say("Click an object, then the one to merge it with.")
         elif mode == SPLIT:
-            self._say("Draw a line through an object.")
+            self.say("Draw a line through an object.")
 
     def _on_open(self) -> None:
         self.session.open()

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary, ref
 
 from napari.layers import Image, Labels
-from napari.utils.notifications import show_error, show_info
 from qtpy.QtCore import QObject, QTimer
 
 from napari_emseg.layers import is_result, recipe_of
@@ -29,6 +28,7 @@ from napari_emseg.regions.uncertain_places import uncertain_places
 from napari_emseg.widgets.common.background import BackgroundQueue
 from napari_emseg.widgets.common.navigation import show_point
 from napari_emseg.widgets.common.qt import show_errors
+from napari_emseg.widgets.common.status_line import tell, tell_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
@@ -68,7 +68,7 @@ class Inspector(QObject):  # type: ignore[misc]
         super().__init__()
         # Inspectors live as long as their viewers, so they must not keep them alive.
         self._viewer = ref(viewer)
-        self.background = BackgroundQueue(show_error)
+        self.background = BackgroundQueue(tell_error, on_warning=self._warn)
         self._rest = QTimer()
         self._rest.setSingleShot(True)
         self._rest.setInterval(REST)
@@ -223,13 +223,17 @@ class Inspector(QObject):  # type: ignore[misc]
     def _visit(self, layer: Labels, tour: _Tour) -> None:
         number, place = tour.next(layer)
         show_point(self.viewer, layer, place.point, place.size)
-        # Napari's own line, which the next move of the mouse overwrites.
-        self.viewer.status = (
-            f"Uncertain place {number} of {len(tour.places)}: "
-            f"uncertainty {place.uncertainty:.2g} on average"
+        text = (
+            f"Uncertain place {number} of {len(tour.places)}, "
+            f"{place.uncertainty:.2g} on average"
         )
-        if number == len(tour.places):
-            show_info("This was the last uncertain place; the next is the first again.")
+        last = number == len(tour.places)
+        if last:
+            text = f"{text}: the last; the next is the first again"
+        tell(self.viewer, f"{text}.", notify=last)
+
+    def _warn(self, text: str) -> None:
+        tell(self.viewer, text)
 
     def _follow(self, event: object = None) -> None:
         """Connect to the events of all results, to update their tables after edits."""

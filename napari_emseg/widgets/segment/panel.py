@@ -11,7 +11,7 @@ from weakref import WeakMethod
 
 from magicgui.widgets import Container, Widget
 from napari.layers import Image
-from napari.utils.notifications import show_error
+from napari.utils.notifications import show_error, show_warning
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QHBoxLayout
 
@@ -34,7 +34,13 @@ from napari_emseg.widgets.segment.live_preview import LivePreview
 from napari_emseg.widgets.segment.params_form import ParamsForm
 from napari_emseg.widgets.segment.result_classes import ListedLabels, ResultClasses
 from napari_emseg.widgets.segment.run_action import RunTarget
-from napari_emseg.widgets.segment.segment_request import HINT, requests_of
+from napari_emseg.widgets.segment.segment_request import (
+    HINT,
+    LARGE,
+    PAUSED,
+    READY,
+    requests_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,12 +54,6 @@ if TYPE_CHECKING:
     from napari_emseg.pipeline.preview import PreviewResult
     from napari_emseg.pipeline.progress import Progress
     from napari_emseg.widgets.segment.segment_request import Result, SegmentRequest
-
-LARGE = "A preview; press Segment to write the labels of all pixels to a store."
-READY = "Press Segment to find the classes."
-PAUSED = (
-    "Live is paused: “{name}” has edits, which stay. Press Segment for a new result."
-)
 
 
 class SegmentWidget(Container[Widget]):
@@ -91,12 +91,14 @@ class SegmentWidget(Container[Widget]):
         viewer = getattr(viewer, "__wrapped__", viewer)
         self._viewer = viewer
         self.controls = Controls(preferred().live)
-        self.runner = BackgroundQueue(self._on_error, on_cancel=self.cancel)
+        self.runner = BackgroundQueue(
+            self._on_error, on_cancel=self.cancel, on_warning=self._on_warning
+        )
         self.current = LiveResult(viewer)
         listed = ListedLabels(viewer, self.runner)
         self.classes = ResultClasses(viewer, listed, self._edit)
         self.history = FollowedHistory(
-            viewer, self._cancel_last, self._say, self.classes.on_action
+            viewer, self._cancel_last, self.say, self.classes.on_action
         )
         self.history_button = HistoryButton(self._go_to)
         self._events = run_events_of(viewer)
@@ -111,14 +113,11 @@ class SegmentWidget(Container[Widget]):
         # Above the rows of parameters, of which the first are about axes.
         for place, row in enumerate([self._boxes.image, *self.axes_rows.rows]):
             self.form.insert(place, row)
-        self.form.insert(
-            self.form.index(self.form.rows["planes"]), self.axes_rows.extent
-        )
+        planes = self.form.index(self.form.rows["planes"])
+        self.form.insert(planes, self.axes_rows.extent)
         self.form.append(self._boxes.output)
-        super().__init__(
-            labels=False,
-            widgets=[self.form, self.controls.buttons, self.controls.footer],
-        )
+        parts = [self.form, self.controls.buttons, self.controls.footer]
+        super().__init__(labels=False, widgets=parts)
         self._lay_out()
         share_dock(self.native, "Segment")
         self.live = LivePreview(self._on_preview, self._on_rest)
@@ -141,9 +140,8 @@ class SegmentWidget(Container[Widget]):
             ],
         )
         self.cancel_keys = Keys(viewer, [Key("Escape", "Cancel", self.cancel)])
-        self._docking = Docking(
-            self.native, viewer, self._reactions(), self._on_open, self._on_close
-        )
+        ends = self._on_open, self._on_close
+        self._docking = Docking(self.native, viewer, self._reactions(), *ends)
         self._show_idle(HINT if self._boxes.image.value is None else READY)
 
     @property
@@ -158,7 +156,7 @@ class SegmentWidget(Container[Widget]):
         try:
             request, *self._waiting = self._read(self._boxes.replace)
         except ValueError as error:
-            self._show_idle("")
+            self._show_idle(f"No result: {error}")
             show_error(str(error))
             return
         if request.large:
@@ -399,7 +397,7 @@ class SegmentWidget(Container[Widget]):
             self._show(params)
             self.current.restore(state)
 
-    def _say(self, text: str) -> None:
+    def say(self, text: str) -> None:
         """Say what was done, in any panel, unless a run is under way."""
         if not self.running:
             self._show_idle(text)
@@ -419,9 +417,14 @@ class SegmentWidget(Container[Widget]):
             return
         self.live.stop()
         self.current.cancel()
-        self._show_idle("No result.")
+        self._show_idle(f"No result: {message}")
         self._events.ended.emit()
         show_error(message)
+
+    def _on_warning(self, text: str) -> None:
+        # The line has room for it after the result, unless the next run needs it.
+        done = self.controls.status.value
+        show_warning(text) if self.running else self.say(f"{done} {text}")
 
     def _on_active(self) -> None:
         self._boxes.turn_to(self._viewer.layers.selection.active)

@@ -33,6 +33,11 @@ if TYPE_CHECKING:
 # Labels of a lazy picture that go to memory at most, and pixels that are fitted first.
 MOST_LABELS, FITTED = 2**26, 2**22
 HINT = "Open an image, or a sample from the File menu."
+LARGE = "A preview; press Segment to write the labels of all pixels to a store."
+READY = "Press Segment to find the classes."
+PAUSED = (
+    "Live is paused: “{name}” has edits, which stay. Press Segment for a new result."
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari.utils.notifications import show_error, show_info
+from napari.utils.notifications import show_error
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QButtonGroup,
@@ -208,7 +208,7 @@ class ApplyDialog(QDialog):  # type: ignore[misc]
             write_text(path, tidy_csv(self.outcomes), (".csv",), force=force)
         except OSError as error:
             raise ValueError(str(error)) from error
-        show_info(f"Saved {path.name}.")
+        self.status.setText(f"Saved {path.name}.")
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Cancel what is under way."""

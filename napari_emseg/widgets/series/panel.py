@@ -89,7 +89,9 @@ class BrowserWidget(QWidget):  # type: ignore[misc]
         super().__init__()
         # Napari passes a proxy, of which a layer is another object each time.
         self._viewer = getattr(viewer, "__wrapped__", viewer)
-        self.background = BackgroundQueue(self._on_error, self._on_busy)
+        self.background = BackgroundQueue(
+            self._on_error, self._on_busy, on_warning=self.say
+        )
         self.thumbnails = BackgroundQueue(log.warning)
         self.pictures: list[BrowsedPicture] = []
         self.current: int | None = None
@@ -237,7 +239,7 @@ class BrowserWidget(QWidget):  # type: ignore[misc]
         self._follow()
         self._rest.stop()
         self._dirty = False
-        self._say(opened.reason)
+        self.say(opened.reason)
         if picture.state == "new" and self.result is None:
             self._begin(layers)
 
@@ -338,7 +340,7 @@ class BrowserWidget(QWidget):  # type: ignore[misc]
             picture, recipe = found
             self.pictures[place] = picture
             self.page.tell_state(place, picture)
-            self._say(f"Saved {picture.labels.name if picture.labels else ''}.")
+            self.say(f"Saved {picture.labels.name if picture.labels else ''}.")
             if is_result(layer):
                 with suppress(ValueError):  # of a model that is none
                     self._applied = AppliedRecipe.of_layer(layer, recipe)
@@ -443,7 +445,8 @@ class BrowserWidget(QWidget):  # type: ignore[misc]
         self.page.status.setText(message)
         show_error(message)
 
-    def _say(self, text: str) -> None:
+    def say(self, text: str) -> None:
+        """Say something in the line of the panel, after how much is done."""
         states = [one.state for one in self.pictures]
         done = sum(state != "new" for state in states)
         told = f"{done} of {pluralize(len(states), 'picture')} done."

@@ -100,7 +100,7 @@ def test_line_below_says_how_to_begin(viewer, panel, stripes):
     line = panel._status
     assert line.text().startswith("Open a picture")
     viewer.add_image(stripes)
-    assert "Segment makes classes" in line.text()
+    assert "New class makes labels" in line.text()
     viewer.add_labels(np.ones(stripes.shape[:2], np.uint8))
     assert line.text().startswith("Drag a class")
 
