@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari.layers import Labels
-from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication, QMainWindow
 
 from napari_emseg import regions
@@ -40,6 +39,8 @@ from napari_emseg.widgets.edit.panel import EditWidget, after_edits
 from napari_emseg.widgets.guide.help_window import show_help
 from napari_emseg.widgets.model.panel import ModelWidget
 from napari_emseg.widgets.objects.panel import ObjectsWidget
+from napari_emseg.widgets.results.class_listing import NAME as CLASS_TABLE
+from napari_emseg.widgets.results.class_listing import ClassListing
 from napari_emseg.widgets.results.dialogs import (
     ClassesDialog,
     ThresholdDialog,
@@ -64,7 +65,6 @@ if TYPE_CHECKING:
     from napari_emseg.recipe import Recipe
     from napari_emseg.regions.edit import Edit
 
-TABLE_WIDGET = "Features table widget"
 # Letters of a file's name that is made of a layer's.
 _LONGEST = 60
 
@@ -197,17 +197,9 @@ def drop_uncertain(viewer: napari.Viewer) -> None:
 
 @command
 def class_table(viewer: napari.Viewer) -> None:
-    """Show the table of the classes in napari's table of features."""
+    """Open the panel with the table of the classes."""
     viewer.layers.selection.active = chosen_result(viewer)
-    docked = viewer.window.dock_widgets
-    found = next((docked[name] for name in docked if TABLE_WIDGET in name), None)
-    if found is None:
-        dock, _ = viewer.window.add_plugin_dock_widget("napari", TABLE_WIDGET)
-        # It is wide rather than high.
-        dock.parent().addDockWidget(Qt.DockWidgetArea.BottomDockWidgetArea, dock)
-        return
-    found.parent().show()
-    found.parent().raise_()
+    open_panel(viewer, ClassListing, CLASS_TABLE)
 
 
 @command

@@ -30,11 +30,13 @@ from napari_emseg.widgets.edit.panel import EditWidget
 from napari_emseg.widgets.manifest_commands import save_labels
 from napari_emseg.widgets.model.panel import ModelWidget
 from napari_emseg.widgets.results import inspector as module
+from napari_emseg.widgets.results.class_listing import ClassListing
 from napari_emseg.widgets.results.dialogs import ClassesDialog, ThresholdDialog
 from napari_emseg.widgets.results.inspector import inspector_of
 from napari_emseg.widgets.results.menu import ROWS, fill
 from napari_emseg.widgets.segment.panel import SegmentWidget
 
+RIGHT = Qt.DockWidgetArea.RightDockWidgetArea
 PHOTO = np.ascontiguousarray(data.coffee()[::5, ::5])
 
 
@@ -332,23 +334,37 @@ class TestTable:
         wait(qtbot, viewer)
         assert 7 in self.rows(layer)
 
-    def test_is_seen_in_napari(self, qtbot, viewer, layer, image):
+    def test_is_a_tab_beside_the_panels(self, qtbot, viewer, layer, image):
         viewer.layers.selection.active = image
+        rename_class(layer, 2, "cup")
         for _ in range(2):
             run("class_table")
         assert viewer.layers.selection.active is layer
-        [name] = [n for n in viewer.window.dock_widgets if "Features table" in n]
-        table = viewer.window.dock_widgets[name].table
-        model = table.model()
+        listing = find_panel(viewer, ClassListing)
+        qtbot.waitUntil(lambda: bool(listing.visibleRegion()), timeout=5_000)
+        assert viewer.window._qt_window.dockWidgetArea(listing.parent()) == RIGHT
+        table = listing.table
         heads = [
-            model.headerData(column, Qt.Orientation.Horizontal)
-            for column in range(model.columnCount())
+            table.horizontalHeaderItem(n).text() for n in range(table.columnCount())
         ]
-        for head in ("name", "pixels", "area (µm²)", "mean R", "std B", "regions"):
-            assert head in heads
-        column = heads.index("pixels")
-        shown = [model.index(row, column).data() for row in range(1, 4)]
-        assert shown == [*self.counts(layer).values()]
+        assert heads[:5] == ["label", "name", "pixels", "area (µm²)", "fraction"]
+        assert {"mean R", "std B", "regions"} < {*heads}
+
+        def column(head):
+            place = heads.index(head)
+            return [table.item(row, place).text() for row in range(table.rowCount())]
+
+        assert column("name") == ["class 1", "cup", "class 3"]
+        assert column("pixels") == [str(n) for n in self.counts(layer).values()]
+        # By number, as 1,000 is more than 999.
+        table.sortItems(heads.index("pixels"), Qt.SortOrder.DescendingOrder)
+        assert [*map(int, column("pixels"))] == sorted(
+            self.counts(layer).values(), reverse=True
+        )
+        table.selectRow(0)
+        assert str(layer.selected_label) == column("label")[0]
+        viewer.layers.remove(layer)
+        assert table.rowCount() == 0
 
     def test_is_written_as_csv(self, qtbot, viewer, layer, seg, saving, told):
         rename_class(layer, 2, 'the "cup"')

@@ -62,6 +62,8 @@ class Gallery:
         self._grid.stride = 1
         self._grid.shape = (-1, -1)
         self._grid.enabled = True
+        # Or what was magnified before is all that is seen until a first result comes.
+        viewer.reset_view()
 
     def add(self, seg: Segmentation, title: str, style: LayerStyle) -> Labels:
         """Show one more result.

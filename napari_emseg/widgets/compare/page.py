@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from napari_emseg.pipeline.sweep import SweepRow
 
 CLASSES = "3 5 7 10"
-_ACROSS = 4
+_ACROSS = 2
 _TITLES = {"color": "Colors", "method": "Methods", "init": "Starts"}
 
 

@@ -59,7 +59,19 @@ def compare_all(panel, qtbot, classes="2 3", **checked):
     qtbot.waitUntil(lambda: bool(panel.rows), timeout=30_000)
 
 
+def test_the_canvas_keeps_its_room_on_a_small_screen(panel):
+    assert panel.minimumSizeHint().width() <= 420
+
+
 class TestResults:
+    def test_what_was_magnified_is_seen_whole_from_the_start(self, viewer, panel):
+        camera = getattr(viewer, "scene", viewer).camera
+        whole = camera.zoom
+        camera.zoom = 8 * whole
+        click(panel.page.start)
+        assert not panel.gallery.layers
+        assert camera.zoom <= whole
+
     @pytest.mark.whole_window
     def test_one_is_adopted_and_all_else_is_as_before(self, viewer, panel, qtbot, told):
         layer = panel.image
