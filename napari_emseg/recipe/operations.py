@@ -186,8 +186,8 @@ ROWS = (
         tool=ToolLabel(
             "Selection brush",
             "Shift+W",
-            "Paint on what to select: what is under the brush and like its center. "
-            "Erase with Ctrl, Alt or Subtract; [ and ] change the size.",
+            "Paint on what to select. Erase with Ctrl, Alt or Subtract; [ and ] change "
+            "the size.",
         ),
         path=Points,
         radius=Radius,

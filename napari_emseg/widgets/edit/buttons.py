@@ -43,6 +43,10 @@ if TYPE_CHECKING:
 # Buttons that work on pictures of a plane, and those that no scope matters to.
 OF_PLANES = frozenset({"Cut out", "Adjust", "Export", "Refine edge"})
 OF_ALL = frozenset({"Reselect", "Refit"})
+NARROW = (
+    "QPushButton { padding: 4px 2px }"
+    "QPushButton::menu-indicator { image: none; width: 0px }"
+)
 SPLITS = {
     "By color, into two": "classes",
     "Where it is narrow": "watershed",
@@ -78,6 +82,8 @@ class EditButtons(QWidget):  # type: ignore[misc]
         For beside the history.
     class_buttons, picture_buttons : QWidget
         Buttons that belong under the list of classes, and those of pictures.
+    selection_buttons, class_tools : QWidget
+        For beside the headings of selection and classes.
     """
 
     def __init__(self, actions: Actions, classes: ClassList) -> None:
@@ -97,7 +103,7 @@ class EditButtons(QWidget):  # type: ignore[misc]
         page = QVBoxLayout(self)
         page.setContentsMargins(0, 0, 0, 0)
         page.setSpacing(SPACE)
-        page.addWidget(_row(self._of_selection()))
+        self.selection_buttons = _row(self._of_selection())
         self.modify = Section(
             "Modify", _rows(self._of_modifying()), beside=self.pixels, folded=True
         )
@@ -110,7 +116,8 @@ class EditButtons(QWidget):  # type: ignore[misc]
                 for name, (title, _, number) in MODIFY.items()
             },
         )
-        self.class_buttons = _rows(self._of_classes())
+        edits, tools = self._of_classes()
+        self.class_buttons, self.class_tools = _row(edits), _row(tools)
         self.picture_buttons = _row(self._of_pictures())
         self.undo = push_button(
             "Undo", "Undo the last action, on any layer (Ctrl+Z).", actions.session.undo
@@ -123,18 +130,21 @@ class EditButtons(QWidget):  # type: ignore[misc]
         )
         self.between.setText("Interpolate between planes ▾")
         page.addWidget(self.between)
+        # At once, or the panel is docked as wide as napari's own padding makes it.
+        for part in (
+            self,
+            self.selection_buttons,
+            self.class_tools,
+            self.class_buttons,
+            self.picture_buttons,
+        ):
+            part.setStyleSheet(NARROW)
         classes.dropped.connect(
             lambda members: show_errors(partial(self._merge, members))()
         )
 
     def apply_theme(self, theme_name: str) -> None:
-        """Take the colors of a theme, and make the buttons narrow enough."""
-        style = (
-            "QPushButton { padding: 4px 2px }"
-            "QPushButton::menu-indicator { image: none; width: 0px }"
-        )
-        for part in (self, self.class_buttons, self.picture_buttons):
-            part.setStyleSheet(style)
+        """Take the colors of a theme."""
         self.modify.apply_theme(theme_name)
 
     def refresh(self, *, volume: bool) -> None:

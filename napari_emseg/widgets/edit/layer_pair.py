@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QComboBox
 
 from napari_emseg.layers import displayed_plane, is_objects, is_selection
 from napari_emseg.layers.metadata import MARK
+from napari_emseg.widgets.common.name_box import show_both_ends
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -105,11 +106,9 @@ def _has_classes(layer: object) -> bool:
 def _layer_box(tip: str, empty: str) -> QComboBox:
     """Return a box that cuts long names rather than widening the panel."""
     box = QComboBox()
-    policy = QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
-    box.setSizeAdjustPolicy(policy)
+    show_both_ends(box, tip)
     box.setMinimumContentsLength(6)
     box.setPlaceholderText(empty)
-    box.setToolTip(tip)
     return box
 
 

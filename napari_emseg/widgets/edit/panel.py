@@ -235,8 +235,13 @@ class EditWidget(QWidget):  # type: ignore[misc]
         commands = self.commands
         bar = self.toolbar
         tools = Section("Tools", bar, self.tool_options, beside=bar.modes)
-        selection = Section("Selection", commands)
-        classes = Section("Classes", self.classes, commands.class_buttons)
+        selection = Section("Selection", commands, beside=commands.selection_buttons)
+        classes = Section(
+            "Classes",
+            self.classes,
+            commands.class_buttons,
+            beside=commands.class_tools,
+        )
         picture = Section("Picture", beside=commands.picture_buttons)
         classes.setSizePolicy(
             QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding

@@ -9,7 +9,6 @@ from napari.utils.theme import get_theme
 from qtpy.QtCore import QSize, Qt, Signal
 from qtpy.QtWidgets import (
     QButtonGroup,
-    QGridLayout,
     QHBoxLayout,
     QLabel,
     QSizePolicy,
@@ -27,8 +26,8 @@ if TYPE_CHECKING:
     from napari_emseg.widgets.edit.toolbox import Toolbox
 
 IDLE = "Take a tool and select something in the picture, to fill or change it."
-PER_ROW = 7
 ICON = 20  # pixels
+SLIM = "padding: 3px 1px"
 PAN, TINT, KEYS = "pan", "tint", "keys"
 MODE_KEYS = {
     "add": "Shift",
@@ -78,10 +77,13 @@ class Toolbar(QWidget):  # type: ignore[misc]
         page = QVBoxLayout(self)
         page.setContentsMargins(0, 0, 0, 0)
         page.setSpacing(4)
-        page.addLayout(self._grid())
+        page.addLayout(self._row())
         self.modes = QWidget()
         self.modes.setLayout(self._below())
         page.addWidget(self._help)
+        # At once, or the panel is docked as wide as napari's own padding makes it.
+        for part in (self, self.modes):
+            part.setStyleSheet(f"QToolButton {{ {SLIM} }}")
         toolbox.changed.connect(self._on_tool)
 
     def apply_theme(self, theme_name: str) -> None:
@@ -90,7 +92,7 @@ class Toolbar(QWidget):  # type: ignore[misc]
         for name, button in self.buttons.items():
             button.setIcon(icon(name, theme.icon.as_hex()))
         style = (
-            "QToolButton { padding: 3px; border-radius: 3px;"
+            f"QToolButton {{ {SLIM}; border-radius: 3px;"
             f" background-color: {theme.foreground.as_hex()} }}"
             f"QToolButton:checked {{ background-color: {theme.current.as_hex()} }}"
         )
@@ -113,9 +115,9 @@ class Toolbar(QWidget):  # type: ignore[misc]
         self._idle = f"{first}." if same else IDLE
         self._on_tool(self._toolbox.name)
 
-    def _grid(self) -> QGridLayout:
-        grid = QGridLayout()
-        grid.setSpacing(3)
+    def _row(self) -> QHBoxLayout:
+        row = QHBoxLayout()
+        row.setSpacing(1)
         pan = self._button(PAN, "No tool: move the view")
         pan.clicked.connect(partial(self._take, ""))
         pan.setChecked(True)
@@ -124,9 +126,9 @@ class Toolbar(QWidget):  # type: ignore[misc]
             button = self._button(tool.name, f"{tool.title} ({tool.key})\n{tool.help}")
             button.clicked.connect(partial(self._take, tool.name))
             tools.append(button)
-        for place, button in enumerate(tools):
-            grid.addWidget(button, place // PER_ROW, place % PER_ROW)
-        return grid
+        for button in tools:
+            row.addWidget(button, 1)
+        return row
 
     def _below(self) -> QHBoxLayout:
         """Return a row of the modes, and apart from them the quick mask and help."""

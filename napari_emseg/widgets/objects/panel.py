@@ -20,6 +20,7 @@ from napari_emseg.layers.history import LayerState
 from napari_emseg.widgets.common.background import BackgroundQueue
 from napari_emseg.widgets.common.docks import Docking, share_dock
 from napari_emseg.widgets.common.keys import REDO, UNDO, Key, Keys
+from napari_emseg.widgets.common.name_box import show_both_ends
 from napari_emseg.widgets.common.qt import (
     ScrollArea,
     form_rows,
@@ -152,12 +153,10 @@ class ObjectsWidget(QWidget):  # type: ignore[misc]
             dock.raise_()
 
     def _make(self) -> None:
-        policy = QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
         self.objects = QComboBox()
-        self.objects.setSizeAdjustPolicy(policy)
+        show_both_ends(self.objects, "The objects that are corrected and measured.")
         self.objects.setMinimumContentsLength(12)
         self.objects.setPlaceholderText("none yet")
-        self.objects.setToolTip("The objects that are corrected and measured.")
         self.status = QLabel(READY)
         self.status.setIndent(4)
         self.status.setWordWrap(True)

@@ -15,9 +15,10 @@ from magicgui.widgets import (
 )
 from napari.layers import Image
 from napari.utils.theme import get_theme
-from qtpy.QtWidgets import QComboBox, QSizePolicy
+from qtpy.QtWidgets import QSizePolicy
 
 from napari_emseg.layers import is_result
+from napari_emseg.widgets.common.name_box import show_both_ends
 from napari_emseg.widgets.common.qt import pluralize
 
 if TYPE_CHECKING:
@@ -71,9 +72,7 @@ class LayerBoxes:
         )
         for box in (self.image, self.output):
             # A long name is cut in the closed box rather than widening the panel.
-            box.native.setSizeAdjustPolicy(
-                QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
-            )
+            show_both_ends(box.native)
             box.native.setMinimumContentsLength(14)
 
     @property

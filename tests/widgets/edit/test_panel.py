@@ -25,6 +25,10 @@ from napari_emseg.widgets.guide.help_window import HelpWindow
 LEFT = Qt.MouseButton.LeftButton
 
 
+def in_sight(part):
+    return part.visibleRegion().boundingRect().size() == part.size()
+
+
 @pytest.fixture
 def panel(viewer):
     return viewer.window.add_plugin_dock_widget("napari-emseg", "Select and edit")[1]
@@ -455,8 +459,8 @@ class TestPanel:
         qtbot.waitUntil(lambda: (window.width(), window.height()) == (1024, 700))
         daily = ["Fill", "New class", "Merge", "Cut out", "Adjust", "Undo"]
         buttons = panel.commands.buttons | {"Undo": panel.commands.undo}
-        for button in map(buttons.get, daily):
-            assert button.visibleRegion().boundingRect().size() == button.size()
+        often = ["All", "None", "Invert", "Reselect", "Saved", "Color", "Jump to"]
+        assert all(in_sight(buttons[title]) for title in daily)
         shown = panel.classes.viewport().height() / panel.classes.rowHeight(0)
         assert shown >= 8
         rows, fold = panel.tool_options.rows, panel.commands.modify.fold
@@ -470,6 +474,8 @@ class TestPanel:
             panel.toolbox.take(tool)
             seen = {name for name, row in rows.items() if row.isVisible()}
             assert seen == options
+            parts = [*map(buttons.get, often), fold, *map(rows.get, options)]
+            qtbot.waitUntil(lambda parts=parts: all(map(in_sight, parts)))
         assert not panel.commands.buttons["Grow"].isVisible()
         QTest.mouseClick(fold, LEFT)
         assert panel.commands.buttons["Grow"].isVisible()
