@@ -137,4 +137,3 @@ class BrowserPage(QWidget):  # type: ignore[misc]
         row.addWidget(self.back, 1)
         row.addWidget(self.ahead, 1)
         page.addLayout(row)
-        page.addWidget(self.status)

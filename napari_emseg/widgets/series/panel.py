@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -30,6 +29,7 @@ from napari_emseg.widgets.common.background import BackgroundQueue
 from napari_emseg.widgets.common.docks import Docking, find_panel, share_dock
 from napari_emseg.widgets.common.keys import Key, Keys
 from napari_emseg.widgets.common.qt import pluralize, show_errors
+from napari_emseg.widgets.common.work_strip import WorkStrip
 from napari_emseg.widgets.edit.panel import after_edits
 from napari_emseg.widgets.segment.panel import SegmentWidget
 from napari_emseg.widgets.series.apply_request import AppliedRecipe, ApplyRequest
@@ -37,9 +37,11 @@ from napari_emseg.widgets.series.browser_page import MODEL, PANEL, BrowserPage
 from napari_emseg.widgets.series.picture_files import (
     BrowsedPicture,
     OpenedPicture,
+    caught,
     iter_thumbnails,
     list_pictures,
     read_picture,
+    remembered_name,
     save_beside,
 )
 
@@ -83,6 +85,8 @@ class BrowserWidget(QWidget):  # type: ignore[misc]
         The contents of the panel.
     background, thumbnails : BackgroundQueue
         Where pictures are read and saved, and where small ones are made.
+    strip : WorkStrip
+        Cancels what is read.
     """
 
     def __init__(self, viewer: napari.components.ViewerModel) -> None:
@@ -101,6 +105,7 @@ class BrowserWidget(QWidget):  # type: ignore[misc]
         self._blocked = ""  # why labels of this picture are not saved
         self._applied: AppliedRecipe | None = None
         self._dirty = False
+        self._next: Callable[[], Any] | None = None  # when the labels are saved
         self._followed: Labels | None = None
         self._store = QSettings(
             QSettings.Format.IniFormat,
@@ -116,6 +121,9 @@ class BrowserWidget(QWidget):  # type: ignore[misc]
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.page)
+        line, cancel = self.page.status, self.cancel
+        self.strip = WorkStrip(self._viewer, self.background, line, cancel)
+        self.page.layout().addWidget(self.strip)
         self.page.picked.connect(self.go)
         for button, call in (
             (self.page.folder, self._ask),
@@ -136,6 +144,7 @@ class BrowserWidget(QWidget):  # type: ignore[misc]
         reactions = [
             (layers.events.inserted, self._follow),
             (layers.events.removed, self._follow),
+            (self._viewer.events.theme, self._on_theme),
         ]
         self._docking = Docking(
             self, self._viewer, reactions, self._on_open, self._on_close
@@ -177,7 +186,8 @@ class BrowserWidget(QWidget):  # type: ignore[misc]
             first = names.index(last) if last in names else (new or [0])[0]
             self._open(first)
 
-        self._leave(partial(self._start, partial(list_pictures, folder), show))
+        read = partial(list_pictures, folder)
+        self._leave(partial(self.background.run, read, show))
 
     def next(self) -> None:
         """Save, and open the next picture; of new ones only if that is checked."""
@@ -192,6 +202,17 @@ class BrowserWidget(QWidget):  # type: ignore[misc]
         if place != self.current:
             self._leave(partial(self._open, place))
 
+    def cancel(self) -> None:
+        """Stay with the picture that is open; what is being saved is saved."""
+        while self.background.waiting:
+            self.background.cancel(last=True)
+        if self._next is None:
+            self.background.cancel()
+        else:
+            self._next = _stay
+        self.page.list.setCurrentRow(-1 if self.current is None else self.current)
+        self.say("Canceled.")
+
     def _move(self, step: int) -> None:
         places = range(len(self.pictures))
         now = -1 if self.current is None else self.current
@@ -203,15 +224,15 @@ class BrowserWidget(QWidget):  # type: ignore[misc]
             what = "new picture" if self.page.skip.isChecked() else "picture"
             where = "after" if step > 0 else "before"
             self.page.status.setText(f"There is no {what} {where} this one.")
-            self._leave(lambda: None)
+            self._leave(_stay)
             return
         self.go(ahead[0])
 
     def _open(self, place: int) -> None:
         picture = self.pictures[place]
         self.page.status.setText(f"Opening {picture.path.name} …")
-        read = _caught(partial(read_picture, picture))
-        self._start(read, partial(self._show, place))
+        read = caught(partial(read_picture, picture))
+        self.background.run(read, partial(self._show, place))
 
     def _show(self, place: int, opened: OpenedPicture | str) -> None:
         """Show a picture instead of the one before, which stays if it is none."""
@@ -234,7 +255,7 @@ class BrowserWidget(QWidget):  # type: ignore[misc]
         else:
             self._image, layers = known, PictureLayers.of([known])
         assert self._folder is not None
-        self._store.setValue(_key(self._folder), picture.path.name)
+        self._store.setValue(remembered_name(self._folder), picture.path.name)
         self.page.list.setCurrentRow(place)
         self._follow()
         self._rest.stop()
@@ -277,7 +298,8 @@ class BrowserWidget(QWidget):  # type: ignore[misc]
             request = ApplyRequest(
                 (layer_picture(picture),), applied.treatment("model", steps)
             )
-            self._start(request.iter_apply, lambda _: None, partial(self._add, picture))
+            add = partial(self._add, picture)
+            self.background.run(request.iter_apply, lambda _: None, on_step=add)
 
     def _add(self, picture: PictureLayers, step: ApplyStep) -> None:
         outcome = step.progress.outcome
@@ -316,9 +338,8 @@ class BrowserWidget(QWidget):  # type: ignore[misc]
 
     def _leave(self, then: Callable[[], Any]) -> None:
         """Save what is open, if it has changed, and then call a function."""
-        after_edits(
-            self._viewer, partial(self.background.do, partial(self._save, then))
-        )
+        save = partial(self._save, then)
+        after_edits(self._viewer, partial(self.background.do, save))
 
     def _save(self, then: Callable[[], Any]) -> None:
         """Save the result if it has changed; call a function if that went well."""
@@ -330,9 +351,11 @@ class BrowserWidget(QWidget):  # type: ignore[misc]
         place = self.current
         assert place is not None
         work = self._saving(layer, image, place)
-        self._dirty = False
+        self._dirty, self._next = False, then
 
         def done(found: tuple[BrowsedPicture, Recipe] | str) -> None:
+            assert self._next is not None
+            go_on, self._next = self._next, None
             if isinstance(found, str):
                 self._dirty = True
                 self._on_error(KEPT.format(found))
@@ -346,9 +369,9 @@ class BrowserWidget(QWidget):  # type: ignore[misc]
                     self._applied = AppliedRecipe.of_layer(layer, recipe)
             if self._dirty:
                 self._rest.start()
-            then()
+            go_on()
 
-        self._start(_caught(work), done)
+        self.background.run(caught(work), done)
 
     def _saving(
         self, layer: Labels, image: Image, place: int
@@ -367,14 +390,6 @@ class BrowserWidget(QWidget):  # type: ignore[misc]
 
         return work
 
-    def _start(
-        self,
-        work: Callable[[], Any],
-        then: Callable[[Any], Any],
-        on_step: Callable[[Any], Any] | None = None,
-    ) -> None:
-        self.background.run(work, then, on_step=on_step)
-
     def _on_rest(self) -> None:
         layer = self.result
         if layer is None or not self._dirty:
@@ -382,7 +397,7 @@ class BrowserWidget(QWidget):  # type: ignore[misc]
         if drawing(layer) or not layer.editable:  # a stroke, or a preview
             self._rest.start()
             return
-        self._leave(lambda: None)
+        self._leave(_stay)
 
     def _follow(self, event: object = None) -> None:
         """Follow the edits of the result that is there now."""
@@ -408,14 +423,18 @@ class BrowserWidget(QWidget):  # type: ignore[misc]
         self._dirty = True
         self._rest.start()
 
+    def _on_theme(self, event: object = None) -> None:
+        self.strip.apply_theme(self._viewer.theme)
+
     def _on_open(self) -> None:
         self._old_objects.hold()
+        self._on_theme()
         self.background.open()
         self.thumbnails.open()
         self.keys.bind()
         folder = self._folder or self._store.value("folder", "")
         if folder and Path(folder).is_dir():
-            last = self._store.value(_key(Path(folder)), "")
+            last = self._store.value(remembered_name(Path(folder)), "")
             # When the window has the panel.
             QTimer.singleShot(0, partial(self._reopen, Path(folder), str(last)))
 
@@ -470,21 +489,8 @@ class BrowserWidget(QWidget):  # type: ignore[misc]
             self.open_folder(Path(found))
 
 
-def _key(folder: Path) -> str:
-    """Return the name under which the last picture of a folder is remembered."""
-    return f"last/{hashlib.sha256(str(folder).encode()).hexdigest()[:16]}"
-
-
-def _caught(work: Callable[[], Any]) -> Callable[[], Any]:
-    """Return a function that returns what is wrong with files or values, a str."""
-
-    def call() -> Any:
-        try:
-            return work()
-        except (ImportError, OSError, TypeError, ValueError) as error:
-            return str(error)
-
-    return call
+def _stay() -> None:
+    """Open no other picture."""
 
 
 def _logged(work: Callable[[], Any]) -> None:

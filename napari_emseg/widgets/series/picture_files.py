@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections import Counter
 from dataclasses import dataclass, replace
@@ -22,7 +23,7 @@ from napari_emseg.layers.label_files import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping, Sequence
+    from collections.abc import Callable, Generator, Mapping, Sequence
     from pathlib import Path
 
     from napari.layers import Image
@@ -276,3 +277,20 @@ def thumbnail(content: ImageContent) -> NDArray[np.uint8]:
         low, high = (float(v) for v in np.percentile(small, (1, 99)))
     scaled = (small - low) * (255 / max(high - low, 1e-9))
     return scaled.clip(0, 255).astype(np.uint8)
+
+
+def remembered_name(folder: Path) -> str:
+    """Return the name under which the last picture of a folder is remembered."""
+    return f"last/{hashlib.sha256(str(folder).encode()).hexdigest()[:16]}"
+
+
+def caught(work: Callable[[], Any]) -> Callable[[], Any]:
+    """Return a function that returns what is wrong with files or values, a str."""
+
+    def call() -> Any:
+        try:
+            return work()
+        except (ImportError, OSError, TypeError, ValueError) as error:
+            return str(error)
+
+    return call

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from threading import Event
+
 import numpy as np
 import pytest
 import tifffile
@@ -198,3 +200,48 @@ def test_pictures_of_one_name_have_labels_of_their_own(viewer, qtbot, folder):
     listed = picture_files.list_pictures(folder)
     assert [one.state for one in listed[:3]] == ["segmented", "segmented", "new"]
     assert len(listed) == 6
+
+
+def test_what_takes_long_is_canceled_and_the_picture_stays(
+    viewer, panel, qtbot, monkeypatch, folder
+):
+    opened, read = Event(), module.read_picture
+
+    def wait_and_read(picture):
+        assert opened.wait(20)
+        return read(picture)
+
+    monkeypatch.setattr(module, "read_picture", wait_and_read)
+    [shown] = viewer.layers
+    panel.next()
+    qtbot.waitUntil(panel.strip.button.isVisible)
+    panel.next()  # which waits
+    panel.strip.button.click()
+    opened.set()
+    wait(qtbot, panel)
+    assert (panel.current, [*viewer.layers]) == (0, [shown])
+    assert panel.page.list.currentRow() == 0
+    assert panel.page.status.text().endswith("Canceled.")
+    assert not panel.strip.button.isVisible()
+    panel.next()
+    wait(qtbot, panel)
+    assert panel.current == 1
+
+
+def test_labels_are_saved_though_what_comes_after_is_canceled(
+    viewer, panel, qtbot, monkeypatch, folder
+):
+    saved, save = Event(), module.save_beside
+
+    def wait_and_save(*args):
+        assert saved.wait(20)
+        return save(*args)
+
+    monkeypatch.setattr(module, "save_beside", wait_and_save)
+    segment(viewer)
+    panel.next()
+    panel.cancel()
+    saved.set()
+    wait(qtbot, panel)
+    assert (panel.current, states(panel)[0]) == (0, "segmented")
+    assert (folder / "p0.emseg.tif").exists()
