@@ -11,7 +11,7 @@ from scipy.spatial import cKDTree
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_emseg.engine._types import FloatArray
+    from napari_emseg.engine._types import BoolArray, FloatArray
     from napari_emseg.select.color_index import ColorIndex
 
 # The score is 0..255; from here on a color is within the tolerance.
@@ -102,6 +102,28 @@ class NearestColors:
         )[0]
         graded = _grade(distance, self.tolerance, self.soft)
         return graded.reshape(features.shape[:-1])
+
+
+def near_colors(windows: FloatArray, colors: FloatArray, tolerance: float) -> BoolArray:
+    """Return which pixels of windows have a hard score of 1, as `Anchors` gives it.
+
+    Parameters
+    ----------
+    windows : (D, B, K, K) ndarray of float32
+        Features.
+    colors : (B, D) ndarray of float32
+        The color of each window that its pixels are compared with.
+    tolerance : float
+        Largest distance that counts as near.
+
+    Returns
+    -------
+    (B, K, K) ndarray of bool
+    """
+    with np.errstate(invalid="ignore", over="ignore"):
+        gap = windows - colors.T[:, :, np.newaxis, np.newaxis]
+        gap *= gap
+        return np.sqrt(gap.sum(axis=0)) <= np.float32(tolerance)
 
 
 def _nearest(columns: FloatArray, anchors: FloatArray) -> FloatArray:

@@ -110,6 +110,10 @@ class Direct:
         """Return the scores of the pixels of a window, for one that is small."""
         return self.reader(score)(window)
 
+    def features_in(self, window: Window) -> tuple[FloatArray, BoolArray | None]:
+        """Return features (…, D) of a window, and its usable pixels; None is all."""
+        return self._read(window)
+
     def _read(
         self, window: Window, mask: BoolArray | None = None
     ) -> tuple[FloatArray, Any]:
@@ -185,15 +189,17 @@ class Prepared:
 
     def score(self, window: Window, score: Score) -> NDArray[np.uint8]:
         """Return the scores of the pixels of a window, for one that is small."""
-        found = self.features
-        if self.coding is None:
-            found = found[window]
-        else:
-            found = found[np.searchsorted(self.palette, self.codes[window])]
+        found, inside = self.features_in(window)
         near = score(found)
-        if self.inside is None:
-            return near
-        return np.where(self.inside[window], near, np.uint8(0))
+        return near if inside is None else np.where(inside, near, np.uint8(0))
+
+    def features_in(self, window: Window) -> tuple[FloatArray, BoolArray | None]:
+        """Return features (…, D) of a window, and its usable pixels; None is all."""
+        inside = None if self.inside is None else self.inside[window]
+        if self.coding is None:
+            return self.features[window], inside
+        places = np.searchsorted(self.palette, self.codes[window])
+        return self.features[places], inside
 
     def reader(self, score: Score) -> Callable[[Window], NDArray[np.uint8]]:
         """Return a function that scores the pixels of a window.

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from math import prod
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
-from napari_emseg.select.color_distance import SELECTED, Anchors, check_tolerance
+from napari_emseg.select.color_distance import check_tolerance, near_colors
 from napari_emseg.select.color_index import Prepared, as_scene
-from napari_emseg.select.components import check_connectivity, connected_to
+from napari_emseg.select.components import check_connectivity, pieces
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from numpy.typing import ArrayLike, NDArray
 
-    from napari_emseg.engine._types import BoolArray, Float64Array
+    from napari_emseg.engine._types import BoolArray, Float64Array, FloatArray
     from napari_emseg.engine.hierarchy.region_tree import RegionTree
 
 __all__ = ["brush", "brush_regions"]
@@ -25,6 +27,8 @@ __all__ = ["brush", "brush_regions"]
 _SPACING = 0.25
 # A region is meant if so much of it is under the brush, or the center crosses it.
 _HALF = 0.5
+# Pixels that are worked on at once: what is computed of them stays in the cache.
+_AT_ONCE = 2**17
 
 
 def brush(
@@ -98,25 +102,101 @@ def brush(
             "pass 1, 3, 5, …"
         )
     limit = check_tolerance(tolerance, scene)
-    out = np.zeros(scene.shape, bool)
-    half = int(sample_size) // 2
-    for y, x in _centers(points, radius, scene.shape):
-        sample = (
-            slice(max(y - half, 0), y + half + 1),
-            slice(max(x - half, 0), x + half + 1),
-        )
-        colors = scene.colors(sample)
-        if len(colors) == 0:
-            continue
-        window, tip = _tip((y, x), radius, scene.shape)
-        score = Anchors(colors.mean(axis=0, keepdims=True), limit, soft=False)
-        near = (scene.score(window, score) >= SELECTED) & tip
-        seed = np.zeros_like(near)
-        seed[y - window[0].start, x - window[1].start] = True
-        seed &= near
-        if seed.any():
-            out[window] |= connected_to(near, seed, connectivity)
+    rows, columns = scene.shape
+    half, reach = int(sample_size) // 2, int(radius)
+    size = 2 * reach + 1
+    _, tip = _tip((reach, reach), radius, (size, size))
+    # With a margin, that brushes may reach over.
+    wide = np.zeros((rows + 2 * reach, columns + 2 * reach), bool)
+    centers = _centers(points, radius, scene.shape)
+    for box, places in _grouped(centers, max(half, reach), scene.shape):
+        features, inside = scene.features_in(box)
+        corner = np.array([part.start for part in box])
+        where = np.array(places) - corner
+        colors = _means(features, inside, where, half)
+        near = _windows(features, inside, where, reach, colors, limit)
+        near &= tip
+        joined = _joined(near, connectivity)
+        for (y, x), piece in zip((where + corner).tolist(), joined, strict=True):
+            wide[y : y + size, x : x + size] |= piece
+    return wide[reach : reach + rows, reach : reach + columns].copy()
+
+
+def _means(
+    features: FloatArray, inside: BoolArray | None, where: NDArray[np.intp], half: int
+) -> FloatArray:
+    """Return the mean colors (B, D) around places; not a number where there are none.
+
+    Parameters
+    ----------
+    features : (Y, X, D) ndarray of float32
+    inside : (Y, X) ndarray of bool or None
+        Pixels that count; None is all.
+    where : (B, 2) ndarray of int
+        The places (y, x).
+    half : int
+        How far around them, in pixels.
+    """
+    out = np.full((len(where), features.shape[-1]), np.nan, np.float32)
+    for place, (y, x) in enumerate(where.tolist()):
+        sample = _box((y, x), (y, x), half, features.shape)
+        colors = features[sample].reshape(-1, features.shape[-1])
+        if inside is not None:
+            colors = colors[inside[sample].ravel()]
+        if len(colors) > 0:
+            out[place] = colors[0] if half == 0 else colors.mean(axis=0)
     return out
+
+
+def _windows(
+    features: FloatArray,
+    inside: BoolArray | None,
+    where: NDArray[np.intp],
+    reach: int,
+    colors: FloatArray,
+    tolerance: float,
+) -> BoolArray:
+    """Return which pixels around places are like the color of each.
+
+    Parameters
+    ----------
+    features, inside, where
+        As for `_means`.
+    reach : int
+        How far around them, in pixels.
+    colors : (B, D) ndarray of float32
+    tolerance : float
+        Largest distance that counts as like.
+
+    Returns
+    -------
+    (B, 2 reach + 1, 2 reach + 1) ndarray of bool
+        False outside the image.
+    """
+    rows, columns, channels = features.shape
+    wide = (rows + 2 * reach, columns + 2 * reach)
+    middle = (slice(reach, reach + rows), slice(reach, reach + columns))
+    allowed = np.zeros(wide, bool)
+    allowed[middle] = True if inside is None else inside
+    planes = np.zeros((channels, *wide), np.float32)
+    planes[:, *middle] = np.moveaxis(features, -1, 0)
+    size = (2 * reach + 1,) * 2
+    y, x = where.T
+    near = sliding_window_view(allowed, size)[y, x]
+    parts = sliding_window_view(planes, size, (1, 2))[:, y, x]
+    return near & near_colors(parts, colors, tolerance)
+
+
+def _joined(near: BoolArray, connectivity: int) -> BoolArray:
+    """Return the piece of each mask (B, K, K) that holds its center."""
+    count, size, _ = near.shape
+    # All in one picture, with a line between them.
+    sheet = np.zeros((count, size + 1, size), bool)
+    sheet[:, :size] = near
+    found, _ = pieces(sheet.reshape(-1, size), connectivity)
+    labels = found.reshape(sheet.shape)[:, :size]
+    center = labels[:, size // 2, size // 2, np.newaxis, np.newaxis]
+    return (labels == center) & (center > 0)
 
 
 def brush_regions(
@@ -233,15 +313,46 @@ def _places(
             yield start + way * (part / count)
 
 
+def _grouped(
+    centers: Iterable[tuple[int, int]], margin: int, shape: tuple[int, ...]
+) -> Iterator[tuple[tuple[slice, slice], list[tuple[int, int]]]]:
+    """Yield boxes of an image, and the pixels in a row whose surroundings each holds.
+
+    Neither box nor surroundings have many more pixels than are worked on at once.
+    """
+    around = (2 * margin + 1) ** 2
+    group: list[tuple[int, int]] = []
+    low = high = (0, 0)
+    for y, x in centers:
+        first = (min(low[0], y), min(low[1], x)) if group else (y, x)
+        last = (max(high[0], y), max(high[1], x)) if group else (y, x)
+        sides = (b - a + 2 * margin + 1 for a, b in zip(first, last, strict=True))
+        most = max(prod(sides), around * (len(group) + 1))
+        if group and most > max(_AT_ONCE, 2 * around):
+            yield _box(low, high, margin, shape), group
+            group, first, last = [], (y, x), (y, x)
+        group.append((y, x))
+        low, high = first, last
+    if group:
+        yield _box(low, high, margin, shape), group
+
+
+def _box(
+    low: tuple[int, int], high: tuple[int, int], margin: int, shape: tuple[int, ...]
+) -> tuple[slice, slice]:
+    """Return the part of an image from one pixel to another, and around them."""
+    rows, columns = (
+        slice(max(low[axis] - margin, 0), min(high[axis] + margin + 1, shape[axis]))
+        for axis in range(2)
+    )
+    return rows, columns
+
+
 def _tip(
     center: tuple[int, int], radius: float, shape: tuple[int, ...]
 ) -> tuple[tuple[slice, slice], BoolArray]:
     """Return the window of a brush at a pixel, and which pixels of it are under it."""
-    reach = int(radius)
     y, x = center
-    window = (
-        slice(max(y - reach, 0), min(y + reach + 1, shape[0])),
-        slice(max(x - reach, 0), min(x + reach + 1, shape[1])),
-    )
+    window = _box(center, center, int(radius), shape)
     down, across = np.ogrid[window]
     return window, (down - y) ** 2 + (across - x) ** 2 <= radius**2

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import napari_emseg as emseg
 from napari_emseg import select
+from napari_emseg.select import selection_brush
+from napari_emseg.select.color_distance import SELECTED, Anchors
+from napari_emseg.select.color_index import as_scene
+from napari_emseg.select.components import connected_to
 
 SHAPE = (50, 70)
 
@@ -21,6 +27,55 @@ def halves(rng):
 @pytest.fixture
 def image():
     return halves(np.random.default_rng(2))
+
+
+def wands(image, path, radius, tolerance, *, sample_size=1, connectivity=4):
+    """Return what a wand finds under each place of a brush, one after another."""
+    scene = as_scene(image, channel_axis=None, rgb=None)
+    out, half = np.zeros(scene.shape, bool), sample_size // 2
+    y, x = np.indices(scene.shape)
+    points = selection_brush._check_path(path, radius, scene.shape)
+    for at in selection_brush._centers(points, radius, scene.shape):
+        sample = tuple(slice(max(n - half, 0), n + half + 1) for n in at)
+        colors = scene.colors(sample)
+        if len(colors):
+            score = Anchors(colors.mean(axis=0, keepdims=True), tolerance, soft=False)
+            whole = tuple(slice(0, n) for n in scene.shape)
+            near = scene.score(whole, score) >= SELECTED
+            near &= (y - at[0]) ** 2 + (x - at[1]) ** 2 <= radius**2
+            seed = (y == at[0]) & (x == at[1]) & near
+            out |= connected_to(near, seed, connectivity)
+    return out
+
+
+KINDS = {
+    "rgb": lambda rng: rng.integers(0, 3, (23, 31, 3), np.uint8) * 9,
+    "rgba": lambda rng: rng.integers(0, 2, (23, 31, 4), np.uint8) * 200,
+    "gray": lambda rng: rng.integers(0, 5, (23, 31), np.uint8) * 10,
+    "floats": lambda rng: np.where(
+        rng.random((23, 31)) < 0.1, np.nan, rng.normal(0, 9, (23, 31)).astype("f4")
+    ),
+}
+
+
+@given(
+    kind=st.sampled_from([*KINDS]),
+    seed=st.integers(0, 9),
+    path=st.lists(st.tuples(*[st.floats(-20, 50)] * 2), min_size=1, max_size=4),
+    radius=st.floats(0.3, 9),
+    tolerance=st.sampled_from([0, 6.0, 30.0, 1e3]),
+    sample_size=st.sampled_from([1, 3, 11]),
+    connectivity=st.sampled_from([4, 8]),
+    ready=st.booleans(),
+)
+def test_it_is_a_wand_at_each_place(
+    kind, seed, path, radius, tolerance, ready, **options
+):
+    image = KINDS[kind](np.random.default_rng(seed))
+    image = select.prepare(image) if ready else image
+    found = select.brush(image, path, radius, tolerance, **options)
+    wanted = wands(image, path, radius, tolerance, **options)
+    np.testing.assert_array_equal(found, wanted)
 
 
 def test_it_is_the_wand_under_each_place(image):
