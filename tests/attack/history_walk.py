@@ -40,25 +40,28 @@ from napari_emseg.layers.recipe_log import recipe_of
 from napari_emseg.layers.undo.class_changes import locks_of
 from napari_emseg.widgets.edit import class_list
 from napari_emseg.widgets.edit.adjust import picture_forms
-from napari_emseg.widgets.edit.adjust.dialog import ADJUSTMENTS, Dialog
+from napari_emseg.widgets.edit.adjust.dialog import ADJUSTMENTS, EDGE
 from napari_emseg.widgets.edit.adjust.fields import Number
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from napari_emseg.widgets.edit.adjust.dialog import Dialog
 
 LEFT, NONE = Qt.MouseButton.LeftButton, Qt.MouseButton.NoButton
 CTRL, SHIFT = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier
 PLAIN = Qt.KeyboardModifier.NoModifier
 SHAPE = (36, 48)
 COLORS = ("tomato", "teal", "gold", "orchid")
-TOOLS = {
-    "W": PLAIN,
-    "Q": PLAIN,
-    "J": PLAIN,
-    "K": PLAIN,
-    "L": PLAIN,
-    "M": PLAIN,
-}
+TOOLS = (
+    ("W", PLAIN),
+    ("W", SHIFT),  # the brush
+    ("Q", PLAIN),
+    ("J", PLAIN),
+    ("K", PLAIN),
+    ("L", PLAIN),
+    ("M", PLAIN),
+)
 COMMANDS = (
     "All",
     "Invert",
@@ -71,6 +74,7 @@ COMMANDS = (
     "Fill holes",
     "Similar",
     "Grow similar",
+    "Refine edge",
     "Fill",
     "New class",
     "Refit",
@@ -126,6 +130,8 @@ class HistoryWalk:
             self.split,
             self.paint,
             self.adjust,
+            self.change,
+            self.export,
             self.keep,
             self.fit,
             self.live,
@@ -221,9 +227,11 @@ class HistoryWalk:
     def use_tool(self) -> None:
         """Take a tool by its letter, and drag it over the picture."""
         self.show_panel(self.edit)
-        name = str(self.rng.choice([*TOOLS]))
-        if not self.edit.toolbox.name or name != "W":
-            self.press(name, TOOLS[name])
+        self.press(*TOOLS[int(self.rng.integers(len(TOOLS)))])
+        if self.rng.random() < 0.3:
+            rows = self.edit.tool_options.rows
+            rows["brush"].setValue(int(self.rng.integers(1, 14)))
+            rows["regions"].setChecked(bool(self.rng.random() < 0.5))
         self.drag()
         if self.edit.toolbox.name:
             self.edit.toolbox.take("")
@@ -316,8 +324,8 @@ class HistoryWalk:
             self.edit.classes.setCurrentCell(row, class_list.NAME)
             self.choose("Split")
 
-    def choose(self, title: str) -> None:
-        """Take a row of a menu."""
+    def choose(self, title: str, start: str = "") -> None:
+        """Take a row of a menu, of those that start so."""
         menu = self.edit.commands.buttons[title].menu()
         menu.aboutToShow.emit()
         # "Into objects" opens a panel of its own.
@@ -325,13 +333,27 @@ class HistoryWalk:
             row
             for row in menu.actions()
             if not row.isSeparator() and "objects" not in row.text()
+            if row.text().startswith(start)
         ]
+        if not rows:
+            return
         rows[int(self.rng.integers(len(rows)))].trigger()
 
     def adjust(self) -> None:
         """Adjust the picture."""
         if sum(isinstance(one, Image) for one in self.viewer.layers) < 5:
             self.choose("Adjust")
+
+    def change(self) -> None:
+        """Change an adjustment of the picture, if it has one."""
+        pictures = [one for one in self.viewer.layers if isinstance(one, Image)]
+        active = pictures[int(self.rng.integers(len(pictures)))]
+        self.viewer.layers.selection.active = active
+        self.choose("Adjust", "Change")
+
+    def export(self) -> None:
+        """Write what is selected as a picture."""
+        self.choose("Export")
 
     def keep(self) -> None:
         """Save the selection, or take a saved one."""
@@ -387,24 +409,24 @@ class HistoryWalk:
         """Answer the dialogs that ask for colors, names and numbers."""
         color = QColor(str(self.rng.choice(COLORS)))
         name = f"kept {int(self.rng.integers(3))}"
-        amount = {
-            title: {
-                field.name: field.start + 0.2 * (field.most - field.start)
-                for field in row.fields.values()
-            }
-            for title, row in ADJUSTMENTS.items()
-            if all(isinstance(field, Number) for field in row.fields.values())
-        }
+        fields = {title: row.fields for title, row in ADJUSTMENTS.items()}
+        fields["Refine edge"] = EDGE
+        target = Path(tempfile.mkdtemp(), "exported.png"), True
 
         def answer(dialog: Dialog, panel: Any, preview: Any, then: Any) -> None:
-            if options := amount.get(dialog.windowTitle()):
-                then(options)
+            share = 0.4 * self.rng.random()
+            for field in fields[dialog.windowTitle()].values():
+                if isinstance(field, Number):
+                    value = field.start + share * (field.most - field.start)
+                    dialog.put({field.name: value})
+            then(dialog.options())
             dialog.reject()
 
         with (
             patch.object(class_list.QColorDialog, "getColor", lambda *_: color),
             patch.object(QInputDialog, "getText", lambda *_: (name, True)),
             patch.object(picture_forms, "ask", answer),
+            patch.object(picture_forms, "ask_path", lambda *_: target),
         ):
             yield
 

@@ -25,7 +25,8 @@ def show_both_ends(box: QComboBox, tip: str = "") -> None:
     policy = QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
     box.setSizeAdjustPolicy(policy)
     box.view().setTextElideMode(Qt.TextElideMode.ElideMiddle)
-    box.installEventFilter(_Ends(box, tip or box.toolTip()))
+    box.setToolTip(tip or box.toolTip())
+    box.installEventFilter(_Ends(box, box.toolTip()))
 
 
 def elided_name(box: QComboBox) -> str:
