@@ -52,6 +52,9 @@ class ColorIndex(Protocol):
     def score(self, window: Window, score: Score) -> NDArray[np.uint8]:
         """Return the scores of the pixels of a window, for one that is small."""
 
+    def features_in(self, window: Window) -> tuple[FloatArray, BoolArray | None]:
+        """Return features (…, D) of a window, and its usable pixels; None is all."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Direct:

@@ -182,7 +182,7 @@ def test_no_scheme(layer, viewer, monkeypatch, tmp_path):
     path.write_text("{}")
     said = []
     monkeypatch.setattr(
-        "napari_emseg.widgets.manifest_commands.show_error", said.append
+        "napari_emseg.widgets.manifest_commands.tell_error", said.append
     )
     before = [*viewer.layers]
     commands.apply_scheme(viewer)
@@ -210,7 +210,7 @@ def test_stains_of_saved_selections(layer, viewer, qtbot, monkeypatch):
     viewer.layers.selection.active = image
     said = []
     monkeypatch.setattr(
-        "napari_emseg.widgets.manifest_commands.show_error", said.append
+        "napari_emseg.widgets.manifest_commands.tell_error", said.append
     )
     commands.find_stains(viewer)
     assert "0 saved selections" in said[0]
