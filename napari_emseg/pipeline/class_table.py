@@ -18,12 +18,16 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
+    from napari_emseg.engine._types import Box, Float64Array
     from napari_emseg.engine.image.lazy_image import LazyImage
+    from napari_emseg.pipeline.source import SegmentationInput
 
     Table = dict[str, NDArray[Any]]
 
 # Pixels that are read at once.
 _SLAB = 2**20
+# Pixels whose features are looked at together.
+_PART = 2**16
 
 
 def class_table(
@@ -239,3 +243,29 @@ def csv_text(columns: Mapping[str, Sequence[Any]]) -> str:
 
 def _missing(value: Any) -> bool:
     return isinstance(value, float) and not np.isfinite(value)
+
+
+def add_features(
+    sums: Float64Array,
+    source: SegmentationInput,
+    regions: NDArray[np.int32],
+    box: Box,
+    known: int,
+) -> None:
+    """Add the features of the pixels of a box to the sums (R, D) over their regions.
+
+    Those up to `known` began in boxes before. What each box has of them is added up by
+    itself; others need no room for that.
+    """
+    low = min(int(regions[box].min(initial=0)), known)
+    part = np.zeros((known + 1 - low, sums.shape[1]))
+    size = slab(tuple(along.stop - along.start for along in box), _PART)
+    for piece in tiles(regions.shape, size, box=box):
+        flat = regions[piece.write].ravel()
+        begins = flat > known
+        features = source.features(piece.write)[0].reshape(flat.size, -1).T
+        for own, before, found in zip(sums.T, part.T, features, strict=True):
+            values = found.astype(np.float64)
+            np.add.at(own, flat[begins], values[begins])
+            np.add.at(before, flat[~begins] - low, values[~begins])
+    sums[low : known + 1] += part

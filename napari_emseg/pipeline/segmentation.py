@@ -17,7 +17,7 @@ from napari_emseg.engine.labels.absorption import iter_absorb
 from napari_emseg.engine.labels.connected_components import components
 from napari_emseg.engine.labels.labeler import Labeler, label_table
 from napari_emseg.engine.labels.measures import count_pieces
-from napari_emseg.pipeline.class_table import measure, tabulate
+from napari_emseg.pipeline.class_table import add_features, measure, tabulate
 from napari_emseg.pipeline.parallel import iter_filling
 from napari_emseg.pipeline.posteriors import Posteriors, PosteriorsPart
 from napari_emseg.pipeline.progress import Progress, finish, map_steps
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping, Sequence
     from concurrent.futures import Executor
 
-    from napari_emseg.engine._types import BoolArray, Box, Float64Array, FloatArray
+    from napari_emseg.engine._types import BoolArray, FloatArray
     from napari_emseg.engine.cells.counting import CellCounts
     from napari_emseg.engine.cells.palette import Coding
     from napari_emseg.engine.cluster.fit_state import FitState
@@ -378,36 +378,24 @@ def iter_join_small(
         return regions, labels
     count = int(regions.max()) + 1
     sums = np.zeros((count, source.space.dims(source.picture)))
+    known = 0
     for tile in source.tiles(0):
         yield Progress("join", 0, 0)
-        _add_features(sums, source, regions, tile.write)
+        add_features(sums, source, regions, tile.write, known)
+        known = max(known, int(regions[tile.write].max(initial=0)))
     of_region = np.zeros(count, labels.dtype)
     of_region[regions] = labels
     steps = iter_absorb(regions, min_size, sums)
     host = yield from map_steps(steps, lambda _: Progress("join", 0, 0))
+    del sums, steps
     labels = of_region[host][regions]
-    number = np.cumsum(host == np.arange(count), dtype=np.int32) - np.int32(1)
+    is_root = host == np.arange(count, dtype=np.int32)
+    number = np.cumsum(is_root, dtype=np.int32) - np.int32(1)
     regions = number[host][regions]
     if source.seed_labels is not None:
         seeded = (source.seed_labels > 0) & (labels > 0)
         labels[seeded] = source.seed_labels[seeded]
     return regions, labels
-
-
-def _add_features(
-    sums: Float64Array, source: SegmentationInput, regions: NDArray[np.int32], box: Box
-) -> None:
-    """Add the features of the pixels of a box to the sums (R, D) over their regions."""
-    # Only from here to there, as a box knows few of all regions.
-    low = int(regions[box].min(initial=0))
-    part = np.zeros((sums.shape[1], int(regions[box].max(initial=0)) + 1 - low))
-    size = slab(tuple(along.stop - along.start for along in box), _PART)
-    for piece in tiles(regions.shape, size, box=box):
-        flat = regions[piece.write].ravel() - low
-        found = source.features(piece.write)[0].reshape(flat.size, -1).T
-        for row, feature in zip(part, found, strict=True):
-            np.add.at(row, flat, feature.astype(np.float64))
-    sums[low : low + part.shape[1]] += part.T
 
 
 def iter_labels(

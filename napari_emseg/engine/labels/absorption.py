@@ -1,9 +1,7 @@
 """The absorption of small regions by their neighbors, the smallest first.
 
 By its definition one region after another joins a neighbor, which may depend on all
-that joined before. Regions of one size are decided for together all the same: from a
-guess, each is decided for as if all before it had been decided for as guessed, until
-nothing changes. Then each decision is right if those before it are.
+that joined before. Regions of one size are decided for together all the same (`turns`).
 """
 
 from __future__ import annotations
@@ -13,6 +11,8 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from napari_emseg.engine.labels.turns import Turns
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -26,14 +26,13 @@ if TYPE_CHECKING:
 # Pixels that are looked at together.
 _PART = 2**16
 # Pixels of regions that are decided for together.
-_BLOCK = 2**13
+_BLOCK = 2**14
+# A list of pixels is made if one of so many belongs to a small region.
+_SPARE = 4
 # Regions above this size, or fewer than one of so many pixels, are taken one by one.
 _ONE_BY_ONE, _FEW = 64, 256
-# Longer runs of regions that one neighbor absorbs are summed up each by itself.
-_RUN = 32
 # Regions taken one by one between two steps, and a mask of 32 bits.
 _STEPS, _LOW = 2**12, 2**32 - 1
-_NEVER = 2**31 - 1
 
 
 def iter_absorb(
@@ -80,7 +79,7 @@ class _Absorption:
     ) -> None:
         self.shape = regions.shape
         self.flat = regions.reshape(-1)
-        self.min_size = min_size = min(min_size, self.flat.size + 1)
+        self.min_size = min(min_size, self.flat.size + 1)
         self.sums = sums
         count = int(self.flat.max(initial=0)) + 1
         self.host = np.arange(count, dtype=np.int32)
@@ -92,13 +91,9 @@ class _Absorption:
             sizes = np.bincount(found - low)
             self.size[low : low + len(sizes)] += sizes.astype(self.kind)
         # What is no region is too large to be absorbed, and never a neighbor.
-        self.size[0] = max(min_size, 1)
-        # Of regions that are decided for together, their place among them.
-        self.place = np.full(count, -1, np.int32)
-        # Of regions that others leave or join, who is the first to do so.
-        self.first = np.full(0 if sums is None else count, _NEVER, np.int32)
-        # Hosts that are asked for.
-        self.wanted = np.zeros(0 if sums is None else count, bool)
+        self.size[0] = np.iinfo(self.kind).max
+        # Room for numbers among the regions that are looked at together.
+        self.number = np.zeros(count, np.int32)
         # Pixels of small regions, once there are fewer.
         self.pixels: Numbers | None = None
 
@@ -120,20 +115,20 @@ class _Absorption:
         While they are looked for, None comes first.
         """
         kind, block = self.kind, _BLOCK
-        if size == 1:
-            # A place for each region is less than a list of all pixels.
-            of_region: Numbers = np.empty(len(self.host), kind)
+        if size == 1 and self._singles_rise():
+            # They need no list.
             for part in self._parts(len(self.flat)):
                 yield None
                 region = self.flat[part]
                 own = np.flatnonzero(self.size[region] == 1)
-                of_region[region[own]] = own + part.start
-            single = np.flatnonzero(self.size == 1).astype(np.int32)
-            for start in range(0, len(single), block):
-                ids = single[start : start + block]
-                yield of_region[ids], ids
+                for start in range(0, len(own), block):
+                    at = own[start : start + block]
+                    yield at + part.start, region[at]
             return
         total = len(self.flat) if self.pixels is None else len(self.pixels)
+        # A list of most pixels is more than it spares.
+        small = (self.size < self.min_size) & self._is_root()
+        lists = int(self.size[small].sum()) * _SPARE < len(self.flat)
         left: list[Numbers] = [np.empty(0, kind)]
         places: list[Numbers] = [np.empty(0, kind)]
         owners = [np.empty(0, np.int32)]
@@ -145,17 +140,32 @@ class _Absorption:
                 place = self.pixels[part]
             region = self.host[self.flat[place]]
             pixels = self.size[region]
-            left.append(place[(pixels >= size) & (pixels < self.min_size)])
+            if lists:
+                left.append(place[(pixels >= size) & (pixels < self.min_size)])
             own = pixels == size
             places.append(place[own])
             owners.append(region[own])
-        self.pixels = np.concatenate(left)
+        if lists:
+            self.pixels = np.concatenate(left)
+        del left
         region = np.concatenate(owners)
         order = np.argsort(region, kind="stable")
         place, region = np.concatenate(places)[order], region[order]
         step = max(block // size, 1) * size
         for start in range(0, len(region), step):
             yield place[start : start + step], region[start : start + step]
+
+    def _singles_rise(self) -> bool:
+        """Tell whether regions of one pixel come in the order of their numbers."""
+        last = 0
+        for part in self._parts(len(self.flat)):
+            region = self.flat[part]
+            single = region[self.size[region] == 1]
+            if single.size:
+                if single[0] <= last or np.any(single[1:] <= single[:-1]):
+                    return False
+                last = int(single[-1])
+        return True
 
     def join_size(self, size: int) -> Generator[None, None, None]:
         """Let the regions of a size join their neighbors, in their order."""
@@ -164,137 +174,49 @@ class _Absorption:
             if found is None:
                 continue
             pixels, owners = found
-            # They come sorted.
-            first, length = _groups(owners)
-            ids, owner = owners[first], np.repeat(np.arange(len(first)), length)
+            # They come sorted, so many pixels of each.
+            ids = owners[::size]
             # Those that have grown meanwhile wait.
-            still = (self.size[ids] == size) & (self.host[ids] == ids)
-            sides, neighbors = self._sides(pixels)
-            owner = owner[sides]
-            neighbors = self.host[self.host[neighbors]]
-            counts = still[owner] & (neighbors > 0) & (neighbors != ids[owner])
-            number = np.cumsum(still) - 1
-            self._join(ids[still], number[owner[counts]], neighbors[counts])
+            still = np.flatnonzero((self.size[ids] == size) & (self.host[ids] == ids))
+            if still.size:
+                self._join(ids[still], pixels.reshape(-1, size)[still])
         # A host of this size has grown, and is absorbed by none before the next size.
         self.host = self.host[self.host]
 
-    def _sides(self, pixels: Numbers) -> tuple[NDArray[np.intp], NDArray[np.int32]]:
-        """Return which of some pixels each of their sides is of, and what is there."""
-        index = np.arange(len(pixels))
-        sides, neighbors = [], []
-        stride = 1
-        for axis in reversed(range(len(self.shape))):
-            length = self.shape[axis]
-            if axis >= len(self.shape) - 3:
-                at = pixels // stride % length
-                for there, step in ((at > 0, -stride), (at < length - 1, stride)):
-                    sides.append(index[there])
-                    neighbors.append(self.flat[pixels[there] + step])
-            stride *= length
-        side = np.concatenate(sides)
-        order = np.argsort(side, kind="stable")
-        return side[order], np.concatenate(neighbors)[order]
-
-    def _join(
-        self, ids: NDArray[np.int32], owner: NDArray[np.intp], sides: NDArray[np.int32]
-    ) -> None:
-        """Let regions join one after another.
-
-        Parameters
-        ----------
-        ids : (n,) ndarray of int32
-            Regions of one size, rising.
-        owner : (S,) ndarray of int
-            Which of them each side is of, rising; those without sides stay.
-        sides : (S,) ndarray of int32
-            The region beyond each side.
-        """
-        # Place of each region beyond a side among those that join, or -1.
-        self.place[ids] = np.arange(len(ids), dtype=np.int32)
-        place = self.place[sides]
-        count = np.bincount(owner, minlength=len(ids))
-        first = np.cumsum(count) - count
-        decided, new = np.zeros((2, len(ids)), np.int32)
-        # Without features, a region waits for those beside it that come before it.
-        earlier = (place >= 0) & (place < owner)
-        waits = np.bincount(owner[earlier], minlength=len(ids))
-        ready = count > 0
-        if self.sums is None:
-            ready &= waits == 0
-        todo = np.flatnonzero(ready)
-        del earlier, ready
-        again = np.zeros(len(ids), bool)
-        while todo.size:
-            rows = _rows(first, count, todo)
-            who, target, at = owner[rows], sides[rows], place[rows]
-            # What was absorbed before is part of its host.
-            host = np.where((at >= 0) & (at < who), decided[at], 0)
-            # Who has absorbed another before is not of this size any more.
-            grown = who[host == ids[who]]
-            target = np.where(host > 0, host, target)
-            new[todo] = 0
-            self._decide(new, ids, who, target, decided)
-            new[grown] = 0
-            if self.sums is None:
-                decided[todo] = new[todo]
-                after = at[at > who]
-                np.subtract.at(waits, after, 1)
-                todo = np.unique(after[waits[after] == 0])
-                continue
-            # The earliest comes last, as the last of several values stays.
-            changed = todo[new[todo] != decided[todo]][::-1].copy()
-            touched = np.stack([ids[changed], decided[changed], new[changed]], axis=1)
-            decided[changed] = new[changed]
-            if not changed.size:
-                break
-            # Who is beside those, or among what they join, may have to do otherwise if
-            # its turn comes later.
-            self.first[touched] = changed[:, np.newaxis]
-            self.first[0] = _NEVER
-            hit = self.first[sides] < owner
-            hit |= (self.first[decided[place]] < owner) & (place >= 0)
-            hosts = self.place[touched[:, 1:]]
-            later = hosts[hosts > changed[:, np.newaxis]]
-            self.first[touched] = _NEVER
-            again[owner[hit]] = again[later] = True
-            todo = np.flatnonzero(again & (count > 0))
-            again[:] = False
-        self.place[ids] = -1
-        joined = np.flatnonzero(decided)
-        one, other = ids[joined], decided[joined]
+    def _join(self, ids: Numbers, pixels: Numbers) -> None:
+        """Let regions of one size, each with its row of pixels, join others."""
+        sides = self._beside(ids, pixels)
+        lengths = (sides > 0).astype(np.int16)
+        if pixels.shape[1] > 1:
+            sides, lengths = _each_once(sides)
+        turns = Turns(ids, sides, lengths, self.size, self.sums, self.number)
+        host = turns.hosts()
+        joined = np.flatnonzero(host)
+        one, other = ids[joined], host[joined]
         self.host[one] = other
         np.add.at(self.size, other, self.size[one])
         if self.sums is not None:
             for column in self.sums.T:
                 np.add.at(column, other, column[one])
 
-    def _decide(
-        self,
-        new: NDArray[np.int32],
-        ids: NDArray[np.int32],
-        who: NDArray[np.intp],
-        target: NDArray[np.int32],
-        decided: NDArray[np.int32],
-    ) -> None:
-        """Choose the region that each of some regions joins, from those beside it."""
-        keys = np.sort(who.astype(np.int64) << 32 | target)
-        first, length = _groups(keys)
-        who, target = keys[first] >> 32, keys[first] & _LOW
-        cost = -length.astype(np.float64)
-        if self.sums is not None:
-            self.wanted[target] = True
-            joined = np.flatnonzero(decided)
-            joined = joined[self.wanted[decided[joined]]]
-            self.wanted[target] = False
-            sums, size = _Events(ids, joined, decided, self).state(target, who)
-            own = self.sums[ids[who]] / self.size[ids[who], np.newaxis]
-            gap = sums / size[:, np.newaxis] - own
-            cost = np.einsum("nd,nd->n", gap, gap) / length
-        start, count = _groups(who)
-        least = np.minimum.reduceat(cost, start)
-        best = np.flatnonzero(cost == np.repeat(least, count))
-        # The last of several values stays, which is the first of equal ones.
-        new[who[best[::-1]]] = target[best[::-1]]
+    def _beside(self, ids: Numbers, pixels: Numbers) -> NDArray[np.int32]:
+        """Return what is beside the pixels (n, size) of regions, 0 if nothing else."""
+        axes = range(max(len(self.shape) - 3, 0), len(self.shape))
+        pixels = np.ascontiguousarray(pixels.T)
+        out = np.zeros((2 * len(axes), *pixels.shape), np.int32)
+        stride = 1
+        for axis in reversed(axes):
+            length = self.shape[axis]
+            at = pixels // stride % length
+            for side, (there, step) in enumerate(
+                ((at > 0, -stride), (at < length - 1, stride))
+            ):
+                beside = self.flat[np.where(there, pixels + step, pixels)]
+                beside = self.host[self.host[beside]]
+                beside[beside == ids] = 0
+                out[2 * axis + side - 2 * axes[0]] = beside
+            stride *= length
+        return out.reshape(len(out) * pixels.shape[0], len(ids))
 
     def join_one_by_one(self) -> Generator[None, None, None]:
         """Let all regions that are left join, one after another."""
@@ -351,10 +273,8 @@ class _Absorption:
             region = self.host[self.flat[pixels]]
             small = self.size[region] < self.min_size
             pixels, region = pixels[small], region[small]
-            sides, neighbor = self._sides(pixels)
-            neighbor, region = self.host[neighbor], region[sides]
-            counts = (neighbor > 0) & (neighbor != region)
-            pair = region[counts].astype(np.int64) << 32 | neighbor[counts]
+            neighbor = self._beside(region, pixels[:, np.newaxis])
+            pair = (region.astype(np.int64) << 32 | neighbor)[neighbor > 0]
             found, sides = np.unique(pair, return_counts=True)
             keys.append(found)
             lengths.append(sides)
@@ -363,83 +283,20 @@ class _Absorption:
         return pairs.tolist(), total_length.astype(np.int64).tolist()
 
 
-def _groups(values: Numbers) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Return where groups of equal values begin, and how many are in each."""
-    begins = np.ones(len(values), bool)
-    np.not_equal(values[1:], values[:-1], out=begins[1:])
+def _each_once(
+    sides: NDArray[np.int32],
+) -> tuple[NDArray[np.int32], NDArray[np.int16]]:
+    """Return the regions (m, n) beside each of n, each once, and how many sides."""
+    rows = np.sort(np.ascontiguousarray(sides.T), axis=1)
+    begins = np.ones(rows.shape, bool)
+    np.not_equal(rows[:, 1:], rows[:, :-1], out=begins[:, 1:])
+    rank = np.cumsum(begins, axis=1)
+    shape = int(rank.max()), len(rows)
     first = np.flatnonzero(begins)
-    length = np.full(len(first), len(values))
-    length[:-1] = first[1:]
-    return first, length - first
-
-
-def _rows(
-    first: NDArray[np.intp], count: NDArray[np.intp], of: NDArray[np.intp]
-) -> NDArray[np.intp]:
-    """Return the rows of some groups, of which each has its rows one after another."""
-    length = count[of]
-    rows = np.arange(int(length.sum()))
-    rows += np.repeat(first[of] - np.cumsum(length) + length, length)
-    return rows
-
-
-class _Events:
-    """What regions of one size join, as far as it is decided; sorted by their hosts.
-
-    Parameters
-    ----------
-    ids : (n,) ndarray of int32
-        The regions.
-    joined : (m,) ndarray of int
-        Places of those of them that matter.
-    decided : (n,) ndarray of int32
-        What they join.
-    before : _Absorption
-        Sizes and sums before.
-    """
-
-    def __init__(
-        self,
-        ids: NDArray[np.int32],
-        joined: NDArray[np.intp],
-        decided: NDArray[np.int32],
-        before: _Absorption,
-    ) -> None:
-        self.keys = np.sort(decided[joined].astype(np.int64) << 32 | joined)
-        self.joined, host = self.keys & _LOW, self.keys >> 32
-        self.before = before
-        if before.sums is None:
-            return
-        first, count = _groups(host)
-        self.rank = np.arange(len(host)) - np.repeat(first, count)
-        own = ids[self.joined]
-        self.sums = before.sums[own]
-        self.pixels = before.size[host] + before.size[own] * (self.rank + 1)
-        # In their order, as sums of floats depend on it.
-        self.sums[first] += before.sums[host[first]]
-        for start, length in zip(
-            first[count > _RUN].tolist(), count[count > _RUN].tolist(), strict=True
-        ):
-            run = self.sums[start : start + length]
-            np.cumsum(run, axis=0, out=run)
-        short = np.repeat(count <= _RUN, count)
-        for rank in range(1, min(int(count.max(initial=0)), _RUN)):
-            at = np.flatnonzero(short & (self.rank == rank))
-            self.sums[at] += self.sums[at - 1]
-
-    def last(self, host: Numbers, who: Numbers) -> NDArray[np.intp]:
-        """Return the last event of a host before somebody's turn, or -1."""
-        if not len(self.keys):
-            return np.full(len(who), -1)
-        host = host.astype(np.int64)
-        found = np.searchsorted(self.keys, host << 32 | who) - 1
-        return np.where((found >= 0) & (self.keys[found] >> 32 == host), found, -1)
-
-    def state(self, host: Numbers, who: Numbers) -> tuple[Float64Array, Numbers]:
-        """Return sums and sizes of hosts at somebody's turn."""
-        assert self.before.sums is not None
-        sums, size = self.before.sums[host], self.before.size[host]
-        last = self.last(host, who)
-        seen = last >= 0
-        sums[seen], size[seen] = self.sums[last[seen]], self.pixels[last[seen]]
-        return sums, size
+    who, rank = first // rows.shape[1], rank.reshape(-1)[first] - 1
+    out, lengths = np.zeros(shape, np.int32), np.zeros(shape, np.int16)
+    out[rank, who] = rows.reshape(-1)[first]
+    lengths[rank, who] = np.diff(first, append=rows.size)
+    # What is no region has no border.
+    lengths[out == 0] = 0
+    return out, lengths
