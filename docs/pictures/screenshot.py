@@ -17,8 +17,8 @@ from pathlib import Path
 import napari
 from qtpy.QtTest import QTest
 
-from napari_emseg import hierarchy, select
 from napari_emseg.io.samples import coffee
+from napari_emseg.recipe import Step
 
 OUTPUT = Path(__file__).parent / "panel.png"
 SIZE = (1280, 800)
@@ -49,10 +49,8 @@ def photograph(
         )
         QTest.qWait(3000)
         panel.toolbox.take("region")
-        tree = hierarchy(coffee()[0][0])
-        panel.session.choose(
-            panel.session.plane(), lambda: select.region_at(tree, CUP, LEVEL)
-        )
+        region = Step.of("region_at", point=CUP, level=LEVEL)
+        panel.session.choose(panel.session.plane(), lambda: region)
         while not panel.background.idle:
             QTest.qWait(20)
     viewer.reset_view()

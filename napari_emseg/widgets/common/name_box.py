@@ -7,6 +7,7 @@ from qtpy.QtGui import QPalette
 from qtpy.QtWidgets import QComboBox, QStyle, QStyleOptionComboBox, QStylePainter
 
 GAP = 24  # pixels beside a name in the list
+FRAME = 2  # pixels beside it in the box
 
 
 def show_both_ends(box: QComboBox, tip: str = "") -> None:
@@ -31,14 +32,18 @@ def show_both_ends(box: QComboBox, tip: str = "") -> None:
 
 def elided_name(box: QComboBox) -> str:
     """Return what of the chosen name is seen."""
-    option = _option_of(box)
-    kind, part = QStyle.ComplexControl.CC_ComboBox, QStyle.SubControl
-    room = box.style().subControlRect(kind, option, part.SC_ComboBoxEditField, box)
-    return str(
-        box.fontMetrics().elidedText(
-            box.currentText(), Qt.TextElideMode.ElideMiddle, room.width() - 4
+    option, kind = _option_of(box), QStyle.ComplexControl.CC_ComboBox
+    field, arrow = (
+        box.style().subControlRect(kind, option, part, box)
+        for part in (
+            QStyle.SubControl.SC_ComboBoxEditField,
+            QStyle.SubControl.SC_ComboBoxArrow,
         )
     )
+    # Styles leave room before the arrow, which names are written into all the same.
+    room = max(field.width(), arrow.left() - field.left()) - FRAME
+    middle = Qt.TextElideMode.ElideMiddle
+    return str(box.fontMetrics().elidedText(box.currentText(), middle, room))
 
 
 # Qt is untyped here, so a class of it is Any to mypy.
