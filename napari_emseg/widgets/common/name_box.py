@@ -33,15 +33,8 @@ def show_both_ends(box: QComboBox, tip: str = "") -> None:
 def elided_name(box: QComboBox) -> str:
     """Return what of the chosen name is seen."""
     option, kind = _option_of(box), QStyle.ComplexControl.CC_ComboBox
-    field, arrow = (
-        box.style().subControlRect(kind, option, part, box)
-        for part in (
-            QStyle.SubControl.SC_ComboBoxEditField,
-            QStyle.SubControl.SC_ComboBoxArrow,
-        )
-    )
-    # Styles leave room before the arrow, which names are written into all the same.
-    room = max(field.width(), arrow.left() - field.left()) - FRAME
+    part = QStyle.SubControl.SC_ComboBoxEditField
+    room = box.style().subControlRect(kind, option, part, box).width() - FRAME
     middle = Qt.TextElideMode.ElideMiddle
     return str(box.fontMetrics().elidedText(box.currentText(), middle, room))
 

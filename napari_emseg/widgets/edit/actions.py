@@ -40,7 +40,7 @@ from napari_emseg.recipe.step import Step
 from napari_emseg.regions.refit import iter_refit
 from napari_emseg.select.label_masks import FULL
 from napari_emseg.widgets.edit.adjust.adjusted_layers import Adjusted
-from napari_emseg.widgets.edit.adjust.adjusted_picture import raise_picture
+from napari_emseg.widgets.edit.adjust.adjusted_picture import lay_on_top
 from napari_emseg.widgets.edit.adjust.dialog import ADJUSTMENTS
 from napari_emseg.widgets.edit.adjust.picture_export import (
     cut_out,
@@ -392,12 +392,12 @@ class Actions:
             insert_layer(viewer.layers, len(viewer.layers), image)
             if not isinstance(active, Image):
                 viewer.layers.selection.active = active
-            raise_picture(viewer, image)
+            text = lay_on_top(viewer, image)
             history = self.session.action_history
             history.added(image, log, text=words_of(step, None))
             made_so = Adjusted(title, step, picture, selected, log)
             self.session.adjusted.note(image, made_so)
-            self.session.say(f"Added {image.name!r}: tools and adjustments go on there")
+            self.session.say(text)
 
         self.session.background.run(make, then)
 

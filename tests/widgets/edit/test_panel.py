@@ -243,6 +243,7 @@ class TestApply:
         made = viewer.layers["stripes cut out"]
         same(made.data, adjust.cut_out(image.data, mask, rgb=True))
         assert viewer.layers.index(made) == viewer.layers.index(image) + 1
+        assert panel._status.text().endswith(f"hide {layer.name!r} to see it")
 
     @pytest.mark.parametrize("active", ["image", "labels"])
     def test_adjustments_stack(self, qtbot, viewer, panel, layer, image, do, active):

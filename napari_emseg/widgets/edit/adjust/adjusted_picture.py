@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from napari.layers import Image
+from napari.layers import Image, Labels
 
-from napari_emseg.layers import add_quietly, placement
+from napari_emseg.layers import add_quietly, is_selection, placement
 from napari_emseg.layers.geometry import expand_slice
 from napari_emseg.layers.metadata import MARK
 
@@ -35,6 +35,16 @@ def raise_picture(viewer: ViewerModel, image: Image) -> None:
         if isinstance(one, Image) and one is not image
     ]
     viewer.layers.move(viewer.layers.index(image), max(below, default=-1) + 1)
+
+
+def lay_on_top(viewer: ViewerModel, image: Image) -> str:
+    """Lay a picture that was added on the others; return what to say of it."""
+    raise_picture(viewer, image)
+    text = f"Added {image.name!r}: tools and adjustments go on there"
+    above = viewer.layers[viewer.layers.index(image) + 1 :]
+    labels = [one for one in above if isinstance(one, Labels) and one.visible]
+    over = next((one for one in labels if not is_selection(one)), None)
+    return text if over is None else f"{text}; hide {over.name!r} to see it"
 
 
 class AdjustmentPreview:
