@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from napari.layers import Image
     from numpy.typing import NDArray
 
+    from napari_emseg.engine._types import BoolArray
     from napari_emseg.layers.geometry import Part
 
 THICKEST = 16  # pixels
@@ -149,27 +150,25 @@ def add_result(viewer: ViewerModel, layer: Labels) -> None:
     insert_layer(viewer.layers, place, layer)
 
 
-def add_first_class(
-    viewer: ViewerModel, image: Image | Labels, selection: Part
-) -> Labels:
-    """Add labels of an image, of which what is selected by half is the first class.
+def add_first_class(viewer: ViewerModel, place: Part, mask: BoolArray) -> Labels:
+    """Add labels of an image, of which a part is the first class.
 
     Parameters
     ----------
     viewer : napari.Viewer or napari.components.ViewerModel
         Where the layer goes.
-    image : napari.layers.Image or napari.layers.Labels
-        Gives shape, place and name.
-    selection : Part
-        Of a selection that lies on it.
+    place : Part
+        Of the image.
+    mask : ([Z,] Y, X) ndarray of bool
+        What of that part is the class.
 
     Returns
     -------
     napari.layers.Labels
     """
-    shape = spatial_shape(image)
+    image, shape = place.layer, spatial_shape(place.layer)
     labels = np.zeros(shape, np.uint8)
-    labels[selection.where] = np.asarray(selection.data()) > FULL // 2
+    labels[place.where] = mask
     layer = Labels(
         labels,
         name=f"{image.name} classes",

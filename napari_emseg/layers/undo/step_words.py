@@ -51,6 +51,11 @@ _WORDS: dict[str, Words] = {
 }
 # Steps that a tool makes besides the one that it is named after.
 _TOOLS = {"brush_regions": "Selection brush"}
+# As the menu calls them.
+_PICTURES = {
+    "hue_saturation": "hue and saturation",
+    "brightness_contrast": "brightness and contrast",
+}
 _MODES = {
     "new": "selected",
     "add": "added to the selection",
@@ -99,7 +104,7 @@ def words_of(step: Step | None, layer: Labels | None) -> str:
         return known(step.args, name)
     plain = step.op.replace("_", " ")
     if step.row.group == "picture":
-        return f"adjusted: {plain}"
+        return f"adjusted: {_PICTURES.get(step.op, plain)}"
     title = _TOOLS.get(step.op, step.row.tool and step.row.tool.title)
     if title:
         done = _MODES[getattr(step.args, "mode", "new")]

@@ -29,7 +29,6 @@ from napari_emseg.layers.metadata import (
     with_channels,
 )
 from napari_emseg.layers.recipe_log import RecordedEdit, logged_layers
-from napari_emseg.layers.selection import add_first_class
 from napari_emseg.layers.undo.action import Change
 from napari_emseg.layers.undo.class_changes import blending
 from napari_emseg.layers.undo.step_words import words_of
@@ -47,7 +46,13 @@ from napari_emseg.widgets.edit.adjust.picture_export import (
     mask_of,
     write_png,
 )
-from napari_emseg.widgets.edit.context import MODIFY, SelectionResult, modify_step
+from napari_emseg.widgets.edit.context import (
+    MODIFY,
+    SIMILAR,
+    SelectionResult,
+    begin_labels,
+    modify_step,
+)
 from napari_emseg.widgets.edit.session import GONE
 
 if TYPE_CHECKING:
@@ -61,9 +66,6 @@ if TYPE_CHECKING:
     from napari_emseg.layers.recipe_log import LoggedLayer
     from napari_emseg.widgets.edit.context import Find
     from napari_emseg.widgets.edit.session import Session, Steps
-
-# Of the tolerance, for colors that are like one of many.
-SIMILAR = 0.25
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,8 +85,7 @@ class Actions:
 
     def modify(self, name: str, pixels: float) -> None:
         """Change the selection by a number of pixels; a row of `MODIFY`."""
-        place = self.session.place()
-        self._reshape(modify_step(name, MODIFY[name][2], pixels, place))
+        self._reshape(modify_step(name, MODIFY[name][2], pixels, self.session.place()))
 
     def fill_holes(self) -> None:
         """Select what the selection encloses."""
@@ -158,13 +159,12 @@ class Actions:
     def new_class(self) -> None:
         """Make the selected pixels a class of their own, if need be the first."""
         session = self.session
-        if session.labels not in session.viewer.layers:
-            self._need_half(place := session.place())
-            selection = self._need(place)
-            layer = add_first_class(session.viewer, place.layer, selection)
-            session.action_history.added(layer, text=f"made {layer.name}")
+        if session.labels in session.viewer.layers:
+            self._paint(Step.of("new_class", locked=self._locked))
             return
-        self._paint(Step.of("new_class", locked=self._locked))
+        self._need_half(place := session.place())
+        part, then = self._need(place), partial(begin_labels, session.viewer, place)
+        session.background.run(lambda: np.asarray(part.data()) > FULL // 2, then)
 
     def merge(self, members: Sequence[int]) -> None:
         """Join classes to the first of them, in the whole layer."""

@@ -11,6 +11,8 @@ import numpy as np
 from napari_emseg import select
 from napari_emseg.layers import coverage, find_selection, fingerprint
 from napari_emseg.layers.recipe_log import RecordedEdit
+from napari_emseg.layers.selection import add_first_class
+from napari_emseg.layers.undo.shared_history import note_added
 from napari_emseg.pipeline.image_hierarchy import hierarchy
 from napari_emseg.pipeline.progress import finish
 from napari_emseg.recipe.execute import iter_find
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
     from napari.layers import Image, Labels
     from numpy.typing import NDArray
 
-    from napari_emseg.engine._types import SliceIndex
+    from napari_emseg.engine._types import BoolArray, SliceIndex
     from napari_emseg.engine.hierarchy.region_tree import RegionTree
     from napari_emseg.layers import Part
     from napari_emseg.layers.edits import PlannedEdit
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
 
 # What tools and buttons work on, unless they know of one kind alone.
 PLANE, VOLUME = "plane", "volume"
+# Of the tolerance, for colors that are like one of many.
+SIMILAR = 0.25
 # What a number of pixels does to a selection: title, help, name of the number.
 MODIFY = {
     "grow": ("Grow", "Move the outline out by so many pixels.", "pixels"),
@@ -363,6 +367,22 @@ def given_up_by(
             if not (plan.labels.any() or edit.labels.any()):
                 return layer, Edit(plan.where, np.asarray(plan.old).copy())
     return None
+
+
+def begin_labels(viewer: ViewerModel, place: Part, mask: BoolArray) -> None:
+    """Add labels of an image, of which a part is the first class, as an action.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer or napari.components.ViewerModel
+    place : Part
+        Of the image; nothing is done if that is not there any more.
+    mask : ([Z,] Y, X) ndarray of bool
+        What of that part is the class.
+    """
+    if place.layer in viewer.layers:
+        layer = add_first_class(viewer, place, mask)
+        note_added(viewer, layer, f"made {layer.name}")
 
 
 def what_is_hidden(layers: Sequence[Labels]) -> str:

@@ -230,6 +230,9 @@ class EditWidget(QWidget):  # type: ignore[misc]
         # Shown where there is a volume.
         self._scope_title = QLabel("Edit in")
         layers = form_rows([("Image", self.image, "Labels", self.labels)])
+        # Names of labels are those of images, and more.
+        layers.setColumnStretch(1, 3)
+        layers.setColumnStretch(3, 4)
         scope = form_rows([(self._scope_title, self.scope)])
         scope.setColumnStretch(0, 0)
         commands = self.commands

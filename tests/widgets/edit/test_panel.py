@@ -235,6 +235,17 @@ class TestApply:
         assert told[-1][0] == "error"
         assert "locked" in told[-1][1]
 
+    def test_a_first_class_of_an_image_alone(self, qtbot, viewer, panel, image):
+        for title in ("All", "New class"):
+            QTest.mouseClick(panel.commands.buttons[title], LEFT)
+            wait(qtbot, panel)
+        [made] = [one for one in viewer.layers if one.name == "stripes classes"]
+        assert panel.labels.currentData() is panel.session.labels is made
+        assert made.data.all()
+        qtbot.waitUntil(lambda: panel.classes.rowCount() == 1)
+        panel.session.undo()
+        assert panel.session.labels is None
+
     def test_cut_out(self, qtbot, viewer, panel, layer, image, do):
         mask = layer.data == 2
         panel.session.choose(panel.session.plane(), lambda: mask)
