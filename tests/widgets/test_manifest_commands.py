@@ -363,6 +363,10 @@ class TestTable:
         )
         table.selectRow(0)
         assert str(layer.selected_label) == column("label")[0]
+        # Objects are no classes, though their layer has features, too.
+        objects = emseg.objects(layer.data, classes=1)
+        viewer.layers.selection.active = add_to(viewer, objects, image)
+        assert listing.layer is layer
         viewer.layers.remove(layer)
         assert table.rowCount() == 0
 

@@ -17,7 +17,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_emseg.layers import is_selection
+from napari_emseg.layers import is_objects, is_selection
 from napari_emseg.layers.classes import class_color
 from napari_emseg.layers.layer_features import columns_of
 from napari_emseg.widgets.common.docks import Docking, share_dock
@@ -135,8 +135,8 @@ class ClassListing(QWidget):  # type: ignore[misc]
 
 
 def _has_table(layer: Any) -> bool:
-    labels = isinstance(layer, Labels) and not is_selection(layer)
-    return labels and len(layer.features) > 0
+    others = is_selection(layer) or is_objects(layer)
+    return isinstance(layer, Labels) and not others and len(layer.features) > 0
 
 
 def _cell(value: Any) -> QTableWidgetItem:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QSize, Qt, Signal
-from qtpy.QtGui import QIcon, QImage, QPixmap
+from qtpy.QtGui import QIcon, QImage, QPainter, QPixmap
 from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -67,7 +67,6 @@ class BrowserPage(QWidget):  # type: ignore[misc]
         self.list.setGridSize(QSize(SIZE + 24, SIZE + 44))
         self.list.setMovement(QListView.Movement.Static)
         self.list.setResizeMode(QListView.ResizeMode.Adjust)
-        self.list.setUniformItemSizes(True)
         self.list.setWordWrap(True)
         self.list.setMinimumHeight(SIZE + 60)
         self.list.itemClicked.connect(
@@ -94,12 +93,14 @@ class BrowserPage(QWidget):  # type: ignore[misc]
     def fill(self, pictures: Sequence[BrowsedPicture]) -> None:
         """Show pictures, without thumbnails at first."""
         self.list.clear()
-        blank = QPixmap(SIZE, SIZE)
-        blank.fill(Qt.GlobalColor.transparent)
-        icon = QIcon(blank)
+        icon = QIcon(_blank())
+        # Of an icon and two lines; Qt's own is that of one line, once it has some.
+        lines = 2 * self.list.fontMetrics().lineSpacing()
+        room = QSize(SIZE + 20, SIZE + lines + 10)
         for place, picture in enumerate(pictures):
             item = QListWidgetItem(icon, picture.path.name)
             item.setToolTip(str(picture.path))
+            item.setSizeHint(room)
             self.list.addItem(item)
             self.tell_state(place, picture)
 
@@ -118,7 +119,12 @@ class BrowserPage(QWidget):  # type: ignore[misc]
         height, width, _ = found.shape
         kind = QImage.Format.Format_RGB888
         image = QImage(found.tobytes(), width, height, 3 * width, kind)
-        item.setIcon(QIcon(QPixmap.fromImage(image)))
+        # In a square, or names would not stand in line.
+        square = _blank()
+        painter = QPainter(square)
+        painter.drawImage((SIZE - width) // 2, SIZE - height, image)
+        painter.end()
+        item.setIcon(QIcon(square))
 
     def _lay_out(self) -> None:
         page = QVBoxLayout(self)
@@ -137,3 +143,9 @@ class BrowserPage(QWidget):  # type: ignore[misc]
         row.addWidget(self.back, 1)
         row.addWidget(self.ahead, 1)
         page.addLayout(row)
+
+
+def _blank() -> QPixmap:
+    blank = QPixmap(SIZE, SIZE)
+    blank.fill(Qt.GlobalColor.transparent)
+    return blank

@@ -244,4 +244,9 @@ def test_labels_are_saved_though_what_comes_after_is_canceled(
     saved.set()
     wait(qtbot, panel)
     assert (panel.current, states(panel)[0]) == (0, "segmented")
+    # The state is seen below the name.
+    item = panel.page.list.item(0)
+    assert item.text().count("\n") == 1
+    room = panel.page.list.visualItemRect(item).height() - picture_files.SIZE
+    assert room >= 2 * panel.page.list.fontMetrics().lineSpacing()
     assert (folder / "p0.emseg.tif").exists()
