@@ -85,8 +85,9 @@ class PreviewImage:
     """A picture whose colors are counted once, to be segmented many times.
 
     Fits are those of `iter_segment`, and so are labels, unless a picture has more than
-    four million pixels: then means of two by two of them are smoothed, or of four by
-    four, which is still more than a canvas shows.
+    four million pixels: then means of two by two of them are smoothed, as cells of the
+    result are, or of four by four, which is still more than a canvas shows. What is
+    left out is that borders are refined.
 
     Parameters
     ----------

@@ -82,7 +82,8 @@ def choose_smoother(
     smoother = Smoother(
         BOND * params.smoothing,
         None,
-        halved=_is_halved(source),
+        # Means are what cells of an image are.
+        halved=step == 1 and _is_halved(source),
         core=core,
         step=step,
     )
@@ -205,7 +206,7 @@ def _texture_model(
             # What is kept does not depend on how it is shown.
             shown = found
             if flat and smoother.step > 1:
-                shown = replace(found, line=line(2 * smoother.step))
+                shown = replace(found, line=line(smoother.step))
             if kept:
                 return shown
             # Weight does not help a class whose pixels are scattered. At half the

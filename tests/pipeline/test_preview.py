@@ -51,7 +51,7 @@ def test_a_picture_of_which_cells_are_smoothed(large):
     assert_same(large, n_classes=5)
 
 
-@pytest.mark.parametrize(("most", "least"), [(2**19, 0.975), (2**17, 0.95)])
+@pytest.mark.parametrize(("most", "least"), [(2**19, 0.985), (2**17, 0.95)])
 @pytest.mark.parametrize("method", ["em", "kmeans"])
 def test_of_a_larger_one_means_are_smoothed(large, monkeypatch, method, most, least):
     monkeypatch.setattr(module, "PICTURE", most)

@@ -38,9 +38,6 @@ if TYPE_CHECKING:
 BOND = 2.0
 # Sweeps at the levels that have a coarser one below, finest first.
 _SWEEPS, _HALF_SWEEPS = (3,), (1, 2)
-# How much louder than its pixels a cell is, if they are means themselves: what is left
-# of texture in it says less against its class. Labels are most like the image's then.
-_LOUDER = 3
 # Powers of the posteriors in a volume, which has one level.
 _VOLUME = (*RAMP, 1.0, 1.0)
 # Pixels along a side of the coarsest cell, at multiples of which tiles begin.
@@ -95,6 +92,8 @@ class Smoother:
     def halo(self, n_axes: int) -> int:
         """Pixels around a tile of 2 or 3 axes that its labels depend on."""
         picture = _HALF_HALO if self.halved else _HALO
+        if self.step > 1:
+            picture = _HALF_HALO // 2
         # A volume of one slice is a picture.
         return picture if n_axes == 2 else max(picture, _VOLUME_HALO)
 
@@ -159,6 +158,7 @@ class Smoother:
         if self.core is not None:
             model, values = nearer(model, self.core), self.core.clip(values)
         halved = self.halved and values.ndim == 3
+        size = self.step * (2 if halved else 1)
         picture = TilePicture(values, valid, self.color, halved=halved)
         inside = picture.valid_cells
         texture = self.texture_model
@@ -168,27 +168,25 @@ class Smoother:
             classes = edge_filter.widen(model)
             if texture.classes is not None:
                 classes = texture.classes
-                line = texture.line if halved else (0.0, 1.0)
+                line = texture.line if size > 1 else (0.0, 1.0)
         unit = Unit.of(model, None if edge_filter is None else edge_filter.scale)
         edges = unit if self.scale is None else Unit.of(model, self.scale)
         seen, guide = picture.encode((unit, edges))
         shape = seen.shape[1:]
         strength = Strength(self.strength, len(shape))
         grid = FlatGrid(shape)
-        size = self.step * (2 if halved else 1)
         planes = see(seen, inside, edge_filter, unit, line=line, size=size)
-        # A cell has the likelihoods of four pixels, and a border twice as long.
-        likelihood = power * strength.nat * self.step
+        # A cell of four pixels has their likelihoods, and a border twice as long.
+        likelihood = power * strength.nat
         logits = grid.full((model.n_classes,), np.int16, 0)
-        louder = 1 if not halved else 2 if self.step == 1 else _LOUDER
-        own = ClassLogits(classes, unit, likelihood * louder)
+        own = ClassLogits(classes, unit, likelihood * size)
         pixels = slice(grid.start, grid.stop)
         own(planes[:, pixels], logits[:, pixels])
         grain = planes[len(seen) :].copy()
         del planes
         if self.scale is None:
             guide = np.zeros_like(seen[:1])
-        sweeps = () if len(shape) == 3 else _HALF_SWEEPS if halved else _SWEEPS
+        sweeps = () if len(shape) == 3 else _HALF_SWEEPS if size > 1 else _SWEEPS
         guide, posteriors = solve_pyramid(
             guide,
             inside,
