@@ -13,8 +13,11 @@ import napari_emseg as emseg
 
 image = skimage.data.rocket()[::3, ::3]
 tree = emseg.hierarchy(image)
-cuts = {"60 regions": tree.cut(n_regions=60), "12 regions": tree.cut(n_regions=12),
-        "cut()": tree.cut()}  # fmt: skip
+cuts = {
+    "60 regions": tree.cut(n_regions=60),
+    "12 regions": tree.cut(n_regions=12),
+    "cut()": tree.cut(),
+}
 
 fig, axes = plt.subplots(1, 3, figsize=(10, 2.6), layout="constrained")
 for ax, (title, regions) in zip(axes, cuts.items(), strict=True):

@@ -30,9 +30,12 @@ amounts = emseg.stain_densities(image, "hdab")
 fig, axes = plt.subplots(1, 3, figsize=(10, 3), layout="constrained")
 axes[0].imshow(image)
 for ax, amount, name, cmap in zip(
-    axes[1:], amounts.transpose(2, 0, 1), ("hematoxylin", "DAB"),
-    ("Blues", "YlOrBr"), strict=True,
-):  # fmt: skip
+    axes[1:],
+    amounts.transpose(2, 0, 1),
+    ("hematoxylin", "DAB"),
+    ("Blues", "YlOrBr"),
+    strict=True,
+):
     ax.imshow(amount, cmap=cmap, vmin=0)
     ax.set_title(name)
 for ax in axes:

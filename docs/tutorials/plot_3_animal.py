@@ -33,21 +33,28 @@ mask = emseg.select.box(image, box)
 
 strokes = np.zeros(image.shape[:2], np.uint8)
 for rows, columns in (
-    ((8, 120), (112, 116)), ((95, 99), (40, 165)), ((8, 60), (84, 88)),
-    ((10, 60), (144, 148)), ((122, 136), (126, 132)),
-):  # fmt: skip
+    ((8, 120), (112, 116)),
+    ((95, 99), (40, 165)),
+    ((8, 60), (84, 88)),
+    ((10, 60), (144, 148)),
+    ((122, 136), (126, 132)),
+):
     strokes[slice(*rows), slice(*columns)] = 2  # the head
 for rows, columns in (
-    ((4, 60), (4, 8)), ((120, 146), (4, 8)), ((30, 70), (196, 200)),
-    ((60, 140), (215, 219)), ((142, 146), (180, 219)),
-):  # fmt: skip
+    ((4, 60), (4, 8)),
+    ((120, 146), (4, 8)),
+    ((30, 70), (196, 200)),
+    ((60, 140), (215, 219)),
+    ((142, 146), (180, 219)),
+):
     strokes[slice(*rows), slice(*columns)] = 1  # what is around it
 drawn = emseg.select.scribbles(image, strokes) == 2
 
 fig, axes = plt.subplots(1, 2, figsize=(9, 3.3), layout="constrained")
 top, left, bottom, right = box
-axes[0].add_patch(plt.Rectangle((left, top), right - left, bottom - top,
-                                fill=False, edgecolor="w"))  # fmt: skip
+axes[0].add_patch(
+    plt.Rectangle((left, top), right - left, bottom - top, fill=False, edgecolor="w")
+)
 for ax, found, title in zip(axes, (mask, drawn), ("box", "strokes"), strict=True):
     ax.imshow(mark_boundaries(image, found, color=(1, 0.9, 0)))
     ax.set_title(title)

@@ -60,8 +60,13 @@ for ax, moment in zip(axes, moments, strict=True):
         circle = np.stack([np.cos(angle), np.sin(angle)])
         ring = mean[:, None] + 2 * np.linalg.cholesky(covariance) @ circle
         ax.plot(ring[1], ring[0], "k")
-    ax.set(title=f"state {moment}", xticks=[], yticks=[],
-           xlim=(low[1], high[1]), ylim=(low[0], high[0]))  # fmt: skip
+    ax.set(
+        title=f"state {moment}",
+        xticks=[],
+        yticks=[],
+        xlim=(low[1], high[1]),
+        ylim=(low[0], high[0]),
+    )
 
 # %%
 # It climbs, and it can stop at the wrong top
@@ -72,8 +77,16 @@ for ax, moment in zip(axes, moments, strict=True):
 fig, ax = plt.subplots(figsize=(7, 3), layout="constrained")
 ends = []
 for seed in range(8):
-    run = emseg.segment(row, n_classes=4, channel_axis=2, rgb=False, smoothing=0,
-                        init="random", n_init=1, seed=seed)  # fmt: skip
+    run = emseg.segment(
+        row,
+        n_classes=4,
+        channel_axis=2,
+        rgb=False,
+        smoothing=0,
+        init="random",
+        n_init=1,
+        seed=seed,
+    )
     ends.append(run.objective[-1])
     ax.plot(run.objective, color="#2a9d8f", alpha=0.6)
 ax.set(xlabel="iteration", ylabel="log-likelihood per point (nats)")
