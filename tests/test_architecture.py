@@ -69,6 +69,8 @@ MOST_PARTS = 18  # of the package
 SHARED_NAMES = {"__init__", "panel"}
 ENGINE_NEEDS = {"numpy", "scipy", "cv2", "skimage", "napari_emseg"}
 OF_A_WINDOW = {"napari", "qtpy", "superqt", "PyQt6", "vispy", "magicgui", "matplotlib"}
+HEAVY = {"numpy", "scipy", "cv2", "skimage", "pydantic", "tifffile", "imageio", "PIL"}
+UNUSED = {"scipy.optimize", "scipy.interpolate", "scipy.fft", "scipy.stats", "pandas"}
 MAY_OPEN_ONE = ("layers", "widgets", "plot", "cli.window")
 
 
@@ -224,6 +226,47 @@ def test_import_loads_no_window(module):
     code = (
         f"import sys, {module}\n"
         f"loaded = {OF_A_WINDOW!r} & {{name.split('.')[0] for name in sys.modules}}\n"
+        "sys.exit(f'loaded: {loaded}' if loaded else 0)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr.strip()) == (0, "")
+
+
+@pytest.mark.parametrize("token", ["--help", "--version"])
+def test_help_of_the_command_loads_nothing_that_computes(token):
+    """It is typed to learn something, and waited for."""
+    code = (
+        "import sys; from napari_emseg.cli import main; main(sys.argv[1:])\n"
+        f"heavy = {HEAVY!r} & {{name.split('.')[0] for name in sys.modules}}\n"
+        "sys.exit(f'loaded: {heavy}' if heavy else 0)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, token], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr.strip()) == (0, "")
+    assert done.stdout
+
+
+def test_import_loads_nothing_but_itself():
+    """Everything else waits until a name is used."""
+    code = (
+        "import sys; before = {*sys.modules}; import napari_emseg\n"
+        "print({name.split('.')[0] for name in {*sys.modules} - before"
+        " if not name.startswith('_')} - {*sys.stdlib_module_names})"
+    )
+    told = subprocess.check_output([sys.executable, "-c", code], text=True)
+    assert ast.literal_eval(told) <= {"napari_emseg", "lazy_loader", "packaging"}
+
+
+def test_a_segmentation_needs_no_large_part_of_scipy():
+    """Half of the time of a first result, of which most runs need nothing."""
+    code = (
+        "import sys; import numpy as np, napari_emseg as emseg\n"
+        "image = np.arange(300, dtype=np.uint8).reshape(10, 10, 3)\n"
+        "emseg.segment(image, n_classes=2)\n"
+        f"loaded = {UNUSED!r} & {{*sys.modules}}\n"
         "sys.exit(f'loaded: {loaded}' if loaded else 0)"
     )
     done = subprocess.run(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.interpolate import PchipInterpolator
 
 from napari_emseg.adjust.blend import Canvas, check_range
 
@@ -178,6 +177,8 @@ def curves(
         raise ValueError(
             f"channel={channel}, but there are 0 to {canvas.picture.channels - 1}"
         )
+    from scipy.interpolate import PchipInterpolator  # takes a while
+
     knots = canvas.unit(pairs).astype(np.float64)
     curve = PchipInterpolator(knots[:, 0], knots[:, 1])
 

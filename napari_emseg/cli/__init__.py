@@ -35,9 +35,10 @@ def main(tokens: Sequence[str] | None = None) -> int:
     ours = threading.current_thread() is threading.main_thread()
     if ours:
         signal.signal(signal.SIGINT, _leave)
-    # The long part of the imports.
+    from napari_emseg.cli.app import load
     from napari_emseg.cli.app import main as run
 
+    load(tokens)  # the long part of the imports
     if ours:
         # Interrupted or terminated, it removes what it has half written.
         signal.signal(signal.SIGINT, signal.default_int_handler)

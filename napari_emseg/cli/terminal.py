@@ -16,8 +16,6 @@ from cyclopts import CoercionError, CycloptsError
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from napari_emseg.pipeline.progress import finish, map_steps
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
 
@@ -142,6 +140,13 @@ def pluralize(number: int, noun: str, ending: str = "s") -> str:
     return f"{number} {noun}{ending if number != 1 else ''}"
 
 
+def _run(steps: Generator[Any, None, T], show: Callable[[Any], None]) -> T:
+    # With numpy and OpenCV, which whoever asks for help need not wait for.
+    from napari_emseg.pipeline.progress import finish, map_steps
+
+    return finish(map_steps(steps, show))
+
+
 def follow(steps: Generator[Step, None, T]) -> T:
     """Run steps to their end, with a bar for each stage on a terminal.
 
@@ -169,7 +174,7 @@ def follow(steps: Generator[Step, None, T]) -> T:
                 stages[step.stage], completed=step.done, total=step.total or None
             )
 
-        return finish(map_steps(steps, show))
+        return _run(steps, show)
 
 
 def follow_batch(
@@ -224,4 +229,4 @@ def follow_batch(
             bars.start()
 
     with bars:
-        return finish(map_steps(steps, show))
+        return _run(steps, show)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from napari_emseg.params import Params
 from napari_emseg.pipeline.progress import finish
@@ -168,6 +167,8 @@ def match(
     free = [label for label in range(1, count) if label not in set(seeded)]
     number = np.arange(count)
     if free:
+        from scipy.optimize import linear_sum_assignment  # takes a while
+
         rows, columns = linear_sum_assignment(-shared[np.ix_(free, free)])
         number[np.take(free, rows)] = np.take(free, columns)
     return number[found]

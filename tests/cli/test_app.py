@@ -6,6 +6,7 @@ import errno
 import os
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import imageio.v3 as iio
@@ -254,6 +255,14 @@ class TestOptions:
             assert f"{field.title}. {field.description}" in text
         bounded = [s for s in SCHEMA.values() if "maximum" in str(s)]
         assert text.count("[range: ") == len(bounded) > 5
+
+    @pytest.mark.parametrize("name", cli.COMMANDS)
+    def test_the_table_of_commands_says_what_they_say(self, name):
+        """Which is not imported for the help of all."""
+        place, told, _ = cli.COMMANDS[name]
+        module, _, function = place.partition(":")
+        command = getattr(import_module(f"napari_emseg.cli.{module}"), function)
+        assert told == command.__doc__.strip()
 
     def test_pictures_come_before_lists_of_values(self, capsys):
         assert run("sweep", "--help") == 0

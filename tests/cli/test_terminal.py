@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from napari_emseg.batch import treatment
-from napari_emseg.cli import app
+from napari_emseg.cli import app, commands
 from napari_emseg.cli.terminal import shown
 from napari_emseg.io.files import read_labels
 from napari_emseg.recipe import Recipe, Step
@@ -110,7 +110,7 @@ def test_a_fault_of_the_program_does_not_stop_the_others(tmp_path, capsys, monke
         assert word in said.err
     found = sorted(path.name for path in (tmp_path / "out").iterdir())
     assert found == ["a_labels.tif", "c_labels.tif"]
-    monkeypatch.setattr(app, "find_places", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr(commands, "find_places", lambda *_, **__: 1 / 0)
     assert run("sweep", images[0], "-o", tmp_path / "sheet.png") == 1
     assert "fault of the program" in capsys.readouterr().err
 
@@ -127,7 +127,7 @@ class Wait:
                 time.sleep(0.01)
 sys.meta_path.insert(0, Wait())
 from napari_emseg.cli import main
-sys.exit(main(["--help"]))
+sys.exit(main(["segment", "--help"]))
 """
 
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import fft
 
 from napari_emseg.engine.cluster.mixture import class_log_joint, normalize
 from napari_emseg.engine.cluster.multilevel import FitOptions, iter_fit_mixture, levels
@@ -126,6 +125,8 @@ def _lags(plane: Float64Array) -> Float64Array:
         At each lag; along the axes both are the same.
     """
     height, width = plane.shape
+    from scipy import fft  # takes a while, which only this needs
+
     shape = [fft.next_fast_len(2 * n, real=True) for n in plane.shape]
     raw = fft.irfft2(np.abs(fft.rfft2(plane, shape)) ** 2, shape)
     return np.stack([raw[:height, :width], raw[:height, -np.arange(width)]])

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.optimize import brentq
 from scipy.special import digamma
 
 from napari_emseg.engine.cells.cells import Blocks, feature_rows, unpack
@@ -277,6 +276,8 @@ def _update_df(
     """
     if model.df is None or rules.df is not None:
         return model.df
+    from scipy.optimize import brentq  # takes a while, which no other model needs
+
     df = model.df.copy()
     half = (df + dims) / 2
     known = stats.log_scale / np.maximum(stats.mass, 1e-300)

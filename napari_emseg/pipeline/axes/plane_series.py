@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from napari_emseg.engine.cluster.grouped_mixture import GroupedMixture
 from napari_emseg.engine.image.axes import CHANNELS
@@ -196,6 +195,8 @@ class _Numbers:
         if seeded:  # by the person who fixed them
             found[:] = np.arange(len(means) + 1)
         elif self._means:
+            from scipy.optimize import linear_sum_assignment  # takes a while
+
             numbers = [*self._means]
             before = np.array([self._means[n] for n in numbers])
             within = np.array([self._variances[n] for n in numbers])
