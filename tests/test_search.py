@@ -165,8 +165,8 @@ pipeline.sweep.titles: legend
 pipeline.sweep.space_name: color space
 pipeline.sweep.SweepRow: BIC
 pipeline.sweep.SweepStep: progress
-pipeline.sweep.Row: setting
-pipeline.sweep.Trial: comparison
+pipeline.sweep.Row: SweepRow
+pipeline.sweep.Trial: SweepStep
 """
 WORDS_OF = {
     name: queries.split("; ")

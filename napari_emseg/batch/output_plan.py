@@ -248,7 +248,7 @@ def check_plan(
 ) -> None:
     """Refuse what cannot be read or written to, before any work is done.
 
-    Files that exist are overwritten only by `force`.
+    To overwrite files, it takes `force`.
 
     Parameters
     ----------
