@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari.utils import cancelable_progress
 from napari.utils.notifications import show_warning
+from qtpy.compat import isalive
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_emseg.engine.user_warnings import collect_warnings
@@ -194,7 +195,8 @@ class BackgroundQueue(QObject):  # type: ignore[misc]
         if self._pool is not None:
             self._pool.shutdown(wait=False, cancel_futures=True)
             self._pool = None
-        self.busied.emit(False)
+        if isalive(self):
+            self.busied.emit(False)
 
     def open(self) -> None:
         """Work again, after `close`."""

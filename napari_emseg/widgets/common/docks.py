@@ -7,6 +7,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar
 from weakref import WeakKeyDictionary
 
+from qtpy import PYSIDE6, PYSIDE_VERSION
+from qtpy.compat import isalive
 from qtpy.QtCore import QEvent, QObject, QTimer
 from qtpy.QtWidgets import QApplication, QDockWidget, QMainWindow, QWidget
 
@@ -25,6 +27,9 @@ TITLE = "emsegPanel"
 # Layers of tools, which the list of layers does not show.
 HELPERS = frozenset({"preview", "strokes", "adjusting", "iteration"})
 SETTLING = 250  # ms until a new dock has its place
+# Before 6.12, PySide frees some parts of a panel twice when Python collects it, which
+# ends the process (6.10.3 and 6.11.3 do).
+UNSAFE_TO_COLLECT = PYSIDE6 and [*map(int, PYSIDE_VERSION.split(".")[:2])] < [6, 12]
 
 
 def find_panel(viewer: napari.components.ViewerModel, kind: type[Any]) -> Any:
@@ -55,6 +60,12 @@ def share_dock(
     """
     panel.setProperty(TITLE, title)
     panel.installEventFilter(_Tab(panel, on_sight))
+
+
+def stop(timer: QTimer) -> None:
+    """Stop a timer, unless it has gone with its panel."""
+    if isalive(timer):
+        timer.stop()
 
 
 class _End:
@@ -99,6 +110,7 @@ class Docking(QObject):  # type: ignore[misc]
     # Kept until they are closed: a window that goes takes its panel first, and with it
     # all else that refers to this object.
     _docked: ClassVar[set[Docking]] = set()
+    _never_collected: ClassVar[list[QWidget]] = []
 
     def __init__(
         self,
@@ -109,6 +121,8 @@ class Docking(QObject):  # type: ignore[misc]
         on_close: Callable[[], None],
     ) -> None:
         super().__init__(panel)
+        if UNSAFE_TO_COLLECT:
+            self._never_collected.append(panel)
         self.opened = False
         removing = (viewer.layers.events.removing, partial(prepare_removal, viewer))
         self._reactions = [removing, *reactions]

@@ -60,7 +60,7 @@ class Marker(QWidget):  # type: ignore[misc]
         self._time.setDuration(DURATION)
         self._time.setStartValue(0.0)
         self._time.setEndValue(1.0)
-        self._time.valueChanged.connect(lambda _: self.update())
+        self._time.valueChanged.connect(self._on_time)
         self._time.finished.connect(self.hide)
         canvas.installEventFilter(self)
 
@@ -82,6 +82,9 @@ class Marker(QWidget):  # type: ignore[misc]
         self.show()
         self.raise_()
         self._time.start()
+
+    def _on_time(self, _: object) -> None:
+        self.update()
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Hide the ring when the canvas is used."""

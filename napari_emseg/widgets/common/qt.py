@@ -36,7 +36,7 @@ def push_button(title: str, tip: str, call: Callable[[], Any] | None) -> QPushBu
     button.setToolTip(tip)
     button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
     if call is not None:
-        button.clicked.connect(show_errors(call))
+        connect(button.clicked, show_errors(call), button)
     return button
 
 
@@ -48,6 +48,37 @@ def focus_ring(theme_name: str) -> str:
         f" {{ border: 1px solid {color} }} QCheckBox:focus {{ color: {color};"
         " text-decoration: underline }"
     )
+
+
+def connect(signal: Any, call: Callable[..., Any], owner: QObject) -> None:
+    """Connect a function that no object has as its method, such as a partial.
+
+    PySide hides from garbage collection what signals are connected to, but for methods:
+    a function that knows a panel would keep it for good.
+
+    Parameters
+    ----------
+    signal : Signal
+        Of Qt.
+    call : callable
+        Takes all that the signal tells.
+    owner : QObject
+        Keeps the function as long as it lives.
+    """
+    kept = _Kept(call)
+    vars(owner).setdefault("kept_calls", []).append(kept)
+    signal.connect(kept.call)
+
+
+class _Kept:
+    """A function as a method."""
+
+    def __init__(self, call: Callable[..., Any]) -> None:
+        self._call = call
+
+    def call(self, *told: Any) -> None:
+        """Call it."""
+        self._call(*told)
 
 
 def show_errors(call: Callable[[], Any]) -> Callable[..., None]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
+from qtpy.compat import isalive
 from qtpy.QtCore import QObject, Signal
 
 if TYPE_CHECKING:
@@ -28,6 +29,11 @@ class RunEvents(QObject):  # type: ignore[misc]
     started = Signal(object)
     stepped = Signal(object)
     ended = Signal()
+
+    def end(self) -> None:
+        """Tell that a run is over; nobody hears it if the viewer has gone, too."""
+        if isalive(self):
+            self.ended.emit()
 
 
 _RUN_EVENTS: WeakKeyDictionary[ViewerModel, RunEvents] = WeakKeyDictionary()

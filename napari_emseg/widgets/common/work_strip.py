@@ -68,7 +68,7 @@ class WorkStrip(QWidget):  # type: ignore[misc]
         self.keys = Keys(viewer, [Key("Escape", "Cancel what is under way", cancel)])
         self._delay = QTimer(self)
         self._delay.setSingleShot(True)
-        self._delay.timeout.connect(lambda: self._show(True))
+        self._delay.timeout.connect(self._on_delay)
         line.setWordWrap(True)
         line.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
         row = QHBoxLayout(self)
@@ -102,6 +102,9 @@ class WorkStrip(QWidget):  # type: ignore[misc]
     def _on_move(self, done: int, total: int) -> None:
         self.bar.setRange(0, total)
         self.bar.setValue(done)
+
+    def _on_delay(self) -> None:
+        self._show(True)
 
     def _show(self, shown: bool) -> None:
         self.bar.setVisible(shown)

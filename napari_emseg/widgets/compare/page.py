@@ -54,7 +54,7 @@ class Choices(QWidget):  # type: ignore[misc]
         self._base = Params()
         self.classes = QLineEdit(CLASSES)
         self.classes.setToolTip("Numbers from 1 to 64, or auto, separated by spaces.")
-        self.classes.textChanged.connect(lambda _: self.changed.emit())
+        self.classes.textChanged.connect(self._on_change)
         self.boxes: dict[str, dict[str, QCheckBox]] = {}
         self._rows: dict[str, list[QWidget]] = {}
         grid = QGridLayout(self)
@@ -113,6 +113,9 @@ class Choices(QWidget):  # type: ignore[misc]
                 )
         return settings(self._base, **chosen, n_classes=self._numbers())
 
+    def _on_change(self, _: object) -> None:
+        self.changed.emit()
+
     def _numbers(self) -> Sequence[int | str]:
         words = self.classes.text().replace(",", " ").split()
         if not words:
@@ -140,7 +143,7 @@ class Choices(QWidget):  # type: ignore[misc]
         for place, value in enumerate(values):
             box = QCheckBox(field["names"][value])
             box.setToolTip(field["description"])
-            box.toggled.connect(lambda _: self.changed.emit())
+            box.toggled.connect(self._on_change)
             grid.addWidget(box, row + place // _ACROSS, 1 + place % _ACROSS)
             self.boxes[name][value] = box
             self._rows[name].append(box)

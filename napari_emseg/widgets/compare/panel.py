@@ -19,7 +19,7 @@ from napari_emseg.widgets.common.background import BackgroundQueue
 from napari_emseg.widgets.common.docks import Docking, find_panel, share_dock
 from napari_emseg.widgets.common.keys import Key, Keys
 from napari_emseg.widgets.common.preferences import preferred
-from napari_emseg.widgets.common.qt import order_tabs, pluralize, show_errors
+from napari_emseg.widgets.common.qt import connect, order_tabs, pluralize, show_errors
 from napari_emseg.widgets.compare.gallery import Gallery
 from napari_emseg.widgets.compare.page import NO_IMAGE, ComparePage
 from napari_emseg.widgets.compare.sheet_files import ask_path, write_sheet
@@ -85,7 +85,7 @@ class CompareWidget(QWidget):  # type: ignore[misc]
             (self.page.save, self._ask_path),
             (self.page.close_all, self.discard),
         ):
-            button.clicked.connect(show_errors(call))
+            connect(button.clicked, show_errors(call), button)
         self.page.choices.changed.connect(self._show_state)
         self.page.results.currentItemChanged.connect(self._on_line)
         self.cancel_keys = Keys(

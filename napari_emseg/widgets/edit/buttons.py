@@ -19,6 +19,7 @@ from napari_emseg.layers import saved_selections
 from napari_emseg.layers.classes import class_keys
 from napari_emseg.widgets.common.navigation import jump_to
 from napari_emseg.widgets.common.qt import (
+    connect,
     even_rows,
     number_box,
     push_button,
@@ -139,9 +140,7 @@ class EditButtons(QWidget):  # type: ignore[misc]
             self.picture_buttons,
         ):
             part.setStyleSheet(NARROW)
-        classes.dropped.connect(
-            lambda members: show_errors(partial(self._merge, members))()
-        )
+        classes.dropped.connect(self._on_drop)
 
     def apply_theme(self, theme_name: str) -> None:
         """Take the colors of a theme."""
@@ -276,7 +275,7 @@ class EditButtons(QWidget):  # type: ignore[misc]
         button.setText(f"{title} ▾")
         menu = QMenu(self)
         menu.aboutToShow.connect(menu.clear)
-        menu.aboutToShow.connect(partial(fill, menu))
+        connect(menu.aboutToShow, partial(fill, menu), menu)
         button.setMenu(menu)
         return button
 
@@ -340,6 +339,9 @@ class EditButtons(QWidget):  # type: ignore[misc]
         name, fine = QInputDialog.getText(self, "Save selection", "Name:")
         if fine and name:
             self._actions.save(name)
+
+    def _on_drop(self, members: list[int]) -> None:
+        show_errors(partial(self._merge, members))()
 
     def _merge(self, members: list[int]) -> None:
         others = set(members[1:])

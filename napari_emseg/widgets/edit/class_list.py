@@ -26,9 +26,10 @@ from napari_emseg.layers.classes import (
     class_shown,
 )
 from napari_emseg.layers.undo.class_changes import keying, locking, painting, renaming
+from napari_emseg.widgets.common.qt import connect
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from napari.layers import Labels
     from qtpy.QtGui import QContextMenuEvent, QDragMoveEvent, QDropEvent, QKeyEvent
@@ -129,7 +130,7 @@ class ClassList(QTableWidget):  # type: ignore[misc]
         self.itemChanged.connect(self._on_edit)
         self.itemSelectionChanged.connect(self._on_select)
         # A click with Ctrl tells that a row is chosen before it is the current one.
-        self.currentItemChanged.connect(lambda *_: self._on_select())
+        self.currentItemChanged.connect(self._on_select)
         self.cellDoubleClicked.connect(self._on_double_click)
 
     def apply_theme(self, theme_name: str) -> None:
@@ -211,8 +212,11 @@ class ClassList(QTableWidget):  # type: ignore[misc]
             has = label in keys.values() if key is None else owner == label
             action.setChecked(has != (key is None))
             change = partial(keying, layer, label, key)
-            action.triggered.connect(lambda *_, do=change: self._session.make(*do()))
+            connect(action.triggered, partial(self._bind, change), action)
         return menu
+
+    def _bind(self, change: Callable[[], tuple[Any, ...]], *_: object) -> None:
+        self._session.make(*change())
 
     def closeEditor(
         self, editor: QWidget, hint: QAbstractItemDelegate.EndEditHint
@@ -368,7 +372,7 @@ class ClassList(QTableWidget):  # type: ignore[misc]
         elif item.column() == NAME and name != class_name(layer, label):
             session.make(*renaming(layer, label, name))
 
-    def _on_select(self) -> None:
+    def _on_select(self, *_: object) -> None:
         layer, labels = self._session.labels, self.labels
         if self._filling or layer is None:
             return

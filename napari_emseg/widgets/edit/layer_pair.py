@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QComboBox
 from napari_emseg.layers import displayed_plane, is_objects, is_selection
 from napari_emseg.layers.metadata import MARK
 from napari_emseg.widgets.common.name_box import show_both_ends
+from napari_emseg.widgets.common.qt import connect
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,7 +47,7 @@ class LayerPair:
         self.labels = _layer_box("The labels that are edited.", "none yet")
         self._boxes = ((self.image, self.labels), (self.labels, self.image))
         for box, other in self._boxes:
-            box.currentIndexChanged.connect(partial(self._on_choice, box, other))
+            connect(box.currentIndexChanged, partial(self._on_choice, box, other), box)
 
     def offer(self) -> None:
         """Follow the layer list; the chosen layers stay chosen if they are there."""

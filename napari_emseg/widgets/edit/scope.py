@@ -18,6 +18,7 @@ from qtpy.QtWidgets import (
 
 from napari_emseg.layers import depth_axis, displayed_volume, has_volume, spatial_shape
 from napari_emseg.layers.classes import class_shown, outer_class, paint_class
+from napari_emseg.widgets.common.qt import connect
 from napari_emseg.widgets.edit.context import PLANE, VOLUME
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ class ScopeRow(QWidget):  # type: ignore[misc]
             button.setToolTip(tip)
             button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
             button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-            button.clicked.connect(partial(self._choose, scope))
+            connect(button.clicked, partial(self._choose, scope), button)
             group.addButton(button)
             row.addWidget(button)
 

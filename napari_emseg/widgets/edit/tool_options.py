@@ -15,7 +15,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_emseg.widgets.common.qt import number_box
+from napari_emseg.widgets.common.qt import connect, number_box
 from napari_emseg.widgets.edit.tools import SETTINGS, TOOLS
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class ToolOptions(QWidget):  # type: ignore[misc]
             "percent of their range.",
         )
         tolerance.setDecimals(1)
-        tolerance.valueChanged.connect(partial(self._set, "tolerance"))
+        connect(tolerance.valueChanged, partial(self._set, "tolerance"), tolerance)
         level = number_box(
             QDoubleSpinBox(),
             (0, 1),
@@ -79,13 +79,11 @@ class ToolOptions(QWidget):  # type: ignore[misc]
             "the whole image.",
         )
         level.setSingleStep(0.05)
-        level.valueChanged.connect(partial(self._set, "level"))
+        connect(level.valueChanged, partial(self._set, "level"), level)
         sample = QComboBox()
         sample.addItems(list(SAMPLES))
         sample.setToolTip("The wand takes the mean color of so many pixels.")
-        sample.currentTextChanged.connect(
-            lambda text: self._set("sample_size", SAMPLES[text])
-        )
+        sample.currentTextChanged.connect(self._set_sample_size)
         feather = number_box(
             QDoubleSpinBox(),
             (0, 500),
@@ -95,7 +93,7 @@ class ToolOptions(QWidget):  # type: ignore[misc]
         )
         feather.setDecimals(1)
         feather.setSuffix(" px")
-        feather.valueChanged.connect(partial(self._set, "feather"))
+        connect(feather.valueChanged, partial(self._set, "feather"), feather)
         brush = number_box(
             QSpinBox(),
             (1, 500),
@@ -103,14 +101,14 @@ class ToolOptions(QWidget):  # type: ignore[misc]
             "Width of scribbles and of the selection brush; [ and ] change it.",
         )
         brush.setSuffix(" px")
-        brush.valueChanged.connect(partial(self._set, "brush"))
+        connect(brush.valueChanged, partial(self._set, "brush"), brush)
         contiguous = QCheckBox("Contiguous")
         contiguous.setToolTip(
             "Wand and class tool take only the piece clicked on, scribbles only what "
             "they touch, instead of everything like it."
         )
         contiguous.setChecked(options.contiguous)
-        contiguous.toggled.connect(partial(self._set, "contiguous"))
+        connect(contiguous.toggled, partial(self._set, "contiguous"), contiguous)
         gap = number_box(
             QSpinBox(),
             (0, 99),
@@ -118,19 +116,19 @@ class ToolOptions(QWidget):  # type: ignore[misc]
             "The wand does not leak through gaps that are so wide.",
         )
         gap.setSuffix(" px")
-        gap.valueChanged.connect(partial(self._set, "gap"))
+        connect(gap.valueChanged, partial(self._set, "gap"), gap)
         regions = QCheckBox("Regions")
         regions.setToolTip(
             "The selection brush takes whole regions that it is moved over; how coarse "
             "they are, Coarseness says."
         )
-        regions.toggled.connect(partial(self._set, "regions"))
+        connect(regions.toggled, partial(self._set, "regions"), regions)
         classes = QCheckBox("Draw classes")
         classes.setToolTip(
             "Scribbles draw the selected class into the labels, instead of selecting "
             "an object."
         )
-        classes.toggled.connect(partial(self._set, "classes"))
+        connect(classes.toggled, partial(self._set, "classes"), classes)
         self.rows = {
             "tolerance": tolerance,
             "sample_size": sample,
@@ -179,6 +177,9 @@ class ToolOptions(QWidget):  # type: ignore[misc]
         """Make the brush of scribbles wider or narrower by a tenth, or a pixel."""
         box = self.rows["brush"]
         box.setValue(box.value() + steps * max(1, box.value() // 10))
+
+    def _set_sample_size(self, text: str) -> None:
+        self._set("sample_size", SAMPLES[text])
 
     def _set(self, name: str, value: Any) -> None:
         if getattr(self._session.options, name) != value:

@@ -17,6 +17,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_emseg.widgets.common.qt import connect
 from napari_emseg.widgets.edit.icons import icon
 from napari_emseg.widgets.edit.session import MODES
 from napari_emseg.widgets.edit.tools import TOOLS
@@ -119,12 +120,12 @@ class Toolbar(QWidget):  # type: ignore[misc]
         row = QHBoxLayout()
         row.setSpacing(1)
         pan = self._button(PAN, "No tool: move the view")
-        pan.clicked.connect(partial(self._take, ""))
+        connect(pan.clicked, partial(self._take, ""), pan)
         pan.setChecked(True)
         tools = [pan]
         for tool in TOOLS:
             button = self._button(tool.name, f"{tool.title} ({tool.key})\n{tool.help}")
-            button.clicked.connect(partial(self._take, tool.name))
+            connect(button.clicked, partial(self._take, tool.name), button)
             tools.append(button)
         for button in tools:
             row.addWidget(button, 1)
@@ -140,7 +141,7 @@ class Toolbar(QWidget):  # type: ignore[misc]
             keys = f" (hold {MODE_KEYS[mode]})" if mode in MODE_KEYS else ""
             button = self._button(mode, f"{MODE_TIPS[mode]}{keys}")
             button.setChecked(mode == self._session.options.mode)
-            button.clicked.connect(partial(self._set_mode, mode))
+            connect(button.clicked, partial(self._set_mode, mode), button)
             group.addButton(button)
             row.addWidget(button, 1)
         row.addSpacing(9)

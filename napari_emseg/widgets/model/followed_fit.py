@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from qtpy.compat import isalive
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_emseg.layers import (
@@ -177,7 +178,7 @@ class FollowedFit(QObject):  # type: ignore[misc]
         """End a fit of this object, which may have failed or been canceled."""
         if self._fitting:
             self._fitting = False
-            self._events.ended.emit()
+            self._events.end()
 
     def open(self) -> None:
         """Connect to the events of the viewer and of its runs."""
@@ -237,13 +238,18 @@ class FollowedFit(QObject):  # type: ignore[misc]
         remember_fit(layer, FitRecord.of(seg, fit.step))
 
     def _reactions(self) -> list[tuple[Any, Callable[..., None]]]:
-        layers = self._viewer.layers
-        return [
-            (self._events.started, self._on_started),
-            (self._events.stepped, self._on_stepped),
-            (self._events.ended, self.end),
+        layers, runs = self._viewer.layers, self._events
+        of_layers = [
             (layers.events.removed, self._on_removed),
             (layers.selection.events.active, self.follow),
+        ]
+        if not (isalive(runs) and isalive(self)):  # Qt has disconnected them
+            return of_layers
+        return [
+            (runs.started, self._on_started),
+            (runs.stepped, self._on_stepped),
+            (runs.ended, self.end),
+            *of_layers,
         ]
 
 

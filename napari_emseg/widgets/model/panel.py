@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QCheckBox, QLabel, QVBoxLayout, QWidget
 from napari_emseg.plot.convergence_view import objective_kind
 from napari_emseg.plot.feature_cloud import read_feature_cloud
 from napari_emseg.widgets.common.background import BackgroundQueue
-from napari_emseg.widgets.common.docks import Docking, share_dock
+from napari_emseg.widgets.common.docks import Docking, share_dock, stop
 from napari_emseg.widgets.common.qt import order_tabs, push_button
 from napari_emseg.widgets.common.status_line import tell_error
 from napari_emseg.widgets.common.work_strip import WorkStrip
@@ -390,7 +390,7 @@ class ModelWidget(QWidget):  # type: ignore[misc]
         self.followed_fit.open()
 
     def _on_close(self) -> None:
-        self._redraw.stop()
+        stop(self._redraw)
         self.iteration.hide()
         self.followed_fit.close()
         self.background.close()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from qtpy.QtWidgets import QComboBox, QGridLayout, QLabel, QWidget
 
+from napari_emseg.widgets.common.qt import connect
 from napari_emseg.widgets.objects.range_slider import RangeSlider
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ class FilterRows(QWidget):  # type: ignore[misc]
             slider.setToolTip(
                 "Drag the ends to leave objects out; a double click takes all again."
             )
-            name.currentIndexChanged.connect(partial(self._on_name, row))
+            connect(name.currentIndexChanged, partial(self._on_name, row), name)
             slider.moved.connect(self._on_moved)
             grid.addWidget(name, 2 * row, 0)
             grid.addWidget(text, 2 * row, 1)

@@ -75,7 +75,7 @@ class ClassesDialog(QDialog):  # type: ignore[misc]
         page.addWidget(self.list)
         page.addWidget(self._summary)
         page.addWidget(self.buttons)
-        self.accepted.connect(lambda: self.chosen.emit(self.labels))
+        self.accepted.connect(self._on_accept)
         self._on_check()
 
     @property
@@ -87,6 +87,9 @@ class ClassesDialog(QDialog):  # type: ignore[misc]
             for item in items
             if item.checkState() == CHECKED
         ]
+
+    def _on_accept(self) -> None:
+        self.chosen.emit(self.labels)
 
     def _on_check(self, *_: object) -> None:
         count = len(self.labels)
@@ -141,8 +144,11 @@ class ThresholdDialog(QDialog):  # type: ignore[misc]
         page.addLayout(form_rows([("Uncertainty above", self.threshold)]))
         page.addWidget(self.news)
         page.addWidget(self.buttons)
-        self.accepted.connect(lambda: self.chosen.emit(self.threshold.value()))
+        self.accepted.connect(self._on_accept)
         self._on_value()
+
+    def _on_accept(self) -> None:
+        self.chosen.emit(self.threshold.value())
 
     def _on_value(self, *_: object) -> None:
         place = round(self.threshold.value() * BINS)

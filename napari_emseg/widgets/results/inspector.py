@@ -27,7 +27,7 @@ from napari_emseg.layers.uncertainty import (
 from napari_emseg.regions.uncertain_places import uncertain_places
 from napari_emseg.widgets.common.background import BackgroundQueue
 from napari_emseg.widgets.common.navigation import show_point
-from napari_emseg.widgets.common.qt import show_errors
+from napari_emseg.widgets.common.qt import connect, show_errors
 from napari_emseg.widgets.common.status_line import tell, tell_error
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class Inspector(QObject):  # type: ignore[misc]
         self._rest = QTimer()
         self._rest.setSingleShot(True)
         self._rest.setInterval(REST)
-        self._rest.timeout.connect(show_errors(self._on_rest))
+        connect(self._rest.timeout, show_errors(self._on_rest), self._rest)
         self._edited: list[Labels] = []
         # The latest one alone, which is often asked for more than once.
         self._uncertainty: tuple[FitRecord | None, Any] = (None, None)

@@ -10,7 +10,7 @@ from napari.layers import Image
 from qtpy.QtWidgets import QMenu
 
 from napari_emseg.layers import is_result
-from napari_emseg.widgets.common.qt import push_button
+from napari_emseg.widgets.common.qt import connect, push_button
 from napari_emseg.widgets.results.inspector import inspector_of
 
 if TYPE_CHECKING:
@@ -220,7 +220,7 @@ def result_button(viewer: napari.components.ViewerModel) -> QPushButton:
     button = push_button("Result ▾", "What to do with the segmentation.", None)
     menu = QMenu(button)
     menu.setToolTipsVisible(True)
-    menu.aboutToShow.connect(partial(fill, menu, viewer))
+    connect(menu.aboutToShow, partial(fill, menu, viewer), menu)
     button.setMenu(menu)
     button.setStyleSheet("QPushButton::menu-indicator { image: none; width: 0px }")
     return button
@@ -247,7 +247,7 @@ def fill(menu: QMenu, viewer: napari.components.ViewerModel) -> None:
                 inner[row.submenu] = menu.addMenu(row.submenu)
                 inner[row.submenu].setToolTipsVisible(True)
             action = inner[row.submenu].addAction(row.title)
-            action.triggered.connect(partial(_call, row, viewer))
+            connect(action.triggered, partial(_call, row, viewer), action)
             action.setEnabled(not missing)
             action.setToolTip(f"{row.tip} ({missing}.)" if missing else row.tip)
 

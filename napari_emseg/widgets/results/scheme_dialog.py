@@ -99,13 +99,16 @@ class SchemeDialog(QDialog):  # type: ignore[misc]
         page.addWidget(self.news)
         page.addWidget(self.buttons)
         self.setMinimumWidth(380)
-        self.accepted.connect(lambda: self.chosen.emit(self.numbers))
+        self.accepted.connect(self._on_accept)
         self._on_choice()
 
     @property
     def numbers(self) -> dict[int, int]:
         """Number of the scheme by number of the result, as it is shown."""
         return {number: int(box.currentData()) for number, box in self.rows.items()}
+
+    def _on_accept(self) -> None:
+        self.chosen.emit(self.numbers)
 
     def _on_choice(self, *_: object) -> None:
         after = len({*self.numbers.values()})

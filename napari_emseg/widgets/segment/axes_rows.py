@@ -20,6 +20,7 @@ from napari_emseg.layers.pictures.picture_layers import (
     told_axes,
     why_apart,
 )
+from napari_emseg.widgets.common.qt import connect
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -196,7 +197,7 @@ class AxesRows:
             action.setCheckable(True)
             action.setChecked(layer in self._others or layer is self._image)
             action.setEnabled(layer is not self._image)
-            action.triggered.connect(partial(self._turn, layer))
+            connect(action.triggered, partial(self._turn, layer), action)
 
     def _turn(self, layer: Image, checked: bool) -> None:
         kept = [one for one in self._others if one is not layer]

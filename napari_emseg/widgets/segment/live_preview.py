@@ -13,6 +13,7 @@ from qtpy.QtCore import QTimer
 from napari_emseg.layers import class_colormap, fingerprint, warm_up
 from napari_emseg.pipeline.preview import PreviewImage
 from napari_emseg.widgets.common.background import BackgroundQueue
+from napari_emseg.widgets.common.docks import stop
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -101,7 +102,7 @@ class LivePreview:
     def stop(self) -> None:
         """Cancel the request, and the preview that is being made."""
         self._request = None
-        self._timer.stop()
+        stop(self._timer)
         self._background.drop()
 
     def forget(self) -> None:

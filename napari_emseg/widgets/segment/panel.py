@@ -19,7 +19,7 @@ from napari_emseg.layers import LiveResult
 from napari_emseg.layers.old_objects import OldObjects
 from napari_emseg.layers.pictures.stored_result import add_stored
 from napari_emseg.widgets.common.background import PAUSE, BackgroundQueue
-from napari_emseg.widgets.common.docks import Docking, share_dock
+from napari_emseg.widgets.common.docks import Docking, share_dock, stop
 from napari_emseg.widgets.common.followed_history import FollowedHistory
 from napari_emseg.widgets.common.history_button import HistoryButton
 from napari_emseg.widgets.common.keys import REDO, UNDO, Key, Keys
@@ -223,12 +223,12 @@ class SegmentWidget(Container[Widget]):
     def _on_close(self) -> None:
         # Napari connects this when it docks a panel, and leaves it so.
         self._viewer.layers.events.removed.disconnect(self.reset_choices)
-        self._changes.stop()
+        stop(self._changes)
         running = self.runner.running
         self.live.close()
         self.runner.close()
         if running:
-            self._events.ended.emit()
+            self._events.end()
         self.current.settle()
         self.keys.release()
         self.cancel_keys.release()

@@ -69,9 +69,7 @@ class BrowserPage(QWidget):  # type: ignore[misc]
         self.list.setResizeMode(QListView.ResizeMode.Adjust)
         self.list.setWordWrap(True)
         self.list.setMinimumHeight(SIZE + 60)
-        self.list.itemClicked.connect(
-            lambda item: self.picked.emit(self.list.row(item))
-        )
+        self.list.itemClicked.connect(self._on_click)
         self.skip = QCheckBox("Skip what is done")
         self.skip.setToolTip("Next and previous stop at new pictures alone.")
         self.new = QComboBox()
@@ -125,6 +123,9 @@ class BrowserPage(QWidget):  # type: ignore[misc]
         painter.drawImage((SIZE - width) // 2, SIZE - height, image)
         painter.end()
         item.setIcon(QIcon(square))
+
+    def _on_click(self, item: QListWidgetItem) -> None:
+        self.picked.emit(self.list.row(item))
 
     def _lay_out(self) -> None:
         page = QVBoxLayout(self)

@@ -26,9 +26,9 @@ from napari_emseg.layers.pictures.treated_layers import (
 from napari_emseg.layers.recipe_log import recipe_work
 from napari_emseg.layers.selection import add_result, find_selection
 from napari_emseg.widgets.common.background import BackgroundQueue
-from napari_emseg.widgets.common.docks import Docking, find_panel, share_dock
+from napari_emseg.widgets.common.docks import Docking, find_panel, share_dock, stop
 from napari_emseg.widgets.common.keys import Key, Keys
-from napari_emseg.widgets.common.qt import pluralize, show_errors
+from napari_emseg.widgets.common.qt import connect, pluralize, show_errors
 from napari_emseg.widgets.common.work_strip import WorkStrip
 from napari_emseg.widgets.edit.panel import after_edits
 from napari_emseg.widgets.segment.panel import SegmentWidget
@@ -130,7 +130,7 @@ class BrowserWidget(QWidget):  # type: ignore[misc]
             (self.page.back, self.previous),
             (self.page.ahead, self.next),
         ):
-            button.clicked.connect(show_errors(call))
+            connect(button.clicked, show_errors(call), button)
         self.keys = Keys(
             self._viewer,
             [
@@ -444,7 +444,7 @@ class BrowserWidget(QWidget):  # type: ignore[misc]
 
     def _on_close(self) -> None:
         self.keys.release()
-        self._rest.stop()
+        stop(self._rest)
         layer, image, place = self.result, self._image, self.current
         if self._dirty and layer is not None and image and place is not None:
             # Python waits for this thread, even if the window is closed.

@@ -440,7 +440,7 @@ class TestPanel:
         viewer.theme = theme
         viewer.window.resize(*size)
         QTest.qWait(200)
-        for part in panel.findChildren((QAbstractButton, QLabel)):
+        for part in (*panel.findChildren(QAbstractButton), *panel.findChildren(QLabel)):
             if (
                 part.isVisible()
                 and part.text()

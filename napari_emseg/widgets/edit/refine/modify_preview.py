@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from napari_emseg import select
 from napari_emseg.layers import selects
 from napari_emseg.layers.selection import outline
 from napari_emseg.select.label_masks import FULL
+from napari_emseg.widgets.common.qt import connect
 from napari_emseg.widgets.edit.context import modify_step
 from napari_emseg.widgets.edit.overlay import LINE
 
@@ -73,7 +75,7 @@ class ModifyPreview(QObject):  # type: ignore[misc]
         for name, (button, _) in self._buttons.items():
             button.setAttribute(Qt.WidgetAttribute.WA_Hover)
             button.installEventFilter(self)
-            button.pressed.connect(lambda name=name: self._press(name))
+            connect(button.pressed, partial(self._press, name), button)
         session.selection_changed.connect(self.clear)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
