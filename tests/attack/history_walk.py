@@ -137,6 +137,12 @@ class HistoryWalk:
             self.live,
             self.back_and_forth,
         ]
+        # Labels that are begun by hand, and others of a fit.
+        self.show_panel(self.edit)
+        self.press("M")
+        self.drag()
+        self.click("New class")
+        self.settle()
         self.fit()
         self.settle()
         for _ in range(actions):
