@@ -2,6 +2,7 @@
 # make test   all tests, in virtual displays; PYTEST_ARGS are passed on
 # make test-fast  in a minute: engine, select, regions, recipe and architecture, with
 #             fewer examples of hypothesis, and without what is marked slow
+# make coverage  which lines the tests run; COVERAGE_ARGS instead of all tests
 # make lint   ruff and mypy
 # make docs   the site, in docs/_build/html; its pictures are made by its scripts
 # make dist   the source archive and the wheel, in dist/, checked as a package index does
@@ -26,6 +27,7 @@ INSTALL_base := .
 INSTALL_test := .[test]
 INSTALL_dev := .[test,dev]
 INSTALL_docs := .[docs]
+COVERAGE_ARGS ?= $(PARALLEL)
 
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
 PINNED := $(if $(shell command -v taskset),taskset -c 0)
@@ -37,7 +39,7 @@ FAST := tests/test_architecture.py $(addprefix tests/,engine select regions reci
 # Compiled modules are kept: pytest compiles hundreds of them in each process.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test test-fast lint docs dist bench attack clean
+.PHONY: run test test-fast coverage lint docs dist bench attack clean
 
 run: $(VENV)/.$(RUN)
 	@$(if $(filter all,$(RUN)),sh .ci/libraries window)
@@ -50,6 +52,15 @@ test: $(VENV)/.test
 test-fast: $(VENV)/.test
 	$(ONE_THREAD) HYPOTHESIS_PROFILE=fast $(BIN)/python -m pytest $(PARALLEL) \
 		--no-xvfb -m "not slow" $(FAST) $(PYTEST_ARGS)
+
+# Processes end by themselves, or their lines are lost: none is killed at its time limit.
+coverage: $(VENV)/.dev
+	@sh .ci/libraries window xvfb
+	rm -rf .coverage
+	$(ONE_THREAD) $(BIN)/coverage run -m pytest $(COVERAGE_ARGS) --timeout=1800
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage html --quiet
+	$(BIN)/coverage report
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
@@ -73,7 +84,7 @@ attack: $(VENV)/.test
 	$(ONE_THREAD) QT_QPA_PLATFORM=offscreen $(BIN)/python tests/attack/run.py $(ATTACK_ARGS)
 
 clean:
-	rm -rf $(VENV) build dist docs/_build docs/auto_* demo-output .hypothesis .mypy_cache .pytest_cache .ruff_cache .tox
+	rm -rf $(VENV) build dist docs/_build docs/auto_* demo-output .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache .tox
 	find napari_emseg tests sample_data -name __pycache__ -prune -exec rm -rf {} +
 
 # One stamp for each set of dependencies; pip has nothing to do a second time.
