@@ -20,6 +20,7 @@ from napari._qt.qt_viewer import QtViewer
 from napari._qt.threads.status_checker import StatusChecker
 from napari._qt.widgets.qt_viewer_buttons import QtViewerPushButton
 from napari._qt.widgets.qt_welcome import QtWelcomeWidget
+from napari._vispy.camera import VispyCamera
 from napari.settings import NapariSettings
 from napari.utils.events import EventEmitter
 from napari.utils.notifications import notification_manager
@@ -232,11 +233,14 @@ def _own_preferences(tmp_path, monkeypatch):
 
 
 def is_trace(callback):
-    """Whether an emitter calls this for more than the Inspector, which stays."""
+    """Whether an emitter calls this for more than what stays.
+
+    That is the Inspector, and the cameras that napari made for a grid.
+    """
     if not isinstance(callback, tuple):
         return True
     owner = callback[0]()
-    return owner is not None and not isinstance(owner, Inspector)
+    return owner is not None and not isinstance(owner, Inspector | VispyCamera)
 
 
 def direct(window, kind):
@@ -284,7 +288,7 @@ class Lender:
 
     def __init__(self):
         self._viewer = None
-        self._new, self._camera = {}, {}
+        self._new, self._camera, self._dims = {}, {}, {}
 
     def lend(self):
         # Napari collects garbage at each layer that goes. What was there before is
@@ -295,6 +299,7 @@ class Lender:
             QApplication.processEvents()
             self._new = condition(viewer)
             self._camera = getattr(viewer, "scene", viewer).camera.model_dump()
+            self._dims = viewer.dims.model_dump()
         self.draw(False)
         return self._viewer
 
@@ -319,7 +324,8 @@ class Lender:
         QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
         prepare_removal(viewer)  # no panel is open that would see to it
         viewer.layers.clear()
-        viewer.dims.ndisplay = 2
+        getattr(viewer, "canvas", viewer).grid.enabled = False
+        viewer.dims.update(self._dims)
         viewer.theme = "dark"
         getattr(viewer, "scene", viewer).camera.update(self._camera)
         viewer.window._qt_window.resize(self._new["size"])

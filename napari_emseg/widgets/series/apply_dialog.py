@@ -40,7 +40,6 @@ if TYPE_CHECKING:
 
     from napari.components import ViewerModel
     from napari.layers import Labels
-    from qtpy.QtGui import QCloseEvent
     from qtpy.QtWidgets import QWidget
 
     from napari_emseg.batch import Outcome, Picture
@@ -210,14 +209,10 @@ class ApplyDialog(QDialog):  # type: ignore[misc]
             raise ValueError(str(error)) from error
         self.status.setText(f"Saved {path.name}.")
 
-    def closeEvent(self, event: QCloseEvent) -> None:
-        """Cancel what is under way."""
-        self.background.close()
-        super().closeEvent(event)
-
     def reject(self) -> None:
-        """Close the window at Escape."""
-        self.close()
+        """Cancel what is under way, and close; Qt asks for it at each way to close."""
+        self.background.close()
+        super().reject()
 
     def _make_models(self) -> None:
         self.models = {how: QRadioButton(title) for how, (title, _) in MODELS.items()}

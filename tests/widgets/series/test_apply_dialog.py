@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import time
 
 import numpy as np
 import pytest
 import tifffile
 from napari.layers import Image, Labels
-from qtpy.QtWidgets import QFileDialog
+from qtpy.QtCore import QEvent, Qt
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QApplication, QFileDialog
 
 import napari_emseg as emseg
 from napari_emseg.io.files import read_labels, write_picture
@@ -193,6 +196,29 @@ def test_cancel_keeps_what_is_done(dialog, viewer, qtbot, tmp_path):
     made = [one.name for one in viewer.layers if isinstance(one, Labels)]
     assert made == ["first classes", "0 classes"]
     assert dialog.start.isEnabled()
+
+
+@pytest.mark.parametrize("way", ["button", "Escape", "window"])
+def test_it_closes_and_ends_what_is_under_way(viewer, result, qtbot, way):
+    batch_commands.apply_to(viewer)
+    wait(qtbot, viewer)
+    [dialog] = viewer.window._qt_window.findChildren(ApplyDialog)
+    assert dialog.isVisible()
+    done = []
+    if way == "button":
+        QTest.mouseClick(dialog.stop, Qt.MouseButton.LeftButton)
+    elif way == "Escape":
+        dialog.background.run(lambda: time.sleep(0.05), done.append)
+        QTest.keyClick(dialog, Qt.Key.Key_Escape)
+    else:
+        dialog.background.run(lambda: time.sleep(0.05), done.append)
+        dialog.close()
+    assert not dialog.isVisible()
+    assert not dialog.background.running
+    QTest.qWait(100)
+    assert not done
+    QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    assert not viewer.window._qt_window.findChildren(ApplyDialog)
 
 
 def test_a_recipe_that_is_opened_makes_its_labels_again(
