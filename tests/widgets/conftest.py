@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from contextlib import contextmanager
 from functools import partial
 from importlib.util import find_spec
 from pkgutil import resolve_name
@@ -59,9 +60,21 @@ class Hand:
         self.layer = None
         self.at = ()
         self.spot = QPointF()
-        # A canvas that is drawn knows its size, and so what lies under the mouse.
-        viewer.window._qt_window.setUpdatesEnabled(True)
+        with self.looking():
+            pass
+
+    @contextmanager
+    def looking(self):
+        """Have the window draw itself: then it knows what lies under the mouse.
+
+        To draw it all the time is a fifth of the time of tests.
+        """
+        window = self.viewer.window._qt_window
+        before = window.updatesEnabled()
+        window.setUpdatesEnabled(True)
         QApplication.processEvents()
+        yield
+        window.setUpdatesEnabled(before)
 
     @property
     def canvas(self):
@@ -101,7 +114,8 @@ class Hand:
         self.send(QEvent.Type.MouseMove, buttons=buttons, keys=keys)
 
     def press(self, point, keys=()):
-        self.move(point, keys=keys)
+        with self.looking():
+            self.move(point, keys=keys)
         self.send(QEvent.Type.MouseButtonPress, buttons=True, keys=keys)
 
     def release(self, keys=()):
@@ -112,10 +126,11 @@ class Hand:
         self.release(keys)
 
     def drag(self, points, keys=()):
-        self.press(points[0], keys)
-        for point in points[1:]:
-            self.move(point, buttons=True, keys=keys)
-        self.release(keys)
+        with self.looking():
+            self.press(points[0], keys)
+            for point in points[1:]:
+                self.move(point, buttons=True, keys=keys)
+            self.release(keys)
 
     def double_click(self, point):
         self.click(point)

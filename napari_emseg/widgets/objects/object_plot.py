@@ -224,7 +224,8 @@ class ObjectPlot(QWidget):  # type: ignore[misc]
             self._marking.start()
 
     def _move(self) -> None:
-        if self._dots is not None or self._bars is not None:
+        marks = self._dots if self._bars is None else self._bars
+        if marks is not None and self._session.table is not None:
             self._mark()
             self.canvas.move()
 

@@ -317,6 +317,7 @@ def test_delete_keep_and_what_is_inside_of_the_selection(opened):
     assert not seen.layer.data.any()
 
 
+@pytest.mark.whole_window
 def test_a_lasso_and_a_span_in_the_plot_choose_objects(opened):
     seen = opened()
     press(seen.panel.buttons.show_table)
@@ -351,7 +352,8 @@ def test_a_lasso_and_a_span_in_the_plot_choose_objects(opened):
     assert seen.session.chosen.tolist() == table["label"][~large].tolist()
 
 
-def test_the_plot_of_a_table_that_is_gone_while_hidden_marks_nothing(opened):
+@pytest.mark.parametrize("end", ["take", "close"])
+def test_the_plot_of_a_table_that_is_gone_marks_nothing(opened, end):
     seen = opened()
     press(seen.panel.buttons.show_table)
     seen.wait()
@@ -359,10 +361,13 @@ def test_the_plot_of_a_table_that_is_gone_while_hidden_marks_nothing(opened):
     seen.until(lambda: plot._dots is not None)
     seen.session.choose(seen.session.ids()[:2])  # is marked in a moment
     assert plot._marking.isActive()
-    plot.hide()
-    seen.session.take(None)
+    if end == "take":  # which no plot that is hidden draws
+        plot.hide()
+        seen.session.take(None)
+    else:
+        seen.session.close()
     seen.until(lambda: not plot._marking.isActive())
-    assert plot._dots is None
+    assert seen.session.table is None
 
 
 def test_summary_is_of_the_tissue_and_counts_positives(opened):
