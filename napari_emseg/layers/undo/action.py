@@ -103,3 +103,21 @@ class Action:
         if not (marks or changes or self.lost):
             return None
         return replace(self, marks=marks, changes=changes)
+
+    def with_marks(self, marks: Iterable[StepMark]) -> Action:
+        """Return it with these of its steps; itself, if that is all of them."""
+        found = tuple(marks)
+        return self if len(found) == len(self.marks) else replace(self, marks=found)
+
+    def without(self, layers: Container[Layer]) -> Action | None:
+        """Return it without what is about some layers; None if nothing is left."""
+        if self.made in layers:
+            return None
+        marks = tuple(mark for mark in self.marks if mark.layer not in layers)
+        changes = tuple(one for one in self.changes if one.layer not in layers)
+        if (len(marks), len(changes)) == (len(self.marks), len(self.changes)):
+            return self
+        if not (marks or changes or self.made or self.lost):
+            return None
+        log = {layer: log for layer, log in self.log.items() if layer not in layers}
+        return replace(self, marks=marks, changes=changes, log=log)

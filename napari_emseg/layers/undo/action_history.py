@@ -27,6 +27,7 @@ from napari_emseg.layers.history import (
 from napari_emseg.layers.metadata import append, remove
 from napari_emseg.layers.selection import add_quietly
 from napari_emseg.layers.undo.action import Action
+from napari_emseg.layers.undo.closed_layers import ClosedLayers, without
 from napari_emseg.layers.undo.manual_edits import ManualEdits
 from napari_emseg.layers.undo.undo_follower import redo_edit, undo_edit
 
@@ -110,6 +111,7 @@ class ActionHistory:
         # What is followed: the data of each layer, and steps from before.
         self._data: dict[Labels, Any] = {}
         self._earlier: dict[Labels, list[StepMark]] = {}
+        self._closed = ClosedLayers()
         viewer.layers.events.inserted.connect(self._follow)
         viewer.layers.events.removed.connect(self._follow)
         self._follow()
@@ -442,9 +444,9 @@ class ActionHistory:
                 mark for mark in action.marks if mark.key in there.get(mark.layer, ())
             ]
             if kept or not action.marks:
-                stay.append(action.part(kept) if moved else _with(action, kept))
+                stay.append(action.part(kept) if moved else action.with_marks(kept))
             if moved:
-                turned.append(action.part(moved) if kept else _with(action, moved))
+                turned.append(action.part(moved) if kept else action.with_marks(moved))
         return stay, turned
 
     def _unknown(self, layer: Labels, record: _Record) -> list[StepMark]:
@@ -468,7 +470,7 @@ class ActionHistory:
         end_history(layer)
         return True
 
-    def _follow(self, event: object = None) -> None:
+    def _follow(self, event: Any = None) -> None:
         layers = [one for one in self._viewer.layers if isinstance(one, Labels)]
         for layer in set(self._data).difference(layers):
             self._leave(layer)
@@ -479,15 +481,12 @@ class ActionHistory:
                 self._earlier[layer] = self._unknown(layer, self._record)
                 layer.events.paint.connect(self._sync)
                 layer.events.data.connect(self._sync)
+        if gone := self._closed.follow(None if self._turning else event):
+            done, undone = self._record.done, self._record.undone
+            self._record = _Record(without(done, gone), without(undone, gone))
+            self._tell()
 
     def _leave(self, layer: Labels) -> None:
         layer.events.paint.disconnect(self._sync)
         layer.events.data.disconnect(self._sync)
         del self._data[layer], self._earlier[layer]
-
-
-def _with(action: Action, marks: list[StepMark]) -> Action:
-    """Return an action with these of its steps; itself, if that is all of them."""
-    if len(marks) == len(action.marks):
-        return action
-    return replace(action, marks=tuple(marks))

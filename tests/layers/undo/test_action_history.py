@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -444,3 +446,35 @@ def test_what_goes_with_an_edit_goes_while_its_layer_is_hidden():
     assert seen == [0, 1]
     layer.visible = True
     assert seen == [0, 1]
+
+
+def test_layers_that_were_closed_do_not_stay(actions, viewer, pair):
+    closed = []
+    for name in "abcdef":
+        layer = viewer.add_labels(np.zeros((6, 6), np.uint8), name=name)
+        actions.added(layer)
+        layer.paint((1, 1), 3)
+        viewer.layers.remove(layer)
+        closed.append(weakref.ref(layer))
+    pair[0].paint((2, 2), 5)
+    last = layer
+    del layer
+    gc.collect()
+    assert [layer() is None for layer in closed] == [True] * 2 + [False] * 4
+    # Those that stay can come back, and what was done on others is still known.
+    viewer.layers.append(last)
+    assert actions.undo() == [pair[0]]
+    assert actions.undo() == [last]
+    assert not last.data.any()
+
+
+def test_a_layer_that_undo_took_out_comes_back_after_others_were_closed(
+    actions, viewer, pair
+):
+    made = viewer.add_labels(np.zeros((6, 6), np.uint8))
+    actions.added(made)
+    actions.undo()
+    for _ in range(6):
+        viewer.layers.remove(viewer.add_labels(np.zeros((6, 6), np.uint8)))
+    actions.redo()
+    assert made in viewer.layers
