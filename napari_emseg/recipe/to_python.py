@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from napari_emseg.recipe.step import Step
 
 _WIDTH = 88
-# Edits that need numbers which the type of the labels may not hold.
-WIDENING = frozenset({"new_class", "split"})
 # Edits that may need a wider type of labels, which a plane cannot have alone.
 _WIDENING = {"new_class", "split"}
 
@@ -99,7 +97,8 @@ def write(
     ]
     read = f"emseg.files.read_image({_text(image_path)}{''.join(keywords)})"
     head = _HEAD.format(
-        image=_text(image_path),
+        # Python 3.13 takes no docstring with bytes of a path that are no UTF-8.
+        image=_text(image_path.encode("utf-8", "backslashreplace").decode()),
         read=f"image, channels = {read}" if writer.moves else f"image = {read}[0]",
         version=__version__,
     )

@@ -4,7 +4,8 @@ Each is installed by itself into a fresh environment: packages with all that the
 megabytes of their files without compiled modules, and processor seconds of a process
 that imports, without those of Python itself: the median of nine, compiled before.
 scikit-image and this package import a name when it is first used, so that there is a
-second row for what a first result needs. Prints a table.
+second row for what a first result needs. napari-convpaint brings no Qt, and is not
+imported without one: PyQt6 is put beside it, and not weighed. Prints a table.
 
     python tests/benchmarks/bench_install.py
     python tests/benchmarks/bench_install.py --keep FOLDER     and go on from there
@@ -38,20 +39,21 @@ ROWS = {
         ("import napari_convpaint",),
     ),
 }
+BESIDE = {"napari-convpaint": "PyQt6"}
 RUNS = 9
 ONE_THREAD = dict.fromkeys(
     ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"
 )
 
 
-def install(folder: Path, what: str) -> Path:
-    """Return the Python of an environment that has one thing and what that needs."""
+def install(folder: Path, *what: str) -> Path:
+    """Return the Python of an environment that has something and what that needs."""
     python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     if not python.exists():
         venv.create(folder, with_pip=False)
         subprocess.run(
             [sys.executable, "-m", "pip", f"--python={python}", "install", "--quiet",
-             "--no-compile", what],
+             "--no-compile", *what],
             check=True,
         )  # fmt: skip
     return python
@@ -60,13 +62,16 @@ def install(folder: Path, what: str) -> Path:
 def weigh(folder: Path) -> tuple[int, float]:
     """Return how many packages there are, and their megabytes."""
     [site] = folder.rglob("site-packages")
+    beside = BESIDE.get(folder.name, "none").lower()
+    kept = [path for path in site.iterdir() if not path.name.lower().startswith(beside)]
     files = [
         path
-        for path in site.rglob("*")
+        for one in kept
+        for path in (one.rglob("*") if one.is_dir() else [one])
         if path.is_file() and "__pycache__" not in path.parts
     ]
     size = sum(path.stat().st_size for path in files)
-    return len([*site.glob("*.dist-info")]), size / 1e6
+    return sum(path.suffix == ".dist-info" for path in kept), size / 1e6
 
 
 def seconds(python: Path, code: str) -> float:
@@ -86,7 +91,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--keep", type=Path, help="folder of the environments")
     folder = parser.parse_args().keep or Path(tempfile.mkdtemp())
-    pythons = {name: install(folder / name, what) for name, (what, _) in ROWS.items()}
+    pythons = {
+        name: install(folder / name, what, *filter(None, [BESIDE.get(name)]))
+        for name, (what, _) in ROWS.items()
+    }
     codes = [(name, code) for name, (_, codes) in ROWS.items() for code in codes]
     bare = ("napari-emseg", "pass")
     taken: dict[tuple[str, str], list[float]] = {}
