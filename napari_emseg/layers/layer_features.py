@@ -26,6 +26,12 @@ _SIZES = {1: "length", 2: "area", 3: "volume"}
 _DIGITS = 4  # of numbers that are no counts
 
 
+def unit_text(unit: Any) -> str:
+    """Return the sign of a unit; micrometers as they are in files and tables."""
+    # Pint 0.26 writes the Greek letter.
+    return f"{unit:~P}".replace("\N{GREEK SMALL LETTER MU}", "\N{MICRO SIGN}")
+
+
 def pixel_size(
     scale: Sequence[float], units: Sequence[Any] | None, shape: Sequence[int]
 ) -> tuple[float, str]:
@@ -62,7 +68,7 @@ def pixel_size(
                 continue
             size *= abs(float(side)) * float((1 * unit).to(last).magnitude)
             count += 1
-    return size, f"{_SIZES[count]} ({last**count:~P})"
+    return size, f"{_SIZES[count]} ({unit_text(last**count)})"
 
 
 def features_of(

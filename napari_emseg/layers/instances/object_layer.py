@@ -10,6 +10,7 @@ from napari.utils.transforms import Affine
 
 from napari_emseg import __version__
 from napari_emseg.instances import Objects
+from napari_emseg.layers.layer_features import unit_text
 from napari_emseg.layers.metadata import OBJECTS
 from napari_emseg.layers.pictures.picture_layers import part_of, picture_of, placed
 from napari_emseg.layers.selection import add_result
@@ -274,4 +275,4 @@ def place_scale(layer: Layer, n_space: int) -> dict[str, Any]:
         )
     factors = [float((1 * unit).to(last).magnitude) for unit in units]
     scale = tuple((sides * factors).round(12).tolist())
-    return {"scale": scale, "units": f"{last:~P}"}
+    return {"scale": scale, "units": unit_text(last)}

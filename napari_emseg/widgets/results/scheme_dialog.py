@@ -52,7 +52,7 @@ class SchemeDialog(QDialog):  # type: ignore[misc]
         What each class becomes.
     """
 
-    chosen = Signal(dict)
+    chosen = Signal(object)  # PySide loses numbers as keys of a dict
 
     def __init__(
         self,
