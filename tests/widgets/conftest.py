@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-from contextlib import contextmanager
 from functools import partial
 from importlib.util import find_spec
 from pkgutil import resolve_name
@@ -60,11 +59,9 @@ class Hand:
         self.layer = None
         self.at = ()
         self.spot = QPointF()
-        with self.looking():
-            pass
+        self.look()
 
-    @contextmanager
-    def looking(self):
+    def look(self):
         """Have the window draw itself: then it knows what lies under the mouse.
 
         To draw it all the time is a fifth of the time of tests.
@@ -73,7 +70,6 @@ class Hand:
         before = window.updatesEnabled()
         window.setUpdatesEnabled(True)
         QApplication.processEvents()
-        yield
         window.setUpdatesEnabled(before)
 
     @property
@@ -107,15 +103,16 @@ class Hand:
             self.hold(*keys),
         )
         QApplication.sendEvent(self.canvas, event)
-        QTest.qWait(8)  # napari looks at the mouse every 5 ms
+        # Vispy drops a move within 10 ms of another; napari looks at them every 5 ms.
+        QTest.qWait(16)
 
     def move(self, point, *, by=(0, 0), buttons=False, keys=()):
         self.spot = self.find(point) + QPointF(*by)
         self.send(QEvent.Type.MouseMove, buttons=buttons, keys=keys)
 
     def press(self, point, keys=()):
-        with self.looking():
-            self.move(point, keys=keys)
+        self.look()
+        self.move(point, keys=keys)
         self.send(QEvent.Type.MouseButtonPress, buttons=True, keys=keys)
 
     def release(self, keys=()):
@@ -126,11 +123,10 @@ class Hand:
         self.release(keys)
 
     def drag(self, points, keys=()):
-        with self.looking():
-            self.press(points[0], keys)
-            for point in points[1:]:
-                self.move(point, buttons=True, keys=keys)
-            self.release(keys)
+        self.press(points[0], keys)
+        for point in points[1:]:
+            self.move(point, buttons=True, keys=keys)
+        self.release(keys)
 
     def double_click(self, point):
         self.click(point)
