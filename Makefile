@@ -32,8 +32,10 @@ COVERAGE_ARGS ?= $(PARALLEL)
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
 PINNED := $(if $(shell command -v taskset),taskset -c 0)
 # Each process has a display of its own (pytest-xvfb), and one thread for BLAS: more would
-# wait for those of the other process. Who is done takes tests from who is not.
-PARALLEL := -n auto --maxprocesses=4 --dist worksteal
+# wait for those of the other process. Tests of windows wait a tenth of their time, which
+# one process more than there are cores makes use of. Who is done takes tests from others.
+PROCESSES := $(shell $(PYTHON) -c "import os; print(min(4, (os.cpu_count() or 1) + 1))")
+PARALLEL := -n $(PROCESSES) --dist worksteal
 FAST := tests/test_architecture.py $(addprefix tests/,engine select regions recipe)
 
 # Compiled modules are kept: pytest compiles hundreds of them in each process.

@@ -328,7 +328,6 @@ class TestClosed:
     @pytest.mark.skipif(UNSAFE_TO_COLLECT, reason="this PySide would crash")
     def test_it_can_be_collected(self, viewer, kind, monkeypatch):
         monkeypatch.setattr(old_objects, "gc", gc)
-        gc.unfreeze()
         gone = weakref.ref(open_panel(viewer, kind))
         viewer.window.remove_dock_widget("all")
         viewer.layers.selection.active = None
