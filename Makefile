@@ -56,11 +56,18 @@ test-fast: $(VENV)/.test
 		--no-xvfb -m "not slow" $(FAST) $(PYTEST_ARGS)
 
 # Processes end by themselves, or their lines are lost: none is killed at its time limit.
+# Three tests count what coverage itself takes or says; what is killed leaves half a file.
+UNMEASURED := $(addprefix --deselect=tests/, \
+	cli/test_batch_command.py::test_ctrl_c_leaves_whole_files_alone \
+	io/test_byte_budget.py::test_what_unfolds_too_far_is_refused_before_it_does \
+	plot/test_movie.py::test_a_movie_that_does_not_fit_is_told_once)
+
 coverage: $(VENV)/.dev
 	@sh .ci/libraries window xvfb
 	rm -rf .coverage
-	$(ONE_THREAD) $(BIN)/coverage run -m pytest $(COVERAGE_ARGS) --timeout=1800
-	$(BIN)/coverage combine --quiet
+	$(ONE_THREAD) $(BIN)/coverage run -m pytest $(PARALLEL) --timeout=1800 \
+		$(UNMEASURED) $(COVERAGE_ARGS)
+	-$(BIN)/coverage combine --quiet
 	$(BIN)/coverage html --quiet
 	$(BIN)/coverage report
 
