@@ -14,6 +14,7 @@ from napari_emseg.plot.theme import style_axes
 from napari_emseg.widgets.model.canvas import MovingCanvas
 from napari_emseg.widgets.model.panel_figures import find_colors
 from napari_emseg.widgets.objects.filter_rows import USUAL, measures_of
+from napari_emseg.widgets.objects.range_slider import find_ends
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -168,8 +169,7 @@ class ObjectPlot(QWidget):  # type: ignore[misc]
             )
         else:
             values = table[x][np.isfinite(np.asarray(table[x], float))]
-            low, high = (values.min(), values.max()) if len(values) else (0, 1)
-            self._edges = np.linspace(low, high if high > low else low + 1, BARS + 1)
+            self._edges = np.linspace(*find_ends(values), BARS + 1)
             for part, color in ((slice(None), faint), (inside, ink)):
                 counts = self._count(part)
                 stairs = ax.stairs(counts, self._edges, fill=True, color=color)

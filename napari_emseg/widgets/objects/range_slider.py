@@ -19,6 +19,16 @@ ACCENT = QColor("#1f9ed8")
 
 
 # Qt is untyped here, so a class of it is Any to mypy.
+def find_ends(values: NDArray[Any]) -> tuple[float, float]:
+    """Return where bars of some finite values begin and end.
+
+    Values that differ by rounding alone are one: no bars fit between them.
+    """
+    low, high = (float(values.min()), float(values.max())) if len(values) else (0, 1)
+    apart = high - low > 1e-9 * max(abs(low), abs(high))
+    return low, high if apart else low + 1
+
+
 class RangeSlider(QWidget):  # type: ignore[misc]
     """Bounds of values over their histogram; a handle at its end bounds nothing.
 
@@ -61,8 +71,7 @@ class RangeSlider(QWidget):  # type: ignore[misc]
     def load(self, values: NDArray[Any]) -> None:
         """Show the histogram of some values; bounds stay where they are."""
         fine = values[np.isfinite(values)] if len(values) else values
-        low, high = (float(fine.min()), float(fine.max())) if len(fine) else (0.0, 1.0)
-        self._ends = low, high if high > low else low + 1
+        self._ends = find_ends(fine)
         self._steps = values.dtype.kind in "iub"
         self._counts, _ = np.histogram(np.asarray(fine, float), BARS, self._ends)
         self.update()

@@ -352,6 +352,14 @@ def test_a_lasso_and_a_span_in_the_plot_choose_objects(opened):
     assert seen.session.chosen.tolist() == table["label"][~large].tolist()
 
 
+def test_values_that_differ_by_rounding_have_bars(opened):
+    seen = opened()
+    [slider, *_] = seen.panel.filters.sliders
+    slider.load(np.array([0.8738931297709916, 0.8738931297709921]))
+    assert slider._counts.sum() == 2
+    assert slider.ends[0] < slider.ends[1]
+
+
 @pytest.mark.parametrize("end", ["take", "close"])
 def test_the_plot_of_a_table_that_is_gone_marks_nothing(opened, end):
     seen = opened()
