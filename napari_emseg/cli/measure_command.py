@@ -92,15 +92,18 @@ def measure(
         if found.spacing is not None:
             place = found.spacing.place(values.ndim) or place
     n_space = 2 if planes else min(values.ndim, 3)
+    lengths = scale_and_units(place, n_space)
     with warnings_told(labels.name):
-        objects = _objects(values, classes, split, min_size, planes)
+        objects = _objects(
+            values, classes, split, min_size, planes, lengths.get("scale")
+        )
         steps = iter_measure(
             objects,
             None if found is None else found.pixels,
             stains=stains,
             channel_axis=None if found is None else found.channel_axis,
             full_scale=None if found is None else found.full_scale,
-            **scale_and_units(place, n_space),
+            **lengths,
         )
         table = follow(steps)
     table.to_csv(output, force=force)
@@ -126,6 +129,7 @@ def _objects(
     split: Literal["distance", "none"],
     min_size: int | None,
     planes: bool,
+    scale: Any,
 ) -> Objects:
     """Return what the labels of a file are, or what is found in its classes."""
     if classes is None:
@@ -136,7 +140,14 @@ def _objects(
             )
         return Objects.of(values, per_plane=planes)
     least: Any = "auto" if min_size is None else min_size
-    steps = iter_objects(values, classes, split=split, min_size=least, per_plane=planes)
+    steps = iter_objects(
+        values,
+        classes,
+        split=split,
+        min_size=least,
+        per_plane=planes,
+        scale=scale,
+    )
     return follow(steps)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import tifffile
 
+import napari_emseg as emseg
 from napari_emseg.cli import app as cli
 from napari_emseg.io.files import write_labels
 
@@ -69,6 +70,23 @@ def test_stack_is_a_volume_or_planes_in_its_units(tmp_path):
     assert float(row["volume (µm³)"]) == float(row["pixels"]) / 2
     assert run(path, "-o", tmp_path / "p.csv", "--classes", 2, "--planes") == 0
     assert [row["plane"] for row in rows_of(tmp_path / "p.csv")] == list("0011")
+
+
+def test_volumes_are_split_where_they_are_narrow_in_their_units(tmp_path):
+    place = {"scale": [0.8, 0.2, 0.2], "units": ["µm"] * 3}
+    z, y, x = np.mgrid[:9, :30, :50]
+    height = (z - 4) * 4
+    balls = [
+        np.hypot(np.hypot(height, y - 15), x - c) < r for c, r in ((15, 11), (33, 9))
+    ]
+    volume = (balls[0] | balls[1]) + np.uint8(1)
+    write_labels(path := tmp_path / "a.tif", volume, metadata={"layer": place})
+    assert run(path, "-o", tmp_path / "v.csv", "--classes", 2) == 0
+    expected = emseg.objects(volume, 2, scale=place["scale"])
+    without = emseg.objects(volume, 2)
+    assert (expected.labels != without.labels).any()
+    sizes = [int(row["pixels"]) for row in rows_of(tmp_path / "v.csv")]
+    assert sizes == np.bincount(expected.labels.ravel())[1:].tolist()
 
 
 @pytest.mark.parametrize(
