@@ -372,7 +372,7 @@ def iter_fit(
     number = 0
     for image in images:
         number += 1  # noqa: SIM113  `enumerate` holds the image before
-        picture = as_picture(image, number)
+        picture = as_picture(image, number, axes)
         try:
             found = picture.read(max_bytes)
             reading: Mapping[str, Any] = found.reading

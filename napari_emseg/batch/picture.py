@@ -9,9 +9,12 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+
 from napari_emseg.engine.image.axes import (
     CHANNELS,
     channels_as_told,
+    check_axes,
     unnamed_axes,
     without_channels,
 )
@@ -43,6 +46,8 @@ class Content(NamedTuple):
         ``rgb`` or ``axes`` of what is no file, as for `napari_emseg.segment`.
     axes : str or None
         Letters of the axes, as the file tells.
+    as_stored : bool
+        Whether all axes stand as in the file, because somebody names them otherwise.
     """
 
     pixels: Any
@@ -52,6 +57,7 @@ class Content(NamedTuple):
     messages: tuple[str, ...] = ()
     reading: Mapping[str, Any] = MappingProxyType({})
     axes: str | None = None
+    as_stored: bool = False
 
     def as_named(self, axes: str | None, *, each: bool) -> tuple[Content, str | None]:
         """Return the content with its axes as somebody names them, or the file.
@@ -73,6 +79,9 @@ class Content(NamedTuple):
                 axes = self.axes
         if axes is None:
             return self, None
+        axes = check_axes(axes, np.shape(self.pixels))
+        if self.as_stored:
+            return self, axes
         pixels, axes = channels_as_told(self.pixels, axes, self.channel_axis, each=each)
         return self._replace(pixels=pixels), axes
 
@@ -101,6 +110,8 @@ class Picture:
         ``rgb`` or ``axes`` of an array, if they are known.
     spacing : Spacing or None
         Lengths of the pixels of an array.
+    axes : str or None
+        Letters of the axes as they stand in the file, if somebody tells.
     """
 
     name: str
@@ -109,6 +120,7 @@ class Picture:
     folder: Path | None = None
     reading: Mapping[str, Any] = field(default_factory=dict)
     spacing: Spacing | None = None
+    axes: str | None = None
 
     def read(self, max_bytes: int | None = None, *, stack: bool = False) -> Content:
         """Read the file, or return the array.
@@ -123,7 +135,9 @@ class Picture:
             return Content(self.array, spacing=self.spacing, reading=known)
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            found = files.read_with_spacing(self.path, stack=stack, max_bytes=max_bytes)
+            found = files.read_with_spacing(
+                self.path, stack=stack, axes=self.axes, max_bytes=max_bytes
+            )
         told = [str(warning.message) for warning in caught]
         if found.profile:
             told.append(f"colors are converted from {found.profile} to sRGB")
@@ -131,7 +145,13 @@ class Picture:
         scale = found.full_scale
         axis = found.channel_axis
         return Content(
-            found.pixels, axis, found.spacing, scale, messages, axes=found.axes
+            found.pixels,
+            axis,
+            found.spacing,
+            scale,
+            messages,
+            axes=found.axes,
+            as_stored=found.as_stored or stack,
         )
 
     def told(self, error: Exception) -> str:
@@ -140,7 +160,7 @@ class Picture:
         return text if text.startswith((name, str(self.path))) else f"{name}: {text}"
 
 
-def as_picture(image: Any, number: int) -> Picture:
+def as_picture(image: Any, number: int, axes: str | None = None) -> Picture:
     """Return an image as a picture of a batch.
 
     Parameters
@@ -148,10 +168,12 @@ def as_picture(image: Any, number: int) -> Picture:
     image : Picture, path or array_like
     number : int
         Of the image, from 1: an array has no other name.
+    axes : str, optional
+        Letters of the axes of a file.
     """
     if isinstance(image, Picture):
         return image
     if isinstance(image, str | os.PathLike):
         path = Path(image)
-        return Picture(str(path), path)
+        return Picture(str(path), path, axes=axes)
     return Picture(f"image {number}", array=image)

@@ -241,7 +241,12 @@ class Treatment:
                 except (TypeError, ValueError) as error:
                     raise ValueError(f"{step.op}: {error}") from error
             labels = np.asarray(state.labels)
-        recipe = Recipe(steps=(segment_step(seg), *steps))
+        first = segment_step(seg)
+        if content.as_stored and axes is not None:
+            # Whoever repeats the recipe is to read the file in the same way.
+            told = first.args.model_copy(update={"rgb": False})
+            first = first.model_copy(update={"args": told})
+        recipe = Recipe(steps=(first, *steps))
         return self._described(seg, labels, recipe, content.spacing)
 
     def _iter_exact(

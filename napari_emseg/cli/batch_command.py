@@ -145,6 +145,7 @@ def run_batch(
     if options.table:
         check_target(options.table, (TABLE,), force=options.force or options.resume)
     found = find_pictures(names, options.output)
+    found = [replace(one, axes=options.axes) for one in found]
     pictures, plans = plan_outputs(found, options.output, options.overlay)
     if len(pictures) > 1:  # one line, not one for each
         for folder in dict.fromkeys(plan.labels.parent for plan in plans):
@@ -240,7 +241,7 @@ def run_fit(
     """Fit one model to pictures, write it, and say so."""
     params = params_of_options(dict(given), command="fit")
     check_target(output, _MODEL, force=force)
-    pictures = find_pictures(names)
+    pictures = [replace(one, axes=axes) for one in find_pictures(names)]
     start = time.perf_counter()
     steps = iter_fit(pictures, params, axes=axes, max_bytes=max_bytes)
     messages: list[str] = []

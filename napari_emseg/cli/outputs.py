@@ -18,7 +18,7 @@ from napari_emseg.engine.image.axes import channels_as_told
 from napari_emseg.io import files
 
 if TYPE_CHECKING:
-    from napari_emseg.io.files import ImageContent
+    from napari_emseg.io.image_content import ImageContent
     from napari_emseg.params import Params
     from napari_emseg.recipe import Recipe
 
@@ -77,11 +77,13 @@ def _summary(outcome: Outcome, *, swatches: bool) -> Text:
 
 
 def read_told(
-    path: Path, max_bytes: int | None, *, stack: bool = False
+    path: Path, max_bytes: int | None, *, stack: bool = False, axes: str | None = None
 ) -> ImageContent:
     """Read an image, and tell what is not as its file has it."""
     with warnings_told(path.name):
-        image = files.read_with_spacing(path, stack=stack, max_bytes=max_bytes)
+        image = files.read_with_spacing(
+            path, stack=stack, axes=axes, max_bytes=max_bytes
+        )
     if image.profile:
         tell(f"{path.name}: colors are converted from {image.profile} to sRGB")
     return image

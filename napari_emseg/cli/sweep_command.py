@@ -73,10 +73,15 @@ def run_sweep(
     max_bytes: int | None = None,
 ) -> None:
     """Compare settings over one image, write sheet and table, and say so."""
-    found = read_told(image, max_bytes)
+    found = read_told(image, max_bytes, axes=axes)
     with warnings_told(image.name):
         start = time.perf_counter()
-        content = Content(found.pixels, found.channel_axis, axes=found.axes)
+        content = Content(
+            found.pixels,
+            found.channel_axis,
+            axes=found.axes,
+            as_stored=found.as_stored,
+        )
         content, told = content.as_named(axes, each=False)
         steps = iter_sweep(
             content.pixels,

@@ -21,7 +21,7 @@ from napari_emseg.cli.terminal import tell
 from napari_emseg.engine.image.axes import without_channels
 from napari_emseg.engine.image.lazy_image import as_lazy_image
 from napari_emseg.io import files
-from napari_emseg.io.files import ImageContent
+from napari_emseg.io.image_content import ImageContent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import imageio.v3 as iio
 import numpy as np
@@ -18,13 +18,14 @@ from napari_emseg.engine.image.lazy_image import fits_rgb
 from napari_emseg.io import decoders
 from napari_emseg.io.byte_budget import ByteBudget
 from napari_emseg.io.damage import damage_told
+from napari_emseg.io.image_content import ImageContent
 from napari_emseg.io.pillow_picture import (
     read_jpeg,
     read_png,
     read_png_numbers,
     stored_otherwise,
 )
-from napari_emseg.io.pixel_size import Spacing, spacing_of
+from napari_emseg.io.pixel_size import spacing_of
 from napari_emseg.io.png_chunks import note_of
 from napari_emseg.io.safe_write import TIFF, check_target, new_file
 from napari_emseg.io.tiff_pages import picture_of
@@ -130,42 +131,16 @@ def read_image(
         stack=stack,
         converted=converted,
         spaced=False,
+        told=None,
     )
     return found.pixels, found.channel_axis
-
-
-class ImageContent(NamedTuple):
-    """What an image file holds: as `read_image` and `pixel_size.read_spacing`.
-
-    The array, the axis of its channels, and what the file says of it.
-
-    Attributes
-    ----------
-    pixels : ndarray
-    channel_axis : int or None
-    spacing : Spacing or None
-        Lengths of the pixels.
-    full_scale : float or None
-        The value of white, where the file declares another than the largest of the
-        type.
-    profile : str or None
-        Name of the color profile that colors were converted from.
-    axes : str or None
-        Letters of the axes of the pixels, if the file tells them.
-    """
-
-    pixels: NDArray[Any]
-    channel_axis: int | None
-    spacing: Spacing | None
-    full_scale: float | None = None
-    profile: str | None = None
-    axes: str | None = None
 
 
 def read_with_spacing(
     path: str | os.PathLike[str],
     *,
     stack: bool = False,
+    axes: str | None = None,
     max_bytes: int | None = None,
 ) -> ImageContent:
     """Read an image and the lengths of its pixels; the file is opened once for both.
@@ -176,6 +151,9 @@ def read_with_spacing(
     ----------
     path, stack, max_bytes
         As for `read_image`.
+    axes : str, optional
+        Letters of the axes as they stand in the file. Where channels are elsewhere than
+        the file says, no axis is moved, and a warning says so.
 
     Returns
     -------
@@ -193,21 +171,41 @@ def read_with_spacing(
     (2, 3, 3)
     """
     return _read(
-        Path(path), max_bytes, upright=True, stack=stack, converted=True, spaced=True
+        Path(path),
+        max_bytes,
+        upright=True,
+        stack=stack,
+        converted=True,
+        spaced=True,
+        told=axes,
     )
 
 
 def _read(
-    path: Path, max_bytes: int | None, *, spaced: bool, stack: bool, **how: bool
+    path: Path,
+    max_bytes: int | None,
+    *,
+    spaced: bool,
+    stack: bool,
+    told: str | None,
+    **how: bool,
 ) -> ImageContent:
     kind = decoders.kind_of(path)
     spacing = axes = None
+    as_stored = False
     with damage_told(path, "make or fetch it again"):
         budget = ByteBudget.of(path.stat().st_size, max_bytes)
         if kind == "tiff":
             with tifffile.TiffFile(path) as tiff:
                 picture = picture_of(tiff)
-                found = read_tiff(picture, budget, stack=stack, **how)
+                if told is not None and picture.has_channels_elsewhere(told):
+                    as_stored = True
+                    warnings.warn(
+                        f"{path.name} says that its axes are {picture.series.axes}; "
+                        f"they are taken for {told.upper()}, as asked",
+                        stacklevel=3,
+                    )
+                found = read_tiff(picture, budget, stack=stack or as_stored, **how)
                 spacing = spacing_of(picture) if spaced else None
                 axes = axes_of(picture, found)
         else:
@@ -215,7 +213,13 @@ def _read(
     native = found.pixels.dtype.newbyteorder("=")
     pixels = np.ascontiguousarray(found.pixels, dtype=native)
     return ImageContent(
-        pixels, found.channel_axis, spacing, found.full_scale, found.profile, axes
+        pixels,
+        None if as_stored else found.channel_axis,
+        spacing,
+        found.full_scale,
+        found.profile,
+        axes,
+        as_stored,
     )
 
 

@@ -88,6 +88,14 @@ class TiffPicture:
         axes = self.series.axes
         return any(0 <= axes.find(name) < axes.find("X") for name in "SC")
 
+    def has_channels_elsewhere(self, axes: str) -> bool:
+        """Whether samples or channels stand elsewhere than letters of axes tell."""
+        here, told = (
+            max(letters.find(name) for name in "SC")
+            for letters in (self.series.axes, axes.upper())
+        )
+        return here >= 0 and here != told
+
     def tell_others(self) -> None:
         """Warn of pictures that are left out, and of a mask."""
         if self.mask is not None:

@@ -201,10 +201,11 @@ class Writer:
     def _understand(self, step: Step) -> Iterator[str]:
         """Note how the image is read; yield the lines that put its channels last."""
         args: Any = step.args
-        axes = args.axes
-        if axes is not None:
+        if args.axes is not None and args.rgb is False:  # none of them is moved
+            self._axes, self.reader_kwargs = args.axes, {"rgb": False}
+        elif args.axes is not None:
             each = step.op == "segment" and args.params.channels == "each"
-            yield from self._understand_axes(axes, each=each)
+            yield from self._understand_axes(args.axes, each=each)
         elif args.channel_axis is not None:
             yield from self._move_last(args.channel_axis)
             self.reader_kwargs = {"channel_axis": -1}

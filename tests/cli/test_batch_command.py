@@ -314,6 +314,53 @@ class TestRefusals:
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
+# Axes as the file has them, and as the person says.
+@pytest.mark.parametrize(
+    ("stored", "told", "channels"),
+    [
+        ("CYX", "CYX", "together"),
+        ("CYX", "ZYX", "together"),
+        ("TCYX", "CTYX", "together"),
+        ("TCYX", "CTYX", "each"),
+        ("TCYX", "ZCYX", "each"),
+        ("TCYX", "TYXC", "together"),
+        ("ZYXS", "CZYX", "together"),
+        ("SYX", "ZYX", "each"),
+        ("YXS", "YXC", "together"),
+    ],
+)
+def test_axes_are_those_of_the_file(stored, told, channels, tmp_path, capsys):
+    lengths = {"T": 3, "C": 2, "S": 3, "Z": 4, "Y": 20, "X": 16}
+    shape = tuple(lengths[axis] for axis in stored)
+    pixels = np.random.default_rng(3).integers(0, 9, shape, np.uint8)
+    pixels += 40 * np.arange(shape[0], dtype=np.uint8).reshape(
+        -1, *[1] * (len(shape) - 1)
+    )
+    path, out, again = (tmp_path / f"{name}.tif" for name in ("image", "a", "b"))
+    kind = "minisblack" if "S" not in stored else "rgb"
+    extra = {"planarconfig": "separate"} if stored == "SYX" else {}
+    about = {"ome": "C" in stored, "photometric": kind, **extra}
+    tifffile.imwrite(path, pixels, metadata={"axes": stored}, **about)
+    with tifffile.TiffFile(path) as tiff:
+        assert tiff.series[0].axes == stored
+    seg = emseg.segment(pixels, axes=told, n_classes=2, channels=channels)
+    asked = ("-n", 2, "--axes", told, "--channels", channels)
+    assert run("segment", path, "-o", out, *asked) == 0
+    np.testing.assert_array_equal(read_labels(out), seg.labels)
+    places = [max(axes.find(name) for name in "SC") for axes in (stored, told)]
+    assert ("as asked" in capsys.readouterr().err) == (places[0] != places[1])
+    if channels == "together":
+        fits = [emseg.fit([one], axes=told, n_classes=2) for one in (path, pixels)]
+        assert fits[0].model.means.tolist() == fits[1].model.means.tolist()
+    # What repeats it reads the file in the same way.
+    for command in (("replay", out), ("segment", "--recipe", out)):
+        assert run(*command, path, "-o", again) == 0
+        np.testing.assert_array_equal(read_labels(again), seg.labels)
+        again.unlink()
+    exec(emseg.Recipe.load(out).to_python(path, again), {"__name__": "__main__"})
+    np.testing.assert_array_equal(read_labels(again), seg.labels)
+
+
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_ctrl_c_leaves_whole_files_alone(tmp_path, jobs):
     for number in range(12):

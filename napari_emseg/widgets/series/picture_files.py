@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from napari.layers import Image
     from numpy.typing import NDArray
 
-    from napari_emseg.io.files import ImageContent
+    from napari_emseg.io.image_content import ImageContent
     from napari_emseg.recipe import Recipe
 
 State = Literal["new", "segmented", "edited"]
@@ -252,7 +252,7 @@ def thumbnail(content: ImageContent) -> NDArray[np.uint8]:
 
     Examples
     --------
-    >>> from napari_emseg.io.files import ImageContent
+    >>> from napari_emseg.io.image_content import ImageContent
     >>> wide = ImageContent(np.zeros((300, 600), np.uint8), None, None)
     >>> thumbnail(wide).shape
     (48, 96, 3)
