@@ -10,7 +10,7 @@ from napari.layers import Image
 from psygnal import Signal
 from qtpy.QtWidgets import QMenu
 
-from napari_emseg.engine.image.axes import CHANNELS, axes_choices
+from napari_emseg.engine.image.axes import CHANNELS, axes_choices, unnamed_axes
 from napari_emseg.layers.geometry import spatial_shape
 from napari_emseg.layers.metadata import MARK
 from napari_emseg.layers.pictures.picture_layers import (
@@ -23,7 +23,7 @@ from napari_emseg.layers.pictures.picture_layers import (
 from napari_emseg.widgets.common.qt import connect
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import napari.components
 
@@ -172,14 +172,12 @@ class AxesRows:
                 )
             self._params["channels"].value = "together"
             self._offer_axes()
-        self._others = tuple(one for one in self._others if one in self._viewer.layers)
-        self._show_rows()
+        self._set_others([one for one in self._others if one in self._viewer.layers])
 
     def select(self, layers: list[Image]) -> None:
         """Take the layers that are selected in the list of layers as channels."""
         if self._image in layers and len(layers) > 1:
-            self._others = tuple(one for one in layers if one is not self._image)
-            self._show_rows()
+            self._set_others([one for one in layers if one is not self._image])
             self.changed.emit()
 
     def adopt(self, planes: str) -> None:
@@ -201,9 +199,16 @@ class AxesRows:
 
     def _turn(self, layer: Image, checked: bool) -> None:
         kept = [one for one in self._others if one is not layer]
-        self._others = (*kept, layer) if checked else tuple(kept)
-        self._show_rows()
+        self._set_others([*kept, layer] if checked else kept)
         self.changed.emit()
+
+    def _set_others(self, others: Sequence[Image]) -> None:
+        """Take layers as channels beside the image."""
+        several = bool(self._others)
+        self._others = tuple(others)
+        if several != bool(others):
+            self._offer_axes(self.axes.value)
+        self._show_rows()
 
     def _alike(self) -> list[Image]:
         """Return the layers that lie on the image, and it."""
@@ -221,19 +226,23 @@ class AxesRows:
             )
         ]
 
-    def _offer_axes(self) -> None:
+    def _offer_axes(self, now: str | None = None) -> None:
+        """Offer what the axes may be; those of now stay if they may."""
         image = self._image
         choices: list[tuple[str, str]] = []
         if image is not None and image.ndim > 2:
-            shape, likely = spatial_shape(image), likely_axes(image)
-            letters = axes_choices(likely, channels=not image.rgb)
+            shape, told, several = spatial_shape(image), told_axes(image), self._others
+            # Where layers are the channels, no axis of theirs is taken for some.
+            guessed = unnamed_axes(len(shape)) if several else likely_axes(image)
+            likely = told or guessed
+            letters = axes_choices(likely, channels=not (image.rgb or several))
             choices = [(_title(axes, shape), axes) for axes in letters]
-            why = _GUESSED if told_axes(image) is None else _TOLD
+            why = _GUESSED if told is None else _TOLD
             self.axes.tooltip = _ANY.format(axes=likely, why=why)
         with self.axes.changed.blocked():
             self.axes.choices = choices
             if choices:
-                self.axes.value = choices[0][1]
+                self.axes.value = now if now in letters else letters[0]
         self._offer_planes()
 
     def _offer_planes(self) -> None:

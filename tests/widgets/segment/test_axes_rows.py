@@ -160,6 +160,22 @@ def test_two_layers_are_channels_when_both_are_selected(
         np.testing.assert_array_equal(viewer.layers[f"{name} classes"].data, alone)
 
 
+def test_layers_of_four_axes_are_channels(viewer, panel, qtbot, channels):
+    stack = np.stack([np.stack([channels[0]] * 3), np.stack([channels[1]] * 3)])
+    first = viewer.add_image(stack[:, :, ::-1], name="a")
+    assert panel.axes_rows.axes.value == "CZYX"
+    second = viewer.add_image(stack, name="b")
+    viewer.layers.selection = {first, second}
+    # The layers are the channels, so that no axis of theirs can be.
+    assert panel.axes_rows.axes.value == "TZYX"
+    assert not [axes for axes in panel.axes_rows.axes.choices if "C" in axes]
+    panel.axes_rows.axes.value = "ZTYX"
+    run(qtbot, panel)
+    panel.form["image"].value = second
+    viewer.layers.remove(first)
+    assert "CZYX" in panel.axes_rows.axes.choices
+
+
 def test_layers_of_other_shapes_are_told(viewer, panel, channels, told):
     one = viewer.add_image(channels[0], name="dapi")
     two = viewer.add_image(channels[1][:20], name="gfp")
