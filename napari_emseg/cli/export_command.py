@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import csv
 import sys
+from collections import Counter
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 import tifffile
@@ -19,6 +20,11 @@ from napari_emseg.exchange.formats import SUFFIXES
 from napari_emseg.io import decoders, files
 from napari_emseg.io.damage import damage_told
 from napari_emseg.io.safe_write import check_target, real_place
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
 
 LabelFile = Annotated[Path, Parameter(help="A TIFF or PNG file of labels.")]
 
@@ -81,7 +87,7 @@ def export(
     known = ClassScheme.load(scheme) if scheme else scheme_of_file(labels)
     classes: dict[int, int] | None = None
     if table is not None:
-        classes, known = _classes_of_table(table, known)
+        classes, known = _classes_of_table(table, known, values)
     picture = None
     if image is not None:
         with warnings_told(image.name):
@@ -120,7 +126,7 @@ def scheme_of_file(path: Path) -> ClassScheme | None:
 
 
 def _classes_of_table(
-    path: Path, scheme: ClassScheme | None
+    path: Path, scheme: ClassScheme | None, labels: NDArray[Any]
 ) -> tuple[dict[int, int], ClassScheme]:
     """Return the class of each object, and a scheme that knows all of them."""
     try:
@@ -128,12 +134,19 @@ def _classes_of_table(
             rows = csv.DictReader(file)
             if not {"label", "class"} <= {*(rows.fieldnames or ())}:
                 raise KeyError("label, class")
-            pairs = [(int(float(row["label"])), row["class"]) for row in rows]
+            sizes: Counter[int] = Counter()
+            pairs = []
+            for row in rows:
+                label = int(float(row["label"]))
+                pairs.append((label, row["class"]))
+                if row.get("pixels"):
+                    sizes[label] += int(row["pixels"])
     except (KeyError, TypeError, ValueError, csv.Error) as error:
         raise ValueError(
             f"{path} is no table with the columns label and class "
             f"({type(error).__name__}: {error}); give one that napari-emseg wrote"
         ) from None
+    _check_sizes(path, sizes, labels)
     numbers = {one.name: one.number for one in scheme.classes} if scheme else {}
     taken = {*numbers.values()}
     of: dict[int, int] = {}
@@ -152,3 +165,16 @@ def _classes_of_table(
     old = {one.number for one in scheme.classes}
     new = tuple(one for one in made.classes if one.number not in old)
     return of, ClassScheme(classes=(*scheme.classes, *new))
+
+
+def _check_sizes(path: Path, sizes: Mapping[int, int], labels: NDArray[Any]) -> None:
+    """Refuse a table of other objects: one lacks, or has another number of pixels."""
+    values, counts = np.unique(labels, return_counts=True)
+    found = dict(zip(values.tolist(), counts.tolist(), strict=True))
+    for label, size in sizes.items():
+        if (here := found.get(label, 0)) != size:
+            raise ValueError(
+                f"{path} has an object {label} of {size} pixels, but {here} pixels of "
+                "the labels have this number; give the labels that were measured: of "
+                "objects in classes, those that napari-emseg measure --objects writes"
+            )

@@ -69,6 +69,13 @@ def measure(
         Path | None,
         Parameter(help="Table to write with a line for each class (.csv)."),
     ] = None,
+    objects: Annotated[
+        Path | None,
+        Parameter(
+            help="File to write with the objects (.tif or .png): each pixel has the "
+            "label that the table has, 0 outside. It is what export --table needs."
+        ),
+    ] = None,
     force: Annotated[
         bool, Parameter(negative="", help="Replace files that exist.")
     ] = False,
@@ -83,6 +90,10 @@ def measure(
         check_target(target, TABLE, force=force)
     if len({real_place(target) for target in tables}) < len(tables):
         raise ValueError(f"{output} cannot be both tables; use two names")
+    if objects is not None:
+        if real_place(objects) == real_place(labels):
+            raise ValueError(f"{objects} is what is read; choose another name")
+        check_target(objects, files.LABEL_SUFFIXES, force=force)
     start = time.perf_counter()
     values = files.read_labels(labels, max_bytes=max_bytes)
     place = spacing_of_labels(labels, values.ndim)
@@ -94,11 +105,11 @@ def measure(
     n_space = 2 if planes else min(values.ndim, 3)
     lengths = scale_and_units(place, n_space)
     with warnings_told(labels.name):
-        objects = _objects(
+        measured = _objects(
             values, classes, split, min_size, planes, lengths.get("scale")
         )
         steps = iter_measure(
-            objects,
+            measured,
             None if found is None else found.pixels,
             stains=stains,
             channel_axis=None if found is None else found.channel_axis,
@@ -106,20 +117,24 @@ def measure(
             **lengths,
         )
         table = follow(steps)
+    if objects is not None:
+        about = {"layer": place} if place else None
+        files.write_labels(objects, measured.labels, force=force, metadata=about)
     table.to_csv(output, force=force)
     if summary is not None:
         table.summary().to_csv(summary, force=force)
     seconds = time.perf_counter() - start
     parts = [
-        f"{count} of {objects.name_of(number)}"
-        for number, count in objects.counts().items()
+        f"{count} of {measured.name_of(number)}"
+        for number, count in measured.counts().items()
     ]
     which = f" ({', '.join(parts)})" if classes is not None and parts else ""
     told = (
-        f"{labels.name}: {pluralize(objects.n_objects, 'object')}{which}, "
+        f"{labels.name}: {pluralize(measured.n_objects, 'object')}{which}, "
         f"{seconds:.2f} s; table {output}"
     )
     told += "" if summary is None else f", summary {summary}"
+    told += "" if objects is None else f", objects {objects}"
     sys.stdout.write(f"{shown(told)}\n")
 
 

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 SUFFIXES = (".geojson",)
 _AREAS = ("Polygon", "MultiPolygon")
 _MOST_AXES = 4
+# Name of the member that holds the shape of the labels.
+_SHAPE = "imageShape"
 
 
 def write_geojson(path: Path, given: Annotations, *, force: bool = False) -> None:
@@ -28,7 +30,8 @@ def write_geojson(path: Path, given: Annotations, *, force: bool = False) -> Non
 
     One feature for each label of each plane: a polygon, or several. X and Y are in
     pixels from the upper left corner of the image. Objects are detections; classes are
-    annotations. The label is among the measurements, which QuPath keeps.
+    annotations. The label is among the measurements, which QuPath keeps. The collection
+    has the shape of the image as a member of its own, which other programs pass over.
 
     Parameters
     ----------
@@ -63,7 +66,8 @@ def _text(given: Annotations) -> Iterator[str]:
     polygons = trace(given.labels)
     kind = "annotation" if given.class_of is None else "detection"
     ends: dict[int | None, str] = {}
-    yield '{"type":"FeatureCollection","features":['
+    shape = compact([*given.labels.shape])
+    yield f'{{"type":"FeatureCollection","{_SHAPE}":{shape},"features":['
     comma = ""
     points = polygons.points[:, ::-1]
     rings, starts = polygons.rings.tolist(), polygons.starts.tolist()
@@ -149,6 +153,7 @@ def read_geojson(path: Path, shape: tuple[int, ...]) -> Annotations:
     """
     data = read_json(path, "GeoJSON")
     if isinstance(data, dict) and data.get("type") == "FeatureCollection":
+        _check_shape(path, data.get(_SHAPE), shape)
         data = data.get("features")
     elif isinstance(data, dict) and data.get("type") == "Feature":
         data = [data]
@@ -168,8 +173,9 @@ def read_geojson(path: Path, shape: tuple[int, ...]) -> Annotations:
                 left += 1
                 continue
             parts = geometry["coordinates"]
-            time, depth = (round(plane.get(axis, 0)) for axis in "tz")
-            index = (time, depth)[4 - len(shape) :]
+            index = tuple(round(plane.get(axis, 0)) for axis in "tz")
+            if not any(index[: 4 - len(shape)]):  # axes that the image lacks
+                index = index[4 - len(shape) :]
             for rings in [parts] if kind == "Polygon" else parts:
                 found.add(rings, index, closed=True)
             measured = _measured(properties)
@@ -187,6 +193,15 @@ def read_geojson(path: Path, shape: tuple[int, ...]) -> Annotations:
             "out"
         )
     return found.annotations(as_classes=kinds == {"annotation"})
+
+
+def _check_shape(path: Path, told: Any, shape: tuple[int, ...]) -> None:
+    """Refuse an image of another shape than a file of ours tells."""
+    if isinstance(told, list) and tuple(told) != shape:
+        raise ValueError(
+            f"{path} is of an image of shape {tuple(told)}, not {shape}; choose the "
+            "image that it belongs to"
+        )
 
 
 def _measured(properties: dict[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,8 @@ import tifffile
 
 import napari_emseg as emseg
 from napari_emseg.cli import app as cli
-from napari_emseg.io.files import write_labels
+from napari_emseg.exchange import read_objects
+from napari_emseg.io.files import read_labels, write_labels
 
 LABELS = np.ones((30, 50), np.uint8)
 Y, X = np.mgrid[:30, :50]
@@ -54,6 +55,29 @@ def test_objects_of_a_class_with_image_and_summary(labels, tmp_path, capsys):
     assert table.read_bytes() == before
     assert run(*tokens[:4], "--classes", 2, "--split", "none", "--force") == 0
     assert len(rows_of(table)) == 1
+
+
+def test_objects_of_classes_go_to_other_programs(labels, tmp_path, capsys):
+    table, objects = tmp_path / "t.csv", tmp_path / "objects.tif"
+    tokens = (labels, "-o", table, "--classes", 2, "--objects", objects)
+    assert run(*tokens) == 0
+    found = emseg.objects(LABELS, classes=[2])
+    np.testing.assert_array_equal(read_labels(objects), found.labels)
+    out = tmp_path / "objects.geojson"
+    export = ["export", "-o", str(out), "--table", str(table)]
+    # Classes are no objects, though they have the same numbers.
+    assert cli.main([*export, str(labels)]) == 2
+    assert "measure --objects writes" in capsys.readouterr().err
+    assert not out.exists()
+    assert cli.main([*export, str(objects)]) == 0
+    again = read_objects(out, LABELS.shape)
+    np.testing.assert_array_equal(again.labels, found.labels)
+    assert again.class_of == {1: 2, 2: 2}
+    before = objects.read_bytes()
+    assert run(*tokens[:-1], labels, "--force") == 2
+    assert run(*tokens[:2], tmp_path / "other.csv", *tokens[3:]) == 2
+    assert objects.read_bytes() == before
+    assert not (tmp_path / "other.csv").exists()
 
 
 def test_labels_are_objects_without_classes(labels, tmp_path):

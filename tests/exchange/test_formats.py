@@ -114,6 +114,22 @@ def test_qupath_reads_it(tmp_path, objects):
             assert "classification" not in about
 
 
+def test_objects_of_another_image_are_refused(tmp_path):
+    labels = np.zeros((3, 6, 7), np.uint8)
+    labels[1, 1:3, 1:3] = 1
+    export(labels, path := tmp_path / "a.geojson", classes={1: 1})
+    assert (read_objects(path, labels.shape).labels == labels).all()
+    for shape in ((3, 6, 8), (2, 6, 7), (6, 7)):
+        with pytest.raises(ValueError, match=r"of shape \(3, 6, 7\), not"):
+            read_objects(path, shape)
+    # QuPath writes the features alone: only an object in a plane that lacks tells.
+    features = json.loads(path.read_text())["features"]
+    path.write_text(json.dumps(features))
+    assert (read_objects(path, labels.shape).labels == labels).all()
+    with pytest.raises(ValueError, match=r"plane \(0, 1\), but the image"):
+        read_objects(path, (6, 7))
+
+
 def test_planes_of_qupath(tmp_path):
     export(np.ones((2, 3, 2, 2), int), path := tmp_path / "a.geojson")
     planes = [
