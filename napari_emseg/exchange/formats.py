@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterable
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +19,7 @@ from napari_emseg.io.safe_write import TIFF, check_target
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from numpy.typing import ArrayLike, NDArray
 
@@ -149,7 +151,20 @@ def read_objects(
         raise ValueError(
             f"{path} has no ending of a file of objects; give {', '.join(readers)}"
         )
-    return readers[suffix](path, shape)
+    with _collector_paused():
+        return readers[suffix](path, shape)
+
+
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """Look for no garbage while millions of lists of points are made, all of use."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def chosen(given: Annotations, only: int | str | Iterable[int | str]) -> Annotations:
