@@ -13,7 +13,7 @@ from napari_emseg.engine.cells.counting import (
     find_coding,
     least_variances,
 )
-from napari_emseg.engine.cells.palette import count_values
+from napari_emseg.engine.cells.palette import count_into, count_values, occupied
 from napari_emseg.engine.image.color_space import PLANE, convert, native
 from napari_emseg.engine.image.lazy_image import LazyImage
 from napari_emseg.engine.image.value_range import find_core
@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 _SHOWN = 2**10
 # Counts below that fit into 32 bits, which are faster.
 _MOST_COUNTED = 2**32 - 1
+# Pixels of an image that are read before any is counted. One of more is counted by
+# itself first, into a table that takes as much memory.
+_HELD = 2**24
 # Pixels of images without a palette that are kept; of more, every second is.
 MOST_PIXELS = 2**24
 
@@ -129,17 +132,7 @@ class JointCounts:
         if coding is None:
             found = self._add_pixels(source, kind)
         else:
-            parts = (values for values, _ in source.parts(raw=True))
-            codes, counts = count_values(parts, coding, size=picture.size)
-            found = int(counts.sum())
-            if found:
-                table = self._counts.get(kind)
-                if table is None:
-                    table = np.zeros(2**coding.bits, np.uint32)
-                if self.pixels + found > _MOST_COUNTED:
-                    table = table.astype(np.int64, copy=False)
-                table[codes] += counts.astype(table.dtype)
-                self._counts[kind] = table
+            found = self._add_codes(source, kind, coding)
         if found == 0:
             raise ValueError(
                 "the image has no usable pixel: all are transparent or not finite; "
@@ -236,11 +229,10 @@ class JointCounts:
         """Return codes (M,), values (M, C) and cells of a palette."""
         if kind not in self._listed:
             assert kind.coding is not None
-            table = self._counts[kind]
-            codes = np.flatnonzero(table).astype(np.uint32)
+            codes, counts = occupied(self._counts[kind])
             values = kind.coding.decode(codes)
             points = np.ascontiguousarray(self._converted(values, kind).T)
-            cells = Cells(table[codes].astype(np.float64), points)
+            cells = Cells(counts.astype(np.float64), points)
             self._listed[kind] = codes, values, cells
         return self._listed[kind]
 
@@ -264,6 +256,30 @@ class JointCounts:
     def _white(self, kind: _Kind) -> float:
         """Return the value of white of a kind."""
         return kind.white or self.white or 1.0
+
+    def _add_codes(self, source: SegmentationInput, kind: _Kind, coding: Coding) -> int:
+        """Count the colors or levels of an image; return how many pixels it has."""
+        size = source.picture.size
+        parts = (values for values, _ in source.parts(raw=True))
+        table = self._counts.get(kind)
+        if table is None:
+            table = np.zeros(2**coding.bits, np.uint32)
+        if self.pixels + size > _MOST_COUNTED:
+            table = table.astype(np.int64, copy=False)
+        # Nothing is added before all is read: an image that fails leaves no trace.
+        if coding.bits < 24:
+            codes, counts = count_values(parts, coding, size=size)
+            table[codes] += counts.astype(table.dtype)
+            found = int(counts.sum())
+        elif size > _HELD:
+            added = np.zeros_like(table)
+            found = count_into(added, parts, coding)
+            table += added
+        else:
+            found = count_into(table, list(parts), coding)
+        if found:
+            self._counts[kind] = table
+        return found
 
     def _add_pixels(self, source: SegmentationInput, kind: _Kind) -> int:
         """Keep the pixels of an image as cells; return how many it has."""

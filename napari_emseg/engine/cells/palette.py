@@ -21,6 +21,8 @@ _EXACT_COUNTS = 2**24
 _LOOKUP, _WIDTH = 2**17, 1024
 # Pixels whose channels are parted at once.
 _PART = 2**18
+# Pixels added to a table at once, which holds back other threads meanwhile.
+_ADDED = 2**16
 _NO_CODES = np.empty(0, np.uint32)
 
 
@@ -206,6 +208,41 @@ def count_values(
     return count_codes(codes, bits=coding.bits, size=size)
 
 
+def count_into(
+    table: NDArray[np.integer[Any]], parts: Iterable[NDArray[Any]], coding: Coding
+) -> int:
+    """Add how often each code occurs among values (N, C) to a table of all codes.
+
+    What is counted already is not looked at again, so that many small images cost
+    what their pixels cost.
+
+    Parameters
+    ----------
+    table : (2^bits,) ndarray of integers
+        Counts, changed in place; the caller knows that they do not overflow.
+    parts : iterable of (N, C) ndarray
+        Values, whose order does not matter.
+    coding : Coding
+        How they become codes.
+
+    Returns
+    -------
+    int
+        How many pixels were added.
+    """
+    # Only pairs of one type, at places of the processor's own, take the fast way.
+    one, places = table.dtype.type(1), np.empty(_ADDED, np.intp)
+    added = 0
+    for values in parts:
+        for start in range(0, len(values), _ADDED):
+            some = values[start : start + _ADDED]
+            where = places[: len(some)]
+            where[:] = coding.encode(some)
+            np.add.at(table, where, one)
+        added += len(values)
+    return added
+
+
 def _pieces(parts: Iterable[NDArray[Any]]) -> Iterator[NDArray[Any]]:
     """Yield codes as (1, n) arrays short enough for exact counts in float32."""
     for part in parts:
@@ -235,7 +272,7 @@ def _count_by_table(
     filled = 0
     for piece in pieces:
         if filled + piece.shape[1] > _EXACT_COUNTS:
-            found = merge_counts(*found, *_occupied(table))
+            found = merge_counts(*found, *occupied(table))
             filled = 0
         # Each call converts the whole table: pieces had better be large.
         cv2.calcHist(
@@ -248,7 +285,7 @@ def _count_by_table(
             accumulate=filled > 0,
         )
         filled += piece.shape[1]
-    return merge_counts(*found, *_occupied(table)) if filled > 0 else found
+    return merge_counts(*found, *occupied(table)) if filled > 0 else found
 
 
 def _planes(piece: NDArray[np.uint8], order: list[int]) -> list[NDArray[np.uint8]]:
@@ -262,12 +299,29 @@ def _planes(piece: NDArray[np.uint8], order: list[int]) -> list[NDArray[np.uint8
     return list(planes)
 
 
-def _occupied(
-    table: NDArray[np.float32],
+def occupied(
+    table: NDArray[np.integer[Any] | np.float32],
 ) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
-    """List the codes with a count; rows of 32 without any are skipped at once."""
+    """List the codes with a count in a table of all codes.
+
+    Parameters
+    ----------
+    table : ndarray of integers or float32
+        Counts, as many as there are codes, in any shape.
+
+    Returns
+    -------
+    codes : (M,) ndarray of uint32
+        Codes whose count is not 0, rising.
+    counts : (M,) ndarray of int64
+        How often each occurs.
+    """
+    # Most of a table is empty: rows of 32 without any count are skipped at once.
     rows = table.reshape(-1, 32)
-    used = np.flatnonzero(rows @ np.ones(32, np.float32) != 0)
+    if table.dtype.kind == "f":
+        used = np.flatnonzero(rows @ np.ones(32, np.float32) != 0)
+    else:
+        used = np.flatnonzero(np.bitwise_or.reduce(rows.view(np.uint64), axis=1))
     counts = rows[used].ravel()
     found = np.flatnonzero(counts != 0)
     codes = (used[found >> 5] << 5 | found & 31).astype(np.uint32)

@@ -11,7 +11,13 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from napari_emseg.engine.cells import palette
-from napari_emseg.engine.cells.palette import Coding, coding_for, count_codes
+from napari_emseg.engine.cells.palette import (
+    Coding,
+    coding_for,
+    count_codes,
+    count_into,
+    occupied,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -152,3 +158,30 @@ def test_look_up_is_indexing(bits: int, count: int, rng: np.random.Generator) ->
     assert found.shape == codes.shape
     assert found.dtype == np.uint8
     np.testing.assert_array_equal(found, entries[np.searchsorted(used, codes)])
+
+
+@pytest.mark.parametrize("dtype", [np.uint32, np.int64])
+@pytest.mark.parametrize("at_once", [64, 2**16])
+def test_parts_are_added_to_what_is_counted(
+    dtype: type[np.integer[Any]],
+    at_once: int,
+    monkeypatch: pytest.MonkeyPatch,
+    rng: np.random.Generator,
+) -> None:
+    """Of colors that come again in a part, and in parts of 3 and 4 channels."""
+    monkeypatch.setattr(palette, "_ADDED", at_once)
+    parts = [
+        rng.integers(0, 4, (n, channels)).astype(np.uint8) * 85
+        for n, channels in [(700, 3), (0, 3), (64, 4), (1, 3)]
+    ]
+    table = np.zeros(2**24, dtype)
+    table[[0, 7]] = 2**31, 5
+    assert count_into(table, iter(parts), RGB) == 765
+    codes, counts = occupied(table)
+    every = np.concatenate([RGB.encode(part) for part in parts if len(part)])
+    expected = dict(zip(*np.unique(every, return_counts=True), strict=True))
+    expected[0] = expected.get(0, 0) + 2**31
+    expected[7] = 5
+    np.testing.assert_array_equal(codes, sorted(expected))
+    np.testing.assert_array_equal(counts, [expected[code] for code in codes])
+    assert (codes.dtype, counts.dtype) == (np.uint32, np.int64)
