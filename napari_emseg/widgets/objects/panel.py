@@ -140,10 +140,17 @@ class ObjectsWidget(QWidget):  # type: ignore[misc]
         dock = self.measures.parentWidget()
         docked = self.measures in window.dock_widgets.values()
         if not docked:
+            main = self.window()
+            room = main.height() - main.minimumSizeHint().height()
             dock = window.add_dock_widget(
                 self.measures, name=MEASURES, area="bottom", tabify=False
             )
-            main = dock.parent()
+            if room < dock.minimumSizeHint().height():
+                # A small window would grow, beyond a small screen.
+                dock.setFloating(True)
+                dock.resize(main.width() * 3 // 4, TABLE_HEIGHT)
+                free = main.screen().availableGeometry().bottom() - TABLE_HEIGHT
+                dock.move(main.x(), min(main.geometry().bottom(), free))
             # The panel keeps its height beside it.
             corner, side = Qt.Corner.BottomRightCorner, Qt.DockWidgetArea
             main.setCorner(corner, side.RightDockWidgetArea)

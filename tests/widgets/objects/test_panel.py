@@ -524,6 +524,24 @@ def test_the_panel_closes_and_opens_again(opened):
     assert len(seen.session.table) == 5
 
 
+@pytest.mark.parametrize(("room", "beside"), [(100, True), (300, False)])
+def test_the_table_makes_no_window_grow(opened, room, beside):
+    seen = opened()
+    main = seen.panel.window()
+    before, height = main.size(), main.minimumSizeHint().height() + room
+    main.resize(1024, height)
+    QTest.qWait(50)
+    seen.panel.show_measures()
+    QTest.qWait(300)
+    assert (main.width(), main.height()) == (1024, height)
+    dock = seen.panel.measures.parentWidget()
+    assert seen.panel.measures.isVisible()
+    assert dock.isFloating() == beside
+    screen = main.screen().availableGeometry()
+    assert not beside or screen.contains(dock.geometry())
+    main.resize(before)
+
+
 def test_the_edit_panel_leads_to_objects(viewer):
     viewer.add_labels(drawn()[1])
     _, edit = viewer.window.add_plugin_dock_widget("napari-emseg", "Select and edit")
