@@ -12,6 +12,7 @@ from roifile import ROI_OPTIONS, ROI_TYPE, ImagejRoi, roiread
 from napari_emseg.engine.user_warnings import warn_user
 from napari_emseg.exchange.polygon_list import PolygonList
 from napari_emseg.exchange.polygons import trace
+from napari_emseg.io.damage import check_exists
 from napari_emseg.io.safe_write import check_target, new_file
 
 if TYPE_CHECKING:
@@ -156,8 +157,7 @@ def read_rois(path: Path, shape: tuple[int, ...]) -> Annotations:
     """
     if path.is_dir():
         raise IsADirectoryError(f"{path} is a folder; give a .zip file of ROIs")
-    if not path.exists():
-        raise FileNotFoundError(f"{path} does not exist; check the name")
+    check_exists(path)
     try:
         rois = roiread(path)
     # Whatever numpy, struct and zipfile say of a file that is damaged.

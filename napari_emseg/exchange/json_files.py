@@ -6,6 +6,7 @@ import json
 import reprlib
 from typing import TYPE_CHECKING, Any
 
+from napari_emseg.io.damage import check_exists
 from napari_emseg.io.safe_write import check_target, new_file
 
 if TYPE_CHECKING:
@@ -51,8 +52,7 @@ def read_json(path: Path, what: str) -> Any:
     """
     if path.is_dir():
         raise IsADirectoryError(f"{path} is a folder; give the file of {what}")
-    if not path.exists():
-        raise FileNotFoundError(f"{path} does not exist; check the name")
+    check_exists(path)
     try:
         return json.loads(path.read_text("utf-8-sig"))
     except RecursionError:

@@ -35,6 +35,22 @@ class UnfitError(ValueError):
     """A file is whole, but holds what cannot be used here; the message says all."""
 
 
+def check_exists(path: Path) -> None:
+    """Refuse a name that no file has.
+
+    Raises
+    ------
+    FileNotFoundError
+        There is none.
+    OSError
+        The name itself cannot be, as one that is too long.
+    """
+    try:  # `exists` says no to these names, too, from Python 3.14 on
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        raise FileNotFoundError(f"{path} does not exist; check the name") from None
+
+
 class _Listener(logging.Handler):
     """Hears what tifffile writes to its log, where nobody would look for it."""
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from napari_emseg.io.damage import check_exists
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -75,8 +77,7 @@ def kind_of(path: Path) -> str:
         raise IsADirectoryError(
             f"{path} is a folder; give the files in it, such as {path / '*.png'}"
         )
-    if not path.exists():
-        raise FileNotFoundError(f"{path} does not exist; check the name")
+    check_exists(path)
     if not path.is_file():
         raise ValueError(
             f"{path} is a pipe or a device, which cannot be read twice; write what "

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import tifffile
 
 from napari_emseg.io import decoders, files
-from napari_emseg.io.damage import damage_told
+from napari_emseg.io.damage import check_exists, damage_told
 from napari_emseg.recipe.step import short
 
 if TYPE_CHECKING:
@@ -40,8 +40,7 @@ def read_file(path: Path) -> Any:
     """
     if path.is_dir():
         raise IsADirectoryError(f"{path} is a folder; give the file of a recipe")
-    if not path.exists():
-        raise FileNotFoundError(f"{path} does not exist; check the name")
+    check_exists(path)
     if not path.is_file():
         raise ValueError(
             f"{path} is a pipe or a device, which cannot be read twice; write the "

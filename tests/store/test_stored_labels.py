@@ -76,6 +76,8 @@ def test_labels_are_valid(store: tuple[Path, emseg.Segmentation]) -> None:
     np.testing.assert_array_equal(seg.labels, whole.labels)
 
 
+# Of napari-ome-zarr, with pandas 3.1.
+@pytest.mark.filterwarnings("ignore:The inplace keyword:DeprecationWarning")
 def test_napari_ome_zarr_shows_colors_and_names(
     store: tuple[Path, emseg.Segmentation],
 ) -> None:
