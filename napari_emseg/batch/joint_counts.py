@@ -13,7 +13,13 @@ from napari_emseg.engine.cells.counting import (
     find_coding,
     least_variances,
 )
-from napari_emseg.engine.cells.palette import count_into, count_values, occupied
+from napari_emseg.engine.cells.palette import (
+    count_into,
+    count_values,
+    encoded,
+    occupied,
+    type_of_counts,
+)
 from napari_emseg.engine.image.color_space import PLANE, convert, native
 from napari_emseg.engine.image.lazy_image import LazyImage
 from napari_emseg.engine.image.value_range import find_core
@@ -34,8 +40,6 @@ if TYPE_CHECKING:
 
 # Pixels of an image without a palette that tell what its classes look like.
 _SHOWN = 2**10
-# Counts below that fit into 32 bits, which are faster.
-_MOST_COUNTED = 2**32 - 1
 # Pixels of an image that are read before any is counted. One of more is counted by
 # itself first, into a table that takes as much memory.
 _HELD = 2**24
@@ -261,11 +265,11 @@ class JointCounts:
         """Count the colors or levels of an image; return how many pixels it has."""
         size = source.picture.size
         parts = (values for values, _ in source.parts(raw=True))
+        dtype = type_of_counts(self.pixels + size)
         table = self._counts.get(kind)
         if table is None:
-            table = np.zeros(2**coding.bits, np.uint32)
-        if self.pixels + size > _MOST_COUNTED:
-            table = table.astype(np.int64, copy=False)
+            table = np.zeros(2**coding.bits, dtype)
+        table = table.astype(dtype, copy=False)
         # Nothing is added before all is read: an image that fails leaves no trace.
         if coding.bits < 24:
             codes, counts = count_values(parts, coding, size=size)
@@ -273,10 +277,10 @@ class JointCounts:
             found = int(counts.sum())
         elif size > _HELD:
             added = np.zeros_like(table)
-            found = count_into(added, parts, coding)
+            found = count_into(added, encoded(parts, coding))
             table += added
         else:
-            found = count_into(table, list(parts), coding)
+            found = count_into(table, encoded(list(parts), coding))
         if found:
             self._counts[kind] = table
         return found

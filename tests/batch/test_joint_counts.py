@@ -10,6 +10,7 @@ import skimage.data
 
 from napari_emseg.batch import joint_counts
 from napari_emseg.batch.joint_counts import JointCounts
+from napari_emseg.engine.cells import palette
 from napari_emseg.params import Params
 from napari_emseg.pipeline import source
 from napari_emseg.pipeline.segment import read_input
@@ -43,7 +44,7 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     if request.param == "by itself":
         monkeypatch.setattr(joint_counts, "_HELD", 4000)
     if request.param == "many":
-        monkeypatch.setattr(joint_counts, "_MOST_COUNTED", 5000)
+        monkeypatch.setattr(palette, "_NARROW", 5000)
     return str(request.param)
 
 

@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-# Sorting packed colors wins below this many pixels, a table of 2^24 counts above.
+# Sorting packed colors wins up to this many pixels, a table of 2^24 counts above.
 _SORT_LIMIT = 750_000
+# Counts up to this fit into 32 bits, which are faster.
+_NARROW = 2**32 - 1
 # OpenCV counts in float32, which is exact up to this many pixels.
 _EXACT_COUNTS = 2**24
 # Pixels looked up at once, and the width that cv2.remap sees (it takes < 32768).
 _LOOKUP, _WIDTH = 2**17, 1024
-# Pixels whose channels are parted at once.
-_PART = 2**18
 # Pixels added to a table at once, which holds back other threads meanwhile.
 _ADDED = 2**16
 _NO_CODES = np.empty(0, np.uint32)
@@ -163,7 +163,7 @@ def count_codes(
     bits : int
         Codes are below 2^bits.
     size : int
-        About how many codes there are in all; decides only the way, not the result.
+        How many codes there are in all, or more; decides only the way, not the result.
 
     Returns
     -------
@@ -172,46 +172,45 @@ def count_codes(
     counts : (M,) ndarray of int64
         How often each occurs, exact.
     """
-    pieces = _pieces(parts)
     if bits < 24:
         counts = np.zeros(2**bits, np.int64)
-        for piece in pieces:
+        for piece in _pieces(parts):
             table = cv2.calcHist([piece], [0], None, [2**bits], [0, 2**bits])
             counts += table.ravel().astype(np.int64)
         codes = np.flatnonzero(counts)
         return codes.astype(np.uint32), counts[codes]
     if size > _SORT_LIMIT:
-        # The bytes of a code, lowest first, are blue, green, red.
-        pixels = (piece.view(np.uint8).reshape(1, -1, 4) for piece in pieces)
-        return _count_by_table(pixels, [2, 1, 0])
-    every = [piece.ravel() for piece in pieces]
+        full = np.zeros(2**bits, type_of_counts(size))
+        count_into(full, parts)
+        return occupied(full)
+    every = [part.ravel() for part in parts]
     return _count_by_sort(np.concatenate(every) if every else _NO_CODES)
 
 
 def count_values(
     parts: Iterable[NDArray[Any]], coding: Coding, *, size: int
 ) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
-    """Count how often each code occurs among values (N, C).
-
-    As `count_codes`, but the colors of large images are counted as they lie in
-    memory, without a pass that packs them.
-    """
-    if coding.bits == 24 and size > _SORT_LIMIT:
-        pixels = (part.reshape(1, -1, part.shape[-1]) for part in parts)
-        pieces = (
-            some[:, start : start + _EXACT_COUNTS]
-            for some in pixels
-            for start in range(0, some.shape[1], _EXACT_COUNTS)
-        )
-        return _count_by_table(pieces, [0, 1, 2])
-    codes = (coding.encode(part) for part in parts)
-    return count_codes(codes, bits=coding.bits, size=size)
+    """Count how often each code occurs among values (N, C), as `count_codes` does."""
+    return count_codes(encoded(parts, coding), bits=coding.bits, size=size)
 
 
-def count_into(
-    table: NDArray[np.integer[Any]], parts: Iterable[NDArray[Any]], coding: Coding
-) -> int:
-    """Add how often each code occurs among values (N, C) to a table of all codes.
+def encoded(
+    parts: Iterable[NDArray[Any]], coding: Coding
+) -> Iterator[NDArray[np.unsignedinteger[Any]]]:
+    """Yield the codes of values (N, C), those of colors a cacheful at a time."""
+    for values in parts:
+        step = _ADDED if coding.bits == 24 else max(1, len(values))
+        for start in range(0, len(values), step):
+            yield coding.encode(values[start : start + step])
+
+
+def type_of_counts(most: int) -> np.dtype[Any]:
+    """Choose the type of counts that are at most so large together."""
+    return np.dtype(np.uint32 if most <= _NARROW else np.int64)
+
+
+def count_into(table: NDArray[np.integer[Any]], parts: Iterable[NDArray[Any]]) -> int:
+    """Add how often each code occurs to a table of all codes.
 
     What is counted already is not looked at again, so that many small images cost
     what their pixels cost.
@@ -220,26 +219,26 @@ def count_into(
     ----------
     table : (2^bits,) ndarray of integers
         Counts, changed in place; the caller knows that they do not overflow.
-    parts : iterable of (N, C) ndarray
-        Values, whose order does not matter.
-    coding : Coding
-        How they become codes.
+    parts : iterable of ndarray
+        Codes, in parts of any shape; their order does not matter.
 
     Returns
     -------
     int
-        How many pixels were added.
+        How many codes were added.
     """
-    # Only pairs of one type, at places of the processor's own, take the fast way.
+    # Only a number of the table's own type, at places of the processor's, is added the
+    # fast way.
     one, places = table.dtype.type(1), np.empty(_ADDED, np.intp)
     added = 0
-    for values in parts:
-        for start in range(0, len(values), _ADDED):
-            some = values[start : start + _ADDED]
-            where = places[: len(some)]
-            where[:] = coding.encode(some)
+    for part in parts:
+        flat = part.ravel()
+        for start in range(0, flat.size, _ADDED):
+            some = flat[start : start + _ADDED]
+            where = places[: some.size]
+            where[:] = some
             np.add.at(table, where, one)
-        added += len(values)
+        added += flat.size
     return added
 
 
@@ -261,53 +260,15 @@ def _count_by_sort(
     return codes[starts], np.diff(starts, append=codes.size)
 
 
-def _count_by_table(
-    pieces: Iterable[NDArray[np.uint8]], order: list[int]
-) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
-    """Count (1, n, C) pixels; `order` tells which channels are red, green and blue."""
-    found = _NO_CODES, np.empty(0, np.int64)
-    table = np.empty((256, 256, 256), np.float32)
-    # OpenCV 4 would take the last axis of an array for channels, and count elsewhere.
-    counted = cv2.Mat(table)  # type: ignore[no-untyped-call]
-    filled = 0
-    for piece in pieces:
-        if filled + piece.shape[1] > _EXACT_COUNTS:
-            found = merge_counts(*found, *occupied(table))
-            filled = 0
-        # Each call converts the whole table: pieces had better be large.
-        cv2.calcHist(
-            _planes(piece, order),
-            [0, 1, 2],
-            None,
-            [256] * 3,
-            [0, 256] * 3,
-            counted,
-            accumulate=filled > 0,
-        )
-        filled += piece.shape[1]
-    return merge_counts(*found, *occupied(table)) if filled > 0 else found
-
-
-def _planes(piece: NDArray[np.uint8], order: list[int]) -> list[NDArray[np.uint8]]:
-    """Part (1, n, C) pixels into channels (1, n), which OpenCV counts much faster."""
-    planes = np.empty((len(order), 1, piece.shape[1]), np.uint8)
-    for start in range(0, piece.shape[1], _PART):
-        part = slice(start, start + _PART)
-        channels = cv2.split(piece[:, part])
-        for plane, channel in zip(planes, order, strict=True):
-            plane[:, part] = channels[channel]
-    return list(planes)
-
-
 def occupied(
-    table: NDArray[np.integer[Any] | np.float32],
+    table: NDArray[np.integer[Any]],
 ) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
     """List the codes with a count in a table of all codes.
 
     Parameters
     ----------
-    table : ndarray of integers or float32
-        Counts, as many as there are codes, in any shape.
+    table : (2^bits,) ndarray of integers
+        Counts; at least 8 bits.
 
     Returns
     -------
@@ -318,30 +279,8 @@ def occupied(
     """
     # Most of a table is empty: rows of 32 without any count are skipped at once.
     rows = table.reshape(-1, 32)
-    if table.dtype.kind == "f":
-        used = np.flatnonzero(rows @ np.ones(32, np.float32) != 0)
-    else:
-        used = np.flatnonzero(np.bitwise_or.reduce(rows.view(np.uint64), axis=1))
+    used = np.flatnonzero(np.bitwise_or.reduce(rows.view(np.uint64), axis=1))
     counts = rows[used].ravel()
     found = np.flatnonzero(counts != 0)
     codes = (used[found >> 5] << 5 | found & 31).astype(np.uint32)
     return codes, counts[found].astype(np.int64)
-
-
-def merge_counts(
-    codes: NDArray[np.uint32],
-    counts: NDArray[np.int64],
-    more_codes: NDArray[np.uint32],
-    more_counts: NDArray[np.int64],
-) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
-    """Add the counts of two lists of codes."""
-    if codes.size == 0 or more_codes.size == 0:
-        return (more_codes, more_counts) if codes.size == 0 else (codes, counts)
-    # Code and count in one word: sorting words is much faster than an argsort.
-    words = np.concatenate([codes, more_codes]).astype(np.uint64) << np.uint64(40)
-    words |= np.concatenate([counts, more_counts]).astype(np.uint64)
-    words.sort()
-    every = (words >> np.uint64(40)).astype(np.uint32)
-    starts = np.flatnonzero(np.concatenate([[True], every[1:] != every[:-1]]))
-    words &= np.uint64(2**40 - 1)
-    return every[starts], np.add.reduceat(words.astype(np.int64), starts)

@@ -11,7 +11,7 @@ from napari_emseg.engine.cells.counting import (
     cells_of_counts,
     count_cells,
 )
-from napari_emseg.engine.cells.palette import merge_counts
+from napari_emseg.engine.cells.palette import occupied, type_of_counts
 from napari_emseg.engine.labels.labeler import full_table, label_table
 from napari_emseg.engine.labels.measures import Measures
 from napari_emseg.pipeline.fitting import Fit, choose_n_classes, iter_fits
@@ -133,14 +133,14 @@ def _iter_census(
 
         yield Progress("colors", 0, len(boxes))
         return count_cells(picture, parts_told(), color=color, coding=coding)
-    work = TileWork(source, coding=coding, size=picture.size)
-    found = np.empty(0, np.uint32), np.empty(0, np.int64)
+    work = TileWork(source, coding=coding)
+    table = np.zeros(2**coding.bits, type_of_counts(picture.size))
     arguments = [(where,) for where in boxes]
     counted = start_tasks(work, "count", arguments, journal, executor, planes=4)
     for done, (codes, counts) in enumerate(counted, start=1):
-        found = merge_counts(*found, codes, counts)
+        table[codes] += counts.astype(table.dtype)
         yield Progress("colors", done, len(boxes))
-    return cells_of_counts(picture, *found, color=color, coding=coding)
+    return cells_of_counts(picture, *occupied(table), color=color, coding=coding)
 
 
 def class_colors(

@@ -56,8 +56,6 @@ class TileWork:
         What gives them.
     coding : Coding or None
         What is counted.
-    size : int
-        About how many pixels are counted in all.
     order : AxisOrder or None
         Of the axes of the tiles, if it is not that of the labels.
     """
@@ -66,7 +64,6 @@ class TileWork:
     target: LabelTarget | None = None
     labeler: Labeler | None = None
     coding: Coding | None = None
-    size: int = 0
     order: AxisOrder | None = None
 
     def __call__(self, task: str, *arguments: Any) -> Any:
@@ -89,7 +86,7 @@ class TileWork:
         assert self.coding is not None
         with _told(where, "read"):
             values = self.source.part(where, raw=True)[0]
-        return count_values([values], self.coding, size=self.size)
+        return count_values([values], self.coding, size=len(values))
 
     def label(self, tile: Tile, *pixels: Any) -> NDArray[np.int64]:
         """Label a tile, write it, and return how many pixels have each label."""

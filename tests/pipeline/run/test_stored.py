@@ -162,6 +162,8 @@ def test_a_cluster_reads_and_writes_for_itself(
             given["zarr"], out=out, smoothing=smoothing, executor=threads, **PARAMS
         )
     np.testing.assert_array_equal(seg.labels, labels[smoothing])
+    # Each worker counts the colors of its tiles; together they are those of the image.
+    np.testing.assert_array_equal(seg.model.means, known[smoothing].model.means)
     assert wrote
 
 
