@@ -14,7 +14,7 @@ from napari_emseg.engine.image.color_space import PLANE
 from napari_emseg.params import Params, params_affecting
 from napari_emseg.pipeline.class_table import channel_names, labels_of, measure
 from napari_emseg.pipeline.segment import iter_segment, read_input
-from napari_emseg.pipeline.segmentation import colors_of
+from napari_emseg.pipeline.segmentation import colors_of, scale_colors
 from napari_emseg.recipe import Recipe, segment_step
 from napari_emseg.recipe.execute import do, start
 from napari_emseg.recipe.state import StateView, begin, check_colors
@@ -408,12 +408,8 @@ def shown_colors(fitted: JointFit, *, rgb: bool) -> dict[int, list[float]]:
     if colors is not None:
         clipped = np.clip(np.nan_to_num(colors), 0, 1)
         return dict(zip(numbers, clipped.tolist(), strict=True))
-    steps = np.linspace(0.15, 1, len(means))
-    if means.shape[1] == 1:
-        return {n: [float(s)] * 3 for n, s in zip(numbers, steps, strict=True)}
-    scale = cv2.applyColorMap((steps * 255).astype(np.uint8), cv2.COLORMAP_VIRIDIS)
-    found = scale[:, 0, ::-1] / 255
-    return dict(zip(numbers, found.tolist(), strict=True))
+    scale = scale_colors(*means.shape)
+    return dict(zip(numbers, scale.tolist(), strict=True))
 
 
 def _pixel_size(spacing: Spacing | None, ndim: int) -> tuple[float, str]:

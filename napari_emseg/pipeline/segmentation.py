@@ -346,8 +346,13 @@ def colors_of(picture: LazyImage, mean: NDArray[np.float64]) -> NDArray[np.float
     """Choose colors (K, 3) in [0, 1] for classes with these (K, C) mean channels."""
     if picture.rgb:
         return np.clip(np.nan_to_num(mean) / picture.full_scale, 0, 1)
-    steps = np.linspace(0.15, 1, len(mean))
-    if picture.channels == 1:
+    return scale_colors(len(mean), picture.channels)
+
+
+def scale_colors(count: int, channels: int) -> NDArray[np.float64]:
+    """Return colors (K, 3) in [0, 1] for classes whose own colors are not known."""
+    steps = np.linspace(0.15, 1, count)
+    if channels == 1:
         return np.repeat(steps[:, np.newaxis], 3, axis=1)
     scale = cv2.applyColorMap(
         (steps * 255).astype(np.uint8)[:, np.newaxis], cv2.COLORMAP_VIRIDIS

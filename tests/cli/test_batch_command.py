@@ -97,6 +97,26 @@ class TestJoint:
         assert abs(float(rows[1]["mean R"]) - COLORS[1, 0]) < 2
         assert rows[6]["mean R"] == ""  # of a class without pixels
 
+    def test_channels_are_no_colors(self, tmp_path):
+        rng = np.random.default_rng(2)
+        (source := tmp_path / "in").mkdir()
+        for name in "ab":
+            image = rng.integers(0, 50, (2, 20, 30), np.uint16)
+            image[0, 4:16, 5:15] += 300
+            tifffile.imwrite(source / f"{name}.tif", image, imagej=True,
+                             metadata={"axes": "CYX"})  # fmt: skip
+        model = tmp_path / "model.json"
+        assert run("fit", source, "-o", model, "-n", 2) == 0
+        assert run("segment", source, "-o", tmp_path / "one", "--model", model) == 0
+        assert run("segment", source, "-o", tmp_path / "two", "--joint", "-n", 2) == 0
+        for name in "ab":
+            found = [tmp_path / f / f"{name}_labels.tif" for f in ("one", "two")]
+            labels = [read_labels(path) for path in found]
+            np.testing.assert_array_equal(*labels)
+            assert np.bincount(labels[0].flat)[2] == 120
+            looks = [about(path)["layer"]["colors"] for path in found]
+            assert looks[0] == looks[1]
+
     def test_a_model_is_fitted_once_and_applied(self, folder, tmp_path, capsys):
         model, out = tmp_path / "model.json", tmp_path / "out"
         assert run("fit", folder, "-o", model, *QUICK) == 0
