@@ -410,6 +410,7 @@ def _fitted(counts: JointCounts, asked: Params) -> Generator[Progress, None, Joi
     """Fit the classes of what was counted."""
     census = counts.census()
     n_classes, params = yield from _choices(counts, census, asked)
+    census = census.for_classes(n_classes)
     options = chosen_options(asked, params, n_classes, census.floor)
     objective = []
     for state in METHODS[params.method].fit(census.cells, options, None):

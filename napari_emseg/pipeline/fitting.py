@@ -40,6 +40,8 @@ _DOUBT = 2.0
 # where a class is sharp, and it takes all that is mixed. Mean IoU of fluorescent nuclei
 # is less from 4 on; that of rock sections and brain slices is the same for 3 and 4.
 _TAILS = 3.0
+# Of fewer values than these, as of a drawing or a mask, no class has tails.
+_FEW = 32
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -137,7 +139,7 @@ def choose_distribution(
 
     With several features they are Gaussian. Along a single one, a broad Gaussian wins
     on both sides of the others, and swallows the borders of what it does not hold:
-    there, classes get tails [1]_. Noise that dominates is Gaussian, and a user's seeds
+    there, classes get tails [1]_, unless there are only few values. Noise that dominates is Gaussian, and a user's seeds
     tell where borders are.
 
     References
@@ -152,6 +154,8 @@ def choose_distribution(
     else:
         asked = source.space.plain and (params.outliers > 0 or params.bias)
         alone = census.cells.dims == 1 and source.seed_labels is None
+        # Of few values, a class is as wide as a gap: with tails, it has its neighbors.
+        alone = alone and census.n_cells >= _FEW
         tails = METHODS[params.method].model.has_likelihood and alone and not asked
     if tails and start is None:
         tails = not _is_noisy(source, census.cells, params, n_classes, census.floor)
@@ -268,11 +272,11 @@ def iter_fits(
         return Progress("fit", len(states), 0, states[-1])
 
     n_classes = yield from choose_n_classes(source, census, params, start)
-    asked = params
-    params = choose_distribution(source, census, params, n_classes, start)
-    cells = census.cells
-    seeds = None if start else find_seeds(source, census, params, n_classes)
-    options = chosen_options(asked, params, n_classes, census.floor)
+    asked, counts = params, census.for_classes(n_classes)
+    params = choose_distribution(source, counts, params, n_classes, start)
+    cells = counts.cells
+    seeds = None if start else find_seeds(source, counts, params, n_classes)
+    options = chosen_options(asked, params, n_classes, counts.floor)
     if seeds is not None:
         # A class of several colors is no Gaussian: the seeds say which are whose.
         source = replace(source, seed_labels=None)
@@ -286,7 +290,7 @@ def iter_fits(
         if settled and _needs_field(source, state.model, params):
             break
     # Noise is Gaussian, unless the user says otherwise.
-    steps = fit_hidden(source, state.model, asked, census.floor)
+    steps = fit_hidden(source, state.model, asked, counts.floor)
     hidden = yield from map_steps(steps, note)
     if hidden is not None and hidden.bias is not None and not hidden.lit:
         warn_user(
@@ -401,7 +405,7 @@ def _options_from(
     source: SegmentationInput, census: CellCounts, params: Params, model: Model
 ) -> FitOptions:
     count = model.n_classes
-    asked = params.replace(n_classes=count)
+    asked, census = params.replace(n_classes=count), census.for_classes(count)
     check_start(model, asked)
     decided = choose_distribution(source, census, asked, count, model)
     return chosen_options(asked, decided, count, census.floor)

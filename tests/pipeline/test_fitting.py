@@ -81,3 +81,27 @@ class TestDistribution:
         assert seg.model.df is None
         expected = emseg.segment(noisy, n_classes=2, distribution="gaussian").labels
         np.testing.assert_array_equal(seg.labels, expected)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+@pytest.mark.parametrize("distribution", ["auto", "gaussian", "student"])
+@pytest.mark.parametrize(
+    "counts", [(37_200, 2_800), (38_900, 1_100), (39_990, 10), (37_000, 2_000, 1_000)]
+)
+def test_as_many_values_as_classes_are_the_classes(counts, distribution, dtype):
+    values = np.array([10, 90, 210], dtype)[: len(counts)]
+    truth = np.repeat(np.arange(len(counts)), counts).reshape(200, 200)
+    asked = {"distribution": distribution, "smoothing": 0}
+    seg = emseg.segment(values[truth], n_classes=len(counts), **asked)
+    np.testing.assert_array_equal(seg.labels, truth + 1)
+    np.testing.assert_allclose(seg.model.means.ravel(), values, rtol=1e-6)
+    joint = emseg.fit([values[truth]], n_classes=len(counts), **asked)
+    np.testing.assert_array_equal(joint.segment(values[truth]).labels, truth + 1)
+
+
+def test_a_rare_one_of_few_values_is_no_tail_of_its_neighbor():
+    values, counts = np.uint8([0, 100, 200]), (37_280, 1_280, 1_440)
+    image = np.repeat(values, counts).reshape(200, 200)
+    for n_classes in (2, "auto"):
+        labels = emseg.segment(image, n_classes=n_classes, smoothing=0).labels
+        assert ((labels > 1) == (image > 0)).all()

@@ -25,6 +25,10 @@ from napari_emseg.engine.image.value_range import find_core
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+# How much less the variance of a class is than that of a gap between two values, where
+# there are no more values than classes.
+_NARROWER = 100
+
 # Values of one part of an image: pixels (N, C), and the classes fixed by the user (N,).
 Part = tuple[NDArray[Any], NDArray[np.integer[Any]] | None]
 
@@ -49,6 +53,21 @@ class CellCounts:
     coding: Coding | None
     codes: NDArray[np.uint32]
     floor: NDArray[np.float64]
+
+    @property
+    def n_cells(self) -> int:
+        """Number of the cells, which is that of values that differ."""
+        return self.cells.weights.size
+
+    def for_classes(self, n_classes: int) -> CellCounts:
+        """Return the counts for a fit of so many classes.
+
+        Where each value can be a class of its own, the gaps between values are those
+        between classes, and no class is as wide.
+        """
+        if self.n_cells > n_classes:
+            return self
+        return replace(self, floor=self.floor / _NARROWER)
 
 
 def count_cells(
