@@ -51,6 +51,7 @@ def write_result(
     colors: Mapping[int, tuple[float, ...]],
     names: Mapping[int, str],
     spacing: Spacing | None = None,
+    axes: str | None = None,
     force: bool = False,
 ) -> OutputPlan:
     """Write labels and overlay to their files.
@@ -69,6 +70,8 @@ def write_result(
         Of some classes.
     spacing : Spacing or None
         Of the image, and so of its labels.
+    axes : str or None
+        Letters of the axes of the labels, if they are known.
     force : bool
         Replace files that exist.
 
@@ -86,6 +89,8 @@ def write_result(
         check_target(target, suffixes, force=force, ndim=ndim)
     # As in files of labels that napari wrote.
     look: dict[str, Any] = {} if spacing is None else spacing.place(ndim)
+    if axes is not None and len(axes) == ndim:
+        look["axis_labels"] = [*axes.lower()]
     shown = {
         label: [*np.round(color, 4).tolist(), 1.0] for label, color in colors.items()
     }

@@ -118,6 +118,7 @@ def iter_outcome(
                 colors=treated.colors,
                 names=treated.names,
                 spacing=content.spacing,
+                axes=treated.seg.label_axes,
                 force=writing.force,
             )
     except Exception as error:  # the others are done all the same

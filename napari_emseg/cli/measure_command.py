@@ -12,10 +12,12 @@ from cyclopts import Parameter
 
 from napari_emseg.cli.outputs import read_told
 from napari_emseg.cli.terminal import follow, pluralize, shown, warnings_told
+from napari_emseg.engine.image.axes import count_space, letters_of, without_channels
 from napari_emseg.instances import Objects, iter_measure, iter_objects
 from napari_emseg.io import decoders, files
 from napari_emseg.io.pixel_size import read_spacing
 from napari_emseg.io.safe_write import check_target, real_place
+from napari_emseg.io.tiff_picture import NAMELESS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -56,8 +58,14 @@ def measure(
         ),
     ] = None,
     planes: Annotated[
-        bool, Parameter(negative="", help="Measure each plane of a stack by itself.")
-    ] = False,
+        bool | None,
+        Parameter(
+            negative="--volume",
+            help="Take each plane of a stack by itself, or the stack for a volume; by "
+            "default as its axes tell, as the file of labels or the picture has them: "
+            "planes along Z are a volume, and so are those of which nothing is known.",
+        ),
+    ] = None,
     stains: Annotated[
         str | None,
         Parameter(
@@ -102,6 +110,11 @@ def measure(
         found = read_told(image, max_bytes)
         if found.spacing is not None:
             place = found.spacing.place(values.ndim) or place
+    axes = axes_of_labels(labels, values.ndim)
+    if axes is None and found is not None and found.axes is not None:
+        axes = without_channels(found.axes)
+    if planes is None:
+        planes = axes is not None and count_space(axes) == 2
     n_space = 2 if planes else min(values.ndim, 3)
     lengths = scale_and_units(place, n_space)
     with warnings_told(labels.name):
@@ -118,7 +131,8 @@ def measure(
         )
         table = follow(steps)
     if objects is not None:
-        about = {"layer": place} if place else None
+        look = place | ({} if axes is None else {"axis_labels": [*axes.lower()]})
+        about = {"layer": look} if look else None
         files.write_labels(objects, measured.labels, force=force, metadata=about)
     table.to_csv(output, force=force)
     if summary is not None:
@@ -187,6 +201,25 @@ def spacing_of_labels(path: Path, ndim: int) -> dict[str, Any]:
             return {"scale": scale, "units": [str(unit) for unit in units]}
     spacing = read_spacing(path)
     return {} if spacing is None else spacing.place(ndim)
+
+
+def axes_of_labels(path: Path, ndim: int) -> str | None:
+    """Return letters of the axes of a file of labels; None if they are not known.
+
+    They are what napari-emseg wrote there, or what the file itself tells.
+    """
+    if decoders.kind_of(path) != "tiff":
+        return None
+    with tifffile.TiffFile(path) as file:
+        about = (file.shaped_metadata or ({},))[0]
+        stored = file.series[0].axes
+    layer = about.get("layer") if isinstance(about, dict) else None
+    names = layer.get("axis_labels") if isinstance(layer, dict) else None
+    for told in (names if isinstance(names, list) else [], stored):
+        letters = letters_of(told) or ""
+        if len(letters) == ndim and not {*letters} & {*NAMELESS}:
+            return letters
+    return None
 
 
 def scale_and_units(place: dict[str, Any], n_space: int) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from napari_emseg.batch import Outcome, OutputPlan, Picture, Treatment
 from napari_emseg.batch.label_record import write_result
 from napari_emseg.batch.outcome import WritingOptions, iter_outcome
 from napari_emseg.cli.terminal import follow, pluralize, shown, tell, warnings_told
-from napari_emseg.engine.image.axes import channels_as_told
+from napari_emseg.engine.image.axes import channels_as_told, without_channels
 from napari_emseg.io import files
 
 if TYPE_CHECKING:
@@ -111,10 +111,12 @@ def run_replay(
         axis = found.channel_axis if recipe.rgb is None else None
         pixels = found.pixels
         reading: dict[str, Any] = {"channel_axis": axis}
+        letters = None
         if recipe.axes is not None:
             each = recipe.splits_channels
             told = channels_as_told(pixels, recipe.axes, axis, each=each)
             pixels, reading = told[0], {"axes": told[1]}
+            letters = told[1] if each else without_channels(told[1])
         result = follow(recipe.iter_replay(pixels, **reading))
         seconds = time.perf_counter() - start
     about = {"recipe": recipe.model_dump(mode="json")}
@@ -125,6 +127,7 @@ def run_replay(
         colors={},
         names={},
         spacing=found.spacing,
+        axes=letters,
         force=force,
     )
     classes = int(np.count_nonzero(np.unique(result.labels)))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from napari_emseg.engine.image.axes import count_space
 from napari_emseg.engine.labels.connected_components import components
 from napari_emseg.instances.basins import (
     find_basins,
@@ -52,7 +53,7 @@ def objects(
     max_size: int | None = None,
     exclude_border: bool = False,
     fill_holes: bool | int | Literal["auto"] = "auto",
-    per_plane: bool = False,
+    per_plane: bool | None = None,
     scale: Sequence[float] | None = None,
 ) -> Objects:
     """Return the objects of classes, such as nuclei, those that touch told apart.
@@ -92,7 +93,9 @@ def objects(
         Fill all holes in objects, or none, or those of up to so many pixels. "auto"
         fills those of up to a tenth of their object, but no gap between objects.
     per_plane : bool, optional
-        Take the last two axes for space, rather than three: each plane by itself.
+        Take the last two axes for space, rather than three: each plane by itself. By
+        default as the axes of a segmentation tell, where they are known: those of a
+        volume are ZYX, and planes along any other axis are apart.
     scale : sequence of float, optional
         Lengths of a pixel along the axes of space, or all axes, so that distances in
         volumes of thick slices are right; 1 by default.
@@ -152,12 +155,13 @@ def iter_objects(
     max_size: int | None = None,
     exclude_border: bool = False,
     fill_holes: bool | int | Literal["auto"] = "auto",
-    per_plane: bool = False,
+    per_plane: bool | None = None,
     scale: Sequence[float] | None = None,
 ) -> Generator[Progress, None, Objects]:
     """Find objects in steps, as `objects`; to cancel, stop iterating."""
     labels, names = _labels_of(seg_or_labels)
     wanted = _classes_of(seg_or_labels, labels, classes)
+    per_plane = _is_flat(seg_or_labels) if per_plane is None else bool(per_plane)
     n_space = 2 if per_plane else min(labels.ndim, 3)
     _check(split, seeds, lines, depth, min_size, max_size)
     if fill_holes != "auto":
@@ -287,6 +291,13 @@ def _labels_of(given: Any) -> tuple[IntArray, Mapping[int, str]]:
             "count from 0, in 63 bits, and there must be a pixel; pass other labels"
         )
     return labels, {}
+
+
+def _is_flat(given: Any) -> bool:
+    """Tell whether each plane is by itself, as axes tell, if they are known."""
+    if not isinstance(given, Segmentation):
+        return False
+    return given.label_axes is not None and count_space(given.label_axes) == 2
 
 
 def _classes_of(given: Any, labels: IntArray, classes: Any) -> list[int]:

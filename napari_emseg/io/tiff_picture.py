@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 _PROFILE = 34675
 # What tifffile calls axes of which it knows nothing.
-_NAMELESS = "QI"
+NAMELESS = "QI"
 
 
 class DecodedPicture(NamedTuple):
@@ -122,7 +122,7 @@ def axes_of(picture: TiffPicture, found: DecodedPicture) -> str | None:
         As for `napari_emseg.segment`; None if the file does not tell all of them.
     """
     stored = picture.series.axes
-    if any(axis in _NAMELESS for axis in stored):
+    if any(axis in NAMELESS for axis in stored):
         return None
     axes = "".join(axis for axis in stored if axis not in "SC")
     if found.pixels.ndim == len(axes) + 1:

@@ -139,8 +139,8 @@ def choose_distribution(
 
     With several features they are Gaussian. Along a single one, a broad Gaussian wins
     on both sides of the others, and swallows the borders of what it does not hold:
-    there, classes get tails [1]_, unless there are only few values. Noise that dominates is Gaussian, and a user's seeds
-    tell where borders are.
+    there, classes get tails [1]_, unless there are only few values. Noise that
+    dominates is Gaussian, and a user's seeds tell where borders are.
 
     References
     ----------

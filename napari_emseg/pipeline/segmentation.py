@@ -107,6 +107,15 @@ class Segmentation:
         return f"Segmentation({shape}, {self.n_classes} classes, {end})"
 
     @property
+    def label_axes(self) -> str | None:
+        """Letters of the axes of the labels, such as "TYX"; None if nobody told."""
+        picture = self.source.picture
+        if picture.given_axes is None:
+            return None
+        each = len(picture.axes) < self.labels.ndim  # channels are planes
+        return picture.all_axes if each else picture.axes
+
+    @property
     def n_classes(self) -> int:
         """Number of classes K: fewer than asked for if the image has no more."""
         if self.parts:

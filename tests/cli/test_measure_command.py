@@ -140,3 +140,35 @@ def test_image_of_another_size(labels, tmp_path, capsys):
     assert "labels have shape (30, 50), but the image (9, 9)" in capsys.readouterr().err
     assert run(labels, "-o", tmp_path / "t.txt") == 2
     assert not (tmp_path / "t.csv").exists()
+
+
+@pytest.mark.parametrize(
+    ("axes", "how", "count"),
+    [
+        ("TYX", (), 3),
+        ("ZYX", (), 1),
+        ("TYX", ("--volume",), 1),
+        ("ZYX", ("--planes",), 3),
+    ],
+)
+def test_times_are_apart(tmp_path, axes, how, count):
+    image = np.zeros((3, 30, 40), np.uint8)
+    image[:, 10:25, 10:25] = 200
+    picture, labels = tmp_path / "a.ome.tif", tmp_path / "labels.tif"
+    sizes = {"PhysicalSizeX": 0.5, "PhysicalSizeY": 0.5}
+    tifffile.imwrite(picture, image, metadata={"axes": axes, **sizes})
+    assert cli.main(["segment", str(picture), "-o", str(labels), "-n", "2"]) == 0
+    tokens = ("-o", tmp_path / "t.csv", "--classes", 2, "--min-size", 0, *how)
+    assert run(labels, *tokens) == 0
+    rows = rows_of(tmp_path / "t.csv")
+    assert len(rows) == count
+    assert ("area (µm²)" in rows[0]) == (count == 3)
+    # Labels of another program, of which only the picture tells.
+    other, objects = tmp_path / "other.tif", tmp_path / "objects.tif"
+    tifffile.imwrite(other, read_labels(labels), photometric="minisblack")
+    assert run(other, picture, *tokens, "--objects", objects, "--force") == 0
+    assert len(rows_of(tmp_path / "t.csv")) == count
+    # The file of objects tells it again.
+    assert run(objects, "-o", tmp_path / "again.csv", *how) == 0
+    again = rows_of(tmp_path / "again.csv")
+    assert [row["pixels"] for row in again] == [row["pixels"] for row in rows]

@@ -236,3 +236,20 @@ def test_what_cannot_be_classes(labels):
 def test_a_wrong_size_of_holes(most):
     with pytest.raises((TypeError, ValueError), match="fill_holes"):
         emseg.objects(np.ones((2, 2), int), fill_holes=most)
+
+
+def test_times_are_apart_and_planes_along_z_are_a_volume():
+    image = np.zeros((3, 40, 50), np.uint8)
+    image[:, 10:25, 10:25] = 200
+
+    def count(axes, **how):
+        shaped = image[np.newaxis] if len(axes) > 3 else image
+        seg = emseg.segment(shaped, axes=axes, n_classes=2, smoothing=0)
+        return emseg.objects(seg, 2, **how).n_objects
+
+    assert count("TYX") == 3
+    assert count("ZYX") == count("TZYX") == count("TYX", per_plane=False) == 1
+    assert count("ZYX", per_plane=True) == 3
+    seg = emseg.segment(image.transpose(1, 2, 0), axes="YXZ", n_classes=2, smoothing=0)
+    with pytest.raises(ValueError, match="the axes of the labels are YXZ"):
+        emseg.objects(seg, 2)

@@ -197,6 +197,32 @@ def without_channels(axes: str) -> str:
     return "".join(axis for axis in axes if axis not in (CHANNELS, COLORS))
 
 
+def count_space(axes: str) -> int:
+    """Return how many of the last axes are space: 3 of volumes, otherwise 2.
+
+    Parameters
+    ----------
+    axes : str
+        Letters of the axes of labels.
+
+    Raises
+    ------
+    ValueError
+        If Y and X are not the last.
+
+    Examples
+    --------
+    >>> count_space("TZYX"), count_space("TYX")
+    (3, 2)
+    """
+    if not axes.endswith("YX"):
+        raise ValueError(
+            f"the axes of the labels are {axes}, but objects lie in planes whose Y and "
+            "X come last; transpose the image, and segment that"
+        )
+    return 3 if axes.endswith("ZYX") else 2
+
+
 def channels_as_told(
     pixels: NDArray[Any], axes: str, channel_axis: int | None, *, each: bool = False
 ) -> tuple[NDArray[Any], str]:
