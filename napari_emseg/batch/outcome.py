@@ -105,7 +105,9 @@ def iter_outcome(
     start = time.perf_counter()
     messages: list[str] = []
     try:
-        content = picture.read(max_bytes, stack=treatment.rgb is False)
+        stack = treatment.rgb is False
+        named = treatment.axes if stack else None
+        content = picture.read(max_bytes, stack=stack, axes=named)
         messages += content.messages
         steps = treatment.iter_labels(content, shared)
         treated: Treated = yield from collecting(steps, messages.append)

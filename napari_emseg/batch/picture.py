@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike
 
+    from napari_emseg.io.image_content import ImageContent
     from napari_emseg.io.pixel_size import Spacing
 
 
@@ -48,6 +49,8 @@ class Content(NamedTuple):
         Letters of the axes, as the file tells.
     as_stored : bool
         Whether all axes stand as in the file, because somebody names them otherwise.
+    told : bool
+        Whether a person names the axes of the file.
     """
 
     pixels: Any
@@ -58,6 +61,19 @@ class Content(NamedTuple):
     reading: Mapping[str, Any] = MappingProxyType({})
     axes: str | None = None
     as_stored: bool = False
+    told: bool = False
+
+    @classmethod
+    def of(cls, found: ImageContent, **known: Any) -> Content:
+        """Return what a file holds; `known` are other attributes."""
+        return cls(
+            found.pixels,
+            found.channel_axis,
+            found.spacing,
+            found.full_scale,
+            axes=found.axes,
+            as_stored=found.as_stored,
+        )._replace(**known)
 
     def as_named(self, axes: str | None, *, each: bool) -> tuple[Content, str | None]:
         """Return the content with its axes as somebody names them, or the file.
@@ -69,6 +85,12 @@ class Content(NamedTuple):
             than what everybody takes them for.
         each : bool
             Whether channels are planes, which stand where they are named, or first.
+
+        Raises
+        ------
+        ValueError
+            If the letters do not fit the pixels, or those of a recipe stand in another
+            order than those of the file.
         """
         if axes is None and self.axes is not None:
             letters = without_channels(self.axes)
@@ -82,6 +104,14 @@ class Content(NamedTuple):
         axes = check_axes(axes, np.shape(self.pixels))
         if self.as_stored:
             return self, axes
+        if self.axes is not None and not self.told:
+            here, there = without_channels(self.axes), without_channels(axes)
+            if here != there and sorted(here) == sorted(there):
+                raise ValueError(
+                    f"the recipe is of a picture whose axes are {axes}, but this file "
+                    f"says that it has {self.axes}; name them as they stand in the "
+                    "file with --axes, or with axes= in Python"
+                )
         pixels, axes = channels_as_told(self.pixels, axes, self.channel_axis, each=each)
         return self._replace(pixels=pixels), axes
 
@@ -122,13 +152,21 @@ class Picture:
     spacing: Spacing | None = None
     axes: str | None = None
 
-    def read(self, max_bytes: int | None = None, *, stack: bool = False) -> Content:
+    def read(
+        self,
+        max_bytes: int | None = None,
+        *,
+        stack: bool = False,
+        axes: str | None = None,
+    ) -> Content:
         """Read the file, or return the array.
 
         Parameters
         ----------
         max_bytes, stack
             As for `napari_emseg.files.read_image`.
+        axes : str, optional
+            Letters of the axes as they stand in the file, if nobody else tells.
         """
         if self.path is None:
             known = dict(self.reading)
@@ -136,22 +174,16 @@ class Picture:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             found = files.read_with_spacing(
-                self.path, stack=stack, axes=self.axes, max_bytes=max_bytes
+                self.path, stack=stack, axes=self.axes or axes, max_bytes=max_bytes
             )
         told = [str(warning.message) for warning in caught]
         if found.profile:
             told.append(f"colors are converted from {found.profile} to sRGB")
-        messages = tuple(dict.fromkeys(told))
-        scale = found.full_scale
-        axis = found.channel_axis
-        return Content(
-            found.pixels,
-            axis,
-            found.spacing,
-            scale,
-            messages,
-            axes=found.axes,
+        return Content.of(
+            found,
+            messages=tuple(dict.fromkeys(told)),
             as_stored=found.as_stored or stack,
+            told=self.axes is not None,
         )
 
     def told(self, error: Exception) -> str:

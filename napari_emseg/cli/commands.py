@@ -223,6 +223,7 @@ def replay(
     /,
     *,
     output: Output,
+    axes: Axes = None,
     force: Force = False,
     max_bytes: MaxBytes = None,
 ) -> int:
@@ -241,7 +242,9 @@ def replay(
     for source, plan in zip(paths, plans, strict=True):
         try:
             check_plan(plan, source, real, force=force)
-            told = run_replay(found, source, plan, force=force, max_bytes=max_bytes)
+            told = run_replay(
+                found, source, plan, axes=axes, force=force, max_bytes=max_bytes
+            )
             sys.stdout.write(f"{shown(told)}\n")
         except Exception as error:  # the others are done all the same
             tell_of(source, error)

@@ -13,8 +13,9 @@ from rich.text import Text
 from napari_emseg.batch import Outcome, OutputPlan, Picture, Treatment
 from napari_emseg.batch.label_record import write_result
 from napari_emseg.batch.outcome import WritingOptions, iter_outcome
+from napari_emseg.batch.picture import Content
 from napari_emseg.cli.terminal import follow, pluralize, shown, tell, warnings_told
-from napari_emseg.engine.image.axes import channels_as_told, without_channels
+from napari_emseg.engine.image.axes import without_channels
 from napari_emseg.io import files
 
 if TYPE_CHECKING:
@@ -94,6 +95,7 @@ def run_replay(
     image: Path,
     job: OutputPlan,
     *,
+    axes: str | None = None,
     force: bool,
     max_bytes: int | None = None,
 ) -> str:
@@ -105,19 +107,28 @@ def run_replay(
         What came out, in one line.
     """
     # What the recipe knows of its image holds, whatever the file says.
-    found = read_told(image, max_bytes, stack=recipe.rgb is False)
+    stack = recipe.rgb is False and axes is None
+    found = read_told(
+        image, max_bytes, stack=stack, axes=axes or (recipe.axes if stack else None)
+    )
     with warnings_told(job.name):
         start = time.perf_counter()
         axis = found.channel_axis if recipe.rgb is None else None
-        pixels = found.pixels
+        content = Content.of(
+            found,
+            channel_axis=axis,
+            as_stored=found.as_stored or stack,
+            told=axes is not None,
+        )
         reading: dict[str, Any] = {"channel_axis": axis}
-        letters = None
-        if recipe.axes is not None:
-            each = recipe.splits_channels
-            told = channels_as_told(pixels, recipe.axes, axis, each=each)
-            pixels, reading = told[0], {"axes": told[1]}
-            letters = told[1] if each else without_channels(told[1])
-        result = follow(recipe.iter_replay(pixels, **reading))
+        each = recipe.splits_channels
+        named = axes or recipe.axes
+        if named is not None:  # those of the file alone are for no recipe
+            content, named = content.as_named(named, each=each)
+        letters = named if each or named is None else without_channels(named)
+        if named is not None:
+            reading = {"axes": named}
+        result = follow(recipe.iter_replay(content.pixels, **reading))
         seconds = time.perf_counter() - start
     about = {"recipe": recipe.model_dump(mode="json")}
     job = write_result(

@@ -76,12 +76,7 @@ def run_sweep(
     found = read_told(image, max_bytes, axes=axes)
     with warnings_told(image.name):
         start = time.perf_counter()
-        content = Content(
-            found.pixels,
-            found.channel_axis,
-            axes=found.axes,
-            as_stored=found.as_stored,
-        )
+        content = Content.of(found, told=axes is not None)
         content, told = content.as_named(axes, each=False)
         steps = iter_sweep(
             content.pixels,

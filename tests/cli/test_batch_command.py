@@ -334,6 +334,24 @@ class TestRefusals:
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
+def test_recipes_of_other_axes_are_told(tmp_path, capsys):
+    pixels = np.random.default_rng(5).integers(0, 255, (20, 16, 3), np.uint8)
+    plain, rgb, out = (tmp_path / f"{name}.tif" for name in ("plain", "rgb", "out"))
+    tifffile.imwrite(plain, pixels.transpose(1, 2, 0), photometric="minisblack")
+    tifffile.imwrite(rgb, pixels, photometric="rgb")
+    run("segment", plain, "-o", out, "-n", 2, "--axes", "XCY")
+    again = tmp_path / "again.tif"
+    for command in (("replay", out), ("segment", "--recipe", out)):
+        capsys.readouterr()
+        assert run(*command, rgb, "-o", again) in (1, 2)
+        said = capsys.readouterr().err
+        assert "whose axes are XCY, but this file says that it has YXS" in said
+        assert not again.exists()
+        assert run(*command, rgb, "-o", again, "--axes", "YXC") == 0
+        assert read_labels(again).shape == (20, 16)
+        again.unlink()
+
+
 # Axes as the file has them, and as the person says.
 @pytest.mark.parametrize(
     ("stored", "told", "channels"),
