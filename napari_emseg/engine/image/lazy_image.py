@@ -271,6 +271,9 @@ def as_lazy_image(
         )
     if axes is None and channel_axis is None and rgb is None:
         axes = _told(image, full_scale)
+    if isinstance(getattr(image, "dims", None), tuple):
+        # An array of xarray moves its axes by their names alone.
+        image = as_sliceable(image.data)
     if axes is not None:
         axes = check_axes(axes, shape)
         image, channel_axis, rgb = _placed(image, axes, rgb)

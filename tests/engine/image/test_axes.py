@@ -2,9 +2,11 @@
 
 import itertools
 
+import dask.array
 import numpy as np
 import pytest
 
+import napari_emseg as emseg
 from napari_emseg.engine.image.axes import (
     AxisOrder,
     ChannelStack,
@@ -78,6 +80,25 @@ def test_names_that_tell():
     assert letters_of(("t", "channel", "y", "x")) == "TCYX"
     assert letters_of(("c", "band", "y", "x")) is None
     assert letters_of(("", "y", "x")) is None
+
+
+@pytest.mark.parametrize(
+    "dims",
+    [("S", "Y", "X"), ("y", "S", "x"), ("c", "row", "col"), ("band", "lat", "lon"),
+     ("height", "width", "ch")],
+)  # fmt: skip
+@pytest.mark.parametrize("lazily", [False, True])
+def test_dims_of_xarray_in_any_order(dims, lazily):
+    xarray = pytest.importorskip("xarray")
+    axes = letters_of(dims)
+    shape = tuple(3 if axis in "CS" else 20 for axis in axes)
+    values = np.random.default_rng(4).integers(0, 255, shape, np.uint8)
+    data = dask.array.from_array(values) if lazily else values
+    found = emseg.segment(xarray.DataArray(data, dims=dims), n_classes=2)
+    assert found.labels.shape == (20, 20)
+    expected = emseg.segment(values, axes=axes, n_classes=2)
+    if "C" not in axes or axes[-1] != "C":  # three channels of bytes at the end are RGB
+        np.testing.assert_array_equal(found.labels, expected.labels)
 
 
 def test_dims_of_xarray_tell():
