@@ -167,6 +167,7 @@ def read_rois(path: Path, shape: tuple[int, ...]) -> Annotations:
         ) from None
     found = PolygonList(str(path), shape)
     left, classes = 0, True
+    elsewhere: set[tuple[int, ...]] = set()  # along axes that the image lacks
     for roi in rois if isinstance(rois, list) else [rois]:
         if roi.roitype not in _AREAS:
             left += 1
@@ -174,8 +175,9 @@ def read_rois(path: Path, shape: tuple[int, ...]) -> Annotations:
         about = roi.properties
         # Positions count from 1; 0 is any.
         time, depth = max(roi.t_position, 1) - 1, max(roi.z_position, 1) - 1
-        if len(shape) == 3:
+        if len(shape) < 4:
             depth = max(roi.position, roi.z_position, 1) - 1
+        elsewhere.add((time, depth)[: 4 - len(shape)])
         rings = [ring.tolist() for ring in roi.coordinates(multi=True)]
         found.add(rings, (time, depth)[4 - len(shape) :], closed=True)
         color = roi.stroke_color
@@ -186,6 +188,11 @@ def read_rois(path: Path, shape: tuple[int, ...]) -> Annotations:
             None if named is None else str(named),
             about.get("class number"),
             f"#{color[1:].hex()}" if color and len(color) == 4 else None,
+        )
+    if len(elsewhere) > 1:
+        raise ValueError(
+            f"{path} has ROIs in {len(elsewhere)} planes, which would lie on each "
+            f"other in an image of shape {shape}; choose the stack that it belongs to"
         )
     if left:
         warn_user(f"{path} has {left} ROIs without an area; they are left out")

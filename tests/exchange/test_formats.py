@@ -130,6 +130,22 @@ def test_objects_of_another_image_are_refused(tmp_path):
         read_objects(path, (6, 7))
 
 
+@pytest.mark.parametrize("lead", [(3,), (2, 3)])
+def test_rois_of_several_planes_are_of_no_plane(tmp_path, lead):
+    labels = np.zeros((*lead, 6, 7), np.uint8)
+    labels[..., 1:3, 1:3] = np.arange(1, 1 + np.prod(lead)).reshape(*lead, 1, 1)
+    export(labels, path := tmp_path / "a.zip", classes={1: 1})
+    assert (read_objects(path, labels.shape).labels == labels).all()
+    for fewer in range(len(lead)):
+        with pytest.raises(ValueError, match=r"ROIs in \d planes, which would lie on"):
+            read_objects(path, (*lead[len(lead) - fewer :], 6, 7))
+    labels[:] = 0
+    labels[(0,) * len(lead)][3:5, 3:5] = 1  # all in one plane, which the image is
+    export(labels, path, classes={1: 1}, force=True)
+    found = read_objects(path, (6, 7))
+    assert (found.labels == labels[(0,) * len(lead)]).all()
+
+
 def test_planes_of_qupath(tmp_path):
     export(np.ones((2, 3, 2, 2), int), path := tmp_path / "a.geojson")
     planes = [
