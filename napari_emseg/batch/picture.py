@@ -51,6 +51,8 @@ class Content(NamedTuple):
         Whether all axes stand as in the file, because somebody names them otherwise.
     told : bool
         Whether a person names the axes of the file.
+    channel_names : tuple of str
+        Names of the channels, as the file tells.
     """
 
     pixels: Any
@@ -62,6 +64,7 @@ class Content(NamedTuple):
     axes: str | None = None
     as_stored: bool = False
     told: bool = False
+    channel_names: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, found: ImageContent, **known: Any) -> Content:
@@ -73,6 +76,7 @@ class Content(NamedTuple):
             found.full_scale,
             axes=found.axes,
             as_stored=found.as_stored,
+            channel_names=found.channel_names,
         )._replace(**known)
 
     def as_named(self, axes: str | None, *, each: bool) -> tuple[Content, str | None]:

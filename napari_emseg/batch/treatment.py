@@ -247,7 +247,7 @@ class Treatment:
             told = first.args.model_copy(update={"rgb": False})
             first = first.model_copy(update={"args": told})
         recipe = Recipe(steps=(first, *steps))
-        return self._described(seg, labels, recipe, content.spacing)
+        return self._described(seg, labels, recipe, content)
 
     def _iter_exact(
         self, content: Content, recipe: Recipe
@@ -267,7 +267,7 @@ class Treatment:
             )
         # Of a slice, without the axes that are one pixel long.
         labels = np.reshape(np.asarray(state.labels), state.seg.labels.shape)
-        return self._described(state.seg, labels, recipe, content.spacing)
+        return self._described(state.seg, labels, recipe, content)
 
     def _reader(self, content: Content, axes: str | None) -> dict[str, Any]:
         """Return how a picture is read: what a recipe knows holds."""
@@ -347,7 +347,7 @@ class Treatment:
         seg: Segmentation,
         labels: NDArray[Any],
         recipe: Recipe,
-        spacing: Spacing | None,
+        content: Content,
     ) -> Treated:
         """Return labels with names, colors and rows of the table."""
         picture = seg.source.picture
@@ -369,9 +369,11 @@ class Treatment:
             shown = {one.number: one.rgb for one in self.scheme.classes}
             colors |= {n: [part / 255 for part in rgb] for n, rgb in shown.items()}
         colors |= self.colors
-        size, unit = _pixel_size(spacing, labels.ndim)
+        size, unit = _pixel_size(content.spacing, labels.ndim)
         total = max(int(pixels.sum()), 1)
-        channels = channel_names(mean.shape[1], rgb=picture.rgb)
+        channels = [*content.channel_names]
+        if len(channels) != mean.shape[1]:
+            channels = channel_names(mean.shape[1], rgb=picture.rgb)
         rows = [
             {
                 "class": number,

@@ -125,6 +125,7 @@ def measure(
             measured,
             None if found is None else found.pixels,
             stains=stains,
+            channel_names=None if found is None else found.channel_names or None,
             channel_axis=None if found is None else found.channel_axis,
             full_scale=None if found is None else found.full_scale,
             **lengths,

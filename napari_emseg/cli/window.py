@@ -174,6 +174,8 @@ def picture_layers(
     )
     if image.channel_axis is not None:
         attributes["channel_axis"] = image.channel_axis
+        if image.channel_names:
+            attributes["name"] = [f"{name} {one}" for one in image.channel_names]
     else:
         attributes["rgb"] = picture.rgb
     if image.channel_axis is not None:

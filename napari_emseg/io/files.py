@@ -31,6 +31,7 @@ from napari_emseg.io.safe_write import TIFF, check_target, new_file
 from napari_emseg.io.tiff_pages import picture_of
 from napari_emseg.io.tiff_picture import (
     axes_of,
+    channel_names_of,
     read_tiff,
     read_tiff_numbers,
     tiff_stored_otherwise,
@@ -192,22 +193,17 @@ def _read(
 ) -> ImageContent:
     kind = decoders.kind_of(path)
     spacing = axes = None
-    as_stored = False
+    as_stored, names = False, tuple[str, ...]()
     with damage_told(path, "make or fetch it again"):
         budget = ByteBudget.of(path.stat().st_size, max_bytes)
         if kind == "tiff":
             with tifffile.TiffFile(path) as tiff:
                 picture = picture_of(tiff)
-                if told is not None and picture.has_channels_elsewhere(told):
-                    as_stored = True
-                    warnings.warn(
-                        f"{path.name} says that its axes are {picture.series.axes}; "
-                        f"they are taken for {told.upper()}, as asked",
-                        stacklevel=3,
-                    )
+                as_stored = picture.is_named_otherwise(told)
                 found = read_tiff(picture, budget, stack=stack or as_stored, **how)
                 spacing = spacing_of(picture) if spaced else None
                 axes = axes_of(picture, found)
+                names = () if as_stored else channel_names_of(picture, found)
         else:
             found = (read_png if kind == "png" else read_jpeg)(path, budget, **how)
     native = found.pixels.dtype.newbyteorder("=")
@@ -220,6 +216,7 @@ def _read(
         found.profile,
         axes,
         as_stored,
+        names,
     )
 
 

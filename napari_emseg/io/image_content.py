@@ -30,6 +30,8 @@ class ImageContent(NamedTuple):
         Letters of the axes of the pixels, if the file tells them.
     as_stored : bool
         Whether all axes stand as in the file, because somebody names them otherwise.
+    channel_names : tuple of str
+        Names of the channels, if the file has one for each.
     """
 
     pixels: NDArray[Any]
@@ -39,3 +41,4 @@ class ImageContent(NamedTuple):
     profile: str | None = None
     axes: str | None = None
     as_stored: bool = False
+    channel_names: tuple[str, ...] = ()

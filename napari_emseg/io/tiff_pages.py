@@ -88,13 +88,22 @@ class TiffPicture:
         axes = self.series.axes
         return any(0 <= axes.find(name) < axes.find("X") for name in "SC")
 
-    def has_channels_elsewhere(self, axes: str) -> bool:
-        """Whether samples or channels stand elsewhere than letters of axes tell."""
+    def is_named_otherwise(self, axes: str | None) -> bool:
+        """Whether channels stand elsewhere than somebody says; warn if so."""
+        if axes is None:
+            return False
         here, told = (
             max(letters.find(name) for name in "SC")
             for letters in (self.series.axes, axes.upper())
         )
-        return here >= 0 and here != told
+        if here < 0 or here == told:
+            return False
+        warnings.warn(
+            f"{self.name} says that its axes are {self.series.axes}; they are taken "
+            f"for {axes.upper()}, as asked",
+            stacklevel=2,
+        )
+        return True
 
     def tell_others(self) -> None:
         """Warn of pictures that are left out, and of a mask."""

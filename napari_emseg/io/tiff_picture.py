@@ -133,6 +133,28 @@ def axes_of(picture: TiffPicture, found: DecodedPicture) -> str | None:
     return axes if whole and len({*axes}) == len(axes) else None
 
 
+def channel_names_of(picture: TiffPicture, found: DecodedPicture) -> tuple[str, ...]:
+    """Return the names that OME has of the channels; none unless each has its own.
+
+    Parameters
+    ----------
+    picture : TiffPicture
+        The file.
+    found : DecodedPicture
+        What was read.
+    """
+    text = picture.tiff.ome_metadata
+    if text is None or found.channel_axis is None:
+        return ()
+    try:
+        channels = ElementTree.fromstring(text).findall("{*}Image/{*}Pixels/{*}Channel")
+    except ElementTree.ParseError:  # of which who reads the pixels warns
+        return ()
+    names = [str(one.get("Name") or "").strip() for one in channels]
+    whole = len(names) == found.pixels.shape[-1] == len({*names} - {""})
+    return tuple(names) if whole else ()
+
+
 def _tell_of_ome(picture: TiffPicture) -> None:
     """Warn of a description that is no longer OME, so that axes are guessed."""
     text = str(picture.tiff.pages.first.description)

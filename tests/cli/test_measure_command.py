@@ -11,8 +11,9 @@ import tifffile
 
 import napari_emseg as emseg
 from napari_emseg.cli import app as cli
+from napari_emseg.cli.window import picture_layers
 from napari_emseg.exchange import read_objects
-from napari_emseg.io.files import read_labels, write_labels
+from napari_emseg.io.files import read_labels, read_with_spacing, write_labels
 
 LABELS = np.ones((30, 50), np.uint8)
 Y, X = np.mgrid[:30, :50]
@@ -172,3 +173,19 @@ def test_times_are_apart(tmp_path, axes, how, count):
     assert run(objects, "-o", tmp_path / "again.csv", *how) == 0
     again = rows_of(tmp_path / "again.csv")
     assert [row["pixels"] for row in again] == [row["pixels"] for row in rows]
+
+
+def test_columns_have_the_names_of_channels(labels, tmp_path):
+    path = tmp_path / "cells.ome.tif"
+    image = np.stack([LABELS * 10, LABELS * 20]).astype(np.uint16)
+    about = {"axes": "CYX", "Channel": {"Name": ["DAPI", "GFP"]}}
+    tifffile.imwrite(path, image, metadata=about, photometric="minisblack")
+    assert run(labels, path, "-o", tmp_path / "t.csv", "--classes", 2) == 0
+    [row, *_] = rows_of(tmp_path / "t.csv")
+    assert (row["mean DAPI"], row["mean GFP"]) == ("20.0", "40.0")
+    tidy = tmp_path / "tidy.csv"
+    tokens = ["segment", path, "-o", tmp_path / "l.tif", "-n", 2, "--table", tidy]
+    assert cli.main([*map(str, tokens)]) == 0
+    assert {"mean DAPI", "mean GFP"} <= {*rows_of(tidy)[0]}
+    [(_, attributes, _)] = picture_layers(read_with_spacing(path), "cells")
+    assert attributes["name"] == ["cells DAPI", "cells GFP"]

@@ -494,3 +494,17 @@ def test_a_compression_that_is_not_decoded_is_named(tmp_path, compression):
     light.save(path, compression=compression, tiffinfo={262: 32844})
     with pytest.raises(ValueError, match=r"SGILOG.* is not decoded here; write it"):
         read_image(path)
+
+
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [(["DAPI", "GFP"], ("DAPI", "GFP")), (["a", "a"], ()), (["a", ""], ()), (None, ())],
+)
+def test_names_of_channels(tmp_path, names, told):
+    path = tmp_path / "a.ome.tif"
+    about = {"axes": "CYX"} | ({} if names is None else {"Channel": {"Name": names}})
+    image = np.random.default_rng(0).integers(0, 99, (2, 20, 30), np.uint16)
+    tifffile.imwrite(path, image, metadata=about, photometric="minisblack")
+    assert read_with_spacing(path).channel_names == told
+    with pytest.warns(UserWarning, match="its axes are CYX; they are taken for ZYX"):
+        assert read_with_spacing(path, axes="ZYX").channel_names == ()
