@@ -16,7 +16,7 @@ from napari_emseg.cli.outputs import read_told
 from napari_emseg.cli.terminal import pluralize, shown, warnings_told
 from napari_emseg.exchange import ClassScheme, annotate
 from napari_emseg.exchange import export as export_labels
-from napari_emseg.exchange.formats import SUFFIXES
+from napari_emseg.exchange.formats import SUFFIXES, chosen
 from napari_emseg.io import decoders, files
 from napari_emseg.io.damage import damage_told
 from napari_emseg.io.safe_write import check_target, real_place
@@ -93,7 +93,9 @@ def export(
         with warnings_told(image.name):
             picture = read_told(image, max_bytes).pixels
     given = annotate(values, classes, known)
-    export_labels(given, output, only=only, image=picture, rle=rle, force=force)
+    if only is not None:
+        given = chosen(given, only)
+    export_labels(given, output, image=picture, rle=rle, force=force)
     count = len(np.unique(given.labels)) - bool((given.labels == 0).any())
     what = "class" if given.class_of is None else "object"
     ending = "es" if what == "class" else "s"

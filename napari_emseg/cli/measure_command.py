@@ -69,8 +69,8 @@ def measure(
     stains: Annotated[
         str | None,
         Parameter(
-            help="Measure stains of tissue, too: he, hdab, their vectors, or od, the "
-            "optical densities."
+            help="Measure stains of tissue, too: he, hed, hdab, or their vectors; od "
+            "are the optical densities."
         ),
     ] = None,
     summary: Annotated[

@@ -11,6 +11,7 @@ import numpy as np
 from napari_emseg.engine.image.lazy_image import LazyImage, as_lazy_image
 from napari_emseg.engine.image.stain_separation import (
     DENSITY,
+    STAINS,
     optical_density,
     separate,
     stain_names,
@@ -131,6 +132,11 @@ def channels_of(
             raise ValueError(
                 f"stains={stains!r}, but stains are told from red, green and blue; "
                 "pass the RGB image of the tissue first"
+            )
+        if stains.isalpha() and stains not in (*STAINS, DENSITY):
+            raise ValueError(
+                f"stains={stains!r}, but the stains that have a name are "
+                f"{', '.join((*STAINS, DENSITY))}; pass one of these, or their vectors"
             )
         told += stain_names(stains)
     if len({*told}) < len(told):

@@ -323,7 +323,7 @@ def insert_layer(layers: LayerList, place: int, layer: Layer) -> None:
         if layer not in layers:
             raise
         show_warning(
-            f"{layer.name!r} was added, but another program failed when it heard of "
+            f"{layer.name!r} was added, but napari or a plugin failed when it heard of "
             f"it: {type(error).__name__}: {error}"
         )
 

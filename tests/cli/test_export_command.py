@@ -49,11 +49,12 @@ def test_names_come_from_file_scheme_or_table(tmp_path):
     assert found.class_of_label(1).name == "tumor"
 
 
-def test_masks(labels, tmp_path):
+def test_masks(labels, tmp_path, capsys):
     image = np.random.default_rng(1).integers(0, 256, (12, 15, 3)).astype(np.uint8)
     iio.imwrite(picture := tmp_path / "picture.png", image)
     mask, cut = tmp_path / "mask.png", tmp_path / "cut.png"
     assert run(labels, "-o", mask, "--only", 2, 3) == 0
+    assert capsys.readouterr().out.startswith("labels.tif: 2 classes")
     assert (read_image(mask)[0] == np.where(LABELS > 1, 255, 0)).all()
     assert run(labels, "-o", cut, "--image", picture) == 0
     assert (read_image(cut)[0][..., 3] == np.where(LABELS > 0, 255, 0)).all()

@@ -130,7 +130,8 @@ class MeasuresWidget(QWidget):  # type: ignore[misc]
         if table is None or inside is None:
             self._shown.setText("No objects yet.")
             return
-        text = f"{int(inside.sum()):,} of {pluralize(len(table), 'object')}"
+        every = f"{len(table):,} object{'' if len(table) == 1 else 's'}"
+        text = f"{int(inside.sum()):,} of {every}"
         if len(session.chosen):
             text += f", {len(session.chosen):,} chosen"
         self._shown.setText(text)

@@ -308,7 +308,7 @@ def test_a_layer_stays_though_a_listener_of_others_fails(bench, monkeypatch):
     assert "picture cut out" not in layers
     assert bench.errors == []
     assert len(told) == 2
-    assert all("another program failed" in text for text in told)
+    assert all("napari or a plugin failed" in text for text in told)
     layers.events.inserted.disconnect(fail)
 
 

@@ -323,8 +323,8 @@ def test_a_lasso_and_a_span_in_the_plot_choose_objects(opened):
     press(seen.panel.buttons.show_table)
     seen.wait()
     plot, table = seen.panel.measures.plot, seen.session.table
-    QTest.qWait(50)
     canvas = plot.canvas
+    seen.until(lambda: bool(canvas.figure.axes))
     canvas.draw()
     ax = canvas.figure.axes[0]
 
