@@ -40,6 +40,7 @@ def old(viewer):
     old = OldObjects(viewer)
     yield old
     gc.unfreeze()
+    gc.freeze()  # else other tests have all tests looked through again and again
 
 
 def test_what_was_there_is_passed_over_until_release(old):

@@ -317,11 +317,15 @@ class Lender:
     def draw(self, wanted):
         """Let the window draw itself or not: a fifth of the time goes into that.
 
-        It does for tests of whole windows, and for those who move the mouse.
+        It does for tests of whole windows, and for those who move the mouse. Only
+        the first have it look at all events of all widgets for its menu bar, too.
         """
         window = getattr(self._viewer and self._viewer.window, "_qt_window", None)
         if window is not None:
             window.setUpdatesEnabled(wanted)
+            QApplication.instance().removeEventFilter(window)
+            if wanted:
+                QApplication.instance().installEventFilter(window)
 
     def take_back(self):
         viewer = self._viewer
@@ -339,8 +343,9 @@ class Lender:
         viewer.dims.update(self._dims)
         viewer.theme = "dark"
         getattr(viewer, "scene", viewer).camera.update(self._camera)
-        viewer.window._qt_window.resize(self._new["size"])
-        QApplication.processEvents()
+        for _ in range(2):  # what is gone may have asked for more
+            viewer.window._qt_window.resize(self._new["size"])
+            QApplication.processEvents()
         if condition(viewer) != self._new:
             self.close()
 
@@ -351,6 +356,7 @@ class Lender:
             QApplication.processEvents()
             gc.unfreeze()
             gc.collect()
+            gc.freeze()  # else pytest has all tests looked through when they end
             left = len(QtViewer._instances)
             QtViewer._instances.clear()
             assert not left, "something keeps a viewer that was closed"

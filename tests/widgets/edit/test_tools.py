@@ -748,8 +748,13 @@ def test_tools_share_one_preview(make_bench, hand, viewer, classes):
     """Napari takes a fifth of a second to remove a layer, and to add one."""
     bench = make_bench("slice 7")
     seen = []
-    for event in (viewer.layers.events.inserted, viewer.layers.events.removed):
-        event.connect(lambda event: seen.append((event.type, event.value.name)))
+
+    def note(event):
+        seen.append((event.type, event.value.name))
+
+    watched = viewer.layers.events.inserted, viewer.layers.events.removed
+    for emitter in watched:
+        emitter.connect(note)
     bench.toolbox.take("wand")
     hand.move((12, 15))
     bench.wait()
@@ -772,6 +777,8 @@ def test_tools_share_one_preview(make_bench, hand, viewer, classes):
     assert seen == [("inserted", "preview")]
     bench.toolbox.take("")
     assert seen[1:] == [("removed", "preview")]
+    for emitter in watched:
+        emitter.disconnect(note)
 
 
 def test_tools_have_icons_and_keys_of_their_own():
