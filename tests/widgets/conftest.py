@@ -59,13 +59,14 @@ class Hand:
         self.layer = None
         self.at = ()
         self.spot = QPointF()
-        self.look()
+        self.looked = False
 
     def look(self):
         """Have the window draw itself: then it knows what lies under the mouse.
 
         To draw it all the time is a fifth of the time of tests.
         """
+        self.looked = True
         window = self.viewer.window._qt_window
         before = window.updatesEnabled()
         window.setUpdatesEnabled(True)
@@ -107,6 +108,8 @@ class Hand:
         QTest.qWait(16)
 
     def move(self, point, *, by=(0, 0), buttons=False, keys=()):
+        if not self.looked:
+            self.look()
         self.spot = self.find(point) + QPointF(*by)
         self.send(QEvent.Type.MouseMove, buttons=buttons, keys=keys)
 
@@ -183,6 +186,11 @@ def _settings_are_not_written():
 def is_of_whole_window(item):
     """Whether a test asks for all that napari shows and draws."""
     return item.get_closest_marker("whole_window") is not None
+
+
+def is_of_style(item):
+    """Whether a test looks at sizes that napari's style sheet decides."""
+    return item.get_closest_marker("styled") is not None
 
 
 @pytest.fixture(autouse=True)
@@ -299,9 +307,9 @@ class Lender:
 
     def __init__(self):
         self._viewer = None
-        self._new, self._camera, self._dims = {}, {}, {}
+        self._new, self._camera, self._dims, self._sheet = {}, {}, {}, ""
 
-    def lend(self):
+    def lend(self, *, styled, whole):
         # Napari collects garbage at each layer that goes. What was there before is
         # none, and looking through it takes a fifth of the time.
         gc.freeze()
@@ -311,21 +319,34 @@ class Lender:
             self._new = condition(viewer)
             self._camera = getattr(viewer, "scene", viewer).camera.model_dump()
             self._dims = viewer.dims.model_dump()
+            self._sheet = viewer.window._qt_window.styleSheet()
         self.draw(False)
+        self.dress(styled=styled, whole=whole)
         return self._viewer
 
     def draw(self, wanted):
         """Let the window draw itself or not: a fifth of the time goes into that.
 
-        It does for tests of whole windows, and for those who move the mouse. Only
-        the first have it look at all events of all widgets for its menu bar, too.
+        It does for tests of whole windows, and for those who move the mouse.
         """
         window = getattr(self._viewer and self._viewer.window, "_qt_window", None)
         if window is not None:
             window.setUpdatesEnabled(wanted)
-            QApplication.instance().removeEventFilter(window)
-            if wanted:
-                QApplication.instance().installEventFilter(window)
+
+    def dress(self, *, styled, whole):
+        """Give the window its style sheet or not, and its look at all events or not.
+
+        The first takes a tenth of the time. The second is for its menu bar, when
+        that hides itself.
+        """
+        window = self._viewer.window._qt_window
+        sheet = self._sheet if styled or whole else ""
+        for part in (window, window._qt_viewer):
+            if part.styleSheet() != sheet:
+                part.setStyleSheet(sheet)
+        QApplication.instance().removeEventFilter(window)
+        if whole:
+            QApplication.instance().installEventFilter(window)
 
     def take_back(self):
         viewer = self._viewer
@@ -383,10 +404,11 @@ def lender(qapp):
 
 
 @pytest.fixture
-def viewer(lender, _own_preferences):
+def viewer(request, lender, _own_preferences):
     """Return a viewer as it is when it was just opened."""
     napari.settings.get_settings().reset()
-    yield lender.lend()
+    test = request.node
+    yield lender.lend(styled=is_of_style(test), whole=is_of_whole_window(test))
     lender.take_back()
 
 

@@ -101,6 +101,7 @@ def test_points_are_there_before_their_classes(viewer, qtbot):
     assert "4 classes" in panel._status.text()
 
 
+@pytest.mark.styled
 def test_points_are_added_moved_and_removed(panel, qtbot, hand):
     """By napari's tools; what is fitted are the points as they are."""
     before, truth = panel.blobs.points.copy(), panel.blobs.classes.copy()

@@ -448,6 +448,7 @@ def test_files_of_the_plugin_are_opened_without_a_question(viewer, tmp_path):
     assert plugins.extension2reader == chosen
 
 
+@pytest.mark.styled
 def test_the_picture_is_seen_whole_beside_a_new_panel(viewer, qtbot):
     viewer.add_image(np.zeros((300, 600), np.uint8))
     viewer.reset_view()

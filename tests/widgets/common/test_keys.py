@@ -37,6 +37,7 @@ KINDS = (
 )
 PANELS = ("Segment", "Select and edit", "Model", "Compare")
 LEFT = Qt.MouseButton.LeftButton
+pytestmark = pytest.mark.styled
 
 
 @pytest.fixture(params=PANELS)

@@ -59,6 +59,7 @@ def compare_all(panel, qtbot, classes="2 3", **checked):
     qtbot.waitUntil(lambda: bool(panel.rows), timeout=30_000)
 
 
+@pytest.mark.styled
 def test_the_canvas_keeps_its_room_on_a_small_screen(panel):
     assert panel.minimumSizeHint().width() <= 420
 

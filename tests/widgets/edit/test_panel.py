@@ -434,6 +434,7 @@ class TestPanel:
             wait(qtbot, panel)
         same(selected(viewer, layer), layer.data != 2)
 
+    @pytest.mark.styled
     @pytest.mark.parametrize("theme", ["dark", "light"])
     @pytest.mark.parametrize("size", [(1280, 800), (1920, 1080)])
     def test_no_text_is_clipped(self, qtbot, viewer, panel, layer, theme, size):
@@ -454,6 +455,7 @@ class TestPanel:
         if size[1] > 1000:
             assert not area.verticalScrollBar().isVisible()
 
+    @pytest.mark.styled
     def test_daily_use_is_in_sight_on_a_small_screen(self, qtbot, viewer, panel):
         """Nine classes, the panel in front of another one, at 1024 x 700."""
         window = viewer.window._qt_window

@@ -573,6 +573,7 @@ def test_samples_open_ready_to_run(viewer, panel, key):
     assert not any(layer.visible for layer in rest)
 
 
+@pytest.mark.styled
 def test_panel_fits_on_a_small_screen(qtbot, viewer, panel):
     """All rows have their full height where there is room, and scroll elsewhere."""
     viewer.window.resize(1100, 600)

@@ -228,6 +228,7 @@ def test_what_takes_long_is_canceled_and_the_picture_stays(
     assert panel.current == 1
 
 
+@pytest.mark.styled
 def test_labels_are_saved_though_what_comes_after_is_canceled(
     viewer, panel, qtbot, monkeypatch, folder
 ):
