@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from magicgui.widgets import CheckBox, ComboBox, FloatSlider, Slider, SpinBox
+from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 from scipy.optimize import linear_sum_assignment
 
@@ -16,7 +17,8 @@ from napari_emseg.params import Params
 from napari_emseg.pipeline.blobs import SIDE, Blobs, blobs
 from napari_emseg.pipeline.segmentation import colors_of
 from napari_emseg.widgets.common.background import BackgroundQueue
-from napari_emseg.widgets.common.docks import Docking, find_panel, share_dock
+from napari_emseg.widgets.common.docks import SETTLING, Docking, find_panel, share_dock
+from napari_emseg.widgets.common.navigation import KeptWhole
 from napari_emseg.widgets.common.qt import form_rows, pluralize
 from napari_emseg.widgets.common.status_line import tell_error
 from napari_emseg.widgets.model.panel import ModelWidget
@@ -118,6 +120,10 @@ class PointsWidget(QWidget):  # type: ignore[misc]
             text="find the number of classes",
             tooltip="The number that the integrated completed likelihood (ICL) favors.",
         )
+        self._settled = QTimer(self)
+        self._settled.setSingleShot(True)
+        self._settled.timeout.connect(self._fit_view)
+        self._whole: KeptWhole | None = None
         self._status = QLabel()
         self._status.setWordWrap(True)
         self._status.setMinimumHeight(3 * self._status.fontMetrics().lineSpacing())
@@ -217,7 +223,14 @@ class PointsWidget(QWidget):  # type: ignore[misc]
             )
             self._listen(self.points, self._on_points)
             self._viewer.reset_view()
+            # The docks of a window that just opened still move.
+            self._whole = KeptWhole(self._viewer, whole=True)
+            self._settled.start(SETTLING)
         self._drawing = False
+
+    def _fit_view(self) -> None:
+        if self._whole is not None:
+            self._whole.fit()
 
     def say(self, text: str) -> None:
         """Say something in the line of the panel."""

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from napari_emseg.pipeline.blobs import SIDE, blobs
+from napari_emseg.widgets.common.navigation import sees_all
 from napari_emseg.widgets.points_panel import open_points
 
 
@@ -99,6 +100,16 @@ def test_points_are_there_before_their_classes(viewer, qtbot):
     assert "Fitting" in panel._status.text()
     settle(panel, qtbot)
     assert "4 classes" in panel._status.text()
+
+
+@pytest.mark.styled
+def test_points_are_seen_whole_beside_the_panels(viewer, qtbot):
+    main = viewer.window._qt_window
+    before = main.size()
+    main.resize(1024, 700)
+    settle(open_points(viewer), qtbot)
+    qtbot.waitUntil(lambda: sees_all(viewer))
+    main.resize(before)
 
 
 @pytest.mark.styled

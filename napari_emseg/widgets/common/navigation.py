@@ -240,11 +240,14 @@ class KeptWhole:
     ----------
     viewer : napari.Viewer or napari.components.ViewerModel
         Before the panel is docked.
+    whole : bool, optional
+        Whether the view was just fitted to the layers, in a window whose canvas is not
+        yet as large as it will be.
     """
 
-    def __init__(self, viewer: ViewerModel) -> None:
+    def __init__(self, viewer: ViewerModel, *, whole: bool = False) -> None:
         self._viewer = viewer
-        self._before = self._view() if sees_all(viewer) else None
+        self._before = self._view() if whole or sees_all(viewer) else None
 
     def fit(self) -> None:
         """Fit the view, if it was whole and is no more."""
