@@ -47,6 +47,9 @@ def copy_script(session: ObjectSession) -> None:
     picture = picture_of_result(session.viewer, source)
     per_plane = bool(record.options.get("per_plane"))
     measured: dict[str, Any] = place_of(layer, per_plane=per_plane)
+    scale = measured["scale"]
+    # Where pixels are no cubes, necks are elsewhere.
+    found = record.options | ({"scale": scale} if {*scale} != {1} else {})
     if picture is not None and picture.has_channels:
         measured["channel_axis"] = -1
     stored = image is not None and image.source.reader_plugin != PLUGIN
@@ -63,7 +66,7 @@ def copy_script(session: ObjectSession) -> None:
         )
         table = str(path.with_name(f"{path.stem}_objects.csv"))
         QApplication.clipboard().setText(
-            with_objects(text, record.options, edits, measured, table)
+            with_objects(text, found, edits, measured, table)
         )
         session.said.emit("Copied: labels, objects and their table.")
 
