@@ -339,6 +339,15 @@ class JointCounts:
             )
         if not either:
             self._families = {family}
+        if not picture.rgb and picture.dtype.kind in "ui":
+            sizes = {kind.dtype for kind in self._kinds if not kind.rgb}
+            other = next((one for one in sizes if one.kind in "ui"), picture.dtype)
+            if other.itemsize != picture.dtype.itemsize:
+                raise ValueError(
+                    f"the image is {picture.dtype}, but those before it are {other}, "
+                    "and one model has the values of all; bring them to one type, "
+                    "leave it out, or fit it apart"
+                )
 
 
 def _thinned(cells: Cells, step: int) -> Cells:

@@ -9,6 +9,7 @@ import numpy as np
 from napari_emseg.engine.cells.counting import find_coding
 from napari_emseg.engine.image.color_space import black, convert
 from napari_emseg.engine.labels.labeler import Labeler, check_model
+from napari_emseg.pipeline.missing_data import warn_of_scale
 from napari_emseg.pipeline.progress import Progress
 from napari_emseg.pipeline.segmentation import Segmentation, iter_join_small
 
@@ -68,6 +69,7 @@ class SharedLabels:
         """
         picture, color, model = source.picture, source.space.color, self._model
         check_model(model, picture, source.space, None)
+        warn_of_scale(source, model)
         coding = find_coding(picture, color)
         assert coding is not None
         key = coding, color, picture.full_scale

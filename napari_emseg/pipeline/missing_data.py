@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from napari_emseg.engine.image.lazy_image import LazyImage
     from napari_emseg.pipeline.source import SegmentationInput
 
+# Of an image, about so many pixels along each axis tell how far its values spread.
+_SEEN = 128
+# How much more, or less, than those of a model they may.
+_WIDER, _NARROWER = 10, 0.01
 # Pixels with one value that are no chance.
 _MANY = 10
 # Pixels that are read at once.
@@ -43,6 +47,47 @@ def warn_of_marks(source: SegmentationInput, census: CellCounts) -> None:
     for text in (_too_large(source, census), _apart(source, census)):
         if text:
             warn_user(text)
+
+
+def warn_of_scale(source: SegmentationInput, model: Any) -> None:
+    """Tell of a gray image whose values are of another scale than those of a model.
+
+    Parameters
+    ----------
+    source : SegmentationInput
+        The image.
+    model : Model
+        Fitted to other images.
+
+    Warns
+    -----
+    UserWarning
+        If the values spread more than ten times as far as the classes, or less than a
+        hundredth as far, and not about one of them: the type may be another.
+    """
+    picture, pixels = source.picture, source.picture.source
+    means = np.asarray(getattr(model, "means", getattr(model, "centers", ())))
+    plain = not picture.rgb and picture.channels == 1 and source.space.plain
+    if not plain or means.shape[1:] != (1,) or not isinstance(pixels, np.ndarray):
+        return
+    values = pixels[tuple(slice(None, None, max(1, n // _SEEN)) for n in pixels.shape)]
+    values = values[np.isfinite(values)].astype(np.float64)
+    within = np.zeros(len(means))
+    if getattr(model, "covariances", None) is not None:
+        within = np.asarray(model.covariances)[:, 0, 0]
+    centers, shares = means[:, 0], model.weights / model.weights.sum()
+    spread = np.sqrt(shares @ (within + (centers - shares @ centers) ** 2))
+    if values.size == 0 or spread == 0:
+        return
+    ratio = values.std() / spread
+    about = (np.abs(np.median(values) - centers) <= np.sqrt(within)).any()
+    if ratio > _WIDER or (ratio < _NARROWER and not about):
+        warn_user(
+            f"values of the image, {values.min():.4g} to {values.max():.4g}, spread "
+            f"{ratio:.2g} times as far as the classes of the model, about "
+            f"{centers.min():.4g} to {centers.max():.4g}: it is of another type or "
+            "scale, so that its classes mean little; bring both to one, or fit anew"
+        )
 
 
 def warn_of_order(picture: LazyImage) -> None:

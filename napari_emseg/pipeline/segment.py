@@ -13,7 +13,11 @@ from napari_emseg.params import Params
 from napari_emseg.pipeline.axes.plane_series import iter_each, separate_axes
 from napari_emseg.pipeline.axes.working_input import WorkingInput, as_start, features_of
 from napari_emseg.pipeline.fitting import Fit, check_start, iter_fits
-from napari_emseg.pipeline.missing_data import warn_of_marks, warn_of_order
+from napari_emseg.pipeline.missing_data import (
+    warn_of_marks,
+    warn_of_order,
+    warn_of_scale,
+)
 from napari_emseg.pipeline.parallel import one_thread, one_thread_a_step
 from napari_emseg.pipeline.progress import Progress as Progress
 from napari_emseg.pipeline.progress import finish, map_steps
@@ -325,6 +329,8 @@ def iter_segment(
         return found
 
     source = read(finest, full_scale)
+    if model is not None:
+        warn_of_scale(source, model)
     if start is not None:
         check_start(start, params)
     if out is None:

@@ -152,3 +152,30 @@ def test_a_channel_of_zeros_changes_nothing() -> None:
     with_zeros = emseg.segment(image, n_classes=3, channel_axis=-1)
     without = emseg.segment(image[..., ::2], n_classes=3, channel_axis=-1)
     np.testing.assert_array_equal(with_zeros.labels, without.labels)
+
+
+class TestScale:
+    image = np.random.default_rng(6).choice([20, 90, 200], (60, 70)).astype(np.uint8)
+
+    @pytest.mark.parametrize("smoothing", [0, 1])
+    @pytest.mark.parametrize("method", ["em", "kmeans"])
+    @pytest.mark.parametrize(
+        "other", [image.astype(np.uint16) * 257, (image / 255).astype(np.float32)]
+    )
+    def test_a_model_of_another_type_is_told(self, other, method, smoothing):
+        how = {"n_classes": 3, "method": method, "smoothing": smoothing}
+        fitted = emseg.fit([self.image], **how)
+        with pytest.warns(UserWarning, match="another type or scale"):
+            fitted.segment(other)
+        with pytest.warns(UserWarning, match="another type or scale"):
+            emseg.fit([other], **how).segment(self.image)
+
+    def test_dark_and_empty_pictures_are_no_news(self):
+        noisy = self.image + np.random.default_rng(7).normal(0, 4, self.image.shape)
+        model = emseg.fit([noisy], n_classes=3, smoothing=0)
+        for other in (noisy / 3, noisy * 2, np.full((9, 9), 19.0)):
+            model.segment(other)  # warnings are errors
+
+    def test_one_model_has_values_of_one_type(self):
+        with pytest.raises(ValueError, match="uint16, but those before it are uint8"):
+            emseg.fit([self.image, self.image.astype(np.uint16) * 257], n_classes=3)
