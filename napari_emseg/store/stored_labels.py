@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
-from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,18 +13,17 @@ import tifffile
 from napari_emseg.store.flat_file import write_flat
 from napari_emseg.store.label_target import write_level
 from napari_emseg.store.ngff import Multiscales, multiscales_of, ome_attributes
+from napari_emseg.store.read_chunks import ReadChunks, parts_of, within
 from napari_emseg.store.stored_array import StoredArray, needed
 from napari_emseg.store.target_plan import KINDS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import ArrayLike, NDArray
 
     from napari_emseg.store.stored_array import Slices
 
-# Pixels along a side of what is compared at once, where nothing is chunked.
-_SIDE = 1024
 _OURS = "napari-emseg"
 
 
@@ -33,7 +31,9 @@ _OURS = "napari-emseg"
 class StoredLabels:
     """Labels in a file or a store; nothing is read yet.
 
-    Lazy: a chunk is read when it is asked for.
+    Lazy: a chunk is read when it is asked for. What it was is remembered (a digest of
+    16 bytes), so that `write_back` knows what was edited, and what somebody else has
+    changed meanwhile. So open labels once for each copy of them that is edited.
 
     Attributes
     ----------
@@ -51,6 +51,8 @@ class StoredLabels:
         Names of some labels.
     about : dict
         How they were made, if they are ours; "recipe" among others.
+    read : ReadChunks
+        What was read by slicing, as it was then.
     """
 
     path: str
@@ -60,6 +62,7 @@ class StoredLabels:
     colors: Mapping[int, tuple[float, ...]] = field(default_factory=dict)
     names: Mapping[int, str] = field(default_factory=dict)
     about: Mapping[str, Any] = field(default_factory=dict)
+    read: ReadChunks = field(default_factory=ReadChunks, repr=False)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -88,12 +91,35 @@ class StoredLabels:
 
     def __getitem__(self, key: Any) -> NDArray[Any]:
         """Read a part of the finest level."""
-        return self.levels[0][key]
+        found = self.levels[0][key]
+        if not found.flags.writeable:
+            # A memory map shows what others write, and cannot be edited.
+            found = found.copy()
+        box = _box(key, self.shape)
+        if box is not None:
+            self.read.note_read(self.levels[0], box, found)
+        return found
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         """Read all of the finest level."""
-        found = np.asarray(self.levels[0], dtype)
+        found = np.asarray(self[...], dtype)
         return found.copy() if copy else found
+
+
+def _box(key: Any, shape: tuple[int, ...]) -> Slices | None:
+    """Return the slice of each axis that a key cuts out; None if it is no such."""
+    given = key if isinstance(key, tuple) else (key,)
+    rest = len(shape) - len(given)
+    if Ellipsis in given:
+        at = given.index(Ellipsis)
+        given = (*given[:at], *(slice(None),) * (rest + 1), *given[at + 1 :])
+    else:
+        given = (*given, *(slice(None),) * rest)
+    if not all(isinstance(one, slice) and one.step in (None, 1) for one in given):
+        return None
+    return tuple(
+        slice(*one.indices(length)) for one, length in zip(given, shape, strict=True)
+    )
 
 
 def labels_in(path: str | os.PathLike[str]) -> list[str]:
@@ -252,19 +278,27 @@ def write_back(
     labels: StoredLabels | str | os.PathLike[str],
     edited: ArrayLike,
     where: Sequence[slice] | None = None,
+    *,
+    force: bool = False,
 ) -> int:
     """Write what was edited in labels back to their store, and only that.
 
-    Saves edits, and no chunk that is as it was.
+    Saves edits, and no chunk that is as it was read. Where somebody else has changed a
+    chunk since, that is refused.
 
     Parameters
     ----------
     labels : StoredLabels or path
-        Where they came from.
+        Where they came from. What `open_labels` gave knows what was read of it, all of
+        it or the same part, and so what was edited. Of a path nobody knows: then what
+        differs from the store is written, also where somebody else has changed it.
     edited : (…, Y, X) array_like of int
         All labels as they are now, or those of a part; anything that slices.
     where : sequence of slice, optional
         The part, one slice for each axis; all by default.
+    force : bool, optional
+        Write edited chunks over what others have changed in them. Chunks that were not
+        edited stay as they are in the store.
 
     Returns
     -------
@@ -277,15 +311,19 @@ def write_back(
     PermissionError
         If nothing may be written there.
     ValueError
-        If these are no labels of this shape and type.
+        If these are no labels of this shape and type, or an edited chunk has changed in
+        the store since it was read; then nothing is written. Two that write at the same
+        moment are not kept apart.
 
     Examples
     --------
     >>> from tempfile import TemporaryDirectory
     >>> with TemporaryDirectory() as folder:
-    ...     np.save(f"{folder}/a.npy", labels := np.eye(3, dtype=np.uint8))
-    ...     labels[2, 0] = 7
-    ...     write_back(f"{folder}/a.npy", labels), open_labels(f"{folder}/a.npy")[2, 0]
+    ...     np.save(f"{folder}/a.npy", np.eye(3, dtype=np.uint8))
+    ...     labels = open_labels(f"{folder}/a.npy")
+    ...     edited = labels[:]
+    ...     edited[2, 0] = 7
+    ...     write_back(labels, edited), open_labels(f"{folder}/a.npy")[2, 0]
     (1, array(7, dtype=uint8))
     """
     stored = labels if isinstance(labels, StoredLabels) else open_labels(labels)
@@ -304,27 +342,47 @@ def write_back(
             f"are in {stored.path}; pass where= for a part"
         )
     _check_writable(stored.path)
-    changed = []
-    for part in _chunks(stored.levels[0], box):
-        inner = tuple(
-            slice(one.start - around.start, one.stop - around.start)
-            for one, around in zip(part, box, strict=True)
-        )
-        new = np.asarray(given[inner])
-        if np.array_equal(new, stored.levels[0][part]):
-            continue
-        limits = np.iinfo(stored.dtype)
+    changed = _edited_parts(stored, given, box, force=force)
+    for part in changed:
+        new = np.asarray(given[within(part, box)]).astype(stored.dtype)
+        _write(stored, 0, part, new)
+        stored.read.note_written(part, new)
+    for level in range(1, len(stored.levels)):
+        for part in changed:
+            _shrink(stored, level, part)
+    return len(changed)
+
+
+def _edited_parts(
+    stored: StoredLabels, given: Any, box: Slices, *, force: bool
+) -> list[Slices]:
+    """Return the chunks to write; refuse if others have changed some of them."""
+    limits = np.iinfo(stored.dtype)
+    changed, taken = [], 0
+    for part in parts_of(stored.levels[0], box):
+        new = np.asarray(given[within(part, box)])
         if new.min() < limits.min or new.max() > limits.max:
             raise ValueError(
                 f"label {new.max()} does not fit into the {stored.dtype} of "
                 f"{stored.path}; renumber it, or write the labels anew"
             )
-        _write(stored, 0, part, new.astype(stored.dtype))
+        new = new.astype(stored.dtype, copy=False)
+        if stored.read.was(part, new):
+            continue
+        there = stored.levels[0][part]
+        if np.array_equal(new, there):
+            stored.read.note_written(part, new)
+            continue
+        taken += stored.read.knows(part) and not stored.read.was(part, there)
         changed.append(part)
-    for level in range(1, len(stored.levels)):
-        for part in changed:
-            _shrink(stored, level, part)
-    return len(changed)
+    if taken and not force:
+        raise ValueError(
+            f"{taken} of {len(changed)} edited chunks of {stored.path} were changed "
+            "there by somebody else since they were read, so that nothing is written; "
+            "save these labels elsewhere, or open the store again and edit that; in "
+            "Python, force=True writes over them"
+        )
+    return changed
 
 
 def _check_writable(path: str) -> None:
@@ -333,21 +391,6 @@ def _check_writable(path: str) -> None:
             f"nothing can be written to {path}; ask for access, or save the labels "
             "elsewhere"
         )
-
-
-def _chunks(array: StoredArray, box: Slices) -> Iterator[Slices]:
-    """Yield the parts of a box that chunks have."""
-    sides = array.chunks or (*(1,) * (array.ndim - 2), _SIDE, _SIDE)
-    axes = []
-    for side, part in zip(sides, box, strict=True):
-        first = part.start // side * side
-        axes.append(
-            [
-                slice(max(start, part.start), min(start + side, part.stop))
-                for start in range(first, part.stop, side)
-            ]
-        )
-    yield from product(*axes)
 
 
 def _write(stored: StoredLabels, level: int, part: Slices, new: NDArray[Any]) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 from napari.layers import Image, Labels
 from qtpy.QtWidgets import QFileDialog
 
+from napari_emseg.layers.pictures.store_layers import note_saved, stored_labels_of
 from napari_emseg.layers.pictures.stored_result import (
     editable_copy,
     finest_labels,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     import napari
 
     from napari_emseg.recipe import Recipe
+    from napari_emseg.store import StoredLabels
 
 RECIPES = "Recipes, labels (*.json *.tif *.tiff)"
 
@@ -68,9 +70,9 @@ def edit_stored(viewer: napari.Viewer) -> None:
     layer = chosen_result(viewer)
     path = store_of(layer)
 
-    def show(labels: Any) -> None:
+    def show(found: tuple[StoredLabels, Any]) -> None:
         if layer in viewer.layers:
-            viewer.layers.selection.active = editable_copy(viewer, layer, labels)
+            viewer.layers.selection.active = editable_copy(viewer, layer, *found)
 
     inspector_of(viewer).background.run(partial(finest_labels, path), show)
 
@@ -86,17 +88,18 @@ def save_stored(viewer: napari.Viewer) -> None:
         )
 
     def save() -> None:
-        work = partial(write_back, path, np.array(layer.data))
-        then = partial(_tell_saved, viewer, path)
+        work = partial(write_back, stored_labels_of(layer), np.array(layer.data))
+        then = partial(_tell_saved, viewer, layer, path)
         inspector_of(viewer).background.run(work, then)
 
     after_edits(viewer, save)
 
 
-def _tell_saved(viewer: napari.Viewer, path: str, chunks: int) -> None:
-    for layer in viewer.layers:
-        if isinstance(layer, Labels) and not isinstance(layer.data, np.ndarray):
-            layer.refresh()
+def _tell_saved(viewer: napari.Viewer, layer: Labels, path: str, chunks: int) -> None:
+    note_saved(layer)
+    for other in viewer.layers:
+        if isinstance(other, Labels) and not isinstance(other.data, np.ndarray):
+            other.refresh()
     tell(viewer, f"Saved {pluralize(chunks, 'chunk')} of {Path(path).name}.")
 
 

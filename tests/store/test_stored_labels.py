@@ -169,6 +169,49 @@ def test_only_chunks_that_were_edited_are_written(tmp_path: Path) -> None:
         np.testing.assert_array_equal(labels.levels[level], edited[::step, ::step])
 
 
+def test_edits_of_others_stay(tmp_path: Path) -> None:
+    out = tmp_path / "l.zarr"
+    zarr.create_array(out, data=np.ones((60, 60), np.uint8), chunks=(20, 20))
+    first, second = open_labels(out), open_labels(out)
+    one, other = first[:], np.array(second)
+    one[:9, :9] = 7
+    other[30:, 30:] = 8
+    assert write_back(first, one) == 1
+    assert write_back(second, other) == 4
+    both = np.where(other == 8, other, one)
+    np.testing.assert_array_equal(open_labels(out), both)
+    # Its own writing is no change by somebody else; taken back, it is an edit again.
+    other[30:, 30:] = 1
+    other[5, 5] = 9
+    before = files_under(out)
+    with pytest.raises(ValueError, match=r"1 of 5 edited chunks of .* somebody else"):
+        write_back(second, other)
+    assert files_under(out) == before
+    assert write_back(second, other, force=True) == 5
+    np.testing.assert_array_equal(open_labels(out)[:20, :20], other[:20, :20])
+    # Both make one edit.
+    one[5:9, 5:9] = other[5:9, 5:9]
+    one[:20, :20] = other[:20, :20]
+    assert write_back(first, one) == 0
+
+
+def test_edits_of_others_stay_beside_a_part(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", np.ones((30, 1500), np.uint8))
+    where = slice(10, 20), slice(900, 1100)
+    first, second = open_labels(tmp_path / "a.npy"), open_labels(tmp_path / "a.npy")
+    one, other = first[where], second[where]
+    one[0, 0], other[0, -1] = 5, 6
+    assert write_back(first, one, where) == 1
+    assert write_back(second, other, where) == 1
+    labels = open_labels(tmp_path / "a.npy")[:]
+    assert (int(labels[10, 900]), int(labels[10, 1099])) == (5, 6)
+    # What was not the same each time that it was read may have been edited from either.
+    assert int(first[where][0, -1]) == 6
+    one[0, -1] = 7
+    with pytest.raises(ValueError, match="1 of 1 edited chunks"):
+        write_back(first, one, where)
+
+
 @pytest.mark.parametrize("name", ["a.npy", "a.btf", "a.zarr"])
 def test_flat_labels_are_written_back(name: str, tmp_path: Path) -> None:
     image = RNG.integers(0, 256, (3, 70, 60), np.uint8)

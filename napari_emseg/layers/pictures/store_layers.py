@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from napari_emseg.layers.label_look import COLORS, LOOK, NAMES, attributes_of
 from napari_emseg.layers.metadata import RECIPE
 from napari_emseg.store.stored_image import open_image
-from napari_emseg.store.stored_labels import labels_in, open_labels, write_back
+from napari_emseg.store.stored_labels import (
+    StoredLabels,
+    labels_in,
+    open_labels,
+    write_back,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,8 +29,12 @@ if TYPE_CHECKING:
 
 # Key of a layer's metadata with the place of its labels.
 STORE = "emseg store"
+# Key with these labels as they were read; copies of a layer share it.
+READ = "emseg store as read"
 # Labels of more bytes stay on the disk, where napari shows them, but cannot edit them.
 _EDITABLE = 2**29
+# What layers that were saved know of their stores: of each its own.
+_SAVED: WeakKeyDictionary[Labels, StoredLabels] = WeakKeyDictionary()
 
 
 def store_reader(path: str | list[str]) -> Callable[[str], list[LayerData]] | None:
@@ -95,7 +106,9 @@ def _labels(path: str) -> LayerData:
     attributes["name"] = _name(path)
     attributes["metadata"] = {**attributes["metadata"], STORE: stored.path}
     if stored.levels[0].nbytes <= _EDITABLE:
-        return np.array(stored), attributes, "labels"
+        data = np.array(stored)
+        attributes["metadata"][READ] = stored
+        return data, attributes, "labels"
     return [*stored.levels], {**attributes, "multiscale": True}, "labels"
 
 
@@ -103,13 +116,55 @@ def _name(path: str) -> str:
     return Path(path.rstrip("/")).name.removesuffix(".zarr").removesuffix(".ome")
 
 
-def save_to_store(layer: Labels) -> int:
+def stored_labels_of(layer: Labels) -> StoredLabels:
+    """Return the labels in a store that a layer shows, with what it knows of them.
+
+    Parameters
+    ----------
+    layer : napari.layers.Labels
+        That came from a store.
+
+    Returns
+    -------
+    StoredLabels
+        For `write_back`; the same each time.
+
+    Raises
+    ------
+    ValueError
+        If it came from elsewhere.
+    """
+    path = layer.metadata.get(STORE)
+    if path is None:
+        raise ValueError(
+            f"the layer {layer.name!r} came from no store, so that nobody knows where "
+            "its labels belong; save them as a file of their own"
+        )
+    if layer not in _SAVED:
+        read = layer.metadata.get(READ)
+        # What was copied from another layer is edited by itself from here on.
+        _SAVED[layer] = (
+            open_labels(path) if read is None else replace(read, read=read.read.copy())
+        )
+    return _SAVED[layer]
+
+
+def note_saved(layer: Labels) -> None:
+    """Let copies that are made of a layer from now on know what was saved."""
+    stored = stored_labels_of(layer)
+    layer.metadata[READ] = replace(stored, read=stored.read.copy())
+
+
+def save_to_store(layer: Labels, *, force: bool = False) -> int:
     """Write what was edited in a layer of a store back to it.
 
     Parameters
     ----------
     layer : napari.layers.Labels
         That came from a store.
+    force : bool, optional
+        Write edited chunks over what others have changed in them since the layer was
+        opened or saved.
 
     Returns
     -------
@@ -121,12 +176,8 @@ def save_to_store(layer: Labels) -> int:
     PermissionError
         If nothing may be written there.
     ValueError
-        If it came from elsewhere.
+        If it came from elsewhere, or others have changed chunks that were edited.
     """
-    path = layer.metadata.get(STORE)
-    if path is None:
-        raise ValueError(
-            f"the layer {layer.name!r} came from no store, so that nobody knows where "
-            "its labels belong; save them as a file of their own"
-        )
-    return write_back(path, layer.data)
+    changed = write_back(stored_labels_of(layer), layer.data, force=force)
+    note_saved(layer)
+    return changed

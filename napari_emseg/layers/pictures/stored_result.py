@@ -10,10 +10,10 @@ from napari.layers import Labels
 from napari_emseg import __version__
 from napari_emseg.layers.classes import class_colormap, colormap_with
 from napari_emseg.layers.metadata import KEY, MODEL, model_entry
-from napari_emseg.layers.pictures.store_layers import STORE
+from napari_emseg.layers.pictures.store_layers import READ, STORE
 from napari_emseg.layers.selection import add_result
 from napari_emseg.recipe import Recipe, segment_step
-from napari_emseg.store import open_labels
+from napari_emseg.store import StoredLabels, open_labels
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -100,8 +100,8 @@ def store_of(layer: Labels) -> str:
     return path
 
 
-def finest_labels(path: str) -> Any:
-    """Return the finest labels of a store, in memory; any thread may call it.
+def finest_labels(path: str) -> tuple[StoredLabels, Any]:
+    """Return labels of a store, and the finest in memory; any thread may call it.
 
     Raises
     ------
@@ -116,10 +116,12 @@ def finest_labels(path: str) -> Any:
             f"{MOST_BYTES / 2**30:.1f} are edited in memory; edit a part of them from "
             "Python with napari_emseg.store.open_labels and write_back(where=…)"
         )
-    return np.asarray(stored)
+    return stored, np.asarray(stored)
 
 
-def editable_copy(viewer: ViewerModel, layer: Labels, labels: Any) -> Labels:
+def editable_copy(
+    viewer: ViewerModel, layer: Labels, stored: StoredLabels, labels: Any
+) -> Labels:
     """Show the finest labels of a stored result as a layer that can be edited."""
     layer.visible = False
     data = {"visible": True, "multiscale": False}
@@ -129,7 +131,7 @@ def editable_copy(viewer: ViewerModel, layer: Labels, labels: Any) -> Labels:
         labels,
         name=f"{layer.name} (finest)",
         colormap=layer.colormap,
-        metadata=dict(layer.metadata),
+        metadata=layer.metadata | {READ: stored},
         features=layer.features,
         **data,
         **place,

@@ -72,6 +72,35 @@ def test_edits_are_written_back(store: Path) -> None:
         save_to_store(Labels(data))
 
 
+def test_layers_of_one_store_keep_their_edits_apart(tmp_path: Path) -> None:
+    place = str(tmp_path / "l.zarr")
+    zarr.create_array(place, data=np.ones((60, 60), np.uint8), chunks=(20, 20))
+    layers = []
+    for _ in range(2):
+        (data, attributes, _kind), *_ = store_reader(place)(place)  # type: ignore[misc]
+        layers.append(Labels(data, **attributes))
+    first, second = layers
+    # As napari makes a copy of a layer.
+    data, attributes, _kind = second.as_layer_data_tuple()
+    third = Labels(data.copy(), **attributes)
+    first.data[5, 5] = 3
+    second.data[50, 50] = 4
+    third.data[50, 5] = 2
+    assert [save_to_store(one) for one in (first, second, third)] == [1, 1, 1]
+    saved = emseg.store.open_labels(place)
+    assert [int(saved[at]) for at in ((5, 5), (50, 50), (50, 5))] == [3, 4, 2]
+    second.data[5, 6] = 2
+    with pytest.raises(ValueError, match="1 of 1 edited chunks"):
+        save_to_store(second)
+    assert save_to_store(second, force=True) == 1
+    # A copy knows what was saved before it was made; an edit taken back is one.
+    data, attributes, _kind = second.as_layer_data_tuple()
+    fourth = Labels(data.copy(), **attributes)
+    fourth.data[50, 50] = 1
+    assert save_to_store(fourth) == 1
+    assert int(saved[50, 50]) == 1
+
+
 def test_large_labels_stay_on_the_disk(
     store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
