@@ -12,8 +12,9 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from napari_emseg import __version__
+from napari_emseg.batch.description import BATCH, read_about
 from napari_emseg.batch.joint_counts import JointCounts
-from napari_emseg.batch.label_record import BATCH, JOINT, read_about
+from napari_emseg.batch.label_record import JOINT
 from napari_emseg.batch.picture import as_picture
 from napari_emseg.engine.cluster.methods import METHODS
 from napari_emseg.params import Params

@@ -7,12 +7,10 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import tifffile
 
 from napari_emseg import __version__
+from napari_emseg.batch.description import BATCH, read_about
 from napari_emseg.io import files
-from napari_emseg.io.damage import damage_told
-from napari_emseg.io.png_chunks import read_note
 from napari_emseg.io.safe_write import TIFF, check_target, make_folder
 
 if TYPE_CHECKING:
@@ -24,8 +22,8 @@ if TYPE_CHECKING:
     from napari_emseg.batch.output_plan import OutputPlan
     from napari_emseg.io.pixel_size import Spacing
 
-# Keys in the description of a file: look of the classes, and what this batch was.
-LOOK, BATCH = "layer", "batch"
+# Keys in the description of a file: look of the classes; of what a batch was, more.
+LOOK = "layer"
 SETTINGS, SOURCE, ROWS, JOINT = "settings", "source", "rows", "joint"
 # Colors of classes that have none.
 _UNKNOWN = (0.5, 0.5, 0.5)
@@ -115,20 +113,6 @@ def write_result(
         painted = files.paint(labels, np.reshape(table, (-1, 3)))
         files.write_picture(plan.overlay, painted, force=force)
     return plan
-
-
-def read_about(path: Path) -> dict[str, Any]:
-    """Return the description of a label file; empty if it is not one of ours."""
-    with damage_told(path, "write it again"):
-        if path.suffix.lower() not in TIFF:
-            note = (
-                read_note(path, files.NOTE) if path.suffix.lower() == ".png" else None
-            )
-            found = json.loads(note or "{}")
-        else:
-            with tifffile.TiffFile(path) as file:
-                found = (file.shaped_metadata or ({},))[0]
-    return found if isinstance(found, dict) else {}
 
 
 def find_done(

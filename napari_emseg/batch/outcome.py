@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from napari_emseg.batch.description import BATCH
 from napari_emseg.batch.label_record import (
-    BATCH,
     JOINT,
     ROWS,
     SETTINGS,

@@ -7,6 +7,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from napari_emseg.batch.description import is_label_file
 from napari_emseg.batch.picture import Picture
 from napari_emseg.io import decoders, files
 from napari_emseg.io.safe_write import (
@@ -42,7 +43,11 @@ class OutputPlan(NamedTuple):
             yield self.overlay, files.PICTURE_SUFFIXES
 
 
-def find_pictures(names: Sequence[Path], output: Path | None = None) -> list[Picture]:
+def find_pictures(
+    names: Sequence[Path],
+    output: Path | None = None,
+    labels: list[Path] | None = None,
+) -> list[Picture]:
     """Find the files that are named, those of patterns, and all pictures in folders.
 
     Patterns are those of `glob`.
@@ -54,6 +59,8 @@ def find_pictures(names: Sequence[Path], output: Path | None = None) -> list[Pic
         which are searched to the bottom for PNG, JPEG and TIFF.
     output : Path, optional
         Where results go: what lies in there is no picture of a folder.
+    labels : list, optional
+        Gets the files of folders and patterns that hold labels of this program.
 
     Returns
     -------
@@ -71,8 +78,19 @@ def find_pictures(names: Sequence[Path], output: Path | None = None) -> list[Pic
             root = _base(name)
             pattern = str(name.relative_to(root))
             some = [_in_folder(path, root) for path in sorted(root.glob(pattern))]
-        found += some or [Picture(name.name, name)]
+        ours = [one.path for one in some if one.path and _holds_labels(one.path)]
+        if labels is not None:
+            labels += ours
+        kept = [one for one in some if one.path not in ours]
+        found += kept if some else [Picture(name.name, name)]
     return found
+
+
+def _holds_labels(path: Path) -> bool:
+    try:
+        return is_label_file(path)
+    except (OSError, ValueError):  # whoever reads it tells what is wrong with it
+        return False
 
 
 def _base(pattern: Path) -> Path:
@@ -133,14 +151,17 @@ def plan_outputs(
         Two would write one file, or several one; or a place cannot be.
     """
     plans = _plans(pictures, output, overlay)
-    results = {place for plan in plans for place, _ in plan.targets()}
-    results = {Path(os.path.realpath(place)) for place in results}
+    makers: dict[Path, list[Picture]] = {}
+    for picture, plan in zip(pictures, plans, strict=True):
+        for place, _ in plan.targets():
+            makers.setdefault(Path(os.path.realpath(place)), []).append(picture)
     kept = [
         picture
         for picture in pictures
         if picture.folder is None
         or picture.path is None
-        or Path(os.path.realpath(picture.path)) not in results
+        # What would replace itself is refused, and told.
+        or makers.get(Path(os.path.realpath(picture.path)), [picture]) == [picture]
     ]
     if len(kept) < len(pictures):
         plans = _plans(kept, output, overlay)

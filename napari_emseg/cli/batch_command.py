@@ -48,6 +48,8 @@ if TYPE_CHECKING:
 
 TABLE = ".csv"
 _MODEL = (".json",)
+# So many files are named, and others counted.
+_NAMED = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,7 +146,9 @@ def run_batch(
     treatment = make_treatment(options, given)
     if options.table:
         check_target(options.table, (TABLE,), force=options.force or options.resume)
-    found = find_pictures(names, options.output)
+    labels: list[Path] = []
+    found = find_pictures(names, options.output, labels)
+    _tell_of_labels(labels)
     found = [replace(one, axes=options.axes) for one in found]
     pictures, plans = plan_outputs(found, options.output, options.overlay)
     if len(pictures) > 1:  # one line, not one for each
@@ -229,6 +233,17 @@ def _as_json(outcome: Outcome) -> dict[str, Any]:
     return found | {"classes": rows, "seconds": round(outcome.seconds, 3)}
 
 
+def _tell_of_labels(labels: Sequence[Path]) -> None:
+    if labels:
+        names = ", ".join(path.name for path in labels[:_NAMED])
+        more = f" and {len(labels) - _NAMED} more" if len(labels) > _NAMED else ""
+        count = pluralize(len(labels), "file")
+        tell(
+            f"{count} of labels of this program left out: {names}{more}; name a file "
+            "itself to take it for a picture"
+        )
+
+
 def run_fit(
     names: Sequence[Path],
     output: Path,
@@ -241,7 +256,10 @@ def run_fit(
     """Fit one model to pictures, write it, and say so."""
     params = params_of_options(dict(given), command="fit")
     check_target(output, _MODEL, force=force)
-    pictures = [replace(one, axes=axes) for one in find_pictures(names)]
+    labels: list[Path] = []
+    found = find_pictures(names, labels=labels)
+    _tell_of_labels(labels)
+    pictures = [replace(one, axes=axes) for one in found]
     start = time.perf_counter()
     steps = iter_fit(pictures, params, axes=axes, max_bytes=max_bytes)
     messages: list[str] = []

@@ -261,7 +261,7 @@ def open_images(images: Images, /, *, max_bytes: MaxBytes = None) -> int:
         raise OSError(
             f"napari cannot open a window: {reason}; napari-emseg segment needs none"
         )
-    from napari_emseg.layers.label_files import is_label_file
+    from napari_emseg.batch.description import is_label_file
 
     read = partial(read_told, max_bytes=max_bytes)
     layers: list[samples.LayerData] = []

@@ -15,8 +15,6 @@ from napari.layers import Labels
 from napari_emseg import __version__
 from napari_emseg.exchange import Annotations, ClassScheme, annotate, export
 from napari_emseg.io import files
-from napari_emseg.io.damage import damage_told
-from napari_emseg.io.decoders import MAGIC
 from napari_emseg.layers.instances.object_layer import (
     is_objects,
     object_features,
@@ -180,15 +178,6 @@ def _note_of(image: Image, path: Path) -> dict[str, Any]:
     except ValueError:  # it lies on another drive
         place = Path(source.path).name
     return note | {"path": Path(place).as_posix()}
-
-
-def is_label_file(path: Path) -> bool:
-    """Return whether a file holds labels that this plugin or its command wrote."""
-    with path.open("rb") as file:
-        if file.read(4) not in MAGIC["tiff"]:
-            return False
-    with damage_told(path, "write the labels again"), tifffile.TiffFile(path) as tiff:
-        return any("napari-emseg" in about for about in tiff.shaped_metadata or ())
 
 
 def find_picture(path: Path) -> tuple[Path | None, dict[str, Any]]:

@@ -332,8 +332,34 @@ class TestRefusals:
         found = ["a.png", "a_labels.tif", "b.png", "b_labels.tif"]
         assert files_in(folder) == [*found, "sub/a.png", "sub/a_labels.tif"]
 
+    @pytest.mark.parametrize("ending", ["tif", "png"])
+    def test_labels_of_this_program_are_no_pictures(
+        self, folder, tmp_path, capsys, ending
+    ):
+        model, again = tmp_path / "m.json", tmp_path / "m2.json"
+        assert run("fit", folder, "-o", model, *QUICK) == 0
+        run("segment", folder, "-o", folder / f"{{stem}}_{{folder}}.{ending}", *QUICK)
+        capsys.readouterr()
+        assert run("fit", folder, "-o", again, *QUICK) == 0
+        told = capsys.readouterr()
+        assert "3 pictures" in told.out
+        assert "3 files of labels of this program left out" in told.err
+        assert again.read_bytes() == model.read_bytes()
+        pattern = folder / f"*.{ending}"
+        run("segment", pattern, "-o", tmp_path / "out", "--joint", *QUICK)
+        assert "left out" in capsys.readouterr().err
+        # Named itself, it is a picture.
+        one = next(path for path in folder.glob(f"*_*.{ending}"))
+        assert run("segment", one, "-o", tmp_path / "one.tif", "-n", 2) == 0
 
-@pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
+    def test_what_would_replace_itself_is_told(self, folder, capsys):
+        tifffile.imwrite(folder / "c.tif", iio.imread(folder / "a.png")[..., 0])
+        assert run("segment", folder, "-o", folder / "{stem}.tif", *QUICK) == 1
+        told = capsys.readouterr()
+        assert "c.tif" in told.err
+        assert "is the image itself" in told.err
+
+
 def test_recipes_of_other_axes_are_told(tmp_path, capsys):
     pixels = np.random.default_rng(5).integers(0, 255, (20, 16, 3), np.uint8)
     plain, rgb, out = (tmp_path / f"{name}.tif" for name in ("plain", "rgb", "out"))
@@ -399,6 +425,7 @@ def test_axes_are_those_of_the_file(stored, told, channels, tmp_path, capsys):
     np.testing.assert_array_equal(read_labels(again), seg.labels)
 
 
+@pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_ctrl_c_leaves_whole_files_alone(tmp_path, jobs):
     for number in range(12):

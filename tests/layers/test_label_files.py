@@ -14,13 +14,13 @@ from napari.layers import Labels
 
 import napari_emseg as emseg
 from napari_emseg.batch import Picture, Treatment, iter_apply, plan_outputs
+from napari_emseg.batch.description import is_label_file
 from napari_emseg.io import files
 from napari_emseg.layers import add_to, recipe_of
 from napari_emseg.layers.classes import class_color, class_name
 from napari_emseg.layers.history import opened_from
 from napari_emseg.layers.label_files import (
     find_picture,
-    is_label_file,
     read_layers,
     write_with_recipe,
 )

@@ -10,7 +10,7 @@ from napari.layers import Image, Labels
 
 from napari_emseg import __version__
 from napari_emseg.batch import JointFit, Picture
-from napari_emseg.batch.label_record import read_about
+from napari_emseg.batch.description import read_about
 from napari_emseg.engine.image.axes import CHANNELS, COLORS, unnamed_axes
 from napari_emseg.engine.image.lazy_image import as_lazy_image
 from napari_emseg.io.pixel_size import Spacing

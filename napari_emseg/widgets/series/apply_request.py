@@ -19,9 +19,9 @@ from napari_emseg.batch import (
     iter_apply,
     plan_outputs,
 )
+from napari_emseg.batch.description import is_label_file
 from napari_emseg.io.files import LABEL_SUFFIXES
 from napari_emseg.io.safe_write import check_access, check_target, fitting_name
-from napari_emseg.layers.label_files import is_label_file
 from napari_emseg.layers.pictures.treated_layers import (
     colors_of_layer,
     fit_of,

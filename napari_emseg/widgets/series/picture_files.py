@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import cv2
 import numpy as np
 
-from napari_emseg.batch.label_record import read_about
+from napari_emseg.batch.description import is_label_file, read_about
 from napari_emseg.engine.image.lazy_image import as_lazy_image
 from napari_emseg.io import files
 from napari_emseg.io.safe_write import TIFF, fitting_name
 from napari_emseg.layers.label_files import (
     find_picture,
-    is_label_file,
     read_layers,
     write_with_recipe,
 )
