@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 import logging
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari.layers import Image, Labels
 from napari.utils.notifications import show_error
 from qtpy.QtCore import QSettings, QTimer
 from qtpy.QtWidgets import QFileDialog, QVBoxLayout, QWidget
 
 from napari_emseg.layers import PictureLayers, is_result
-from napari_emseg.layers.history import drawing, insert_layer, opened_from
-from napari_emseg.layers.metadata import EDITED, KEY, entry_of, image_of
+from napari_emseg.layers.history import drawing, insert_layer
 from napari_emseg.layers.old_objects import OldObjects
 from napari_emseg.layers.pictures.treated_layers import (
     add_treated,
     content_layer,
     layer_picture,
 )
-from napari_emseg.layers.recipe_log import recipe_work
-from napari_emseg.layers.selection import add_result, find_selection
 from napari_emseg.widgets.common.background import BackgroundQueue
 from napari_emseg.widgets.common.docks import Docking, find_panel, share_dock, stop
 from napari_emseg.widgets.common.keys import Key, Keys
@@ -34,6 +29,13 @@ from napari_emseg.widgets.edit.panel import after_edits
 from napari_emseg.widgets.segment.panel import SegmentWidget
 from napari_emseg.widgets.series.apply_request import AppliedRecipe, ApplyRequest
 from napari_emseg.widgets.series.browser_page import MODEL, PANEL, BrowserPage
+from napari_emseg.widgets.series.label_saver import LabelSaver, python_ends
+from napari_emseg.widgets.series.opened_layers import (
+    add_labels,
+    clear_picture,
+    open_already,
+    result_on,
+)
 from napari_emseg.widgets.series.picture_files import (
     BrowsedPicture,
     OpenedPicture,
@@ -42,16 +44,18 @@ from napari_emseg.widgets.series.picture_files import (
     list_pictures,
     read_picture,
     remembered_name,
-    save_beside,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     import napari.components
+    from napari.layers import Image, Labels
+    from qtpy.QtGui import QHideEvent
 
     from napari_emseg.recipe import Recipe
     from napari_emseg.widgets.series.apply_request import ApplyStep
+    from napari_emseg.widgets.series.label_saver import LabelSave
 
 log = logging.getLogger(__name__)
 
@@ -102,7 +106,10 @@ class BrowserWidget(QWidget):  # type: ignore[misc]
         self._folder: Path | None = None
         self._broken: set[int] = set()  # pictures that cannot be read
         self._image: Image | None = None
+        self._shown: BrowsedPicture | None = None  # that the image is of
         self._blocked = ""  # why labels of this picture are not saved
+        self._refused = False  # they could not be saved, and the user knows
+        self._saver = LabelSaver()
         self._applied: AppliedRecipe | None = None
         self._dirty = False
         self._next: Callable[[], Any] | None = None  # when the labels are saved
@@ -143,6 +150,7 @@ class BrowserWidget(QWidget):  # type: ignore[misc]
         layers = self._viewer.layers
         reactions = [
             (layers.events.inserted, self._follow),
+            (layers.events.removing, self._on_removing),
             (layers.events.removed, self._follow),
             (self._viewer.events.theme, self._on_theme),
         ]
@@ -159,15 +167,7 @@ class BrowserWidget(QWidget):  # type: ignore[misc]
     @property
     def result(self) -> Labels | None:
         """The result on the picture that is saved: the uppermost; None without one."""
-        if self._image not in self._viewer.layers:
-            return None
-        for layer in reversed(self._viewer.layers):
-            ours = is_result(layer) or (
-                isinstance(layer, Labels) and EDITED in layer.metadata
-            )
-            if ours and image_of(self._viewer, layer) is self._image:
-                return layer
-        return None
+        return result_on(self._viewer, self._image)
 
     def open_folder(self, folder: Path, last: str = "") -> None:
         """List the pictures of a folder, and open one: the last, or the first new."""
@@ -208,10 +208,18 @@ class BrowserWidget(QWidget):  # type: ignore[misc]
             self.background.cancel(last=True)
         if self._next is None:
             self.background.cancel()
+            self._saver.finish()
         else:
             self._next = _stay
         self.page.list.setCurrentRow(-1 if self.current is None else self.current)
         self.say("Canceled.")
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        """Save what rests: nobody may come back to a panel out of sight."""
+        super().hideEvent(event)
+        # When Python ends, threads do before Qt hides the panel, and then closes it.
+        if not python_ends() and self._docking.opened and self._unsaved:
+            self._on_rest()
 
     def _move(self, step: int) -> None:
         places = range(len(self.pictures))
@@ -242,15 +250,16 @@ class BrowserWidget(QWidget):  # type: ignore[misc]
             self._on_error(f"{opened}. Next and previous leave it out.")
             return
         picture, viewer = self.pictures[place], self._viewer
-        known = self._open_already(picture.path)
-        self._clear(keep=known)
-        self.current, self._dirty, self._blocked = place, False, opened.reason
+        known = open_already(viewer, picture.path)
+        clear_picture(viewer, self._image, keep=known)
+        self.current, self._shown = place, picture
+        self._blocked, self._refused = opened.reason, False
         if known is None:
             layers = content_layer(picture.path, opened.content)
             self._image = layers.lead
             insert_layer(viewer.layers, len(viewer.layers), layers.lead)
             if opened.labels is not None:
-                self._add_labels(opened.labels, layers, picture)
+                add_labels(viewer, opened.labels, layers.lead, picture.labels)
             viewer.reset_view()
         else:
             self._image, layers = known, PictureLayers.of([known])
@@ -263,20 +272,6 @@ class BrowserWidget(QWidget):  # type: ignore[misc]
         self.say(opened.reason)
         if picture.state == "new" and self.result is None:
             self._begin(layers)
-
-    def _add_labels(
-        self, found: Any, picture: PictureLayers, browsed: BrowsedPicture
-    ) -> None:
-        labels, attributes, _ = found
-        for key in (KEY, EDITED):
-            if key in attributes["metadata"]:
-                entry = attributes["metadata"][key]
-                # Napari may have given the layer another name than it had.
-                named = entry | {"image": picture.lead.name}
-                attributes["metadata"] = attributes["metadata"] | {key: named}
-        with opened_from(browsed.labels):
-            layer = Labels(labels, **attributes)
-        add_result(self._viewer, layer)
 
     def _begin(self, picture: PictureLayers) -> None:
         """Segment a new picture, if that is asked for."""
@@ -311,31 +306,6 @@ class BrowserWidget(QWidget):  # type: ignore[misc]
             layer = add_treated(self._viewer, outcome.treated, picture, step.table)
             self._viewer.layers.selection.active = layer
 
-    def _open_already(self, path: Path) -> Image | None:
-        """Return the layer of a picture that is open, as from before the panel."""
-        for layer in self._viewer.layers:
-            source = layer.source.path
-            if isinstance(layer, Image) and source and Path(source) == path:
-                return layer
-        return None
-
-    def _clear(self, keep: Image | None) -> None:
-        """Remove the picture before, its results, and what is selected on it."""
-        viewer, image = self._viewer, self._image
-        if image is None or image is keep or image not in viewer.layers:
-            return
-        gone = [
-            layer
-            for layer in viewer.layers
-            if isinstance(layer, Labels)
-            and entry_of(layer)
-            and image_of(viewer, layer) is image
-        ]
-        marks = [find_selection(viewer, image)]
-        for layer in (*filter(None, marks), *gone, image):
-            if layer in viewer.layers:
-                viewer.layers.remove(layer)
-
     def _leave(self, then: Callable[[], Any]) -> None:
         """Save what is open, if it has changed, and then call a function."""
         save = partial(self._save, then)
@@ -344,51 +314,73 @@ class BrowserWidget(QWidget):  # type: ignore[misc]
     def _save(self, then: Callable[[], Any]) -> None:
         """Save the result if it has changed; call a function if that went well."""
         self._rest.stop()
-        layer, image = self.result, self._image
-        if layer is None or image is None or not self._dirty:
+        if not self._unsaved:
             then()
             return
-        place = self.current
-        assert place is not None
-        work = self._saving(layer, image, place)
-        self._dirty, self._next = False, then
+        self._next = then
+
+        def go_on(wrong: str) -> None:
+            assert self._next is not None
+            call, self._next = self._next, None
+            if wrong:
+                self._dirty = self._refused = True
+                self._on_error(KEPT.format(wrong))
+                return
+            if self._dirty:
+                self._rest.start()
+            call()
+
+        self._begin_save(go_on)
+
+    @property
+    def _unsaved(self) -> bool:
+        return self._dirty and self._shown is not None and self.result is not None
+
+    def _begin_save(self, then: Callable[[str], Any]) -> None:
+        """Save the result as it is now; call a function with what is wrong, or ""."""
+        save, layer = self._prepare_save(), self.result
+        assert layer is not None
 
         def done(found: tuple[BrowsedPicture, Recipe] | str) -> None:
-            assert self._next is not None
-            go_on, self._next = self._next, None
+            self._saver.forget(save)
             if isinstance(found, str):
-                self._dirty = True
-                self._on_error(KEPT.format(found))
+                then(found)
                 return
             picture, recipe = found
-            self.pictures[place] = picture
-            self.page.tell_state(place, picture)
-            self.say(f"Saved {picture.labels.name if picture.labels else ''}.")
+            self._refused = False
+            self._on_saved(picture)
             if is_result(layer):
                 with suppress(ValueError):  # of a model that is none
                     self._applied = AppliedRecipe.of_layer(layer, recipe)
-            if self._dirty:
-                self._rest.start()
-            go_on()
+            then("")
 
-        self.background.run(caught(work), done)
+        self.background.run(save, done)
 
-    def _saving(
-        self, layer: Labels, image: Image, place: int
-    ) -> Callable[[], tuple[BrowsedPicture, Recipe]]:
-        """Return a function that saves a result as it is now, in any thread."""
-        labels, look, _ = layer.as_layer_data_tuple()
-        labels = labels.copy()
-        recipe_of = recipe_work(self._viewer, layer, labels)
-        picture, blocked = self.pictures[place], self._blocked
+    def _prepare_save(self) -> LabelSave:
+        layer, image, picture = self.result, self._image, self._shown
+        assert layer is not None
+        assert image is not None
+        assert picture is not None
+        self._dirty = False
+        return self._saver.prepare(self._viewer, layer, image, picture, self._blocked)
 
-        def work() -> tuple[BrowsedPicture, Recipe]:
-            if blocked:
-                raise ValueError(blocked)
-            recipe = recipe_of()
-            return save_beside(picture, labels, look, recipe, image), recipe
+    def _on_saved(self, picture: BrowsedPicture) -> None:
+        """Show that a picture has labels now, if it is of this folder still."""
+        if self._shown is not None and self._shown.path == picture.path:
+            self._shown = picture
+        for place, one in enumerate(self.pictures):
+            if one.path == picture.path:
+                self.pictures[place] = picture
+                self.page.tell_state(place, picture)
+        self.say(f"Saved {picture.labels.name if picture.labels else ''}.")
 
-        return work
+    def _on_removing(self, event: Any) -> None:
+        """Save what rests when its layer goes, as all do when a viewer closes."""
+        layer = self._viewer.layers[event.index]
+        going = layer is self._image or layer is self.result
+        if going and self._unsaved and not self._refused:
+            stop(self._rest)
+            self._begin_save(lambda wrong: self._on_error(wrong) if wrong else None)
 
     def _on_rest(self) -> None:
         layer = self.result
@@ -445,13 +437,9 @@ class BrowserWidget(QWidget):  # type: ignore[misc]
     def _on_close(self) -> None:
         self.keys.release()
         stop(self._rest)
-        layer, image, place = self.result, self._image, self.current
-        if self._dirty and layer is not None and image and place is not None:
-            # Python waits for this thread, even if the window is closed.
-            pool = ThreadPoolExecutor(1, thread_name_prefix="napari-emseg save")
-            pool.submit(_logged, self._saving(layer, image, place))
-            pool.shutdown(wait=False)
-            self._dirty = False
+        if self._unsaved:
+            self._prepare_save()
+        self._saver.finish()
         self.background.close()
         self.thumbnails.close()
         self._old_objects.release()
@@ -491,10 +479,3 @@ class BrowserWidget(QWidget):  # type: ignore[misc]
 
 def _stay() -> None:
     """Open no other picture."""
-
-
-def _logged(work: Callable[[], Any]) -> None:
-    try:
-        work()
-    except Exception:
-        log.exception("the labels could not be saved")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from threading import Event
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,8 +14,8 @@ from qtpy.QtCore import QSettings
 import napari_emseg as emseg
 from napari_emseg.io.files import read_labels, write_picture
 from napari_emseg.layers.classes import class_name, rename_class
+from napari_emseg.widgets.series import label_saver, picture_files
 from napari_emseg.widgets.series import panel as module
-from napari_emseg.widgets.series import picture_files
 from napari_emseg.widgets.series.browser_page import MODEL
 from napari_emseg.widgets.series.panel import BrowserWidget
 
@@ -232,13 +233,13 @@ def test_what_takes_long_is_canceled_and_the_picture_stays(
 def test_labels_are_saved_though_what_comes_after_is_canceled(
     viewer, panel, qtbot, monkeypatch, folder
 ):
-    saved, save = Event(), module.save_beside
+    saved, save = Event(), label_saver.save_beside
 
     def wait_and_save(*args):
         assert saved.wait(20)
         return save(*args)
 
-    monkeypatch.setattr(module, "save_beside", wait_and_save)
+    monkeypatch.setattr(label_saver, "save_beside", wait_and_save)
     segment(viewer)
     panel.next()
     panel.cancel()
@@ -251,3 +252,38 @@ def test_labels_are_saved_though_what_comes_after_is_canceled(
     room = panel.page.list.visualItemRect(item).height() - picture_files.SIZE
     assert room >= 2 * panel.page.list.fontMetrics().lineSpacing()
     assert (folder / "p0.emseg.tif").exists()
+
+
+def stroke(viewer):
+    """Paint one pixel; return the labels that should be saved now."""
+    layer = result_of(viewer)
+    layer.paint((0, 0), 3 if layer.data[0, 0] != 3 else 2)
+    return layer.data.copy()
+
+
+def in_the_file(path, labels):
+    return path.exists() and np.array_equal(read_labels(path), labels)
+
+
+@pytest.mark.parametrize("way", ["viewer", "layers", "hidden", "end of Python"])
+def test_a_stroke_is_saved_whatever_goes_before_it_rests(
+    viewer, panel, folder, qtbot, monkeypatch, way
+):
+    segment(viewer)
+    wait(qtbot, panel)
+    panel._rest.setInterval(60_000)
+    wanted = stroke(viewer)
+    if way == "viewer":
+        viewer.close()
+    elif way == "layers":
+        viewer.layers.clear()
+    elif way == "hidden":
+        panel.parent().close()
+    else:
+        # Python starts no thread then, and waits for none.
+        ended = SimpleNamespace(is_alive=lambda: False)
+        monkeypatch.setattr(label_saver, "main_thread", lambda: ended)
+        monkeypatch.setattr(label_saver, "Thread", None)
+        viewer.window.remove_dock_widget("all")
+        assert in_the_file(folder / "p0.emseg.tif", wanted)
+    qtbot.waitUntil(lambda: in_the_file(folder / "p0.emseg.tif", wanted), timeout=9000)

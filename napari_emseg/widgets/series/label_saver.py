@@ -1,0 +1,126 @@
+"""What saves the labels of pictures, in order, also when the window goes."""
+
+from __future__ import annotations
+
+import logging
+from threading import Lock, Thread, main_thread
+from typing import TYPE_CHECKING, Any
+
+from napari_emseg.layers.recipe_log import recipe_work
+from napari_emseg.widgets.series.picture_files import caught, save_beside
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from napari.components import ViewerModel
+    from napari.layers import Image, Labels
+
+    from napari_emseg.recipe import Recipe
+    from napari_emseg.widgets.series.picture_files import BrowsedPicture
+
+log = logging.getLogger(__name__)
+
+
+class LabelSave:
+    """Labels as they were at a moment, which are saved once, whoever asks for it.
+
+    Parameters
+    ----------
+    work : callable
+        Saves them; returns the picture and its recipe, or what is wrong.
+    turn : Lock
+        Of all that may write the same files.
+    """
+
+    def __init__(self, work: Callable[[], Any], turn: Lock) -> None:
+        self._work: Callable[[], Any] | None = work
+        self._turn = turn
+        self._found: Any = None
+
+    def __call__(self) -> tuple[BrowsedPicture, Recipe] | str:
+        """Save the labels, or wait until another thread has, and tell the same."""
+        with self._turn:
+            if self._work is not None:
+                self._found = self._work()
+                self._work = None
+            found: tuple[BrowsedPicture, Recipe] | str = self._found
+            return found
+
+
+class LabelSaver:
+    """Saves of a panel that are not done yet.
+
+    They are called in a thread of the panel; `finish` sees to those that it did not
+    come to.
+    """
+
+    def __init__(self) -> None:
+        self._turn = Lock()
+        self._left: list[LabelSave] = []
+
+    def prepare(
+        self,
+        viewer: ViewerModel,
+        layer: Labels,
+        image: Image,
+        picture: BrowsedPicture,
+        blocked: str,
+    ) -> LabelSave:
+        """Return what saves a result as it is now, in any thread.
+
+        Parameters
+        ----------
+        viewer : napari.components.ViewerModel
+        layer : napari.layers.Labels
+        image : napari.layers.Image
+            The picture.
+        picture : BrowsedPicture
+            Its file.
+        blocked : str
+            Why it must not be saved; empty if it may.
+        """
+        labels, look, _ = layer.as_layer_data_tuple()
+        labels = labels.copy()
+        recipe_of = recipe_work(viewer, layer, labels)
+
+        def work() -> tuple[BrowsedPicture, Recipe]:
+            if blocked:
+                raise ValueError(blocked)
+            recipe = recipe_of()
+            return save_beside(picture, labels, look, recipe, image), recipe
+
+        save = LabelSave(caught(work), self._turn)
+        self._left.append(save)
+        return save
+
+    def forget(self, save: LabelSave) -> None:
+        """Take note that a save is done."""
+        if save in self._left:
+            self._left.remove(save)
+
+    def finish(self) -> None:
+        """Save what is left, though nobody waits for it any more."""
+        left, self._left = self._left, []
+        if not left:
+            return
+        if python_ends():
+            _save_all(left)
+        else:  # Python waits for this thread, even if the window is closed
+            Thread(target=_save_all, args=(left,), name="napari-emseg save").start()
+
+
+def python_ends() -> bool:
+    """Return whether Python ends, and starts no thread any more, or waits for none."""
+    return not main_thread().is_alive()
+
+
+def _save_all(saves: list[LabelSave]) -> None:
+    """Save labels one after the other; nobody is there to hear of errors."""
+    for save in saves:
+        try:
+            found = save()
+        except Exception:
+            log.exception("the labels could not be saved")
+        else:
+            if isinstance(found, str):
+                log.error("the labels could not be saved: %s", found)
