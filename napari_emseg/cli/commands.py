@@ -161,7 +161,7 @@ def segment(
         )
         params = params_of_options(options)
         how = {"force": force, "resume": resume}
-        return run_stores(found, output, large, params, model, **how)
+        return run_stores(found, output, large, params, model, axes=axes, **how)
     asked = BatchOptions(
         output=output,
         overlay=overlay,

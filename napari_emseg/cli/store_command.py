@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from napari_emseg.batch import JointFit
+from napari_emseg.batch.picture import Content
 from napari_emseg.cli.terminal import (
     DONE,
     follow,
@@ -126,6 +127,7 @@ def run_stores(
     params: Params,
     model: Path | None = None,
     *,
+    axes: str | None = None,
     force: bool,
     resume: bool,
 ) -> int:
@@ -141,6 +143,8 @@ def run_stores(
     params : Params
     model : Path, optional
         Model of ``napari-emseg fit``, which is applied as it is.
+    axes : str, optional
+        Letters of the axes as they stand in the files.
     force, resume : bool
         As for `napari_emseg.segment`.
 
@@ -169,7 +173,7 @@ def run_stores(
                 make_folder(output)
                 place = output / f"{image.name.split('.')[0]}_labels.ome.zarr"
             try:
-                line = _run(image, place, options, params, executor, how)
+                line = _run(image, place, options, params, executor, axes, how)
                 sys.stdout.write(f"{shown(line)}\n")
             except Exception as error:  # the others are done all the same
                 tell_of(image, error)
@@ -183,12 +187,13 @@ def _run(
     options: LargeOptions,
     params: Params,
     executor: Executor | None,
+    axes: str | None,
     asked: dict[str, Any],
 ) -> str:
     """Segment one image, and return what came out, in one line."""
     start = time.perf_counter()
     with warnings_told(path.name):
-        image, how = _open(path)
+        image, how = _open(path, axes)
         try:
             seg: Segmentation = follow(
                 iter_segment(
@@ -219,20 +224,23 @@ def _auto(value: Any) -> Any:
     return "auto" if value is None else value
 
 
-def _open(path: Path) -> tuple[Any, dict[str, Any]]:
+def _open(path: Path, axes: str | None) -> tuple[Any, dict[str, Any]]:
     """Open an image part by part, or read it whole if that cannot be."""
     if is_store(path):
-        return open_image(path), {}
+        return open_image(path, axes), {}
     if path.suffix.lower() in TIFF_SUFFIXES:
         try:
             image: StoredImage = open_image(path)
         except ValueError:
             pass  # a kind of TIFF that is read whole only
         else:
-            return image, {}
-    found = files.read_with_spacing(path)
-    how = {"channel_axis": found.channel_axis, "full_scale": found.full_scale}
-    return found.pixels, how
+            return image if axes is None else open_image(path, axes), {}
+    found = files.read_with_spacing(path, axes=axes)
+    how: dict[str, Any] = {"full_scale": found.full_scale}
+    if axes is None:
+        return found.pixels, how | {"channel_axis": found.channel_axis}
+    content, named = Content.of(found, told=True).as_named(axes, each=False)
+    return content.pixels, how | {"axes": named}
 
 
 def _check_whole(place: Path, params: Params) -> None:

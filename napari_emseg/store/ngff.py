@@ -40,7 +40,7 @@ class Multiscales:
     paths : tuple of str
         Of the arrays, the finest first.
     scale : tuple of float
-        Length of a pixel of the finest along each axis.
+        Length of a pixel of the finest, or of a level, along each axis.
     units : tuple of str or None
         Their units.
     rgb : bool or None
@@ -61,7 +61,9 @@ def ome_attributes(attributes: Mapping[str, Any]) -> Mapping[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def multiscales_of(attributes: Mapping[str, Any], name: str) -> Multiscales | None:
+def multiscales_of(
+    attributes: Mapping[str, Any], name: str, path: str | None = None
+) -> Multiscales | None:
     """Understand the attributes of a group.
 
     Parameters
@@ -70,11 +72,13 @@ def multiscales_of(attributes: Mapping[str, Any], name: str) -> Multiscales | No
         Of the group; of OME-Zarr 0.4, 0.5 or 0.6.
     name : str
         Of the store, for messages.
+    path : str, optional
+        Of the level whose pixels are measured; the finest by default.
 
     Returns
     -------
     Multiscales or None
-        None if there is no image.
+        None if there is no image, or no such level.
 
     Raises
     ------
@@ -95,8 +99,11 @@ def multiscales_of(attributes: Mapping[str, Any], name: str) -> Multiscales | No
         ]
         letters = "".join(str(one["name"])[:1].lower() for one in axes)
         paths = tuple(str(one["path"]) for one in first["datasets"])
+        if path is not None and path not in paths:
+            return None
+        level = 0 if path is None else paths.index(path)
         scale = np.ones(len(axes))
-        for steps in (first["datasets"][0], first):
+        for steps in (first["datasets"][level], first):
             for step in steps.get("coordinateTransformations", ()):
                 scale *= _scale_of(step, len(axes))
     except (LookupError, TypeError, ValueError, AttributeError) as error:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tifffile
 
+from napari_emseg.engine.image.axes import check_axes
 from napari_emseg.io.pixel_size import read_spacing
 from napari_emseg.store.ngff import Multiscales, multiscales_of
 from napari_emseg.store.stored_array import StoredArray, needed
@@ -96,7 +97,7 @@ def is_store(path: str | os.PathLike[str]) -> bool:
     return suffix == ".npy" or suffix in (*SLIDE_SUFFIXES, *TIFF_SUFFIXES[2:])
 
 
-def open_image(path: str | os.PathLike[str]) -> StoredImage:
+def open_image(path: str | os.PathLike[str], axes: str | None = None) -> StoredImage:
     """Open an image that may be larger than memory; nothing is read yet.
 
     Lazy, for whole-slide images and large volumes.
@@ -107,7 +108,11 @@ def open_image(path: str | os.PathLike[str]) -> StoredImage:
         OME-Zarr of version 0.4 to 0.6, or an array or a single image of Zarr 2 or 3,
         also inside of a store (``image.ome.zarr/2``) or at an address; TIFF with or
         without levels, such as OME-TIFF, SVS and NDPI; ``.npy``; with the extra
-        ``slides``, what OpenSlide reads.
+        ``slides``, what OpenSlide reads. A level has the axes and the colors of the
+        image that it belongs to.
+    axes : str, optional
+        One letter for each axis as it is stored, such as "TCZYX": C for channels, S for
+        RGB, others as for `napari_emseg.segment`. By default what the file says.
 
     Returns
     -------
@@ -121,7 +126,7 @@ def open_image(path: str | os.PathLike[str]) -> StoredImage:
     ImportError
         A package is missing; the message tells which.
     ValueError
-        It holds no image, or several.
+        It holds no image, or several; or the letters do not fit its axes.
 
     References
     ----------
@@ -142,23 +147,24 @@ def open_image(path: str | os.PathLike[str]) -> StoredImage:
         # The array of a store is one more name behind it.
         raise FileNotFoundError(f"there is no {name}; check the name")
     if remote or Path(name).is_dir():
-        return _open_zarr(name)
+        return _open_zarr(name, axes)
     suffix = Path(name).suffix.lower()
     if suffix == ".npy":
-        return _image(name, [StoredArray.of("npy", name)], _guess(np.load, name))
+        return _plain(name, StoredArray.of("npy", name), axes)
     if suffix in SLIDE_SUFFIXES:
-        return _open_slide(name)
+        return _open_slide(name, axes)
     if suffix in TIFF_SUFFIXES:
-        return _open_tiff(name)
+        return _open_tiff(name, axes)
     raise ValueError(
         f"{name} is no image that is read part by part; give OME-Zarr, Zarr, a tiled "
         "TIFF file or .npy, or read it whole with napari_emseg.files.read_image"
     )
 
 
-def _guess(load: Any, name: str) -> str:
-    """Name the axes of a plain array."""
-    return _letters(load(name, mmap_mode="r", allow_pickle=False).shape)
+def _plain(name: str, array: StoredArray, named: str | None) -> StoredImage:
+    """Return a plain array; its axes are guessed unless somebody names them."""
+    axes = _letters(array.shape) if named is None else ""
+    return _image(name, [array], axes, named=named)
 
 
 def _letters(shape: tuple[int, ...]) -> str:
@@ -183,9 +189,16 @@ def _image(
     version: str = "",
     rgb: bool | None = None,
     told: bool = False,
+    named: str | None = None,
 ) -> StoredImage:
-    """Order the axes: channels last if they are colors, those of length 1 left out."""
+    """Order the axes: channels last if they are colors, those of length 1 left out.
+
+    `told` are those that the file tells, `named` those that somebody names instead.
+    """
     shape, dtype = stored[0].shape, stored[0].dtype
+    if named is not None:
+        axes = check_axes(named, shape).lower()
+        axes, rgb, told = axes.replace("s", "c"), "s" in axes, True
     if len(axes) != len(shape):
         raise ValueError(
             f"{name} has an array of shape {shape}, but axes {axes!r}; write it again"
@@ -219,7 +232,7 @@ def _image(
     )
 
 
-def _open_zarr(name: str) -> StoredImage:
+def _open_zarr(name: str, named: str | None) -> StoredImage:
     zarr = needed("zarr", "large", "reading Zarr")
     try:
         node = zarr.open(name, mode="r")
@@ -229,13 +242,16 @@ def _open_zarr(name: str) -> StoredImage:
         ) from error
     if hasattr(node, "shape"):
         array = StoredArray.of("zarr", name)
-        return _image(name, [array], _letters(array.shape))
+        known = _image_of_level(name, array.ndim)
+        if known is None:
+            return _plain(name, array, named)
+        return _of_ome(name, [array], known, named)
     found = multiscales_of(dict(node.attrs), name)
     if found is None and "bioformats2raw.layout" in {
         **node.attrs,
         **dict(node.attrs).get("ome", {}),
     }:
-        return _open_zarr(f"{name.rstrip('/')}/0")
+        return _open_zarr(f"{name.rstrip('/')}/0", named)
     if found is None:
         arrays = sorted(key for key, _ in node.arrays())
         if len(arrays) != 1:
@@ -244,21 +260,48 @@ def _open_zarr(name: str) -> StoredImage:
                 f"{name} is a group of Zarr that is no image of OME-Zarr; give one of "
                 f"what it holds: {inside}"
             )
-        return _open_zarr(f"{name.rstrip('/')}/{arrays[0]}")
+        return _open_zarr(f"{name.rstrip('/')}/{arrays[0]}", named)
     stored = [StoredArray.of("zarr", name, *p.split("/")) for p in found.paths]
+    return _of_ome(name, stored, found, named)
+
+
+def _of_ome(
+    name: str, stored: list[StoredArray], known: Multiscales, named: str | None
+) -> StoredImage:
     return _image(
         name,
         stored,
-        found.axes,
-        found.scale,
-        found.units,
-        version=found.version,
-        rgb=found.rgb,
+        known.axes,
+        known.scale,
+        known.units,
+        version=known.version,
+        rgb=known.rgb,
         told=True,
+        named=named,
     )
 
 
-def _open_tiff(name: str) -> StoredImage:
+def _image_of_level(name: str, n_axes: int) -> Multiscales | None:
+    """Return what the image that an array is a level of says of it, if it is one."""
+    zarr = needed("zarr", "large", "reading Zarr")
+    place = name.rstrip("/")
+    if "://" not in name:
+        place = Path(name).absolute().as_posix()
+    # A level may lie in a group of its own.
+    for depth in (1, 2):
+        store, *inner = place.rsplit("/", depth)
+        try:
+            attributes = dict(zarr.open_group(store, mode="r").attrs)
+            found = multiscales_of(attributes, store, "/".join(inner))
+        except (OSError, KeyError, ValueError, zarr.errors.BaseZarrError):
+            # No image; or one that is not described, whose arrays are opened instead.
+            continue
+        if found is not None and len(found.axes) == n_axes:
+            return found
+    return None
+
+
+def _open_tiff(name: str, named: str | None) -> StoredImage:
     with tifffile.TiffFile(name) as tiff:
         # The picture is what is largest; labels and macros of a slide are small.
         index = int(np.argmax([one.size for one in tiff.series]))
@@ -272,7 +315,7 @@ def _open_tiff(name: str) -> StoredImage:
         axes = series.axes.lower().replace("s", "c")
         known = [letter for letter in axes if letter in "tzcyx"]
         if len(known) < len(axes) or len(set(axes)) < len(axes):
-            axes = _letters(series.shape)
+            axes = _letters(series.shape) if named is None else named
         count = len(series.levels)
     stored = [StoredArray.of("tiff", name, index, level) for level in range(count)]
     stored = [one for one in stored if len(one.shape) == len(axes)]
@@ -282,10 +325,10 @@ def _open_tiff(name: str) -> StoredImage:
     units = tuple(
         "micrometer" if letter.upper() in lengths else None for letter in axes
     )
-    return _image(name, stored, axes, scale, units, told=True)
+    return _image(name, stored, axes, scale, units, told=True, named=named)
 
 
-def _open_slide(name: str) -> StoredImage:
+def _open_slide(name: str, named: str | None) -> StoredImage:
     openslide = needed("openslide", "slides", "reading this slide")
     with openslide.OpenSlide(name) as slide:
         count = slide.level_count
@@ -293,4 +336,4 @@ def _open_slide(name: str) -> StoredImage:
     scale = (*tuple(float(length or 1) for length in lengths), 1.0)
     units = (*("micrometer" if length else None for length in lengths), None)
     stored = [StoredArray.of("slide", name, level) for level in range(count)]
-    return _image(name, stored, "yxc", scale, units, told=True)
+    return _image(name, stored, "yxc", scale, units, told=True, named=named)

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import tifffile
 import zarr
+from PIL import Image
 
 import napari_emseg as emseg
 from napari_emseg.cli import store_command
@@ -101,6 +102,25 @@ def test_stores_in_a_folder_by_workers(
         np.testing.assert_array_equal(labels, wanted)
 
 
+def test_axes_are_those_that_are_named(
+    slide: NDArray[np.uint8], tmp_path: Path
+) -> None:
+    small = np.ascontiguousarray(slide[170:210, 440:520])
+    zarr.create_array(tmp_path / "a.zarr", data=np.moveaxis(small, -1, 0))
+    tifffile.imwrite(tmp_path / "b.tif", small, photometric="rgb")
+    Image.fromarray(small).save(tmp_path / "c.png")
+    how = ["-n", "2", "--n-init", "1", "--smoothing", "0", "--force"]
+    for name, axes, as_array in (
+        ("a.zarr", "SYX", "YXS"), ("a.zarr", "CYX", "YXC"),
+        ("b.tif", "YXC", "YXC"), ("c.png", "YXC", "YXC"), ("c.png", None, "YXS"),
+    ):  # fmt: skip
+        out = tmp_path / "o.npy"
+        told = [] if axes is None else ["--axes", axes]
+        assert main(["segment", str(tmp_path / name), "-o", str(out), *how, *told]) == 0
+        wanted = emseg.segment(small, n_classes=2, n_init=1, smoothing=0, axes=as_array)
+        np.testing.assert_array_equal(np.load(out), wanted.labels)
+
+
 def test_what_the_command_refuses(
     slide: NDArray[np.uint8],
     tmp_path: Path,
@@ -119,6 +139,7 @@ def test_what_the_command_refuses(
         ([one, "-o", out, "--joint"], "--joint is for pictures"),
         ([one, "-o", str(tmp_path / "o.png")], "tile by tile"),
         ([one, "-o", one], "is the image itself"),
+        ([one, "-o", out, "--axes", "TZYX"], "axes='TZYX'"),
     ):
         assert main(["segment", *arguments]) == 2, arguments
         assert reason in capsys.readouterr().err

@@ -78,6 +78,44 @@ def test_ome_zarr_of_all_versions(version: str, tmp_path: Path) -> None:
     assert image.multiscales.scale[-1] == 0.5
 
 
+@pytest.mark.parametrize("version", ["0.4", "0.5", "0.6"])
+def test_a_level_has_the_axes_of_its_image(version: str, tmp_path: Path) -> None:
+    color = RNG.integers(0, 256, (3, 60, 80), np.uint16)
+    rgb = ("FF0000", "00FF00", "0000FF")
+    write_ome(tmp_path / "a.ome.zarr", color, "cyx", version, colors=rgb)
+    whole, level = (open_image(tmp_path / "a.ome.zarr" / n) for n in (".", "1"))
+    assert level.rgb
+    assert (level.letters, level.multiscales.version) == ("YXS", version)
+    assert level.multiscales.scale == (0.5, 1.0, 1.0)
+    np.testing.assert_array_equal(level[...], whole.levels[1][...])
+    # Channels that are no colors; what somebody says goes before.
+    write_ome(tmp_path / "b.ome.zarr", color, "cyx", version, colors=rgb[:1] * 3)
+    level = open_image(tmp_path / "b.ome.zarr" / "1")
+    assert (level.letters, level.channel_axis, level.rgb) == ("CYX", 0, False)
+    assert open_image(tmp_path / "b.ome.zarr" / "1", "SYX").rgb
+    for name in ("a.ome.zarr", "a.ome.zarr/1"):
+        assert open_image(tmp_path / name, "ZYX").shape[0] == 3
+        assert open_image(tmp_path / name, "cyx").channel_axis == 0
+    with pytest.raises(ValueError, match="axes='TZYX'"):
+        open_image(tmp_path / "a.ome.zarr" / "1", "TZYX")
+
+
+def test_a_level_of_an_image_that_is_not_described(tmp_path: Path) -> None:
+    color = RNG.integers(0, 256, (2, 60, 80), np.uint8)
+    write_ome(tmp_path / "a.zarr", color, "cyx")
+    group = zarr.open_group(tmp_path / "a.zarr")
+    described = dict(group.attrs)
+    # A level that lies deeper than others.
+    group.create_array("deep/0", data=color)
+    described["ome"]["multiscales"][0]["datasets"][0]["path"] = "deep/0"
+    group.attrs.update(described)
+    assert open_image(tmp_path / "a.zarr" / "deep" / "0").letters == "CYX"
+    assert open_image(tmp_path / "a.zarr" / "0").letters is None
+    described["ome"]["multiscales"][0]["axes"] = 7
+    group.attrs.update(described)
+    assert open_image(tmp_path / "a.zarr" / "1").shape == (2, 30, 40)
+
+
 def test_what_channels_are(tmp_path: Path) -> None:
     three = RNG.integers(0, 256, (3, 40, 50), np.uint8)
     write_ome(tmp_path / "a.zarr", three, "cyx", colors=("00FFFF", "FF00FF", "FFFF00"))
