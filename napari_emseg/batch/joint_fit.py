@@ -128,7 +128,8 @@ class JointFit:
         given = self.params.model_dump() | options
         if self.full_scale is not None and getattr(image, "dtype", None) == np.uint16:
             given.setdefault("full_scale", self.full_scale)
-        return segment(image, model=self.model, **given)
+        found = segment(image, model=self.model, **given)
+        return found.named(self.names) if self.names else found
 
     def named(self, names: Mapping[int, str]) -> Self:
         """Return the same model with names for classes."""

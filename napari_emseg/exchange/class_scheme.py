@@ -46,6 +46,10 @@ _COLORS = (
 _KEYS = 9
 
 
+# Letters of a class's name.
+LONGEST_NAME = 200
+
+
 class SchemeClass(BaseModel):
     """One class of a scheme.
 
@@ -68,7 +72,7 @@ class SchemeClass(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     number: Annotated[int, Field(strict=True, ge=1, lt=2**31)]
-    name: Annotated[str, Field(min_length=1, max_length=200)]
+    name: Annotated[str, Field(min_length=1, max_length=LONGEST_NAME)]
     color: Annotated[str, Field(pattern="^#[0-9a-fA-F]{6}$")]
     key: Annotated[int, Field(strict=True, ge=1, le=_KEYS)] | None = None
     mean: tuple[float, ...] = ()

@@ -337,6 +337,10 @@ class LayerSegmentation(Segmentation):
     layer: Labels = field(kw_only=True)
     viewer: ViewerModel | None = field(default=None, kw_only=True)
 
+    def __repr__(self) -> str:
+        """Return a summary, with the name of the layer."""
+        return f"{Segmentation.__repr__(self)[:-1]}, of {self.layer.name!r})"
+
     @property
     def recipe(self) -> Recipe:
         """The recipe that makes the labels of the layer as they are now.

@@ -147,8 +147,9 @@ def test_number_of_classes_and_tails_are_chosen(photographs):
     assert (tailed.model.df is None) == (seg.model.df is None)
 
 
-def test_json_and_back(joint, tmp_path):
+def test_json_and_back(photographs, joint, tmp_path):
     named = joint.named({2: "sky"})
+    assert named.segment(photographs[0]).names == {2: "sky"}
     named.save(tmp_path / "model.json")
     again = JointFit.load(tmp_path / "model.json")
     np.testing.assert_array_equal(again.model.means, joint.model.means)

@@ -496,6 +496,7 @@ class TestResultOfALayer:
         last = add_to(viewer, seg, viewer.layers["stripes"])
         viewer.layers.selection.active = viewer.layers["stripes"]
         assert emseg.current(viewer).layer is last
+        assert repr(emseg.current(viewer)).endswith(f", of {last.name!r})")
         viewer.layers.selection.active = layer
         assert emseg.current(viewer).layer is layer
         with pytest.raises(ValueError, match="no result in this viewer"):

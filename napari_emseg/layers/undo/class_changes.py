@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from functools import partial
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from napari_emseg.exchange.class_scheme import LONGEST_NAME
 from napari_emseg.layers.classes import (
     ClassColormap,
     VividColormap,
@@ -16,6 +18,7 @@ from napari_emseg.layers.classes import (
     class_name,
     class_shown,
     colormap_with,
+    given_names,
     own_colormap,
     paint_class,
     rename_class,
@@ -39,8 +42,38 @@ def locks_of(layer: Labels) -> set[int]:
     return _LOCKS.setdefault(layer, set())
 
 
+def check_name(layer: Labels, label: int, name: str) -> str:
+    """Return a name for a class without blanks at its ends; empty for none.
+
+    Raises
+    ------
+    ValueError
+        If another class has it, or it is too long.
+    """
+    name = name.strip()
+    if len(name) > LONGEST_NAME:
+        raise ValueError(
+            f"a name of {len(name)} letters is too long; write at most {LONGEST_NAME}"
+        )
+    found = [other for other, known in given_names(layer).items() if known == name]
+    own = re.fullmatch(r"class (\d+)", name)
+    if own and not stored_name(layer, int(own[1])):
+        found.append(int(own[1]))
+    if name and found and found[0] != label:
+        raise ValueError(
+            f"class {found[0]} is named {name!r} already; merge the classes, or write "
+            "another name"
+        )
+    return name
+
+
 def renaming(layer: Labels, label: int, name: str) -> tuple[Change, str]:
     """Return the change that names a class, and what to call it.
+
+    Raises
+    ------
+    ValueError
+        As `check_name`.
 
     Examples
     --------
@@ -52,6 +85,7 @@ def renaming(layer: Labels, label: int, name: str) -> tuple[Change, str]:
     >>> text
     'renamed class 3 to sky'
     """
+    name = check_name(layer, label, name)
     before, stored = class_name(layer, label), stored_name(layer, label)
     change = Change(
         partial(rename_class, layer, label, stored),

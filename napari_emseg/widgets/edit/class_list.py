@@ -27,6 +27,7 @@ from napari_emseg.layers.classes import (
 )
 from napari_emseg.layers.undo.class_changes import keying, locking, painting, renaming
 from napari_emseg.widgets.common.qt import connect
+from napari_emseg.widgets.common.status_line import tell_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -370,7 +371,12 @@ class ClassList(QTableWidget):  # type: ignore[misc]
                 *locking(layer, session.locked, label, locked=checked)
             )
         elif item.column() == NAME and name != class_name(layer, label):
-            session.make(*renaming(layer, label, name))
+            try:
+                session.make(*renaming(layer, label, name))
+            except ValueError as error:
+                tell_error(str(error))
+                with self._quietly():
+                    item.setText(class_name(layer, label))
 
     def _on_select(self, *_: object) -> None:
         layer, labels = self._session.labels, self.labels

@@ -9,6 +9,8 @@ from qtpy.QtGui import QColor, QIcon, QPixmap
 from qtpy.QtWidgets import QAbstractItemView, QListWidget, QListWidgetItem, QSizePolicy
 
 from napari_emseg.layers.classes import class_color, class_name, rename_class
+from napari_emseg.layers.undo.class_changes import check_name
+from napari_emseg.widgets.common.status_line import tell_error
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -80,8 +82,14 @@ class ClassChoice(QListWidget):  # type: ignore[misc]
     def _on_edit(self, item: QListWidgetItem) -> None:
         number = item.data(Qt.ItemDataRole.UserRole)
         if self._layer is not None and item.text() != class_name(self._layer, number):
-            rename_class(self._layer, number, item.text())
-            self.changed.emit()
+            try:
+                name = check_name(self._layer, number, item.text())
+            except ValueError as error:
+                tell_error(str(error))
+            else:
+                rename_class(self._layer, number, name)
+                self.changed.emit()
+            item.setText(class_name(self._layer, number))
 
 
 def _icon(layer: Labels, number: int) -> QIcon:

@@ -77,6 +77,23 @@ def test_rename(rows, layer):
     assert layer.features.set_index("index")["name"][4] == "cell"
 
 
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("cell", "class 1 is named 'cell' already"), ("n" * 300, "at most 200"),
+     (" cell ", "named 'cell' already"), ("class 300", "named 'class 300' already")],
+)  # fmt: skip
+def test_names_are_those_of_one_class(rows, layer, monkeypatch, name, said):
+    told = []
+    monkeypatch.setattr(class_list, "tell_error", told.append)
+    rows.item(0, class_list.NAME).setText("cell")
+    rows.item(1, class_list.NAME).setText(name)
+    assert said in told[0]
+    assert class_name(layer, 4) == "class 4" == rows.item(1, class_list.NAME).text()
+    rows.item(1, class_list.NAME).setText("  ")  # no name of its own
+    assert class_name(layer, 4) == "class 4"
+    assert len(told) == 1
+
+
 @pytest.mark.parametrize("key", [Qt.Key.Key_Return, Qt.Key.Key_Escape])
 def test_a_name_that_is_typed_while_labels_change(qtbot, rows, layer, panel, key):
     """What was typed stays, and the rows follow when that is done."""
