@@ -151,6 +151,7 @@ def segment(
     found = find_images(images)
     if is_large(found, output, large):
         refuse_of_batch(
+            found,
             overlay=overlay,
             recipe=recipe,
             joint=joint,

@@ -103,7 +103,7 @@ def is_large(images: list[Path], output: Path, options: LargeOptions) -> bool:
     return large
 
 
-def refuse_of_batch(**given: Any) -> None:
+def refuse_of_batch(images: list[Path], **given: Any) -> None:
     """Refuse options that are for many pictures.
 
     Raises
@@ -112,12 +112,19 @@ def refuse_of_batch(**given: Any) -> None:
         If one is given.
     """
     names = [f"--{name}" for name, value in given.items() if value]
-    if names:
-        raise ValueError(
-            f"{' and '.join(names)} is for pictures that are read whole, but these are "
-            "read, or their labels written, tile by tile; leave it out, or give other "
-            "names for the labels, such as labels.tif"
-        )
+    if not names:
+        return
+    stored = next(filter(is_store, images), None)
+    if stored is None:
+        why = "these labels are written tile by tile"
+        remedy = "give another name for the labels, such as labels.tif"
+    else:
+        why = f"{stored} is read tile by tile"
+        remedy = "save it as a picture, such as image.tif"
+    raise ValueError(
+        f"{' and '.join(names)} is for pictures that are read whole, but {why}; leave "
+        f"it out, or {remedy}"
+    )
 
 
 def run_stores(

@@ -13,10 +13,14 @@ from napari_emseg.store.ngff import NEWEST, Multiscales, multiscales_of
 from napari_emseg.store.stored_array import StoredArray, needed
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from napari_emseg.store.stored_image import StoredImage
 
 # Name of labels that nobody named.
 _NAME = "classes"
+# What describes a group or an array of Zarr.
+_NODES = ("zarr.json", ".zgroup", ".zarray")
 KINDS = {".npy": "npy", ".tif": "tiff", ".tiff": "tiff", ".btf": "tiff"}
 
 
@@ -105,6 +109,7 @@ def plan_target(
         kept = tuple(range(len(shape)))
     else:
         like, kept = _without_channels(image)
+    _refuse_inside_array(path, path.parents)
     zarr_part = next((p for p in (path, *path.parents) if ".zarr" in p.name), None)
     if zarr_part is not None and _is_ome(zarr_part, path):
         target = _ome_target(zarr_part, path, image, shape, like, kept)
@@ -153,14 +158,27 @@ def _is_ome(store: Path, path: Path) -> bool:
     """Tell whether labels go into a store of OME-Zarr, and are no plain array."""
     if path != store or store.name.lower().endswith(".ome.zarr"):
         return True
-    if not store.is_dir():
-        return False
+    node = _node(store)
+    return node is not None and not hasattr(node, "shape")
+
+
+def _node(place: Path) -> Any:
+    """Return the group or the array in a folder; None if it holds neither."""
+    if not any((place / name).exists() for name in _NODES):
+        return None
     zarr = needed("zarr", "large", "writing Zarr")
-    try:
-        node = zarr.open(store, mode="r")
-    except (FileNotFoundError, zarr.errors.NodeNotFoundError, KeyError):
-        return False
-    return not hasattr(node, "shape")
+    return zarr.open(place, mode="r")
+
+
+def _refuse_inside_array(path: Path, folders: Sequence[Path]) -> None:
+    """Refuse to write into what is one array, which labels would become a part of."""
+    for folder in folders:
+        if hasattr(_node(folder), "shape"):
+            raise ValueError(
+                f"{path} is no place for labels, because {folder} is an array of Zarr; "
+                "give a name beside it, such as labels.zarr, or, of an image of "
+                "OME-Zarr, store.zarr/labels/NAME"
+            )
 
 
 def _ome_target(
@@ -177,6 +195,7 @@ def _ome_target(
         root, rest = store.joinpath(*inner[:at]), inner[at + 1 :]
     else:
         root, rest = path, ()
+    _refuse_inside_array(path, [root])
     if len(rest) > 1 or (rest and rest[0].startswith(".")):
         raise ValueError(
             f"{path} is no place for labels; give the store, or store.zarr/labels/NAME"

@@ -137,6 +137,8 @@ def test_what_the_command_refuses(
         ([two, "-o", str(tmp_path / "o.tif"), "--workers", "2"], "--workers is for"),
         ([one, "-o", out, "--cluster", "tcp://127.0.0.1:9"], "no scheduler of Dask"),
         ([one, "-o", out, "--joint"], "--joint is for pictures"),
+        ([one, "-o", str(tmp_path / "o.tif"), "--joint"], "save it as a picture"),
+        ([two, "-o", out, "--table", "t.csv"], "such as labels.tif"),
         ([one, "-o", str(tmp_path / "o.png")], "tile by tile"),
         ([one, "-o", one], "is the image itself"),
         ([one, "-o", out, "--axes", "TZYX"], "axes='TZYX'"),

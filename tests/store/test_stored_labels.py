@@ -256,6 +256,15 @@ def test_places_that_cannot_be_written_to(
             plan_target(
                 name if "://" in name else tmp_path / name, None, (9, 9), force=False
             )
+    zarr.create_array(tmp_path / "c.zarr", data=image)
+    zarr.create_array(tmp_path / "d.zarr", data=image, zarr_format=2)
+    write_image(tmp_path / "e.ome.zarr", "0.5")
+    level = "e.ome.zarr/0"
+    for name in ("c.zarr/l", "d.zarr/l.zarr", "c.zarr/l.npy", level, f"{level}/x"):
+        with pytest.raises(ValueError, match="is no place for labels, because"):
+            plan_target(tmp_path / name, None, (40, 40), force=True)
+    # An array of its own may be replaced.
+    assert plan_target(tmp_path / "c.zarr", None, (40, 40), force=True).kind == "zarr"
     with pytest.raises(FileNotFoundError, match="make it first"):
         plan_target(tmp_path / "no" / "a.npy", None, (9, 9), force=False)
 
