@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 from threading import Lock, Thread, main_thread
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from napari_emseg.layers.recipe_log import recipe_work
-from napari_emseg.widgets.series.picture_files import caught, save_beside
+from napari_emseg.widgets.series.picture_files import caught, save_beside, stamps_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     from napari.components import ViewerModel
     from napari.layers import Image, Labels
@@ -21,13 +22,29 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
+class SavedPicture(NamedTuple):
+    """A picture whose labels were saved.
+
+    Attributes
+    ----------
+    picture : BrowsedPicture
+    recipe : Recipe
+    told : str
+        What the user should know.
+    """
+
+    picture: BrowsedPicture
+    recipe: Recipe
+    told: str
+
+
 class LabelSave:
     """Labels as they were at a moment, which are saved once, whoever asks for it.
 
     Parameters
     ----------
     work : callable
-        Saves them; returns the picture and its recipe, or what is wrong.
+        Saves them; returns a `SavedPicture`, or what is wrong.
     turn : Lock
         Of all that may write the same files.
     """
@@ -37,13 +54,13 @@ class LabelSave:
         self._turn = turn
         self._found: Any = None
 
-    def __call__(self) -> tuple[BrowsedPicture, Recipe] | str:
+    def __call__(self) -> SavedPicture | str:
         """Save the labels, or wait until another thread has, and tell the same."""
         with self._turn:
             if self._work is not None:
                 self._found = self._work()
                 self._work = None
-            found: tuple[BrowsedPicture, Recipe] | str = self._found
+            found: SavedPicture | str = self._found
             return found
 
 
@@ -57,6 +74,21 @@ class LabelSaver:
     def __init__(self) -> None:
         self._turn = Lock()
         self._left: list[LabelSave] = []
+        # Files as they were read or written, and pictures with the labels they got.
+        self._known: dict[Path, Any] = {}
+        self._latest: dict[Path, BrowsedPicture] = {}
+
+    def take(self, picture: BrowsedPicture, stamps: Mapping[Path, Any]) -> None:
+        """Take note that the labels of a picture are shown as they are on the disk.
+
+        Parameters
+        ----------
+        picture : BrowsedPicture
+        stamps : mapping of Path to dict
+            Of the files that may be replaced from now on, as long as they stay so.
+        """
+        self._known.update(stamps)
+        self._latest[picture.path] = picture
 
     def prepare(
         self,
@@ -83,11 +115,15 @@ class LabelSaver:
         labels = labels.copy()
         recipe_of = recipe_work(viewer, layer, labels)
 
-        def work() -> tuple[BrowsedPicture, Recipe]:
+        def work() -> SavedPicture:
             if blocked:
                 raise ValueError(blocked)
             recipe = recipe_of()
-            return save_beside(picture, labels, look, recipe, image), recipe
+            latest = self._latest.get(picture.path, picture)
+            saved, told = save_beside(latest, labels, look, recipe, image, self._known)
+            assert saved.labels is not None
+            self.take(saved, stamps_of(saved.labels))
+            return SavedPicture(saved, recipe, told)
 
         save = LabelSave(caught(work), self._turn)
         self._left.append(save)
@@ -124,3 +160,5 @@ def _save_all(saves: list[LabelSave]) -> None:
         else:
             if isinstance(found, str):
                 log.error("the labels could not be saved: %s", found)
+            elif found.told:
+                log.warning(found.told)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from napari.layers import Image, Labels
 
 from napari_emseg.layers import is_result
@@ -36,6 +37,13 @@ def result_on(viewer: ViewerModel, image: Image | None) -> Labels | None:
         if ours and image_of(viewer, layer) is image:
             return layer
     return None
+
+
+def alike(layer: Labels | None, found: Any) -> bool:
+    """Return whether a layer shows the labels of a file, as `read_layers` reads it."""
+    if layer is None or found is None:
+        return False
+    return np.array_equal(np.asarray(layer.data), found[0])
 
 
 def add_labels(

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari.utils.notifications import show_error
+from napari.utils.notifications import show_error, show_warning
 from qtpy.QtCore import QSettings, QTimer
 from qtpy.QtWidgets import QFileDialog, QVBoxLayout, QWidget
 
@@ -32,6 +32,7 @@ from napari_emseg.widgets.series.browser_page import MODEL, PANEL, BrowserPage
 from napari_emseg.widgets.series.label_saver import LabelSaver, python_ends
 from napari_emseg.widgets.series.opened_layers import (
     add_labels,
+    alike,
     clear_picture,
     open_already,
     result_on,
@@ -53,9 +54,8 @@ if TYPE_CHECKING:
     from napari.layers import Image, Labels
     from qtpy.QtGui import QHideEvent
 
-    from napari_emseg.recipe import Recipe
     from napari_emseg.widgets.series.apply_request import ApplyStep
-    from napari_emseg.widgets.series.label_saver import LabelSave
+    from napari_emseg.widgets.series.label_saver import LabelSave, SavedPicture
 
 log = logging.getLogger(__name__)
 
@@ -110,6 +110,7 @@ class BrowserWidget(QWidget):  # type: ignore[misc]
         self._blocked = ""  # why labels of this picture are not saved
         self._refused = False  # they could not be saved, and the user knows
         self._saver = LabelSaver()
+        self._told = ""  # by a save, until another picture is open
         self._applied: AppliedRecipe | None = None
         self._dirty = False
         self._next: Callable[[], Any] | None = None  # when the labels are saved
@@ -249,10 +250,11 @@ class BrowserWidget(QWidget):  # type: ignore[misc]
             self.page.show_thumbnail(place, opened)
             self._on_error(f"{opened}. Next and previous leave it out.")
             return
-        picture, viewer = self.pictures[place], self._viewer
+        picture, viewer = opened.picture, self._viewer
         known = open_already(viewer, picture.path)
         clear_picture(viewer, self._image, keep=known)
-        self.current, self._shown = place, picture
+        self.current, self._shown, self.pictures[place] = place, picture, picture
+        self.page.tell_state(place, picture)
         self._blocked, self._refused = opened.reason, False
         if known is None:
             layers = content_layer(picture.path, opened.content)
@@ -263,13 +265,17 @@ class BrowserWidget(QWidget):  # type: ignore[misc]
             viewer.reset_view()
         else:
             self._image, layers = known, PictureLayers.of([known])
+        if known is None or alike(self.result, opened.labels):
+            self._saver.take(picture, opened.stamps)
         assert self._folder is not None
         self._store.setValue(remembered_name(self._folder), picture.path.name)
         self.page.list.setCurrentRow(place)
         self._follow()
         self._rest.stop()
         self._dirty = False
-        self.say(opened.reason)
+        # What the save before told would be gone by now.
+        self.say(f"{self._told} {opened.reason or opened.told}".strip())
+        self._told = ""
         if picture.state == "new" and self.result is None:
             self._begin(layers)
 
@@ -341,17 +347,16 @@ class BrowserWidget(QWidget):  # type: ignore[misc]
         save, layer = self._prepare_save(), self.result
         assert layer is not None
 
-        def done(found: tuple[BrowsedPicture, Recipe] | str) -> None:
+        def done(found: SavedPicture | str) -> None:
             self._saver.forget(save)
             if isinstance(found, str):
                 then(found)
                 return
-            picture, recipe = found
             self._refused = False
-            self._on_saved(picture)
+            self._on_saved(found)
             if is_result(layer):
                 with suppress(ValueError):  # of a model that is none
-                    self._applied = AppliedRecipe.of_layer(layer, recipe)
+                    self._applied = AppliedRecipe.of_layer(layer, found.recipe)
             then("")
 
         self.background.run(save, done)
@@ -364,15 +369,20 @@ class BrowserWidget(QWidget):  # type: ignore[misc]
         self._dirty = False
         return self._saver.prepare(self._viewer, layer, image, picture, self._blocked)
 
-    def _on_saved(self, picture: BrowsedPicture) -> None:
+    def _on_saved(self, saved: SavedPicture) -> None:
         """Show that a picture has labels now, if it is of this folder still."""
+        picture = saved.picture
         if self._shown is not None and self._shown.path == picture.path:
             self._shown = picture
         for place, one in enumerate(self.pictures):
             if one.path == picture.path:
                 self.pictures[place] = picture
                 self.page.tell_state(place, picture)
-        self.say(f"Saved {picture.labels.name if picture.labels else ''}.")
+        self._told = saved.told or self._told
+        name = picture.labels.name if picture.labels else ""
+        self.say(saved.told or f"Saved {name}.")
+        if saved.told:
+            show_warning(saved.told)
 
     def _on_removing(self, event: Any) -> None:
         """Save what rests when its layer goes, as all do when a viewer closes."""

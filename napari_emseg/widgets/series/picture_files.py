@@ -5,13 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from dataclasses import dataclass, field, replace
+from itertools import count, takewhile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
 import cv2
 import numpy as np
 
 from napari_emseg.batch.description import is_label_file, read_about
+from napari_emseg.batch.label_record import stamp_of
 from napari_emseg.engine.image.lazy_image import as_lazy_image
 from napari_emseg.io import files
 from napari_emseg.io.safe_write import TIFF, fitting_name
@@ -22,8 +25,7 @@ from napari_emseg.layers.label_files import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Mapping, Sequence
-    from pathlib import Path
+    from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 
     from napari.layers import Image
     from numpy.typing import NDArray
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
 
 State = Literal["new", "segmented", "edited"]
 LABELS, RECIPE = ".emseg.tif", ".emseg.json"
+# Of labels whose own file somebody else has written meanwhile.
+APART = ".edited"
 SIZE = 96  # pixels of a thumbnail along its longer side
 # Bytes of a picture that is read for its thumbnail.
 _BUDGET = 2**29
@@ -83,15 +87,16 @@ def list_pictures(folder: Path) -> list[BrowsedPicture]:
         and not _holds_labels(path)
     ]
     stems = Counter(path.stem for path in found)
-    listed = []
-    for path in found:
-        labels = _saved(path)
-        state: State = "new"
-        if labels is not None:
-            recipe = read_about(labels).get("recipe") or {}
-            state = _state(recipe.get("steps", ()))
-        listed.append(BrowsedPicture(path, state, labels, stems[path.stem] > 1))
-    return listed
+    listed = [BrowsedPicture(path, shared=stems[path.stem] > 1) for path in found]
+    return [_with_labels(one, _saved(one.path)) for one in listed]
+
+
+def _with_labels(picture: BrowsedPicture, labels: Path | None) -> BrowsedPicture:
+    """Return a picture with the labels that are on the disk now."""
+    if labels is None:
+        return replace(picture, labels=None, state="new")
+    recipe = read_about(labels).get("recipe") or {}
+    return replace(picture, labels=labels, state=_state(recipe.get("steps", ())))
 
 
 def _holds_labels(path: Path) -> bool:
@@ -112,6 +117,25 @@ def _places(path: Path) -> tuple[Path, Path]:
     )
 
 
+def _places_apart(picture: BrowsedPicture) -> Iterator[Path]:
+    """Yield the files that labels go to if their own has those of somebody else."""
+    path = picture.path
+    stem = path.name if picture.shared else path.stem
+    for n in count(1):
+        ending = f"{APART}{n if n > 1 else ''}{LABELS}"
+        yield path.with_name(fitting_name(stem, ending))
+
+
+def _recipe_beside(labels: Path) -> Path:
+    return labels.with_name(labels.name.removesuffix(LABELS) + RECIPE)
+
+
+def stamps_of(labels: Path) -> dict[Path, Any]:
+    """Return what tells whether labels, or the recipe beside them, have changed."""
+    both = labels, _recipe_beside(labels)
+    return {one: stamp_of(one) for one in both if one.is_file()}
+
+
 def _is_of(labels: Path, picture: Path) -> bool:
     """Return whether a file holds labels that were made of a picture."""
     if not labels.is_file() or not _holds_labels(labels):
@@ -124,21 +148,31 @@ def _saved(path: Path) -> Path | None:
     return next((one for one in _places(path) if _is_of(one, path)), None)
 
 
-class OpenedPicture(NamedTuple):
+@dataclass(frozen=True)
+class OpenedPicture:
     """A picture that was read, and its labels if there are any.
 
     Attributes
     ----------
+    picture : BrowsedPicture
+        As it is on the disk now.
     content : ImageContent
     labels : tuple or None
         Data, attributes and kind of a layer.
     reason : str
         Why labels that are there are not shown.
+    told : str
+        What else the user should know.
+    stamps : dict of Path to dict
+        Of the labels and their recipe, from before they were read.
     """
 
+    picture: BrowsedPicture
     content: ImageContent
     labels: Any = None
     reason: str = ""
+    told: str = ""
+    stamps: Mapping[Path, Any] = field(default_factory=dict)
 
 
 def read_picture(picture: BrowsedPicture) -> OpenedPicture:
@@ -150,13 +184,19 @@ def read_picture(picture: BrowsedPicture) -> OpenedPicture:
         If the picture cannot be read.
     """
     content = files.read_with_spacing(picture.path)
-    if picture.labels is None:
-        return OpenedPicture(content)
-    name = picture.labels.name
+    labels = picture.labels
+    if labels is None or not labels.is_file():
+        labels = _saved(picture.path)
+    if labels is None:
+        return OpenedPicture(_with_labels(picture, None), content)
+    name = labels.name
     try:
-        [found] = read_layers(picture.labels)
+        stamps = stamps_of(labels)
+        picture = _with_labels(picture, labels)
+        [found] = read_layers(labels)
     except (OSError, ValueError) as error:
-        return OpenedPicture(content, reason=f"{name} stays as it is: {error}")
+        reason = f"{name} stays as it is: {error}"
+        return OpenedPicture(picture, content, reason=reason)
     axis = content.channel_axis
     shape = as_lazy_image(content.pixels, channel_axis=axis).shape
     if axis is None and found[0].shape != shape:
@@ -164,8 +204,14 @@ def read_picture(picture: BrowsedPicture) -> OpenedPicture:
             f"{name} has the shape {found[0].shape}, but the picture {shape}; it is of "
             "another picture, and stays as it is: move it to save new labels"
         )
-        return OpenedPicture(content, reason=reason)
-    return OpenedPicture(content, found)
+        return OpenedPicture(picture, content, reason=reason)
+    apart = [one for one in _apart(picture) if one != labels]
+    told = f"{apart[-1].name} has labels of it, too." if apart else ""
+    return OpenedPicture(picture, content, found, told=told, stamps=stamps)
+
+
+def _apart(picture: BrowsedPicture) -> Iterator[Path]:
+    return takewhile(Path.exists, _places_apart(picture))
 
 
 def place_of(picture: BrowsedPicture) -> Path:
@@ -194,8 +240,12 @@ def save_beside(
     look: Mapping[str, Any],
     recipe: Recipe,
     image: Image,
-) -> BrowsedPicture:
+    known: Mapping[Path, Any],
+) -> tuple[BrowsedPicture, str]:
     """Write labels and recipe beside a picture; only files of this picture go.
+
+    Of these, what somebody else has written meanwhile stays, and the labels get another
+    name.
 
     Parameters
     ----------
@@ -207,6 +257,15 @@ def save_beside(
         That makes them.
     image : napari.layers.Image
         The picture, opened from its file.
+    known : mapping of Path to dict
+        Stamps of the files that may be replaced, as they were read or written last.
+
+    Returns
+    -------
+    picture : BrowsedPicture
+        With these labels.
+    told : str
+        Why they have another name; empty if they have not.
 
     Raises
     ------
@@ -214,15 +273,25 @@ def save_beside(
         If they cannot be written; what was there stays.
     """
     place = place_of(picture)
-    beside = place.with_name(place.name.removesuffix(LABELS) + RECIPE)
+    beside, told = _recipe_beside(place), ""
     if beside.exists() and not _is_recipe(beside):
         raise FileExistsError(
             f"{beside} is no recipe, and stays as it is; move it, or save the labels "
             "elsewhere (Result > Save labels…)"
         )
-    write_with_recipe(place, labels, look, recipe, image=image, force=True)
-    recipe.save(beside, force=True)
-    return picture.after(place, recipe)
+    changed = [one for one, now in stamps_of(place).items() if known.get(one) != now]
+    if changed:
+        free = (one for one in _places_apart(picture) if not stamps_of(one))
+        place = next(free)
+        beside = _recipe_beside(place)
+        told = (
+            f"{changed[0].name} is not as this panel read or wrote it, and stays as it "
+            f"is; your labels are in {place.name}."
+        )
+    force = not changed
+    write_with_recipe(place, labels, look, recipe, image=image, force=force)
+    recipe.save(beside, force=force)
+    return picture.after(place, recipe), told
 
 
 def _is_recipe(path: Path) -> bool:

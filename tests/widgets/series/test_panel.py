@@ -12,7 +12,7 @@ from napari.layers import Image, Labels
 from qtpy.QtCore import QSettings
 
 import napari_emseg as emseg
-from napari_emseg.io.files import read_labels, write_picture
+from napari_emseg.io.files import read_labels, write_labels, write_picture
 from napari_emseg.layers.classes import class_name, rename_class
 from napari_emseg.widgets.series import label_saver, picture_files
 from napari_emseg.widgets.series import panel as module
@@ -287,3 +287,59 @@ def test_a_stroke_is_saved_whatever_goes_before_it_rests(
         viewer.window.remove_dock_widget("all")
         assert in_the_file(folder / "p0.emseg.tif", wanted)
     qtbot.waitUntil(lambda: in_the_file(folder / "p0.emseg.tif", wanted), timeout=9000)
+
+
+def write_other(path, labels):
+    """Write labels of a picture as another program of this package does."""
+    name = path.name.removesuffix(".emseg.tif")
+    about = {"napari-emseg": "1", "image": {"name": name, "path": f"{name}.png"}}
+    write_labels(path, labels, force=True, metadata=about)
+
+
+def test_what_somebody_else_wrote_meanwhile_stays(viewer, panel, folder, qtbot, told):
+    segment(viewer)
+    wait(qtbot, panel)
+    other = np.ones(picture(0).shape[:2], np.uint8)
+    write_other(folder / "p0.emseg.tif", other)
+    wanted = stroke(viewer)
+    panel.next()
+    wait(qtbot, panel)
+    assert panel.current == 1
+    np.testing.assert_array_equal(read_labels(folder / "p0.emseg.tif"), other)
+    np.testing.assert_array_equal(read_labels(folder / "p0.edited.emseg.tif"), wanted)
+    says = "p0.emseg.tif is not as this panel read or wrote it"
+    assert says in panel.page.status.text()
+    assert [severity for severity, text in told if says in text] == ["warning"]
+    # In this panel it goes on with its own.
+    panel.previous()
+    wait(qtbot, panel)
+    wanted = stroke(viewer)
+    wait(qtbot, panel)
+    np.testing.assert_array_equal(read_labels(folder / "p0.edited.emseg.tif"), wanted)
+    assert says not in panel.page.status.text()
+    assert len(picture_files.list_pictures(folder)) == 5
+    assert not (folder / "p0.edited2.emseg.tif").exists()
+    # The other one is found anew, and it is told that there are two.
+    panel.go(1)
+    wait(qtbot, panel)
+    panel.open_folder(folder, "p0.png")
+    wait(qtbot, panel)
+    np.testing.assert_array_equal(result_of(viewer).data, other)
+    assert "p0.edited.emseg.tif has labels of it, too" in panel.page.status.text()
+
+
+def test_labels_that_came_meanwhile_are_shown_and_not_replaced_unseen(
+    viewer, panel, folder, qtbot
+):
+    other = np.ones(picture(0).shape[:2], np.uint8)
+    for n in range(2):
+        write_other(folder / f"p{n}.emseg.tif", other)
+    layer = segment(viewer)  # p0 was open as a new one
+    wait(qtbot, panel)
+    np.testing.assert_array_equal(read_labels(folder / "p0.emseg.tif"), other)
+    edited = folder / "p0.edited.emseg.tif"
+    np.testing.assert_array_equal(read_labels(edited), layer.data)
+    panel.next()
+    wait(qtbot, panel)
+    [shown] = [one for one in viewer.layers if isinstance(one, Labels)]
+    np.testing.assert_array_equal(shown.data, other)
