@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from itertools import product
 from typing import TYPE_CHECKING, Any
+from weakref import ref
 
 import numpy as np
 
@@ -32,18 +33,31 @@ class ReadChunks:
 
     def __init__(self, digests: Mapping[tuple[int, ...], bytes] | None = None) -> None:
         self._digests = dict(digests or {})
+        self._arrays: list[tuple[ref[NDArray[Any]], ReadChunks]] = []
 
     def copy(self) -> ReadChunks:
         """Return the same, to which other chunks are noted."""
         return ReadChunks(self._digests)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Leave out arrays, which another process does not have."""
+        return ReadChunks, (self._digests,)
+
     def note_read(self, array: StoredArray, box: Slices, values: NDArray[Any]) -> None:
-        """Remember all chunks of a box that was read."""
-        for part in parts_of(array, box):
-            found = _digest(values[within(part, box)])
-            known = self._digests.setdefault(_bounds(part), found)
-            if known != found:
-                self._digests[_bounds(part)] = _VARIES
+        """Remember all chunks of a box that was read, and the array of them."""
+        digests = {
+            _bounds(part): _digest(values[within(part, box)])
+            for part in parts_of(array, box)
+        }
+        for bounds, found in digests.items():
+            if self._digests.setdefault(bounds, found) != found:
+                self._digests[bounds] = _VARIES
+        left = [pair for pair in self._arrays if pair[0]() is not None]
+        self._arrays = [*left, (ref(values), ReadChunks(digests))]
+
+    def of(self, values: Any) -> ReadChunks:
+        """Return what an array was when it was read; of others, all that is known."""
+        return next((known for one, known in self._arrays if one() is values), self)
 
     def note_written(self, part: Slices, values: NDArray[Any]) -> None:
         """Remember a chunk as the caller has it, and the store, too."""

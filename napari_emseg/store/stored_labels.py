@@ -33,7 +33,7 @@ class StoredLabels:
 
     Lazy: a chunk is read when it is asked for. What it was is remembered (a digest of
     16 bytes), so that `write_back` knows what was edited, and what somebody else has
-    changed meanwhile. So open labels once for each copy of them that is edited.
+    changed meanwhile.
 
     Attributes
     ----------
@@ -102,8 +102,8 @@ class StoredLabels:
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         """Read all of the finest level."""
-        found = np.asarray(self[...], dtype)
-        return found.copy() if copy else found
+        # What is read is nobody else's.
+        return np.asarray(self[...], dtype)
 
 
 def _box(key: Any, shape: tuple[int, ...]) -> Slices | None:
@@ -293,7 +293,9 @@ def write_back(
         it or the same part, and so what was edited. Of a path nobody knows: then what
         differs from the store is written, also where somebody else has changed it.
     edited : (…, Y, X) array_like of int
-        All labels as they are now, or those of a part; anything that slices.
+        All labels as they are now, or those of a part; anything that slices. What
+        slicing `labels` gave, edited in place, is compared with what it was itself; any
+        other array with all that was read, so open labels anew for each of several.
     where : sequence of slice, optional
         The part, one slice for each axis; all by default.
     force : bool, optional
@@ -342,11 +344,13 @@ def write_back(
             f"are in {stored.path}; pass where= for a part"
         )
     _check_writable(stored.path)
-    changed = _edited_parts(stored, given, box, force=force)
+    known = stored.read.of(given)
+    changed = _edited_parts(stored, known, given, box, force=force)
     for part in changed:
         new = np.asarray(given[within(part, box)]).astype(stored.dtype)
         _write(stored, 0, part, new)
-        stored.read.note_written(part, new)
+        for read in {known, stored.read}:
+            read.note_written(part, new)
     for level in range(1, len(stored.levels)):
         for part in changed:
             _shrink(stored, level, part)
@@ -354,7 +358,7 @@ def write_back(
 
 
 def _edited_parts(
-    stored: StoredLabels, given: Any, box: Slices, *, force: bool
+    stored: StoredLabels, known: ReadChunks, given: Any, box: Slices, *, force: bool
 ) -> list[Slices]:
     """Return the chunks to write; refuse if others have changed some of them."""
     limits = np.iinfo(stored.dtype)
@@ -367,13 +371,13 @@ def _edited_parts(
                 f"{stored.path}; renumber it, or write the labels anew"
             )
         new = new.astype(stored.dtype, copy=False)
-        if stored.read.was(part, new):
+        if known.was(part, new):
             continue
         there = stored.levels[0][part]
         if np.array_equal(new, there):
-            stored.read.note_written(part, new)
+            known.note_written(part, new)
             continue
-        taken += stored.read.knows(part) and not stored.read.was(part, there)
+        taken += known.knows(part) and not known.was(part, there)
         changed.append(part)
     if taken and not force:
         raise ValueError(

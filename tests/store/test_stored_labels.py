@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -195,6 +196,24 @@ def test_edits_of_others_stay(tmp_path: Path) -> None:
     assert write_back(first, one) == 0
 
 
+def test_two_arrays_of_one_opening_are_kept_apart(tmp_path: Path) -> None:
+    out = tmp_path / "l.zarr"
+    zarr.create_array(out, data=np.ones((60, 60), np.uint8), chunks=(20, 20))
+    labels = open_labels(out)
+    one, other = labels[:], np.array(labels)
+    one[:9, :9] = 7
+    other[30:, 30:] = 8
+    assert [write_back(labels, each) for each in (one, other)] == [1, 4]
+    np.testing.assert_array_equal(labels, np.where(other == 8, other, one))
+    # What is computed of them, also in another process, is known by all that was read.
+    labels = pickle.loads(pickle.dumps(open_labels(out)))
+    made = np.where(labels[:] == 8, 9, labels[:])
+    other[30:, 30:] = 5
+    write_back(out, other[30:, 30:], (slice(30, 60), slice(30, 60)))
+    with pytest.raises(ValueError, match="4 of 4 edited chunks"):
+        write_back(pickle.loads(pickle.dumps(labels)), made)
+
+
 def test_edits_of_others_stay_beside_a_part(tmp_path: Path) -> None:
     np.save(tmp_path / "a.npy", np.ones((30, 1500), np.uint8))
     where = slice(10, 20), slice(900, 1100)
@@ -208,8 +227,9 @@ def test_edits_of_others_stay_beside_a_part(tmp_path: Path) -> None:
     # What was not the same each time that it was read may have been edited from either.
     assert int(first[where][0, -1]) == 6
     one[0, -1] = 7
-    with pytest.raises(ValueError, match="1 of 1 edited chunks"):
-        write_back(first, one, where)
+    for edited in (one, one.copy()):
+        with pytest.raises(ValueError, match="1 of 1 edited chunks"):
+            write_back(first, edited, where)
 
 
 @pytest.mark.parametrize("name", ["a.npy", "a.btf", "a.zarr"])
