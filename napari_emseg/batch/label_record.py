@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 # Keys in the description of a file: look of the classes; of what a batch was, more.
 LOOK = "layer"
 SETTINGS, SOURCE, ROWS, JOINT = "settings", "source", "rows", "joint"
+DIGEST = "sha256"
+_DIGESTED = 2**28  # bytes of a file that is read once more for its digest
 # Colors of classes that have none.
 _UNKNOWN = (0.5, 0.5, 0.5)
 
@@ -39,6 +41,42 @@ def stamp_of(path: Path) -> dict[str, Any]:
     """Return what tells whether a picture has changed."""
     about = path.stat()
     return {"name": path.name, "bytes": about.st_size, "mtime_ns": about.st_mtime_ns}
+
+
+def sealed_stamp_of(path: Path) -> dict[str, Any]:
+    """Return the stamp of a picture that holds for its copies, too, unless it is large.
+
+    Times change where files are copied or unpacked; a digest does not.
+    """
+    stamp = stamp_of(path)
+    small = stamp["bytes"] <= _DIGESTED
+    return stamp | {DIGEST: _digest_of_file(path)} if small else stamp
+
+
+def has_changed(path: Path, stamp: Mapping[str, Any]) -> bool:
+    """Return whether a picture is another than when its stamp was taken.
+
+    Parameters
+    ----------
+    path : Path
+        The picture.
+    stamp : mapping
+        From `stamp_of` or `sealed_stamp_of`; its name does not count.
+    """
+    now = stamp_of(path)
+    if all(stamp.get(key) == now[key] for key in ("bytes", "mtime_ns")):
+        return False
+    if stamp.get("bytes") != now["bytes"] or DIGEST not in stamp:
+        return True
+    return bool(stamp[DIGEST] != _digest_of_file(path))
+
+
+def _digest_of_file(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while some := file.read(2**20):
+            digest.update(some)
+    return digest.hexdigest()
 
 
 def write_result(

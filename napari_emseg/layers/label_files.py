@@ -13,6 +13,7 @@ from napari import current_viewer
 from napari.layers import Labels
 
 from napari_emseg import __version__
+from napari_emseg.batch.label_record import SOURCE
 from napari_emseg.exchange import Annotations, ClassScheme, annotate, export
 from napari_emseg.io import files
 from napari_emseg.layers.instances.object_layer import (
@@ -130,6 +131,7 @@ def write_with_recipe(
     recipe: Recipe | None,
     *,
     image: Image | None = None,
+    stamp: Mapping[str, Any] | None = None,
     force: bool,
 ) -> None:
     """Write labels as TIFF, with their look, fit, and recipe if there is one.
@@ -145,6 +147,8 @@ def write_with_recipe(
         What gives the labels.
     image : napari.layers.Image, optional
         What they were made from; `find_picture` finds its file again.
+    stamp : mapping, optional
+        What tells whether that file has changed since it was read.
     force : bool
         Replace a file that exists.
     """
@@ -156,6 +160,8 @@ def write_with_recipe(
         about[MODEL] = entry[MODEL]
     if image is not None:
         about[PICTURE] = _note_of(image, Path(path))
+        if stamp is not None:
+            about[PICTURE][SOURCE] = dict(stamp)
     elif entry.get("image") is not None:
         about[PICTURE] = {"name": entry["image"]}
     objects = objects_as_json(attributes.get("metadata", {}))

@@ -30,7 +30,12 @@ if TYPE_CHECKING:
 
     from napari_emseg.widgets.series.picture_files import BrowsedPicture
 
-SIGNS = {"new": "", "segmented": "● segmented", "edited": "✓ edited"}
+SIGNS = {
+    "new": "",
+    "segmented": "● segmented",
+    "edited": "✓ edited",
+    "changed": "↻ changed since",
+}
 LEAVE, PANEL, MODEL = "leave as they are", "segment with the panel", "the same model"
 HINT = "Choose a folder; labels and recipes are saved beside the pictures."
 

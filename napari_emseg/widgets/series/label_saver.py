@@ -77,6 +77,13 @@ class LabelSaver:
         # Files as they were read or written, and pictures with the labels they got.
         self._known: dict[Path, Any] = {}
         self._latest: dict[Path, BrowsedPicture] = {}
+        self._sources: dict[Path, Any] = {}  # pictures as they were read
+
+    def take_source(self, picture: BrowsedPicture, source: Mapping[str, Any]) -> bool:
+        """Take note of the stamp of a picture; return whether it had another before."""
+        before = self._sources.get(picture.path, source)
+        self._sources[picture.path] = source
+        return before != source
 
     def take(self, picture: BrowsedPicture, stamps: Mapping[Path, Any]) -> None:
         """Take note that the labels of a picture are shown as they are on the disk.
@@ -114,13 +121,16 @@ class LabelSaver:
         labels, look, _ = layer.as_layer_data_tuple()
         labels = labels.copy()
         recipe_of = recipe_work(viewer, layer, labels)
+        source = self._sources.get(picture.path)
 
         def work() -> SavedPicture:
             if blocked:
                 raise ValueError(blocked)
             recipe = recipe_of()
             latest = self._latest.get(picture.path, picture)
-            saved, told = save_beside(latest, labels, look, recipe, image, self._known)
+            saved, told = save_beside(
+                latest, labels, look, recipe, image, self._known, source
+            )
             assert saved.labels is not None
             self.take(saved, stamps_of(saved.labels))
             return SavedPicture(saved, recipe, told)

@@ -183,7 +183,7 @@ class BrowserWidget(QWidget):  # type: ignore[misc]
                 self.page.status.setText(f"There are no pictures in {folder}.")
                 return
             names = [one.path.name for one in pictures]
-            new = [n for n, one in enumerate(pictures) if one.state == "new"]
+            new = [n for n, one in enumerate(pictures) if not one.done]
             first = names.index(last) if last in names else (new or [0])[0]
             self._open(first)
 
@@ -228,7 +228,7 @@ class BrowserWidget(QWidget):  # type: ignore[misc]
         ahead = [*(places[now + 1 :] if step > 0 else places[: max(now, 0)][::-1])]
         ahead = [n for n in ahead if n not in self._broken]
         if self.page.skip.isChecked():
-            ahead = [n for n in ahead if self.pictures[n].state == "new"]
+            ahead = [n for n in ahead if not self.pictures[n].done]
         if not ahead:
             what = "new picture" if self.page.skip.isChecked() else "picture"
             where = "after" if step > 0 else "before"
@@ -252,9 +252,13 @@ class BrowserWidget(QWidget):  # type: ignore[misc]
             return
         picture, viewer = opened.picture, self._viewer
         known = open_already(viewer, picture.path)
+        if self._saver.take_source(picture, opened.source) and known is self._image:
+            known = None  # what is shown is the file before
         clear_picture(viewer, self._image, keep=known)
         self.current, self._shown, self.pictures[place] = place, picture, picture
         self.page.tell_state(place, picture)
+        if opened.thumbnail is not None:
+            self.page.show_thumbnail(place, opened.thumbnail)
         self._blocked, self._refused = opened.reason, False
         if known is None:
             layers = content_layer(picture.path, opened.content)
@@ -464,9 +468,8 @@ class BrowserWidget(QWidget):  # type: ignore[misc]
 
     def say(self, text: str) -> None:
         """Say something in the line of the panel, after how much is done."""
-        states = [one.state for one in self.pictures]
-        done = sum(state != "new" for state in states)
-        told = f"{done} of {pluralize(len(states), 'picture')} done."
+        done = sum(one.done for one in self.pictures)
+        told = f"{done} of {pluralize(len(self.pictures), 'picture')} done."
         self.page.status.setText(f"{told} {text}".strip())
 
     def _fill(self) -> None:

@@ -13,8 +13,13 @@ from typing import TYPE_CHECKING, Any, Literal
 import cv2
 import numpy as np
 
-from napari_emseg.batch.description import is_label_file, read_about
-from napari_emseg.batch.label_record import stamp_of
+from napari_emseg.batch.description import BATCH, is_label_file, read_about
+from napari_emseg.batch.label_record import (
+    SOURCE,
+    has_changed,
+    sealed_stamp_of,
+    stamp_of,
+)
 from napari_emseg.engine.image.lazy_image import as_lazy_image
 from napari_emseg.io import files
 from napari_emseg.io.safe_write import TIFF, fitting_name
@@ -23,6 +28,7 @@ from napari_emseg.layers.label_files import (
     read_layers,
     write_with_recipe,
 )
+from napari_emseg.layers.label_look import PICTURE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
@@ -33,7 +39,7 @@ if TYPE_CHECKING:
     from napari_emseg.io.image_content import ImageContent
     from napari_emseg.recipe import Recipe
 
-State = Literal["new", "segmented", "edited"]
+State = Literal["new", "segmented", "edited", "changed"]
 LABELS, RECIPE = ".emseg.tif", ".emseg.json"
 # Of labels whose own file somebody else has written meanwhile.
 APART = ".edited"
@@ -49,17 +55,26 @@ class BrowsedPicture:
     Attributes
     ----------
     path : Path
-    state : {"new", "segmented", "edited"}
+    state : {"new", "segmented", "edited", "changed"}
+        Changed: the picture is another than its labels were made of.
     labels : Path or None
         The file of its labels, if there is one.
     shared : bool
         Whether another picture of the folder differs in the ending of its name alone.
+    stamp : dict or None
+        Of the file that its thumbnail is of.
     """
 
     path: Path
     state: State = "new"
     labels: Path | None = None
     shared: bool = False
+    stamp: Mapping[str, Any] | None = None
+
+    @property
+    def done(self) -> bool:
+        """Whether there are labels of it, as it is now."""
+        return self.state in ("segmented", "edited")
 
     def after(self, labels: Path, recipe: Recipe) -> BrowsedPicture:
         """Return the picture when its labels were saved."""
@@ -87,7 +102,10 @@ def list_pictures(folder: Path) -> list[BrowsedPicture]:
         and not _holds_labels(path)
     ]
     stems = Counter(path.stem for path in found)
-    listed = [BrowsedPicture(path, shared=stems[path.stem] > 1) for path in found]
+    listed = [
+        BrowsedPicture(path, shared=stems[path.stem] > 1, stamp=stamp_of(path))
+        for path in found
+    ]
     return [_with_labels(one, _saved(one.path)) for one in listed]
 
 
@@ -95,8 +113,15 @@ def _with_labels(picture: BrowsedPicture, labels: Path | None) -> BrowsedPicture
     """Return a picture with the labels that are on the disk now."""
     if labels is None:
         return replace(picture, labels=None, state="new")
-    recipe = read_about(labels).get("recipe") or {}
-    return replace(picture, labels=labels, state=_state(recipe.get("steps", ())))
+    about = read_about(labels)
+    recipe = about.get("recipe") or {}
+    state = _state(recipe.get("steps", ()))
+    for part in (about.get(PICTURE), about.get(BATCH)):
+        stamp = part.get(SOURCE) if isinstance(part, dict) else None
+        if isinstance(stamp, dict):
+            state = "changed" if has_changed(picture.path, stamp) else state
+            break
+    return replace(picture, labels=labels, state=state)
 
 
 def _holds_labels(path: Path) -> bool:
@@ -165,6 +190,10 @@ class OpenedPicture:
         What else the user should know.
     stamps : dict of Path to dict
         Of the labels and their recipe, from before they were read.
+    source : dict
+        Stamp of the picture, from before it was read.
+    thumbnail : (Y, X, 3) ndarray of uint8 or None
+        If the picture is another than when it was listed.
     """
 
     picture: BrowsedPicture
@@ -173,6 +202,8 @@ class OpenedPicture:
     reason: str = ""
     told: str = ""
     stamps: Mapping[Path, Any] = field(default_factory=dict)
+    source: Mapping[str, Any] = field(default_factory=dict)
+    thumbnail: NDArray[np.uint8] | None = None
 
 
 def read_picture(picture: BrowsedPicture) -> OpenedPicture:
@@ -183,7 +214,17 @@ def read_picture(picture: BrowsedPicture) -> OpenedPicture:
     OSError, TypeError, ValueError
         If the picture cannot be read.
     """
+    source = sealed_stamp_of(picture.path)
     content = files.read_with_spacing(picture.path)
+    stamp = {key: source[key] for key in ("name", "bytes", "mtime_ns")}
+    small = None if picture.stamp == stamp else thumbnail(content)
+    picture = replace(picture, stamp=stamp)
+    opened = _read_labels(picture, content)
+    return replace(opened, source=source, thumbnail=small)
+
+
+def _read_labels(picture: BrowsedPicture, content: ImageContent) -> OpenedPicture:
+    """Return a picture that was read with its labels."""
     labels = picture.labels
     if labels is None or not labels.is_file():
         labels = _saved(picture.path)
@@ -207,6 +248,11 @@ def read_picture(picture: BrowsedPicture) -> OpenedPicture:
         return OpenedPicture(picture, content, reason=reason)
     apart = [one for one in _apart(picture) if one != labels]
     told = f"{apart[-1].name} has labels of it, too." if apart else ""
+    if picture.state == "changed":
+        told = (
+            f"{picture.path.name} has changed since {name} was made of it: these are "
+            f"labels of the picture before; correct them, or segment it anew. {told}"
+        )
     return OpenedPicture(picture, content, found, told=told, stamps=stamps)
 
 
@@ -241,6 +287,7 @@ def save_beside(
     recipe: Recipe,
     image: Image,
     known: Mapping[Path, Any],
+    source: Mapping[str, Any] | None,
 ) -> tuple[BrowsedPicture, str]:
     """Write labels and recipe beside a picture; only files of this picture go.
 
@@ -259,6 +306,8 @@ def save_beside(
         The picture, opened from its file.
     known : mapping of Path to dict
         Stamps of the files that may be replaced, as they were read or written last.
+    source : mapping or None
+        Stamp of the picture as it was read.
 
     Returns
     -------
@@ -289,7 +338,9 @@ def save_beside(
             f"is; your labels are in {place.name}."
         )
     force = not changed
-    write_with_recipe(place, labels, look, recipe, image=image, force=force)
+    write_with_recipe(
+        place, labels, look, recipe, image=image, stamp=source, force=force
+    )
     recipe.save(beside, force=force)
     return picture.after(place, recipe), told
 

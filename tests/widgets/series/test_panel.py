@@ -12,6 +12,7 @@ from napari.layers import Image, Labels
 from qtpy.QtCore import QSettings
 
 import napari_emseg as emseg
+from napari_emseg.cli.app import main
 from napari_emseg.io.files import read_labels, write_labels, write_picture
 from napari_emseg.layers.classes import class_name, rename_class
 from napari_emseg.widgets.series import label_saver, picture_files
@@ -343,3 +344,59 @@ def test_labels_that_came_meanwhile_are_shown_and_not_replaced_unseen(
     wait(qtbot, panel)
     [shown] = [one for one in viewer.layers if isinstance(one, Labels)]
     np.testing.assert_array_equal(shown.data, other)
+
+
+def shades(panel, place):
+    """Return the top and the bottom color of a thumbnail."""
+    image = panel.page.list.item(place).icon().pixmap(picture_files.SIZE).toImage()
+    size = picture_files.SIZE
+    return [image.pixelColor(size // 2, y).name() for y in (size - 80, size - 5)]
+
+
+def test_labels_of_a_picture_that_was_replaced_are_not_taken_for_its_own(
+    viewer, panel, folder, qtbot
+):
+    segment(viewer)
+    stroke(viewer)
+    wait(qtbot, panel)
+    panel.next()
+    wait(qtbot, panel)
+    before = shades(panel, 0)
+    write_picture(folder / "p0.png", picture(0)[::-1], force=True)
+    labels = (folder / "p0.emseg.tif").read_bytes()
+    panel.previous()
+    wait(qtbot, panel)
+    says = "p0.png has changed since p0.emseg.tif was made of it"
+    assert says in panel.page.status.text()
+    assert panel.page.status.text().startswith("0 of 5 pictures done.")
+    assert panel.page.list.item(0).text() == "p0.png\n↻ changed since"
+    assert shades(panel, 0) == before[::-1] != before
+    panel.next()
+    wait(qtbot, panel)
+    assert (folder / "p0.emseg.tif").read_bytes() == labels
+    assert picture_files.list_pictures(folder)[0].state == "changed"
+    # Whoever corrects them knows; then they are labels of the new one.
+    panel.previous()
+    wait(qtbot, panel)
+    stroke(viewer)
+    wait(qtbot, panel)
+    assert states(panel)[0] == "edited"
+    assert picture_files.list_pictures(folder)[0].state == "edited"
+    # What is open, and replaced, is read anew.
+    write_picture(folder / "p0.png", picture(0), force=True)
+    panel.open_folder(folder, "p0.png")
+    wait(qtbot, panel)
+    [image] = [one for one in viewer.layers if isinstance(one, Image)]
+    np.testing.assert_array_equal(image.data, picture(0))
+    assert says in panel.page.status.text()
+    # A copy is the same picture, whenever it was made.
+    write_picture(folder / "p0.png", picture(0)[::-1], force=True)
+    assert picture_files.list_pictures(folder)[0].state == "edited"
+
+
+def test_the_record_of_the_command_tells_of_a_picture_that_was_replaced(folder):
+    path = folder / "p0.emseg.tif"
+    assert main(["segment", str(folder / "p0.png"), "-o", str(path), "-n", "3"]) == 0
+    assert picture_files.list_pictures(folder)[0].state == "segmented"
+    write_picture(folder / "p0.png", picture(0)[::-1], force=True)
+    assert picture_files.list_pictures(folder)[0].state == "changed"
