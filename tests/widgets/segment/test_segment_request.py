@@ -13,7 +13,7 @@ from napari_emseg.layers import PictureLayers, apply_edit
 from napari_emseg.layers.pictures import stored_result
 from napari_emseg.pipeline.progress import finish
 from napari_emseg.regions import merge
-from napari_emseg.store import open_labels
+from napari_emseg.store import open_labels, write_back
 from napari_emseg.widgets import batch_commands
 from napari_emseg.widgets.results.inspector import inspector_of
 from napari_emseg.widgets.segment import segment_request
@@ -85,6 +85,13 @@ def test_levels_live_and_to_a_store_and_edited(
     labels[3:5, 5] = 4
     np.testing.assert_array_equal(open_labels(tmp_path / "found.ome.zarr"), labels)
     assert "Saved 1 chunk" in panel.controls.status.value
+    # Another program edits the same chunk.
+    write_back(tmp_path / "found.ome.zarr", labels + (labels == 4))
+    fine.data_setitem((np.array([5]), np.array([5])), 4)
+    batch_commands.save_stored(viewer)
+    qtbot.waitUntil(lambda: inspector_of(viewer).idle, timeout=20_000)
+    assert "1 of 1 edited chunks" in told[-1][1]
+    assert open_labels(tmp_path / "found.ome.zarr")[3, 5] == 5
 
 
 def test_dask_goes_to_a_store(viewer, panel, image, qtbot, tmp_path):
