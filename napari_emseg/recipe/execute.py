@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_emseg import select
+from napari_emseg.engine.image.lazy_image import as_lazy_image
 from napari_emseg.pipeline.progress import finish
 from napari_emseg.pipeline.segment import segment
 from napari_emseg.recipe.packed_array import Packed
@@ -173,6 +174,7 @@ def _segment(step: Step, view: StateView) -> None:
     args: Any = step.args
     across = [axis for axis, at in enumerate(step.at or ()) if at is not None]
     shape = tuple(np.delete(view.state.shape, across).tolist())
+    _check_channels(args.n_channels, view)
     white, dtype = args.full_scale, np.dtype(view.image.dtype)
     if white is not None and dtype.kind == "u" and white > np.iinfo(dtype).max:
         white = None  # that of the image that the recipe comes from, which was deeper
@@ -190,6 +192,18 @@ def _segment(step: Step, view: StateView) -> None:
     )
     start(view, np.expand_dims(found.labels, across))
     view.state.seg = found
+
+
+def _check_channels(count: int | None, view: StateView) -> None:
+    """Refuse an image of more or fewer channels, of which others may be meant."""
+    if count is None:
+        return
+    found = as_lazy_image(view.image, **view.segment_kwargs).channels
+    if found != count:
+        raise ValueError(
+            f"the labels are of {count} channels, but this image has {found}; give "
+            "one that holds those alone, such as a file that they are saved to"
+        )
 
 
 def _blank(step: Step, view: StateView) -> None:

@@ -42,6 +42,7 @@ def segment_step(
         if seg.start is None or not seg.states
         else FittedModel.of(seg.start),
         full_scale=picture.given_scale if picture.rgb else None,
+        n_channels=None if channels is None else picture.channels,
         rgb=picture.rgb if channels is None and axes is None else None,
         channel_axis=channels if axes is None else None,
         axes=axes,

@@ -179,7 +179,10 @@ class OperationContext(Protocol):
 Group = Literal["select", "modify", "edit", "labels", "picture", "own"]
 
 # These have a meaning of their own, and are not passed to the function.
-OURS = frozenset({*Selecting.model_fields, "inside", "params", "rgb", "channel_axis"})
+OURS = frozenset(
+    {"inside", "params", "rgb", "channel_axis", "axes", "n_channels"}
+    | {*Selecting.model_fields}
+)
 
 
 class ToolLabel(NamedTuple):

@@ -125,6 +125,7 @@ ROWS = (
         model=_fitted,
         start=_fitted,
         full_scale=(Number | None, None),
+        n_channels=(Whole | None, None),
         **_reader_kwargs,
     ),
     _row("own", "blank", shape=tuple[Side, ...], dtype=Kind, **_reader_kwargs),

@@ -50,7 +50,7 @@ _PLAIN = (
     *(ast.Assign, ast.Expr, ast.If, ast.Load, ast.Store),
     *(ast.Name, ast.Attribute, ast.Subscript, ast.Slice, ast.keyword),
     *(ast.Constant, ast.Tuple, ast.List, ast.Dict, ast.UnaryOp, ast.USub),
-    *(ast.IfExp, ast.Compare, ast.Is, ast.IsNot),
+    *(ast.IfExp, ast.Compare, ast.Is, ast.IsNot, ast.Assert, ast.Eq),
 )
 _ATTRIBUTES = METHODS_CALLED | {"labels", "shape"}
 

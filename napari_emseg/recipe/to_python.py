@@ -239,19 +239,19 @@ class Writer:
         yield from self._understand(step)
         yield from self._prepare(step)
         options = step.row.options(step.args)
-        options.pop("axes", None)
         if self._axes is None:
             options |= self.reader_kwargs
         else:
             pairs = zip_longest(self._axes, step.at or ())
             options["axes"] = "".join(axis for axis, i in pairs if i is None)
+        args: Any = step.args
+        if args.n_channels and (self._axes or CHANNELS)[-1] == CHANNELS:
+            yield f'assert image.shape[-1] == {args.n_channels}, "other channels"'
         given = [f"image{_index(step.at)}", *_keywords(options)]
         yield f"seg = {_joined('emseg.segment', given)}"
         across = [axis for axis, index in enumerate(step.at or ()) if index is not None]
-        found = (
-            f"np.expand_dims(seg.labels, {tuple(across)})" if across else "seg.labels"
-        )
-        yield f"labels = {found}.copy()"
+        wide = f"np.expand_dims(seg.labels, {tuple(across)})"
+        yield f"labels = {wide if across else 'seg.labels'}.copy()"
         self._begin(step)
 
     def _prepare(self, step: Step) -> Iterator[str]:

@@ -968,3 +968,22 @@ def test_old_names_warn_at_each_use(name):
         with pytest.warns(DeprecationWarning, match=f"emseg.{name} is deprecated"):
             getattr(emseg, name)
     assert name not in dir(emseg)
+
+
+def test_other_channels_are_refused(tmp_path):
+    image = np.random.default_rng(8).integers(0, 900, (3, 20, 16)).astype(np.uint16)
+    seg = emseg.segment(image[:2], axes="CYX", n_classes=2)
+    recipe = emseg.Recipe(steps=(segment_step(seg),))
+    again = emseg.Recipe.model_validate_json(recipe.model_dump_json())
+    np.testing.assert_array_equal(again.replay(image[:2]).labels, seg.labels)
+    with pytest.raises(ValueError, match="of 2 channels, but this image has 3"):
+        again.replay(image)
+    path = tmp_path / "cells.tif"
+    tifffile.imwrite(path, image, imagej=True, metadata={"axes": "CYX"})
+    script = recipe.to_python(path, tmp_path / "labels.tif")
+    with pytest.raises(AssertionError, match="other channels"):
+        exec(script, {})
+    tifffile.imwrite(path, image[:2], imagej=True, metadata={"axes": "CYX"})
+    found = {}
+    exec(script, found)
+    np.testing.assert_array_equal(found["labels"], seg.labels)
