@@ -5,9 +5,7 @@ Each gets the viewer, and works on `chosen_result`.
 
 from __future__ import annotations
 
-import re
 from functools import partial, wraps
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari.layers import Labels
@@ -20,8 +18,8 @@ from napari_emseg.layers.classes import class_name
 from napari_emseg.layers.fit_records import fit_record_of
 from napari_emseg.layers.label_files import write_with_recipe
 from napari_emseg.layers.layer_features import pixel_size
-from napari_emseg.layers.metadata import KEY, PLUGIN, picture_of_result
-from napari_emseg.layers.pictures.picture_layers import file_of_all
+from napari_emseg.layers.metadata import KEY, picture_of_result
+from napari_emseg.layers.pictures.script_source import ScriptSource
 from napari_emseg.layers.recipe_log import RecordedEdit, append_to_latest, logged_layers
 from napari_emseg.layers.uncertainty import meant_image
 from napari_emseg.layers.undo.shared_history import take_back
@@ -64,9 +62,6 @@ if TYPE_CHECKING:
     from napari_emseg.pipeline.class_table import Table
     from napari_emseg.recipe import Recipe
     from napari_emseg.regions.edit import Edit
-
-# Letters of a file's name that is made of a layer's.
-_LONGEST = 60
 
 
 def command(call: Callable[[Any], None]) -> Callable[[Any], None]:
@@ -231,25 +226,19 @@ def copy_as_python(viewer: napari.Viewer) -> None:
     layer = chosen_result(viewer)
     inspector = inspector_of(viewer)
     image = inspector.image_of(layer)
-    source = None if image is None else image.source.path
-    stored = image is not None and image.source.reader_plugin != PLUGIN
     picture = picture_of_result(viewer, layer)
-    if picture is not None and picture.several:
-        # Of one channel alone it would be another picture.
-        source, stored = file_of_all(viewer, picture), False
-    # A layer may have any name, a file not.
-    name = "image" if image is None else re.sub(r'[\\/:*?"<>|\0-\37]', "_", image.name)
-    path = Path(source or f"{name[:_LONGEST]}.png")
+    source = ScriptSource.of(viewer, image, picture)
+    path = source.path
 
     def copy(recipe: Recipe) -> None:
         target = path.with_name(f"{path.stem}_classes.tif")
         text = recipe.to_python(
-            path, target, as_stored=bool(source) and stored, to_save=not source
+            path, target, as_stored=source.as_stored, to_save=not source.exists
         )
         QApplication.clipboard().setText(text)
         lines = f"{text.count(chr(10))} lines"
-        lack = f"Save the image as {path} first"
-        tell(viewer, f"Copied. {lines if source else lack}.")
+        lack = f"Save {source.what} as {path} first"
+        tell(viewer, f"Copied. {lines if source.exists else lack}.")
 
     after_edits(viewer, partial(inspector.with_recipe, layer, copy))
 

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtWidgets import QApplication
 
 from napari_emseg.layers import is_result, recipe_of
 from napari_emseg.layers.instances.measured_layers import place_of, source_of
-from napari_emseg.layers.metadata import PLUGIN, image_of, picture_of_result
+from napari_emseg.layers.metadata import image_of, picture_of_result
+from napari_emseg.layers.pictures.script_source import ScriptSource
 from napari_emseg.recipe.object_script import with_objects
 
 if TYPE_CHECKING:
     from napari_emseg.recipe import Recipe
     from napari_emseg.widgets.objects.object_session import ObjectSession
-
-_LONGEST = 60  # letters of a file's name that is made of a layer's
 
 
 def copy_script(session: ObjectSession) -> None:
@@ -52,17 +49,15 @@ def copy_script(session: ObjectSession) -> None:
     found = record.options | ({"scale": scale} if {*scale} != {1} else {})
     if picture is not None and picture.has_channels:
         measured["channel_axis"] = -1
-    stored = image is not None and image.source.reader_plugin != PLUGIN
-    file = None if image is None else image.source.path
-    name = "image" if image is None else re.sub(r'[\\/:*?"<>|\0-\37]', "_", image.name)
-    path = Path(file or f"{name[:_LONGEST]}.png")
+    source_file = ScriptSource.of(session.viewer, image, picture)
+    path = source_file.path
 
     def then(recipe: Recipe) -> None:
         text = recipe.to_python(
             path,
             path.with_name(f"{path.stem}_classes.tif"),
-            as_stored=bool(file) and stored,
-            to_save=not file,
+            as_stored=source_file.as_stored,
+            to_save=not source_file.exists,
         )
         table = str(path.with_name(f"{path.stem}_objects.csv"))
         QApplication.clipboard().setText(
