@@ -37,6 +37,12 @@ class SavedPicture(NamedTuple):
     recipe: Recipe
     told: str
 
+    @property
+    def line(self) -> str:
+        """What the panel says."""
+        labels = self.picture.labels
+        return self.told or f"Saved {labels.name if labels else ''}."
+
 
 class LabelSave:
     """Labels as they were at a moment, which are saved once, whoever asks for it.

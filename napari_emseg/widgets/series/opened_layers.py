@@ -62,6 +62,8 @@ def add_labels(
         Of the labels.
     """
     labels, attributes, _ = found
+    # As when they were made; the file has the name of the picture, which is taken.
+    attributes["name"] = f"{image.name} classes"
     for key in (KEY, EDITED):
         if key in attributes["metadata"]:
             entry = attributes["metadata"][key]

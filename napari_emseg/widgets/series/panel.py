@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_error, show_warning
-from qtpy.QtCore import QSettings, QTimer
+from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QFileDialog, QVBoxLayout, QWidget
 
 from napari_emseg.layers import PictureLayers, is_result
@@ -29,6 +29,7 @@ from napari_emseg.widgets.edit.panel import after_edits
 from napari_emseg.widgets.segment.panel import SegmentWidget
 from napari_emseg.widgets.series.apply_request import AppliedRecipe, ApplyRequest
 from napari_emseg.widgets.series.browser_page import MODEL, PANEL, BrowserPage
+from napari_emseg.widgets.series.folder_memory import FolderMemory
 from napari_emseg.widgets.series.label_saver import LabelSaver, python_ends
 from napari_emseg.widgets.series.opened_layers import (
     add_labels,
@@ -44,7 +45,6 @@ from napari_emseg.widgets.series.picture_files import (
     iter_thumbnails,
     list_pictures,
     read_picture,
-    remembered_name,
 )
 
 if TYPE_CHECKING:
@@ -59,6 +59,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+OFFER = "Next opens “{}” again; the layers that are here stay."
 REST = 1500  # ms without an edit until labels are saved
 KEPT = (
     "{}. Nothing is lost, and this picture stays open; to go on, save the labels "
@@ -111,16 +112,12 @@ class BrowserWidget(QWidget):  # type: ignore[misc]
         self._refused = False  # they could not be saved, and the user knows
         self._saver = LabelSaver()
         self._told = ""  # by a save, until another picture is open
+        self._offered: Callable[[], Any] | None = None  # opens the last folder
         self._applied: AppliedRecipe | None = None
         self._dirty = False
         self._next: Callable[[], Any] | None = None  # when the labels are saved
         self._followed: Labels | None = None
-        self._store = QSettings(
-            QSettings.Format.IniFormat,
-            QSettings.Scope.UserScope,
-            "napari-emseg",
-            "pictures",
-        )
+        self._memory = FolderMemory()
         self._rest = QTimer(self)
         self._rest.setSingleShot(True)
         self._rest.setInterval(REST)
@@ -172,10 +169,11 @@ class BrowserWidget(QWidget):  # type: ignore[misc]
 
     def open_folder(self, folder: Path, last: str = "") -> None:
         """List the pictures of a folder, and open one: the last, or the first new."""
+        self._offered = None
 
         def show(pictures: list[BrowsedPicture]) -> None:
             self._folder, self.pictures, self.current = folder, pictures, None
-            self._store.setValue("folder", str(folder))
+            self._memory.folder = folder
             self.page.title.setText(folder.name or str(folder))
             self.page.title.setToolTip(str(folder))
             self._fill()
@@ -187,8 +185,7 @@ class BrowserWidget(QWidget):  # type: ignore[misc]
             first = names.index(last) if last in names else (new or [0])[0]
             self._open(first)
 
-        read = partial(list_pictures, folder)
-        self._leave(partial(self.background.run, read, show))
+        self._leave(partial(self.background.run, partial(list_pictures, folder), show))
 
     def next(self) -> None:
         """Save, and open the next picture; of new ones only if that is checked."""
@@ -223,6 +220,9 @@ class BrowserWidget(QWidget):  # type: ignore[misc]
             self._on_rest()
 
     def _move(self, step: int) -> None:
+        if self._offered is not None:
+            self._offered()
+            return
         places = range(len(self.pictures))
         now = -1 if self.current is None else self.current
         ahead = [*(places[now + 1 :] if step > 0 else places[: max(now, 0)][::-1])]
@@ -272,7 +272,7 @@ class BrowserWidget(QWidget):  # type: ignore[misc]
         if known is None or alike(self.result, opened.labels):
             self._saver.take(picture, opened.stamps)
         assert self._folder is not None
-        self._store.setValue(remembered_name(self._folder), picture.path.name)
+        self._memory.note_picture(picture.path, self._folder)
         self.page.list.setCurrentRow(place)
         self._follow()
         self._rest.stop()
@@ -383,8 +383,7 @@ class BrowserWidget(QWidget):  # type: ignore[misc]
                 self.pictures[place] = picture
                 self.page.tell_state(place, picture)
         self._told = saved.told or self._told
-        name = picture.labels.name if picture.labels else ""
-        self.say(saved.told or f"Saved {name}.")
+        self.say(saved.line)
         if saved.told:
             show_warning(saved.told)
 
@@ -438,15 +437,22 @@ class BrowserWidget(QWidget):  # type: ignore[misc]
         self.background.open()
         self.thumbnails.open()
         self.keys.bind()
-        folder = self._folder or self._store.value("folder", "")
-        if folder and Path(folder).is_dir():
-            last = self._store.value(remembered_name(Path(folder)), "")
+        folder = self._folder or self._memory.folder
+        if folder is not None and folder.is_dir():
             # When the window has the panel.
-            QTimer.singleShot(0, partial(self._reopen, Path(folder), str(last)))
+            QTimer.singleShot(0, partial(self._reopen, folder))
 
-    def _reopen(self, folder: Path, last: str) -> None:
-        if self._docking.opened:
-            self.open_folder(folder, last)
+    def _reopen(self, folder: Path) -> None:
+        """Open the last folder again, or offer it where something else is open."""
+        if not self._docking.opened:
+            return
+        last = self._memory.picture_in(folder)
+        open_again = partial(self.open_folder, folder, last)
+        if self._viewer.layers and not open_already(self._viewer, folder / last):
+            self._offered = open_again
+            self.page.status.setText(OFFER.format(folder.name))
+        else:
+            open_again()
 
     def _on_close(self) -> None:
         self.keys.release()

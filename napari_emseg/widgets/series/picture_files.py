@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections import Counter
 from dataclasses import dataclass, field, replace
@@ -396,11 +395,6 @@ def thumbnail(content: ImageContent) -> NDArray[np.uint8]:
         low, high = (float(v) for v in np.percentile(small, (1, 99)))
     scaled = (small - low) * (255 / max(high - low, 1e-9))
     return scaled.clip(0, 255).astype(np.uint8)
-
-
-def remembered_name(folder: Path) -> str:
-    """Return the name under which the last picture of a folder is remembered."""
-    return f"last/{hashlib.sha256(str(folder).encode()).hexdigest()[:16]}"
 
 
 def caught(work: Callable[[], Any]) -> Callable[[], Any]:

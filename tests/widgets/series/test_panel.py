@@ -400,3 +400,30 @@ def test_the_record_of_the_command_tells_of_a_picture_that_was_replaced(folder):
     assert picture_files.list_pictures(folder)[0].state == "segmented"
     write_picture(folder / "p0.png", picture(0)[::-1], force=True)
     assert picture_files.list_pictures(folder)[0].state == "changed"
+
+
+def test_the_last_folder_is_offered_where_something_else_is_open(
+    viewer, panel, folder, qtbot
+):
+    segment(viewer)
+    wait(qtbot, panel)
+    panel.go(1)
+    wait(qtbot, panel)
+    panel.go(0)
+    wait(qtbot, panel)
+    assert result_of(viewer).name == "p0 classes"
+    viewer.window.remove_dock_widget("all")
+    viewer.layers.clear()
+    other = viewer.add_image(picture(0))
+    again = docked(viewer)
+    offer = "Next opens “pictures” again; the layers that are here stay."
+    qtbot.waitUntil(lambda: again.page.status.text() == offer, timeout=5000)
+    wait(qtbot, again)
+    assert (again.current, [*viewer.layers]) == (None, [other])
+    again.next()
+    wait(qtbot, again)
+    assert again.current == 0
+    assert other in viewer.layers
+    again.next()
+    wait(qtbot, again)
+    assert again.current == 1
