@@ -179,7 +179,13 @@ def find_done(
     """
     if not path.exists():
         return None
-    entry = read_about(path).get(BATCH)
+    try:
+        entry = read_about(path).get(BATCH)
+    except ValueError:
+        raise ValueError(
+            f"{path} is damaged, so that --resume cannot know what it holds; remove "
+            "it, and go on"
+        ) from None
     if not isinstance(entry, dict) or SETTINGS not in entry:
         raise ValueError(
             f"{path} does not tell how it was made, so that --resume cannot know "

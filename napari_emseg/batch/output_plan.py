@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -150,6 +151,8 @@ def plan_outputs(
     NotADirectoryError, ValueError
         Two would write one file, or several one; or a place cannot be.
     """
+    for target in filter(None, (output, overlay)):
+        _check_braces(target)
     plans = _plans(pictures, output, overlay)
     makers: dict[Path, list[Picture]] = {}
     for picture, plan in zip(pictures, plans, strict=True):
@@ -200,6 +203,18 @@ def _plans(
             plan = plan._replace(overlay=drawn, folders=plan.folders + more)
         plans.append(plan)
     return plans
+
+
+def _check_braces(target: Path) -> None:
+    """Refuse what looks as if it stood for a part of a name, and does not."""
+    known = {STEM, NAME, FOLDER}
+    if _is_pattern(target):
+        for part in re.findall(r"\{\w*\}", str(target)):
+            if part not in known:
+                raise ValueError(
+                    f"{part} in {target} stands for nothing; write {{stem}}, {{name}} "
+                    "or {folder}, or another name"
+                )
 
 
 def _is_pattern(place: Path) -> bool:

@@ -101,8 +101,14 @@ class Recipe(BaseModel):
         ValueError
             It holds no recipe, or one that is wrong.
         """
+        found = read_file(Path(path))
+        if isinstance(found, dict) and "model" in found and "steps" not in found:
+            raise ValueError(
+                f"{path} is a model, not a recipe; pass it as --model, or read it with "
+                "napari_emseg.batch.JointFit.load"
+            )
         try:
-            return cls.model_validate(read_file(Path(path)))
+            return cls.model_validate(found)
         except ValidationError as error:
             raise ValueError(f"{path}: {explain_error(error, 'the recipe')}") from None
 

@@ -271,6 +271,20 @@ class TestRefusals:
         assert lines[3].endswith("3 of 6 pictures failed: bad.png, cut.png, gray.png")
         assert files_in(out) == ["a_labels.tif", "b_labels.tif", "sub/a_labels.tif"]
 
+    def test_files_of_another_kind_are_told(self, folder, tmp_path, capsys):
+        model, out = tmp_path / "m.json", tmp_path / "out"
+        run("fit", folder, "-o", model, *QUICK)
+        assert run("segment", folder, "-o", out, "--recipe", model) == 2
+        assert "is a model, not a recipe; pass it as --model" in capsys.readouterr().err
+        assert run("segment", folder, "-o", out / "{stem}_{foo}.png") == 2
+        assert "{foo} in" in capsys.readouterr().err
+        run("segment", folder, "-o", out, *QUICK)
+        (damaged := out / "a_labels.tif").write_bytes(damaged.read_bytes()[:99])
+        assert run("segment", folder, "-o", out, "--resume", *QUICK) == 2
+        assert "is damaged, so that --resume" in capsys.readouterr().err
+        damaged.unlink()
+        assert run("segment", folder, "-o", out, "--resume", *QUICK) == 0
+
     def test_nothing_is_done_where_two_would_write_one_file(
         self, folder, tmp_path, capsys
     ):
