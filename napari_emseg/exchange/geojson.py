@@ -199,8 +199,8 @@ def _check_shape(path: Path, told: Any, shape: tuple[int, ...]) -> None:
     """Refuse an image of another shape than a file of ours tells."""
     if isinstance(told, list) and tuple(told) != shape:
         raise ValueError(
-            f"{path} is of an image of shape {tuple(told)}, not {shape}; choose the "
-            "image that it belongs to"
+            f"{path} is not of this image: its objects are in one of shape "
+            f"{tuple(told)}, not {shape}; choose the image that it belongs to"
         )
 
 
