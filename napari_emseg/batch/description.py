@@ -37,13 +37,14 @@ def read_about(path: Path) -> dict[str, Any]:
 def is_label_file(path: Path) -> bool:
     """Return whether a file holds labels that this plugin or its command wrote."""
     kind = next((k for k in ("tiff", "png") if _begins_as(path, k)), None)
-    if kind == "png":
-        note = read_note(path, files.NOTE)
-        return note is not None and f'"{BATCH}"' in note
     if kind is None:
         return False
-    with damage_told(path, "write the labels again"), tifffile.TiffFile(path) as tiff:
-        return any("napari-emseg" in about for about in tiff.shaped_metadata or ())
+    with damage_told(path, "write the labels again"):
+        if kind == "png":
+            note = read_note(path, files.NOTE)
+            return note is not None and f'"{BATCH}"' in note
+        with tifffile.TiffFile(path) as tiff:
+            return any("napari-emseg" in about for about in tiff.shaped_metadata or ())
 
 
 def _begins_as(path: Path, kind: str) -> bool:

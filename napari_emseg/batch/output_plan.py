@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import warnings
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -89,7 +90,9 @@ def find_pictures(
 
 def _holds_labels(path: Path) -> bool:
     try:
-        return is_label_file(path)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return path.is_file() and is_label_file(path)  # a pipe would be waited for
     except (OSError, ValueError):  # whoever reads it tells what is wrong with it
         return False
 

@@ -104,13 +104,12 @@ def measure(
         check_target(objects, files.LABEL_SUFFIXES, force=force)
     start = time.perf_counter()
     values = files.read_labels(labels, max_bytes=max_bytes)
-    place = spacing_of_labels(labels, values.ndim)
+    place, axes = place_of_labels(labels, values.ndim)
     found: Any = None
     if image is not None:
         found = read_told(image, max_bytes)
         if found.spacing is not None:
             place = found.spacing.place(values.ndim) or place
-    axes = axes_of_labels(labels, values.ndim)
     if axes is None and found is not None and found.axes is not None:
         axes = without_channels(found.axes)
     if planes is None:
@@ -181,46 +180,36 @@ def _objects(
     return follow(steps)
 
 
-def spacing_of_labels(path: Path, ndim: int) -> dict[str, Any]:
-    """Return ``scale`` and ``units`` of the axes of a file of labels; none if unknown.
+def place_of_labels(path: Path, ndim: int) -> tuple[dict[str, Any], str | None]:
+    """Return ``scale`` and ``units`` of a file of labels, and letters of its axes.
 
-    They are what napari-emseg wrote there, or what the tags of the file tell.
+    They are what napari-emseg wrote there, or what the file itself tells; without any,
+    the first is empty, and the second None.
     """
     if decoders.kind_of(path) != "tiff":
-        return {}
-    with tifffile.TiffFile(path) as file:
-        about = (file.shaped_metadata or ({},))[0]
-    layer = about.get("layer") if isinstance(about, dict) else None
-    if isinstance(layer, dict):
-        scale, units = layer.get("scale"), layer.get("units")
-        if (
-            isinstance(scale, list)
-            and isinstance(units, list)
-            and len(scale) == len(units) == ndim
-            and all(isinstance(side, int | float) and side > 0 for side in scale)
-        ):
-            return {"scale": scale, "units": [str(unit) for unit in units]}
-    spacing = read_spacing(path)
-    return {} if spacing is None else spacing.place(ndim)
-
-
-def axes_of_labels(path: Path, ndim: int) -> str | None:
-    """Return letters of the axes of a file of labels; None if they are not known.
-
-    They are what napari-emseg wrote there, or what the file itself tells.
-    """
-    if decoders.kind_of(path) != "tiff":
-        return None
+        return {}, None
     with tifffile.TiffFile(path) as file:
         about = (file.shaped_metadata or ({},))[0]
         stored = file.series[0].axes
     layer = about.get("layer") if isinstance(about, dict) else None
-    names = layer.get("axis_labels") if isinstance(layer, dict) else None
-    for told in (names if isinstance(names, list) else [], stored):
-        letters = letters_of(told) or ""
-        if len(letters) == ndim and not {*letters} & {*NAMELESS}:
-            return letters
-    return None
+    look = layer if isinstance(layer, dict) else {}
+    names = look.get("axis_labels")
+    known = (letters_of(names) or "" if isinstance(names, list) else "", stored)
+    axes = next((one for one in known if _names_all(one, ndim)), None)
+    scale, units = look.get("scale"), look.get("units")
+    if (
+        isinstance(scale, list)
+        and isinstance(units, list)
+        and len(scale) == len(units) == ndim
+        and all(isinstance(side, int | float) and side > 0 for side in scale)
+    ):
+        return {"scale": scale, "units": [str(unit) for unit in units]}, axes
+    spacing = read_spacing(path)
+    return {} if spacing is None else spacing.place(ndim), axes
+
+
+def _names_all(axes: str, ndim: int) -> bool:
+    return len(axes) == ndim and {"Y", "X"} <= {*axes} and not {*axes} & {*NAMELESS}
 
 
 def scale_and_units(place: dict[str, Any], n_space: int) -> dict[str, Any]:

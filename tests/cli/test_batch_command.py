@@ -6,6 +6,7 @@ import csv
 import json
 import os
 import signal
+import struct
 import subprocess
 import sys
 
@@ -365,6 +366,20 @@ class TestRefusals:
         # Named itself, it is a picture.
         one = next(path for path in folder.glob(f"*_*.{ending}"))
         assert run("segment", one, "-o", tmp_path / "one.tif", "-n", 2) == 0
+
+    def test_what_is_no_whole_file_is_told_among_others(self, folder, tmp_path, capsys):
+        data = (folder / "a.png").read_bytes()
+        note = b"napari-emseg\0\1\0\0\0" + b"no zlib"  # a text that cannot be unpacked
+        chunk = struct.pack(">I", len(note)) + b"iTXt" + note + b"\0\0\0\0"
+        (folder / "odd.png").write_bytes(data[:33] + chunk + data[33:])
+        pipes = hasattr(os, "mkfifo")
+        if pipes:
+            os.mkfifo(folder / "pipe.png")
+        status = run("segment", folder / "*.png", "-o", tmp_path / "out", *QUICK)
+        assert (status != 0) == pipes
+        told = capsys.readouterr()
+        assert told.out.count(": 3 classes") == 3
+        assert ("is a pipe" in told.err) == pipes
 
     def test_what_would_replace_itself_is_told(self, folder, capsys):
         tifffile.imwrite(folder / "c.tif", iio.imread(folder / "a.png")[..., 0])
