@@ -5,7 +5,6 @@ from . import exchange as exchange
 from . import plot as plot
 from . import regions as regions
 from . import select as select
-from . import store as store
 from .adjust.stains import stain_densities as stain_densities
 from .adjust.stains import stain_vectors as stain_vectors
 from .batch.joint_fit import JointFit as JointFit
@@ -15,11 +14,8 @@ from .engine.cluster.kmeans import KMeansModel as KMeansModel
 from .engine.cluster.mixture import MixtureModel as MixtureModel
 from .exchange import ClassScheme as ClassScheme
 from .exchange import export as export
-from .instances.finding import objects as objects
-from .instances.measurement import measure as measure
-from .instances.object_table import ObjectTable as ObjectTable
-from .instances.objects import Objects as Objects
 from .io import files as files
+from .io import store as store
 from .layers import add_to as add_to
 from .layers import current as current
 from .layers import result as result
@@ -38,6 +34,10 @@ from .plot import sheet as sheet
 from .recipe import Recipe as Recipe
 from .recipe import Step as Step
 from .recipe.packed_array import unpack_array as unpack_array
+from .regions.instances.finding import objects as objects
+from .regions.instances.measurement import measure as measure
+from .regions.instances.object_table import ObjectTable as ObjectTable
+from .regions.instances.objects import Objects as Objects
 from .regions.refit import refit as refit
 from .regions.uncertain_places import uncertain_places as uncertain_places
 

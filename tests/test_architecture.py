@@ -24,11 +24,9 @@ ORDER = {
         engine
         params
         io
-        store
         pipeline
         select
         regions
-        instances
         exchange
         adjust
         recipe
@@ -64,7 +62,7 @@ ORDER = {
 }
 MOST_LINES = 500
 MOST_FILES = 18  # of a folder
-MOST_PARTS = 18  # of the package
+MOST_PARTS = 16  # of the package, __init__ and __main__ counted
 # Modules that mean the same in each of their folders.
 SHARED_NAMES = {"__init__", "panel"}
 ENGINE_NEEDS = {"numpy", "scipy", "cv2", "skimage", "napari_emseg"}

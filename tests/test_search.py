@@ -151,11 +151,11 @@ select.interpolate: signed distance; interpolate between slices
 select.to_bytes: uint8 mask
 select.from_bytes: uint8 mask
 select.rounded: quantize
-store.open_image: OME-Zarr; whole-slide image; larger than memory
-store.StoredImage: pyramid levels; lazy
-store.open_labels: OME-Zarr labels
-store.StoredLabels: chunk
-store.write_back: save edits
+io.store.open_image: OME-Zarr; whole-slide image; larger than memory
+io.store.StoredImage: pyramid levels; lazy
+io.store.open_labels: OME-Zarr labels
+io.store.StoredLabels: chunk
+io.store.write_back: save edits
 pipeline.sweep.settings: parameter grid
 pipeline.sweep.sweep: grid search; compare settings
 pipeline.sweep.iter_sweep: grid search; progress

@@ -11,7 +11,7 @@ up and writes it.
 # %%
 # A slide
 # -------
-# :func:`napari_emseg.store.open_image` opens OME-Zarr, Zarr, tiled TIFF with its levels (SVS,
+# :func:`napari_emseg.io.store.open_image` opens OME-Zarr, Zarr, tiled TIFF with its levels (SVS,
 # NDPI, OME-TIFF), ``.npy``, and with the extra ``slides`` what OpenSlide reads. Nothing is
 # read yet. Here a small picture in Zarr stands for the slide.
 
@@ -93,7 +93,7 @@ for ax in axes:
 #   ``resume=True`` the rest is done, and the labels are the same.
 # * *The folder is on one machine only.* Workers write for themselves: image and labels have
 #   to be where all of them reach them.
-# * *Edits of a few places.* :func:`napari_emseg.store.write_back` writes only the chunks
+# * *Edits of a few places.* :func:`napari_emseg.io.store.write_back` writes only the chunks
 #   that were edited.
 
 folder.cleanup()

@@ -17,6 +17,7 @@ from napari_emseg.batch.joint_counts import JointCounts
 from napari_emseg.batch.label_record import JOINT
 from napari_emseg.batch.picture import as_picture
 from napari_emseg.engine.cluster.methods import METHODS
+from napari_emseg.io.store.fitted_model import FittedModel
 from napari_emseg.params import Params
 from napari_emseg.pipeline.fitting import (
     choose_distribution,
@@ -30,7 +31,6 @@ from napari_emseg.pipeline.progress import Progress, finish
 from napari_emseg.pipeline.segment import read_input, segment
 from napari_emseg.recipe.recipe_file import read_file, write_file
 from napari_emseg.recipe.step import explain_error
-from napari_emseg.store.fitted_model import FittedModel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Mapping

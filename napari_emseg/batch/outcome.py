@@ -17,8 +17,8 @@ from napari_emseg.batch.label_record import (
     stamp_of,
     write_result,
 )
+from napari_emseg.io.store.fitted_model import FittedModel
 from napari_emseg.pipeline.progress import collecting
-from napari_emseg.store.fitted_model import FittedModel
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence

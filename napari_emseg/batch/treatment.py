@@ -11,6 +11,7 @@ import numpy as np
 from napari_emseg.batch.joint_fit import JointFit
 from napari_emseg.batch.label_record import digest_of
 from napari_emseg.engine.image.color_space import PLANE
+from napari_emseg.io.store.fitted_model import FittedModel
 from napari_emseg.params import Params, params_affecting
 from napari_emseg.pipeline.class_table import channel_names, labels_of, measure
 from napari_emseg.pipeline.segment import iter_segment, read_input
@@ -19,7 +20,6 @@ from napari_emseg.recipe import Recipe, segment_step
 from napari_emseg.recipe.execute import do, start
 from napari_emseg.recipe.state import StateView, begin, check_colors
 from napari_emseg.recipe.step import Step
-from napari_emseg.store.fitted_model import FittedModel
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping

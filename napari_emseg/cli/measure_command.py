@@ -13,11 +13,11 @@ from cyclopts import Parameter
 from napari_emseg.cli.outputs import read_told
 from napari_emseg.cli.terminal import follow, pluralize, shown, warnings_told
 from napari_emseg.engine.image.axes import count_space, letters_of, without_channels
-from napari_emseg.instances import Objects, iter_measure, iter_objects
 from napari_emseg.io import decoders, files
 from napari_emseg.io.pixel_size import read_spacing
 from napari_emseg.io.safe_write import check_target, real_place
 from napari_emseg.io.tiff_picture import NAMELESS
+from napari_emseg.regions.instances import Objects, iter_measure, iter_objects
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -23,17 +23,17 @@ from napari_emseg.cli.terminal import (
 )
 from napari_emseg.io import files
 from napari_emseg.io.safe_write import make_folder
-from napari_emseg.pipeline.segment import iter_segment
-from napari_emseg.store.run_journal import differences
-from napari_emseg.store.stored_array import needed
-from napari_emseg.store.stored_image import (
+from napari_emseg.io.store.run_journal import differences
+from napari_emseg.io.store.stored_array import needed
+from napari_emseg.io.store.stored_image import (
     TIFF_SUFFIXES,
     StoredImage,
     is_store,
     open_image,
 )
-from napari_emseg.store.stored_labels import open_labels
-from napari_emseg.store.target_plan import LabelsAreWhole, is_target
+from napari_emseg.io.store.stored_labels import open_labels
+from napari_emseg.io.store.target_plan import LabelsAreWhole, is_target
+from napari_emseg.pipeline.segment import iter_segment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

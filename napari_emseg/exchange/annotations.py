@@ -10,9 +10,9 @@ import numpy as np
 
 from napari_emseg.exchange.class_scheme import ClassScheme, renumbered
 from napari_emseg.exchange.polygons import check_labels
-from napari_emseg.instances.objects import Objects
 from napari_emseg.pipeline.segmentation import Segmentation
 from napari_emseg.regions.edit import whole_number
+from napari_emseg.regions.instances.objects import Objects
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray

@@ -10,6 +10,7 @@ import numpy as np
 from napari.layers import Labels
 from napari.utils.colormaps import DirectLabelColormap
 
+from napari_emseg.io.store.fitted_model import FittedModel
 from napari_emseg.layers.classes import (
     UNKNOWN,
     ClassColormap,
@@ -25,7 +26,6 @@ from napari_emseg.layers.metadata import (
     model_entry,
 )
 from napari_emseg.recipe import Recipe
-from napari_emseg.store.fitted_model import FittedModel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -9,6 +9,7 @@ import numpy as np
 from napari.layers import Image, Labels
 
 from napari_emseg.engine.image.axes import CHANNELS, check_axes, unnamed_axes
+from napari_emseg.io.store.fitted_model import FittedModel
 from napari_emseg.layers.pictures.picture_layers import (
     ChannelPart,
     PictureLayers,
@@ -17,7 +18,6 @@ from napari_emseg.layers.pictures.picture_layers import (
 from napari_emseg.recipe import Recipe
 from napari_emseg.recipe.operations import OPERATIONS
 from napari_emseg.recipe.step import SELECTING
-from napari_emseg.store.fitted_model import FittedModel
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

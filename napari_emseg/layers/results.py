@@ -13,7 +13,6 @@ from napari.layers import Labels
 
 from napari_emseg import __version__
 from napari_emseg.engine.image.axes import CHANNELS, COLORS
-from napari_emseg.instances import Objects
 from napari_emseg.layers.classes import given_names, prepare_style
 from napari_emseg.layers.edits import fresh, plan_edit, write_plan
 from napari_emseg.layers.fit_records import (
@@ -49,6 +48,7 @@ from napari_emseg.pipeline.progress import finish
 from napari_emseg.pipeline.segmentation import Segmentation
 from napari_emseg.recipe import Recipe, segment_step
 from napari_emseg.regions import Edit
+from napari_emseg.regions.instances import Objects
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -183,11 +183,12 @@ def segment(
         ``labels/NAME`` behind it if the labels have a name; or an array of integers
         that takes parts, such as a memory map.
     fit_level : int or "auto", optional
-        Of an image of `napari_emseg.store.open_image`, the level that is fitted, 0 the
-        finest; by default the finest of at most 16 megapixels. The finest is labeled.
+        Of an image of `napari_emseg.io.store.open_image`, the level that is fitted,
+        0 the finest; by default the finest of at most 16 megapixels. The finest is
+        labeled.
     tissue : bool or "auto", optional
         Whether glass of a whole slide is left out, and has no label; see
-        `napari_emseg.store`. By default where it is plain to see.
+        `napari_emseg.io.store`. By default where it is plain to see.
     resume : bool, optional
         Go on with a run into `out` that was interrupted, even by force. Its labels
         will be those of one that was not.

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from napari_emseg.io.store.fitted_model import FittedModel
 from napari_emseg.recipe.packed_array import pack
 from napari_emseg.recipe.step import Step
-from napari_emseg.store.fitted_model import FittedModel
 
 if TYPE_CHECKING:
     from napari_emseg.pipeline.segmentation import Segmentation

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import Field, create_model
 
 from napari_emseg import adjust, regions, select
+from napari_emseg.io.store.fitted_model import FittedModel
 from napari_emseg.params import Params
 from napari_emseg.recipe.operation_schema import (
     Amount,
@@ -38,7 +39,6 @@ from napari_emseg.recipe.operation_schema import (
 from napari_emseg.recipe.packed_array import Kind, Packed, Side
 from napari_emseg.regions import refit, splitting
 from napari_emseg.select import object_box
-from napari_emseg.store.fitted_model import FittedModel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 from napari_emseg import __version__
 from napari_emseg.engine.image.axes import CHANNELS, COLORS, without_channels
 from napari_emseg.io import files
+from napari_emseg.io.store.fitted_model import FittedModel
 from napari_emseg.recipe.operation_schema import contains, overlap
 from napari_emseg.recipe.packed_array import Packed
 from napari_emseg.recipe.script_check import check_script
 from napari_emseg.recipe.state import NOTHING
-from napari_emseg.store.fitted_model import FittedModel
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -10,13 +10,13 @@ import numpy as np
 from napari.layers import Image, Labels
 from qtpy.QtWidgets import QFileDialog
 
+from napari_emseg.io.store import write_back
 from napari_emseg.layers.pictures.store_layers import note_saved, stored_labels_of
 from napari_emseg.layers.pictures.stored_result import (
     editable_copy,
     finest_labels,
     store_of,
 )
-from napari_emseg.store import write_back
 from napari_emseg.widgets.common.qt import pluralize
 from napari_emseg.widgets.common.status_line import tell
 from napari_emseg.widgets.edit.panel import after_edits
@@ -33,8 +33,8 @@ from napari_emseg.widgets.series.apply_request import AppliedRecipe
 if TYPE_CHECKING:
     import napari
 
+    from napari_emseg.io.store import StoredLabels
     from napari_emseg.recipe import Recipe
-    from napari_emseg.store import StoredLabels
 
 RECIPES = "Recipes, labels (*.json *.tif *.tiff)"
 

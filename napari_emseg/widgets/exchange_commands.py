@@ -19,7 +19,6 @@ from napari_emseg.exchange import (
     to_shapes,
 )
 from napari_emseg.exchange.class_scheme import KEYS, renumbered
-from napari_emseg.instances import Objects
 from napari_emseg.layers import image_data, placement, saved_selections, spatial_shape
 from napari_emseg.layers.classes import scheme_look
 from napari_emseg.layers.geometry import Plane
@@ -32,6 +31,7 @@ from napari_emseg.layers.uncertainty import meant_image
 from napari_emseg.layers.undo.shared_history import note_added
 from napari_emseg.params import Params
 from napari_emseg.recipe.step import Step
+from napari_emseg.regions.instances import Objects
 from napari_emseg.widgets.common.qt import ask_path, pluralize
 from napari_emseg.widgets.common.status_line import tell
 from napari_emseg.widgets.edit.panel import after_edits

@@ -14,9 +14,9 @@ import numpy as np
 import zarr
 
 import napari_emseg as emseg
-from napari_emseg.store.target_plan import LabelsAreWhole
+from napari_emseg.io.store.target_plan import LabelsAreWhole
 
-PRELOADED = ["napari_emseg.pipeline.segment", "napari_emseg.store", "zarr"]
+PRELOADED = ["napari_emseg.pipeline.segment", "napari_emseg.io.store", "zarr"]
 PARAMS = {"n_classes": 4, "seed": 3}
 
 

@@ -20,8 +20,8 @@ from napari_emseg.exchange import (
     read_objects,
     to_shapes,
 )
-from napari_emseg.instances.objects import Objects
 from napari_emseg.io.files import read_image
+from napari_emseg.regions.instances.objects import Objects
 
 ENDINGS = ("geojson", "json", "zip")
 SHAPES = ((9, 11), (3, 7, 6), (2, 2, 5, 6))

@@ -10,6 +10,7 @@ from napari.components import ViewerModel
 from napari.layers import Labels
 
 import napari_emseg as emseg
+from napari_emseg.io.store.fitted_model import FittedModel
 from napari_emseg.layers import (
     add_selection,
     add_to,
@@ -22,7 +23,6 @@ from napari_emseg.layers import (
     results,
 )
 from napari_emseg.layers.classes import rename_class
-from napari_emseg.store.fitted_model import FittedModel
 
 PLACE = {
     "scale": (2.0, 0.5),

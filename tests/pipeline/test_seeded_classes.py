@@ -13,8 +13,8 @@ import napari_emseg as emseg
 from napari_emseg.engine.cells.cells import Cells
 from napari_emseg.engine.cluster.grouped_mixture import GroupedMixture
 from napari_emseg.engine.cluster.mixture import MixtureModel
+from napari_emseg.io.store.fitted_model import FittedModel
 from napari_emseg.pipeline.seeded_classes import SeededClasses
-from napari_emseg.store.fitted_model import FittedModel
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -17,12 +17,12 @@ from hypothesis import strategies as st
 import napari_emseg as emseg
 from napari_emseg import files
 from napari_emseg.cli.app import main
+from napari_emseg.io.store.fitted_model import FittedModel
 from napari_emseg.recipe import packed_array, segment_step
 from napari_emseg.recipe.execute import do
 from napari_emseg.recipe.operations import OPERATIONS
 from napari_emseg.recipe.packed_array import pack
 from napari_emseg.regions import refit
-from napari_emseg.store.fitted_model import FittedModel
 
 Step, Recipe = emseg.Step, emseg.Recipe
 SHAPE = (24, 32)

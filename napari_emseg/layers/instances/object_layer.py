@@ -9,11 +9,11 @@ from napari.layers import Labels
 from napari.utils.transforms import Affine
 
 from napari_emseg import __version__
-from napari_emseg.instances import Objects
 from napari_emseg.layers.layer_features import unit_text
 from napari_emseg.layers.metadata import OBJECTS
 from napari_emseg.layers.pictures.picture_layers import part_of, picture_of, placed
 from napari_emseg.layers.selection import add_result
+from napari_emseg.regions.instances import Objects
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

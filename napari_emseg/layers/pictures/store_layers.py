@@ -9,15 +9,15 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from napari_emseg.layers.label_look import COLORS, LOOK, NAMES, attributes_of
-from napari_emseg.layers.metadata import RECIPE
-from napari_emseg.store.stored_image import open_image
-from napari_emseg.store.stored_labels import (
+from napari_emseg.io.store.stored_image import open_image
+from napari_emseg.io.store.stored_labels import (
     StoredLabels,
     labels_in,
     open_labels,
     write_back,
 )
+from napari_emseg.layers.label_look import COLORS, LOOK, NAMES, attributes_of
+from napari_emseg.layers.metadata import RECIPE
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,12 +8,12 @@ import numpy as np
 from napari.layers import Labels
 
 from napari_emseg import __version__
+from napari_emseg.io.store import StoredLabels, open_labels
 from napari_emseg.layers.classes import class_colormap, colormap_with
 from napari_emseg.layers.metadata import KEY, MODEL, model_entry
 from napari_emseg.layers.pictures.store_layers import READ, STORE
 from napari_emseg.layers.selection import add_result
 from napari_emseg.recipe import Recipe, segment_step
-from napari_emseg.store import StoredLabels, open_labels
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -114,7 +114,7 @@ def finest_labels(path: str) -> tuple[StoredLabels, Any]:
         raise ValueError(
             f"the finest labels of {path} take {size / 2**30:.1f} GiB, but at most "
             f"{MOST_BYTES / 2**30:.1f} are edited in memory; edit a part of them from "
-            "Python with napari_emseg.store.open_labels and write_back(where=…)"
+            "Python with napari_emseg.io.store.open_labels and write_back(where=…)"
         )
     return stored, np.asarray(stored)
 

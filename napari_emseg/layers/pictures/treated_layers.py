@@ -14,6 +14,7 @@ from napari_emseg.batch.description import read_about
 from napari_emseg.engine.image.axes import CHANNELS, COLORS, unnamed_axes
 from napari_emseg.engine.image.lazy_image import as_lazy_image
 from napari_emseg.io.pixel_size import Spacing
+from napari_emseg.io.store.fitted_model import FittedModel
 from napari_emseg.layers.classes import (
     class_color,
     class_colormap,
@@ -42,7 +43,6 @@ from napari_emseg.layers.pictures.picture_layers import (
 from napari_emseg.layers.selection import add_quietly
 from napari_emseg.params import Params
 from napari_emseg.pipeline.class_table import class_table
-from napari_emseg.store.fitted_model import FittedModel
 
 if TYPE_CHECKING:
     from pathlib import Path

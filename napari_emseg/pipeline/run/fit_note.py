@@ -11,8 +11,8 @@ from napari_emseg import __version__
 from napari_emseg.engine.cluster.fit_state import FitState
 from napari_emseg.engine.image.value_range import Core
 from napari_emseg.engine.mrf.hmrf import HiddenField
+from napari_emseg.io.store.fitted_model import FittedModel
 from napari_emseg.pipeline.fitting import Fit
-from napari_emseg.store.fitted_model import FittedModel
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

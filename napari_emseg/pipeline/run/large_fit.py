@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from napari_emseg.engine.cluster.model import Model
     from napari_emseg.engine.image.lazy_image import LazyImage
     from napari_emseg.engine.image.value_range import Core
-    from napari_emseg.store.run_journal import RunJournal
+    from napari_emseg.io.store.run_journal import RunJournal
 
     Steps = Generator[Progress, None, Segmentation]
 

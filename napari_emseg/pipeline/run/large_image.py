@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from napari_emseg.io.store.stored_array import read_here
+from napari_emseg.io.store.stored_image import StoredImage
+from napari_emseg.io.store.target_plan import plan_target
 from napari_emseg.pipeline.axes.plane_series import separate_axes
 from napari_emseg.pipeline.axes.working_input import WorkingInput, as_start
 from napari_emseg.pipeline.run.coarse_view import CoarseMask, find_tissue
 from napari_emseg.pipeline.run.large_fit import LEVEL
 from napari_emseg.pipeline.run.stored import iter_into, iter_stored
 from napari_emseg.pipeline.run.stored_run import StoredRun
-from napari_emseg.store.stored_array import read_here
-from napari_emseg.store.stored_image import StoredImage
-from napari_emseg.store.target_plan import plan_target
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator

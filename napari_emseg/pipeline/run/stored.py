@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_emseg.engine.cluster.fit_state import bounded
+from napari_emseg.io.store.run_journal import RunJournal
+from napari_emseg.io.store.stored_array import identity_of
 from napari_emseg.pipeline.parallel import one_thread_a_step
 from napari_emseg.pipeline.progress import Progress
 from napari_emseg.pipeline.run.fit_note import describe, note_fit, noted_fit
@@ -33,8 +35,6 @@ from napari_emseg.pipeline.tiles import (
     slab,
     tiles,
 )
-from napari_emseg.store.run_journal import RunJournal
-from napari_emseg.store.stored_array import identity_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping
@@ -44,9 +44,9 @@ if TYPE_CHECKING:
 
     from napari_emseg.engine.image.axes import AxisOrder
     from napari_emseg.engine.labels.labeler import Labeler
+    from napari_emseg.io.store.label_target import LabelTarget
     from napari_emseg.pipeline.fitting import Fit
     from napari_emseg.pipeline.source import SegmentationInput
-    from napari_emseg.store.label_target import LabelTarget
 
     Steps = Generator[Progress, None, Segmentation]
 

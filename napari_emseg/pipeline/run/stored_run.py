@@ -10,6 +10,8 @@ import numpy as np
 
 from napari_emseg import __version__
 from napari_emseg.engine.cells.counting import find_coding
+from napari_emseg.io.store.fitted_model import FittedModel
+from napari_emseg.io.store.stored_array import identity_of
 from napari_emseg.pipeline.parallel import workers_for
 from napari_emseg.pipeline.run.tile_work import (
     TileWork,
@@ -20,8 +22,6 @@ from napari_emseg.pipeline.segmentation import (
     Segmentation,
     labeler_of,
 )
-from napari_emseg.store.fitted_model import FittedModel
-from napari_emseg.store.stored_array import identity_of
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
@@ -33,13 +33,13 @@ if TYPE_CHECKING:
     from napari_emseg.engine.cluster.model import Model
     from napari_emseg.engine.image.axes import AxisOrder
     from napari_emseg.engine.labels.labeler import Labeler
+    from napari_emseg.io.store.label_target import LabelTarget
+    from napari_emseg.io.store.run_journal import RunJournal
     from napari_emseg.params import Params
     from napari_emseg.pipeline.axes.working_input import WorkingInput
     from napari_emseg.pipeline.fitting import Fit
     from napari_emseg.pipeline.progress import Progress
     from napari_emseg.pipeline.source import SegmentationInput
-    from napari_emseg.store.label_target import LabelTarget
-    from napari_emseg.store.run_journal import RunJournal
 
     Steps = Generator[Progress, None, Segmentation]
 

@@ -18,8 +18,8 @@ import cv2
 import numpy as np
 
 from napari_emseg.engine.cells.palette import count_values
+from napari_emseg.io.store.stored_array import as_reference
 from napari_emseg.pipeline.parallel import in_order, room_for
-from napari_emseg.store.stored_array import as_reference
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     from napari_emseg.engine.cells.palette import Coding
     from napari_emseg.engine.image.axes import AxisOrder
     from napari_emseg.engine.labels.labeler import Labeler
+    from napari_emseg.io.store.label_target import LabelTarget
     from napari_emseg.pipeline.source import SegmentationInput
     from napari_emseg.pipeline.tiles import Slices, Tile
-    from napari_emseg.store.label_target import LabelTarget
 
     Read = Callable[[Tile], tuple[Any, ...]]
 

@@ -12,7 +12,7 @@ from napari_emseg.widgets.common.qt import connect
 from napari_emseg.widgets.objects.range_slider import RangeSlider
 
 if TYPE_CHECKING:
-    from napari_emseg.instances import ObjectTable
+    from napari_emseg.regions.instances import ObjectTable
     from napari_emseg.widgets.objects.object_session import ObjectSession
 
 # What the rows are of at first, if the table has it.

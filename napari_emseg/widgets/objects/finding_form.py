@@ -28,8 +28,8 @@ from napari_emseg.widgets.objects.object_summary import classes_in
 from napari_emseg.widgets.objects.seed_choice import SeedChoice
 
 if TYPE_CHECKING:
-    from napari_emseg.instances import Objects
     from napari_emseg.layers import Plane
+    from napari_emseg.regions.instances import Objects
     from napari_emseg.widgets.objects.object_session import ObjectSession
 
 SPLITS = {"At necks": "distance", "Not at all": "none", "By seeds": "seeds"}

@@ -24,7 +24,7 @@ from napari_emseg.widgets.objects.object_summary import ObjectSummary
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from napari_emseg.instances import ObjectTable
+    from napari_emseg.regions.instances import ObjectTable
     from napari_emseg.widgets.objects.object_session import ObjectSession
 
 MEASURES = "Object table"

@@ -15,8 +15,8 @@ from napari_emseg.widgets.edit.overlay import AREA, LINE, Overlay
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_emseg.instances import Objects
     from napari_emseg.layers import Plane
+    from napari_emseg.regions.instances import Objects
     from napari_emseg.widgets.objects.object_session import ObjectSession
 
 MARKS = "marks"  # a kind of previews

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from napari_emseg.widgets.common.qt import pluralize
 
 if TYPE_CHECKING:
-    from napari_emseg.instances import Objects
     from napari_emseg.layers.history import StepMark
+    from napari_emseg.regions.instances import Objects
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ def count_text(objects: Objects) -> str:
 
     Examples
     --------
-    >>> from napari_emseg.instances import Objects
+    >>> from napari_emseg.regions.instances import Objects
     >>> count_text(Objects.of([[1, 0, 2]], class_names={1: "nuclei"}))
     '2 objects of class nuclei'
     """

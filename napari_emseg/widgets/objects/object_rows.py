@@ -21,7 +21,7 @@ from napari_emseg.widgets.objects.range_slider import ACCENT
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_emseg.instances import ObjectTable
+    from napari_emseg.regions.instances import ObjectTable
     from napari_emseg.widgets.objects.object_session import ObjectSession
 
 NARROW, WIDE = 64, 170  # pixels of a column

@@ -10,7 +10,6 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from psygnal import Signal
 
-from napari_emseg.instances import Objects, iter_measure, iter_objects
 from napari_emseg.layers import (
     add_objects,
     displayed_plane,
@@ -38,6 +37,7 @@ from napari_emseg.layers.instances.measured_layers import (
 from napari_emseg.layers.instances.object_layer import object_features
 from napari_emseg.layers.instances.seed_points import seed_points
 from napari_emseg.regions import Edit
+from napari_emseg.regions.instances import Objects, iter_measure, iter_objects
 from napari_emseg.select.label_masks import FULL
 from napari_emseg.widgets.common.followed_history import FollowedHistory
 from napari_emseg.widgets.common.preferences import preferred
@@ -54,8 +54,8 @@ if TYPE_CHECKING:
     from napari.layers import Image, Labels, Layer
     from numpy.typing import NDArray
 
-    from napari_emseg.instances import ObjectTable
     from napari_emseg.layers.edits import PlannedEdit
+    from napari_emseg.regions.instances import ObjectTable
     from napari_emseg.widgets.common.background import BackgroundQueue
 
     Ids = NDArray[np.int64]

@@ -27,7 +27,7 @@ from napari_emseg.widgets.objects.filter_rows import measures_of
 from napari_emseg.widgets.objects.object_rows import RIGHT, cell_text
 
 if TYPE_CHECKING:
-    from napari_emseg.instances import ObjectTable
+    from napari_emseg.regions.instances import ObjectTable
     from napari_emseg.widgets.objects.object_session import ObjectSession
 
 SUMMARY = "summary"  # a kind of previews

@@ -18,7 +18,7 @@ from qtpy.QtWidgets import (
     QVBoxLayout,
 )
 
-from napari_emseg.store.target_plan import is_target
+from napari_emseg.io.store.target_plan import is_target
 from napari_emseg.widgets.common.qt import form_rows, number_box, pluralize
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from napari_emseg.engine.cells.cells import Cells
 from napari_emseg.engine.cluster.em import CovarianceSpec
 from napari_emseg.engine.cluster.methods import METHODS, Method, MethodName
 from napari_emseg.engine.cluster.multilevel import FitOptions
-from napari_emseg.store.fitted_model import FittedModel
+from napari_emseg.io.store.fitted_model import FittedModel
 
 OPTIONS = FitOptions(n_classes=3, rules=CovarianceSpec("full", np.full(2, 0.01)))
 

@@ -5,8 +5,8 @@ import pytest
 
 import napari_emseg as emseg
 from napari_emseg.engine.image.lazy_image import as_lazy_image
+from napari_emseg.io.store.fitted_model import FittedModel
 from napari_emseg.pipeline.axes.channel_units import channel_units
-from napari_emseg.store.fitted_model import FittedModel
 
 
 @pytest.fixture(scope="module")

@@ -21,10 +21,10 @@ import zarr
 from distributed import Client, LocalCluster
 
 import napari_emseg as emseg
+from napari_emseg.io.store import label_target
+from napari_emseg.io.store.label_target import LabelTarget
 from napari_emseg.pipeline import source
 from napari_emseg.pipeline.run import large_fit, stored
-from napari_emseg.store import label_target
-from napari_emseg.store.label_target import LabelTarget
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -175,7 +175,7 @@ def test_images_that_workers_cannot_open_are_sent(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from napari_emseg.store import stored_array
+    from napari_emseg.io.store import stored_array
 
     monkeypatch.setattr(stored_array, "_LIGHT", 1000)
     with cluster.get_executor() as executor:
@@ -254,7 +254,7 @@ import cv2, numpy as np
 import napari_emseg as emseg
 from napari_emseg.pipeline import source
 from napari_emseg.pipeline.run import large_fit, stored
-from napari_emseg.store.label_target import LabelTarget
+from napari_emseg.io.store.label_target import LabelTarget
 cv2.setNumThreads(1)
 source._TILE, source._COUNT = {2: 64, 3: 32}, 2**12
 stored._SIDE, stored._PIXELS = 64, 2**12

@@ -15,11 +15,11 @@ from qtpy.QtWidgets import QApplication, QFileDialog, QPushButton
 from skimage.io import imsave
 
 import napari_emseg as emseg
-from napari_emseg.instances import ObjectTable
 from napari_emseg.io.samples import tissue
 from napari_emseg.layers import add_selection, add_to, is_objects, objects_of
 from napari_emseg.layers.classes import rename_class
 from napari_emseg.layers.history import LayerState
+from napari_emseg.regions.instances import ObjectTable
 from napari_emseg.widgets.common.docks import find_panel
 from napari_emseg.widgets.manifest_commands import open_objects
 from napari_emseg.widgets.objects import object_marks

@@ -9,11 +9,11 @@ from napari.layers import Image
 from qtpy.QtWidgets import QFileDialog
 
 import napari_emseg as emseg
+from napari_emseg.io.store import open_labels, write_back
 from napari_emseg.layers import PictureLayers, apply_edit
 from napari_emseg.layers.pictures import stored_result
 from napari_emseg.pipeline.progress import finish
 from napari_emseg.regions import merge
-from napari_emseg.store import open_labels, write_back
 from napari_emseg.widgets import batch_commands
 from napari_emseg.widgets.results.inspector import inspector_of
 from napari_emseg.widgets.segment import segment_request

@@ -6,11 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_emseg.instances.intensities import Channels, channels_of, measure_channels
-from napari_emseg.instances.object_table import ObjectTable
-from napari_emseg.instances.objects import Objects
-from napari_emseg.instances.shape_measures import measure_shapes, shape_names
 from napari_emseg.pipeline.progress import Progress, finish, map_steps
+from napari_emseg.regions.instances.intensities import (
+    Channels,
+    channels_of,
+    measure_channels,
+)
+from napari_emseg.regions.instances.object_table import ObjectTable
+from napari_emseg.regions.instances.objects import Objects
+from napari_emseg.regions.instances.shape_measures import measure_shapes, shape_names
 from napari_emseg.select.components import hard_mask
 
 if TYPE_CHECKING:

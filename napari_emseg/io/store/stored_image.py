@@ -12,8 +12,8 @@ import tifffile
 
 from napari_emseg.engine.image.axes import check_axes
 from napari_emseg.io.pixel_size import read_spacing
-from napari_emseg.store.ngff import Multiscales, multiscales_of
-from napari_emseg.store.stored_array import StoredArray, needed
+from napari_emseg.io.store.ngff import Multiscales, multiscales_of
+from napari_emseg.io.store.stored_array import StoredArray, needed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_emseg.store.stored_array import Slices, StoredArray
+    from napari_emseg.io.store.stored_array import Slices, StoredArray
 
 # Pixels along a side of what is compared at once, where nothing is chunked.
 _SIDE = 1024

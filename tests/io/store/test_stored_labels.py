@@ -13,9 +13,9 @@ import zarr
 from napari_ome_zarr._reader import napari_get_reader
 
 import napari_emseg as emseg
+from napari_emseg.io.store import open_image, open_labels, write_back
+from napari_emseg.io.store.target_plan import plan_target
 from napari_emseg.recipe import Recipe
-from napari_emseg.store import open_image, open_labels, write_back
-from napari_emseg.store.target_plan import plan_target
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,7 +10,7 @@ Otsu's threshold. ``tissue=False`` switches that off; by default it is done only
 glass is plain to see.
 """
 
-from napari_emseg.store.stored_image import StoredImage, open_image
-from napari_emseg.store.stored_labels import StoredLabels, open_labels, write_back
+from napari_emseg.io.store.stored_image import StoredImage, open_image
+from napari_emseg.io.store.stored_labels import StoredLabels, open_labels, write_back
 
 __all__ = ["StoredImage", "StoredLabels", "open_image", "open_labels", "write_back"]

@@ -9,19 +9,19 @@ import numpy as np
 
 from napari_emseg.engine.image.axes import count_space
 from napari_emseg.engine.labels.connected_components import components
-from napari_emseg.instances.basins import (
-    find_basins,
-    relative_spacing,
-    smooth_distance,
-)
-from napari_emseg.instances.division import cut, grow_seeds, line_mask, seed_map
-from napari_emseg.instances.holes import fill_objects
-from napari_emseg.instances.measurement import pixel_lengths
-from napari_emseg.instances.objects import Objects
 from napari_emseg.pipeline.progress import Progress, finish, map_steps
 from napari_emseg.pipeline.segmentation import Segmentation
 from napari_emseg.pipeline.tiles import bounding_box
 from napari_emseg.regions.edit import as_labels, whole_number
+from napari_emseg.regions.instances.basins import (
+    find_basins,
+    relative_spacing,
+    smooth_distance,
+)
+from napari_emseg.regions.instances.division import cut, grow_seeds, line_mask, seed_map
+from napari_emseg.regions.instances.holes import fill_objects
+from napari_emseg.regions.instances.measurement import pixel_lengths
+from napari_emseg.regions.instances.objects import Objects
 from napari_emseg.select.components import fill_holes as filled
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ import pytest
 import tifffile
 import zarr
 
-from napari_emseg.store import open_image
-from napari_emseg.store.stored_array import StoredArray, as_reference
+from napari_emseg.io.store import open_image
+from napari_emseg.io.store.stored_array import StoredArray, as_reference
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -189,7 +189,7 @@ def test_slides_of_openslide(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
             (x, y), n = at, 2**level
             return color[y : y + n * size[1] : n, x : x + n * size[0] : n]
 
-    from napari_emseg.store import stored_array
+    from napari_emseg.io.store import stored_array
 
     monkeypatch.setitem(sys.modules, "openslide", SimpleNamespace(OpenSlide=Slide))
     stored_array.needed.cache_clear()

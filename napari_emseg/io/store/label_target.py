@@ -10,8 +10,8 @@ import shutil
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from napari_emseg.store.flat_file import create_flat, tiff_offset, write_flat
-from napari_emseg.store.ngff import (
+from napari_emseg.io.store.flat_file import create_flat, tiff_offset, write_flat
+from napari_emseg.io.store.ngff import (
     NEWEST,
     Multiscales,
     is_plain,
@@ -19,7 +19,7 @@ from napari_emseg.store.ngff import (
     list_attributes,
     ome_attributes,
 )
-from napari_emseg.store.stored_array import StoredArray, needed
+from napari_emseg.io.store.stored_array import StoredArray, needed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import ArrayLike, NDArray
 
-    from napari_emseg.store.stored_array import Slices
+    from napari_emseg.io.store.stored_array import Slices
 
 # Name of what is replaced until it is.
 _REPLACED = "replaced"

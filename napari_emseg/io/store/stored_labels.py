@@ -10,19 +10,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tifffile
 
-from napari_emseg.store.flat_file import write_flat
-from napari_emseg.store.label_target import write_level
-from napari_emseg.store.ngff import Multiscales, multiscales_of, ome_attributes
-from napari_emseg.store.read_chunks import ReadChunks, parts_of, within
-from napari_emseg.store.stored_array import StoredArray, needed
-from napari_emseg.store.target_plan import KINDS
+from napari_emseg.io.store.flat_file import write_flat
+from napari_emseg.io.store.label_target import write_level
+from napari_emseg.io.store.ngff import Multiscales, multiscales_of, ome_attributes
+from napari_emseg.io.store.read_chunks import ReadChunks, parts_of, within
+from napari_emseg.io.store.stored_array import StoredArray, needed
+from napari_emseg.io.store.target_plan import KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from numpy.typing import ArrayLike, NDArray
 
-    from napari_emseg.store.stored_array import Slices
+    from napari_emseg.io.store.stored_array import Slices
 
 _OURS = "napari-emseg"
 

@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_emseg.io.safe_write import check_access
-from napari_emseg.store.label_target import LabelTarget
-from napari_emseg.store.ngff import NEWEST, Multiscales, multiscales_of
-from napari_emseg.store.stored_array import StoredArray, needed
+from napari_emseg.io.store.label_target import LabelTarget
+from napari_emseg.io.store.ngff import NEWEST, Multiscales, multiscales_of
+from napari_emseg.io.store.stored_array import StoredArray, needed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from napari_emseg.store.stored_image import StoredImage
+    from napari_emseg.io.store.stored_image import StoredImage
 
 # Name of labels that nobody named.
 _NAME = "classes"

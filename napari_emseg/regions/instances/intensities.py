@@ -16,9 +16,9 @@ from napari_emseg.engine.image.stain_separation import (
     separate,
     stain_names,
 )
-from napari_emseg.instances.shape_measures import numbering
 from napari_emseg.pipeline.class_table import channel_names
 from napari_emseg.pipeline.progress import Progress
+from napari_emseg.regions.instances.shape_measures import numbering
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable

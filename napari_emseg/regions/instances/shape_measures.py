@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.spatial import ConvexHull, cKDTree
 
-from napari_emseg.instances.outlines import (
+from napari_emseg.pipeline.progress import Progress
+from napari_emseg.regions.instances.outlines import (
     add_perimeters,
     convex_sizes,
     row_ends,
     runs_of,
 )
-from napari_emseg.pipeline.progress import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Sequence
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_emseg.engine._types import Float64Array
-    from napari_emseg.instances.outlines import Runs
+    from napari_emseg.regions.instances.outlines import Runs
 
     IntArray = NDArray[np.integer[Any]]
     Columns = dict[str, NDArray[Any]]

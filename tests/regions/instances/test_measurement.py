@@ -8,7 +8,7 @@ from scipy import ndimage as ndi
 from skimage.measure import regionprops_table
 
 import napari_emseg as emseg
-from napari_emseg.instances import intensities, shape_measures
+from napari_emseg.regions.instances import intensities, shape_measures
 
 # Names of scikit-image, and ours.
 ALIKE = {
@@ -170,7 +170,7 @@ def test_mask_is_no_object():
 
 
 def test_progress_ends_at_its_total(pieces, image):
-    from napari_emseg.instances import iter_measure
+    from napari_emseg.regions.instances import iter_measure
 
     steps = [*iter_measure(pieces, image)]
     assert {step.stage for step in steps} == {"shapes", "channels"}

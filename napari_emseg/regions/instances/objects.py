@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_emseg.instances.division import cut_object
-from napari_emseg.instances.shape_measures import measure_shapes, shape_names
 from napari_emseg.pipeline.progress import finish
 from napari_emseg.regions.edit import as_labels, whole_number
+from napari_emseg.regions.instances.division import cut_object
+from napari_emseg.regions.instances.shape_measures import measure_shapes, shape_names
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray

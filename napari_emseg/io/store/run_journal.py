@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 
 from napari_emseg.io.safe_write import new_file
-from napari_emseg.store.stored_array import pickler
+from napari_emseg.io.store.stored_array import pickler
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_emseg.store.stored_array import Slices, StoredArray
+    from napari_emseg.io.store.stored_array import Slices, StoredArray
 
 
 def create_flat(
