@@ -81,10 +81,12 @@ def show(layers: Sequence[LayerData], paths: Sequence[Path | None] = ()) -> bool
     import napari
 
     from napari_emseg.layers.history import opened_from
+    from napari_emseg.widgets.common.docks import open_panel
+    from napari_emseg.widgets.segment.panel import SegmentWidget
 
     _leave_signals_to_the_system()
     viewer = napari.Viewer()
-    _, panel = viewer.window.add_plugin_dock_widget("napari-emseg", "Segment")
+    panel = open_panel(viewer, SegmentWidget, "Segment")
     for (data, attributes, kind), path in zip_longest(layers, paths):
         with nullcontext() if path is None else opened_from(path):
             getattr(viewer, f"add_{kind}")(data, **attributes)

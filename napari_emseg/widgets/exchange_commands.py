@@ -32,6 +32,7 @@ from napari_emseg.layers.undo.shared_history import note_added
 from napari_emseg.params import Params
 from napari_emseg.recipe.step import Step
 from napari_emseg.regions.instances import Objects
+from napari_emseg.widgets.common.docks import open_panel
 from napari_emseg.widgets.common.qt import ask_path, pluralize
 from napari_emseg.widgets.common.status_line import tell
 from napari_emseg.widgets.edit.panel import after_edits
@@ -39,7 +40,6 @@ from napari_emseg.widgets.manifest_commands import (
     chosen_result,
     command,
     main_window,
-    open_panel,
 )
 from napari_emseg.widgets.results.inspector import inspector_of
 from napari_emseg.widgets.results.menu import NO_IMAGE

@@ -27,7 +27,7 @@ from napari_emseg.layers.undo.step_words import words_of
 from napari_emseg.pipeline.class_table import columns, csv_text, labels_of
 from napari_emseg.recipe.step import Step
 from napari_emseg.widgets.common.canvas_widget import find_canvas
-from napari_emseg.widgets.common.docks import find_panel
+from napari_emseg.widgets.common.docks import find_panel, open_panel
 from napari_emseg.widgets.common.preferences import preferred
 from napari_emseg.widgets.common.qt import ask_path, pluralize
 from napari_emseg.widgets.common.status_line import tell, tell_error
@@ -310,20 +310,6 @@ def table_text(layer: Labels, table: Table, *, rgb: bool) -> str:
     labels = found.pop("label")
     names = [class_name(layer, label) for label in labels]
     return csv_text({"label": labels, "name": names, **found})
-
-
-def open_panel(viewer: Any, kind: type[Any], name: str) -> Any:
-    """Return a docked panel, in front; it is made if there is none."""
-    panel = find_panel(viewer, kind)
-    if panel is None:
-        panel = kind(viewer)
-        # As napari's own menus name it, which show and hide it.
-        title = f"{name} (EM color segmentation)"
-        viewer.window.add_dock_widget(panel, name=title)
-    widget = getattr(panel, "native", panel)
-    widget.parent().show()
-    widget.parent().raise_()
-    return panel
 
 
 def _drop(

@@ -17,7 +17,7 @@ from napari_emseg.params import Params
 from napari_emseg.pipeline.blobs import SIDE, Blobs, blobs
 from napari_emseg.pipeline.segmentation import colors_of
 from napari_emseg.widgets.common.background import BackgroundQueue
-from napari_emseg.widgets.common.docks import SETTLING, Docking, find_panel, share_dock
+from napari_emseg.widgets.common.docks import SETTLING, Docking, open_panel, share_dock
 from napari_emseg.widgets.common.navigation import KeptWhole
 from napari_emseg.widgets.common.qt import form_rows, pluralize
 from napari_emseg.widgets.common.status_line import tell_error
@@ -385,10 +385,7 @@ def open_points(viewer: napari.Viewer) -> PointsWidget:
     """
     panel = PointsWidget(viewer)
     viewer.window.add_dock_widget(panel, name="Points", area="right")
-    model = find_panel(viewer, ModelWidget)
-    if model is None:
-        _, model = viewer.window.add_plugin_dock_widget("napari-emseg", "Model")
-    panel.follow(model)
+    panel.follow(open_panel(viewer, ModelWidget, "Model"))
     panel.renew()
     return panel
 

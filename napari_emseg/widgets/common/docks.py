@@ -10,7 +10,7 @@ from weakref import WeakKeyDictionary
 from qtpy import PYSIDE6, PYSIDE_VERSION
 from qtpy.compat import isalive
 from qtpy.QtCore import QEvent, QObject, QTimer
-from qtpy.QtWidgets import QApplication, QDockWidget, QMainWindow, QWidget
+from qtpy.QtWidgets import QApplication, QDockWidget, QLabel, QMainWindow, QWidget
 
 from napari_emseg.widgets.common.canvas_widget import hide_helpers, prepare_removal
 from napari_emseg.widgets.common.navigation import KeptWhole
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 # The property of a widget that tells our panels from others: the title of their tab.
 TITLE = "emsegPanel"
+PLUGIN = "EM color segmentation"  # the display name of the manifest
 # Layers of tools, which the list of layers does not show.
 HELPERS = frozenset({"preview", "strokes", "adjusting", "iteration"})
 SETTLING = 250  # ms until a new dock has its place
@@ -37,6 +38,20 @@ def find_panel(viewer: napari.components.ViewerModel, kind: type[Any]) -> Any:
     window = getattr(viewer, "window", None)
     docked = {} if window is None else window.dock_widgets
     return next((found for found in docked.values() if isinstance(found, kind)), None)
+
+
+def open_panel(viewer: Any, kind: type[Any], name: str) -> Any:
+    """Return a docked panel, in front; it is made if there is none."""
+    panel = find_panel(viewer, kind)
+    if panel is None:
+        panel = kind(viewer)
+        # As napari's own menus name it, which show and hide it; by another name they
+        # would make a second one.
+        viewer.window.add_dock_widget(panel, name=f"{name} ({PLUGIN})")
+    dock = getattr(panel, "native", panel).parent()
+    dock.show()
+    dock.raise_()
+    return panel
 
 
 def share_dock(
@@ -53,7 +68,7 @@ def share_dock(
     panel : QWidget
         Before it is docked.
     title : str
-        Of its tab.
+        Of its tab, and of the bar above it.
     on_sight : callable, optional
         Takes whether the panel is in sight, when it comes in front of others, or goes
         behind them.
@@ -222,6 +237,11 @@ class _Tab(QObject):  # type: ignore[misc]
             self._dock = dock
             dock.setWindowTitle(self._panel.property(TITLE))
             dock.visibilityChanged.connect(self._on_visibility)
+            # Napari makes the bar anew then, and writes the plugin's name or that of
+            # its package into it, whichever way the panel was opened.
+            dock.topLevelChanged.connect(self._name_bar)
+            dock.dockLocationChanged.connect(self._name_bar)
+            self._name_bar()
             window = dock.window()
             if _join(dock) and window in self._sizes and not window.isMaximized():
                 # It has grown for both, of which one is seen.
@@ -229,6 +249,12 @@ class _Tab(QObject):  # type: ignore[misc]
             self._sizes.clear()
         dock.show()
         dock.raise_()
+
+    def _name_bar(self, *_: object) -> None:
+        assert self._dock is not None
+        title = getattr(self._dock.titleBarWidget(), "title", None)
+        if isinstance(title, QLabel):
+            title.setText(self._panel.property(TITLE))
 
     def _on_visibility(self, visible: bool) -> None:
         self._on_sight(visible)

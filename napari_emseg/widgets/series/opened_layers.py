@@ -12,6 +12,8 @@ from napari_emseg.layers import is_result
 from napari_emseg.layers.history import opened_from
 from napari_emseg.layers.metadata import EDITED, KEY, entry_of, image_of
 from napari_emseg.layers.selection import add_result, find_selection
+from napari_emseg.widgets.common.docks import find_panel, open_panel
+from napari_emseg.widgets.segment.panel import SegmentWidget
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -24,6 +26,15 @@ def open_already(viewer: ViewerModel, path: Path) -> Image | None:
         if isinstance(layer, Image) and source and Path(source) == path:
             return layer
     return None
+
+
+def segment_panel(viewer: ViewerModel) -> SegmentWidget:
+    """Return the panel "Segment"; it is opened if it is not there."""
+    panel = find_panel(viewer, SegmentWidget)
+    if panel is None:
+        panel = open_panel(viewer, SegmentWidget, "Segment")
+    assert isinstance(panel, SegmentWidget)
+    return panel
 
 
 def result_on(viewer: ViewerModel, image: Image | None) -> Labels | None:

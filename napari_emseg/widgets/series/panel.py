@@ -21,12 +21,11 @@ from napari_emseg.layers.pictures.treated_layers import (
     layer_picture,
 )
 from napari_emseg.widgets.common.background import BackgroundQueue
-from napari_emseg.widgets.common.docks import Docking, find_panel, share_dock, stop
+from napari_emseg.widgets.common.docks import Docking, share_dock, stop
 from napari_emseg.widgets.common.keys import Key, Keys
 from napari_emseg.widgets.common.qt import connect, pluralize, show_errors
 from napari_emseg.widgets.common.work_strip import WorkStrip
 from napari_emseg.widgets.edit.panel import after_edits
-from napari_emseg.widgets.segment.panel import SegmentWidget
 from napari_emseg.widgets.series.apply_request import AppliedRecipe, ApplyRequest
 from napari_emseg.widgets.series.browser_page import MODEL, PANEL, BrowserPage
 from napari_emseg.widgets.series.folder_memory import FolderMemory
@@ -37,6 +36,7 @@ from napari_emseg.widgets.series.opened_layers import (
     clear_picture,
     open_already,
     result_on,
+    segment_panel,
 )
 from napari_emseg.widgets.series.picture_files import (
     BrowsedPicture,
@@ -287,11 +287,7 @@ class BrowserWidget(QWidget):  # type: ignore[misc]
         """Segment a new picture, if that is asked for."""
         how = self.page.new.currentText()
         if how == PANEL:
-            panel = find_panel(self._viewer, SegmentWidget)
-            if panel is None:
-                _, panel = self._viewer.window.add_plugin_dock_widget(
-                    "napari-emseg", "Segment"
-                )
+            panel = segment_panel(self._viewer)
             self._viewer.layers.selection.active = picture.lead
             panel.run()
         elif how == MODEL:

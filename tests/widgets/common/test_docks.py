@@ -32,6 +32,7 @@ from qtpy.QtWidgets import (
 import napari_emseg as emseg
 from napari_emseg.cli import window
 from napari_emseg.layers import old_objects
+from napari_emseg.widgets.common import docks as shared
 from napari_emseg.widgets.common.canvas_widget import find_canvas
 from napari_emseg.widgets.common.docks import SETTLING, UNSAFE_TO_COLLECT, Docking
 from napari_emseg.widgets.common.navigation import sees_all
@@ -103,6 +104,34 @@ def test_panels_of_the_menus_open_as_tabs_the_newest_in_front(docks):
     docks.wait_for("Compare")
     texts = [docks.bar.tabText(place) for place in range(docks.bar.count())]
     assert texts == [*TITLES.values(), "Compare"]
+
+
+@pytest.mark.parametrize("way", ["menu", "package", "command"])
+def test_the_bar_of_a_panel_names_it_whichever_way_it_was_opened(docks, way):
+    """Napari's own names differ, and none has room for the name of the plugin, too."""
+    if way == "menu":
+        menu("segment")
+    elif way == "package":
+        docks.viewer.window.add_plugin_dock_widget("napari-emseg", "Segment")
+    else:
+        shared.open_panel(docks.viewer, SegmentWidget, "Segment")
+    docks.wait_for("Segment")
+    [dock] = [one for one in docks.window.findChildren(QDockWidget) if titled(one)]
+    for floating in (True, False):
+        dock.setFloating(floating)
+        assert dock.titleBarWidget().title.text() == "Segment"
+
+
+def test_the_menu_knows_the_panel_that_the_command_opened(docks):
+    shared.open_panel(docks.viewer, SegmentWidget, "Segment")
+    docks.wait_for("Segment")
+    menu("segment")
+    docks.wait_for()
+    assert len([*filter(titled, docks.window.findChildren(QDockWidget))]) == 1
+
+
+def titled(dock):
+    return dock.windowTitle() == "Segment"
 
 
 def test_a_panel_behind_others_comes_to_the_front_and_one_in_front_closes(docks):
