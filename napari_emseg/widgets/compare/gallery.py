@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from napari_emseg.pipeline.segmentation import Segmentation
 
 OPACITY = 0.7  # of napari's own Labels layers
+GRID = (True, 1, (-1, -1))  # enabled, stride, shape: as many rows as fit
 FONT = 8  # points of a name in its cell
 
 
@@ -49,7 +50,7 @@ class Gallery:
         # Since napari 0.9 the grid belongs to the canvas.
         self._grid: Any = getattr(viewer, "canvas", viewer).grid
         self._camera: Any = getattr(viewer, "scene", viewer).camera
-        self._before = (self._grid.enabled, self._grid.stride, self._grid.shape)
+        self._before = self._state()
         self._view = (self._camera.center, self._camera.zoom)
         self._hidden = [
             layer for layer in viewer.layers if layer.visible and layer is not image
@@ -59,9 +60,7 @@ class Gallery:
             layer.visible = False
         image.visible = True
         self._name(image, True)
-        self._grid.stride = 1
-        self._grid.shape = (-1, -1)
-        self._grid.enabled = True
+        self._set_grid(GRID)
         # Or what was magnified before is all that is seen until a first result comes.
         viewer.reset_view()
 
@@ -93,25 +92,48 @@ class Gallery:
 
     def close(self, keep: Labels | None = None) -> None:
         """Remove the results but one, and show everything else as it was."""
-        enabled, stride, shape = self._before
         with removing_together(self._viewer.layers):
-            self._grid.enabled = enabled
-            self._grid.stride = stride
-            self._grid.shape = shape
+            self._set_grid(self._before)
             for layer in self.layers:
                 if layer is not keep and layer in self._viewer.layers:
                     self._viewer.layers.remove(layer)
         self.layers = []
-        for layer in self._hidden:
-            layer.visible = True
-        self.image.visible = self._image_seen
-        self._name(self.image, False)
-        self._camera.center, self._camera.zoom = self._view
+        self._show_others()
         if keep is not None:
             keep.name = f"{self.image.name} classes"
             keep.opacity = OPACITY
             self._name(keep, False)
             self._viewer.layers.selection.active = keep
+
+    def leave(self) -> None:
+        """Leave the results as layers like any others, of which one is seen.
+
+        A grid that the user has changed meanwhile stays, with all that is in it.
+        """
+        if self._state() != GRID:
+            return
+        self._set_grid(self._before)
+        self._show_others()
+        left = [layer for layer in self.layers if layer in self._viewer.layers]
+        active = self._viewer.layers.selection.active
+        for layer in left:
+            layer.opacity = OPACITY
+            layer.visible = layer is (active if active in left else left[-1])
+            self._name(layer, False)
+
+    def _state(self) -> tuple[Any, ...]:
+        return self._grid.enabled, self._grid.stride, tuple(self._grid.shape)
+
+    def _set_grid(self, state: tuple[Any, ...]) -> None:
+        self._grid.enabled, self._grid.stride, self._grid.shape = state
+
+    def _show_others(self) -> None:
+        """Show what was there before as it was seen before."""
+        for layer in self._hidden:
+            layer.visible = True
+        self.image.visible = self._image_seen
+        self._name(self.image, False)
+        self._camera.center, self._camera.zoom = self._view
 
     def _name(self, layer: Image | Labels, shown: bool) -> None:
         """Write the name of a layer into its cell, where napari can (0.9)."""

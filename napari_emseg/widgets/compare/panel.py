@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image
 from napari.utils.notifications import show_error
+from qtpy.compat import isalive
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_emseg.layers import PictureLayers, prepare_style
@@ -223,6 +224,9 @@ class CompareWidget(QWidget):  # type: ignore[misc]
 
     def _on_close(self) -> None:
         self.background.close()
+        if self.gallery is not None and isalive(self):
+            self.gallery.leave()
+            self._forget()
         self._old_objects.release()
 
     def _on_trial(self, step: tuple[SweepStep, LayerStyle | None]) -> None:

@@ -134,6 +134,25 @@ class TestResults:
         compare_all(panel, qtbot, "2")  # and again
         assert len(viewer.layers) == len(before) + 1
 
+    @pytest.mark.parametrize("rearranged", [False, True])
+    def test_closed_with_results(self, viewer, panel, qtbot, rearranged):
+        """They stay, one of them is seen, and the grid goes unless the user has it."""
+        layer, other = panel.image, viewer.add_points(np.ones((2, 2)), name="mine")
+        camera = getattr(viewer, "scene", viewer).camera
+        camera.zoom = 3.5
+        compare_all(panel, qtbot)
+        results = panel.gallery.layers
+        panel.page.results.choose(0)
+        if rearranged:
+            grid_of(viewer).stride = 2
+        viewer.window.remove_dock_widget(panel)
+        assert list(viewer.layers) == [layer, other, *results]
+        assert grid_of(viewer).enabled == rearranged
+        assert other.visible != rearranged
+        seen = [one.visible for one in results]
+        assert seen == ([True, True] if rearranged else [True, False])
+        assert (camera.zoom == 3.5) != rearranged
+
     def test_automatic_number_of_classes(self, panel, qtbot, told):
         compare_all(panel, qtbot, "auto")
         [shown] = panel.gallery.layers
