@@ -46,8 +46,9 @@ def open_panel(viewer: Any, kind: type[Any], name: str) -> Any:
     if panel is None:
         panel = kind(viewer)
         # As napari's own menus name it, which show and hide it; by another name they
-        # would make a second one.
+        # would make a second one. Its tab comes to the front when it is there.
         viewer.window.add_dock_widget(panel, name=f"{name} ({PLUGIN})")
+        return panel
     dock = getattr(panel, "native", panel).parent()
     dock.show()
     dock.raise_()

@@ -392,7 +392,7 @@ class Actions:
             insert_layer(viewer.layers, len(viewer.layers), image)
             if not isinstance(active, Image):
                 viewer.layers.selection.active = active
-            text = lay_on_top(viewer, image)
+            text = lay_on_top(viewer, image, cut=made.shape[-1:] == (4,))
             history = self.session.action_history
             history.added(image, log, text=words_of(step, None))
             made_so = Adjusted(title, step, picture, selected, log)

@@ -29,9 +29,9 @@ from napari_emseg.widgets.common.sections import SPACE, Section
 from napari_emseg.widgets.edit.adjust.dialog import ADJUSTMENTS
 from napari_emseg.widgets.edit.adjust.picture_export import KINDS
 from napari_emseg.widgets.edit.adjust.picture_forms import PictureForms
-from napari_emseg.widgets.edit.context import MODIFY
+from napari_emseg.widgets.edit.context import MODIFY, PLANE
 from napari_emseg.widgets.edit.refine.modify_preview import ModifyPreview
-from napari_emseg.widgets.edit.scope import NO_PICTURE, why_no_edit
+from napari_emseg.widgets.edit.scope import NO_PICTURE, NOT_IN_VOLUMES, why_no_edit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -159,6 +159,8 @@ class EditButtons(QWidget):  # type: ignore[misc]
         flat = NO_PICTURE if session.viewer.dims.ndisplay != 2 else ""
         for title, tip in self._tips.items():
             why = flat if title in OF_PLANES else "" if title in OF_ALL else reason
+            if title == "Refine edge" and session.options.scope != PLANE:
+                why = NOT_IN_VOLUMES
             self.buttons[title].setEnabled(not why)
             self.buttons[title].setToolTip(f"{tip}\nNot now: {why}." if why else tip)
         self.between.setVisible(volume)

@@ -10,6 +10,7 @@ import numpy as np
 
 from napari_emseg import select
 from napari_emseg.layers import coverage, find_selection, fingerprint
+from napari_emseg.layers.classes import class_name
 from napari_emseg.layers.recipe_log import RecordedEdit
 from napari_emseg.layers.selection import add_first_class
 from napari_emseg.layers.undo.shared_history import note_added
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 
 # What tools and buttons work on, unless they know of one kind alone.
 PLANE, VOLUME = "plane", "volume"
+# Classes that a note names.
+MOST = 3
 # Of the tolerance, for colors that are like one of many.
 SIMILAR = 0.25
 # What a number of pixels does to a selection: title, help, name of the number.
@@ -385,6 +388,49 @@ def begin_labels(viewer: ViewerModel, place: Part, mask: BoolArray) -> None:
         note_added(viewer, layer, f"made {layer.name}")
 
 
+def note_on(
+    made: RecordedEdit,
+    plans: Sequence[PlannedEdit | None],
+    layers: Sequence[Labels],
+) -> str:
+    """Return what is to be read of an action that was done; empty if it shows itself.
+
+    Parameters
+    ----------
+    made : RecordedEdit
+        The action.
+    plans : sequence of PlannedEdit or None
+        Of `plan_edit`, one for each of its changes.
+    layers : sequence of napari.layers.Labels
+        Those that changed.
+    """
+    notes = (
+        what_is_missing(made, plans),
+        what_moved(made, plans),
+        what_is_hidden(layers),
+    )
+    return "; ".join(filter(None, notes))
+
+
+def what_moved(made: RecordedEdit, plans: Sequence[PlannedEdit | None]) -> str:
+    """Return which classes a new fit made larger and smaller; empty for other edits."""
+    layer, plan = made.labels, plans[0] if plans else None
+    if made.step is None or made.step.op != "refit" or plan is None or layer is None:
+        return ""
+    assert plan.old is not None
+    changed = plan.labels != plan.old
+    size = int(max(plan.labels.max(), plan.old.max())) + 1
+    lost = np.bincount(plan.old[changed], minlength=size)
+    gains = np.bincount(plan.labels[changed], minlength=size) - lost
+    most = [n for n in np.argsort(-np.abs(gains), kind="stable")[:MOST] if gains[n]]
+    said = ", ".join(
+        f"{class_name(layer, int(n)) if n else 'no class'} {gains[n]:+,}" for n in most
+    )
+    pixels = np.count_nonzero(changed)
+    share = f"{pixels:,} px ({100 * pixels / layer.data.size:.2g} %)"
+    return f"Refit gave {share} another class: {said}".removesuffix(": ")
+
+
 def what_is_hidden(layers: Sequence[Labels]) -> str:
     """Return what to say of labels that were changed but are not seen; empty else."""
     hidden = next((one for one in layers if not one.visible), None)
@@ -425,6 +471,8 @@ def what_is_missing(made: RecordedEdit, plans: Sequence[PlannedEdit | None]) -> 
     why = "all pixels that it is about have the label already, or are locked"
     if step.op == "interpolate_label":
         title, why = "Interpolation", "what lies between has other labels, which stay"
+    if step.op == "refit":
+        why = "the classes fit their pixels already"
     if step.op == "split":
         why = "the class is a single piece here, or is locked"
     return f"{title} changed nothing: {why}"

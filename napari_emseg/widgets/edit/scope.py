@@ -36,6 +36,7 @@ NO_PLANE = (
     "the 3D view shows no plane to edit: choose Volume, or go back to the 2D view, "
     "with Ctrl+Y on the canvas"
 )
+NOT_IN_VOLUMES = "the edge is refined in a plane; set Edit in to Plane"
 NO_PICTURE = "the 3D view shows no plane: go back to the 2D view, with Ctrl+Y"
 
 

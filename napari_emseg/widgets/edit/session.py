@@ -42,9 +42,8 @@ from napari_emseg.widgets.edit.context import (
     ImageCache,
     ToolSettings,
     given_up_by,
+    note_on,
     view_of,
-    what_is_hidden,
-    what_is_missing,
 )
 from napari_emseg.widgets.edit.overlay import Overlay
 from napari_emseg.widgets.edit.refine.last_pick import LastPick, Pick
@@ -381,9 +380,8 @@ class Session:
             self.apply(made.changes, plans, log, text, made.looks)
             if after is not None:
                 after()
-            hidden = what_is_hidden([layer for layer, _ in known])
-            if notes := [*filter(None, (what_is_missing(made, plans), hidden))]:
-                self.noted.emit("; ".join(notes))
+            if note := note_on(made, plans, [layer for layer, _ in known]):
+                self.noted.emit(note)
 
         self.background.run(work, then)
 
@@ -494,6 +492,7 @@ class Session:
 
     def _tell(self, layers: Sequence[Any]) -> None:
         if self.labels in layers:
+            self.adjusted.uncover(self.viewer, self.labels)
             self.labels_changed.emit()
         if any(layer is not self.labels for layer in layers):
             self.restyle()

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from napari_emseg.widgets.edit.toolbox import Toolbox
 
 IDLE = "Take a tool and select something in the picture, to fill or change it."
+IN_VOLUME = "Gray tools work in a plane, not in the volume; their tips say more."
 ICON = 20  # pixels
 SLIM = "padding: 3px 1px"
 PAN, TINT, KEYS = "pan", "tint", "keys"
@@ -114,6 +115,8 @@ class Toolbar(QWidget):  # type: ignore[misc]
         first, *others = reasons.values()
         same = first and all(other == first for other in others)
         self._idle = f"{first}." if same else IDLE
+        if not same and any(reasons.values()):
+            self._idle = f"{IDLE} {IN_VOLUME}"
         self._on_tool(self._toolbox.name)
 
     def _row(self) -> QHBoxLayout:

@@ -24,7 +24,7 @@ from napari_emseg.widgets.common.followed_history import FollowedHistory
 from napari_emseg.widgets.common.history_button import HistoryButton
 from napari_emseg.widgets.common.keys import REDO, UNDO, Key, Keys
 from napari_emseg.widgets.common.preferences import preferred
-from napari_emseg.widgets.common.qt import ScrollArea, focus_ring, order_tabs, pluralize
+from napari_emseg.widgets.common.qt import ScrollArea, focus_ring, order_tabs
 from napari_emseg.widgets.common.run_events import run_events_of
 from napari_emseg.widgets.results.dialogs import ask_store
 from napari_emseg.widgets.results.menu import result_button
@@ -339,17 +339,16 @@ class SegmentWidget(Container[Widget]):
         """Put a result into a layer, and say so."""
         if self._gone(request):
             return
-        seg, style, _ = result
+        seg, style, _, found = result
         seconds = perf_counter() - start
         self.live.stop()
-        found = pluralize(seg.n_classes, "class", "es")
         if style is None:
             assert request.out is not None
             self.current.settle()
             place = request.image, request.at
             layer = add_stored(self._viewer, seg, *place, request.out)
         else:
-            layer = self._keep(request, result, found)
+            layer = self._keep(request, result)
         self.form.show_found(request.params, seg.n_classes)
         self.classes.follow(layer)
         self.reset_choices()
@@ -360,9 +359,9 @@ class SegmentWidget(Container[Widget]):
             self.current.settle()
             self._start(request)
 
-    def _keep(self, request: SegmentRequest, result: Result, found: str) -> Labels:
+    def _keep(self, request: SegmentRequest, result: Result) -> Labels:
         """Put a result into a layer, as one action."""
-        seg, style, plan = result
+        seg, style, plan, found = result
         assert style is not None
         with self.history.actions.as_one() as made:
             target = RunTarget.of(

@@ -12,11 +12,13 @@ from napari_emseg.layers.edits import plan_over
 from napari_emseg.layers.pictures.picture_layers import labels_in
 from napari_emseg.pipeline.segment import iter_segment, read_input
 from napari_emseg.regions import Edit
+from napari_emseg.widgets.common.qt import pluralize
 
 if TYPE_CHECKING:
     from collections.abc import Container, Generator
 
     from napari.layers import Labels, Layer
+    from numpy.typing import NDArray
 
     from napari_emseg.layers import LayerStyle, PictureLayers, SliceIndex
     from napari_emseg.layers.edits import PlannedEdit
@@ -26,12 +28,13 @@ if TYPE_CHECKING:
     from napari_emseg.pipeline.source import SegmentationInput
     from napari_emseg.widgets.segment.axes_rows import AxesRows
 
-    # The segmentation, how it looks, and how it is written.
-    # Of labels in a store, there is neither.
-    Result: TypeAlias = tuple[Segmentation, LayerStyle | None, PlannedEdit | None]
+    # The segmentation, how it looks, how it is written, and how many classes it has, in
+    # words. Of labels in a store, there is no look, and no plan.
+    Result: TypeAlias = tuple[Segmentation, LayerStyle | None, PlannedEdit | None, str]
 
 # Labels of a lazy picture that go to memory at most, and pixels that are fitted first.
 MOST_LABELS, FITTED = 2**26, 2**22
+CHUNK = 2**20  # pixels that are counted at once
 HINT = "Open an image, or a sample from the File menu."
 LARGE = "A preview; press Segment to write the labels of all pixels to a store."
 READY = "Press Segment to find the classes."
@@ -124,7 +127,8 @@ class SegmentRequest:
         if self.out is not None:
             return (yield from self._iter_stored(data, reading))
         seg = yield from iter_segment(data, self.params, **reading)
-        return seg, prepare_style(seg), self._plan(seg)
+        words = words_of_classes(seg.labels, seg.n_classes)
+        return seg, prepare_style(seg), self._plan(seg), words
 
     def _iter_stored(
         self, data: Any, reading: dict[str, Any]
@@ -143,7 +147,7 @@ class SegmentRequest:
         seg = yield from iter_segment(
             data, self.params, model=model, out=self.out, resume=True, **reading
         )
-        return seg, None, None
+        return seg, None, None, pluralize(seg.n_classes, "class", "es")
 
     def _plan(self, seg: Segmentation) -> PlannedEdit | None:
         """Return how the earlier result is updated, if it can take the labels."""
@@ -154,6 +158,30 @@ class SegmentRequest:
         if not layer.editable or not alike(layer, labels):
             return None
         return plan_edit(layer, Edit.whole(labels))
+
+
+def words_of_classes(labels: NDArray[Any], n_classes: int) -> str:
+    """Return how many classes there are, and how many of them have no pixel.
+
+    Parameters
+    ----------
+    labels : (*S) ndarray of int
+    n_classes : int
+        Classes that were fitted.
+
+    Examples
+    --------
+    >>> words_of_classes(np.array([[0, 1], [3, 3]]), 4)
+    '4 classes, 2 of them empty'
+    """
+    flat, seen = labels.ravel(), np.zeros(n_classes + 1, bool)
+    # NumPy counts in int64, for which all pixels of a volume at once are many.
+    for start in range(0, flat.size, CHUNK):
+        part = np.bincount(flat[start : start + CHUNK], minlength=n_classes + 1)
+        seen |= part[: n_classes + 1] > 0
+    empty = n_classes - np.count_nonzero(seen[1:])
+    words = pluralize(n_classes, "class", "es")
+    return f"{words}, {empty} of them empty" if empty else words
 
 
 def requests_of(

@@ -130,6 +130,11 @@ def test_the_menu_knows_the_panel_that_the_command_opened(docks):
     assert len([*filter(titled, docks.window.findChildren(QDockWidget))]) == 1
 
 
+def test_the_figures_of_points_are_in_front(docks):
+    open_points(docks.viewer)
+    docks.wait_for("Model")
+
+
 def titled(dock):
     return dock.windowTitle() == "Segment"
 

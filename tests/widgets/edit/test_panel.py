@@ -253,8 +253,24 @@ class TestApply:
         do("Cut out")
         made = viewer.layers["stripes cut out"]
         same(made.data, adjust.cut_out(image.data, mask, rgb=True))
-        assert viewer.layers.index(made) == viewer.layers.index(image) + 1
-        assert panel._status.text().endswith(f"hide {layer.name!r} to see it")
+        assert image.visible
+        assert layer.visible
+        # It is seen: of all layers, the selection alone lies on it.
+        assert viewer.layers.index(made) > viewer.layers.index(layer)
+        assert viewer.layers[-2:] == [made, find_selection(viewer, layer)]
+        assert panel._status.text().endswith("hide what is below to see it alone")
+        # So is what is done to the labels next.
+        do("Fill")
+        assert viewer.layers.index(layer) > viewer.layers.index(made)
+        assert panel.session.image is made
+
+    def test_an_adjusted_picture_hides_the_labels_and_says_so(
+        self, qtbot, viewer, panel, layer
+    ):
+        panel.commands._actions.adjust("Blur", {"radius": 3})
+        wait(qtbot, panel)
+        assert viewer.layers[-1] is viewer.layers["stripes blur"]
+        assert panel._status.text().endswith(f"hide it to see {layer.name!r}")
 
     @pytest.mark.parametrize("active", ["image", "labels"])
     def test_adjustments_stack(self, qtbot, viewer, panel, layer, image, do, active):
@@ -326,6 +342,14 @@ class TestRefit:
         do("Refit")
         same(layer.data[edited], before[edited])
         assert (layer.data == truth).mean() > 0.99
+        # It is told what that did: all were of the first class.
+        moved = layer.data != before
+        gained = [np.count_nonzero(moved & (layer.data == n)) for n in (2, 3)]
+        note = panel._status.text()
+        assert note.startswith(f"Refit gave {moved.sum():,} px")
+        for n, pixels in zip((2, 3), gained, strict=True):
+            pixels -= np.count_nonzero(moved & (before == n))
+            assert f"class {n} {pixels:+,}" in note
         assert len(layer._undo_history) == steps + 1
         same(fits.edited(layer), edited)
         layer.undo()

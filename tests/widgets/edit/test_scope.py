@@ -437,3 +437,18 @@ def test_recipes_hold_what_was_painted_between(qtbot, viewer, hand, panel, desk)
     press(qtbot, panel, "Fill")
     same(layer.data[4, 20] == 4, before > 0)
     assert "patch" not in steps()
+
+
+def test_what_works_in_planes_alone_says_so_in_a_volume(panel, desk):
+    data, near, _ = balls()
+    desk(data, near.astype(np.uint8), (4,))
+    refine, hint = panel.commands.buttons["Refine edge"], panel.toolbar._help
+    assert refine.isEnabled()
+    assert "Gray" not in hint.text()
+    scope(panel, "volume")
+    assert not refine.isEnabled()
+    assert "set Edit in to Plane" in refine.toolTip()
+    assert "Gray tools work in a plane" in hint.text()
+    scope(panel, "plane")
+    assert refine.isEnabled()
+    assert "Gray" not in hint.text()

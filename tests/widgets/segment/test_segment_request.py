@@ -130,3 +130,22 @@ def test_a_store_that_was_interrupted_is_gone_on_with(image, tmp_path):
     np.testing.assert_array_equal(open_labels(out), wanted)
     with pytest.raises(FileExistsError, match="is whole already"):
         finish(request().iter_segment())
+
+
+def test_classes_without_a_pixel_are_told():
+    """Each of its regions was too small, so its pixels are of those around them."""
+    image = np.zeros((40, 40, 3), np.uint8)
+    image[:, 20:] = 200
+    image[::10, ::10] = (120, 60, 60)
+    layer = Image(image, rgb=True)
+    picture = PictureLayers.of([layer])
+
+    def found(min_size):
+        params = emseg.Params(n_classes=3, smoothing=0, min_size=min_size)
+        request = SegmentRequest(picture, None, params, None, (image,))
+        return finish(request.iter_segment())
+
+    assert found(0)[3] == "3 classes"
+    seg, *_, words = found(9)
+    assert len(np.unique(seg.labels)) == 2
+    assert words == "3 classes, 1 of them empty"

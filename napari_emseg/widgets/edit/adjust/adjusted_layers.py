@@ -14,7 +14,8 @@ from napari_emseg.recipe.execute import call
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from napari.layers import Image
+    from napari.components import ViewerModel
+    from napari.layers import Image, Labels
     from numpy.typing import NDArray
 
     from napari_emseg.layers import Part
@@ -100,6 +101,19 @@ class AdjustedLayers:
             if made is not None and made.picture.layer in found:
                 found.append(other)
         return found
+
+    def uncover(self, viewer: ViewerModel, labels: Labels | None) -> None:
+        """Lay labels that were edited on the adjusted pictures which hide them."""
+        if labels not in viewer.layers:
+            return
+        place = viewer.layers.index(labels)
+        over = [
+            above
+            for above, one in enumerate(viewer.layers)
+            if above > place and one.visible and one in self._known
+        ]
+        if over:
+            viewer.layers.move(place, over[-1] + 1)
 
     def changed(
         self, layer: Image, options: dict[str, Any], layers: Iterable[Any]

@@ -28,23 +28,35 @@ LENGTHS = {"radius", "smooth", "feather"}
 
 
 def raise_picture(viewer: ViewerModel, image: Image) -> None:
-    """Move the uppermost layer, a picture, down until it lies on the other pictures."""
+    """Move the uppermost layer, a picture, down below selections and what tools draw.
+
+    Labels would hide what was done to the picture.
+    """
     below = [
         place
         for place, one in enumerate(viewer.layers)
-        if isinstance(one, Image) and one is not image
+        if one is not image and not (is_selection(one) or MARK in one.metadata)
     ]
     viewer.layers.move(viewer.layers.index(image), max(below, default=-1) + 1)
 
 
-def lay_on_top(viewer: ViewerModel, image: Image) -> str:
-    """Lay a picture that was added on the others; return what to say of it."""
+def lay_on_top(viewer: ViewerModel, image: Image, *, cut: bool) -> str:
+    """Lay a picture that was added on all others; return what to say of it.
+
+    Parameters
+    ----------
+    viewer : napari.components.ViewerModel
+    image : napari.layers.Image
+    cut : bool
+        Whether a part of it is transparent, so that what is below is seen there.
+    """
     raise_picture(viewer, image)
-    text = f"Added {image.name!r}: tools and adjustments go on there"
-    above = viewer.layers[viewer.layers.index(image) + 1 :]
-    labels = [one for one in above if isinstance(one, Labels) and one.visible]
-    over = next((one for one in labels if not is_selection(one)), None)
-    return text if over is None else f"{text}; hide {over.name!r} to see it"
+    below = viewer.layers[: viewer.layers.index(image)]
+    labels = [one for one in below if isinstance(one, Labels) and one.visible]
+    text = f"Added {image.name!r} on top: tools and adjustments go on there"
+    if labels and not cut:
+        return f"{text}; hide it to see {labels[-1].name!r}"
+    return f"{text}; hide what is below to see it alone" if cut else text
 
 
 class AdjustmentPreview:

@@ -19,6 +19,7 @@ from napari_emseg.widgets.edit.adjust.dialog import (
 )
 from napari_emseg.widgets.edit.adjust.picture_export import KINDS
 from napari_emseg.widgets.edit.context import PLANE
+from napari_emseg.widgets.edit.scope import NOT_IN_VOLUMES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -80,7 +81,7 @@ class PictureForms:
         """Ask how to refine the edge of the selection."""
         session = self._actions.session
         if session.options.scope != PLANE:
-            raise ValueError("the edge is refined in a plane; set Edit in to Plane")
+            raise ValueError(NOT_IN_VOLUMES)
         self._actions.need()
         plane = session.plane()
         picture, selected = session.picture(plane).plain, session.selected(plane)
