@@ -203,7 +203,9 @@ def test_everything(desk, hand, viewer, told, monkeypatch):
     desk.done()
 
     assert told == []
-    assert said == ["Invert left nothing selected"]
+    empty, fitted = said
+    assert empty == "Invert left nothing selected"
+    assert fitted.startswith("Refit gave ")
     if desk.at:
         others = np.delete(np.array(find_selection(viewer, desk.layer).data), 7, axis=0)
         assert not others.any()
