@@ -240,6 +240,15 @@ class Params(BaseModel):
         "for EM with smoothing; not if the classes do not share it, which is told.",
         json_schema_extra=FEATURES | OF_BOTH,
     )
+    corners: bool = Field(
+        default=False,
+        title="Dark corners",
+        description="Also label dark corners outside of a round field of view, as of "
+        "a dermatoscope, an endoscope or a microscope. Otherwise they have no label "
+        "where they are plain to see, which is told, unless there is a mask or a seed "
+        "label in them.",
+        json_schema_extra=FEATURES,
+    )
     min_size: int = Field(
         default=0,
         ge=0,

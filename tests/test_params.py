@@ -47,7 +47,7 @@ CHOICES = {
 
 
 def test_every_parameter_is_tested() -> None:
-    tested = {*NUMBERS, *CHOICES, "edges", "bias", "stains"}
+    tested = {*NUMBERS, *CHOICES, "edges", "bias", "corners", "stains"}
     assert tested <= set(Params.model_fields)
     untested = set(Params.model_fields) - tested
     assert not untested, f"add bounds of {untested} to this module"

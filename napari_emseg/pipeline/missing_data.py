@@ -1,13 +1,15 @@
-"""Missing data, and axes mistaken: what a person is told of an image."""
+"""Missing data, and axes mistaken: what is left out, and what a person is told."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_emseg.engine.image.channel_order import looks_channels_first
 from napari_emseg.engine.image.color_space import LARGEST, PLANE, native
+from napari_emseg.engine.image.field_of_view import find_field
 from napari_emseg.engine.image.value_range import find_core
 from napari_emseg.engine.user_warnings import warn_user
 from napari_emseg.pipeline.tiles import slab, tiles
@@ -110,6 +112,46 @@ def warn_of_order(picture: LazyImage) -> None:
             "channel_axis=0 for channels, np.moveaxis(image, 0, -1) for red, green "
             "and blue, or rgb=False if it is a stack"
         )
+
+
+def without_corners(
+    source: SegmentationInput, *, tell: bool = False
+) -> SegmentationInput:
+    """Leave out the dark corners outside of a round field of view.
+
+    Parameters
+    ----------
+    source : SegmentationInput
+        The image; where it has a mask, this says what counts.
+    tell : bool, optional
+        Warn of what is left out.
+
+    Returns
+    -------
+    SegmentationInput
+        With a mask, or as it was: if there is no such field, or if a seed label lies
+        outside of it.
+
+    Warns
+    -----
+    UserWarning
+        If pixels are left out, and `tell` is true.
+    """
+    field = find_field(source.picture) if source.mask is None else None
+    if field is None:
+        return source
+    height, width = source.picture.shape
+    inside = field.mask((height, width))
+    if source.seed_labels is not None and source.seed_labels[~inside].any():
+        return source
+    if tell:
+        share = 1 - np.count_nonzero(inside) / inside.size
+        warn_user(
+            f"dark corners outside of a round field of view, {100 * share:.1f} % of "
+            "the pixels, are left out and have no label; to label them, too, pass "
+            "corners=True (in the panel, tick Dark corners)"
+        )
+    return replace(source, mask=inside)
 
 
 def _too_large(source: SegmentationInput, census: CellCounts) -> str:

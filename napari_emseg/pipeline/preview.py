@@ -16,6 +16,7 @@ from napari_emseg.params import params_affecting
 from napari_emseg.pipeline.axes.plane_series import separate_axes
 from napari_emseg.pipeline.axes.working_input import WorkingInput
 from napari_emseg.pipeline.fitting import Fit, iter_fits
+from napari_emseg.pipeline.missing_data import without_corners
 from napari_emseg.pipeline.parallel import one_thread, one_thread_a_step
 from napari_emseg.pipeline.progress import Progress, finish
 from napari_emseg.pipeline.segment import iter_input
@@ -56,7 +57,7 @@ _SHOWN = 2**20
 _OFF = {
     name: off
     for name, off in params_affecting("features").items()
-    if name not in ("color", "stains", "channels")
+    if name not in ("color", "stains", "channels", "corners")
 }
 # Fits, and smoothers, that are kept, so that a slider that goes back finds them.
 _KEPT = 32
@@ -139,9 +140,9 @@ class PreviewImage:
         if inside is not None and not inside.any():
             raise ValueError("the image has no usable pixel, so there is no preview")
         self._picture = picture
-        self._sights: dict[str, _Sight] = {}
+        self._sights: dict[tuple[str, bool], _Sight] = {}
         self._counted: dict[
-            tuple[str, str], tuple[SegmentationInput, CellCounts, AxisOrder]
+            tuple[str, str, bool], tuple[SegmentationInput, CellCounts, AxisOrder]
         ] = {}
         self._fits: dict[Params, Fit] = {}
         self._labelers: dict[Params, Labeler] = {}
@@ -188,15 +189,22 @@ class PreviewImage:
             )
         space = find_space(self._picture, params.color_space, 0, 0)
         if "each" in (params.planes, params.channels):
-            source = as_source(self._picture, None, None, space)
+            source = self._source(self._picture, space, params)
             if params.channels == "each":
                 picture = self._picture.split()
                 space = find_space(picture, params.color_space, 0, 0)
-                source = as_source(picture, None, None, space)
+                source = self._source(picture, space, params)
             if separate_axes(source, params):
                 return self._each(source, params)
             params = params.replace(planes="together", channels="together")
         return self._steps(params, space)
+
+    @staticmethod
+    def _source(
+        picture: LazyImage, space: FeatureSpace, params: Params
+    ) -> SegmentationInput:
+        source = as_source(picture, None, None, space)
+        return source if params.corners else without_corners(source)
 
     @one_thread_a_step
     def _each(
@@ -210,7 +218,7 @@ class PreviewImage:
                 f"by themselves: they have more than {PICTURE} pixels; use segment"
             )
         seg = yield from iter_input(source, params)
-        sight = _Sight.of(picture)
+        sight = _Sight.of(picture, source.mask)
         colors = sight.colors(seg.labels, int(seg.labels.max(initial=1)))
         return PreviewResult(seg.labels, colors, seg.model)
 
@@ -218,18 +226,19 @@ class PreviewImage:
     def _steps(
         self, params: Params, space: FeatureSpace
     ) -> Generator[Progress, None, PreviewResult]:
-        key = space.color, params.planes
+        key = space.color, params.planes, params.corners
         if key not in self._counted:
             yield Progress("colors", 0, 0)
-            whole = as_source(self._picture, None, None, space)
+            whole = self._source(self._picture, space, params)
             working = WorkingInput.of(whole, params.planes)
             census = count_source(working.source)
             source = replace(working.source, core=census.cells.core)
             self._counted[key] = source, census, working.order
         source, census, order = self._counted[key]
-        if params.planes not in self._sights:
-            self._sights[params.planes] = _Sight.of(source.picture)
-        sight = self._sights[params.planes]
+        view = params.planes, params.corners
+        if view not in self._sights:
+            self._sights[view] = _Sight.of(source.picture, source.mask)
+        sight = self._sights[view]
         fit = yield from self._fit(source, census, params)
         smooth = params.smoothing > 0
         step = sight.step if smooth else 1
@@ -293,10 +302,12 @@ class _Sight:
     some: NDArray[Any]
 
     @classmethod
-    def of(cls, picture: LazyImage) -> _Sight:
-        """Return what a preview needs of a picture."""
+    def of(cls, picture: LazyImage, mask: BoolArray | None) -> _Sight:
+        """Return what a preview needs of a picture, of which a mask counts."""
         values = picture.read()
         inside = usable(values, rgb=picture.rgb)
+        if mask is not None:
+            inside = mask if inside is None else inside & mask
         step, small, mask = _step(picture.shape), picture, None
         if step > 1:
             small, mask = _shrink(picture, values, inside, step)

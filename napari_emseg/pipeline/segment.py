@@ -17,6 +17,7 @@ from napari_emseg.pipeline.missing_data import (
     warn_of_marks,
     warn_of_order,
     warn_of_scale,
+    without_corners,
 )
 from napari_emseg.pipeline.parallel import one_thread, one_thread_a_step
 from napari_emseg.pipeline.progress import Progress as Progress
@@ -366,6 +367,8 @@ def read_input(
         picture, params.color_space, params.texture, params.position, like=like
     )
     source = as_source(picture, mask, seed_labels, space)
+    if not params.corners:
+        source = without_corners(source, tell=True)
     if params.bias:
         _check_bias(source, params)
     if params.n_classes != "auto" and like is None:

@@ -121,6 +121,14 @@ def shaded() -> Array:
 
 
 @cache
+def scope() -> Array:
+    """Return discs through a round opening."""
+    y, x = np.indices((96, 128))
+    opening = (2 * y - 95) ** 2 + (2 * x - 127) ** 2 < 124**2
+    return _fixed(painted(96, 128) * opening[..., np.newaxis].astype(np.uint8))
+
+
+@cache
 def transparent() -> Array:
     """Return a picture with alpha, of which a corner is transparent."""
     alpha = np.full((96, 128, 1), 255, np.uint8)
@@ -229,6 +237,8 @@ SEGMENTED: dict[str, tuple[Callable[[], Array], dict[str, Any]]] = {
         partial(picture, "immunohistochemistry"),
         {"color": "stains", "stains": "0.65 0.70 0.29, 0.27 0.57 0.78, 1 0 0"},
     ),
+    "dark corners": (scope, {}),
+    "dark corners labeled": (scope, {"corners": True}),
     "em bias": (shaded, {"bias": True, "n_classes": 3}),
     "em texture": (partial(picture, "brick"), {"texture": 1.5, "n_classes": 3}),
     "em position": (PHOTO, {"position": 0.8}),

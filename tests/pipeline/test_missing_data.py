@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import napari_emseg as emseg
+from napari_emseg.pipeline.preview import PreviewImage
 
 
 def scene(dtype: str, channels: int = 1) -> np.ndarray[Any, Any]:
@@ -179,3 +180,62 @@ class TestScale:
     def test_one_model_has_values_of_one_type(self):
         with pytest.raises(ValueError, match="uint16, but those before it are uint8"):
             emseg.fit([self.image, self.image.astype(np.uint16) * 257], n_classes=3)
+
+
+class TestDarkCorners:
+    """What is outside of a round field of view has no label, unless it is wanted."""
+
+    away = np.hypot(*(np.indices((90, 110)) - np.array([44.5, 54.5]).reshape(2, 1, 1)))
+    image = np.full((90, 110, 3), 5, np.uint8)
+    image[away < 54] = 210, 170, 150
+    image[away < 20] = 90, 60, 50
+    corners = away >= 54
+
+    @pytest.mark.parametrize("smoothing", [0, 1])
+    @pytest.mark.parametrize("n_classes", [2, "auto"])
+    @pytest.mark.parametrize("method", ["em", "kmeans"])
+    def test_they_have_no_label(self, method, n_classes, smoothing):
+        how = {"method": method, "n_classes": n_classes, "smoothing": smoothing}
+        with pytest.warns(UserWarning, match="dark corners .* pass corners=True"):
+            labels = emseg.segment(self.image, **how).labels
+        assert not labels[self.corners].any()
+        # All but the soft edge of the field has one.
+        assert labels[self.away < 48].all()
+        if n_classes == 2:
+            inside = self.away < 48
+            assert ((labels == 1) == (self.away < 20))[inside].all()
+
+    def test_they_have_one_if_it_is_wanted(self):
+        kept = emseg.segment(self.image, n_classes=3, corners=True)
+        whole = emseg.segment(
+            self.image, n_classes=3, mask=np.ones(self.corners.shape, bool)
+        )
+        np.testing.assert_array_equal(kept.labels, whole.labels)
+        assert kept.labels.all()
+        assert len(np.unique(kept.labels[self.corners])) == 1
+
+    def test_a_seed_label_there_keeps_them(self):
+        seeds = np.zeros(self.corners.shape, np.uint8)
+        seeds[2, 2], seeds[44, 54], seeds[44, 84] = 1, 2, 3
+        labels = emseg.segment(self.image, n_classes=3, seed_labels=seeds).labels
+        assert labels.all()
+        assert (labels[self.corners] == 1).all()
+        seeds[2, 2] = 0
+        with pytest.warns(UserWarning, match="dark corners"):
+            labels = emseg.segment(self.image, n_classes=3, seed_labels=seeds).labels
+        assert not labels[self.corners].any()
+
+    @pytest.mark.parametrize("corners", [False, True])
+    def test_the_preview_shows_the_same(self, corners):
+        params = emseg.Params(n_classes=2, corners=corners)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore" if not corners else "error")
+            labels = emseg.segment(self.image, **dict(params)).labels
+        shown = PreviewImage(self.image).preview(params).labels
+        np.testing.assert_array_equal(shown, labels)
+
+    def test_a_preview_follows_the_parameter(self):
+        picture = PreviewImage(self.image)
+        for corners in (False, True, False):
+            params = emseg.Params(n_classes=2, corners=corners)
+            assert picture.preview(params).labels[0, 0] == corners

@@ -24,6 +24,11 @@ if TYPE_CHECKING:
 
 PHOTO = np.ascontiguousarray(data.astronaut()[::6, ::6])
 STACK = {"image": np.ascontiguousarray(np.moveaxis(PHOTO, -1, 0)), "smoothing": 1}
+# A spot in a round field of view.
+DERMOSCOPE = np.full((90, 110, 3), 5, np.uint8)
+_AWAY = np.hypot(*(np.indices((90, 110)) - np.array([44.5, 54.5]).reshape(2, 1, 1)))
+DERMOSCOPE[_AWAY < 54] = 210, 170, 150
+DERMOSCOPE[_AWAY < 20] = 90, 60, 50
 # For each parameter: what else is set, and two values that must not do the same.
 CHANGES: dict[str, tuple[dict[str, Any], Any, Any]] = {
     "method": ({}, "em", "kmeans"),
@@ -40,6 +45,7 @@ CHANGES: dict[str, tuple[dict[str, Any], Any, Any]] = {
     "distribution": ({}, "gaussian", "student"),
     "outliers": ({}, 0, 0.2),
     "bias": ({}, False, True),
+    "corners": ({"image": DERMOSCOPE, "n_classes": 2}, False, True),
     "texture": ({}, 0, 1),
     "position": ({}, 0, 0.5),
     "init": ({"n_init": 1, "max_iter": 5}, "kmeans", "random"),
@@ -70,6 +76,7 @@ def shaded() -> NDArray[np.uint8]:
     return np.rint(levels * np.linspace(1.2, 0.8, 100)).astype(np.uint8)
 
 
+@pytest.mark.filterwarnings("ignore:dark corners")
 @pytest.mark.parametrize("name", CHANGES)
 def test_parameter_matters(name: str) -> None:
     common, *values = CHANGES[name]
