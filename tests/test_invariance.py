@@ -222,9 +222,9 @@ def test_large_arrays_are_read_in_parts(
     for module, name in ((source, "_SLAB"), (source, "_COUNT"), (lazy_image, "_SLAB")):
         monkeypatch.setattr(module, name, 500)
     lazy = Lazy(wide)
-    # A glance at the noise, or at the units of channels, may see a small image as a
+    # A glance at noise, corners, or the units of channels may see a small image as a
     # whole.
-    plain = {"smoothing": 0, "distribution": "gaussian"}
+    plain = {"smoothing": 0, "distribution": "gaussian", "corners": True}
     with monkeypatch.context() as small:
         small.setattr(
             channel_units,
