@@ -219,16 +219,27 @@ def show_point(
         marker.flash((size or 0.0) * side * camera.zoom)
 
 
-def sees_all(viewer: ViewerModel) -> bool:
-    """Return whether all layers are seen whole, in the 2D view of a window."""
+def sees_all(viewer: ViewerModel, slack: float = 0.0) -> bool:
+    """Return whether all layers are seen whole, in the 2D view of a window.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer or napari.components.ViewerModel
+    slack : float, optional
+        How much of the canvas may be missing, as a part of it.
+    """
     canvas = find_canvas(viewer)
     if canvas is None or not len(viewer.layers) or viewer.dims.ndisplay != 2:
         return False
     low, high = viewer.layers.extent.world[:, list(viewer.dims.displayed)]
     camera = getattr(viewer, "scene", viewer).camera
-    half = np.array([canvas.height(), canvas.width()]) / 2 / camera.zoom
+    half = np.array([canvas.height(), canvas.width()]) / 2 / camera.zoom * (1 + slack)
     middle = np.array(camera.center[-2:])
     return bool((middle - half <= low).all() and (middle + half >= high).all())
+
+
+# Napari fits the first picture before the controls of its layer take their room.
+SLACK = 0.03
 
 
 class KeptWhole:
@@ -247,7 +258,7 @@ class KeptWhole:
 
     def __init__(self, viewer: ViewerModel, *, whole: bool = False) -> None:
         self._viewer = viewer
-        self._before = self._view() if whole or sees_all(viewer) else None
+        self._before = self._view() if whole or sees_all(viewer, SLACK) else None
 
     def fit(self) -> None:
         """Fit the view, if it was whole and is no more."""

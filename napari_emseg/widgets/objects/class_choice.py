@@ -69,7 +69,9 @@ class ClassChoice(QListWidget):  # type: ignore[misc]
             item.setSelected(number in before)
         self.blockSignals(False)
         rows = min(max(len(numbers), 2), _SEEN)
-        self.setFixedHeight(rows * ROW + 2 * self.frameWidth() + 2)
+        self.ensurePolished()
+        height = self.sizeHintForRow(0) if numbers else ROW
+        self.setFixedHeight(rows * height + 2 * self.frameWidth() + 2)
         if self.classes != before:
             self.changed.emit()
 

@@ -78,6 +78,8 @@ class FindingForm(QWidget):  # type: ignore[misc]
         )
         self.depth.setSingleStep(0.25)
         self.depth.setPrefix("depth ")
+        # Napari's theme lets it be narrower than its text.
+        self.depth.setStyleSheet("QDoubleSpinBox { min-width: 9em }")
         self.seeds = SeedChoice()
         self.seeds.hide()
         self.fill = QCheckBox("Fill holes")

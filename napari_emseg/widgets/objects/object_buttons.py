@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     from napari_emseg.widgets.objects.object_session import ObjectSession
 
 
+DELETE = "Remove the chosen objects."
+KEEP = "Remove all but the chosen ones."
+NONE_CHOSEN = "no object is chosen; click one on the canvas, or a row of the table"
+
+
 # Qt is untyped here, so a class of it is Any to mypy.
 class ObjectButtons(QWidget):  # type: ignore[misc]
     """Buttons that correct, filter and write objects.
@@ -55,12 +60,12 @@ class ObjectButtons(QWidget):  # type: ignore[misc]
         )
         self.delete = button(
             "Delete",
-            "Remove the chosen objects.",
+            DELETE,
             lambda: session.without(session.chosen),
         )
         self.keep = button(
             "Keep",
-            "Remove all but the chosen ones.",
+            KEEP,
             lambda: session.keep(session.chosen),
         )
         self.merge = button(
@@ -99,8 +104,7 @@ class ObjectButtons(QWidget):  # type: ignore[misc]
                 [self.delete, self.keep, self.remove_filtered],
                 [self.merge, self.line],
                 [self.delete_selected, self.keep_selected],
-                [self.show_table, self.csv],
-                [self.python],
+                [self.show_table, self.csv, self.python],
             ]
         )
         layout.setContentsMargins(0, 0, 0, 0)
@@ -110,8 +114,9 @@ class ObjectButtons(QWidget):  # type: ignore[misc]
         """Gray what cannot be done."""
         there = self._session.layer is not None
         some = there and len(self._session.chosen) > 0
-        for widget in (self.delete, self.keep):
+        for widget, tip in ((self.delete, DELETE), (self.keep, KEEP)):
             widget.setEnabled(some)
+            widget.setToolTip(tip if some else f"{tip}\nNot now: {NONE_CHOSEN}.")
         for widget in (
             self.merge,
             self.line,

@@ -18,9 +18,10 @@ from qtpy.QtWidgets import (
 from napari_emseg.layers import is_objects
 from napari_emseg.layers.history import LayerState
 from napari_emseg.widgets.common.background import BackgroundQueue
-from napari_emseg.widgets.common.docks import Docking, share_dock
+from napari_emseg.widgets.common.docks import SETTLING, Docking, share_dock
 from napari_emseg.widgets.common.keys import REDO, UNDO, Key, Keys
 from napari_emseg.widgets.common.name_box import show_both_ends
+from napari_emseg.widgets.common.navigation import KeptWhole
 from napari_emseg.widgets.common.qt import (
     ScrollArea,
     form_rows,
@@ -113,6 +114,10 @@ class ObjectsWidget(QWidget):  # type: ignore[misc]
         self._rest.setSingleShot(True)
         self._rest.setInterval(REST)
         self._rest.timeout.connect(self._on_rest)
+        self._whole: KeptWhole | None = None
+        self._docked = QTimer(self)
+        self._docked.setSingleShot(True)
+        self._docked.timeout.connect(self._fit)
         self._pair.changed.connect(self._on_pair)
         self.objects.currentIndexChanged.connect(self._on_objects)
         self.finding.changed.connect(self._call(session.preview))
@@ -141,6 +146,10 @@ class ObjectsWidget(QWidget):  # type: ignore[misc]
         docked = self.measures in window.dock_widgets.values()
         if not docked:
             main = self.window()
+            # A third of a large window, rather than of a small one.
+            tall = max(TABLE_HEIGHT, main.height() // 3)
+            self._whole = KeptWhole(self._viewer)
+            self._docked.start(SETTLING)
             room = main.height() - main.minimumSizeHint().height()
             dock = window.add_dock_widget(
                 self.measures, name=MEASURES, area="bottom", tabify=False
@@ -154,10 +163,14 @@ class ObjectsWidget(QWidget):  # type: ignore[misc]
             # The panel keeps its height beside it.
             corner, side = Qt.Corner.BottomRightCorner, Qt.DockWidgetArea
             main.setCorner(corner, side.RightDockWidgetArea)
-            main.resizeDocks([dock], [TABLE_HEIGHT], Qt.Orientation.Vertical)
+            main.resizeDocks([dock], [tall], Qt.Orientation.Vertical)
         if dock is not None:
             dock.show()
             dock.raise_()
+
+    def _fit(self) -> None:
+        if self._whole is not None:
+            self._whole.fit()
 
     def _make(self) -> None:
         self.objects = QComboBox()

@@ -21,6 +21,7 @@ from napari_emseg.layers.classes import rename_class
 from napari_emseg.layers.history import LayerState
 from napari_emseg.regions.instances import ObjectTable
 from napari_emseg.widgets.common.docks import find_panel
+from napari_emseg.widgets.common.navigation import sees_all
 from napari_emseg.widgets.manifest_commands import open_objects
 from napari_emseg.widgets.objects import object_marks
 from napari_emseg.widgets.objects.object_rows import ObjectRows
@@ -538,8 +539,12 @@ def test_the_table_makes_no_window_grow(opened, room, beside):
     before, height = main.size(), main.minimumSizeHint().height() + room
     main.resize(1024, height)
     QTest.qWait(50)
+    # As high as the canvas, of which the table takes a part.
+    seen.viewer.add_image(np.zeros((300, 20), np.uint8), units=("um", "um"))
+    seen.viewer.reset_view()
     seen.panel.show_measures()
     QTest.qWait(300)
+    assert sees_all(seen.viewer)
     assert (main.width(), main.height()) == (1024, height)
     dock = seen.panel.measures.parentWidget()
     assert seen.panel.measures.isVisible()
@@ -547,6 +552,19 @@ def test_the_table_makes_no_window_grow(opened, room, beside):
     screen = main.screen().availableGeometry()
     assert not beside or screen.contains(dock.geometry())
     main.resize(before)
+
+
+@pytest.mark.styled
+def test_the_depth_of_a_neck_is_read_whole_in_the_narrowest_panel(opened):
+    panel = opened(make=False).panel
+    main, dock = panel.window(), panel.parentWidget()
+    main.resizeDocks([dock], [10], Qt.Orientation.Horizontal)
+    box = panel.finding.depth
+    box.setValue(box.maximum())
+    QTest.qWait(20)
+    line = box.lineEdit()
+    text = line.fontMetrics().horizontalAdvance(line.text())
+    assert line.width() > text
 
 
 def test_the_edit_panel_leads_to_objects(viewer):
