@@ -109,15 +109,14 @@ class BrowserPage(QWidget):  # type: ignore[misc]
 
     def tell_state(self, place: int, picture: BrowsedPicture) -> None:
         """Show the state of a picture."""
-        text = f"{picture.path.name}\n{SIGNS[picture.state]}".rstrip()
-        self.list.item(place).setText(text)
+        self._write(place, picture.path.name, SIGNS[picture.state])
 
     def show_thumbnail(self, place: int, found: NDArray[np.uint8] | str) -> None:
         """Show the thumbnail of a picture, or why there is none."""
         item = self.list.item(place)
         if isinstance(found, str):
             item.setToolTip(found)
-            item.setText(f"{item.text().splitlines()[0]}\n✗ unreadable")
+            self._write(place, item.text().splitlines()[0], "✗ unreadable")
             return
         height, width, _ = found.shape
         kind = QImage.Format.Format_RGB888
@@ -128,6 +127,13 @@ class BrowserPage(QWidget):  # type: ignore[misc]
         painter.drawImage((SIZE - width) // 2, SIZE - height, image)
         painter.end()
         item.setIcon(QIcon(square))
+
+    def _write(self, place: int, name: str, state: str) -> None:
+        """Write two lines below a thumbnail: a long name leaves room for the state."""
+        if state:
+            middle = Qt.TextElideMode.ElideMiddle
+            name = self.list.fontMetrics().elidedText(name, middle, SIZE)
+        self.list.item(place).setText(f"{name}\n{state}".rstrip())
 
     def _on_click(self, item: QListWidgetItem) -> None:
         self.picked.emit(self.list.row(item))

@@ -60,6 +60,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 OFFER = "Next opens “{}” again; the layers that are here stay."
+REMOVED = "Saved {} as it was; the picture opens with it again, as its file stays."
 REST = 1500  # ms without an edit until labels are saved
 KEPT = (
     "{}. Nothing is lost, and this picture stays open; to go on, save the labels "
@@ -389,7 +390,8 @@ class BrowserWidget(QWidget):  # type: ignore[misc]
         going = layer is self._image or layer is self.result
         if going and self._unsaved and not self._refused:
             stop(self._rest)
-            self._begin_save(lambda wrong: self._on_error(wrong) if wrong else None)
+            told = partial(self.say, REMOVED.format(layer.name))
+            self._begin_save(lambda wrong: self._on_error(wrong) if wrong else told())
 
     def _on_rest(self) -> None:
         layer = self.result

@@ -138,6 +138,39 @@ def test_edits_that_rest_are_saved_and_done_ones_skipped(viewer, panel, folder, 
     np.testing.assert_array_equal(read_labels(folder / "p2.emseg.tif"), wanted)
 
 
+def test_a_result_that_is_removed_after_an_edit(viewer, panel, folder, qtbot):
+    """What was edited is saved, and the panel says that the file stays."""
+    layer = segment(viewer)
+    wait(qtbot, panel)
+    panel._rest.setInterval(60_000)
+    layer.paint((0, 0), 1 + layer.data[0, 0] % 3)
+    wanted = layer.data.copy()
+    viewer.layers.remove(layer)
+    qtbot.waitUntil(lambda: panel.background.idle, timeout=20_000)
+    np.testing.assert_array_equal(read_labels(folder / "p0.emseg.tif"), wanted)
+    assert "as its file stays" in panel.page.status.text()
+    panel.next()
+    wait(qtbot, panel)
+    panel.previous()
+    wait(qtbot, panel)
+    np.testing.assert_array_equal(result_of(viewer).data, wanted)
+
+
+@pytest.mark.styled
+def test_a_long_name_leaves_room_for_the_state(viewer, folder, qtbot):
+    long = folder / "a name that is longer than its thumbnail is wide.png"
+    write_picture(long, picture(8))
+    panel = docked(viewer)
+    panel.open_folder(folder)
+    wait(qtbot, panel)
+    segment(viewer)
+    wait(qtbot, panel)
+    first, state = panel.page.list.item(0).text().splitlines()
+    assert "…" in first
+    assert panel.page.list.fontMetrics().horizontalAdvance(first) <= picture_files.SIZE
+    assert "segmented" in state
+
+
 def test_what_is_not_ours_stays(viewer, panel, folder, qtbot):
     other = np.ones((3, 4), np.uint8)
     tifffile.imwrite(folder / "p0.emseg.tif", other)
