@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from contextlib import ExitStack, contextmanager, nullcontext
+from functools import partial
 from itertools import product
 from typing import TYPE_CHECKING, Any, TypeAlias
 from weakref import ref
@@ -35,6 +36,7 @@ _BLOCK = "_block_history"
 _DIRTY, _PARTIAL = "_accumulate_updated_slice", "_partial_labels_refresh"
 _SOURCE = "_get_preserve_labels_source_label"
 _SLICE, _ACTIVATE = "_slice", "_activate_on_insert"
+_OVERLAYS, _TOOLS = "_overlays", ("polygon", "brush_stroke")
 # An atom covers at most this many pixels of the last axes, and single planes of the
 # axes before, so that its box fits tightly and its kind suits what changed there.
 _TILE = (8, 256, 256)
@@ -317,6 +319,7 @@ def paintable(layer: Labels, label: int) -> int:
 
 def insert_layer(layers: LayerList, place: int, layer: Layer) -> None:
     """Insert a layer; it stays, and the user is told, if others fail to hear of it."""
+    _delay_tools(layer)
     try:
         layers.insert(place, layer)
     except Exception as error:
@@ -326,6 +329,22 @@ def insert_layer(layers: LayerList, place: int, layer: Layer) -> None:
             f"{layer.name!r} was added, but napari or a plugin failed when it heard of "
             f"it: {type(error).__name__}: {error}"
         )
+
+
+def _delay_tools(layer: Layer) -> None:
+    """Have napari make what two of its tools draw when one is taken, not before.
+
+    That is half of the time that labels take to appear.
+    """
+    overlays = getattr(layer, _OVERLAYS, {})
+    for overlay in filter(None, map(overlays.get, _TOOLS)):
+        if overlay.visible and not overlay.enabled:
+            overlay.visible = False
+            overlay.events.enabled.connect(partial(_show_tool, overlay))
+
+
+def _show_tool(overlay: Any, event: object) -> None:
+    overlay.visible = True
 
 
 @contextmanager
@@ -344,8 +363,8 @@ def inserting_inactive(layers: LayerList) -> Iterator[None]:
             setattr(layers, name, True)
 
 
-def removing_together(layers: LayerList) -> AbstractContextManager[None]:
-    """Remove several layers inside, and have napari clean up once, not for each."""
+def changing_together(layers: LayerList) -> AbstractContextManager[None]:
+    """Add, hide and remove layers inside; napari arranges all once, not for each."""
     known = getattr(layers, "batched_update", None)  # since 0.9
     return known() if known else nullcontext()
 

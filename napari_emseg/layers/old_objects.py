@@ -1,4 +1,4 @@
-"""What was there before a panel, which collections of garbage need not look at."""
+"""Collections of garbage, put off until the user pauses."""
 
 from __future__ import annotations
 
@@ -7,33 +7,35 @@ from typing import TYPE_CHECKING
 from weakref import WeakSet
 
 if TYPE_CHECKING:
-    from typing import Any, ClassVar
+    from collections.abc import Callable
+    from typing import ClassVar
 
     from napari.components import ViewerModel
-    from napari.layers import Layer
 
 
 class OldObjects:
-    """Objects that were there at `hold`: collections of garbage pass them over.
+    """Objects that were there at `hold`, and when a layer is removed.
 
-    Napari collects all garbage whenever a layer is removed, through all objects that
-    there are: that takes a tenth to a third of a second, in which the window stands
-    still, also for the layers of tools and previews, which come and go. So, at times,
-    does Python.
+    Collections of garbage pass them over. Napari collects all garbage whenever a layer
+    is removed, through all objects that there are: that takes a tenth to a third of a
+    second, in which the window stands still, also for the layers of tools and previews,
+    which come and go. So, at times, does Python.
 
     What is passed over is freed as ever when nothing refers to it any more; only what
-    refers to itself in a ring waits for `release`, or until a layer is removed that was
-    there, too. Then all is collected, as napari wants it, which takes its time.
+    refers to itself in a ring, as a removed layer does, waits for a pause, or for
+    `release`. Then all is collected.
 
     Parameters
     ----------
     viewer : napari.Viewer or napari.components.ViewerModel
         Whose layers are followed.
+    in_pause : callable
+        Is given what it calls, without arguments, when the user does nothing.
 
     Examples
     --------
     >>> from napari.components import ViewerModel
-    >>> old = OldObjects(ViewerModel())
+    >>> old = OldObjects(ViewerModel(), lambda act: act())
     >>> old.hold()
     >>> gc.get_freeze_count() > 0
     True
@@ -45,61 +47,50 @@ class OldObjects:
     # Python passes over all or nothing, so one that releases has the others hold again.
     _holding: ClassVar[WeakSet[OldObjects]] = WeakSet()
 
-    def __init__(self, viewer: ViewerModel) -> None:
-        self._viewer = viewer
-        self._layers: WeakSet[Layer] = WeakSet()
-        self._together = False
-        self._held = False
+    def __init__(
+        self, viewer: ViewerModel, in_pause: Callable[[Callable[[], None]], object]
+    ) -> None:
+        self._in_pause = in_pause
         events = viewer.layers.events
-        # After napari, which collects when it hears of the last two.
+        # Before napari and after it, which collects when it hears of the second.
         self._reactions = [
             (events.removing, self._on_removing, "first"),
             (events.removed, self._on_removed, "last"),
         ]
-        if hasattr(events, "end_batch"):  # since 0.9
-            self._reactions += [
-                (events.begin_batch, self._on_batch, "first"),
-                (events.end_batch, self._on_batch_end, "last"),
-            ]
+        if hasattr(events, "begin_batch"):  # since 0.9, which collects at its end
+            self._reactions.append((events.begin_batch, self._on_removing, "first"))
+        self.waiting = False
 
     def hold(self) -> None:
         """Pass over what is there now."""
         for event, react, position in self._reactions:
             event.connect(react, position=position)
         self._holding.add(self)
-        self.hold_again()
+        gc.freeze()
 
     def release(self) -> None:
         """Collect everything again, unless others hold it."""
         for event, react, _ in self._reactions:
             event.disconnect(react)
         self._holding.discard(self)
-        self._unfreeze()
-        for other in self._holding:
-            other.hold_again()
-
-    def hold_again(self) -> None:
-        """Pass over what is there by now, too."""
-        gc.freeze()
-        self._held = True
-        self._layers = WeakSet(self._viewer.layers)
-
-    def _unfreeze(self) -> None:
+        self.waiting = False
         gc.unfreeze()
-        self._held = False
+        if self._holding:
+            gc.freeze()
 
-    def _on_removing(self, event: Any) -> None:
-        if self._viewer.layers[event.index] in self._layers:
-            self._unfreeze()
+    def collect(self) -> None:
+        """Collect all garbage, unless that was done since a layer was removed."""
+        if not self.waiting:
+            return
+        for one in self._holding:
+            one.waiting = False
+        gc.unfreeze()
+        gc.collect()
+        gc.freeze()
 
-    def _on_removed(self, event: Any) -> None:
-        if event.value in self._layers and not self._together:
-            self.hold_again()
+    def _on_removing(self) -> None:
+        gc.freeze()
 
-    def _on_batch(self, event: Any) -> None:
-        self._together = True
-
-    def _on_batch_end(self, event: Any) -> None:
-        self._together = False
-        if not self._held:  # an old layer was among them
-            self.hold_again()
+    def _on_removed(self) -> None:
+        self.waiting = True
+        self._in_pause(self.collect)

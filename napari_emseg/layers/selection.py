@@ -57,7 +57,9 @@ class SelectionLayer(Labels):  # type: ignore[misc]
             for part, wide in zip(data_slice, around, strict=True)
         )
         # Around what is selected by half, or each degree of a soft edge had its line.
-        half = np.where(labels[around] > FULL // 2, FULL, 0).astype(np.uint8)
+        wide_part = np.ascontiguousarray(labels[around])
+        half = np.empty_like(wide_part)
+        cv2.threshold(wide_part, FULL // 2, FULL, cv2.THRESH_BINARY, dst=half)
         return outline(half, self.contour)[inside]
 
 
@@ -234,8 +236,9 @@ def new_selection(
         **placement(like, (None,) * len(shape)),
     )
     layer.selected_label = FULL
-    # As `style_selection` has it, which would draw all again otherwise.
-    layer.contour = line_width(viewer, layer)
+    if kind in (CURRENT, SAVED):  # strokes, also of this shape, are drawn whole
+        # As `style_selection` has it, which would draw all again otherwise.
+        layer.contour = line_width(viewer, layer)
     return layer
 
 

@@ -6,6 +6,7 @@ import csv
 import io
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from itertools import product
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -111,7 +112,7 @@ def titles(
     >>> titles(settings(n_classes=[3, 5], init=["kmeans", "random"]))[1]
     'EM · 3 classes · start: random'
     """
-    fields = Params.model_json_schema()["properties"]
+    fields = _fields()
     varied = [
         name for name in fields if len({getattr(params, name) for params in chosen}) > 1
     ]
@@ -127,6 +128,13 @@ def titles(
 
     told = [name for name in fields if name in varied or name in always]
     return [" · ".join(word(params, name) for name in told) for params in chosen]
+
+
+@cache
+def _fields() -> dict[str, Any]:
+    """Return the schema of each parameter, which takes milliseconds to make."""
+    properties: dict[str, Any] = Params.model_json_schema()["properties"]
+    return properties
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -315,7 +323,7 @@ def space_name(row: SweepRow) -> str:
     >>> [space_name(row) for row in sweep(image, chosen)]
     ['RGB', 'Lab']
     """
-    names = Params.model_json_schema()["properties"]["color"]["names"]
+    names = _fields()["color"]["names"]
     space = row.seg.source.space
     extra = [name for name in ("texture", "position") if getattr(space, name) > 0]
     color = "gray" if space.color == PLANE else space.color

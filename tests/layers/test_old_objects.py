@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 
-from napari_emseg.layers.history import removing_together
+from napari_emseg.layers.history import changing_together
 from napari_emseg.layers.old_objects import OldObjects
 
 
@@ -35,11 +35,17 @@ def viewer():
 
 
 @pytest.fixture
-def old(viewer):
+def pauses():
+    """Return what waits for a pause."""
+    return []
+
+
+@pytest.fixture
+def old(viewer, pauses):
     gc.collect()
-    old = OldObjects(viewer)
+    old = OldObjects(viewer, pauses.append)
     yield old
-    gc.unfreeze()
+    old.release()
     gc.freeze()  # else other tests have all tests looked through again and again
 
 
@@ -58,62 +64,77 @@ def test_what_was_there_is_passed_over_until_release(old):
     assert gc.get_freeze_count() == 0
 
 
-def test_new_layers_are_removed_without_a_look_at_old_objects(viewer, old):
+def test_a_layer_is_removed_without_a_look_at_objects(viewer, old, pauses):
     gc.disable()
-    before = ring()
     old.hold()
     layer = viewer.add_labels(np.zeros((2, 2), int))
     after = ring()
-    gc.enable()
     viewer.layers.remove(layer)
-    assert after() is None
-    assert before() is not None
-    assert gc.get_freeze_count() > 0
-
-
-def test_with_an_old_layer_all_is_collected(viewer, old):
-    gc.disable()
-    before = ring()
-    old.hold()
     gc.enable()
-    viewer.layers.remove("old")
-    assert before() is None
-    # What is there then is old from now on.
+    assert after() is not None
+    assert gc.get_freeze_count() > 0
+    pauses[0]()
+    assert after() is None
+    # What is there then is passed over from now on.
     assert gc.get_freeze_count() > 0
 
 
-def test_old_layers_that_are_removed_together():
+def test_all_is_collected_once(viewer, old, pauses):
+    """Whatever number of layers were removed, and of panels are open."""
+    second = OldObjects(viewer, pauses.append)
+    old.hold()
+    second.hold()
+    viewer.layers.remove("old")
+    first, *others = pauses
+    first()
+    gc.disable()
+    after = ring()
+    for other in others:
+        other()
+    gc.enable()
+    second.release()
+    assert others
+    assert after() is not None
+
+
+def test_layers_that_are_changed_together(pauses):
     viewer = ViewerModel()
     names = [viewer.add_image(np.zeros((2, 2)), name=name).name for name in "ab"]
     if not hasattr(viewer.layers, "batched_update"):
         pytest.skip("this napari removes one after the other")
-    # As napari does, which collects for all of them.
+    # As napari does, which collects for all of them, also if none was removed.
     viewer.layers.events.end_batch.connect(lambda _: gc.collect())
     gc.collect()
-    gc.disable()
-    before, old = ring(), OldObjects(viewer)
+    old = OldObjects(viewer, pauses.append)
     old.hold()
-    with removing_together(viewer.layers):
+    gc.disable()
+    before = ring()
+    with changing_together(viewer.layers):
+        viewer.layers["a"].visible = False
+    assert before() is not None
+    assert not pauses
+    with changing_together(viewer.layers):
         for name in names:
             viewer.layers.remove(name)
-        assert before() is not None
     gc.enable()
+    assert before() is not None
+    pauses[0]()
     assert before() is None
-    assert gc.get_freeze_count() > 0
     old.release()
 
 
-def test_after_release_nothing_is_followed(viewer, old):
+def test_after_release_nothing_is_followed(viewer, old, pauses):
     old.hold()
     old.release()
     viewer.layers.remove("old")
     assert gc.get_freeze_count() == 0
+    assert not pauses
 
 
-def test_one_of_two_that_releases(viewer, old):
+def test_one_of_two_that_releases(viewer, old, pauses):
     """As when a second panel is opened and closed again."""
     gc.disable()
-    before, second = ring(), OldObjects(viewer)
+    before, second = ring(), OldObjects(viewer, pauses.append)
     old.hold()
     second.hold()
     second.release()

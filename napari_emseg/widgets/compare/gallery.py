@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from math import ceil, sqrt
 from typing import TYPE_CHECKING, Any
 
 from napari_emseg.layers import add_to
-from napari_emseg.layers.history import removing_together
+from napari_emseg.layers.history import changing_together
 from napari_emseg.layers.undo.shared_history import note_added
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from napari_emseg.pipeline.segmentation import Segmentation
 
 OPACITY = 0.7  # of napari's own Labels layers
-GRID = (True, 1, (-1, -1))  # enabled, stride, shape: as many rows as fit
+GRID = (True, 1)  # enabled, stride
 FONT = 8  # points of a name in its cell
 
 
@@ -31,6 +32,8 @@ class Gallery:
         What was segmented.
     at : tuple of int or None
         Which part of it; None is all.
+    count : int
+        How many results there will be: their cells are made at once, where napari can.
 
     Attributes
     ----------
@@ -41,12 +44,16 @@ class Gallery:
     """
 
     def __init__(
-        self, viewer: ViewerModel, picture: PictureLayers, at: SliceIndex | None
+        self,
+        viewer: ViewerModel,
+        picture: PictureLayers,
+        at: SliceIndex | None,
+        count: int,
     ) -> None:
         self.picture, self.at = picture, at
         self.image = image = picture.lead
         self.layers: list[Labels] = []
-        self._viewer = viewer
+        self._viewer, self._count = viewer, count
         # Since napari 0.9 the grid belongs to the canvas.
         self._grid: Any = getattr(viewer, "canvas", viewer).grid
         self._camera: Any = getattr(viewer, "scene", viewer).camera
@@ -56,11 +63,16 @@ class Gallery:
             layer for layer in viewer.layers if layer.visible and layer is not image
         ]
         self._image_seen = image.visible
-        for layer in self._hidden:
-            layer.visible = False
-        image.visible = True
-        self._name(image, True)
-        self._set_grid(GRID)
+        self._shape = (-1, -1)
+        if hasattr(viewer, "canvas"):  # before, what is hidden has cells, too
+            columns = ceil(sqrt(1 + count))
+            self._shape = (ceil((1 + count) / columns), columns)
+        with changing_together(viewer.layers):
+            for layer in self._hidden:
+                layer.visible = False
+            image.visible = True
+            self._name(image, True)
+            self._set_grid((*GRID, self._shape))
         # Or what was magnified before is all that is seen until a first result comes.
         viewer.reset_view()
 
@@ -80,25 +92,32 @@ class Gallery:
         -------
         napari.layers.Labels
         """
-        layer = add_to(self._viewer, seg, self.picture, at=self.at, look=style)
-        note_added(self._viewer, layer, f"took a result of {self.image.name}")
-        layer.name = title
-        layer.opacity = 1.0
-        self._name(layer, True)
+        with changing_together(self._viewer.layers):
+            layer = add_to(self._viewer, seg, self.picture, at=self.at, look=style)
+            note_added(self._viewer, layer, f"took a result of {self.image.name}")
+            layer.name = title
+            layer.opacity = 1.0
+            self._name(layer, True)
         self.layers.append(layer)
-        # There is less room for each now.
-        self._viewer.reset_view()
+        if -1 in self._shape:  # there is less room for each now
+            self._viewer.reset_view()
         return layer
+
+    def close_up(self) -> None:
+        """Leave no cells for results that do not come."""
+        if len(self.layers) < self._count and self._state() == (*GRID, self._shape):
+            self._grid.shape = self._shape = (-1, -1)
+            self._viewer.reset_view()
 
     def close(self, keep: Labels | None = None) -> None:
         """Remove the results but one, and show everything else as it was."""
-        with removing_together(self._viewer.layers):
+        with changing_together(self._viewer.layers):
             self._set_grid(self._before)
             for layer in self.layers:
                 if layer is not keep and layer in self._viewer.layers:
                     self._viewer.layers.remove(layer)
+            self._show_others()
         self.layers = []
-        self._show_others()
         if keep is not None:
             keep.name = f"{self.image.name} classes"
             keep.opacity = OPACITY
@@ -110,16 +129,17 @@ class Gallery:
 
         A grid that the user has changed meanwhile stays, with all that is in it.
         """
-        if self._state() != GRID:
+        if self._state() != (*GRID, self._shape):
             return
-        self._set_grid(self._before)
-        self._show_others()
         left = [layer for layer in self.layers if layer in self._viewer.layers]
         active = self._viewer.layers.selection.active
-        for layer in left:
-            layer.opacity = OPACITY
-            layer.visible = layer is (active if active in left else left[-1])
-            self._name(layer, False)
+        with changing_together(self._viewer.layers):
+            self._set_grid(self._before)
+            self._show_others()
+            for layer in left:
+                layer.opacity = OPACITY
+                layer.visible = layer is (active if active in left else left[-1])
+                self._name(layer, False)
 
     def _state(self) -> tuple[Any, ...]:
         return self._grid.enabled, self._grid.stride, tuple(self._grid.shape)

@@ -11,7 +11,6 @@ from qtpy.compat import isalive
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_emseg.layers import PictureLayers, prepare_style
-from napari_emseg.layers.old_objects import OldObjects
 from napari_emseg.layers.pictures.picture_layers import likely_axes, of_one_file
 from napari_emseg.layers.uncertainty import meant_image
 from napari_emseg.pipeline.progress import map_steps
@@ -19,6 +18,7 @@ from napari_emseg.pipeline.sweep import iter_sweep, titles
 from napari_emseg.widgets.common.background import BackgroundQueue
 from napari_emseg.widgets.common.docks import Docking, find_panel, share_dock
 from napari_emseg.widgets.common.keys import Key, Keys
+from napari_emseg.widgets.common.pause import collect_in_pauses
 from napari_emseg.widgets.common.preferences import preferred
 from napari_emseg.widgets.common.qt import connect, order_tabs, pluralize, show_errors
 from napari_emseg.widgets.compare.gallery import Gallery
@@ -73,6 +73,7 @@ class CompareWidget(QWidget):  # type: ignore[misc]
         self.rows: tuple[SweepRow, ...] = ()
         self._image: Image | None = None
         self._chosen: tuple[Params, ...] = ()
+        self._titles: list[str] = []
         self._data: Any = None  # of the image that is compared
         self.page = ComparePage()
         layout = QVBoxLayout(self)
@@ -94,7 +95,7 @@ class CompareWidget(QWidget):  # type: ignore[misc]
         )
         self.background.busied.connect(self._on_busied)
         share_dock(self, NAME)
-        self._old_objects = OldObjects(self._viewer)
+        self._old_objects = collect_in_pauses(self._viewer, self)
         reactions = self._reactions()
         self._docking = Docking(
             self, self._viewer, reactions, self._on_open, self._on_close
@@ -143,7 +144,8 @@ class CompareWidget(QWidget):  # type: ignore[misc]
         steps = partial(iter_sweep, data, chosen, **reading)
         self.discard()
         self._chosen, self._data = chosen, picture.lead.data
-        self.gallery = Gallery(self._viewer, picture, at)
+        self._titles = titles(chosen)
+        self.gallery = Gallery(self._viewer, picture, at, len(chosen))
         self.page.bar.setRange(0, len(chosen))
         self.page.show_progress(0)
         self.page.status.setText("Starting …")
@@ -155,6 +157,8 @@ class CompareWidget(QWidget):  # type: ignore[misc]
     def cancel(self) -> None:
         """Stop; results that are there stay."""
         if self.background.cancel():
+            if self.gallery is not None:
+                self.gallery.close_up()
             self.page.status.setText("Canceled.")
             self._show_state()
 
@@ -235,7 +239,7 @@ class CompareWidget(QWidget):  # type: ignore[misc]
         if not self._going_on():
             self._on_removed()
             return
-        title = titles(self._chosen)[trial.place]
+        title = self._titles[trial.place]
         if trial.seg is not None and style is not None:
             self.gallery.add(trial.seg, title, style)
             self.page.results.add(title)
@@ -245,6 +249,8 @@ class CompareWidget(QWidget):  # type: ignore[misc]
 
     def _on_rows(self, rows: tuple[SweepRow, ...]) -> None:
         self.rows = rows
+        if self.gallery is not None:
+            self.gallery.close_up()
         self.page.results.judge(rows)
         seconds = sum(row.seconds for row in rows)
         self.page.status.setText(

@@ -16,13 +16,13 @@ from napari_emseg.layers import (
     warm_up_selection,
 )
 from napari_emseg.layers.classes import class_keys, class_name
-from napari_emseg.layers.old_objects import OldObjects
 from napari_emseg.layers.undo.class_changes import locks_of
 from napari_emseg.select.label_masks import FULL
 from napari_emseg.widgets.common.background import BackgroundQueue
 from napari_emseg.widgets.common.docks import Docking, find_panel, share_dock
 from napari_emseg.widgets.common.history_button import HistoryButton
 from napari_emseg.widgets.common.keys import Key, Keys
+from napari_emseg.widgets.common.pause import collect_in_pauses
 from napari_emseg.widgets.common.qt import (
     ScrollArea,
     focus_ring,
@@ -150,7 +150,7 @@ class EditWidget(QWidget):  # type: ignore[misc]
         self.toolbar.keys_wanted.connect(self.show_help)
         # Its buttons are no more by then.
         self.destroyed.connect(self.toolbox.silence)
-        self._old_objects = OldObjects(viewer)
+        self._old_objects = collect_in_pauses(viewer, self)
         reactions = self._reactions()
         self._docking = Docking(self, viewer, reactions, self._on_open, self._on_close)
         # Now rather than at the first click, which would have to wait.

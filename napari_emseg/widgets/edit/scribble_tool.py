@@ -9,10 +9,10 @@ import cv2
 import numpy as np
 
 from napari_emseg import select
-from napari_emseg.layers import add_selection, selects
+from napari_emseg.layers import add_quietly, selects
 from napari_emseg.layers.edits import preserved
 from napari_emseg.layers.geometry import Plane
-from napari_emseg.layers.selection import fits
+from napari_emseg.layers.selection import fits, new_selection
 from napari_emseg.recipe.execute import call
 from napari_emseg.recipe.packed_array import pack
 from napari_emseg.recipe.step import Step
@@ -182,9 +182,10 @@ class ScribbleTool(Gesture):
             if fits(layer, plane.layer) and self._into is into:
                 return layer
             self.remove_strokes()
-        layer = add_selection(viewer, plane.layer, name=NAME, kind=KIND)
+        layer = new_selection(viewer, plane.layer, name=NAME, kind=KIND)
         layer.colormap = _colors(self.session)
         layer.opacity = 0.8
+        add_quietly(viewer, layer)
         self._layer, self._into = layer, into
         return layer
 

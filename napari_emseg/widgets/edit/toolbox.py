@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal
 
-from napari_emseg.layers.history import removing_together
+from napari_emseg.layers.history import changing_together
 from napari_emseg.widgets.common.keys import Key, Keys
 from napari_emseg.widgets.common.qt import show_errors
 from napari_emseg.widgets.edit.scribble_tool import ScribbleTool
@@ -96,7 +96,7 @@ class Toolbox:
             raise ValueError(f"{reason[0].lower()}{reason[1:]}")
         # Strokes and the preview go together.
         strokes = wanted is None and isinstance(self._gesture, ScribbleTool)
-        away = removing_together(self._viewer.layers) if strokes else nullcontext()
+        away = changing_together(self._viewer.layers) if strokes else nullcontext()
         with away:
             if self._tool is not None:
                 self._stop()

@@ -16,13 +16,13 @@ from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QHBoxLayout
 
 from napari_emseg.layers import LiveResult
-from napari_emseg.layers.old_objects import OldObjects
 from napari_emseg.layers.pictures.stored_result import add_stored
 from napari_emseg.widgets.common.background import PAUSE, BackgroundQueue
 from napari_emseg.widgets.common.docks import Docking, share_dock, stop
 from napari_emseg.widgets.common.followed_history import FollowedHistory
 from napari_emseg.widgets.common.history_button import HistoryButton
 from napari_emseg.widgets.common.keys import REDO, UNDO, Key, Keys
+from napari_emseg.widgets.common.pause import collect_in_pauses
 from napari_emseg.widgets.common.preferences import preferred
 from napari_emseg.widgets.common.qt import ScrollArea, focus_ring, order_tabs
 from napari_emseg.widgets.common.run_events import run_events_of
@@ -130,7 +130,7 @@ class SegmentWidget(Container[Widget]):
         self.controls.cancel.changed.connect(self.cancel)
         self._boxes.image.changed.connect(self._on_image)
         self.axes_rows.changed.connect(lambda: self._changes.start(0))
-        self._old_objects = OldObjects(viewer)
+        self._old_objects = collect_in_pauses(viewer, self.native)
         self.keys = Keys(
             viewer,
             [

@@ -14,7 +14,6 @@ from qtpy.QtWidgets import QFileDialog, QVBoxLayout, QWidget
 
 from napari_emseg.layers import PictureLayers, is_result
 from napari_emseg.layers.history import drawing, insert_layer
-from napari_emseg.layers.old_objects import OldObjects
 from napari_emseg.layers.pictures.treated_layers import (
     add_treated,
     content_layer,
@@ -23,6 +22,7 @@ from napari_emseg.layers.pictures.treated_layers import (
 from napari_emseg.widgets.common.background import BackgroundQueue
 from napari_emseg.widgets.common.docks import Docking, share_dock, stop
 from napari_emseg.widgets.common.keys import Key, Keys
+from napari_emseg.widgets.common.pause import collect_in_pauses
 from napari_emseg.widgets.common.qt import connect, pluralize, show_errors
 from napari_emseg.widgets.common.work_strip import WorkStrip
 from napari_emseg.widgets.edit.panel import after_edits
@@ -145,7 +145,7 @@ class BrowserWidget(QWidget):  # type: ignore[misc]
             ],
         )
         share_dock(self, "Pictures")
-        self._old_objects = OldObjects(self._viewer)
+        self._old_objects = collect_in_pauses(self._viewer, self)
         layers = self._viewer.layers
         reactions = [
             (layers.events.inserted, self._follow),

@@ -73,6 +73,20 @@ class TestResults:
         assert not panel.gallery.layers
         assert camera.zoom <= whole
 
+    def test_there_are_cells_for_all_from_the_start(self, viewer, panel, qtbot):
+        if not hasattr(viewer, "canvas"):
+            pytest.skip("this napari has cells for what is hidden, too")
+        panel.page.choices.classes.setText("2 3 4")
+        click(panel.page.start)
+        assert grid_of(viewer).actual_shape(viewer.layers) == (2, 2)
+        qtbot.waitUntil(lambda: bool(panel.gallery.layers), timeout=20_000)
+        click(panel.page.stop)
+        # None are left for those that do not come.
+        shown = 1 + len(panel.gallery.layers)
+        columns = 1 if shown == 1 else 2
+        expected = (-(-shown // columns), columns)
+        assert grid_of(viewer).actual_shape(viewer.layers) == expected
+
     @pytest.mark.whole_window
     def test_one_is_adopted_and_all_else_is_as_before(self, viewer, panel, qtbot, told):
         layer = panel.image

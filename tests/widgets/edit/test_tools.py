@@ -479,8 +479,10 @@ class TestScribbles:
         bench.toolbox.take("scribbles")
         hand.click((14, 20))
         bench.wait()
-        strokes = bench.viewer.layers["strokes"].data
+        layer = bench.viewer.layers["strokes"]
+        strokes = layer.data
         assert strokes[14, 20] == 2
+        np.testing.assert_array_equal(layer._slice.image.view > 0, strokes > 0)  # seen
         assert 1 <= np.count_nonzero(strokes) <= 16
 
     def test_everything_like_it(self, bench, hand):
