@@ -11,7 +11,8 @@ used, which other programs do not lengthen, and on the clock. Each action is don
 several times; the first time, which loads and compiles, is apart from the median of
 the others. Napari draws with the processor here, without a graphics card: "draw", a
 mere change of the opacity of the labels, is what that takes for one picture of this
-size.
+size, and "napari" is what it takes without the plugin. While the user pauses, garbage
+is collected, which is a row of its own.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 from skimage import data
 
+from napari_emseg.widgets.common.pause import collect_in_pauses
 from napari_emseg.widgets.compare.panel import open_compare
 from napari_emseg.widgets.edit.adjust.adjusted_picture import AdjustmentPreview
 from napari_emseg.widgets.edit.adjust.dialog import ADJUSTMENTS
@@ -43,6 +45,7 @@ PLUGIN = "napari-emseg"
 LEFT, NONE = Qt.MouseButton.LeftButton, Qt.MouseButton.NoButton
 # What the loop is given after an action for what comes late, in ms.
 AFTER = 150
+PAUSE = "in a pause: garbage"
 
 
 class Heart:
@@ -76,13 +79,37 @@ class Window:
 
     def __init__(self, image: NDArray[np.uint8]) -> None:
         self.viewer = napari.Viewer()
+        self.heart = Heart()
+        self.found: dict[str, list[tuple[float, float]]] = {}
+        self._without_us(image)
         dock = self.viewer.window.add_plugin_dock_widget
         self.segment = dock(PLUGIN, "Segment")[1]
         self.edit = dock(PLUGIN, "Select and edit")[1]
         self.image = self.viewer.add_image(image, name="coffee")
-        self.heart = Heart()
-        self.found: dict[str, list[tuple[float, float]]] = {}
+        self.garbage = collect_in_pauses(self.viewer, self.edit)
+        self.garbage.hold()
         self.settle()
+
+    def _without_us(self, image: NDArray[np.uint8]) -> None:
+        """Add labels of the same size, and remove them: napari's own blocks."""
+        layers = [self.viewer.add_image(image)]
+        labels = np.ones(image.shape[:2], np.uint8)
+        labels[::2] = 2
+
+        def add() -> None:
+            layers.append(self.viewer.add_labels(labels))
+            QTest.qWait(AFTER)
+
+        def remove() -> None:
+            self.viewer.layers.remove(layers.pop())
+            QTest.qWait(AFTER)
+
+        for _ in range(4):
+            for name, act in (("add labels", add), ("remove labels", remove)):
+                with self.heart.beating():
+                    act()
+                self.found.setdefault(f"napari: {name}", []).append(self.heart.longest)
+        self.viewer.layers.clear()
 
     def settle(self) -> None:
         """Wait until nothing is under way."""
@@ -101,6 +128,16 @@ class Window:
             act()
             self.settle()
         self.found.setdefault(name, []).append(self.heart.longest)
+        self.pause()
+
+    def pause(self) -> None:
+        """Let garbage be collected, for which a pause of the user is awaited."""
+        if not self.garbage.waiting:
+            return
+        with self.heart.beating():
+            while self.garbage.waiting:
+                QTest.qWait(5)
+        self.found.setdefault(PAUSE, []).append(self.heart.longest)
 
     def press(self, title: str) -> None:
         """Press a button of the panel "Select and edit"."""
@@ -210,6 +247,10 @@ def selecting(window: Window, turns: int) -> None:
         window.do("Refit", lambda: window.press("Refit"))
         window.do("undo: Refit", window.edit.session.undo)
     window.do("wand: put away", lambda: window.edit.toolbox.take(""))
+    window.do("region: take", lambda: window.edit.toolbox.take("region"))
+    for spot in [(0.5, 0.5), *spots]:
+        window.do("region: hover", lambda s=spot: window.move(s))
+    window.do("region: put away", lambda: window.edit.toolbox.take(""))
 
 
 def scribbling(window: Window, turns: int) -> None:
