@@ -239,7 +239,9 @@ def _what_panels_pass_over_stays_out_of_collections():
 
     What panels themselves spare them has tests of its own.
     """
-    spared = SimpleNamespace(freeze=lambda: None, unfreeze=lambda: None)
+    spared = SimpleNamespace(
+        freeze=lambda: None, unfreeze=lambda: None, collect=lambda: None
+    )
     with patch.object(old_objects, "gc", spared):
         yield
 
