@@ -235,11 +235,17 @@ def brush_regions(
     """
     regions = tree.cut(level=level)
     points = _check_path(path, radius, regions.shape)
-    covered = np.zeros(regions.shape, bool)
+    rows, columns = regions.shape
+    # No farther than from one side of the image to the other.
+    down, across = min(int(radius), rows), min(int(radius), columns)
+    height, width = 2 * down + 1, 2 * across + 1
+    _, tip = _tip((down, across), radius, (height, width))
+    # With a margin, that brushes may reach over.
+    wide = np.zeros((rows + 2 * down, columns + 2 * across), bool)
+    for y, x in _centers(points, radius, regions.shape):
+        wide[y : y + height, x : x + width] |= tip
+    covered = wide[down : down + rows, across : across + columns]
     crossed: set[int] = set()
-    for center in _centers(points, radius, regions.shape):
-        window, tip = _tip(center, radius, regions.shape)
-        covered[window] |= tip
     for y, x in _centers(points, 0.0, regions.shape):
         crossed.add(int(regions[y, x]))
     size = np.bincount(regions.ravel())

@@ -22,6 +22,7 @@ from napari_emseg.engine.cluster.criteria import (
     iter_criteria,
 )
 from napari_emseg.engine.cluster.em import CovarianceSpec
+from napari_emseg.pipeline.progress import finish, map_steps
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -179,9 +180,11 @@ def test_auto_finds_the_classes_of_a_scene(kind: str, count: int) -> None:
 def test_auto_tells_of_its_steps_and_repeats_itself() -> None:
     image = scene(3, "rgb")
     params = emseg.Params(n_classes="auto")
-    stages = [step.stage for step in emseg.iter_segment(image, params)]
+    stages: list[str] = []
+    steps = emseg.iter_segment(image, params)
+    one = finish(map_steps(steps, lambda step: stages.append(step.stage)))
     assert list(dict.fromkeys(stages))[:3] == ["colors", "order", "fit"]
-    one, two = (emseg.segment(image, n_classes="auto") for _ in range(2))
+    two = emseg.segment(image, n_classes="auto")
     np.testing.assert_array_equal(one.labels, two.labels)
 
 
