@@ -180,7 +180,9 @@ def teacher(method: str = "em") -> Any:
 def labels(image: Callable[[], Array], **options: Any) -> Array:
     """Segment a picture; arguments that are functions are called first."""
     given = {k: v() if callable(v) else v for k, v in options.items()}
-    found: Array = emseg.segment(image(), **given).labels
+    with catch_warnings():
+        filterwarnings("ignore", "dark corners", UserWarning)
+        found: Array = emseg.segment(image(), **given).labels
     return found
 
 
