@@ -103,7 +103,7 @@ class Params(BaseModel):
         default=4,
         title="Classes",
         description="How many classes to find, 1 to 64, or auto: the number up to 12 "
-        "that the integrated completed likelihood favors, none of them a mere outline.",
+        "that the Bayesian information criterion favors, none of them a mere outline.",
         json_schema_extra=MAIN | _usual(2, 12),
     )
     color: Color = Field(

@@ -198,12 +198,12 @@ def iter_choice(
 ) -> Generator[Progress, None, Choice]:
     """Fit mixtures of 1 to `most` classes and choose one.
 
-    The one with the largest integrated completed likelihood (with one channel, whose
-    classes overlap by nature, Bayesian information criterion) whose classes all are
-    wider than outlines: pixels on the edges between two classes mix their colors, and
-    are no class. Nor are shades of a color that nobody can tell apart [1]_. Where noise
+    The one with the largest Bayesian information criterion whose classes all are wider
+    than outlines: pixels on the edges between two classes mix their colors, and are no
+    class. Nor are shades of a color that nobody can tell apart [1]_. Where noise
     dominates, its overlap would hide the classes; so the mixtures are fitted to pixels
-    that are averaged as far as the noise demands.
+    that are averaged as far as the noise demands, and the integrated completed
+    likelihood decides.
 
     Parameters
     ----------
@@ -246,30 +246,27 @@ def iter_choice(
     if core is not None:
         near = core.clip(features)
         valid = valid & core.holds(features) if marks(census.cells) else valid
-    # Along one axis classes overlap by nature, and outlines are known by their width.
-    models = _ranked(tried, Criteria.icl, n)
-    if cells.dims == 1:
-        several = _ranked(tried, Criteria.bic, n)
-        wide = _widest(several, features, valid, _OUTLINE_OF_ONE)
-    else:
-        wide = _widest(models, features, valid, _OUTLINE)
+    models = _ranked(tried, Criteria.bic, n)
+    outline = _OUTLINE_OF_ONE if cells.dims == 1 else _OUTLINE
+    wide = _widest(models, features, valid, outline)
     if noise_in(source, tried[-1][1]) is None:
         # Who asks for classes wants two that overlap rather than one.
-        single = _ranked(tried, Criteria.bic, n)[0].n_classes == 1
+        single = models[0].n_classes == 1
         best = 1 if single else wide or _thickest(models, features, valid)
         return Choice(orders, n, best)
     radius, quiet = _quiet(near, valid)
     seeded = None if seed_labels is None else seed_labels[valid].astype(np.int64)
     points = np.ascontiguousarray(quiet[valid].T)
     cells = Cells(np.ones(points.shape[1]), points, seed_labels=seeded)
-    tried = []
+    loud, tried = tried, []
     for fit in iter_criteria(cells, rules=rules, seed=seed, most=most):
         tried.append(fit)
         yield Progress("order", most + len(tried), 2 * most)
     calm = _ranked(tried, Criteria.icl, n)
     if calm[0].n_classes == 1:
-        if _scattered(models[0], census):
-            return Choice(orders, n, models[0].n_classes)
+        apart = _ranked(loud, Criteria.icl, n)[0]
+        if _scattered(apart, census):
+            return Choice(orders, n, apart.n_classes)
         return Choice(_orders(tried), n, 1)
     found = _widest(calm, quiet, valid, _OUTLINE + 2 * radius)
     if found is None and wide is not None:

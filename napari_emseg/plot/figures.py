@@ -278,8 +278,8 @@ def criteria(
     Notes
     -----
     Per independent pixel, in nats, so that the axis can be read; larger is better. The
-    full square on the line of ICL is what "auto" takes: its maximum, unless that is
-    one class where BIC has several, or its classes are no more than outlines.
+    full marks are what "auto" takes: the maximum of BIC (where noise dominates, of ICL)
+    among those whose classes are more than outlines.
 
     Examples
     --------
@@ -306,10 +306,8 @@ def criteria(
     ):
         y = np.array(values) / (2 * choice.n)
         ax.plot(k, y, color=color, marker=mark, ms=5, lw=1.6, mfc=look.page, label=name)
-    most = int(np.argmax(found["BIC"]))
-    for line, mark, best in zip(
-        ax.lines[:2], "os", (most, k.index(choice.best)), strict=True
-    ):
+    best = k.index(choice.best)
+    for line, mark in zip(ax.lines[:2], "os", strict=True):
         y = np.asarray(line.get_ydata())
         ax.plot(k[best], y[best], mark, ms=10, color=line.get_color())
     ax.set_xlabel("number of classes")
