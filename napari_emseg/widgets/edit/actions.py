@@ -473,8 +473,8 @@ class Actions:
         labels = self.session.labels
         if labels is None or labels not in self.session.viewer.layers:
             raise ValueError(
-                "there are no labels to edit; New class makes some of the selection, "
-                "and Segment of the image"
+                "there are no labels yet: New class makes them of the selection, "
+                "Segment of the whole image"
             )
         return labels
 

@@ -34,6 +34,7 @@ TITLES = {
 MORE = {"scribbles": {"brush", "classes"}, "brush": {"brush", "regions", "level"}}
 LESS = {"color_range": {"contiguous"}}
 PER_LINE, LINES = 2, 2
+NOT_NOW = "\nNot now,"
 SAMPLES = {"1 pixel": 1, "3 × 3": 3, "5 × 5": 5, "11 × 11": 11, "31 × 31": 31}
 
 
@@ -54,7 +55,7 @@ class ToolOptions(QWidget):  # type: ignore[misc]
 
     def __init__(self, session: Session) -> None:
         super().__init__()
-        self._session = session
+        self._session, self._tool = session, ""
         self.rows: dict[str, Any] = {}
         self._fill()
         session.tolerance_changed.connect(self._show_tolerance)
@@ -123,6 +124,7 @@ class ToolOptions(QWidget):  # type: ignore[misc]
             "they are, Coarseness says."
         )
         connect(regions.toggled, partial(self._set, "regions"), regions)
+        regions.toggled.connect(self._offer)
         classes = QCheckBox("Draw classes")
         classes.setToolTip(
             "Scribbles draw the selected class into the labels, instead of selecting "
@@ -155,6 +157,8 @@ class ToolOptions(QWidget):  # type: ignore[misc]
 
     def show_of(self, tool: str) -> None:
         """Show the options that matter to a tool; none without one."""
+        self._tool = tool
+        self._offer()
         wanted = options_of(tool)
         shown = [name for name in self.rows if name in wanted]
         for name, row in self.rows.items():
@@ -172,6 +176,21 @@ class ToolOptions(QWidget):  # type: ignore[misc]
                 self._grid.addWidget(row, line, column + 1)
                 title.setVisible(True)
             row.setVisible(True)
+
+    def _offer(self, *_: object) -> None:
+        """Gray what does nothing while the brush takes regions, or takes none."""
+        brush, regions = self._tool == "brush", self._session.options.regions
+        for name, idle in (
+            ("tolerance", brush and regions),
+            ("sample_size", brush and regions),
+            ("level", brush and not regions),
+        ):
+            row = self.rows[name]
+            row.setEnabled(not idle)
+            tip = row.toolTip().partition(NOT_NOW)[0]
+            state = "is" if regions else "is not"
+            why = f"{NOT_NOW} as Regions {state} checked." if idle else ""
+            row.setToolTip(tip + why)
 
     def resize_brush(self, steps: int) -> None:
         """Make the brush of scribbles wider or narrower by a tenth, or a pixel."""

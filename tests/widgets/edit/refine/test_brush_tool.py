@@ -7,6 +7,7 @@ import numpy as np
 import napari_emseg as emseg
 from napari_emseg import select
 from napari_emseg.widgets.edit.refine.brush_tool import BrushTool
+from napari_emseg.widgets.edit.tool_options import ToolOptions
 
 PATH = [(12.0, 12.0), (12.0, 20.004), (12.0, 27.0)]
 
@@ -75,3 +76,22 @@ def test_escape_selects_nothing(desk):
     desk.wait()
     assert desk.layer is None
     assert not desk.session.preview.shown.any()
+
+
+def test_options_without_effect_are_gray_and_say_why(desk, qtbot):
+    """Regions know no tolerance, and without them nothing is coarse."""
+    form = ToolOptions(desk.session)
+    qtbot.addWidget(form)
+
+    def grayed():
+        return {name for name, row in form.rows.items() if not row.isEnabled()}
+
+    form.show_of("brush")
+    assert grayed() == {"level"}
+    assert form.rows["level"].toolTip().endswith("as Regions is not checked.")
+    form.rows["regions"].click()
+    assert grayed() == {"tolerance", "sample_size"}
+    assert form.rows["tolerance"].toolTip().endswith("as Regions is checked.")
+    form.show_of("wand")
+    assert grayed() == set()
+    assert "Not now" not in form.rows["tolerance"].toolTip()
