@@ -73,13 +73,16 @@ def work(viewer: Any) -> dict[int, tuple[QWidget, QPoint]]:
     def beside(widget: QWidget) -> tuple[QWidget, QPoint]:
         return widget, QPoint(widget.width() - RADIUS - 4, widget.height() // 2)
 
+    def corner(widget: QWidget) -> tuple[QWidget, QPoint]:
+        return widget, QPoint(widget.width(), widget.height())
+
     return {
         1: (tabs, tabs.tabRect(0).center() - QPoint(0, 22)),
         2: (tabs, tabs.tabRect(1).center() - QPoint(0, 22)),
         3: (classes.viewport(), QPoint(row.width() - 40, row.center().y())),
         4: beside(panel.finding.make),
-        5: beside(panel.buttons.show_table),
-        6: beside(panel.buttons.csv),
+        5: corner(panel.buttons.show_table),
+        6: corner(panel.buttons.csv),
     }
 
 

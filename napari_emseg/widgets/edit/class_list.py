@@ -43,7 +43,8 @@ if TYPE_CHECKING:
 SHOWN, LOCKED, NAME, PIXELS = range(4)
 HEADER = ("Show", "Lock", "Class", "Pixels")
 SWATCH = 14  # pixels
-ROW, IN_SIGHT = 20, 8  # height in pixels, and rows that are seen without scrolling
+# Height in pixels, and rows that are seen without scrolling: at most and at least.
+ROW, IN_SIGHT, FEWEST = 20, 8, 4
 KEYS = range(1, 10)
 CHECKED, UNCHECKED = Qt.CheckState.Checked, Qt.CheckState.Unchecked
 # Counting the pixels of a large layer waits until nobody draws.
@@ -266,7 +267,9 @@ class ClassList(QTableWidget):  # type: ignore[misc]
 
     def _height(self) -> int:
         header = self.horizontalHeader().sizeHint().height()
-        return header + IN_SIGHT * ROW + 2 * self.frameWidth()
+        # What few classes leave empty is room for what scrolls above them.
+        rows = min(max(self.rowCount() + 1, FEWEST), IN_SIGHT)
+        return header + rows * ROW + 2 * self.frameWidth()
 
     def _label(self, row: int) -> int:
         item = self.item(row, NAME)
@@ -296,7 +299,9 @@ class ClassList(QTableWidget):  # type: ignore[misc]
         with self._quietly():
             rows = list(counts.items())[:MAX_ROWS]
             self._total = sum(counts.values())
-            self.setRowCount(len(rows))
+            if self.rowCount() != len(rows):
+                self.setRowCount(len(rows))
+                self.updateGeometry()
             for row, (label, pixels) in enumerate(rows):
                 self._fill_row(row, layer, label, pixels)
             if len(counts) > MAX_ROWS:

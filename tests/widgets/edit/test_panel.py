@@ -517,6 +517,12 @@ class TestPanel:
         assert not panel.commands.buttons["Grow"].isVisible()
         QTest.mouseClick(fold, LEFT)
         assert panel.commands.buttons["Grow"].isVisible()
+        # Three classes leave room for all that is unfolded.
+        qtbot.waitUntil(lambda: not in_sight(buttons["Refine edge"]))
+        viewer.layers[-1].data = (labels % 3 + 1).astype(np.uint8)
+        panel.classes.reload()
+        qtbot.waitUntil(lambda: panel.classes.rowCount() == 3)
+        qtbot.waitUntil(lambda: in_sight(buttons["Refine edge"]))
 
     def test_from_the_menu(self, qtbot, viewer, stripes, hand):
         """Napari passes a proxy of the viewer there."""
