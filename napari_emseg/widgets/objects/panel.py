@@ -48,6 +48,8 @@ REST = 250  # ms without an edit until objects are measured anew
 TABLE_HEIGHT = 260  # pixels
 NO_LABELS = "Segment a picture first, or open labels: their classes are listed here."
 READY = "Click a class, then Make objects."
+CHOSEN = "Press Make objects to measure and correct them."
+HINTS = (NO_LABELS, READY, CHOSEN)
 BUSY = "Working …"
 
 
@@ -121,6 +123,7 @@ class ObjectsWidget(QWidget):  # type: ignore[misc]
         self._pair.changed.connect(self._on_pair)
         self.objects.currentIndexChanged.connect(self._on_objects)
         self.finding.changed.connect(self._call(session.preview))
+        self.finding.changed.connect(self._offer)
         self.finding.make.clicked.connect(self._call(session.make))
         self.pointer.changed.connect(self._on_mode)
         session.said.connect(self.say)
@@ -318,7 +321,7 @@ class ObjectsWidget(QWidget):  # type: ignore[misc]
             self.marks.forget_outlines()
         self._offer()
         objects = self.session.objects
-        if objects is not None and self.status.text() in (BUSY, READY, ""):
+        if objects is not None and self.status.text() in (BUSY, *HINTS, ""):
             self.status.setText(count_text(objects))
 
     def _offer(self) -> None:
@@ -327,8 +330,9 @@ class ObjectsWidget(QWidget):  # type: ignore[misc]
         self.filters.setVisible(there)
         self.buttons.setVisible(there)
         self.buttons.offer()
-        if self.status.text() in (READY, NO_LABELS):
-            self.status.setText(NO_LABELS if self.session.labels is None else READY)
+        if self.status.text() in HINTS:
+            chosen = CHOSEN if self.session.options.classes else READY
+            self.status.setText(NO_LABELS if self.session.labels is None else chosen)
 
     def _on_step(self, event: object = None) -> None:
         """Draw and count in the plane that is displayed now."""

@@ -175,8 +175,10 @@ def test_tissue_to_a_table_of_nuclei_in_eight_clicks(
 
 def test_the_number_of_objects_is_seen_before_they_are_made(opened):
     seen = opened(make=False)
+    assert seen.panel.status.text().startswith("Click a class")
     click_class(seen.panel, 2)
     seen.wait()
+    assert seen.panel.status.text().startswith("Press Make objects")
     assert seen.panel.finding.count.text() == "5 objects of class nuclei"
     assert seen.panel.marks.overlay.shown.any()
     assert not any(map(is_objects, seen.viewer.layers))
