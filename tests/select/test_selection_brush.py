@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 import napari_emseg as emseg
 from napari_emseg import select
+from napari_emseg.engine.hierarchy.region_tree import RegionTree, grow
 from napari_emseg.select import selection_brush
 from napari_emseg.select.color_distance import SELECTED, Anchors
 from napari_emseg.select.color_index import as_scene
@@ -145,6 +146,17 @@ def test_regions_are_whole_if_crossed_or_half_covered(image):
     beside = select.brush_regions(tree, [(25, 37)], 8, 0.5)
     np.testing.assert_array_equal(beside, left)
     assert select.brush_regions(tree, [(25, 37), (25, 45)], 1, 0.5).all()
+
+
+@pytest.mark.parametrize("radius", [0.5, 2, 3.7, 1e9])
+@pytest.mark.parametrize("place", [(0, 0), (4, 6), (8, 10)])
+def test_regions_of_a_pixel_are_those_under_the_brush(place, radius):
+    pixels = np.arange(1, 100, dtype=np.int32).reshape(9, 11)
+    tree = RegionTree(pixels, *grow(99, []))
+    y, x = np.indices(pixels.shape)
+    under = (y - place[0]) ** 2 + (x - place[1]) ** 2 <= radius**2
+    found = select.brush_regions(tree, [place], radius, 0.5)
+    np.testing.assert_array_equal(found, under)
 
 
 @pytest.mark.parametrize(
