@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from contextlib import ExitStack
 from functools import partial
 from importlib.util import find_spec
 from pkgutil import resolve_name
@@ -21,8 +22,10 @@ from napari._qt.threads.status_checker import StatusChecker
 from napari._qt.widgets.qt_viewer_buttons import QtViewerPushButton
 from napari._qt.widgets.qt_welcome import QtWelcomeWidget
 from napari._vispy.camera import VispyCamera
+from napari._vispy.layers.tiled_image import TiledImageNode
+from napari._vispy.visuals.volume import Volume
 from napari.settings import NapariSettings
-from napari.utils.events import EventEmitter
+from napari.utils.events import EmitterGroup, EventedModel, EventEmitter
 from napari.utils.notifications import notification_manager
 from qtpy.QtCore import QEvent, QPointF, Qt
 from qtpy.QtGui import QMouseEvent
@@ -211,6 +214,19 @@ def _layers_have_few_parts(request, monkeypatch):
         monkeypatch.setattr(f"{path}.{name}", lambda make=hidden, **_: make())
 
 
+def kind_of(fun):
+    """Return what decides which arguments a function takes; None if that is unclear."""
+    if isinstance(fun, EventEmitter):
+        return EventEmitter
+    if isinstance(fun, partial):  # those of overlays, a hundred for each layer
+        kind = kind_of(fun.func)
+        return kind and (kind, len(fun.args), *fun.keywords)
+    plain = getattr(fun, "__func__", fun)
+    if isinstance(plain, FunctionType) and not vars(plain):
+        return plain.__code__, isinstance(fun, MethodType)
+    return None
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _signatures_are_read_once():
     """Remember which functions take an event: napari asks at each connection."""
@@ -218,18 +234,78 @@ def _signatures_are_read_once():
     known = {}
 
     def check(fun):
-        plain = getattr(fun, "__func__", fun)
-        if isinstance(fun, EventEmitter):
-            key = EventEmitter
-        elif isinstance(plain, FunctionType) and not vars(plain):
-            key = plain.__code__, isinstance(fun, MethodType)
-        else:
+        kind = kind_of(fun)
+        if kind is None:
             return ask(fun)
-        if key not in known:
-            known[key] = ask(fun)
-        return known[key]
+        if kind not in known:
+            known[kind] = ask(fun)
+        return known[kind]
 
     with patch.object(EventEmitter, "_check_signature", staticmethod(check)):
+        yield
+
+
+class Later:
+    """An attribute that is made when it is first asked for."""
+
+    def __init__(self, name):
+        self.name = name
+
+    def __set__(self, owner, make):
+        vars(owner)[self.name] = make
+
+    def __get__(self, owner, kind=None):
+        part = vars(owner)[self.name]
+        if isinstance(part, partial):
+            part = vars(owner)[self.name] = part()
+        return part
+
+
+def make_later(kind, *args, **options):
+    """Return, in place of an instance, what makes it."""
+
+    def make():
+        part = object.__new__(kind)
+        part.__init__(*args, **options)
+        return part
+
+    return partial(make)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _what_is_not_shown_is_not_drawn():
+    """Spare each layer what draws it as a volume or in tiles, until it is shown so."""
+    with ExitStack() as patches:
+        for part in ("image:ImageLayerNode", "labels:LabelLayerNode"):
+            owner = resolve_name(f"napari._vispy.layers.{part}")
+            for name in ("_volume_node", "_tiledimage_node"):
+                change = patch.object(owner, name, Later(name), create=True)
+                patches.enter_context(change)
+        for kind in (Volume, TiledImageNode):
+            patches.enter_context(patch.object(kind, "__new__", make_later))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _events_are_found_by_name():
+    """Look up the events of a model, and a name among them, without detours.
+
+    Napari asks for both at each change, and reads all names.
+    """
+
+    def has(group, name):
+        return name in group.emitters
+
+    def events(model):
+        private = model.__pydantic_private__
+        if private is None:
+            raise AttributeError("events")
+        return private["_events"]
+
+    with (
+        patch.object(EmitterGroup, "__contains__", has, create=True),
+        patch.object(EventedModel, "events", property(events)),
+    ):
         yield
 
 
@@ -310,6 +386,14 @@ class Lender:
     def __init__(self):
         self._viewer = None
         self._new, self._camera, self._dims, self._sheet = {}, {}, {}, ""
+        self._settings = {}
+
+    def forget_settings(self):
+        """Have the settings that napari comes with, which takes a while to reset."""
+        settings = napari.settings.get_settings()
+        if settings.model_dump() != self._settings:
+            settings.reset()
+            self._settings = settings.model_dump()
 
     def lend(self, *, styled, whole):
         # Napari collects garbage at each layer that goes. What was there before is
@@ -363,9 +447,11 @@ class Lender:
         prepare_removal(viewer)  # no panel is open that would see to it
         viewer.layers.clear()
         getattr(viewer, "canvas", viewer).grid.enabled = False
-        viewer.dims.update(self._dims)
+        camera = getattr(viewer, "scene", viewer).camera
+        for model, before in ((viewer.dims, self._dims), (camera, self._camera)):
+            if model.model_dump() != before:
+                model.update(before)
         viewer.theme = "dark"
-        getattr(viewer, "scene", viewer).camera.update(self._camera)
         for _ in range(2):  # what is gone may have asked for more
             viewer.window._qt_window.resize(self._new["size"])
             QApplication.processEvents()
@@ -408,7 +494,7 @@ def lender(qapp):
 @pytest.fixture
 def viewer(request, lender, _own_preferences):
     """Return a viewer as it is when it was just opened."""
-    napari.settings.get_settings().reset()
+    lender.forget_settings()
     test = request.node
     yield lender.lend(styled=is_of_style(test), whole=is_of_whole_window(test))
     lender.take_back()
