@@ -148,8 +148,8 @@ def without_corners(
         share = 1 - np.count_nonzero(inside) / inside.size
         warn_user(
             f"dark corners outside of a round field of view, {100 * share:.1f} % of "
-            "the pixels, are left out and have no label; to label them, too, pass "
-            "corners=True (in the panel, tick Dark corners)"
+            "the pixels, have no label; corners=True labels them, too (--corners of "
+            "the command; Dark corners under More)"
         )
     return replace(source, mask=inside)
 
