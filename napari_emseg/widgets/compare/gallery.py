@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from math import ceil, sqrt
+from math import ceil
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from napari_emseg.layers import add_to
 from napari_emseg.layers.history import changing_together
 from napari_emseg.layers.undo.shared_history import note_added
+from napari_emseg.widgets.common.canvas_widget import find_canvas
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -65,8 +68,7 @@ class Gallery:
         self._image_seen = image.visible
         self._shape = (-1, -1)
         if hasattr(viewer, "canvas"):  # before, what is hidden has cells, too
-            columns = ceil(sqrt(1 + count))
-            self._shape = (ceil((1 + count) / columns), columns)
+            self._shape = self._cells(1 + count)
         with changing_together(viewer.layers):
             for layer in self._hidden:
                 layer.visible = False
@@ -105,8 +107,9 @@ class Gallery:
 
     def close_up(self) -> None:
         """Leave no cells for results that do not come."""
-        if len(self.layers) < self._count and self._state() == (*GRID, self._shape):
-            self._grid.shape = self._shape = (-1, -1)
+        few = len(self.layers) < self._count and -1 not in self._shape
+        if few and self._state() == (*GRID, self._shape):
+            self._grid.shape = self._shape = self._cells(1 + len(self.layers))
             self._viewer.reset_view()
 
     def close(self, keep: Labels | None = None) -> None:
@@ -141,6 +144,16 @@ class Gallery:
                 layer.visible = layer is (active if active in left else left[-1])
                 self._name(layer, False)
 
+    def _cells(self, count: int) -> tuple[int, int]:
+        """Return rows and columns in which the picture is seen largest."""
+        canvas = find_canvas(self._viewer)
+        if canvas is None:
+            return -1, -1  # as napari likes
+        extent = self._viewer.layers.extent.world[:, list(self._viewer.dims.displayed)]
+        height, width = np.ptp(extent, axis=0)[-2:]
+        room = canvas.height(), canvas.width()
+        return largest_cells(count, room, (float(height), float(width)))
+
     def _state(self) -> tuple[Any, ...]:
         return self._grid.enabled, self._grid.stride, tuple(self._grid.shape)
 
@@ -160,3 +173,31 @@ class Gallery:
         if hasattr(layer, "name_overlay"):
             layer.name_overlay.font_size = FONT
             layer.name_overlay.visible = shown
+
+
+def largest_cells(
+    count: int, room: tuple[float, float], picture: tuple[float, float]
+) -> tuple[int, int]:
+    """Return rows and columns of a grid whose cells show a picture largest.
+
+    Parameters
+    ----------
+    count : int
+        Cells that are needed.
+    room, picture : (height, width)
+        Of the canvas, and of what is in each cell.
+
+    Examples
+    --------
+    >>> largest_cells(5, (750, 545), (400, 600))
+    (3, 2)
+    >>> largest_cells(5, (300, 1800), (400, 600))
+    (1, 5)
+    """
+
+    def zoom(columns: int) -> float:
+        cell = room[0] / ceil(count / columns), room[1] / columns
+        return min(cell[0] * picture[1], cell[1] * picture[0])
+
+    columns = max(range(1, count + 1), key=zoom)
+    return ceil(count / columns), columns

@@ -13,7 +13,9 @@ from qtpy.QtWidgets import QApplication, QFileDialog
 
 import napari_emseg as emseg
 from napari_emseg.io.files import read_image
+from napari_emseg.widgets.common.canvas_widget import find_canvas
 from napari_emseg.widgets.compare import panel as compare
+from napari_emseg.widgets.compare.gallery import largest_cells
 from napari_emseg.widgets.compare.panel import CompareWidget, open_compare
 
 PARAMS = emseg.Params(smoothing=0, seed=3)
@@ -78,13 +80,15 @@ class TestResults:
             pytest.skip("this napari has cells for what is hidden, too")
         panel.page.choices.classes.setText("2 3 4")
         click(panel.page.start)
-        assert grid_of(viewer).actual_shape(viewer.layers) == (2, 2)
+        canvas = find_canvas(viewer)
+        room = canvas.height(), canvas.width()
+        best = largest_cells(4, room, (24, 36))
+        assert grid_of(viewer).actual_shape(viewer.layers) == best
         qtbot.waitUntil(lambda: bool(panel.gallery.layers), timeout=20_000)
         click(panel.page.stop)
         # None are left for those that do not come.
         shown = 1 + len(panel.gallery.layers)
-        columns = 1 if shown == 1 else 2
-        expected = (-(-shown // columns), columns)
+        expected = largest_cells(shown, room, (24, 36))
         assert grid_of(viewer).actual_shape(viewer.layers) == expected
 
     @pytest.mark.whole_window
