@@ -120,27 +120,34 @@ class FeatureSpace:
         color = convert(values, self.color, whole.full_scale)
         if self.factors:
             color = color * np.array(self.factors, np.float32)
-        parts = [color]
+        if self.plain:
+            return color
+        # Written in their place at once: each pass over so much memory takes time.
+        out = np.empty((*color.shape[:-1], self.dims(whole)), np.float32)
+        count = color.shape[-1]
+        out[..., :count] = color
         if self.texture > 0:
             light = np.clip(color[..., self.lead], self.low, self.high)
-            texture = self._texture(light)
-            parts.append(np.float32(self.texture * self._unit) * texture)
+            self._write_texture(light, out[..., count : count + len(_SCALES)])
+            count += len(_SCALES)
         if self.position > 0:
             place = _position(color.shape[:-1], origin, whole)
-            parts.append(np.float32(self.position * self._unit) * place)
-        return color if len(parts) == 1 else np.concatenate(parts, axis=-1)
+            out[..., count:] = np.float32(self.position * self._unit) * place
+        return out
 
-    def _texture(self, light: FloatArray) -> FloatArray:
-        """Return the logarithms of the local deviations (*S, 2), plane by plane."""
-        out = np.empty((*light.shape, len(_SCALES)), np.float32)
+    def _write_texture(self, light: FloatArray, out: FloatArray) -> None:
+        """Write logarithms of the local deviations (*S, 2), plane by plane."""
         unit = np.float32(1 / self._unit)
+        weight = np.float32(self.texture * self._unit)
         for at in np.ndindex(light.shape[:-2]):
             plane = np.ascontiguousarray(light[at]) * unit
             for i, sigma in enumerate(_SCALES):
                 away = plane - _blur(plane, sigma)
-                deviation = np.sqrt(np.maximum(_blur(away * away, 2 * sigma), 0))
-                out[(*at, ..., i)] = _TEXTURE_UNIT * np.log1p(deviation)
-        return out
+                np.multiply(away, away, out=away)
+                deviation = np.maximum(_blur(away, 2 * sigma), 0)
+                np.log1p(np.sqrt(deviation, out=deviation), out=deviation)
+                deviation *= _TEXTURE_UNIT
+                np.multiply(deviation, weight, out=out[(*at, ..., i)])
 
 
 def _radius(sigma: float) -> int:
