@@ -191,9 +191,10 @@ class TestDarkCorners:
     image[away < 20] = 90, 60, 50
     corners = away >= 54
 
-    @pytest.mark.parametrize("smoothing", [0, 1])
-    @pytest.mark.parametrize("n_classes", [2, "auto"])
-    @pytest.mark.parametrize("method", ["em", "kmeans"])
+    @pytest.mark.parametrize(
+        ("method", "n_classes", "smoothing"),
+        [("em", 2, 1), ("em", "auto", 0), ("kmeans", 2, 0)],
+    )
     def test_they_have_no_label(self, method, n_classes, smoothing):
         how = {"method": method, "n_classes": n_classes, "smoothing": smoothing}
         with pytest.warns(UserWarning, match="dark corners .*--corners of"):

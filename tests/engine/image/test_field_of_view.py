@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -91,6 +92,7 @@ def test_all_beyond_the_circle_is_dark() -> None:
     assert found(vignetted(3)) is None
 
 
+@cache
 def others() -> dict[str, NDArray[Any]]:
     """Return pictures without a field of view."""
     y, x = np.mgrid[-48:48, -64:64]
