@@ -311,6 +311,8 @@ class ObjectsWidget(QWidget):  # type: ignore[misc]
 
     def _on_objects(self, *_: object) -> None:
         layer = self.objects.currentData()
+        if layer is None and self.session.layer is not None:
+            self.status.setText(READY)  # it told of objects that are gone
         self._watch(layer)
         self.session.take(layer)
         self._offer()

@@ -436,8 +436,10 @@ class SegmentWidget(Container[Widget]):
             )
 
     def _on_image(self) -> None:
-        layer = self._boxes.image.value
+        layer, waiting = self._boxes.image.value, self._changes.isActive()
         self.axes_rows.show(layer)
+        if not waiting:  # what suits the axes is no change that the user has made
+            self._changes.stop()
         if not self.running:
             self.controls.segment.enabled = layer is not None
             if layer is not None and self.controls.status.value == HINT:
@@ -454,8 +456,7 @@ class SegmentWidget(Container[Widget]):
         self.reset_choices()
 
     def _edit(self) -> None:
-        commands = "napari_emseg.widgets.manifest_commands"
-        import_module(commands).open_edit(self._viewer)
+        import_module("napari_emseg.widgets.manifest_commands").open_edit(self._viewer)
 
     def _show_idle(self, status: str) -> None:
         self._request = None

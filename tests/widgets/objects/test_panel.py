@@ -198,6 +198,8 @@ def test_the_number_of_objects_is_seen_before_they_are_made(opened):
     assert layer not in seen.viewer.layers
     seen.hand.redo()
     assert layer in seen.viewer.layers
+    seen.viewer.layers.remove(layer)
+    assert seen.panel.status.text().startswith("Press Make objects")
 
 
 def test_a_click_on_an_object_shows_its_row_and_a_row_its_object(opened):

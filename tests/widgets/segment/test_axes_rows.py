@@ -348,3 +348,16 @@ def test_the_command_takes_axes(channels, tmp_path, capsys):
     assert main([*run[:1], str(named), *run[2:-1]]) == 0
     seg = emseg.segment(series, axes="TYX", n_classes=2)
     np.testing.assert_array_equal(files.read_labels(out), seg.labels)
+
+
+def test_a_series_waits_for_the_button(viewer):
+    """That its times are no volume is known, and no choice that Live would follow."""
+    viewer.add_image(np.zeros((4, 20, 24), np.uint8), axis_labels=("t", "y", "x"))
+    panel = viewer.window.add_plugin_dock_widget("napari-emseg", "Segment")[1]
+    assert panel.form.params.planes == "together"
+    assert not panel.running
+    assert panel.controls.segment.enabled
+    assert panel.controls.status.value.startswith("Press Segment")
+    panel.axes_rows.extent.value = axes_rows.EACH
+    assert panel.running
+    panel.cancel()
