@@ -213,7 +213,7 @@ def test_auto_on_hard_images_ends() -> None:
         np.full((9, 9), 3, np.uint8),
         np.array([[1.0]]),
         np.eye(5, dtype=bool),
-        np.random.default_rng(0).random((130, 130, 5)),
+        np.random.default_rng(0).random((40, 40, 5)),
         # So many colors, so evenly spread, that no bins are fewer.
         np.random.default_rng(0).integers(0, 256, (130, 130, 3), np.uint8),
     ):
