@@ -443,9 +443,12 @@ def _count_new(actions: tuple[Action, ...], known: tuple[Action, ...]) -> int:
     """Return how many actions are none of those that are known, nor a part of one."""
     keys = {mark.key for action in known for mark in action.marks}
     made = {id(action.made) for action in known if action.made is not None}
+    # Names, locks and forms have no marks.
+    same = {id(action) for action in known}
     return sum(
         keys.isdisjoint(mark.key for mark in action.marks)
         and id(action.made) not in made
+        and id(action) not in same
         for action in actions
     )
 
