@@ -8,9 +8,13 @@ from weakref import WeakSet
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import ClassVar
+    from typing import Any, ClassVar
 
     from napari.components import ViewerModel
+
+
+# Removed layers that may wait for a pause, and bytes of their data.
+_MOST_LAYERS, _MOST_BYTES = 100, 2**28
 
 
 class OldObjects:
@@ -23,7 +27,8 @@ class OldObjects:
 
     What is passed over is freed as ever when nothing refers to it any more; only what
     refers to itself in a ring, as a removed layer does, waits for a pause, or for
-    `release`. Then all is collected.
+    `release`. Then all is collected; and at once where a script, which never pauses,
+    removes many layers or large ones.
 
     Parameters
     ----------
@@ -59,7 +64,7 @@ class OldObjects:
         ]
         if hasattr(events, "begin_batch"):  # since 0.9, which collects at its end
             self._reactions.append((events.begin_batch, self._on_removing, "first"))
-        self.waiting = False
+        self.waiting = self.size = 0
 
     def hold(self) -> None:
         """Pass over what is there now."""
@@ -73,7 +78,7 @@ class OldObjects:
         for event, react, _ in self._reactions:
             event.disconnect(react)
         self._holding.discard(self)
-        self.waiting = False
+        self.waiting = self.size = 0
         gc.unfreeze()
         if self._holding:
             gc.freeze()
@@ -83,7 +88,7 @@ class OldObjects:
         if not self.waiting:
             return
         for one in self._holding:
-            one.waiting = False
+            one.waiting = one.size = 0
         gc.unfreeze()
         gc.collect()
         gc.freeze()
@@ -91,6 +96,10 @@ class OldObjects:
     def _on_removing(self) -> None:
         gc.freeze()
 
-    def _on_removed(self) -> None:
-        self.waiting = True
-        self._in_pause(self.collect)
+    def _on_removed(self, event: Any) -> None:
+        self.waiting += 1
+        self.size += getattr(event.value.data, "nbytes", 0)
+        if self.waiting > _MOST_LAYERS or self.size > _MOST_BYTES:
+            self.collect()
+        else:
+            self._in_pause(self.collect)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 
+from napari_emseg.layers import old_objects
 from napari_emseg.layers.history import changing_together
 from napari_emseg.layers.old_objects import OldObjects
 
@@ -145,3 +146,22 @@ def test_one_of_two_that_releases(viewer, old, pauses):
     gc.collect()
     assert before() is None
     assert gc.get_freeze_count() == 0
+
+
+@pytest.mark.parametrize("limits", [(3, 2**28), (100, 3 * 64)])
+def test_a_script_that_never_pauses_does_not_fill_memory(
+    viewer, old, pauses, limits, monkeypatch
+):
+    monkeypatch.setattr(old_objects, "_MOST_LAYERS", limits[0])
+    monkeypatch.setattr(old_objects, "_MOST_BYTES", limits[1])
+    gc.disable()
+    old.hold()
+    removed = []
+    for _ in range(12):
+        layer = viewer.add_labels(np.zeros((8, 8), np.uint8))
+        layer.ring = layer
+        removed.append(ref(layer))
+        viewer.layers.remove(layer)
+    del layer
+    gc.enable()
+    assert sum(one() is not None for one in removed) <= 5
