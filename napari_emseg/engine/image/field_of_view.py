@@ -117,6 +117,8 @@ def _circle(light: Float64Array) -> tuple[float, float, float] | None:
     away = _distance(light.shape, center_y, center_x)
     beyond = away > 1.03 * radius
     within = (away > 0.88 * radius) & (away < 0.97 * radius)
+    rim = (away > 0.91 * radius) & (away < 0.97 * radius)
+    behind = (away > 1.03 * radius) & (away < 1.09 * radius)
     off = np.hypot(center_y - middle[0], center_x - middle[1])
     is_field = (
         _SMALLEST * half <= radius <= _LARGEST * half
@@ -125,6 +127,8 @@ def _circle(light: Float64Array) -> tuple[float, float, float] | None:
         and beyond.any()
         and dark[beyond].mean() > _OUTSIDE
         and dark[within].mean() < _INSIDE
+        # The light of a lens or a lamp fades, rather than to end.
+        and np.median(light[behind]) < _DARK * np.median(light[rim])
     )
     if not is_field:
         return None

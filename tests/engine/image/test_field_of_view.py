@@ -100,6 +100,9 @@ def others() -> dict[str, NDArray[Any]]:
     frame = np.full((96, 128), 200, np.uint8)
     frame[:12], frame[-12:], frame[:, :12], frame[:, -12:] = 5, 5, 5, 5
     diamond = np.where(abs(y) + abs(x) * 0.75 < 60, 200, 5)
+    away = np.hypot(y, x)
+    lens = 200 * np.cos(np.arctan(away / 80)) ** 4
+    lamp = 8 + 240 * np.exp(-((away / 40) ** 2))
     holed = (scope() / 255).astype(np.float32)
     holed[50, 50] = np.nan
     clear = np.concatenate([scope(), np.full((96, 128, 1), 255, np.uint8)], axis=-1)
@@ -113,6 +116,8 @@ def others() -> dict[str, NDArray[Any]]:
         "a diamond": diamond.astype(np.uint8),
         "an ellipse": np.where(np.hypot(y / 50, x / 68) < 1, 200, 5).astype(np.uint8),
         "spots": np.where((y // 8 + x // 8) % 2, 200, 5).astype(np.uint8),
+        "light of a lens": lens.astype(np.uint8),
+        "light of a lamp": lamp.astype(np.uint8),
         "small": scope((24, 32), 15, (0, 0), 1),
         "a strip": scope((20, 2000), 900, (0, 0)),
         "holed": holed,
