@@ -322,8 +322,10 @@ def iter_segment(
         fine = array is finest
         like = start if model is None else model
         given = (mask, seed_labels) if fine else (None, None)
+        # Levels are cut as the finest is; who asks for tissue says what counts.
+        looked = params if fine and tissue is not True else params.replace(corners=True)
         found = read_input(
-            array, params, *given, channel_axis, rgb, white, axes, like=like
+            array, looked, *given, channel_axis, rgb, white, axes, like=like
         )
         for one in (model, start):
             if one is not None:
@@ -337,7 +339,8 @@ def iter_segment(
         check_start(start, params)
     if out is None:
         return iter_input(source, params, model, start, executor)
-    return iter_large(large, source, read, params, model, start, executor)
+    told = mask is not None or seed_labels is not None
+    return iter_large(large, source, read, params, model, start, executor, told=told)
 
 
 def read_input(

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import zarr
 
 import napari_emseg as emseg
 from napari_emseg.pipeline.preview import PreviewImage
@@ -240,3 +241,26 @@ class TestDarkCorners:
         for corners in (False, True, False):
             params = emseg.Params(n_classes=2, corners=corners)
             assert picture.preview(params).labels[0, 0] == corners
+
+    def test_levels_are_fitted_without_them(self, tmp_path):
+        group = zarr.open_group(tmp_path / "a.zarr", mode="w")
+        levels = self.image[..., 0], self.image[::2, ::2, 0]
+        for name, level in enumerate(levels):
+            group.create_array(str(name), data=level)
+        axes = [{"name": name, "type": "space"} for name in "yx"]
+        steps = [[{"type": "scale", "scale": [scale, scale]}] for scale in (1.0, 2.0)]
+        data = [
+            {"path": str(name), "coordinateTransformations": step}
+            for name, step in enumerate(steps)
+        ]
+        scales = [{"axes": axes, "datasets": data}]
+        group.attrs["ome"] = {"version": "0.5", "multiscales": scales}
+        given = emseg.store.open_image(tmp_path / "a.zarr")
+        with pytest.warns(UserWarning, match="dark corners") as caught:
+            seg = emseg.segment(given, out=tmp_path / "b.npy", n_classes=2, fit_level=1)
+        assert len(caught) == 1
+        labels = np.load(tmp_path / "b.npy")
+        assert not labels[self.corners].any()
+        # Neither class is that of the corners.
+        assert seg.model.means.min() > 80
+        assert ((labels == 1) == (self.away < 20))[self.away < 48].all()

@@ -195,6 +195,8 @@ def iter_large(
     model: Model | None,
     start: Model | None,
     executor: Executor | None,
+    *,
+    told: bool,
 ) -> Generator[Progress, None, Segmentation]:
     """Segment an image to a place; it is checked at once, before the first step.
 
@@ -208,6 +210,8 @@ def iter_large(
         Checks a level of it, and the value that is white there.
     params, model, start, executor
         As for `napari_emseg.segment`.
+    told : bool
+        Whether a mask or seed labels were given.
     """
     shape = fine.picture.shape
     if not asked.named and tuple(asked.out.shape) != shape:
@@ -227,7 +231,6 @@ def iter_large(
             "themselves, but out= is for one model of all; leave one of them out, or "
             "segment the parts one by one"
         )
-    told = fine.mask is not None or fine.seed_labels is not None
     level = asked.level(params, whole=told)
     coarse = fine
     if image is not None and level > 0:
@@ -238,8 +241,11 @@ def iter_large(
             )
         white = fine.picture.full_scale if fine.picture.rgb else None
         coarse = replace(read(image.levels[level], white), space=fine.space)
+        if fine.mask is not None:  # without dark corners
+            small_mask = CoarseMask(fine.mask, coarse.picture.shape)
+            coarse = replace(coarse, mask=np.asarray(small_mask))
     tissue = None
-    if asked.tissue and not told and image is not None:
+    if asked.tissue and not told and fine.mask is None and image is not None:
         tissue = _tissue(image, fine, doubtful=asked.tissue == "auto")
     if tissue is None and asked.tissue is True:
         raise ValueError(
