@@ -168,6 +168,8 @@ def run_batch(
         jobs=options.jobs,
         max_bytes=options.max_bytes,
     )
+    # What a joint fit warns of; that of a picture comes with its outcome.
+    steps = collecting(steps, tell)
     done = follow_batch(steps, lambda outcome: _report(outcome, options))
     outcomes |= dict(zip(good, done, strict=True))
     every = [outcomes[index] for index in range(len(pictures))]

@@ -66,6 +66,17 @@ def told(capsys):
 
 
 class TestJoint:
+    def test_warnings_of_the_fit_are_lines_of_the_command(self, tmp_path, capsys):
+        away = np.hypot(*np.ogrid[-40:40, -50:50])
+        scope = np.where(away < 48, 200, 5).astype(np.uint8)
+        scope[away < 15] = 90
+        for name in ("a", "b"):
+            iio.imwrite(tmp_path / f"{name}.png", scope)
+        command = ("segment", tmp_path, "-o", tmp_path / "out", "--joint", "-n", 2)
+        assert run(*command) == 0
+        heads = [line.partition(" dark corners")[0] for line in told(capsys)]
+        assert heads == [f"napari-emseg:{name}" for name in ("", " a.png:", " b.png:")]
+
     def test_classes_are_equal_in_all_files(self, folder, tmp_path, capsys):
         out, every = tmp_path / "out", tmp_path / "all.csv"
         places = ("-o", out, "--overlay", out, "--table", every)
