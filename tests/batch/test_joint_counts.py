@@ -87,7 +87,8 @@ def test_an_image_that_cannot_be_read_leaves_no_count(
     if gray:
         whole, broken = whole[..., 0], broken[..., 0]
     counts = counted([whole])
-    damaged = read_input(Damaged(broken), Params(), rgb=not gray)
+    # Nobody looks for dark corners, so that only the count reads.
+    damaged = read_input(Damaged(broken), Params(corners=True), rgb=not gray)
     with pytest.raises(OSError, match="gone"):
         counts.add(damaged)
     counts.add(read_input(whole, Params()))
