@@ -151,7 +151,7 @@ def without_corners(
             "the pixels, have no label; corners=True labels them, too (--corners of "
             "the command; Dark corners under More)"
         )
-    return replace(source, mask=inside)
+    return replace(source, mask=inside, cut=True)
 
 
 def _too_large(source: SegmentationInput, census: CellCounts) -> str:

@@ -75,6 +75,9 @@ class SegmentationInput:
     core : Core or None
         Range of the features of nearly all pixels, if some are far outside, as it is
         known when the pixels are counted.
+    cut : bool
+        Whether the mask was found in the picture, as dark corners are, not given: it is
+        found anew in another.
     """
 
     picture: LazyImage
@@ -82,6 +85,7 @@ class SegmentationInput:
     seed_labels: NDArray[np.uint8] | None
     space: FeatureSpace
     core: Core | None = None
+    cut: bool = False
 
     def tiles(self, halo: int, planes: int = 1, zoom: int = 1) -> list[Tile]:
         """Cut the image into parts that need `halo` pixels around them.

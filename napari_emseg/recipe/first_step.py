@@ -35,7 +35,7 @@ def segment_step(
         "segment",
         at=None if at is None or set(at) == {None} else at,
         params=seg.params,
-        mask=None if source.mask is None else pack(source.mask),
+        mask=None if source.mask is None or source.cut else pack(source.mask),
         seed_labels=None if source.seed_labels is None else pack(source.seed_labels),
         model=None if seg.states else FittedModel.of(seg.model),
         start=None

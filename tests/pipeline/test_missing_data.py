@@ -11,6 +11,7 @@ import zarr
 
 import napari_emseg as emseg
 from napari_emseg.pipeline.preview import PreviewImage
+from napari_emseg.recipe import Recipe, segment_step
 
 
 def scene(dtype: str, channels: int = 1) -> np.ndarray[Any, Any]:
@@ -264,3 +265,13 @@ class TestDarkCorners:
         # Neither class is that of the corners.
         assert seg.model.means.min() > 80
         assert ((labels == 1) == (self.away < 20))[self.away < 48].all()
+
+    @pytest.mark.filterwarnings("ignore:dark corners")
+    def test_a_recipe_finds_them_in_each_picture(self):
+        seg = emseg.segment(self.image, n_classes=2, smoothing=0)
+        recipe = Recipe(steps=(segment_step(seg),))
+        again = recipe.replay(self.image)
+        np.testing.assert_array_equal(again.labels, seg.labels)
+        # Of another size, and without such corners.
+        wide = np.repeat(self.image, 2, axis=1)
+        assert recipe.replay(wide).labels.all()
