@@ -13,8 +13,6 @@ import numpy as np
 from scipy import ndimage as ndi
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from napari_emseg.engine._types import BoolArray, Float64Array
     from napari_emseg.engine.image.lazy_image import LazyImage
 
@@ -70,7 +68,7 @@ def find_field(picture: LazyImage) -> FieldOfView | None:
     --------
     >>> from napari_emseg.engine.image.lazy_image import as_lazy_image
     >>> y, x = np.mgrid[-40:40, -50:50]
-    >>> picture = np.where(y**2 + x**2 < 45**2, 200, 10).astype(np.uint8)
+    >>> picture = np.where(y**2 + x**2 < 45**2, 200 + x // 9, 10).astype(np.uint8)
     >>> field = find_field(as_lazy_image(picture))
     >>> round(field.radius)
     44
@@ -88,6 +86,8 @@ def find_field(picture: LazyImage) -> FieldOfView | None:
     if picture.rgb and values.shape[-1] == 4 and (values[..., 3] == 0).any():
         return None  # what is transparent does not count anyway
     light = values[..., :3] @ _LUMA if picture.rgb else values[..., 0]
+    if light.min() < 0:
+        return None  # this is no light
     found = _circle(ndi.uniform_filter(light, 3))
     if found is None:
         return None
@@ -106,14 +106,21 @@ def _circle(light: Float64Array) -> tuple[float, float, float] | None:
     corners = _corners(dark)
     if corners is None:
         return None
+    # Of scikit-image, this alone needs large parts of SciPy; few pictures come here.
+    from skimage.measure import CircleModel
+
     y, x = np.nonzero(corners & ndi.binary_dilation(~dark))
     if len(y) < _LEAST:
         return None
     on = np.ones(len(y), bool)
+    outline = np.stack([y, x], axis=1)
     for _ in range(6):
-        center_y, center_x, radius = _fit(y[on], x[on])
-        gap = np.abs(np.hypot(y - center_y, x - center_x) - radius)
-        on = gap <= max(2.5 * float(np.median(gap[on])), 0.02 * radius)
+        circle = CircleModel.from_estimate(outline[on])
+        if not circle:  # a straight line
+            return None
+        gap = circle.residuals(outline)
+        on = gap <= max(2.5 * float(np.median(gap[on])), 0.02 * circle.radius)
+    (center_y, center_x), radius = circle.center, circle.radius
     away = _distance(light.shape, center_y, center_x)
     beyond = away > 1.03 * radius
     within = (away > 0.88 * radius) & (away < 0.97 * radius)
@@ -127,6 +134,8 @@ def _circle(light: Float64Array) -> tuple[float, float, float] | None:
         and beyond.any()
         and dark[beyond].mean() > _OUTSIDE
         and dark[within].mean() < _INSIDE
+        # A disc of one color is a thing, not a view of things.
+        and np.ptp(light[away < 0.97 * radius]) > 0
         # The light of a lens or a lamp fades, rather than to end.
         and np.median(light[behind]) < _DARK * np.median(light[rim])
     )
@@ -136,7 +145,7 @@ def _circle(light: Float64Array) -> tuple[float, float, float] | None:
         ring = (away > (share - 0.02) * radius) & (away <= share * radius)
         if np.median(light[ring]) >= _LIT * level:
             break
-    return center_y, center_x, float(share * radius)
+    return float(center_y), float(center_x), float(share * radius)
 
 
 def _corners(dark: BoolArray) -> BoolArray | None:
@@ -156,17 +165,3 @@ def _corners(dark: BoolArray) -> BoolArray | None:
 def _distance(shape: tuple[int, ...], y: float, x: float) -> Float64Array:
     rows, columns = np.ogrid[: shape[0], : shape[1]]
     return np.asarray(np.hypot(rows - y, columns - x))
-
-
-def _fit(y: NDArray[np.intp], x: NDArray[np.intp]) -> tuple[float, float, float]:
-    """Fit a circle by least squares of x² + y² = 2 x₀ x + 2 y₀ y + c [1]_.
-
-    References
-    ----------
-    .. [1] I. Kåsa, "A circle fitting procedure and its error analysis", IEEE Trans.
-       Instrum. Meas. IM-25(1), 8-14, 1976.
-    """
-    known = np.stack([2 * y, 2 * x, np.ones_like(y)], axis=1).astype(np.float64)
-    found, *_ = np.linalg.lstsq(known, (y**2 + x**2).astype(np.float64), rcond=None)
-    center_y, center_x, rest = found.tolist()
-    return center_y, center_x, max(rest + center_y**2 + center_x**2, 0.0) ** 0.5
