@@ -39,7 +39,7 @@ ORDER = {
         __init__
     """,
     "engine": """
-        _types user_warnings
+        _types user_warnings kept_property
         image
         cells
         cluster

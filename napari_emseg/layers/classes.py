@@ -5,7 +5,6 @@ from __future__ import annotations
 import zlib
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cached_property
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,7 @@ import numpy as np
 from napari.utils.colormaps import DirectLabelColormap, label_colormap
 from pydantic import Field
 
+from napari_emseg.engine.kept_property import kept_property
 from napari_emseg.exchange.class_scheme import KEYS
 from napari_emseg.regions.edit import one_of
 
@@ -99,12 +99,12 @@ class ClassColormap(DirectLabelColormap):  # type: ignore[misc]
         made[rest] = first + self._place(given[rest])
         return made.reshape(np.shape(values))[()]
 
-    @cached_property
+    @kept_property
     def _num_unique_colors(self) -> int:
         own = {tuple(color) for color in self.color_dict.values()}
         return len(own) + len(self.cycle)
 
-    @cached_property
+    @kept_property
     def _label_mapping_and_color_dict(self) -> tuple[dict[Any, int], dict[int, Any]]:
         numbers, colors = super()._label_mapping_and_color_dict
         more = enumerate(self.cycle, start=len(colors))

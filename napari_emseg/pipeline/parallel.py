@@ -111,9 +111,15 @@ def _threads(count: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(count, thread_name_prefix="napari-emseg")
 
 
+def _start_anew() -> None:
+    """Forget what a forked process inherits: the executor without its threads."""
+    _threads.cache_clear()
+    if _LIMITING.locked():  # by a thread that is not here to release it
+        _LIMITING.release()
+
+
 if hasattr(os, "register_at_fork"):
-    # A forked process inherits the executor, but none of its threads.
-    os.register_at_fork(after_in_child=_threads.cache_clear)
+    os.register_at_fork(after_in_child=_start_anew)
 
 
 @one_thread_a_step

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 from napari_emseg.engine.cluster.grouped_mixture import components_of
 from napari_emseg.engine.image.color_space import black, unit_rgb
+from napari_emseg.engine.kept_property import kept_property
 from napari_emseg.engine.labels.absorption import iter_absorb
 from napari_emseg.engine.labels.connected_components import components
 from napari_emseg.engine.labels.labeler import Labeler, label_table
@@ -303,7 +303,7 @@ class Segmentation:
             pixels += np.bincount(part.ravel(), minlength=len(pixels))
         return pixels[1:] / max(pixels[1:].sum(), 1)
 
-    @cached_property
+    @kept_property
     def _classes(self) -> range:
         # Of a result that was edited, there may be more than the fit has.
         most = self.n_classes
@@ -311,18 +311,18 @@ class Segmentation:
             most = max(most, int(self.labels.max(initial=0)))
         return range(1, most + 1)
 
-    @cached_property
+    @kept_property
     def _measures(self) -> Measures:
         return measure(self.labels, self.source.picture, self._classes)
 
-    @cached_property
+    @kept_property
     def _pieces(self) -> NDArray[np.int64]:
         labels: Any = self.labels
         if self.working is not None and self.working.order.changes:
             labels = self.working.order.view(labels, None)
         return count_pieces(labels, self._classes)
 
-    @cached_property
+    @kept_property
     def class_colors(self) -> NDArray[np.float64]:
         """Colors (K, 3) in [0, 1] to show the classes in.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +18,7 @@ from napari_emseg.engine.image.color_space import (
 from napari_emseg.engine.image.feature_space import FeatureSpace
 from napari_emseg.engine.image.noise import noise_level
 from napari_emseg.engine.image.value_range import find_core
+from napari_emseg.engine.kept_property import kept_property
 from napari_emseg.engine.mrf.smoother import CELL
 from napari_emseg.pipeline.axes.channel_units import channel_units
 from napari_emseg.pipeline.run.coarse_view import CoarseMask
@@ -237,14 +237,14 @@ class SegmentationInput:
         padded = [np.pad(s, gap) for _, _, s in found if s is not None]
         return features, valid, np.concatenate(padded) if padded else None
 
-    @cached_property
+    @kept_property
     def noise_power(self) -> float:
         """Variance of the noise, summed over the features; of the sample."""
         features, valid = self.sample_core[:2]
         noise = noise_level(np.moveaxis(features, -1, 0), valid)
         return float(noise @ noise)
 
-    @cached_property
+    @kept_property
     def sample_core(self) -> tuple[FloatArray, BoolArray, NDArray[np.uint8] | None]:
         """Return the sample, extremes nearer."""
         features, valid, seed_labels = self.sample
@@ -252,7 +252,7 @@ class SegmentationInput:
             features = self.core.clip(features)
         return features, valid, seed_labels
 
-    @cached_property
+    @kept_property
     def sample(self) -> tuple[FloatArray, BoolArray, NDArray[np.uint8] | None]:
         """Return a sample of few pixels, read once; read-only."""
         features, valid, seed_labels = self.sample_blocks(_SAMPLE)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -21,6 +20,7 @@ from napari_emseg.engine.image.axes import (
     without_channels,
 )
 from napari_emseg.engine.image.value_range import full_scale
+from napari_emseg.engine.kept_property import kept_property
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -139,7 +139,7 @@ class LazyImage:
             return 1
         return self.source.shape[self.channel_axis]
 
-    @cached_property
+    @kept_property
     def gray(self) -> bool:
         """Whether it is RGB whose three channels are equal everywhere."""
         if not self.rgb:
@@ -156,7 +156,7 @@ class LazyImage:
         """Number of pixels."""
         return int(np.prod(self.shape))
 
-    @cached_property
+    @kept_property
     def full_scale(self) -> float:
         """The value that is white in RGB, of the whole image; 1 for other images."""
         if not self.rgb:

@@ -7,12 +7,12 @@ full bond count right. All pixels are updated at once, from the state before.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 
+from napari_emseg.engine.kept_property import kept_property
 from napari_emseg.engine.mrf.fixed_point import (
     FAR,
     MOST,
@@ -73,7 +73,7 @@ class Strength:
         """Units of a bond; 0 if it is below any that counts."""
         return round(self._most * min(1.0, self.nats / _WEAK))
 
-    @cached_property
+    @kept_property
     def nat(self) -> float:
         """Units of logits for a nat."""
         return self._most * 255 / 2**self.shift / max(self.nats, _WEAK)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import cv2
 import numpy as np
 
+from napari_emseg.engine.kept_property import kept_property
 from napari_emseg.engine.mrf.potts import neighbors
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ class FlatGrid:
         """Return the distance to a neighbor."""
         return sum(d * s for d, s in zip(offset, self._strides, strict=True))
 
-    @cached_property
+    @kept_property
     def ahead(self) -> list[tuple[int, int, float]]:
         """Half of the neighbors: distance in elements, axes crossed, inverse length."""
         return [

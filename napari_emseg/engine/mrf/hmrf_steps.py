@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,6 +14,7 @@ from napari_emseg.engine.cluster.mixture import (
     component_log_joint,
     quadratics,
 )
+from napari_emseg.engine.kept_property import kept_property
 from napari_emseg.engine.mrf.bias_field import (
     bias_field,
     block_side,
@@ -76,17 +76,17 @@ class HMRFData:
     black: Float64Array
     seed_labels: NDArray[np.uint8] | None
 
-    @cached_property
+    @kept_property
     def grid(self) -> FlatGrid:
         """Where the pixels are in flat planes."""
         return FlatGrid(self.valid.shape)
 
-    @cached_property
+    @kept_property
     def inside(self) -> Votes:
         """1 where a pixel counts, 0 elsewhere, (size,)."""
         return np.asarray(self.grid.lay(self.valid.astype(np.uint16), None, 0))
 
-    @cached_property
+    @kept_property
     def witnesses(self) -> NDArray[np.intp]:
         """Places of some pixels no two of which are neighbors, (W,)."""
         apart = (slice(None, None, 2),) * self.valid.ndim

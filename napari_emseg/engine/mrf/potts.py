@@ -9,12 +9,13 @@ and flat: every step is one operation on contiguous memory.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import product
 from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
+
+from napari_emseg.engine.kept_property import kept_property
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -134,7 +135,7 @@ class Lattices:
 
     shape: tuple[int, ...]
 
-    @cached_property
+    @kept_property
     def padded(self) -> tuple[int, ...]:
         """Shape of one lattice with its padding."""
         return tuple((n + 1) // 2 + 2 for n in self.shape)
@@ -144,7 +145,7 @@ class Lattices:
         """Number of elements of one lattice."""
         return int(np.prod(self.padded))
 
-    @cached_property
+    @kept_property
     def parities(self) -> list[Offset]:
         """The parities of the coordinates in each lattice."""
         return list(product((0, 1), repeat=len(self.shape)))

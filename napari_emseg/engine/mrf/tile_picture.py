@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 
 from napari_emseg.engine.image.color_space import convert
+from napari_emseg.engine.kept_property import kept_property
 from napari_emseg.engine.mrf.flat_grid import (
     count_four,
     even,
@@ -63,7 +63,7 @@ class TilePicture:
         self.values, self.valid = values, valid
         self._color, self._halved = color, halved
 
-    @cached_property
+    @kept_property
     def valid_cells(self) -> Mask | None:
         """Where a pixel counts, if the others do not: cells or pixels."""
         if self.valid is None or not self._halved:

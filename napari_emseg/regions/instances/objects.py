@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_emseg.engine.kept_property import kept_property
 from napari_emseg.pipeline.progress import finish
 from napari_emseg.regions.edit import as_labels, whole_number
 from napari_emseg.regions.instances.division import cut_object
@@ -156,14 +156,14 @@ class Objects:
         """Number of objects N."""
         return len(self.ids)
 
-    @cached_property
+    @kept_property
     def sizes(self) -> NDArray[np.int64]:
         """Pixels of each object (M + 1,); 0 for numbers that no object has."""
         sizes = _sizes(self.labels, len(self.classes) - 1)
         sizes[0] = 0
         return sizes
 
-    @cached_property
+    @kept_property
     def ids(self) -> NDArray[np.int64]:
         """Numbers of the objects (N,), rising."""
         return np.flatnonzero(self.sizes)
