@@ -9,15 +9,17 @@ import math
 import re
 import warnings
 from dataclasses import dataclass
+from operator import index
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import tifffile
 
 from napari_emseg.io.damage import UnfitError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from napari_emseg.io.byte_budget import ByteBudget
 
@@ -31,8 +33,17 @@ _BESIDE = {"thumbnail", "label", "macro", "map", "overview"}
 _MANY = 2000
 # Flavors whose pages have their places in a plan, which is quick to read.
 _PLANNED = {"ome", "imagej", "lsm", "stk", "mmstack", "fluoview", "scanimage", "nih"}
-_MICROSCOPES = {"lsm": "Zeiss LSM", "stk": "MetaMorph", "fluoview": "FluoView"}
+_MAKERS = {
+    "lsm": "Zeiss LSM",
+    "stk": "MetaMorph",
+    "fluoview": "FluoView",
+    "imagej": "ImageJ",
+    "shaped": "tifffile",
+}
 _UNMARKED = ("generic", "shaped", "uniform")  # kinds of files without a plan
+# What may tell of each page other than of the first what its values mean: how it lies,
+# palette, color profile, and no data.
+_OF_EACH = (ORIENTATION, 320, 34675, 42113)
 _NOT_COMPRESSED, JPEGS = 1, (6, 7, 34892, 33007)
 _JPEG_END = b"\xff\xd9"
 # Bytes that a page lists for each that it needs; some programs fill up strips.
@@ -104,6 +115,28 @@ class TiffPicture:
             stacklevel=2,
         )
         return True
+
+    @property
+    def unlike_pages(self) -> tuple[TiffPicture, ...]:
+        """Its pages as pictures if their tags differ in what values mean, or none."""
+        series, tiff = self.series, self.tiff
+        if not 1 < len(series.pages) <= _MANY or series.kind not in _UNMARKED:
+            return ()
+        places = [getattr(one, "index", None) for one in series.pages]
+        pages = _whole(tiff, [place for place in places if isinstance(place, int)])
+        if len(pages) < len(series.pages) or all(
+            np.array_equal(page.tags.valueof(code), pages[0].tags.valueof(code))
+            for page in pages[1:]
+            for code in _OF_EACH
+        ):
+            return ()
+        return tuple(
+            TiffPicture(
+                tiff,
+                tifffile.TiffPageSeries([page], page.shape, page.dtype, page.axes),
+            )
+            for page in pages
+        )
 
     def tell_others(self) -> None:
         """Warn of pictures that are left out, and of a mask."""
@@ -218,23 +251,35 @@ def _is_endless(tiff: tifffile.TiffFile) -> bool:
     return math.prod(sizes) != len(pages) * pages.first.size
 
 
+def _whole(tiff: tifffile.TiffFile, places: Iterable[int]) -> list[tifffile.TiffPage]:
+    """Return pages with their tags, of which tifffile may know where they are alone."""
+    pages = [tiff.pages.get(place, aspage=True) for place in places]
+    return [page for page in pages if isinstance(page, tifffile.TiffPage)]
+
+
 def _listed(tiff: tifffile.TiffFile) -> list[tifffile.TiffPageSeries]:
-    """Return the series of a file; plain ones if notes of a microscope are damaged."""
+    """Return the series of a file; plain ones if what its maker notes is damaged."""
     try:
-        return [*tiff.series]
+        listed = [*tiff.series]
+        for size in (size for one in listed for size in one.shape):
+            index(size)  # a TypeError unless it is a whole number
+        held = sum(len(level.pages) for one in listed for level in one.levels)
+        if held >= len(tiff.pages) or not any(one.kind == "shaped" for one in listed):
+            return listed
+        reason = f"it tells of {held} of {len(tiff.pages)} pages"
     except Exception as error:  # damaged notes raise whatever comes
-        maker = next((one for one in _MICROSCOPES if getattr(tiff, f"is_{one}")), None)
-        if maker is None:
+        reason = f"{type(error).__name__}: {error}"
+        if not any(getattr(tiff, f"is_{one}") for one in _MAKERS):
             raise
-        warnings.warn(
-            f"what {Path(tiff.filename).name} notes in the manner of "
-            f"{_MICROSCOPES[maker]} is damaged ({type(error).__name__}: {error}), so "
-            "that pages of one shape are read as a stack",
-            stacklevel=2,
-        )
+    maker = next(name for one, name in _MAKERS.items() if getattr(tiff, f"is_{one}"))
+    warnings.warn(
+        f"what {Path(tiff.filename).name} notes in the manner of {maker} is damaged "
+        f"({reason}), so that pages of one shape are read as a stack",
+        stacklevel=2,
+    )
     alike: dict[Any, list[Any]] = {}
-    for page in tiff.pages:
-        if isinstance(page, tifffile.TiffPage) and page.shape and page.dtype:
+    for page in _whole(tiff, range(len(tiff.pages))):
+        if page.shape and page.dtype:
             key = (page.shape, page.dtype, page.subfiletype, page.axes)
             alike.setdefault(key, []).append(page)
     return [
@@ -324,10 +369,11 @@ def check_pages(picture: TiffPicture, budget: ByteBudget, widened: float = 1) ->
         if len(series.pages) == 1:
             _tell_surplus(picture, sum(page.databytecounts), decoded)
         return
-    total = empty = cut = more = 0
+    total = empty = cut = more = missing = 0
     for one in series.pages:
-        if one is None:
-            continue  # in another file, which is missing, as is told elsewhere
+        if one is None:  # perhaps in another file
+            missing += 1
+            continue
         declared = math.prod(page.chunked)
         offsets, counts = one.dataoffsets, one.databytecounts
         listed = min(len(offsets), len(counts))
@@ -360,6 +406,12 @@ def check_pages(picture: TiffPicture, budget: ByteBudget, widened: float = 1) ->
                 f"{number} of {total} {parts} ({number / total:.1%}) {what}",
                 stacklevel=2,
             )
+    if missing:
+        warnings.warn(
+            f"parts of {name} are missing: {missing} of the {len(series.pages)} planes "
+            "that it declares are not in it, and are filled",
+            stacklevel=2,
+        )
     if more:
         warnings.warn(
             f"{name} may be damaged: it declares {total} {parts}, and lists {more} "

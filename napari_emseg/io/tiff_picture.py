@@ -69,9 +69,38 @@ def read_tiff(
     upright, stack, converted : bool
         As for `napari_emseg.files.read_image`.
     """
-    page, name = picture.page, picture.name
     picture.tell_others()
     _tell_of_ome(picture)
+    ways = {"upright": upright, "stack": stack, "converted": converted}
+    pages = picture.unlike_pages
+    if not pages:
+        return _read_alike(picture, budget, **ways)
+    check_pages(picture, budget, _widened(picture.page, flagged=True))
+    found = [_read_alike(page, budget, **ways) for page in pages]
+    first = found[0]
+    if any(one.pixels.shape != first.pixels.shape for one in found):
+        warnings.warn(
+            f"of {len(found)} pages of {picture.name} the first is read; others lie "
+            "otherwise, or have other kinds of colors: save them as files of their own",
+            stacklevel=2,
+        )
+        return first
+    pixels = np.stack([one.pixels for one in found])
+    profile = next((one.profile for one in found if one.profile), None)
+    axis = None if first.channel_axis is None else first.channel_axis + 1
+    return DecodedPicture(pixels, axis, first.full_scale, profile)
+
+
+def _read_alike(
+    picture: TiffPicture,
+    budget: ByteBudget,
+    *,
+    upright: bool,
+    stack: bool,
+    converted: bool,
+) -> DecodedPicture:
+    """Read pages whose tags tell the same of their values."""
+    page, name = picture.page, picture.name
     flag = flag_of(page, name) if converted else None
     holes = flag is not None or (converted and tiff_colors.is_beside_channels(page))
     check_pages(picture, budget, _widened(page, flagged=holes))

@@ -304,6 +304,68 @@ def test_descriptions_in_any_letters(tmp_path, text, letters):
     np.testing.assert_array_equal(quiet(path), FULL)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"shape": ' + "[" * 9999,
+        '{"shape": null}',
+        '{"shape": [96.0, 128, 3]}',
+        '{"shape": [96, 128, 3], "axes": 7}',
+        "ImageJ=1.53t\nimages=3\nslices=abc\n",
+    ],
+)
+def test_damaged_descriptions_spoil_no_pixel(tmp_path, text):
+    pages = (FULL, {"description": text}), (FULL, {})
+    path = written(tmp_path / "a.tif", *pages, metadata=None)
+    with pytest.warns(UserWarning, match="in the manner of .* is damaged"):
+        found = read_image(path)[0]
+    np.testing.assert_array_equal(found, [FULL] * 2)
+
+
+@pytest.mark.parametrize(
+    ("ending", "about", "told", "count"),
+    [
+        (".tif", {}, "1 of 4 pages", 4),
+        (".ome.tif", {"axes": "ZYX"}, "2 of the 6 planes", 6),
+    ],
+)
+def test_pages_that_are_not_there_any_more(tmp_path, ending, about, told, count):
+    path = tmp_path / f"a{ending}"
+    stack = np.stack([FULL[..., 0]] * 6)
+    options = {"compression": "zlib", "photometric": "minisblack"}
+    tifffile.imwrite(path, stack, **options, metadata=about)
+    data = bytearray(path.read_bytes())
+    with tifffile.TiffFile(path) as tiff:
+        end = tiff.pages[3].offset
+    end += 2 + 12 * int.from_bytes(data[end : end + 2], "little")
+    data[end : end + 4] = bytes(4)  # the fourth page is the last
+    path.write_bytes(data)
+    with pytest.warns(UserWarning, match=told):
+        found = read_image(path)[0]
+    np.testing.assert_array_equal(found[:4], stack[:4])
+    assert len(found) == count
+
+
+def test_each_page_has_its_own_palette(tmp_path):
+    pages = [Image.fromarray(SMALL[..., 0] % 4, "P") for _ in range(2)]
+    for page, colors in zip(pages, SMALL.reshape(2, -1), strict=True):
+        page.putpalette(colors[:12].tolist())
+    pages[0].save(path := tmp_path / "a.tif", save_all=True, append_images=pages[1:])
+    seen = [page.convert("RGB") for page in pages]
+    np.testing.assert_array_equal(quiet(path), np.stack(seen))
+
+
+def test_each_page_lies_as_it_says(tmp_path):
+    ways = [{"extratags": [(274, "H", 1, way, True)]} for way in (1, 3, 6)]
+    pages = (FULL, ways[0]), (FULL[::-1, ::-1].copy(), ways[1])
+    path = written(tmp_path / "a.tif", *pages, metadata=None)
+    np.testing.assert_array_equal(quiet(path), [FULL] * 2)
+    np.testing.assert_array_equal(read_image(path, upright=False)[0][0], FULL)
+    path = written(tmp_path / "b.tif", *pages, (FULL, ways[2]), metadata=None)
+    with pytest.warns(UserWarning, match="of 3 pages .* the first is read"):
+        np.testing.assert_array_equal(read_image(path)[0], FULL)
+
+
 @pytest.mark.parametrize("pages", [2, 3])
 @pytest.mark.parametrize("text", ["x", '{"a": [1', '<?xml version="1.0"?><a b='])
 @pytest.mark.parametrize(
