@@ -125,9 +125,9 @@ class TiffPicture:
         places = [getattr(one, "index", None) for one in series.pages]
         pages = _whole(tiff, [place for place in places if isinstance(place, int)])
         if len(pages) < len(series.pages) or all(
-            np.array_equal(page.tags.valueof(code), pages[0].tags.valueof(code))
-            for page in pages[1:]
+            value is None or np.array_equal(value, pages[0].tags.valueof(code))
             for code in _OF_EACH
+            for value in (page.tags.valueof(code) for page in pages[1:])
         ):
             return ()
         return tuple(

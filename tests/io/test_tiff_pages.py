@@ -315,11 +315,12 @@ def test_descriptions_in_any_letters(tmp_path, text, letters):
     ],
 )
 def test_damaged_descriptions_spoil_no_pixel(tmp_path, text):
-    pages = (FULL, {"description": text}), (FULL, {})
+    alone = ".0" in text  # with others, it is plain to tifffile
+    pages = [(FULL, {"description": text}), (FULL, {})][: 1 if alone else 2]
     path = written(tmp_path / "a.tif", *pages, metadata=None)
     with pytest.warns(UserWarning, match="in the manner of .* is damaged"):
         found = read_image(path)[0]
-    np.testing.assert_array_equal(found, [FULL] * 2)
+    np.testing.assert_array_equal(found, FULL if alone else [FULL] * 2)
 
 
 @pytest.mark.parametrize(
