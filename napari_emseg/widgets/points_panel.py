@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from magicgui.widgets import CheckBox, ComboBox, FloatSlider, Slider, SpinBox
 from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QVBoxLayout, QWidget
 from scipy.optimize import linear_sum_assignment
 
 from napari_emseg.layers import add_to, prepare_style
@@ -19,6 +19,7 @@ from napari_emseg.pipeline.segmentation import colors_of
 from napari_emseg.widgets.common.background import BackgroundQueue
 from napari_emseg.widgets.common.docks import SETTLING, Docking, open_panel, share_dock
 from napari_emseg.widgets.common.navigation import KeptWhole
+from napari_emseg.widgets.common.plain_text import plain_label
 from napari_emseg.widgets.common.qt import form_rows, pluralize
 from napari_emseg.widgets.common.status_line import tell_error
 from napari_emseg.widgets.model.panel import ModelWidget
@@ -124,7 +125,7 @@ class PointsWidget(QWidget):  # type: ignore[misc]
         self._settled.setSingleShot(True)
         self._settled.timeout.connect(self._fit_view)
         self._whole: KeptWhole | None = None
-        self._status = QLabel()
+        self._status = plain_label()
         self._status.setWordWrap(True)
         self._status.setMinimumHeight(3 * self._status.fontMetrics().lineSpacing())
         page = QVBoxLayout(self)

@@ -16,6 +16,8 @@ from qtpy.QtWidgets import (
     QVBoxLayout,
 )
 
+from napari_emseg.widgets.common.plain_text import as_it_stands
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -88,8 +90,10 @@ class HistoryButton(QPushButton):  # type: ignore[misc]
         done = () if self._history is None else self._history.done
         self._full = said(done[-1]) if done else NOTHING
         self.setToolTip(
-            f"{self._full}.\nHistory: click for all that was done, and go back to any "
-            "of it."
+            as_it_stands(
+                f"{self._full}.\nHistory: click for all that was done, and go back to "
+                "any of it."
+            )
         )
         self._cut()
 

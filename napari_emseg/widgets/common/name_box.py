@@ -6,6 +6,8 @@ from qtpy.QtCore import QEvent, QObject, Qt
 from qtpy.QtGui import QPalette
 from qtpy.QtWidgets import QComboBox, QStyle, QStyleOptionComboBox, QStylePainter
 
+from napari_emseg.widgets.common.plain_text import as_it_stands
+
 GAP = 24  # pixels beside a name in the list
 FRAME = 2  # pixels beside it in the box
 
@@ -55,7 +57,7 @@ class _Ends(QObject):  # type: ignore[misc]
         kind = event.type()
         if kind == QEvent.Type.ToolTip:
             name = box.currentText()
-            box.setToolTip(f"{name}\n{self._tip}" if name else self._tip)
+            box.setToolTip(as_it_stands(f"{name}\n{self._tip}" if name else self._tip))
         elif kind in (QEvent.Type.MouseButtonPress, QEvent.Type.KeyPress):
             metrics, names = box.fontMetrics(), map(box.itemText, range(box.count()))
             widest = max(map(metrics.horizontalAdvance, names), default=0)

@@ -13,7 +13,6 @@ from qtpy.QtWidgets import (
     QFileDialog,
     QFrame,
     QGridLayout,
-    QLabel,
     QLayout,
     QPushButton,
     QScrollArea,
@@ -22,6 +21,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_emseg.widgets.common.plain_text import plain_label
 from napari_emseg.widgets.common.status_line import tell_error
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ def form_rows(rows: Sequence[Sequence[Any]]) -> QGridLayout:
     grid.setVerticalSpacing(4)
     for row, parts in enumerate(rows):
         for column, part in enumerate(parts):
-            widget = QLabel(part) if isinstance(part, str) else part
+            widget = plain_label(part) if isinstance(part, str) else part
             grid.addWidget(widget, row, column)
             grid.setColumnStretch(column, 0 if isinstance(part, str) else 1)
     return grid

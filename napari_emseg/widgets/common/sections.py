@@ -7,12 +7,13 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QFrame,
     QHBoxLayout,
-    QLabel,
     QSizePolicy,
     QToolButton,
     QVBoxLayout,
     QWidget,
 )
+
+from napari_emseg.widgets.common.plain_text import plain_label
 
 SPACE = 3  # pixels
 CLOSED, OPEN = "▸", "▾"
@@ -53,7 +54,7 @@ class Section(QWidget):  # type: ignore[misc]
         self._title = title
         self.fold: QToolButton | None = None
         if folded is None:
-            heading: QWidget = QLabel(title)
+            heading: QWidget = plain_label(title)
         else:
             heading = self.fold = QToolButton()
             self.fold.setCheckable(True)

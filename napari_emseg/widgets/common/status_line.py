@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 from napari import current_viewer
 from napari.utils.notifications import show_error, show_info
 
+from napari_emseg.widgets.common.plain_text import as_it_stands
+
 if TYPE_CHECKING:
     from napari.components import ViewerModel
 
@@ -26,7 +28,7 @@ def tell(viewer: ViewerModel, text: str, *, notify: bool = True) -> None:
         False leaves it in napari's own line where there is no panel.
     """
     panel = panel_in_front(viewer)
-    viewer.status = text
+    viewer.status = as_it_stands(text)
     if panel is not None:
         panel.say(text)
     elif notify:

@@ -11,7 +11,6 @@ from qtpy.QtWidgets import (
     QGridLayout,
     QHBoxLayout,
     QHeaderView,
-    QLabel,
     QLineEdit,
     QProgressBar,
     QSizePolicy,
@@ -23,6 +22,7 @@ from qtpy.QtWidgets import (
 
 from napari_emseg.params import Params
 from napari_emseg.pipeline.sweep import best, settings, space_name
+from napari_emseg.widgets.common.plain_text import plain_label
 from napari_emseg.widgets.common.qt import pluralize, push_button
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class Choices(QWidget):  # type: ignore[misc]
         grid.setVerticalSpacing(3)
         for column in range(1, 1 + _ACROSS):
             grid.setColumnStretch(column, 1)
-        grid.addWidget(QLabel("Classes"), 0, 0)
+        grid.addWidget(plain_label("Classes"), 0, 0)
         grid.addWidget(self.classes, 0, 1, 1, _ACROSS)
         fields = Params.model_json_schema()["properties"]
         row = 1
@@ -134,7 +134,7 @@ class Choices(QWidget):  # type: ignore[misc]
         self, grid: QGridLayout, row: int, name: str, title: str, field: Any
     ) -> int:
         """Add a check box for each value of a field; return the next free row."""
-        label = QLabel(title)
+        label = plain_label(title)
         grid.addWidget(label, row, 0)
         self.boxes[name] = {}
         self._rows[name] = [label]
@@ -281,7 +281,7 @@ class ComparePage(QWidget):  # type: ignore[misc]
         self.bar.setValue(self._done)
 
     def _make(self) -> None:
-        self.title = QLabel()
+        self.title = plain_label()
         self.title.setWordWrap(True)
         self.choices = Choices()
         self.start = push_button("", "Segment the image with all settings.", None)
@@ -293,7 +293,7 @@ class ComparePage(QWidget):  # type: ignore[misc]
         policy.setRetainSizeWhenHidden(True)
         self.bar.setSizePolicy(policy)
         self.bar.hide()
-        self.status = QLabel(HINT)
+        self.status = plain_label(HINT)
         self.status.setWordWrap(True)
         self.results = ResultsList()
         self.use = push_button(

@@ -18,6 +18,7 @@ from qtpy.QtWidgets import (
 from napari_emseg.layers import saved_selections
 from napari_emseg.layers.classes import class_keys
 from napari_emseg.widgets.common.navigation import jump_to
+from napari_emseg.widgets.common.plain_text import as_it_stands
 from napari_emseg.widgets.common.qt import (
     connect,
     even_rows,
@@ -162,7 +163,9 @@ class EditButtons(QWidget):  # type: ignore[misc]
             if title == "Refine edge" and session.options.scope != PLANE:
                 why = NOT_IN_VOLUMES
             self.buttons[title].setEnabled(not why)
-            self.buttons[title].setToolTip(f"{tip}\nNot now: {why}." if why else tip)
+            self.buttons[title].setToolTip(
+                as_it_stands(f"{tip}\nNot now: {why}." if why else tip)
+            )
         self.between.setVisible(volume)
 
     def _of_selection(self) -> list[QWidget]:

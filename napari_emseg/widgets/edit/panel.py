@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from napari.layers import Labels
 from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_emseg.layers import (
     is_selection,
@@ -23,6 +23,7 @@ from napari_emseg.widgets.common.docks import Docking, find_panel, share_dock
 from napari_emseg.widgets.common.history_button import HistoryButton
 from napari_emseg.widgets.common.keys import Key, Keys
 from napari_emseg.widgets.common.pause import collect_in_pauses
+from napari_emseg.widgets.common.plain_text import as_it_stands, plain_label
 from napari_emseg.widgets.common.qt import (
     ScrollArea,
     focus_ring,
@@ -113,7 +114,7 @@ class EditWidget(QWidget):  # type: ignore[misc]
         self._note = ""  # that stays in the line below until the next action
         self._ready = READY
         self.history_button = HistoryButton(session.go_to)
-        self._status = QLabel(READY)
+        self._status = plain_label(READY)
         self._status.setIndent(4)
         cancel = self.toolbox.escape
         self.strip = WorkStrip(viewer, self.background, self._status, cancel)
@@ -228,7 +229,7 @@ class EditWidget(QWidget):  # type: ignore[misc]
 
     def _lay_out(self) -> None:
         # Shown where there is a volume.
-        self._scope_title = QLabel("Edit in")
+        self._scope_title = plain_label("Edit in")
         layers = form_rows([("Image", self.image, "Labels", self.labels)])
         # Names of labels are those of images, and more.
         layers.setColumnStretch(1, 3)
@@ -367,7 +368,7 @@ class EditWidget(QWidget):  # type: ignore[misc]
         """Show a note until something else is done."""
         text = text.rstrip(".")
         self._note = f"{text[:1].upper()}{text[1:]}."
-        self._viewer.status = self._note
+        self._viewer.status = as_it_stands(self._note)
         self._say()
 
     def _on_tint(self, on: bool) -> None:

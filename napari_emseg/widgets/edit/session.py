@@ -33,6 +33,7 @@ from napari_emseg.layers.undo.step_words import words_of
 from napari_emseg.recipe.execute import finish_selection
 from napari_emseg.select.label_masks import FULL
 from napari_emseg.widgets.common.followed_history import FollowedHistory
+from napari_emseg.widgets.common.plain_text import as_it_stands
 from napari_emseg.widgets.common.preferences import preferred
 from napari_emseg.widgets.edit.adjust.adjusted_layers import AdjustedLayers
 from napari_emseg.widgets.edit.context import (
@@ -231,7 +232,7 @@ class Session:
 
     def say(self, text: str) -> None:
         """Tell the user something in the status lines."""
-        self.viewer.status = text
+        self.viewer.status = as_it_stands(text)
         self.said.emit(text)
 
     def _call(self, command: Callable[[], Any], asked: AskedFor) -> None:

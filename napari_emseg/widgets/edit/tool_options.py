@@ -10,11 +10,11 @@ from qtpy.QtWidgets import (
     QComboBox,
     QDoubleSpinBox,
     QGridLayout,
-    QLabel,
     QSpinBox,
     QWidget,
 )
 
+from napari_emseg.widgets.common.plain_text import plain_label
 from napari_emseg.widgets.common.qt import connect, number_box
 from napari_emseg.widgets.edit.tools import SETTINGS, TOOLS
 
@@ -142,7 +142,7 @@ class ToolOptions(QWidget):  # type: ignore[misc]
             "classes": classes,
             "feather": feather,
         }
-        self._titles = {name: QLabel(title) for name, title in TITLES.items()}
+        self._titles = {name: plain_label(title) for name, title in TITLES.items()}
         grid = self._grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setHorizontalSpacing(6)

@@ -10,13 +10,13 @@ from qtpy.QtCore import QSize, Qt, Signal
 from qtpy.QtWidgets import (
     QButtonGroup,
     QHBoxLayout,
-    QLabel,
     QSizePolicy,
     QToolButton,
     QVBoxLayout,
     QWidget,
 )
 
+from napari_emseg.widgets.common.plain_text import as_it_stands, plain_label
 from napari_emseg.widgets.common.qt import connect
 from napari_emseg.widgets.edit.icons import icon
 from napari_emseg.widgets.edit.session import MODES
@@ -73,7 +73,7 @@ class Toolbar(QWidget):  # type: ignore[misc]
         self.buttons: dict[str, QToolButton] = {}
         self._tips: dict[str, str] = {}
         self._idle = IDLE
-        self._help = QLabel(self._idle)
+        self._help = plain_label(self._idle)
         self._help.setWordWrap(True)
         self._help.setAlignment(Qt.AlignmentFlag.AlignTop)
         page = QVBoxLayout(self)
@@ -110,7 +110,9 @@ class Toolbar(QWidget):  # type: ignore[misc]
         for name, reason in reasons.items():
             self.buttons[name].setEnabled(not reason)
             tip = self._tips[name]
-            self.buttons[name].setToolTip(f"{tip}\n{reason}." if reason else tip)
+            self.buttons[name].setToolTip(
+                as_it_stands(f"{tip}\n{reason}." if reason else tip)
+            )
         # One reason for all is told where it is seen.
         first, *others = reasons.values()
         same = first and all(other == first for other in others)

@@ -15,7 +15,6 @@ from qtpy.QtWidgets import (
     QDoubleSpinBox,
     QFileDialog,
     QHBoxLayout,
-    QLabel,
     QSpinBox,
     QVBoxLayout,
 )
@@ -28,6 +27,7 @@ from napari_emseg.plot.movie import (
     check_movie,
     write_movie,
 )
+from napari_emseg.widgets.common.plain_text import plain_label
 from napari_emseg.widgets.common.qt import (
     form_rows,
     number_box,
@@ -124,7 +124,7 @@ class MovieDialog(QDialog):  # type: ignore[misc]
             QDoubleSpinBox(), (0.5, 30), 6, "How many are shown in a second."
         )
         self.fps_box.setDecimals(1)
-        self._frames, self._told = frames, QLabel()
+        self._frames, self._told = frames, plain_label()
         buttons = QDialogButtonBox(
             QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel
         )

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from qtpy.QtCore import QObject, Signal
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout
+from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout
 
 from napari_emseg.pipeline.fitting import iterate_once, start_at
 from napari_emseg.pipeline.source import count_source
+from napari_emseg.widgets.common.plain_text import plain_label
 from napari_emseg.widgets.common.qt import pluralize, push_button
 
 if TYPE_CHECKING:
@@ -125,7 +126,7 @@ class HandSteps(QObject):  # type: ignore[misc]
         row.setSpacing(6)
         for button in (self.half, self.go, self.place):
             row.addWidget(button)
-        self._said = QLabel(HINT)
+        self._said = plain_label(HINT)
         self._said.setWordWrap(True)
         self.layout = QVBoxLayout()
         self.layout.setSpacing(4)

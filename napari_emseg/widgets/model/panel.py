@@ -6,12 +6,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QCheckBox, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QVBoxLayout, QWidget
 
 from napari_emseg.plot.convergence_view import objective_kind
 from napari_emseg.plot.feature_cloud import read_feature_cloud
 from napari_emseg.widgets.common.background import BackgroundQueue
 from napari_emseg.widgets.common.docks import Docking, share_dock, stop
+from napari_emseg.widgets.common.plain_text import plain_label
 from napari_emseg.widgets.common.qt import order_tabs, push_button
 from napari_emseg.widgets.common.status_line import tell_error
 from napari_emseg.widgets.common.work_strip import WorkStrip
@@ -162,7 +163,7 @@ class ModelWidget(QWidget):  # type: ignore[misc]
         )
 
     def _make(self) -> None:
-        self._title = QLabel()
+        self._title = plain_label()
         self._title.setWordWrap(True)
         self.again = push_button(
             "Fit again",
@@ -174,7 +175,7 @@ class ModelWidget(QWidget):  # type: ignore[misc]
         self.figures = Figures()
         self.transport = Transport(lambda: not self._waiting)
         self.transport.moved.connect(self._on_slider)
-        self._status = QLabel()
+        self._status = plain_label()
         self._status.setWordWrap(True)
         self._status.setToolTip(LEVELS)
         self.hand = HandSteps(

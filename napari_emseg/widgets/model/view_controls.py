@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt, QTimer, Signal
-from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QSlider, QWidget
+from qtpy.QtWidgets import QComboBox, QHBoxLayout, QSlider, QWidget
 
+from napari_emseg.widgets.common.plain_text import plain_label
 from napari_emseg.widgets.common.qt import push_button
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ class Transport(QWidget):  # type: ignore[misc]
         self.slider = QSlider(Qt.Orientation.Horizontal)
         self.slider.setToolTip("The iteration that is shown.")
         self.slider.valueChanged.connect(self._on_value)
-        self._count = QLabel()
+        self._count = plain_label()
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(6)
@@ -147,7 +148,7 @@ class FeatureAxes(QWidget):  # type: ignore[misc]
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(6)
-        row.addWidget(QLabel("Axes"))
+        row.addWidget(plain_label("Axes"))
         for box in (self.across, self.up):
             box.setMinimumContentsLength(6)
             box.setSizeAdjustPolicy(

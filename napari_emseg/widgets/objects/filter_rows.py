@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from qtpy.QtWidgets import QComboBox, QGridLayout, QLabel, QWidget
 
+from napari_emseg.widgets.common.plain_text import plain_label
 from napari_emseg.widgets.common.qt import connect
 from napari_emseg.widgets.objects.range_slider import RangeSlider
 
@@ -70,7 +71,7 @@ class FilterRows(QWidget):  # type: ignore[misc]
         self.sliders: list[RangeSlider] = []
         self._texts: list[QLabel] = []
         for row, _ in enumerate(USUAL):
-            name, slider, text = QComboBox(), RangeSlider(), QLabel()
+            name, slider, text = QComboBox(), RangeSlider(), plain_label()
             name.setMinimumContentsLength(9)
             name.setSizeAdjustPolicy(
                 QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon

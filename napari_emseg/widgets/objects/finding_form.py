@@ -10,12 +10,12 @@ from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
     QDoubleSpinBox,
-    QLabel,
     QVBoxLayout,
     QWidget,
 )
 
 from napari_emseg.layers.instances.measured_layers import space_of
+from napari_emseg.widgets.common.plain_text import plain_label
 from napari_emseg.widgets.common.qt import (
     even_rows,
     form_rows,
@@ -90,7 +90,7 @@ class FindingForm(QWidget):  # type: ignore[misc]
         self.make = push_button(
             "Make objects", "A Labels layer of them, which is measured.", None
         )
-        self.count = QLabel()
+        self.count = plain_label()
         self.count.setWordWrap(True)
         rows = form_rows(layers)
         rows.setColumnStretch(0, 0)

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QHBoxLayout,
-    QLabel,
     QSplitter,
     QTabWidget,
     QVBoxLayout,
     QWidget,
 )
 
+from napari_emseg.widgets.common.plain_text import plain_label
 from napari_emseg.widgets.common.qt import ask_path, pluralize, push_button
 from napari_emseg.widgets.objects.object_plot import ObjectPlot
 from napari_emseg.widgets.objects.object_rows import ObjectTableView
@@ -63,7 +63,7 @@ class MeasuresWidget(QWidget):  # type: ignore[misc]
             "CSV…", "Write the rows that are shown, in their order.", call(self.export)
         )
         self.summary.csv.clicked.connect(call(self.export_summary))
-        self._shown = QLabel()
+        self._shown = plain_label()
         tabs = QTabWidget()
         tabs.addTab(self.plot, "Plot")
         tabs.addTab(self.summary, "Summary")

@@ -8,9 +8,10 @@ import numpy as np
 from matplotlib.path import Path
 from matplotlib.widgets import LassoSelector, SpanSelector
 from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QComboBox, QHBoxLayout, QVBoxLayout, QWidget
 
 from napari_emseg.plot.theme import style_axes
+from napari_emseg.widgets.common.plain_text import plain_label
 from napari_emseg.widgets.model.canvas import MovingCanvas
 from napari_emseg.widgets.model.panel_figures import find_colors
 from napari_emseg.widgets.objects.filter_rows import USUAL, measures_of
@@ -82,7 +83,7 @@ class ObjectPlot(QWidget):  # type: ignore[misc]
             box.setSizeAdjustPolicy(
                 QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
             )
-            side.addWidget(QLabel(title))
+            side.addWidget(plain_label(title))
             side.addWidget(box)
             box.currentIndexChanged.connect(self.draw)
         side.addStretch(1)

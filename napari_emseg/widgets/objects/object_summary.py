@@ -13,7 +13,6 @@ from qtpy.QtWidgets import (
     QComboBox,
     QDoubleSpinBox,
     QHBoxLayout,
-    QLabel,
     QTableWidget,
     QTableWidgetItem,
     QVBoxLayout,
@@ -22,6 +21,7 @@ from qtpy.QtWidgets import (
 
 from napari_emseg.layers.classes import class_name
 from napari_emseg.layers.instances.measured_layers import source_of
+from napari_emseg.widgets.common.plain_text import plain_label
 from napari_emseg.widgets.common.qt import form_rows, number_box, push_button
 from napari_emseg.widgets.objects.filter_rows import measures_of
 from napari_emseg.widgets.objects.object_rows import RIGHT, cell_text
@@ -81,7 +81,7 @@ class ObjectSummary(QWidget):  # type: ignore[misc]
         side = QVBoxLayout()
         side.setSpacing(3)
         line = form_rows([("≥", self.least)])
-        for part in (QLabel("Density per"), self.tissue, QLabel("Positive")):
+        for part in (plain_label("Density per"), self.tissue, plain_label("Positive")):
             side.addWidget(part)
         side.addWidget(self.measure)
         side.addLayout(line)

@@ -9,7 +9,6 @@ from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import (
     QComboBox,
     QFrame,
-    QLabel,
     QSizePolicy,
     QVBoxLayout,
     QWidget,
@@ -22,6 +21,7 @@ from napari_emseg.widgets.common.docks import SETTLING, Docking, share_dock
 from napari_emseg.widgets.common.keys import REDO, UNDO, Key, Keys
 from napari_emseg.widgets.common.name_box import show_both_ends
 from napari_emseg.widgets.common.navigation import KeptWhole
+from napari_emseg.widgets.common.plain_text import as_it_stands, plain_label
 from napari_emseg.widgets.common.qt import (
     ScrollArea,
     form_rows,
@@ -180,7 +180,7 @@ class ObjectsWidget(QWidget):  # type: ignore[misc]
         show_both_ends(self.objects, "The objects that are corrected and measured.")
         self.objects.setMinimumContentsLength(12)
         self.objects.setPlaceholderText("none yet")
-        self.status = QLabel(READY)
+        self.status = plain_label(READY)
         self.status.setIndent(4)
         self.status.setWordWrap(True)
         self.status.setTextInteractionFlags(
@@ -229,7 +229,7 @@ class ObjectsWidget(QWidget):  # type: ignore[misc]
 
     def say(self, text: str) -> None:
         """Say something in the line of the panel."""
-        self._viewer.status = text
+        self._viewer.status = as_it_stands(text)
         self.status.setText(text)
 
     def _on_error(self, text: str) -> None:

@@ -10,7 +10,6 @@ from qtpy.QtCore import Qt
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import (
     QAbstractItemView,
-    QLabel,
     QTableWidget,
     QTableWidgetItem,
     QVBoxLayout,
@@ -21,6 +20,7 @@ from napari_emseg.layers import is_objects, is_selection
 from napari_emseg.layers.classes import class_color
 from napari_emseg.layers.layer_features import columns_of
 from napari_emseg.widgets.common.docks import Docking, share_dock
+from napari_emseg.widgets.common.plain_text import plain_label
 from napari_emseg.widgets.common.qt import push_button
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class ClassListing(QWidget):  # type: ignore[misc]
         viewer = self._viewer = getattr(viewer, "__wrapped__", viewer)
         self.layer: Labels | None = None
         self._filling = False
-        self._title = QLabel()
+        self._title = plain_label()
         self._title.setWordWrap(True)
         table = self.table = QTableWidget()
         table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)

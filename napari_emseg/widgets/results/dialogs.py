@@ -12,13 +12,13 @@ from qtpy.QtWidgets import (
     QDialogButtonBox,
     QDoubleSpinBox,
     QFileDialog,
-    QLabel,
     QListWidget,
     QListWidgetItem,
     QVBoxLayout,
 )
 
 from napari_emseg.io.store.target_plan import is_target
+from napari_emseg.widgets.common.plain_text import plain_label
 from napari_emseg.widgets.common.qt import form_rows, number_box, pluralize
 
 if TYPE_CHECKING:
@@ -68,10 +68,10 @@ class ClassesDialog(QDialog):  # type: ignore[misc]
             item.setData(Qt.ItemDataRole.UserRole, label)
             item.setCheckState(UNCHECKED)
         self.list.itemChanged.connect(self._on_check)
-        self._summary = QLabel()
+        self._summary = plain_label()
         self.buttons = _buttons(self, "Show")
         page = QVBoxLayout(self)
-        page.addWidget(QLabel("A layer for each of these classes:"))
+        page.addWidget(plain_label("A layer for each of these classes:"))
         page.addWidget(self.list)
         page.addWidget(self._summary)
         page.addWidget(self.buttons)
@@ -137,7 +137,7 @@ class ThresholdDialog(QDialog):  # type: ignore[misc]
         self.threshold.setKeyboardTracking(True)
         self.threshold.setSingleStep(0.05)
         self.threshold.valueChanged.connect(self._on_value)
-        self.news = QLabel()
+        self.news = plain_label()
         self.news.setMinimumWidth(280)
         self.buttons = _buttons(self, "Set to 0")
         page = QVBoxLayout(self)

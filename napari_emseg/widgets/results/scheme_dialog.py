@@ -11,12 +11,12 @@ from qtpy.QtWidgets import (
     QDialog,
     QDialogButtonBox,
     QGridLayout,
-    QLabel,
     QVBoxLayout,
     QWidget,
 )
 
 from napari_emseg.layers.classes import class_color, class_name
+from napari_emseg.widgets.common.plain_text import plain_label
 from napari_emseg.widgets.common.qt import ScrollArea, pluralize
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class SchemeDialog(QDialog):  # type: ignore[misc]
         grid.setHorizontalSpacing(8)
         grid.setColumnStretch(3, 1)
         for line, (number, proposed) in enumerate(numbers.items()):
-            swatch = QLabel()
+            swatch = plain_label()
             color = QColor.fromRgbF(*class_color(layer, number).tolist())
             swatch.setPixmap(_square(color))
             box = QComboBox()
@@ -84,17 +84,17 @@ class SchemeDialog(QDialog):  # type: ignore[misc]
             box.currentIndexChanged.connect(self._on_choice)
             self.rows[number] = box
             grid.addWidget(swatch, line, 0)
-            grid.addWidget(QLabel(class_name(layer, number)), line, 1)
-            grid.addWidget(QLabel("→"), line, 2)
+            grid.addWidget(plain_label(class_name(layer, number)), line, 1)
+            grid.addWidget(plain_label("→"), line, 2)
             grid.addWidget(box, line, 3)
-        self.news = QLabel()
+        self.news = plain_label()
         kind = QDialogButtonBox.StandardButton
         self.buttons = QDialogButtonBox(kind.Ok | kind.Cancel)
         self.buttons.button(kind.Ok).setText("Add layer")
         self.buttons.accepted.connect(self.accept)
         self.buttons.rejected.connect(self.reject)
         page = QVBoxLayout(self)
-        page.addWidget(QLabel("Each class becomes the one of the nearest color:"))
+        page.addWidget(plain_label("Each class becomes the one of the nearest color:"))
         page.addWidget(ScrollArea(inner))
         page.addWidget(self.news)
         page.addWidget(self.buttons)

@@ -15,6 +15,7 @@ from magicgui.widgets import (
 )
 from napari.layers import Image
 from napari.utils.theme import get_theme
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QSizePolicy
 
 from napari_emseg.layers import is_result
@@ -148,6 +149,7 @@ class Controls:
         )
         self.bar = ProgressBar(name="bar", min=0, max=1)
         self.status = Label(name="status", value="")
+        self.status.native.setTextFormat(Qt.TextFormat.PlainText)
         self.footer = Container[Widget](labels=False, widgets=[self.bar, self.status])
         self._lay_out()
 

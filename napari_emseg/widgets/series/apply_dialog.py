@@ -31,6 +31,7 @@ from napari_emseg.layers.pictures.treated_layers import (
 )
 from napari_emseg.layers.selection import add_quietly
 from napari_emseg.widgets.common.background import BackgroundQueue
+from napari_emseg.widgets.common.plain_text import as_it_stands, plain_label
 from napari_emseg.widgets.common.qt import ask_path, pluralize, push_button
 from napari_emseg.widgets.results.dialogs import CHECKED, UNCHECKED
 from napari_emseg.widgets.series.apply_request import ApplyRequest
@@ -114,14 +115,14 @@ class ApplyDialog(QDialog):  # type: ignore[misc]
         self._viewer, self._applied, self._source = viewer, applied, source
         self.outcomes: tuple[Outcome, ...] = ()
         self._request: ApplyRequest | None = None
-        self._hint = QLabel()
+        self._hint = plain_label()
         self._hint.setWordWrap(True)
         self.background = BackgroundQueue(self._on_error, on_cancel=self.cancel)
         self._make_models()
         self._make_pictures()
         self._make_edits()
         self._make_results()
-        self.bar, self.status = QProgressBar(), QLabel()
+        self.bar, self.status = QProgressBar(), plain_label()
         self.status.setWordWrap(True)
         self.bar.hide()
         self.table = push_button(
@@ -331,7 +332,7 @@ class ApplyDialog(QDialog):  # type: ignore[misc]
         what = picture.name if layers is None else f"{picture.name} (layer)"
         told = f" — {text}" if text else ""
         item.setText(f"{sign} {what}{told}".strip())
-        item.setToolTip(text or str(picture.path or ""))
+        item.setToolTip(as_it_stands(text or str(picture.path or "")))
 
     def _on_model(self, *_: object) -> None:
         how = self.how
@@ -435,7 +436,7 @@ class ApplyDialog(QDialog):  # type: ignore[misc]
         self._folder = folder
         self.to_folder.setChecked(True)
         self.to_folder.setText(f"files in {Path(folder).name}")
-        self.to_folder.setToolTip(folder)
+        self.to_folder.setToolTip(as_it_stands(folder))
 
 
 def open_apply(
@@ -471,7 +472,7 @@ def _short(value: Any) -> str:
 
 
 def _heading(text: str) -> QLabel:
-    label = QLabel(text)
+    label = plain_label(text)
     font = label.font()
     font.setBold(True)
     label.setFont(font)

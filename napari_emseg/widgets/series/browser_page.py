@@ -10,7 +10,6 @@ from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
     QHBoxLayout,
-    QLabel,
     QListView,
     QListWidget,
     QListWidgetItem,
@@ -19,6 +18,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_emseg.widgets.common.plain_text import as_it_stands, plain_label
 from napari_emseg.widgets.common.qt import push_button
 from napari_emseg.widgets.series.picture_files import SIZE
 
@@ -64,7 +64,7 @@ class BrowserPage(QWidget):  # type: ignore[misc]
 
     def __init__(self) -> None:
         super().__init__()
-        self.title = QLabel("no folder")
+        self.title = plain_label("no folder")
         self.title.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.list = QListWidget()
         self.list.setViewMode(QListView.ViewMode.IconMode)
@@ -83,7 +83,7 @@ class BrowserPage(QWidget):  # type: ignore[misc]
             "What is done with a picture that has no labels. The same model is that of "
             "the result before, with its edits that make sense on other pictures."
         )
-        self.status = QLabel(HINT)
+        self.status = plain_label(HINT)
         self.status.setWordWrap(True)
         self.folder = push_button("Folder…", "Choose a folder.", None)
         self.back = push_button("◀ Previous", "Page Up", None)
@@ -102,7 +102,7 @@ class BrowserPage(QWidget):  # type: ignore[misc]
         room = QSize(SIZE + 20, SIZE + lines + 10)
         for place, picture in enumerate(pictures):
             item = QListWidgetItem(icon, picture.path.name)
-            item.setToolTip(str(picture.path))
+            item.setToolTip(as_it_stands(str(picture.path)))
             item.setSizeHint(room)
             self.list.addItem(item)
             self.tell_state(place, picture)
@@ -115,7 +115,7 @@ class BrowserPage(QWidget):  # type: ignore[misc]
         """Show the thumbnail of a picture, or why there is none."""
         item = self.list.item(place)
         if isinstance(found, str):
-            item.setToolTip(found)
+            item.setToolTip(as_it_stands(found))
             self._write(place, item.text().splitlines()[0], "✗ unreadable")
             return
         height, width, _ = found.shape
@@ -147,7 +147,7 @@ class BrowserPage(QWidget):  # type: ignore[misc]
         page.addLayout(row)
         page.addWidget(self.list, 1)
         row = QHBoxLayout()
-        row.addWidget(QLabel("New pictures"))
+        row.addWidget(plain_label("New pictures"))
         row.addWidget(self.new, 1)
         page.addLayout(row)
         page.addWidget(self.skip)

@@ -23,6 +23,7 @@ from napari_emseg.widgets.common.background import BackgroundQueue
 from napari_emseg.widgets.common.docks import Docking, share_dock, stop
 from napari_emseg.widgets.common.keys import Key, Keys
 from napari_emseg.widgets.common.pause import collect_in_pauses
+from napari_emseg.widgets.common.plain_text import as_it_stands
 from napari_emseg.widgets.common.qt import connect, pluralize, show_errors
 from napari_emseg.widgets.common.work_strip import WorkStrip
 from napari_emseg.widgets.edit.panel import after_edits
@@ -176,7 +177,7 @@ class BrowserWidget(QWidget):  # type: ignore[misc]
             self._folder, self.pictures, self.current = folder, pictures, None
             self._memory.folder = folder
             self.page.title.setText(folder.name or str(folder))
-            self.page.title.setToolTip(str(folder))
+            self.page.title.setToolTip(as_it_stands(str(folder)))
             self._fill()
             if not pictures:
                 self.page.status.setText(f"There are no pictures in {folder}.")

@@ -10,7 +10,7 @@ from napari.layers import Labels
 from qtpy.QtCore import QPoint, Qt, QTimer
 from qtpy.QtGui import QColor
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QLineEdit
+from qtpy.QtWidgets import QApplication, QLabel, QLineEdit
 
 from napari_emseg.layers.classes import (
     class_color,
@@ -53,6 +53,27 @@ def texts(rows, column):
 def test_lists_classes_and_their_pixels(rows, layer):
     assert texts(rows, class_list.NAME) == ["class 1", "class 4", "class 300"]
     assert texts(rows, class_list.PIXELS) == ["2,000", "50", "1,000"]
+
+
+def is_html(text):
+    return "<i" in text and Qt.mightBeRichText(text)
+
+
+def test_names_are_no_html(qtbot, viewer, panel, rows):
+    """A tag would vanish, or load a file."""
+    rows.item(0, class_list.NAME).setText(name := '<img src="file:///x">cell')
+    qtbot.waitUntil(lambda: name in panel.history_button.toolTip().replace("&lt;", "<")
+                    .replace("&gt;", ">"))  # fmt: skip
+    panel.say(name)
+    labels = [one for one in QApplication.allWidgets() if isinstance(one, QLabel)]
+    shown = [
+        one.text()
+        for one in labels
+        if one.textFormat() != Qt.TextFormat.PlainText and is_html(one.text())
+    ]
+    tips = [one.toolTip() for one in QApplication.allWidgets()]
+    assert any(name in one.text() for one in labels)
+    assert not [*shown, *filter(is_html, tips)]
 
 
 def test_follows_edits_of_any_kind(qtbot, viewer, rows, layer, hand):

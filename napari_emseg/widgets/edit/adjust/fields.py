@@ -13,12 +13,12 @@ from qtpy.QtWidgets import (
     QColorDialog,
     QComboBox,
     QDoubleSpinBox,
-    QLabel,
     QPushButton,
     QVBoxLayout,
     QWidget,
 )
 
+from napari_emseg.widgets.common.plain_text import plain_label
 from napari_emseg.widgets.edit.adjust.curve_editor import CurveBox
 
 if TYPE_CHECKING:
@@ -212,7 +212,7 @@ class CurvePart(QWidget):  # type: ignore[misc]
         self.channel = QComboBox()
         self.channel.addItems(list(CHANNELS))
         self.channel.setVisible(subject.pixels.shape[1] == 3)
-        self._numbers = QLabel()
+        self._numbers = plain_label()
         page = QVBoxLayout(self)
         page.setContentsMargins(0, 0, 0, 0)
         page.addWidget(self.channel)
