@@ -51,7 +51,12 @@ _SLAB = 2**20  # bytes that are copied at once
 _TYPES = {"1": np.dtype(bool), "I": np.dtype("u2"), "I;16": np.dtype("u2")}
 _DEPTHS = {"1": 1, "L": 1, "P": 1, "I;16": 2}  # bytes of a pixel in Pillow; else 4
 _EXIF, _INTEROP, _COLOR_SPACE = 0x8769, 0xA005, 0xA001
-_SCAN, _MARKER = b"\xff\xda", re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
+_FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}  # markers of their headers
+_SCAN, _END, _MARKER = (
+    b"\xff\xda",
+    b"\xff\xd9",
+    re.compile(rb"\xff[^\x00\xd0-\xd7\xff]"),
+)
 _LAYERS = re.compile(r"cannot handle (\d+)-bit layers")  # what Pillow says
 _BLOCK = 8
 _CUTS = (1, 2, 3, 4, 6, 8, 16, 32)  # bytes
@@ -158,6 +163,12 @@ def read_jpeg(
         mode = image.mode
         pixels = _decode(image, budget, mode)
         _tell_rows(path, pixels, inks=mode == "CMYK")
+        if "progressive" in image.info and _lacks_scans(path.read_bytes()):
+            warnings.warn(
+                f"{path.name} is damaged: it ends before its last scan, so that "
+                "details or colors are missing",
+                stacklevel=2,
+            )
         data = image.info.get("icc_profile") if converted else None
         if converted and not data and mode == "RGB" and _is_adobe_rgb(image):
             data = rgb_profile(ADOBE_RGB, gamma=563 / 256)
@@ -348,6 +359,29 @@ def _tell_rows(path: Path, pixels: NDArray[Any], *, inks: bool) -> None:
                 stacklevel=2,
             )
         return
+
+
+def _lacks_scans(data: bytes) -> bool:
+    """Tell whether a progressive JPEG ends before each coefficient has all its bits.
+
+    A program that saves what came of it so far gives it an end all the same.
+    """
+    unsent: dict[int, set[int]] = {}
+    at = 2
+    while (found := _MARKER.search(data, at)) and found[0] != _END:
+        at = found.start() + 2
+        kind, body = found[0][1], at + 2
+        if kind in _FRAMES and not unsent:
+            count = data[body + 5]
+            unsent = {one: {*range(64)} for one in data[body + 6 :: 3][:count]}
+        elif found[0] == _SCAN:
+            end = body + 1 + 2 * data[body]
+            first, last, bits = data[end : end + 3]
+            if not bits & 15:  # the lowest, too
+                for one in data[body + 1 : end : 2]:
+                    unsent.get(one, set()).difference_update(range(first, last + 1))
+        at += int.from_bytes(data[at : at + 2])
+    return any(unsent.values())
 
 
 def _profile_of_png(image: Any, chunks: PngChunks, channels: int) -> bytes | None:

@@ -117,6 +117,18 @@ def test_jpeg_with_fewer_rows_than_declared(tmp_path, mode, progressive, height)
     assert np.abs(found[:32].astype(int) - whole[:32]).max() < 3
 
 
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+@pytest.mark.parametrize("share", [0.2, 0.3])
+def test_progressive_jpeg_that_lacks_its_last_scans(tmp_path, mode, share):
+    path = tmp_path / "a.jpg"
+    data = jpeg(Image.fromarray(RGB).convert(mode), progressive=True, quality=95)
+    path.write_bytes(data)
+    quiet(path)
+    path.write_bytes(data[: int(share * len(data))] + b"\xff\xd9")
+    with pytest.warns(UserWarning, match="ends before its last scan"):
+        assert read_image(path)[0].shape[:2] == RGB.shape[:2]
+
+
 @pytest.mark.parametrize("value", [127, 128])
 @pytest.mark.parametrize("progressive", [False, True])
 @pytest.mark.parametrize("rows", [1, 16, 40, 48])
