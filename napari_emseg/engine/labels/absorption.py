@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import heapq
 from collections import defaultdict
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_emseg.engine.labels.turns import Turns
+from napari_emseg.engine.labels.turns import Turns, groups, sorting
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
     from numpy.typing import NDArray
 
-    from napari_emseg.engine._types import BoolArray, Float64Array
+    from napari_emseg.engine._types import Float64Array
 
     Numbers = NDArray[np.integer[Any]]
 
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
 _PART = 2**16
 # Pixels of regions that are decided for together.
 _BLOCK = 2**14
-# A list of pixels is made if one of so many belongs to a small region.
-_SPARE = 4
 # Regions above this size, or fewer than one of so many pixels, are taken one by one.
 _ONE_BY_ONE, _FEW = 64, 256
 # Regions taken one by one between two steps, and a mask of 32 bits.
@@ -61,14 +60,16 @@ def iter_absorb(
         the longest common border; with features, that with the least |m_a − m_b|² / s,
         where m are means and s is the length of the border. Of equal ones the first.
     """
-    work = _Absorption(np.ascontiguousarray(regions), min_size, sums)
+    work = _Absorption(regions, min_size, sums)
     yield
     for size in range(1, min(min_size, _ONE_BY_ONE + 1)):
-        if work.small_regions() * _FEW < regions.size:
+        if work.count_small() * _FEW < regions.size:
             break
+        if size == 2:
+            yield from work.link()
         yield from work.join_size(size)
-    yield from work.join_one_by_one()
-    return work.host
+    host = yield from work.join_one_by_one()
+    return host
 
 
 class _Absorption:
@@ -77,16 +78,23 @@ class _Absorption:
     def __init__(
         self, regions: NDArray[np.int32], min_size: int, sums: Float64Array | None
     ) -> None:
-        self.shape = regions.shape
-        self.flat = regions.reshape(-1)
+        # Behind each row, column and plane is no region: what is beside a pixel needs
+        # no test of borders, as what is before the first is behind the last.
+        near = min(regions.ndim, 3)
+        room = [(0, 0)] * (regions.ndim - near) + [(0, 1)] * near
+        padded = np.pad(regions, room)
+        self.steps = [stride // padded.itemsize for stride in padded.strides[-near:]]
+        # The region that each pixel belongs to by now.
+        self.flat = padded.reshape(-1)
         self.min_size = min(min_size, self.flat.size + 1)
         self.sums = sums
         count = int(self.flat.max(initial=0)) + 1
-        self.host = np.arange(count, dtype=np.int32)
         self.kind = np.int32 if self.flat.size < 2**31 - 1 else np.int64
+        # Pixels of each region; 0 once it is absorbed.
         self.size: Numbers = np.zeros(count, self.kind)
-        for part in self._parts(len(self.flat)):
-            found = self.flat[part]
+        numbers = regions.reshape(-1)
+        for start in range(0, numbers.size, _PART):
+            found = numbers[start : start + _PART]
             low = int(found.min())
             sizes = np.bincount(found - low)
             self.size[low : low + len(sizes)] += sizes.astype(self.kind)
@@ -94,137 +102,127 @@ class _Absorption:
         self.size[0] = np.iinfo(self.kind).max
         # Room for numbers among the regions that are looked at together.
         self.number = np.zeros(count, np.int32)
-        # Pixels of small regions, once there are fewer.
-        self.pixels: Numbers | None = None
+        # One pixel of each region.
+        self.first: Numbers = np.full(count, -1, self.kind)
+        for part in self._parts():
+            place = np.arange(part.start, part.stop, dtype=self.kind)
+            self.first[self.flat[part]] = place
+        self.next: Numbers = np.empty(0, self.kind)
 
-    @staticmethod
-    def _parts(count: int) -> Iterator[slice]:
-        for start in range(0, count, _PART):
-            yield slice(start, min(start + _PART, count))
+    def _parts(self) -> Iterator[slice]:
+        for start in range(0, len(self.flat), _PART):
+            yield slice(start, min(start + _PART, len(self.flat)))
 
-    def _is_root(self) -> BoolArray:
-        return self.host == np.arange(len(self.host), dtype=np.int32)
+    def link(self) -> Generator[None, None, None]:
+        """Make a ring of the pixels of each small region, once single ones have joined.
 
-    def small_regions(self) -> int:
-        """Return how many regions are below the size."""
-        return int(np.count_nonzero((self.size < self.min_size) & self._is_root()))
-
-    def _find(self, size: int) -> Iterator[tuple[Numbers, Numbers] | None]:
-        """Yield pixels of the regions of a size, and their regions, in order.
-
-        While they are looked for, None comes first.
+        Each leads to the next, and the last to the first.
         """
-        kind, block = self.kind, _BLOCK
-        if size == 1 and self._singles_rise():
-            # They need no list.
-            for part in self._parts(len(self.flat)):
-                yield None
-                region = self.flat[part]
-                own = np.flatnonzero(self.size[region] == 1)
-                for start in range(0, len(own), block):
-                    at = own[start : start + block]
-                    yield at + part.start, region[at]
-            return
-        total = len(self.flat) if self.pixels is None else len(self.pixels)
-        # A list of most pixels is more than it spares.
-        small = (self.size < self.min_size) & self._is_root()
-        lists = int(self.size[small].sum()) * _SPARE < len(self.flat)
-        left: list[Numbers] = [np.empty(0, kind)]
-        places: list[Numbers] = [np.empty(0, kind)]
-        owners = [np.empty(0, np.int32)]
-        for part in self._parts(total):
-            yield None
-            if self.pixels is None:
-                place = np.arange(part.start, part.stop, dtype=kind)
-            else:
-                place = self.pixels[part]
-            region = self.host[self.flat[place]]
-            pixels = self.size[region]
-            if lists:
-                left.append(place[(pixels >= size) & (pixels < self.min_size)])
-            own = pixels == size
-            places.append(place[own])
-            owners.append(region[own])
-        if lists:
-            self.pixels = np.concatenate(left)
-        del left
-        region = np.concatenate(owners)
-        order = np.argsort(region, kind="stable")
-        place, region = np.concatenate(places)[order], region[order]
-        step = max(block // size, 1) * size
-        for start in range(0, len(region), step):
-            yield place[start : start + step], region[start : start + step]
-
-    def _singles_rise(self) -> bool:
-        """Tell whether regions of one pixel come in the order of their numbers."""
-        last = 0
-        for part in self._parts(len(self.flat)):
+        self.next = np.arange(len(self.flat), dtype=self.kind)
+        met = np.zeros(len(self.size), bool)
+        for part in self._parts():
+            yield
             region = self.flat[part]
-            single = region[self.size[region] == 1]
-            if single.size:
-                if single[0] <= last or np.any(single[1:] <= single[:-1]):
-                    return False
-                last = int(single[-1])
-        return True
+            pixels = self.size[region]
+            own = np.flatnonzero((pixels > 1) & (pixels < self.min_size))
+            own = own[sorting(region[own])]
+            place = own + part.start
+            begin, length = groups(region[own])
+            heads, ids = place[begin], region[own[begin]]
+            self.next[place[:-1]] = place[1:]
+            self.next[place[begin + length - 1]] = heads
+            again = met[ids]
+            self._join_rings(heads[again], self.first[ids[again]])
+            self.first[ids] = heads
+            met[ids] = True
+
+    def _join_rings(self, rings: Numbers, hosts: Numbers) -> None:
+        """Let the rings of some pixels join those of others, of which equal ones touch.
+
+        No two of the rings that join are the same.
+        """
+        begin, length = groups(hosts)
+        leads = self.next[rings]
+        after = np.roll(leads, 1)
+        after[begin] = self.next[hosts[begin]]
+        self.next[hosts[begin]] = leads[begin + length - 1]
+        self.next[rings] = after
+
+    def count_small(self) -> int:
+        """Return how many regions are below the size."""
+        return int(np.count_nonzero((self.size > 0) & (self.size < self.min_size)))
 
     def join_size(self, size: int) -> Generator[None, None, None]:
         """Let the regions of a size join their neighbors, in their order."""
-        for found in self._find(size):
-            yield
-            if found is None:
-                continue
-            pixels, owners = found
-            # They come sorted, so many pixels of each.
-            ids = owners[::size]
-            # Those that have grown meanwhile wait.
-            still = np.flatnonzero((self.size[ids] == size) & (self.host[ids] == ids))
-            if still.size:
-                self._join(ids[still], pixels.reshape(-1, size)[still])
-        # A host of this size has grown, and is absorbed by none before the next size.
-        self.host = self.host[self.host]
+        count = int(np.count_nonzero(self.size == size))
+        step = max(_BLOCK // size, 1)
+        # Parts of so many numbers that each has about as many regions of this size.
+        width = len(self.size) * step // max(count, 1) + 1
+        for low in range(0, len(self.size), width):
+            part = self.size[low : low + width]
+            ids = np.flatnonzero(part == size).astype(np.int32) + np.int32(low)
+            for start in range(0, len(ids), step):
+                yield
+                some = ids[start : start + step]
+                # Those that have grown meanwhile wait.
+                some = some[self.size[some] == size]
+                if some.size:
+                    self._join(some, size)
 
-    def _join(self, ids: Numbers, pixels: Numbers) -> None:
-        """Let regions of one size, each with its row of pixels, join others."""
+    def _join(self, ids: NDArray[np.int32], size: int) -> None:
+        """Let regions of one size join others."""
+        pixels = np.empty((size, len(ids)), self.kind)
+        pixels[0] = self.first[ids]
+        for before, after in pairwise(pixels):
+            self.next.take(before, out=after, mode="clip")
         sides = self._beside(ids, pixels)
         lengths = (sides > 0).astype(np.int16)
-        if pixels.shape[1] > 1:
+        if size > 1:
             sides, lengths = _each_once(sides)
         turns = Turns(ids, sides, lengths, self.size, self.sums, self.number)
         host = turns.hosts()
         joined = np.flatnonzero(host)
         one, other = ids[joined], host[joined]
-        self.host[one] = other
-        np.add.at(self.size, other, self.size[one])
+        self.flat[pixels[:, joined]] = other
+        np.add.at(self.size, other, self.kind(size))
+        self.size[one] = 0
         if self.sums is not None:
             for column in self.sums.T:
                 np.add.at(column, other, column[one])
+        if size == 1:
+            return
+        # Only those that stay small are gone through again.
+        stays = np.flatnonzero(self.size[other] < self.min_size)
+        stays = stays[sorting(other[stays])]
+        self._join_rings(self.first[one[stays]], self.first[other[stays]])
 
     def _beside(self, ids: Numbers, pixels: Numbers) -> NDArray[np.int32]:
-        """Return what is beside the pixels (n, size) of regions, 0 if nothing else."""
-        axes = range(max(len(self.shape) - 3, 0), len(self.shape))
-        pixels = np.ascontiguousarray(pixels.T)
-        out = np.zeros((2 * len(axes), *pixels.shape), np.int32)
-        stride = 1
-        for axis in reversed(axes):
-            length = self.shape[axis]
-            at = pixels // stride % length
-            for side, (there, step) in enumerate(
-                ((at > 0, -stride), (at < length - 1, stride))
-            ):
-                beside = self.flat[np.where(there, pixels + step, pixels)]
-                beside = self.host[self.host[beside]]
+        """Return what is beside the pixels (size, n) of regions, 0 if nothing else."""
+        out = np.empty((2 * len(self.steps), *pixels.shape), np.int32)
+        for axis, step in enumerate(self.steps):
+            for side, place in enumerate((pixels - step, pixels + step)):
+                beside = self.flat[place]
                 beside[beside == ids] = 0
-                out[2 * axis + side - 2 * axes[0]] = beside
-            stride *= length
-        return out.reshape(len(out) * pixels.shape[0], len(ids))
+                out[2 * axis + side] = beside
+        return out.reshape(len(out) * len(pixels), len(ids))
 
-    def join_one_by_one(self) -> Generator[None, None, None]:
-        """Let all regions that are left join, one after another."""
+    def join_one_by_one(self) -> Generator[None, None, NDArray[np.int32]]:
+        """Let all regions that are left join, one after another.
+
+        Returns
+        -------
+        (R + 1,) ndarray of int32
+            The region that each has come to belong to.
+        """
+        # Rings and room for numbers are not needed any more.
+        self.next = np.empty(0, self.kind)
+        self.number = np.empty(0, np.int32)
         near: defaultdict[int, dict[int, int]] = defaultdict(dict)
         for pair, length in zip(*(yield from self._borders()), strict=True):
             one, other = pair >> 32, pair & _LOW
             near[one][other] = near[other][one] = length
-        size, sums, host = self.size, self.sums, self.host
+        size, sums = self.size, self.sums
+        host = np.arange(len(size), dtype=np.int32)
         heap = [(int(size[region]), region) for region in near]
         heap = [entry for entry in heap if entry[0] < self.min_size]
         heapq.heapify(heap)
@@ -259,21 +257,17 @@ class _Absorption:
                 heapq.heappush(heap, (int(size[taker]), taker))
         while not np.array_equal(host, host[host]):
             host = host[host]
-        self.host = host
+        return host[self.flat[self.first]]
 
     def _borders(self) -> Generator[None, None, tuple[list[int], list[int]]]:
         """Return small regions and their neighbors as keys, and their common sides."""
         keys, lengths = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
-        total = len(self.flat) if self.pixels is None else len(self.pixels)
-        for part in self._parts(total):
+        for part in self._parts():
             yield
-            pixels = np.arange(part.start, part.stop)
-            if self.pixels is not None:
-                pixels = self.pixels[part]
-            region = self.host[self.flat[pixels]]
-            small = self.size[region] < self.min_size
-            pixels, region = pixels[small], region[small]
-            neighbor = self._beside(region, pixels[:, np.newaxis])
+            region = self.flat[part]
+            own = np.flatnonzero(self.size[region] < self.min_size)
+            region = region[own]
+            neighbor = self._beside(region, own[np.newaxis] + part.start)
             pair = (region.astype(np.int64) << 32 | neighbor)[neighbor > 0]
             found, sides = np.unique(pair, return_counts=True)
             keys.append(found)

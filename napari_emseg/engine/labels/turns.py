@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 # A guess does not wait for what comes just before each so many regions: rows of regions
 # side by side would be gone through one after another.
-_CUT = 32
+_CUT = 8
 # Longer runs of regions that one neighbor absorbs are summed up each by itself.
-_RUN = 8
+_RUN = 16
 # Of more features, squares are added up as numpy does.
 _FEW = 8
 
@@ -90,13 +90,12 @@ class Turns:
 
     def hosts(self) -> NDArray[np.int32]:
         """Return the region that each of the regions joins; 0 if it joins none."""
-        todo, seen = self._guess(), self.sides.copy()
+        todo = self._guess_in_waves() if self.sums is None else self._guess_at_once()
+        seen = self.sides.copy()
         first = np.full(len(self.known), len(self.order))
-        again = np.zeros(len(self.order) + 1, bool)
         while todo.size:
             own = self.own[todo]
             target = self._beside(todo)
-            seen[:, todo] = target
             new = self._choose(todo, target)
             old = self.host[own]
             # The earliest comes last, as the last of several values stays.
@@ -106,17 +105,18 @@ class Turns:
             self.host[own[differs]] = new[differs]
             # Who is beside those, or among what they join, may have to do otherwise if
             # its turn comes later.
+            again = np.zeros(len(self.order) + 1, bool)
+            near = [self.place[old[differs]], self.place[new[differs]]]
             if self.sums is None:
-                again[changed] = True
-                hit = (again[self.at] & self.earlier).any(axis=0)
-                again[changed] = False
+                near += list(self.at.take(changed, axis=1))
             else:
+                seen[:, todo] = target
                 first[touched] = changed[:, np.newaxis]
-                hit = (first.take(seen) < self.order).any(axis=0)
+                again[:-1] = (first.take(seen) < self.order).any(axis=0)
                 first[touched] = len(self.order)
-            hosts = self.place[touched[:, 1:]]
-            hit[hosts[(hosts > changed[:, np.newaxis]) & (hosts < len(hit))]] = True
-            todo = np.flatnonzero(hit & self.joins)
+            for place in near:
+                again[place[place > changed]] = True
+            todo = np.flatnonzero(again[:-1] & self.joins)
         host = self.host[self.own]
         return np.where(host == self.own, np.int32(0), self.known[host])
 
@@ -174,10 +174,7 @@ class Turns:
         who = np.flatnonzero(joined)
         if not who.size:
             return target
-        # Of 16 bits, numpy sorts by their digits, which is several times as fast.
-        for shift in range(0, len(self.known).bit_length(), 16):
-            digits = (host.take(who) >> shift).astype(np.uint16)
-            who = who.take(np.argsort(digits, kind="stable"))
+        who = who.take(sorting(host.take(who)))
         host = host.take(who)
         first, count = groups(host)
         rank = np.arange(1, len(host) + 1) - np.repeat(first, count)
@@ -225,11 +222,11 @@ class Turns:
         for sums, run in zip(self.sums, out, strict=True):
             sums.take(own, out=run, mode="clip")
             run[first] += sums[host[first]]
-            for start, length in zip(
-                first[~short].tolist(), count[~short].tolist(), strict=True
-            ):
-                part = run[start : start + length]
-                np.cumsum(part, out=part)
+        for start, length in zip(
+            first[~short].tolist(), count[~short].tolist(), strict=True
+        ):
+            part = out[:, start : start + length]
+            part.cumsum(axis=1, out=part)
         at, left = first[short], count[short]
         for rank in range(1, int(left.max(initial=0))):
             more = left > rank
@@ -238,51 +235,64 @@ class Turns:
             for run in out:
                 run[after] += run.take(before)
 
-    def _guess(self) -> Places:
-        """Guess what all regions join, in an order in which many go at once.
+    def _guess_at_once(self) -> Places:
+        """Guess what all regions join as if none had joined before.
 
         Returns
         -------
         (k,) ndarray of int
             Places of the regions for which the guess may be wrong.
         """
+        todo = np.flatnonzero(self.joins)
+        target = self.sides.take(todo, axis=1)
+        best = self._best(todo, target, self.means.take(target, axis=1))
+        # Who absorbs an earlier one does not join.
+        place = self.place[best]
+        grown = np.zeros(len(self.order) + 1, bool)
+        grown[place[place > todo]] = True
+        joins = ~grown.take(todo)
+        self.host[self.own.take(todo[joins])] = best[joins]
+        return todo
+
+    def _guess_in_waves(self) -> Places:
+        """Decide what regions without features join, each after those beside it.
+
+        It is a guess only where they would wait for too many. Returns their places.
+        """
         order, n = self.order, len(self.order)
         later = np.maximum(order, self.at)
         cut = (np.abs(order - self.at) == 1) & (later % _CUT == 0) & (self.at < n)
         waits = (self.earlier & ~cut).sum(axis=0)
         follows = ~(self.earlier | cut | (self.at == n))
-        if self.sums is not None:
-            sums, sizes = self.sums.copy(), self.size.copy()
-            # Nobody joins what is no region.
-            sums[:, 0], sizes[0] = np.inf, 1
         grown = np.zeros(len(self.known), bool)
         ready = np.flatnonzero((waits == 0) & self.joins)
         turn = np.empty(n, np.intp)
         while ready.size:
             after = self.at.take(ready, axis=1)[follows.take(ready, axis=1)]
             todo = ready[~grown.take(self.own.take(ready))]
-            target, mean = self._beside(todo), None
-            if self.sums is not None:
-                mean = sums.take(target, axis=1)
-                mean /= sizes.take(target)
-            best, own = self._best(todo, target, mean), self.own.take(todo)
+            best, own = self._best(todo, self._beside(todo), None), self.own.take(todo)
             grown[best] = True
             # Of two that choose each other, none joins.
             joins = ~grown.take(own)
-            own, best = own[joins], best[joins]
-            self.host[own] = best
-            if self.sums is not None:
-                np.add.at(sizes, best, self.pixels)
-                for column, features in zip(sums, self.sums, strict=True):
-                    np.add.at(column, best, features.take(own))
+            self.host[own[joins]] = best[joins]
             np.subtract.at(waits, after, 1)
             after = after[waits.take(after) == 0]
             # Each once.
             turn[after] = index = np.arange(len(after))
             ready = after[turn.take(after) == index]
-        # Without features, it is no guess but where something is cut.
-        doubted = self.joins if self.sums is not None else self.joins & cut.any(axis=0)
-        return np.flatnonzero(doubted)
+        return np.flatnonzero(self.joins & cut.any(axis=0))
+
+
+def sorting(values: Numbers) -> Places:
+    """Return the order that sorts numbers from 0 on.
+
+    numpy sorts numbers of 16 bits by their digits, several times as fast as others.
+    """
+    order = np.argsort(values.astype(np.uint16), kind="stable")
+    for shift in range(16, int(values.max(initial=0)).bit_length(), 16):
+        digits = (values.take(order) >> shift).astype(np.uint16)
+        order = order.take(np.argsort(digits, kind="stable"))
+    return order
 
 
 def groups(values: Numbers) -> tuple[Places, Places]:
