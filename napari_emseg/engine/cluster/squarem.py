@@ -11,11 +11,11 @@ from napari_emseg.engine.cells.cells import upper
 from napari_emseg.engine.cluster.em import (
     DF_RANGE,
     CovarianceSpec,
-    e_step,
     m_step,
     shape_covariances,
 )
 from napari_emseg.engine.cluster.fit_state import FitState
+from napari_emseg.engine.cluster.truncation import e_steps
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -75,9 +75,9 @@ def iter_em(
        Math. 46(2), 373-388, 1994.
     """
     center = cells.center()
-    data = cells.blocks(center, order=rules.order)
+    e_step = e_steps(cells, center, rules.order, model)
     unit = _spread(model, rules)
-    stats = e_step(model, data)
+    stats = e_step(model)
     place = _vector(model, unit)
     iteration, bound = 0, _FIRST_BOUND
 
@@ -90,7 +90,7 @@ def iter_em(
     while iteration < max_iter:
         before, path = stats.objective, [place]
         model = m_step(stats, model, center, rules)
-        stats = e_step(model, data)
+        stats = e_step(model)
         iteration += 1
         after = m_step(stats, model, center, rules)
         path += [_vector(model, unit), _vector(after, unit)]
@@ -100,14 +100,14 @@ def iter_em(
         yield state(done)
         if done or iteration == max_iter:
             return
-        trial = None if leap is None else e_step(leap, data)
+        trial = None if leap is None else e_step(leap)
         iteration += 1
         if leap is not None and trial and trial.objective >= stats.objective:
             model, stats, place = leap, trial, _vector(leap, unit)
             bound *= _GROWTH if alpha == bound else 1.0
         else:
             bound = max(bound / _GROWTH, _GROWTH) if leap is not None else bound
-            model, stats, place = after, e_step(after, data), path[2]
+            model, stats, place = after, e_step(after), path[2]
         yield state(False)
 
 
