@@ -26,6 +26,8 @@ _TEXTURE_UNIT = 10.0
 _SPAN = 100.0
 # Standard deviation of lightness in photographs; other images are brought to it.
 _LIGHTNESS = 22.0
+# Numbers that are worked on while they are in the cache.
+_STRIP = 2**14
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +127,8 @@ class FeatureSpace:
         # Written in their place at once: each pass over so much memory takes time.
         out = np.empty((*color.shape[:-1], self.dims(whole)), np.float32)
         count = color.shape[-1]
-        out[..., :count] = color
+        for d in range(count):
+            out[..., d] = color[..., d]
         if self.texture > 0:
             light = np.clip(color[..., self.lead], self.low, self.high)
             self._write_texture(light, out[..., count : count + len(_SCALES)])
@@ -139,27 +142,33 @@ class FeatureSpace:
         """Write logarithms of the local deviations (*S, 2), plane by plane."""
         unit = np.float32(1 / self._unit)
         weight = np.float32(self.texture * self._unit)
+        soft, away = np.empty((2, *light.shape[-2:]), np.float32)
+        rows = max(1, _STRIP // max(1, light.shape[-1]))
+        parts = [slice(y, y + rows) for y in range(0, len(soft), rows)]
         for at in np.ndindex(light.shape[:-2]):
             plane = np.ascontiguousarray(light[at]) * unit
             for i, sigma in enumerate(_SCALES):
-                away = plane - _blur(plane, sigma)
-                np.multiply(away, away, out=away)
-                deviation = np.maximum(_blur(away, 2 * sigma), 0)
-                np.log1p(np.sqrt(deviation, out=deviation), out=deviation)
-                deviation *= _TEXTURE_UNIT
-                np.multiply(deviation, weight, out=out[(*at, ..., i)])
+                _blur(plane, sigma, soft)
+                for part in parts:
+                    np.subtract(plane[part], soft[part], out=away[part])
+                    np.multiply(away[part], away[part], out=away[part])
+                _blur(away, 2 * sigma, soft)
+                for part in parts:
+                    deviation = np.maximum(soft[part], 0, out=soft[part])
+                    np.log1p(np.sqrt(deviation, out=deviation), out=deviation)
+                    deviation *= _TEXTURE_UNIT
+                    np.multiply(deviation, weight, out=out[(*at, part, ..., i)])
 
 
 def _radius(sigma: float) -> int:
     return int(np.ceil(3 * sigma))
 
 
-def _blur(plane: FloatArray, sigma: float) -> FloatArray:
+def _blur(plane: FloatArray, sigma: float, out: FloatArray) -> None:
     size = 2 * _radius(sigma) + 1
-    found = cv2.GaussianBlur(
-        plane, (size, size), sigma, borderType=cv2.BORDER_REFLECT_101
+    cv2.GaussianBlur(
+        plane, (size, size), sigma, dst=out, borderType=cv2.BORDER_REFLECT_101
     )
-    return np.asarray(found, np.float32)
 
 
 def _position(

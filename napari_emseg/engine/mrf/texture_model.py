@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_emseg.engine.cells.cells import products, unpack, upper
+from napari_emseg.engine.cells.cells import largest, products, unpack, upper
 from napari_emseg.engine.cluster.em import CovarianceSpec, shape_covariances
 from napari_emseg.engine.mrf.fixed_point import FAR, soften
 from napari_emseg.engine.mrf.fixed_texture import (
@@ -96,15 +96,17 @@ class TextureModel:
         log = self.classes.log_joint(points)
         raised = np.zeros(len(log))
         for _ in range(_ROUNDS):
-            won = np.bincount(log.argmax(axis=0), minlength=len(log))
+            won = np.bincount(largest(log), minlength=len(log))
             poor = np.flatnonzero(won < least)
             if not poor.size:
                 break
             for k in poor:
-                ahead = np.delete(log, k, axis=0).max(axis=0) - log[k]
+                own = log[k].copy()
+                log[k] = -np.inf
+                ahead = log.max(axis=0) - own
                 rank = min(int(np.ceil(least[k])), ahead.size - 1)
                 step = max(float(np.partition(ahead, rank)[rank]), 0) + 1e-6
-                log[k] += step
+                log[k] = own + step
                 raised[k] += step
         if not raised.any():
             return self

@@ -92,9 +92,7 @@ class TilePicture:
 
     def pixels(self, places: NDArray[np.intp]) -> Features:
         """Return features (m, D) of pixels, by their numbers."""
-        return self._convert(
-            self.values.reshape(-1, self.values.shape[-1]).take(places, axis=0)
-        )
+        return self._convert(self._rows.take(places, axis=0))
 
     def detail(self, unit: Unit, deviation: float) -> Mask:
         """Return cells (y, x) whose mean hides a pixel.
@@ -129,6 +127,11 @@ class TilePicture:
         if self.valid is not None:
             found[~self.valid] = 0
         return cv2.resize(even(found), self._cells, interpolation=cv2.INTER_AREA) > 0
+
+    @cached_property
+    def _rows(self) -> NDArray[Any]:
+        """Values (N, C) of pixel after pixel; of a part of an image this is a copy."""
+        return self.values.reshape(-1, self.values.shape[-1])
 
     @property
     def _cells(self) -> tuple[int, int]:

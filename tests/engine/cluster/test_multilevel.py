@@ -107,6 +107,36 @@ def test_many_pixels_are_sampled_first(monkeypatch: pytest.MonkeyPatch) -> None:
         assert set(np.unique(sample.seed_labels)) == {0, 1, 2, 3, 4}
 
 
+def test_starts_of_many_features_are_tried_on_few_pixels(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "_SAMPLES", (2000,))
+    monkeypatch.setattr(module, "_START", 500)
+    most = [levels(clouds(dims=d, weighted=False))[0][1].count for d in (4, 5)]
+    assert most[0] != 500
+    assert most[1] == 500
+
+
+def test_a_large_sample_tells_the_fit_of_all_pixels(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What it lacks is less than the tolerance; the likelihood is that of all."""
+    monkeypatch.setattr(module, "_SAMPLES", (4000,))
+    monkeypatch.setattr(module, "_START", 500)
+    cells = clouds(dims=5, weighted=False)
+    whole = fit_mixture(cells, tol=1e-6)
+    assert len(by_level(whole)["exact"]) > 1
+    found = fit_mixture(cells, tol=0.02)
+    *_, sampled, last = found
+    assert sampled.level == "sample"
+    assert last.converged
+    assert last.model is sampled.model
+    assert last.objective == pytest.approx(last.model.score(cells.points.T))
+    assert whole[-1].objective - 0.02 < last.objective < whole[-1].objective
+    cut = fit_mixture(cells, tol=0.02, max_iter=1)
+    assert len(by_level(cut)["exact"]) > 1
+
+
 @settings(max_examples=15)
 @given(
     seed=st.integers(0, 999),
