@@ -27,7 +27,7 @@ from napari_emseg.io.pillow_picture import (
 )
 from napari_emseg.io.pixel_size import spacing_of
 from napari_emseg.io.png_chunks import note_of
-from napari_emseg.io.safe_write import TIFF, check_target, new_file
+from napari_emseg.io.safe_write import JPEG, TIFF, check_sides, check_target, new_file
 from napari_emseg.io.tiff_pages import picture_of
 from napari_emseg.io.tiff_picture import (
     axes_of,
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 LABEL_SUFFIXES = (*TIFF, ".png")
 # Name of the text of a PNG file that holds what its labels are.
 NOTE = "napari-emseg"
-PICTURE_SUFFIXES = (*TIFF, ".png", ".jpg", ".jpeg")
+PICTURE_SUFFIXES = (*TIFF, ".png", *JPEG)
 
 
 def read_image(
@@ -359,6 +359,8 @@ def write_labels(
     if values.size == 0 or values.min() < 0:
         what = f"the smallest is {values.min()}" if values.size else "there are none"
         raise ValueError(f"labels count from 0, but {what}; renumber them")
+    if values.ndim < 2:
+        raise ValueError(f"labels of shape {values.shape} need axes Y and X; add them")
     values = values.astype(np.min_scalar_type(int(values.max())), copy=False)
     check_target(path, LABEL_SUFFIXES, force=force, ndim=values.ndim)
     if path.suffix.lower() in TIFF:
@@ -414,6 +416,7 @@ def write_picture(
             f"a picture of shape {values.shape} has no colors; give it a last axis of "
             "3 or 4, or write numbers with write_labels"
         )
+    check_sides(path, values.shape)
     if values.dtype != np.uint8 and not (suffix in TIFF and fits_rgb(values)):
         raise ValueError(
             f"a picture of {values.dtype} is not what {path} can hold; convert it to "

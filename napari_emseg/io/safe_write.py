@@ -26,6 +26,8 @@ if sys.platform != "win32":
     import fcntl
 
 TIFF = (".tif", ".tiff")
+JPEG = (".jpg", ".jpeg")
+_LONGEST_JPEG = 65500  # pixels along a side that libjpeg writes
 LONGEST = 255  # bytes of a name
 # Names of files that are being written.
 _PREFIX = ".napari-emseg-"
@@ -83,6 +85,34 @@ def check_target(
             "(--force, force=True)"
         )
     check_access(target.parent)
+
+
+def check_sides(path: Path, shape: tuple[int, ...]) -> None:
+    """Refuse a picture that has no pixels, or is longer than JPEG can be.
+
+    Parameters
+    ----------
+    path : Path
+        File to be written.
+    shape : tuple of int
+        Of the picture: (..., Y, X, C).
+
+    Raises
+    ------
+    ValueError
+        With both sizes and what to do.
+    """
+    if not all(shape):
+        raise ValueError(
+            f"a picture of shape {shape} has no pixels; give one with some"
+        )
+    rows, columns = shape[-3:-1]
+    if path.suffix.lower() in JPEG and max(rows, columns) > _LONGEST_JPEG:
+        raise ValueError(
+            f"a picture of {columns} x {rows} pixels is more than JPEG can hold, "
+            f"{_LONGEST_JPEG} along a side; write {path.with_suffix('.png').name} or "
+            f"{path.with_suffix('.tif').name} instead"
+        )
 
 
 def check_access(folder: Path) -> None:

@@ -468,6 +468,8 @@ class TestLabels:
             write_labels(tmp_path / "a.tif", np.array([[-1, 2]]))
         with pytest.raises(ValueError, match="there are none"):
             write_labels(tmp_path / "a.tif", np.zeros((0, 4), np.uint8))
+        with pytest.raises(ValueError, match=r"shape \(4,\) need axes Y and X"):
+            write_labels(tmp_path / "a.tif", np.zeros(4, np.uint8))
         assert not list(tmp_path.iterdir())
 
 
@@ -612,6 +614,10 @@ class TestPictures:
             for picture in wrong if name == "a.tif" else [*wrong, deep, light]:
                 with pytest.raises(ValueError, match="convert it to uint8"):
                     write_picture(path, picture)
+            with pytest.raises(ValueError, match=r"has no pixels; give one"):
+                write_picture(path, rgb[:0])
+        with pytest.raises(ValueError, match=r"2 x 65501 .* than JPEG .* a\.png or"):
+            write_picture(tmp_path / "a.jpg", np.zeros((65501, 2, 3), np.uint8))
         assert not any(tmp_path.iterdir())
         for picture in (deep, light):
             write_picture(tmp_path / "a.tif", picture, force=True)
