@@ -128,7 +128,7 @@ class TilePicture:
             found[~self.valid] = 0
         return cv2.resize(even(found), self._cells, interpolation=cv2.INTER_AREA) > 0
 
-    @cached_property
+    @kept_property
     def _rows(self) -> NDArray[Any]:
         """Values (N, C) of pixel after pixel; of a part of an image this is a copy."""
         return self.values.reshape(-1, self.values.shape[-1])
