@@ -13,12 +13,16 @@ A picture under a lamp is the picture times a smooth field. With ``bias=True`` t
 
 where :math:`G_\sigma` is a wide Gaussian, and :math:`v_k` the variance of a class. The field
 is taken only where all classes are multiplied by it; where they are not, the labels are
-those without it, and a warning says so.
+those without it, and a warning says so. The first classes are bright and dark places if light
+changes more than classes differ. So the fit starts again in the light that was found, as long
+as that makes the picture likelier.
 
 Another way is a color space without lightness: ``"ab"``, ``"hs"`` or ``"chromaticity"``.
 
 **What it cannot do.** Tell a shadow with a hard edge from a dark thing. A picture that gets
-darker to one side *because of what it shows* looks the same to it as uneven light.
+darker to one side *because of what it shows* looks the same to it as uneven light. Of a single
+thing that differs from its ground by less than light changes across it, the field may remain
+between the two.
 """
 
 import matplotlib.pyplot as plt

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from napari_emseg.engine.cluster.grouped_mixture import GroupedMixture
 from napari_emseg.engine.cluster.methods import METHODS
 from napari_emseg.engine.cluster.multilevel import FitOptions, iter_fit_mixture
 from napari_emseg.engine.image.color_space import black, brightness
-from napari_emseg.engine.mrf.hmrf import HiddenField, iter_hmrf
+from napari_emseg.engine.mrf.hmrf import HiddenField, iter_hmrf, iter_hmrf_in_light
 from napari_emseg.engine.user_warnings import warn_user
 from napari_emseg.pipeline.model_selection import iter_choice, marks
 from napari_emseg.pipeline.progress import Progress, map_steps
@@ -236,16 +236,17 @@ def fit_hidden(
         outliers=outliers,
         max_iter=min(params.max_iter, _MAX_ITER),
     )
-    steps = iter_hmrf(
-        features,
-        options,
-        edges=params.edges,
-        bias=params.bias,
-        valid=valid,
-        seed_labels=seed_labels,
-        black=np.broadcast_to(black(source.space.color), features.shape[-1:]),
-        core=source.core,
-    )
+    more: dict[str, Any] = {
+        "edges": params.edges,
+        "valid": valid,
+        "seed_labels": seed_labels,
+        "black": np.broadcast_to(black(source.space.color), features.shape[-1:]),
+        "core": source.core,
+    }
+    if params.bias:
+        steps = iter_hmrf_in_light(features, options, **more)
+    else:
+        steps = iter_hmrf(features, options, bias=False, **more)
     # The fit has a copy of its own.
     del features
     return (yield from steps)

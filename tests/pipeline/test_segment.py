@@ -664,6 +664,25 @@ def test_light_that_all_classes_share_is_taken() -> None:
     assert (emseg.segment(image, n_classes=2).labels - 1 == truth).mean() < 0.95
 
 
+@pytest.mark.parametrize(("light", "bright"), [(0.5, 120), (0.25, 90)])
+def test_light_that_changes_more_than_classes_differ_is_taken(
+    light: float, bright: int
+) -> None:
+    """The first classes are bright and dark places: it takes several starts."""
+    rng = np.random.default_rng(0)
+    truth = np.indices((120, 150))[0] >= 60
+    field = np.linspace(1 - light, 1 + light, 150)
+    image = np.where(truth, bright, 60) * field + rng.normal(0, 2, truth.shape)
+    image = np.rint(image).clip(0, 255).astype(np.uint8)
+    found = emseg.segment(image, bias=True, n_classes=2)
+    assert found.bias is not None
+    assert np.corrcoef(found.bias.mean(axis=0), field)[0, 1] > 0.99
+    assert (found.labels - 1 == truth).mean() > 0.98
+    # The model is that of the light which was kept, not of the last start.
+    ratio = found.model.means[1, 0] / found.model.means[0, 0]
+    assert ratio == pytest.approx(bright / 60, rel=0.06)
+
+
 def test_bias_is_found() -> None:
     image, truth = noisy_discs((150, 180), 0.1)
     light = np.linspace(0.8, 1.2, 180)
