@@ -14,6 +14,7 @@ from qtpy.QtWidgets import (
     QFrame,
     QGridLayout,
     QLayout,
+    QMenu,
     QPushButton,
     QScrollArea,
     QSizePolicy,
@@ -68,6 +69,23 @@ def connect(signal: Any, call: Callable[..., Any], owner: QObject) -> None:
     kept = _Kept(call)
     vars(owner).setdefault("kept_calls", []).append(kept)
     signal.connect(kept.call)
+
+
+def add_row(menu: QMenu, title: str, call: Callable[[], Any]) -> None:
+    """Add a row to a menu, which forgets what it calls when it is cleared.
+
+    PyQt connects the function that ``addAction`` is given for as long as the menu
+    lives, so that one that is filled each time that it opens would keep them all.
+    """
+    action = menu.addAction(title)
+    connect(action.triggered, show_errors(call), action)
+
+
+def clear_menu(menu: QMenu) -> None:
+    """Remove all rows of a menu, and the menus in it, which Qt would keep."""
+    for inner in menu.findChildren(QMenu):
+        inner.deleteLater()
+    menu.clear()
 
 
 class _Kept:

@@ -20,6 +20,7 @@ from napari_emseg.layers.classes import class_keys
 from napari_emseg.widgets.common.navigation import jump_to
 from napari_emseg.widgets.common.plain_text import as_it_stands
 from napari_emseg.widgets.common.qt import (
+    add_row,
     connect,
     even_rows,
     number_box,
@@ -288,23 +289,25 @@ class EditButtons(QWidget):  # type: ignore[misc]
         viewer = self._actions.session.viewer
         # By its name, as that module imports the panel which this menu is in.
         commands = "napari_emseg.widgets.manifest_commands"
-        menu.addAction(
-            "Into objects…", lambda: import_module(commands).open_objects(viewer)
+        add_row(
+            menu, "Into objects…", lambda: import_module(commands).open_objects(viewer)
         )
         for title, method in SPLITS.items():
             split = partial(self._do, self._actions.split, method=method)
-            menu.addAction(title, show_errors(partial(self._with_class, split)))
+            add_row(menu, title, partial(self._with_class, split))
 
     def _between(self, menu: QMenu) -> None:
         actions = self._actions
         call = partial(self._do, actions.interpolate)
-        menu.addAction(
+        add_row(
+            menu,
             "Class between the planes that have it",
-            show_errors(partial(self._with_class, call)),
+            partial(self._with_class, call),
         )
-        menu.addAction(
+        add_row(
+            menu,
             "Selection between its planes",
-            show_errors(partial(self._do, actions.interpolate_selection)),
+            partial(self._do, actions.interpolate_selection),
         )
 
     def _adjust(self, menu: QMenu) -> None:
@@ -312,7 +315,7 @@ class EditButtons(QWidget):  # type: ignore[misc]
         made = self._actions.session.adjusted.of(image)
         if made is not None and made.title in ADJUSTMENTS:
             again = partial(self._do, self.forms.change, image)
-            menu.addAction(f"Change: {made.title}…", show_errors(again))
+            add_row(menu, f"Change: {made.title}…", again)
             menu.addSeparator()
         cuts = False
         for title, row in ADJUSTMENTS.items():
@@ -320,15 +323,15 @@ class EditButtons(QWidget):  # type: ignore[misc]
                 menu.addSeparator()
                 cuts = True
             call = partial(self._do, self.forms.ask, title)
-            menu.addAction(f"{title}…", show_errors(call))
+            add_row(menu, f"{title}…", call)
 
     def _exports(self, menu: QMenu) -> None:
         for kind in KINDS:
             call = partial(self._do, self.forms.export, kind)
-            menu.addAction(f"{kind} as PNG…", show_errors(call))
+            add_row(menu, f"{kind} as PNG…", call)
 
     def _kept(self, menu: QMenu) -> None:
-        menu.addAction("Save as…", show_errors(partial(self._do, self._save)))
+        add_row(menu, "Save as…", partial(self._do, self._save))
         menu.addSeparator()
         session = self._actions.session
         try:
@@ -337,7 +340,7 @@ class EditButtons(QWidget):  # type: ignore[misc]
             return
         for layer in saved_selections(session.viewer, like):
             call = partial(self._do, self._actions.load, layer.name)
-            menu.addAction(layer.name, show_errors(call))
+            add_row(menu, layer.name, call)
 
     def _save(self) -> None:
         self._actions.need()

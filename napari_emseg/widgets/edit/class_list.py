@@ -200,6 +200,7 @@ class ClassList(QTableWidget):  # type: ignore[misc]
             return
         menu = self.key_menu(layer, label)
         menu.exec(event.globalPos())
+        menu.deleteLater()
 
     def key_menu(self, layer: Labels, label: int) -> QMenu:
         """Return a menu in which a class gets a key."""

@@ -10,7 +10,7 @@ from napari.layers import Image
 from qtpy.QtWidgets import QMenu
 
 from napari_emseg.layers import is_result
-from napari_emseg.widgets.common.qt import connect, push_button
+from napari_emseg.widgets.common.qt import clear_menu, connect, push_button
 from napari_emseg.widgets.results.inspector import inspector_of
 
 if TYPE_CHECKING:
@@ -228,7 +228,7 @@ def result_button(viewer: napari.components.ViewerModel) -> QPushButton:
 
 def fill(menu: QMenu, viewer: napari.components.ViewerModel) -> None:
     """Fill the menu; disabled rows say in their tooltip what is missing."""
-    menu.clear()
+    clear_menu(menu)
     images = any(isinstance(layer, Image) for layer in viewer.layers)
     results = any(map(is_result, viewer.layers))
     for place, group in enumerate(ROWS):
