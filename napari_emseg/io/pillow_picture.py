@@ -101,8 +101,11 @@ def read_png(
                 _tell_first(path, image.n_frames, "frames")
         else:
             mode = _mode_of(image)
+            palette = image.palette.palette if image.palette else b""
             pixels, colored = _decode(image, budget, mode), mode in ("RGB", "RGBA")
             check_rows(chunks, pixels)
+            if kind == PALETTE and image.mode == "P":  # as it is, unless it is animated
+                _check_palette(image, len(palette) // 3)
         profile = None
         if converted and pixels.dtype != bool:
             channels = 3 if kind & COLOR else 1
@@ -181,6 +184,15 @@ def read_jpeg(
     return DecodedPicture(
         turned(pixels, orientation), profile=profile.name if profile else None
     )
+
+
+def _check_palette(image: Image, count: int) -> None:
+    """Refuse numbers of colors that the palette does not have; Pillow shows black."""
+    largest = image.getextrema()[1]
+    if isinstance(largest, int | float) and largest >= count:
+        raise ValueError(
+            f"it has the color number {largest} in a palette of {count} colors"
+        )
 
 
 def _open_jpeg(file: BinaryIO) -> JpegImagePlugin.JpegImageFile:
@@ -405,10 +417,18 @@ def _profile_of_png(image: Any, chunks: PngChunks, channels: int) -> bytes | Non
         return None
     white, *corners = ((*points[at : at + 2], 1.0) for at in range(0, 8, 2))
     curve = None if abs(gamma - _SRGB_GAMMA) < 0.005 else 1 / gamma
-    if channels == 1:
-        return curve and gray_profile(curve)
-    return rgb_profile(
-        tuple(number for corner in corners for number in corner),
-        white=white,
-        gamma=curve,
-    )
+    try:
+        if channels == 1:
+            return curve and gray_profile(curve)
+        return rgb_profile(
+            tuple(number for corner in corners for number in corner),
+            white=white,
+            gamma=curve,
+        )
+    except RuntimeError:  # as all errors of imagecodecs
+        warnings.warn(
+            f"{chunks.path.name} names primaries or a gamma that cannot be (cHRM, "
+            "gAMA), which are left out; colors are taken for sRGB",
+            stacklevel=2,
+        )
+        return None

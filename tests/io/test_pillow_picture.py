@@ -20,6 +20,19 @@ RGB = cv2.GaussianBlur(
 )
 
 
+def png_of(rows, depth, kind, chunks):
+    """Return a PNG of bytes of rows, with other chunks."""
+    width = rows.shape[1] * 8 // depth // (3 if kind == 2 else 1)
+    header = struct.pack(">2I5B", width, len(rows), depth, kind, 0, 0, 0)
+    data = zlib.compress(b"".join(b"\0" + row.tobytes() for row in rows))
+    parts = [(b"IHDR", header), *chunks, (b"IDAT", data), (b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(body)) + name + body
+        + zlib.crc32(name + body).to_bytes(4)
+        for name, body in parts
+    )  # fmt: skip
+
+
 def quiet(path):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -115,6 +128,30 @@ def test_jpeg_with_fewer_rows_than_declared(tmp_path, mode, progressive, height)
     with pytest.warns(UserWarning, match=rf"of its {height} rows are missing"):
         found = read_image(path)[0]
     assert np.abs(found[:32].astype(int) - whole[:32]).max() < 3
+
+
+@pytest.mark.parametrize("colors", [0, 2, 5, 6])
+@pytest.mark.parametrize("depth", [4, 8])
+def test_numbers_that_a_palette_has_not(tmp_path, colors, depth):
+    path = tmp_path / "a.png"
+    numbers = np.full((4, 8), 5, np.uint8)
+    rows = numbers if depth == 8 else numbers[:, ::2] * 17
+    palette = [(b"PLTE", RGB.tobytes()[: 3 * colors])] if colors else []
+    path.write_bytes(png_of(rows, depth, 3, palette))
+    if colors > 5:
+        np.testing.assert_array_equal(quiet(path), np.full((4, 8, 3), RGB[0, 5]))
+        return
+    with pytest.raises(ValueError, match=f"number 5 in a palette of {colors} colors"):
+        read_image(path)
+
+
+def test_primaries_that_cannot_be_spoil_no_pixel(tmp_path):
+    path = tmp_path / "a.png"
+    rows = RGB.reshape(len(RGB), -1)
+    chunks = [(b"gAMA", struct.pack(">I", 45455)), (b"cHRM", bytes(32))]
+    path.write_bytes(png_of(rows, 8, 2, chunks))
+    with pytest.warns(UserWarning, match="primaries or a gamma that cannot be"):
+        np.testing.assert_array_equal(read_image(path)[0], RGB)
 
 
 @pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
