@@ -242,12 +242,14 @@ def new_selection(
     return layer
 
 
-def add_quietly(viewer: ViewerModel, layer: Image | Labels) -> None:
-    """Add a layer on top; the active and the selected layers stay so."""
+def add_quietly(
+    viewer: ViewerModel, layer: Image | Labels, place: int | None = None
+) -> None:
+    """Add a layer at a place, or on top; the active and the selected ones stay so."""
     layers = viewer.layers
     chosen, active = set(layers.selection), layers.selection.active
     with inserting_inactive(layers):
-        insert_layer(layers, len(layers), layer)
+        insert_layer(layers, len(layers) if place is None else place, layer)
     if layers.selection.active is not active or set(layers.selection) != chosen:
         layers.selection.clear()
         layers.selection.update(chosen)

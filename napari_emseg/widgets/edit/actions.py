@@ -39,7 +39,7 @@ from napari_emseg.recipe.step import Step
 from napari_emseg.regions.refit import iter_refit
 from napari_emseg.select.label_masks import FULL
 from napari_emseg.widgets.edit.adjust.adjusted_layers import Adjusted
-from napari_emseg.widgets.edit.adjust.adjusted_picture import lay_on_top
+from napari_emseg.widgets.edit.adjust.adjusted_picture import tell_of_top, top_place
 from napari_emseg.widgets.edit.adjust.dialog import ADJUSTMENTS
 from napari_emseg.widgets.edit.adjust.picture_export import (
     cut_out,
@@ -389,10 +389,10 @@ class Actions:
             )
             active = viewer.layers.selection.active
             # It becomes active, so that panels turn to it and go on from there.
-            insert_layer(viewer.layers, len(viewer.layers), image)
+            insert_layer(viewer.layers, top_place(viewer), image)
             if not isinstance(active, Image):
                 viewer.layers.selection.active = active
-            text = lay_on_top(viewer, image, cut=made.shape[-1:] == (4,))
+            text = tell_of_top(viewer, image, cut=made.shape[-1:] == (4,))
             history = self.session.action_history
             history.added(image, log, text=words_of(step, None))
             made_so = Adjusted(title, step, picture, selected, log)

@@ -337,10 +337,17 @@ class EditContext:
             labels=self.edited,
             selection=None if self.target is None else self.target.layer,
             image=None if isinstance(self.picture, str) else self.picture.layer,
-            before=select.to_bytes(self.selection),
+            before=self._before,
             after=after,
             kept=kept,
         )
+
+    @property
+    def _before(self) -> NDArray[np.uint8]:
+        """What is selected, in 255ths: of a layer as it stands there."""
+        if self.known is None and self.target is not None:
+            return np.array(self.target.data(), np.uint8)
+        return select.to_bytes(self.selection)
 
     def _need(self) -> Part:
         if isinstance(self.picture, str):
