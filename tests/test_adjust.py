@@ -501,6 +501,7 @@ def test_every_picture_works(image, soft):
         (lambda p: adjust.replace_color(p, color=(0, 0, 0), by=(0, 0, 999)), "255"),
         (lambda p: adjust.fill(p, color=(1, 2)), "one number for each"),
         (lambda p: adjust.blur(p, radius=0), "radius=0"),
+        (lambda p: adjust.blur(p, radius=1e12), "but 10000 are the most"),
         (lambda p: adjust.blur(p, np.ones((3, 3))), "shape"),
         (lambda p: adjust.inpaint(p, np.ones((40, 50))), "nothing to paint from"),
         (lambda p: adjust.inpaint(p, np.eye(40, 50), method="x"), "method='x'"),

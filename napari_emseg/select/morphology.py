@@ -38,6 +38,8 @@ __all__ = [
 
 # Gaussians are cut off at this multiple of their standard deviation.
 TRUNCATE = 4.0
+# Pixels of the widest blur: OpenCV fails where the size of its window is too large.
+_WIDEST = 10_000
 # Coverage is grown by small disks one after another: their sum is a large disk. That
 # of radius 5 has the most even outline: (5, 0), (4, 3), (3, 4), (0, 5) are on it.
 _DISK = 5
@@ -361,7 +363,7 @@ def feather(selection: ArrayLike, radius: float) -> FloatArray:
     Raises
     ------
     ValueError
-        If the radius is negative.
+        If the radius is negative, or above 10,000.
 
     Examples
     --------
@@ -370,6 +372,10 @@ def feather(selection: ArrayLike, radius: float) -> FloatArray:
     """
     mask: FloatArray = as_selection(selection).astype(np.float32)
     _check_pixels("radius", radius)
+    if radius > _WIDEST:
+        raise ValueError(
+            f"radius={radius:g} pixels, but {_WIDEST} are the most; blur less"
+        )
     if radius == 0:
         return mask
     box = bounding_box(mask, int(np.ceil(TRUNCATE * radius)))

@@ -315,3 +315,11 @@ def test_selections_without_pixels_stay_empty(size):
 def test_text_is_no_selection():
     with pytest.raises(TypeError, match="pass bool"):
         select.invert([["a", "b"]])
+
+
+@pytest.mark.parametrize("change", [select.feather, select.smooth])
+def test_a_blur_that_is_too_wide_is_refused(change):
+    with pytest.raises(
+        ValueError, match=r"radius=1e\+12 pixels, but 10000 are the most"
+    ):
+        change(np.eye(9, dtype=bool), 1e12)
