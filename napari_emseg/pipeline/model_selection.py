@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -18,6 +19,7 @@ from napari_emseg.engine.cluster.criteria import (
     iter_criteria,
 )
 from napari_emseg.engine.cluster.em import CovarianceSpec
+from napari_emseg.engine.cluster.multilevel import FitOptions, iter_fit_mixture
 from napari_emseg.engine.image.color_space import native
 from napari_emseg.engine.image.noise import blur, blur_radius, noise_level
 from napari_emseg.engine.mrf.edge_preserving import OF_PHOTOS
@@ -170,6 +172,8 @@ _LINE = 0.45
 _NOTICED = 2.3
 # Extremes are no class if they are such a share of the pixels, or have so few values.
 _STRAY, _VALUES = 1e-3, 2
+# Starts of a fit as that of a segmentation.
+_STARTS = 5
 # Classes of pixels that are strewn at random are so many steps of values apart.
 _STEPS = 4
 
@@ -200,10 +204,11 @@ def iter_choice(
 
     The one with the largest Bayesian information criterion whose classes all are wider
     than outlines: pixels on the edges between two classes mix their colors, and are no
-    class. Nor are shades of a color that nobody can tell apart [1]_. Where noise
-    dominates, its overlap would hide the classes; so the mixtures are fitted to pixels
-    that are averaged as far as the noise demands, and the integrated completed
-    likelihood decides.
+    class. Nor are shades of a color that nobody can tell apart [1]_, so that no class
+    of these mixtures is narrower; the classes of a segmentation may be, and have to be
+    wider than outlines, too. Where noise dominates, its overlap would hide the classes;
+    so the mixtures are fitted to pixels that are averaged as far as the noise demands,
+    and the integrated completed likelihood decides.
 
     Parameters
     ----------
@@ -249,6 +254,10 @@ def iter_choice(
     models = _ranked(tried, Criteria.bic, n)
     outline = _OUTLINE_OF_ONE if cells.dims == 1 else _OUTLINE
     wide = _widest(models, features, valid, outline)
+    if wide is not None and (rules.floor > census.floor).any():
+        # Classes that may be narrower are others.
+        refit = partial(_fitted, cells, census.floor, seed)
+        wide = _widest(models, features, valid, outline, refit) or wide
     if noise_in(source, tried[-1][1]) is None:
         # Who asks for classes wants two that overlap rather than one.
         single = models[0].n_classes == 1
@@ -350,16 +359,31 @@ def _widest(
     features: FloatArray,
     valid: BoolArray,
     outline: float,
+    refit: Callable[[int], MixtureModel] | None = None,
 ) -> int | None:
     """Return the first number of classes, above 1, that are all wider than outlines.
 
-    Features that were averaged over a radius have outlines twice that wider.
+    Features that were averaged over a radius have outlines twice that wider. If there
+    is another fit of each number, its classes have to be wider, too.
     """
     least = 1 - 0.5 / outline
     for model in models:
-        if model.n_classes > 1 and _width(model, features, valid) >= least:
+        if model.n_classes == 1 or _width(model, features, valid) < least:
+            continue
+        again = model if refit is None else refit(model.n_classes)
+        if refit is None or _width(again, features, valid) >= least:
             return model.n_classes
     return None
+
+
+def _fitted(
+    cells: Cells, floor: Float64Array, seed: int, n_classes: int
+) -> MixtureModel:
+    """Fit classes that are as narrow as those of a segmentation may be."""
+    rules = CovarianceSpec("full", floor)
+    options = FitOptions(n_classes=n_classes, rules=rules, n_init=_STARTS, seed=seed)
+    *_, last = iter_fit_mixture(cells, options)
+    return last.model
 
 
 def _thickest(

@@ -10,6 +10,7 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 import napari_emseg as emseg
+from napari_emseg.engine.cluster.criteria import coherence
 from napari_emseg.pipeline.model_selection import independent_pixels, shrunk
 from napari_emseg.pipeline.segment import read_input
 
@@ -42,6 +43,28 @@ def drawing(low: float, high: float, noise: float, *, smooth: bool = False) -> I
     values = low + (high - low) * (page / 255)
     values += np.random.default_rng(0).normal(0, noise, page.shape)
     return values.round().clip(0, 255).astype(np.uint8)
+
+
+def test_blurred_outlines_are_no_class_of_the_fit_either() -> None:
+    """Four shades are wide, but fitted to all colors, one is the halo of the others."""
+    rng = np.random.default_rng(1)
+    size = 120
+    stain = np.zeros((size, size), np.float32)
+    for _ in range(8):
+        center = tuple(int(v) for v in rng.integers(0, size, 2))
+        axes = tuple(int(v) for v in rng.integers(6, 14, 2))
+        turn, depth = float(rng.integers(0, 180)), float(rng.uniform(0.5, 1))
+        cv2.ellipse(stain, center, axes, turn, 0, 360, depth, -1)
+    stain = cv2.GaussianBlur(stain, (0, 0), 2.5)
+    ground = cv2.GaussianBlur(rng.normal(0, 1, (size, size)), (0, 0), 3)
+    image = [180, 165, 205] + (ground / ground.std())[..., np.newaxis]
+    image = image + stain[..., np.newaxis] * [-100, -130, -60]
+    image = (image + rng.normal(0, 1, image.shape)).round().clip(0, 255)
+    found = emseg.segment(image.astype(np.uint8), n_classes="auto", smoothing=0)
+    widths = coherence(found.labels, found.n_classes)
+    assert found.n_classes == 3
+    # A line of 1.8 pixels has .72; one of four classes had .70.
+    assert widths.min() > 0.8
 
 
 @pytest.mark.parametrize(
