@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterable
+    from collections.abc import Callable, Container, Iterable, Mapping
 
     from napari.layers import Labels, Layer
 
@@ -121,3 +121,33 @@ class Action:
             return None
         log = {layer: log for layer, log in self.log.items() if layer not in layers}
         return replace(self, marks=marks, changes=changes, log=log)
+
+
+def find_turned(
+    actions: Iterable[Action],
+    here: Mapping[Labels, set[int]],
+    there: Mapping[Labels, set[int]],
+) -> tuple[list[Action], list[Action]]:
+    """Return what of actions is where it was, and what was undone or redone.
+
+    Parameters
+    ----------
+    actions : iterable of Action
+    here, there : mapping of napari.layers.Labels to set of int
+        Keys of the steps of each layer where they were, and where they go.
+    """
+    stay, turned = [], []
+    for action in actions:
+        marks = action.marks
+        # Of a layer that was removed nothing is known; it may come back.
+        kept = [
+            mark
+            for mark in marks
+            if mark.layer not in here or mark.key in here[mark.layer]
+        ]
+        moved = [mark for mark in marks if mark.key in there.get(mark.layer, ())]
+        if kept or not marks:
+            stay.append(action.part(kept) if moved else action.with_marks(kept))
+        if moved:
+            turned.append(action.part(moved) if kept else action.with_marks(moved))
+    return stay, turned

@@ -26,9 +26,10 @@ from napari_emseg.layers.history import (
 )
 from napari_emseg.layers.metadata import append, remove
 from napari_emseg.layers.selection import add_quietly
-from napari_emseg.layers.undo.action import Action
+from napari_emseg.layers.undo.action import Action, find_turned
 from napari_emseg.layers.undo.closed_layers import ClosedLayers, without
 from napari_emseg.layers.undo.manual_edits import ManualEdits
+from napari_emseg.layers.undo.seen_steps import SeenSteps
 from napari_emseg.layers.undo.undo_follower import redo_edit, undo_edit
 
 if TYPE_CHECKING:
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
     from napari.layers import Layer
 
     from napari_emseg.layers.edits import PlannedEdit
-    from napari_emseg.layers.history import Steps
     from napari_emseg.layers.metadata import Log
     from napari_emseg.layers.undo.action import Change
 
@@ -111,6 +111,7 @@ class ActionHistory:
         # What is followed: the data of each layer, and steps from before.
         self._data: dict[Labels, Any] = {}
         self._earlier: dict[Labels, list[StepMark]] = {}
+        self._seen = SeenSteps()
         self._closed = ClosedLayers()
         viewer.layers.events.inserted.connect(self._follow)
         viewer.layers.events.removed.connect(self._follow)
@@ -353,7 +354,7 @@ class ActionHistory:
     def _commit(self, action: Action) -> None:
         """Record the steps that are of no action as one."""
         before = self._record
-        marks = [mark for layer in self._data for mark in self._unknown(layer, before)]
+        marks = self._unknown(self._data, before)
         metadata = {layer: dict(layer.metadata) for layer in action.log}
         try:
             append(action.log)
@@ -391,18 +392,22 @@ class ActionHistory:
         """
         if self._turning:
             return
+        if one is None and self._seen.same(self._record, self._data):
+            return
         lost = [layer for layer in self._data if self._replaced(layer)]
         gone = tuple(Action(lost=REPLACED.format(layer.name)) for layer in lost)
         before = self._record
-        done, back = self._turned(before.done, undo_steps, redo_steps)
-        undone, again = self._turned(before.undone, redo_steps, undo_steps)
+        up = {layer: step_keys(undo_steps(layer)) for layer in self._data}
+        down = {layer: step_keys(redo_steps(layer)) for layer in self._data}
+        done, back = find_turned(before.done, up, down)
+        undone, again = find_turned(before.undone, down, up)
         for actions, layers in ((done, before.done), (undone, before.undone)):
             touched = {layer for action in layers for layer in action.layers}
             actions += (
                 one for one, layer in zip(gone, lost, strict=True) if layer in touched
             )
         record = _Record((*done, *reversed(again)), (*undone, *reversed(back)))
-        new = [mark for layer in self._data for mark in self._unknown(layer, record)]
+        new = self._unknown(self._data, record)
         if one is None:
             made = [
                 Action((mark,), text=f"painted on {mark.layer.name}") for mark in new
@@ -422,42 +427,20 @@ class ActionHistory:
             for change in action.changes:
                 change.redo()
         self._tell()
+        self._seen = SeenSteps(self._record, self._data)
 
-    def _turned(
-        self,
-        actions: Iterable[Action],
-        steps_of: Callable[[Labels], Steps | None],
-        others_of: Callable[[Labels], Steps | None],
-    ) -> tuple[list[Action], list[Action]]:
-        """Return what of actions is where it was, and what has turned."""
-        here = {layer: step_keys(steps_of(layer)) for layer in self._data}
-        there = {layer: step_keys(others_of(layer)) for layer in self._data}
-        stay, turned = [], []
-        for action in actions:
-            # Of a layer that was removed nothing is known; it may come back.
-            kept = [
-                mark
-                for mark in action.marks
-                if mark.layer not in here or mark.key in here[mark.layer]
-            ]
-            moved = [
-                mark for mark in action.marks if mark.key in there.get(mark.layer, ())
-            ]
-            if kept or not action.marks:
-                stay.append(action.part(kept) if moved else action.with_marks(kept))
-            if moved:
-                turned.append(action.part(moved) if kept else action.with_marks(moved))
-        return stay, turned
-
-    def _unknown(self, layer: Labels, record: _Record) -> list[StepMark]:
-        """Return the steps of a layer that are of no action."""
+    def _unknown(self, layers: Iterable[Labels], record: _Record) -> list[StepMark]:
+        """Return the steps of layers that are of no action."""
         actions = (*record.done, *record.undone)
         known = {mark.key for action in actions for mark in action.marks}
-        known |= {mark.key for mark in self._earlier[layer]}
-        steps = undo_steps(layer) or ()
-        return [
-            StepMark(layer, step) for step in steps if not known & step_keys([step])
-        ]
+        found = []
+        for layer in layers:
+            earlier = {mark.key for mark in self._earlier[layer]}
+            for step in undo_steps(layer) or ():
+                keys = step_keys((step,))
+                if keys.isdisjoint(known) and keys.isdisjoint(earlier):
+                    found.append(StepMark(layer, step))
+        return found
 
     def _replaced(self, layer: Labels) -> bool:
         """End the history of a layer that got other labels; return whether it did."""
@@ -478,7 +461,7 @@ class ActionHistory:
             if layer not in self._data:
                 keep_all(layer)
                 self._data[layer], self._earlier[layer] = layer.data, []
-                self._earlier[layer] = self._unknown(layer, self._record)
+                self._earlier[layer] = self._unknown([layer], self._record)
                 layer.events.paint.connect(self._sync)
                 layer.events.data.connect(self._sync)
         if gone := self._closed.follow(None if self._turning else event):
