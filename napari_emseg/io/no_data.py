@@ -16,6 +16,7 @@ _TAG = 42113
 # The tag is text: floats may have lost their last digits in it, and the lowest number
 # of a type, a common flag, many more.
 _CLOSE, _HUGE, _ROUGHLY = 4, 1e30, 1e-5
+_SLAB = 2**20  # values that are looked at once
 
 
 def flag_of(page: tifffile.TiffPage, name: str) -> float | None:
@@ -140,3 +141,23 @@ def tell_left_out(
         "the file declares as no data, and are left out",
         stacklevel=2,
     )
+
+
+def make_quiet(values: NDArray[Any]) -> None:
+    """Make each float that is no number one that arithmetic passes on without a word.
+
+    A damaged or foreign file may have those that raise a flag ("signaling NaN").
+
+    Parameters
+    ----------
+    values : ndarray
+        Changed in place, if it is contiguous and of floats.
+    """
+    if values.dtype.kind != "f" or not values.flags.c_contiguous:
+        return
+    flat = values.reshape(-1)
+    for start in range(0, flat.size, _SLAB):
+        part = flat[start : start + _SLAB]
+        missing = np.isnan(part)
+        if missing.any():
+            part[missing] = np.nan

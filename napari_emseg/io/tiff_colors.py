@@ -14,7 +14,7 @@ from napari_emseg.engine.image.lazy_image import fits_rgb
 from napari_emseg.io.color_profile import look_up
 from napari_emseg.io.damage import UnfitError
 from napari_emseg.io.full_scale import bits_of
-from napari_emseg.io.no_data import leave_out
+from napari_emseg.io.no_data import leave_out, make_quiet
 from napari_emseg.io.tiff_pages import JPEGS
 
 if TYPE_CHECKING:
@@ -57,7 +57,9 @@ def decode(picture: TiffPicture) -> tuple[NDArray[Any], str]:
             f"it holds pixels of shape {pixels.shape}, and declares "
             f"{tuple(series.shape)}"
         )
-    return pixels.astype(pixels.dtype.newbyteorder("="), copy=False), series.axes
+    pixels = pixels.astype(pixels.dtype.newbyteorder("="), copy=False)
+    make_quiet(pixels)
+    return pixels, series.axes
 
 
 def _is_full_ycbcr(page: tifffile.TiffPage) -> bool:

@@ -199,3 +199,17 @@ def test_black_in_one_band_of_floats_is_a_color(tmp_path, flag):
         found = read_image(path)[0]
     assert np.isnan(found[:2]).all()
     np.testing.assert_array_equal(found[2:], pixels[2:])
+
+
+@pytest.mark.parametrize(
+    ("kind", "bits"), [("f4", 0x7F800001), ("f8", 0x7FF0 << 48 | 1)]
+)
+def test_floats_that_are_no_numbers_raise_no_flag(tmp_path, kind, bits):
+    """Else numpy warns in the midst of arithmetic that the user did not ask for."""
+    values = np.ones((8, 9), kind)
+    values.view(kind.replace("f", "u"))[2, 3] = bits
+    tifffile.imwrite(tmp_path / "a.tif", values, photometric="minisblack")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = read_image(tmp_path / "a.tif")[0] * 2
+    np.testing.assert_array_equal(np.isnan(found), np.isnan(values))
