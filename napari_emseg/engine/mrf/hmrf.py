@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -76,9 +77,6 @@ class HiddenField:
         The illumination, of mean 1.
     lit : bool
         Whether all classes are multiplied by that.
-    evidence : float
-        Mean log-likelihood per pixel of the image in that light, in nats, as the
-        objective of the fit.
     """
 
     model: MixtureModel
@@ -87,7 +85,6 @@ class HiddenField:
     speckled: bool
     bias: Planes | None
     lit: bool = False
-    evidence: float = 0.0
 
 
 def iter_hmrf(
@@ -132,7 +129,8 @@ def iter_hmrf(
     ------
     FitState
         Level "field". The objective is the mean of ln Σ_k π_k(p) f_k(x_p) over some
-        pixels, in nats, where π(p) is what the neighbors of p let expect.
+        pixels, in nats, where π(p) is what the neighbors of p let expect; of the image
+        in its light, so that all kinds of light compare.
 
     Returns
     -------
@@ -229,8 +227,8 @@ def iter_hmrf(
         model = replace(model, outliers=outliers, log_uniform=-volume)
     if options.student:
         model = replace(model, df=np.full(k, rules.df or DF_START))
-    illumination: Planes | None = None
-    codes = data.codes(planes, light)
+    illumination, brightness = light, _mean_log(light, inside)
+    codes = data.codes(planes, illumination)
     logits = grid.full((k,), np.int16, 0)
     data.logits(model, codes, strength, logits)
     posteriors = start_from_neighbors(grid, logits, strength, scratch)
@@ -252,7 +250,10 @@ def iter_hmrf(
             illumination = None
             illumination = data.illumination(model, posteriors)
             codes = data.codes(planes, illumination)
+            brightness = _mean_log(illumination, inside)
         bond, objective = data.estimate_bond(model, codes, posteriors, bond, bounds)
+        # Densities of what was divided are those of the image times what divided it.
+        objective -= dims * brightness
         done = iteration >= _FIRST_CHECK and _settled(before, (model, bond))
         shown = model
         if core is not None:
@@ -267,13 +268,9 @@ def iter_hmrf(
         data.logits(model, codes, strength, logits)
     del codes, logits, bonds
     lit = illumination is not None and data.follows(illumination, posteriors)
-    if illumination is not None:
-        # Densities of what was divided are those of the image times what divided it.
-        logs = np.log(illumination[inside])
-        objective -= dims * float(logs.mean(dtype=np.float64))
-        if thin is not None:
-            illumination = np.expand_dims(illumination, thin)
-    return HiddenField(shown, bond, scale, speckled, illumination, lit, objective)
+    if illumination is not None and thin is not None:
+        illumination = np.expand_dims(illumination, thin)
+    return HiddenField(shown, bond, scale, speckled, illumination, lit)
 
 
 def iter_hmrf_in_light(
@@ -294,24 +291,44 @@ def iter_hmrf_in_light(
     Yields
     ------
     FitState
-        Of one fit after the other; the last is that of the result.
+        Of one fit after the other; the last is that which the result ended with.
 
     Returns
     -------
     HiddenField
         The likeliest.
     """
-    best = yield from iter_hmrf(features, options, bias=True, **rest)
+    fit = partial(iter_hmrf, features, options, bias=True, **rest)
+    best, end = yield from _iter_with_end(fit())
     # Where it explains what the image shows there is no light to start in.
     for _ in range(_STARTS - 1 if best.lit else 0):
-        found = yield from iter_hmrf(
-            features, options, bias=True, light=best.bias, **rest
-        )
-        if not found.evidence > best.evidence + _GAIN:
-            yield FitState(0, best.evidence, best.model, True, "field")
+        found, last = yield from _iter_with_end(fit(light=best.bias))
+        if not last.objective > end.objective + _GAIN:
+            yield end
             break
-        best = found
+        best, end = found, last
     return best
+
+
+def _iter_with_end(
+    steps: Generator[FitState, None, HiddenField],
+) -> Generator[FitState, None, tuple[HiddenField, FitState]]:
+    """Pass the states of a fit on; return its field and the last of them."""
+    state = next(steps)
+    while True:
+        yield state
+        try:
+            state = next(steps)
+        except StopIteration as stop:
+            return stop.value, state
+
+
+def _mean_log(light: Planes | None, inside: NDArray[np.bool_]) -> float:
+    """Return the mean logarithm of some light where pixels count; 0 without any."""
+    if light is None:
+        return 0.0
+    found = light[inside]
+    return float(np.log(found, out=found).mean(dtype=np.float64))
 
 
 def _first_labels(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
+from collections.abc import Generator
 from dataclasses import replace
 from typing import Any
 
@@ -20,7 +21,11 @@ from napari_emseg.engine.cluster.multilevel import FitOptions
 from napari_emseg.engine.mrf import fixed_field
 from napari_emseg.engine.mrf.fixed_field import FLOOR, Strength
 from napari_emseg.engine.mrf.fixed_point import Unit
-from napari_emseg.engine.mrf.hmrf import HiddenField, iter_hmrf
+from napari_emseg.engine.mrf.hmrf import (
+    HiddenField,
+    iter_hmrf,
+    iter_hmrf_in_light,
+)
 from napari_emseg.engine.mrf.hmrf_steps import HMRFData, correct_bias
 from napari_emseg.engine.mrf.noise_smoother import NoiseSmoother, hidden_smoother
 
@@ -41,6 +46,13 @@ def fit(
     for name, value in options.items():
         (settings if hasattr(FitOptions, name) else rest)[name] = value
     steps = iter_hmrf(features, FitOptions(n_classes=n_classes, **settings), **rest)
+    return run(steps)
+
+
+def run(
+    steps: Generator[FitState, None, HiddenField],
+) -> tuple[HiddenField, list[FitState]]:
+    """Return the field of a fit, and all states."""
     states = []
     while True:
         try:
@@ -435,3 +447,38 @@ def test_a_fit_takes_little_memory(bias: bool) -> None:
     # Posteriors and bonds alone take 32 bytes a pixel.
     assert peak < 64
     assert (field.bias is not None) == bias
+
+
+@pytest.mark.parametrize("max_iter", [3, 60])
+def test_starts_in_light_end_with_the_state_of_the_best(max_iter: int) -> None:
+    """Its objective compares with all others, and it says whether it has converged."""
+    rng = np.random.default_rng(0)
+    truth = np.indices((90, 120))[0] >= 45
+    field = np.linspace(0.5, 1.5, 120)
+    image = np.where(truth, 120, 60) * field + rng.normal(0, 2, truth.shape)
+    rules = CovarianceSpec("full", np.full(1, 1e-9))
+    options = FitOptions(n_classes=2, rules=rules, n_init=5, max_iter=max_iter)
+    steps = iter_hmrf_in_light(image[..., np.newaxis], options, edges=True)
+    found, states = run(steps)
+    *fits, last = states
+    begins = [place for place, state in enumerate(fits) if state.iteration == 0]
+    ends = [fits[place - 1] for place in (*begins[1:], len(fits))]
+    assert len(ends) > 1
+    assert last in ends
+    assert last.model is found.model
+    assert last.converged is (max_iter > 3)
+    assert last.objective > max(end.objective for end in ends) - 0.01
+
+
+def test_likelihoods_in_all_kinds_of_light_are_of_the_same_image() -> None:
+    """Densities of what was divided are those of the image times what divided it."""
+    rng = np.random.default_rng(0)
+    truth = np.indices((90, 120))[0] >= 45
+    light = np.linspace(0.5, 1.5, 120, dtype=np.float32) * np.ones((90, 1), np.float32)
+    image = (np.where(truth, 120, 60) + rng.normal(0, 3, truth.shape)) * light
+    found, (first, *_, last) = fit(image, 2, bias=True, light=light)
+    assert found.bias is not None
+    for state, taken in ((first, light), (last, found.bias)):
+        even = fit(image / taken, 2)[1][-1].objective
+        expected = even - np.log(taken).mean()
+        assert state.objective == pytest.approx(expected, abs=0.005)
