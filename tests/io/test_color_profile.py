@@ -94,6 +94,15 @@ def test_colors(tmp_path, profile, ending, mode):
     assert ways_as_stored(path) == ways
 
 
+def test_each_page_has_its_own_profile(tmp_path):
+    path = tmp_path / "a.tif"
+    with tifffile.TiffWriter(path) as file:
+        for profile in (P3, ADOBE):
+            file.write(COLORS, photometric="rgb", iccprofile=profile, metadata=None)
+    wanted = [by_pillow(Image.fromarray(COLORS), profile) for profile in (P3, ADOBE)]
+    assert np.abs(quiet(path) - wanted).max() <= 1
+
+
 def deep_png(path, pixels, profile):
     """Write 16 bits with a profile, which few libraries do."""
     whole = imagecodecs.png_encode(pixels)

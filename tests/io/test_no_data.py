@@ -213,3 +213,18 @@ def test_floats_that_are_no_numbers_raise_no_flag(tmp_path, kind, bits):
         warnings.simplefilter("error")
         found = read_image(tmp_path / "a.tif")[0] * 2
     np.testing.assert_array_equal(np.isnan(found), np.isnan(values))
+
+
+def test_each_page_has_its_own_flag(tmp_path):
+    values = np.arange(72, dtype=np.float32).reshape(8, 9)
+    path = tmp_path / "a.tif"
+    with tifffile.TiffWriter(path) as file:
+        for flag in ("5", "7"):
+            tags = [(42113, "s", 0, flag, True)]
+            file.write(values, metadata=None, extratags=tags)
+    with (
+        pytest.warns(UserWarning, match=r"1 values of a\.tif .* are 5"),
+        pytest.warns(UserWarning, match=r"1 values of a\.tif .* are 7"),
+    ):
+        found = read_image(path)[0]
+    np.testing.assert_array_equal(np.isnan(found), [values == 5, values == 7])

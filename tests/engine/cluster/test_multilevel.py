@@ -135,6 +135,12 @@ def test_a_large_sample_tells_the_fit_of_all_pixels(
     assert whole[-1].objective - 0.02 < last.objective < whole[-1].objective
     cut = fit_mixture(cells, tol=0.02, max_iter=1)
     assert len(by_level(cut)["exact"]) > 1
+    # Of boxes the likelihood is a bound, however few parameters there are.
+    monkeypatch.setattr(module, "_SAMPLES", ())
+    few = clouds(dims=3, weighted=False)
+    assert not levels(few)[-2][1].exact
+    start = fit_mixture(few, tol=0.5)[-1].model
+    assert len(by_level(fit_mixture(few, tol=0.5, start=start))["exact"]) > 1
 
 
 @settings(max_examples=15)

@@ -105,3 +105,17 @@ def test_likelihood_never_falls() -> None:
     found = np.array([state.objective for state in states])
     assert len(found) > 5
     assert (np.diff(found) > -1e-12).all()
+
+
+@pytest.mark.parametrize(("nats", "counts"), [(30.0, True), (45.0, False)])
+def test_what_the_last_digit_of_a_share_feels_is_kept(
+    nats: float, counts: bool
+) -> None:
+    near = np.random.default_rng(0).uniform(-1e-3, 1e-3, (3, 2000))
+    cells = Cells(np.ones(2000), near.astype(np.float32))
+    means = np.zeros((CLASSES, 3))
+    means[0, 0] = np.sqrt(2 * nats)
+    unit = np.repeat(np.eye(3)[np.newaxis], CLASSES, axis=0)
+    model = MixtureModel(np.full(CLASSES, 1 / CLASSES), means, unit)
+    found = Truncation(cells, cells.center(), "full")(model)
+    assert (found.mass[0] > 0) == counts

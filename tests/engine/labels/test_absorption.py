@@ -92,6 +92,15 @@ def test_the_result_is_that_of_one_by_one(
         np.testing.assert_array_equal(host, expected)
 
 
+@pytest.mark.parametrize("most", [0, 2**16 - 1, 2**16, 2**31 - 1])
+def test_numbers_of_any_length_are_sorted(most: int) -> None:
+    """Regions of one number stay in their order, on which sums of floats depend."""
+    numbers = np.random.default_rng(0).integers(0, most, 500, np.int32, endpoint=True)
+    numbers[250:] = numbers[:250]
+    expected = np.argsort(numbers, kind="stable")
+    np.testing.assert_array_equal(turns.sorting(numbers), expected)
+
+
 @pytest.mark.parametrize("features", [0, 3])
 def test_noise_takes_little_memory_and_can_be_canceled(
     features: int, monkeypatch: pytest.MonkeyPatch
