@@ -163,11 +163,13 @@ def iter_hmrf(
         array, inside = array.squeeze(thin), inside.squeeze(thin)
         given = None if given is None else given.squeeze(thin)
         light = None if light is None else light.squeeze(thin)
-    # A copy, because pixels that do not count are overwritten.
-    planes = np.moveaxis(array, -1, 0).copy()
+    planes = np.ascontiguousarray(np.moveaxis(array, -1, 0))
+    if not inside.all():
+        # Pixels that do not count are overwritten, in a copy.
+        planes = planes.copy() if np.may_share_memory(planes, array) else planes
+        planes[:, ~inside] = 0
     del features, array
     shape, dims = planes.shape[1:], len(planes)
-    planes[:, ~inside] = 0
     far = planes
     if core is not None:
         planes = np.moveaxis(core.clip(np.moveaxis(planes, 0, -1)), -1, 0).copy()
@@ -233,6 +235,9 @@ def iter_hmrf(
     data.logits(model, codes, strength, logits)
     posteriors = start_from_neighbors(grid, logits, strength, scratch)
     for iteration in range(options.max_iter):
+        if iteration > 0:
+            # It is found anew, and would stand beside two states of the field.
+            illumination = None
         posteriors = solve(
             grid,
             bonds,
@@ -247,7 +252,6 @@ def iter_hmrf(
         if bias and iteration > 0:
             # What is made anew would stand beside what was.
             del codes
-            illumination = None
             illumination = data.illumination(model, posteriors)
             codes = data.codes(planes, illumination)
             brightness = _mean_log(illumination, inside)

@@ -101,9 +101,12 @@ class HMRFData:
 
         0 where there is no pixel.
         """
-        if light is not None:
-            planes = correct_bias(planes, light, self.black)
-        codes = self.unit.encode(np.moveaxis(planes, 0, -1))
+        codes = np.empty(planes.shape, np.int16)
+        for box in parts(self.valid.shape):
+            some = planes[:, *box]
+            if light is not None:
+                some = correct_bias(some, light[box], self.black)
+            self.unit.encode(np.moveaxis(some, 0, -1), codes[:, *box])
         return np.asarray(self.grid.lay(codes, None, 0))
 
     def logits(
@@ -311,5 +314,7 @@ def correct_bias(features: Planes, illumination: Planes, black: Float64Array) ->
     (D, *S) ndarray of float32
     """
     shift = black.astype(np.float32).reshape(-1, *(1,) * illumination.ndim)
-    lit: Planes = (features - shift) / illumination + shift
+    lit: Planes = features - shift
+    lit /= illumination
+    lit += shift
     return lit
