@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -256,8 +255,15 @@ def iter_choice(
     wide = _widest(models, features, valid, outline)
     if wide is not None and (rules.floor > census.floor).any():
         # Classes that may be narrower are others.
-        refit = partial(_fitted, cells, census.floor, seed)
-        wide = _widest(models, features, valid, outline, refit) or wide
+        for model in models:
+            if _widest([model], features, valid, outline) is None:
+                continue
+            # So that canceling comes through before each fit.
+            yield Progress("order", most, most)
+            again = _fitted(cells, census.floor, seed, model.n_classes)
+            if _widest([again], features, valid, outline) is not None:
+                wide = model.n_classes
+                break
     if noise_in(source, tried[-1][1]) is None:
         # Who asks for classes wants two that overlap rather than one.
         single = models[0].n_classes == 1
@@ -359,19 +365,14 @@ def _widest(
     features: FloatArray,
     valid: BoolArray,
     outline: float,
-    refit: Callable[[int], MixtureModel] | None = None,
 ) -> int | None:
     """Return the first number of classes, above 1, that are all wider than outlines.
 
-    Features that were averaged over a radius have outlines twice that wider. If there
-    is another fit of each number, its classes have to be wider, too.
+    Features that were averaged over a radius have outlines twice that wider.
     """
     least = 1 - 0.5 / outline
     for model in models:
-        if model.n_classes == 1 or _width(model, features, valid) < least:
-            continue
-        again = model if refit is None else refit(model.n_classes)
-        if refit is None or _width(again, features, valid) >= least:
+        if model.n_classes > 1 and _width(model, features, valid) >= least:
             return model.n_classes
     return None
 

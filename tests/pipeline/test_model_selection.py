@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,8 +12,14 @@ from scipy.ndimage import gaussian_filter
 
 import napari_emseg as emseg
 from napari_emseg.engine.cluster.criteria import coherence
-from napari_emseg.pipeline.model_selection import independent_pixels, shrunk
+from napari_emseg.pipeline import model_selection
+from napari_emseg.pipeline.model_selection import (
+    independent_pixels,
+    iter_choice,
+    shrunk,
+)
 from napari_emseg.pipeline.segment import read_input
+from napari_emseg.pipeline.source import count_source
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -26,6 +33,8 @@ from napari_emseg.pipeline.model_selection import criteria_by_n_classes
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from napari_emseg.engine.cluster.mixture import MixtureModel
 
     Image = NDArray[Any]
 
@@ -45,8 +54,8 @@ def drawing(low: float, high: float, noise: float, *, smooth: bool = False) -> I
     return values.round().clip(0, 255).astype(np.uint8)
 
 
-def test_blurred_outlines_are_no_class_of_the_fit_either() -> None:
-    """Four shades are wide, but fitted to all colors, one is the halo of the others."""
+def halos() -> Image:
+    """Draw blurred spots of stain: halos are as many pixels as some of the spots."""
     rng = np.random.default_rng(1)
     size = 120
     stain = np.zeros((size, size), np.float32)
@@ -60,11 +69,33 @@ def test_blurred_outlines_are_no_class_of_the_fit_either() -> None:
     image = [180, 165, 205] + (ground / ground.std())[..., np.newaxis]
     image = image + stain[..., np.newaxis] * [-100, -130, -60]
     image = (image + rng.normal(0, 1, image.shape)).round().clip(0, 255)
-    found = emseg.segment(image.astype(np.uint8), n_classes="auto", smoothing=0)
+    return image.astype(np.uint8)
+
+
+def test_blurred_outlines_are_no_class_of_the_fit_either() -> None:
+    """Four shades are wide, but fitted to all colors, one is the halo of the others."""
+    found = emseg.segment(halos(), n_classes="auto", smoothing=0)
     widths = coherence(found.labels, found.n_classes)
     assert found.n_classes == 3
     # A line of 1.8 pixels has .72; one of four classes had .70.
     assert widths.min() > 0.8
+
+
+def test_a_choice_is_canceled_between_two_fits(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    done: list[str] = []
+    fit = model_selection._fitted
+
+    def noted(*args: Any) -> MixtureModel:
+        done.append("fit")
+        return fit(*args)
+
+    monkeypatch.setattr(model_selection, "_fitted", noted)
+    source = emseg.segment(halos(), n_classes=2, smoothing=0).source
+    done.extend("step" for _ in iter_choice(source, count_source(source)))
+    assert done.count("fit") == 2
+    assert ("fit", "fit") not in pairwise(done)
 
 
 @pytest.mark.parametrize(
