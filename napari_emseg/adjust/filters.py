@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
 # A Gaussian is cut off at this multiple of its standard deviation.
 _TRUNCATE = 4
-# Pixels of the widest blur: OpenCV fails where the size of its window is too large.
-_WIDEST = 10_000
 _INPAINT = {"telea": cv2.INPAINT_TELEA, "navier-stokes": cv2.INPAINT_NS}
 # OpenCV's marching adds about one gray level to what it finds, floats or not.
 _STEPS = np.float32(65535)
@@ -207,8 +205,5 @@ def _blurred(x: FloatArray, radius: float) -> FloatArray:
 def _margin(radius: float) -> int:
     if not (np.isfinite(radius) and radius > 0):
         raise ValueError(f"radius={radius}, but a positive number of pixels is needed")
-    if radius > _WIDEST:
-        raise ValueError(
-            f"radius={radius:g} pixels, but {_WIDEST} are the most; take less"
-        )
+    opencv_limits.check_blur(radius)
     return int(np.ceil(_TRUNCATE * radius))

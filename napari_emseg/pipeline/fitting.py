@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -236,17 +236,16 @@ def fit_hidden(
         outliers=outliers,
         max_iter=min(params.max_iter, _MAX_ITER),
     )
-    more: dict[str, Any] = {
-        "edges": params.edges,
-        "valid": valid,
-        "seed_labels": seed_labels,
-        "black": np.broadcast_to(black(source.space.color), features.shape[-1:]),
-        "core": source.core,
-    }
-    if params.bias:
-        steps = iter_hmrf_in_light(features, options, **more)
-    else:
-        steps = iter_hmrf(features, options, bias=False, **more)
+    fit = iter_hmrf_in_light if params.bias else iter_hmrf
+    steps = fit(
+        features,
+        options,
+        edges=params.edges,
+        valid=valid,
+        seed_labels=seed_labels,
+        black=np.broadcast_to(black(source.space.color), features.shape[-1:]),
+        core=source.core,
+    )
     # The fit has a copy of its own.
     del features
     return (yield from steps)

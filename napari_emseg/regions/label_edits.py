@@ -273,7 +273,7 @@ def smooth_boundaries(
     Raises
     ------
     ValueError
-        If the radius is not positive.
+        If the radius is not positive, or above 10,000.
 
     Examples
     --------

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from scipy import ndimage as ndi
 
+from napari_emseg.engine.image.opencv_limits import check_blur
 from napari_emseg.pipeline.tiles import bounding_box
 from napari_emseg.select.components import as_selection, hard_mask
 
@@ -38,8 +39,6 @@ __all__ = [
 
 # Gaussians are cut off at this multiple of their standard deviation.
 TRUNCATE = 4.0
-# Pixels of the widest blur: OpenCV fails where the size of its window is too large.
-_WIDEST = 10_000
 # Coverage is grown by small disks one after another: their sum is a large disk. That
 # of radius 5 has the most even outline: (5, 0), (4, 3), (3, 4), (0, 5) are on it.
 _DISK = 5
@@ -85,6 +84,7 @@ def dilate(
 
 def blurred(values: FloatArray, sigma: float) -> FloatArray:
     """Return (…) float32 filtered with a Gaussian; border values are repeated."""
+    check_blur(sigma)
     if values.ndim != 2:
         found = ndi.gaussian_filter(values, sigma, mode="nearest", truncate=TRUNCATE)
         return np.clip(np.asarray(found, np.float32), 0, 1)
@@ -372,10 +372,6 @@ def feather(selection: ArrayLike, radius: float) -> FloatArray:
     """
     mask: FloatArray = as_selection(selection).astype(np.float32)
     _check_pixels("radius", radius)
-    if radius > _WIDEST:
-        raise ValueError(
-            f"radius={radius:g} pixels, but {_WIDEST} are the most; blur less"
-        )
     if radius == 0:
         return mask
     box = bounding_box(mask, int(np.ceil(TRUNCATE * radius)))

@@ -255,6 +255,7 @@ def test_renumber_leaves_no_gaps(labels, locked):
         (lambda m: regions.split(m, 1, n_parts=4), "as many as they are"),
         (lambda m: regions.split(m, 1, "watershed", n_parts=-1), "one part at least"),
         (lambda m: regions.smooth_boundaries(m, 0), "radius=0"),
+        (lambda m: regions.smooth_boundaries(m, 1e12), "but 10000 are the most"),
         (lambda m: regions.renumber(m, {1: 2}), "use merge"),
         (lambda m: regions.swap(m, 1, 2, locked=[2]), "locked"),
     ],

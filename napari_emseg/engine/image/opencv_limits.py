@@ -17,6 +17,16 @@ if TYPE_CHECKING:
 _DIAMETER, _NARROW, _ROWS = 9, 4, 2**12
 # cv2.floodFill keeps rows in 16 bits: it does not go beyond, and says nothing.
 FLOOD_SIDE = 2**16 - 2
+# Pixels of the widest blur: it fails where the size of its window is too large.
+_WIDEST = 10_000
+
+
+def check_blur(radius: float) -> None:
+    """Raise a ValueError if a standard deviation, in pixels, is too wide a blur."""
+    if radius > _WIDEST:
+        raise ValueError(
+            f"radius={radius:g} pixels, but {_WIDEST} are the most; take less"
+        )
 
 
 def bilateral(image: FloatArray) -> FloatArray:

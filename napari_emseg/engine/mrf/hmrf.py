@@ -92,7 +92,7 @@ def iter_hmrf(
     options: FitOptions,
     *,
     edges: bool,
-    bias: bool,
+    bias: bool = False,
     valid: ArrayLike | None = None,
     seed_labels: ArrayLike | None = None,
     black: ArrayLike | None = None,
