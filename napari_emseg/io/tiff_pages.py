@@ -384,7 +384,8 @@ def check_pages(picture: TiffPicture, budget: ByteBudget, widened: float = 1) ->
         pairs = [*zip(offsets[:declared], counts[:declared], strict=True)]
         total += declared
         more += listed - declared
-        empty += sum(not count for _, count in pairs)
+        # For tifffile, a part that is nowhere is empty, whatever its size.
+        empty += sum(not (at and count) for at, count in pairs)
         if plain:
             stored = _check_plain(page, pairs, budget.file_size)
             _tell_surplus(picture, sum(n for _, n in pairs), stored)
@@ -458,6 +459,7 @@ def _check_plain(
     if page.is_contiguous:
         _check_held(file_size - pairs[0][0], stored)
         return stored
+    pairs = [(at, count if at else 0) for at, count in pairs]
     full = [count for _, count in pairs if count]
     held = sum(min(count, max(file_size - at, 0)) for at, count in pairs)
     if page.is_tiled or len(full) == len(pairs):

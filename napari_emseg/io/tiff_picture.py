@@ -71,13 +71,21 @@ def read_tiff(
     """
     picture.tell_others()
     _tell_of_ome(picture)
-    ways = {"upright": upright, "stack": stack, "converted": converted}
-    pages = picture.unlike_pages
-    if not pages:
-        return _read_alike(picture, budget, **ways)
-    check_pages(picture, budget, _widened(picture.page, flagged=True))
-    found = [_read_alike(page, budget, **ways) for page in pages]
+    pages = picture.unlike_pages or (picture,)
+    flags = [flag_of(one.page, picture.name) if converted else None for one in pages]
+    holes = any(flag is not None for flag in flags) or (
+        converted and any(tiff_colors.is_beside_channels(one.page) for one in pages)
+    )
+    # Pages that are read one by one stand beside the stack that they become.
+    copies = _widened(picture.page, flagged=holes) + (len(pages) > 1)
+    check_pages(picture, budget, copies)
+    found = [
+        _read_alike(one, flag, upright=upright, stack=stack, converted=converted)
+        for one, flag in zip(pages, flags, strict=True)
+    ]
     first = found[0]
+    if len(found) == 1:
+        return first
     if any(one.pixels.shape != first.pixels.shape for one in found):
         warnings.warn(
             f"of {len(found)} pages of {picture.name} the first is read; others lie "
@@ -93,17 +101,14 @@ def read_tiff(
 
 def _read_alike(
     picture: TiffPicture,
-    budget: ByteBudget,
+    flag: float | None,
     *,
     upright: bool,
     stack: bool,
     converted: bool,
 ) -> DecodedPicture:
-    """Read pages whose tags tell the same of their values."""
+    """Read pages whose tags tell the same of their values; a flag is no data."""
     page, name = picture.page, picture.name
-    flag = flag_of(page, name) if converted else None
-    holes = flag is not None or (converted and tiff_colors.is_beside_channels(page))
-    check_pages(picture, budget, _widened(page, flagged=holes))
     stored, axes = upright_samples(picture, upright=upright)
     flagged = None if flag is None else find_flagged(stored, flag)
     white = full_scale_of(picture.tiff, page, stored)

@@ -196,14 +196,15 @@ def test_tiles_that_are_not_listed(tmp_path):
 
 
 @pytest.mark.parametrize("compression", [None, "zlib"])
-def test_holes_are_filled_and_told(tmp_path, compression):
-    """As GDAL writes them: offset and number of bytes are 0."""
+@pytest.mark.parametrize("tags", [(324, 325), (324,)])
+def test_holes_are_filled_and_told(tmp_path, compression, tags):
+    """As GDAL writes them: offset and number of bytes are 0; or the offset alone."""
     path = tmp_path / "a.tif"
     full = FULL[..., 0].astype(np.float32) + 1
     options = {"tile": (32, 32), "compression": compression, "metadata": None}
     tifffile.imwrite(path, full, extratags=[(42113, "s", 0, "-7", True)], **options)
     with tifffile.TiffFile(path, mode="r+") as file:
-        for tag in (324, 325):
+        for tag in tags:
             values = file.pages.first.tags[tag].value
             file.pages.first.tags[tag].overwrite((*values[:-3], 0, 0, 0))
     with warnings.catch_warnings(record=True) as told:
@@ -213,6 +214,20 @@ def test_holes_are_filled_and_told(tmp_path, compression):
     assert "(25.0%) are -7" in str(told[1].message)
     np.testing.assert_array_equal(found[:64], full[:64])
     assert np.isnan(found[64:, 32:]).all()
+
+
+def test_a_hole_of_one_page_among_unlike_ones_is_told_once(tmp_path):
+    path, page = tmp_path / "a.tif", FULL[..., 0].copy()
+    with tifffile.TiffWriter(path) as file:
+        for shift in range(3):
+            colors = np.full((3, 256), shift, np.uint16)
+            file.write(page, photometric="palette", colormap=colors, metadata=None)
+    with tifffile.TiffFile(path, mode="r+") as file:
+        file.pages[2].tags[273].overwrite(0)
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        read_image(path)
+    assert ["1 of 3 strips" in str(one.message) for one in told] == [True]
 
 
 def test_a_stream_without_its_end_is_told(tmp_path):
