@@ -3,18 +3,19 @@ Hierarchy of regions and superpixels
 ====================================
 
 :func:`napari_emseg.hierarchy` finds regions at all levels of detail at once. Several
-mixtures, of few and of many classes, are smoothed; where their posteriors change, and where
-gradient and texture do [1]_, there is a contour. Small regions, superpixels, are merged pair
-by pair, the cheapest first [2]_:
+mixtures, of few and of many classes, are asked what belongs together; where their
+posteriors change, and where gradient and texture do [1]_, there is a contour. Small
+regions, superpixels, are merged pair by pair, the cheapest first [2]_:
 
 .. math::
 
-   c(a, b) = \Bigl( \alpha \, d_{ab} + \gamma \, h_{ab} + \bar e_{ab} \Bigr)
-   \cdot \min\Bigl(1, \frac{s}{s_0}\Bigr)^{\eta}
+   c(a, b) = \beta + \sum_i w_i \, x_i(a, b) + \sum_{i \le j} w_{ij} \, x_i(a, b) \, x_j(a, b)
 
-with the distance :math:`d` of mean colors, that of texture :math:`h`, the mean strength
-:math:`\bar e` of the contour between them, and the size :math:`s` of the smaller one. A cut
-at any level is a segmentation, and coarser ones contain finer ones.
+with the mean strength of the contour between them, distances of their colors and of their
+posteriors, how busy they are inside, their size, and a few products of these as columns
+:math:`x`. It is a logistic regression: the level :math:`1 / (1 + e^{-c})` of a merge is
+about the probability that people keep the two apart. A cut at any level is a segmentation,
+and coarser ones contain finer ones.
 
 **What it cannot do.** Regions are of one piece. Its numbers were fitted to outlines that
 people drew in photographs of 0.15 megapixels; larger images are found from smaller ones.

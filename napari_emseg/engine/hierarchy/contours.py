@@ -24,27 +24,45 @@ if TYPE_CHECKING:
 
     Float32Array = NDArray[np.float32]
 
-# Logistic regression of "a person drew a contour within 2 pixels" on the cues, at 6,000
-# pixels of each of 60 training images of BSDS500 (P. Arbeláez et al., IEEE PAMI 33(5),
-# 898-916, 2011).
+# Logistic regression of "a person drew a contour within 2 pixels" on the cues and some
+# of their products, at 6,000 pixels of each of 60 training images of BSDS500 (P.
+# Arbeláez et al., IEEE PAMI 33(5), 898-916, 2011). The products are those that a score
+# test preferred one after the other. Each left a better prediction of images that were
+# left out, in five folds, together by .012 in average precision; more did not.
 CUES = {
-    "disagree_color": 0.99,
-    "disagree_place": 0.72,
-    "discs_color": 1.81,
-    "discs_place": 2.22,
-    "discs_grain": 0.13,
-    "lightness": -2.19,
-    "color_fine": 2.74,
-    "color_coarse": -0.72,
-    "texture": 2.12,
-    "energy_close": 0.55,
-    "energy_around": -0.67,
-    "energy_coarse": 0.29,
-    "aligned_close": 0.36,
-    "aligned_coarse": -0.54,
+    "disagree_color": -2.17,
+    "disagree_place": 4.04,
+    "lightness": -1.88,
+    "color_fine": 2.6,
+    "color_coarse": 1.41,
+    "texture": 3.03,
+    "across_far": 0.59,
+    "along_far": 0.39,
+    "across_close": 1.87,
+    "along_close": 1.33,
+    "across_color": 0.49,
+    "along_color": 0.39,
+    "ridge": 6.53,
+    "crowd": 1.13,
+    "energy_close": -0.01,
+    "energy_around": -0.74,
+    "energy_coarse": 0.94,
+    "aligned_close": 2.45,
+    "aligned_coarse": 0.35,
 }
-BIAS = -5.83
+PRODUCTS = {
+    "across_close*energy_close": 1.13,
+    "across_close*color_coarse": -7.13,
+    "aligned_close*color_coarse": -3.26,
+    "texture*energy_coarse": -0.87,
+    "ridge*aligned_coarse": -10.91,
+    "ridge*across_far": 14.08,
+}
+BIAS = -3.4
 _ORIENTATIONS = 8
+# Standard deviations of the ridge filters.
+_RIDGE_LENGTH = 7.0
+_RIDGE_WIDTH = 1.6
 # Images of fewer pixels are not halved for the cues.
 _HALVE_FROM = 20_000
 
@@ -58,7 +76,8 @@ class Evidence:
     edge : (Y, X) ndarray of float32
         Probability of a contour here, 0..1.
     cues : (Q, Y, X) ndarray of float32
-        In the order of `CUES`: the square roots of `cues`, then `gradient_cues`.
+        In the order of `CUES`: the square roots of `cues`, then `class_cues`, ridges
+        and the mean of disagreement around, then `gradient_cues`.
     views : Views
         Features at h x w pixels, half the size unless the image is small.
     opinions : dict of lists of (K, h, w) ndarray of float32
@@ -86,10 +105,15 @@ def gather(color: Float32Array) -> Evidence:
     size = color.shape[1:]
     views = look(color)
     posteriors = opinions(views)
-    small = np.sqrt(np.maximum(cues(views, posteriors), 0))
+    small = [*np.sqrt(np.maximum(cues(views, posteriors), 0)), *class_cues(posteriors)]
+    small += [ridges(small[0]), np.log(blur(small[0], 1.5) + np.float32(0.01))]
     large = np.stack([resize(cue, size) for cue in small] + gradient_cues(color[0]))
     weights = np.fromiter(CUES.values(), np.float32)
     logit = np.tensordot(weights, large, 1) + np.float32(BIAS)
+    named = dict(zip(CUES, large, strict=True))
+    for name, weight in PRODUCTS.items():
+        one, two = name.split("*")
+        logit += np.float32(weight) * named[one] * named[two]
     return Evidence(1 / (1 + np.exp(-logit)), large, views, posteriors)
 
 
@@ -122,15 +146,11 @@ def _view_size(height: int, width: int) -> tuple[int, int]:
 
 
 def cues(views: Views, posteriors: dict[str, list[Float32Array]]) -> Float32Array:
-    """Measure how views and posteriors change, (9, h, w); about 0 where they do not."""
-    color, place, grain = (posteriors[name] for name in ("color", "place", "grain"))
+    """Measure how views and posteriors change, (6, h, w); about 0 where they do not."""
     return np.stack(
         [
-            disagreement(color),
-            disagreement(place),
-            disc_contrast(color[0], 3),
-            disc_contrast(place[1], 7),
-            disc_contrast(grain[0], 7),
+            disagreement(posteriors["color"]),
+            disagreement(posteriors["place"]),
             _gradient(views.color[:1], 1.0, 4.0),
             _gradient(views.color, 0.7, 5.0),
             _gradient(views.color, 2.0, 8.0),
@@ -154,20 +174,44 @@ def disagreement(posteriors: list[Float32Array]) -> Float32Array:
     return total / np.float32(len(posteriors))
 
 
-def disc_contrast(posterior: Float32Array, radius: int) -> Float32Array:
-    """Compare the two halves of a disc around each pixel [1]_.
+def class_cues(posteriors: dict[str, list[Float32Array]]) -> list[Float32Array]:
+    """Measure the slopes of the classes far around, close by, and of color alone.
+
+    Returns
+    -------
+    list of six (h, w) ndarray of float32
+        `slopes` across and along a contour of each.
+    """
+    close, many = posteriors["place"][1:]
+    size = close.shape[1:]
+    coarse = ((size[0] + 1) // 2, (size[1] + 1) // 2)
+    far = slopes(np.stack([resize(p, coarse) for p in many]), 4.0)
+    return [
+        *(resize(cue, size) for cue in far),
+        *slopes(close, 2.0),
+        *slopes(posteriors["color"][1], 4.0),
+    ]
+
+
+def slopes(posterior: Float32Array, sigma: float) -> list[Float32Array]:
+    """Measure how fast the classes change across and along a contour at each pixel.
+
+    The squared slope of the posteriors in a direction, each relative to its own mean,
+    is the χ² distance of two histograms [1]_ on either side, for sides that fade like a
+    Gaussian. It is a quadratic form of the direction: its eigenvalues are the largest
+    and the smallest of all directions, so that none has to be tried.
 
     Parameters
     ----------
     posterior : (K, h, w) ndarray of float32
         Soft class memberships, which act as histograms with K bins.
-    radius : int
-        Of the disc, in pixels.
+    sigma : float
+        Of the Gaussian, in pixels.
 
     Returns
     -------
-    (h, w) ndarray of float32
-        χ² distance of the halves, 0..1, the largest of eight orientations.
+    list of two (h, w) ndarray of float32
+        Largest and smallest slope, times sigma.
 
     References
     ----------
@@ -175,43 +219,63 @@ def disc_contrast(posterior: Float32Array, radius: int) -> Float32Array:
        boundaries using local brightness, color, and texture cues", IEEE PAMI 26(5),
        530-549, 2004.
     """
-    whole, halves = _discs(radius)
-    inverse = [1 / (4 * _correlate(p, whole) + 2e-3) for p in posterior]
-    best = np.zeros(posterior.shape[1:], np.float32)
-    for half in halves:
-        contrast = np.zeros_like(best)
-        for p, scale in zip(posterior, inverse, strict=True):
-            difference = _correlate(p, half)
-            contrast += difference * difference * scale
-        np.maximum(best, contrast, out=best)
-    return best
+    xx, yy, xy = np.zeros((3, *posterior.shape[1:]), np.float32)
+    for p in posterior:
+        smooth = blur(p, sigma)
+        gx, gy = _slope(smooth)
+        # Classes that are next to absent have no say.
+        scale = np.float32(sigma**2) / (smooth + np.float32(0.008))
+        xx += gx * gx * scale
+        yy += gy * gy * scale
+        xy += gx * gy * scale
+    spread = np.sqrt((xx - yy) ** 2 + 4 * xy * xy)
+    least = np.maximum(xx + yy - spread, 0)
+    return [np.sqrt((xx + yy + spread) / 2), np.sqrt(least / 2)]
+
+
+def _slope(image: Float32Array) -> list[Float32Array]:
+    """Return the slopes of an image along X and Y, per pixel."""
+    return [
+        np.asarray(cv2.Sobel(image, -1, *axes, scale=1 / 8), np.float32).reshape(
+            image.shape
+        )
+        for axes in ((1, 0), (0, 1))
+    ]
+
+
+def ridges(edge: Float32Array) -> Float32Array:
+    """Measure how well evidence (h, w) lies along a straight line, (h, w).
+
+    The largest response of eight ridge filters: long Gaussians in one direction, second
+    derivatives of a Gaussian in the other.
+    """
+    out = np.full(edge.shape, -np.inf, np.float32)
+    for kernel in _ridge_filters():
+        found = cv2.filter2D(edge, -1, kernel, borderType=cv2.BORDER_REFLECT)
+        np.maximum(out, found.reshape(edge.shape), out=out)
+    return out
 
 
 @cache
-def _discs(radius: int) -> tuple[Float32Array, list[Float32Array]]:
-    """Return kernels: the mean over a disc, and the differences of its halves."""
-    y, x = np.mgrid[-radius : radius + 1, -radius : radius + 1].astype(np.float64)
-    disc = np.hypot(y, x) <= radius + 0.3
-    halves = []
+def _ridge_filters() -> list[Float32Array]:
+    reach = int(np.ceil(2.2 * _RIDGE_LENGTH))
+    y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1].astype(np.float64)
+    kernels = []
     for angle in np.arange(_ORIENTATIONS) * np.pi / _ORIENTATIONS:
-        side = np.clip(2 * (x * np.cos(angle) + y * np.sin(angle)), -1, 1) * disc
-        halves.append((2 * side / np.abs(side).sum()).astype(np.float32))
-    return (disc / disc.sum()).astype(np.float32), halves
-
-
-def _correlate(image: Float32Array, kernel: Float32Array) -> Float32Array:
-    out = cv2.filter2D(image, -1, kernel, borderType=cv2.BORDER_REFLECT)
-    return np.asarray(out, np.float32).reshape(image.shape)
+        along = (x * np.cos(angle) + y * np.sin(angle)) / _RIDGE_LENGTH
+        away = (y * np.cos(angle) - x * np.sin(angle)) / _RIDGE_WIDTH
+        kernel = (1 - away**2) * np.exp(-(along**2 + away**2) / 2)
+        kernel -= kernel.mean()
+        kernels.append((2 * kernel / np.abs(kernel).sum()).astype(np.float32))
+    return kernels
 
 
 def _gradient(channels: Float32Array, sigma: float, half: float) -> Float32Array:
     """Length g of the gradient at a scale over all channels, as g / (g + half)."""
     square = np.zeros(channels.shape[1:], np.float32)
     for channel in channels:
-        smooth = blur(channel, sigma)
-        for axes in ((1, 0), (0, 1)):
-            slope = cv2.Sobel(smooth, -1, *axes, scale=sigma / 8)
-            square += slope.reshape(square.shape) ** 2
+        for slope in _slope(blur(channel, sigma)):
+            square += (np.float32(sigma) * slope) ** 2
     length = np.sqrt(square)
     return np.asarray(length / (length + np.float32(half)), np.float32)
 
@@ -252,11 +316,7 @@ def _alignment(
     lightness: Float32Array, sigma: float, reach: float
 ) -> tuple[Float32Array, Float32Array]:
     """Return log energy and alignment of the gradients within a Gaussian's reach."""
-    smooth = blur(lightness, sigma)
-    gx, gy = (
-        cv2.Sobel(smooth, -1, *axes, scale=1 / 8).reshape(smooth.shape)
-        for axes in ((1, 0), (0, 1))
-    )
+    gx, gy = _slope(blur(lightness, sigma))
     xx, yy, xy = (blur(product, reach) for product in (gx * gx, gy * gy, gx * gy))
     # A faint gradient is chance, wherever it points.
     energy = xx + yy + np.float32(0.5)

@@ -54,8 +54,9 @@ class RegionGraph:
         Sums of the posteriors of all mixtures, side by side.
     starts : (mixtures,) ndarray of intp
         First column of each mixture in `memberships`.
-    borders : (m, 2 + Q) ndarray of float64
-        Length, number of weak pixels, and sums of the cues, in units of the diagonal.
+    borders : (m, 3 + Q) ndarray of float64
+        Length, number of weak pixels, and sums of evidence and cues, in units of the
+        diagonal.
     """
 
     labels: NDArray[np.int32]
@@ -215,7 +216,7 @@ def build(labels: NDArray[np.int32], evidence: Evidence) -> RegionGraph:
     flat_edge = evidence.edge.ravel()
     mean = (flat_edge[cracks.one] + flat_edge[cracks.two]) / 2
     weak = np.bincount(cracks.index, mean < WEAK, len(cracks.pairs)) / diagonal
-    borders = [lengths, weak]
+    borders = [lengths, weak, cracks.sums(flat_edge) / diagonal]
     borders += [cracks.sums(cue.ravel()) / diagonal for cue in evidence.cues]
     area = _sums(labels, None, n) / labels.size
     frame = np.zeros(n)

@@ -27,10 +27,11 @@ from napari_emseg.engine.hierarchy.build import (
 from napari_emseg.engine.hierarchy.contours import (
     CUES,
     disagreement,
-    disc_contrast,
     gather,
     gradient_cues,
     look,
+    ridges,
+    slopes,
 )
 from napari_emseg.engine.hierarchy.ensemble import CLASSES, opinions
 from napari_emseg.engine.hierarchy.merge_cost import WEIGHTS, MergeStatistics, spectral
@@ -249,7 +250,10 @@ def test_large_images_keep_sharp_borders(monkeypatch: pytest.MonkeyPatch) -> Non
     tree = hierarchy(quarters(320, 3), valid=valid)
     labels = tree.cut(n_regions=4)
     assert np.array_equal(labels > 0, valid)
-    assert (labels[valid] != truth(320)[valid]).mean() < 0.01
+    # Which of the squares has which number is not promised.
+    name = [0, *(np.bincount(truth(320)[labels == k]).argmax() for k in (1, 2, 3, 4))]
+    assert sorted(name) == [0, 1, 2, 3, 4]
+    assert (np.array(name)[labels][valid] != truth(320)[valid]).mean() < 0.01
 
 
 def test_enlarge_follows_the_image() -> None:
@@ -311,13 +315,31 @@ def test_comparable_leaves_pixels_out() -> None:
     assert not comparable(image, valid=valid & False).any()
 
 
-def test_disc_contrast_is_one_across_and_nothing_along() -> None:
-    posterior = np.zeros((2, 40, 40), np.float32)
-    posterior[0, :, :20] = 1
-    posterior[1, :, 20:] = 1
-    contrast = disc_contrast(posterior, 5)
-    assert contrast[20, 19:21].min() > 0.85
-    assert contrast[:, :12].max() < 1e-6
+@pytest.mark.parametrize("angle", [0, 30, 45, 90, 120])
+def test_classes_change_across_a_contour_and_not_along_it(angle: int) -> None:
+    y, x = np.mgrid[-20:21, -20:21]
+    turn = np.deg2rad(angle)
+    side = np.clip(x * np.cos(turn) + y * np.sin(turn) + 0.5, 0, 1)
+    posterior = np.stack([side, 1 - side]).astype(np.float32)
+    across, along = slopes(posterior, 3.0)
+    # Of a step seen through a Gaussian: 1 / √(2π), twice that of each class's mean.
+    assert across[20, 20] == pytest.approx(2 / np.sqrt(2 * np.pi), rel=0.12)
+    assert along[20, 20] < 0.02
+    assert across[abs(x * np.cos(turn) + y * np.sin(turn)) > 15].max() < 1e-3
+    # Where three classes meet, there are changes in all directions.
+    meeting = np.stack([x > 0, (x <= 0) & (y > 0), (x <= 0) & (y <= 0)])
+    assert slopes(meeting.astype(np.float32), 3.0)[1][20, 20] > 0.3
+
+
+def test_ridges_are_lines_that_go_on() -> None:
+    line, dot, area = np.zeros((3, 81, 81), np.float32)
+    line[40] = dot[40, 38:43] = 1
+    area[20:60, 20:60] = 1
+    for picture in (line, line.T, np.eye(81, dtype=np.float32)):
+        found = ridges(np.ascontiguousarray(picture))
+        assert found[40, 40] > 2 * ridges(dot)[40, 40]
+        assert found[40, 40] > 5 * abs(ridges(area)[40, 40])
+    np.testing.assert_allclose(ridges(np.ones_like(line)), 0, atol=1e-5)
 
 
 def test_disagreement_is_where_posteriors_change() -> None:
@@ -373,6 +395,12 @@ def test_each_cue_and_weight_has_its_column(photo: np.ndarray) -> None:
     graph = build(fine_regions(evidence.edge), evidence)
     table = MergeStatistics.of(graph).compare(*graph.pairs[:1].T, graph.borders[:1])
     assert table.shape == (1, len(WEIGHTS))
+    # The last columns are products of the others.
+    column = dict(zip(WEIGHTS, table[0], strict=True))
+    for name in WEIGHTS:
+        if "*" in name:
+            one, two = name.split("*")
+            assert column[name] == column[one] * column[two]
     mixtures = [f"{name}_{k}" for name, ks in CLASSES.items() for k in ks]
     assert list(WEIGHTS)[: len(CUES) + len(mixtures)] == [*CUES, *mixtures]
 
