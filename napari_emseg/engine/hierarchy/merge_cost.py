@@ -72,12 +72,12 @@ def spectral(
 # averaged over people; each pair weighs by the border's length. Four rounds, each on
 # the merges of the one before; the bias puts the level of the best covering at .5.
 # Products were chosen one after the other by a score test, each of something along the
-# border and something of the regions, or a square. Of images that were left out, in five
-# folds, they tell better which regions people keep apart (average precision .896 for
-# .889) and which borders people drew (.819 for .813); what that gives in boundary F,
-# .740 for .739, is no more than chance. Neither more products, nor other halves of what
-# people drew, nor ten times the ridge were better, nor, before, more mixtures, a shift
-# for each image, or more fine regions.
+# border and something of the regions, or a square. Of images that were left out, in
+# five folds, they tell better which regions people keep apart (average precision .896
+# for .889) and which borders people drew (.819 for .813); what that gives in boundary
+# F, .740 for .739, is no more than chance. Neither more products, nor other halves of
+# what people drew, nor ten times the ridge were better, nor, before, more mixtures, a
+# shift for each image, or more fine regions.
 # First the cues along the border, then Hellinger distances of the posteriors of each
 # mixture, then the rest, and products of these.
 WEIGHTS = {
