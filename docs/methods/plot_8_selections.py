@@ -13,7 +13,17 @@ is, the geodesic distance to its strokes adds where it is [2]_,
    d(p) = \min_{\text{paths from a stroke to } p} \int \bigl(\epsilon
    + \lVert \nabla x \rVert \bigr) \, ds
 
-and a random field over regions and pixels makes it one thing. The *object box* takes what
+and a random field over regions and pixels makes it one thing. Not contiguous, scribbles take
+all that is like the things under the strokes: in color, and set off by edges as steep. How
+steep the least edge is that a way out of a thing crosses,
+
+.. math::
+
+   b(p) = \min_{\text{ways out from } p} \; \max_{q \text{ on the way}}
+   \lVert \nabla x(q) \rVert,
+
+is the saliency of watersheds [5]_; where it is less than at the strokes, its logarithm counts
+against their class, so that things out of focus stay out. The *object box* takes what
 is rarer around the box than in it, in one piece that reaches its sides [3]_. The
 *intelligent scissors* are the cheapest path along edges between two clicks [4]_.
 
@@ -52,3 +62,5 @@ for ax, (title, mask) in zip(axes, masks.items(), strict=True):
 #    prior", ICCV 2009.
 # .. [4] E. N. Mortensen, W. A. Barrett, "Intelligent scissors for image composition", SIGGRAPH
 #    1995, 191-198.
+# .. [5] L. Najman, M. Schmitt, "Geodesic saliency of watershed contours and hierarchical
+#    segmentation", IEEE Trans. PAMI 18(12), 1163-1173, 1996.

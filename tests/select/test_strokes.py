@@ -13,6 +13,7 @@ from napari_emseg.engine.scribbles.stroke_model import (
     path_distances,
     shrink_strokes,
     straight_distances,
+    widen_strokes,
 )
 from napari_emseg.select.object_box import best_threshold
 
@@ -306,6 +307,23 @@ def nuclei(seed):
     return image.clip(0, 255).astype(np.uint8), strokes, truth
 
 
+def test_strokes_speak_for_what_is_like_them_beside_them():
+    features = np.zeros((20, 40, 1), np.float32)
+    features[:, ::2] = 1
+    features[:, 12:] = 50
+    strokes = np.zeros((20, 40), np.uint8)
+    strokes[10, 4:10], strokes[10, 14:16], strokes[10, 20:22] = 1, 2, 3
+    before = strokes.copy()
+    wide = widen_strokes(strokes, features)
+    assert (strokes == before).all()
+    assert (wide[strokes > 0] == strokes[strokes > 0]).all()
+    assert (wide[7:14, 4:10] == 1).all()
+    assert (wide[:, 12:14] != 1).all()
+    # Two claim these.
+    assert (wide[10, 17:19] == 0).all()
+    assert wide[6, 5] == 0
+
+
 class TestEverywhere:
     @pytest.mark.parametrize("seed", range(2))
     @pytest.mark.parametrize("smoothing", [0, 1, 20])
@@ -329,6 +347,21 @@ class TestEverywhere:
             like = (away <= image[own].std(axis=0)).all(axis=-1)
             beside = ndi.distance_transform_edt(~own) <= 3
             assert (found[like & beside & (strokes == 0)] == label).mean() >= 0.95
+
+    def test_what_is_out_of_focus_stays_out(self):
+        y, x = np.mgrid[:120, :160]
+        image = np.full(y.shape, 200.0)
+        for cy, cx, dark in ((25, 30, 120), (25, 90, 60), (90, 30, 60), (60, 60, 90)):
+            image[(y - cy) ** 2 + (x - cx) ** 2 < 14**2] -= dark
+        truth = image < 190
+        image -= 90 * np.exp(-((y - 80) ** 2 + (x - 120) ** 2) / 2 / 14**2)
+        image = ndi.gaussian_filter(image, 1)
+        image += np.random.default_rng(0).normal(0, 2, image.shape)
+        strokes = np.zeros(y.shape, np.uint8)
+        strokes[24:27, 20:40] = strokes[24:27, 82:98] = 2
+        strokes[50:53, 120:150] = 1
+        found = select.scribbles(image.astype(np.uint8), strokes, contiguous=False)
+        assert iou(found == 2, truth) > 0.9
 
     def test_large_images_are_solved_at_a_lower_resolution(self):
         image, strokes, truth = nuclei(0)

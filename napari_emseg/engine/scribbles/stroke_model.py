@@ -34,6 +34,8 @@ _COMPONENTS, _SAMPLE, _FLOOR = 6, 3000, 9.0
 # The nearest of so many stroke pixels, of which so many must agree; texture and
 # position (the longer side is 100) count less than color.
 _WITNESSES, _QUORUM, _TEXTURE, _POSITION = 1500, 3, 0.5, 0.2
+# So many pixels beside a stroke are as sure as it is if their color is.
+_BESIDE = 3
 # A path costs this much per pixel where the image is flat.
 _FLAT = 0.003
 
@@ -102,6 +104,38 @@ def shrink_strokes(
     found = (share.argmax(axis=0) + 1).astype(np.uint8)
     found[share.max(axis=0) <= 0] = 0
     return found if len(np.unique(found[found > 0])) == count else strokes
+
+
+def widen_strokes(
+    strokes: NDArray[np.uint8], features: FloatArray
+) -> NDArray[np.uint8]:
+    """Add what lies beside strokes and differs from their mean by less than they do.
+
+    Parameters
+    ----------
+    strokes : (Y, X) ndarray of uint8
+        Classes 1..K; 0 is none.
+    features : (Y, X, C) ndarray of float32
+        Their standard deviation under the strokes of a class is its spread.
+
+    Returns
+    -------
+    (Y, X) ndarray of uint8
+        Nothing is added where two classes would be.
+    """
+    disk = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * _BESIDE + 1,) * 2)
+    claims, found = np.zeros(strokes.shape, np.uint8), strokes.copy()
+    for label in range(1, int(strokes.max()) + 1):
+        own = (strokes == label).astype(np.uint8)
+        beside = cv2.dilate(own, disk) > 0
+        samples = features[own > 0]
+        away = np.abs(features[beside] - samples.mean(axis=0))
+        beside[beside] = (away <= samples.std(axis=0)).all(axis=-1)
+        beside &= strokes == 0
+        claims[beside] += 1
+        found[beside] = label
+    found[claims > 1] = 0
+    return found
 
 
 def compare(distances: FloatArray) -> FloatArray:

@@ -1,0 +1,104 @@
+"""Half light: outlines go where a pixel is as much of one side as of the other."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_emseg.engine._types import BoolArray, FloatArray
+
+# How far around a pixel the light of both sides is looked for: standard deviation, in
+# pixels. Mean IoU of pictures of nuclei with strokes is the same within .01 from 2 to
+# 16.
+_AROUND = 6.0
+# Least weight of a side that is near enough to tell its light.
+_LITTLE = 1e-3
+# An outline moves by two pixels at most in a round. From one to three, mean IoU of
+# pictures of nuclei changes by less than .01.
+_ROUNDS = 2
+_CROSS = np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0]], np.uint8)
+
+
+def balance(
+    posterior: FloatArray,
+    light: FloatArray,
+    strokes: NDArray[np.uint8],
+    inside: BoolArray | None = None,
+) -> FloatArray:
+    """Move the outlines between two classes to where both sides have half of the light.
+
+    A blurred edge is a mixture of the light of both sides [1]_, but a mixture of
+    Gaussians gives most of it to the class whose colors differ more. Near outlines, a
+    pixel goes to the side whose mean light around it is nearer. Of more than two
+    classes, what is halfway between two may be the third.
+
+    Parameters
+    ----------
+    posterior : (2, Y, X) ndarray of float32
+        Probabilities.
+    light : (Y, X, C) ndarray of float32
+        In units in which light adds up.
+    strokes : (Y, X) ndarray of uint8
+        Classes 1 and 2, which stay; 0 is none.
+    inside : (Y, X) ndarray of bool, optional
+        Where light is known; everywhere by default.
+
+    Returns
+    -------
+    (2, Y, X) ndarray of float32
+        The probabilities are exchanged where the class changes.
+
+    References
+    ----------
+    .. [1] T. Porter, T. Duff, "Compositing digital images", Computer Graphics
+       (SIGGRAPH) 18(3), 253-259, 1984.
+
+    Examples
+    --------
+    >>> light = np.array([0, 0, 0, 3, 6, 9, 9, 9], np.float32)
+    >>> light = np.tile(light, (8, 1))[..., np.newaxis]
+    >>> second = (light[..., 0] > 1).astype(np.float32)
+    >>> nothing = np.zeros(second.shape, np.uint8)
+    >>> found = balance(np.stack([1 - second, second]), light, nothing)
+    >>> bool(((found[1] > 0.5) == (light[..., 0] > 4.5)).all())
+    True
+    """
+    for _ in range(_ROUNDS):
+        second = (posterior[1] > posterior[0]).astype(np.uint8)
+        second[strokes > 0] = strokes[strokes > 0] - 1
+        both = [
+            second == k if inside is None else (second == k) & inside for k in (0, 1)
+        ]
+        sides = [_far_from_light(light, mask) for mask in both]
+        (first_far, first_known), (second_far, second_known) = sides
+        nearer = second_far < first_far
+        change = _near_outline(second) & first_known & second_known & (strokes == 0)
+        change &= nearer != second
+        posterior = np.where(change, posterior[::-1], posterior)
+    return posterior
+
+
+def _far_from_light(light: FloatArray, mask: BoolArray) -> tuple[FloatArray, BoolArray]:
+    """Return how far light is from that of a mask around, squared, and if it is known.
+
+    The rim of the mask is mixed already.
+    """
+    core = cv2.erode(mask.astype(np.uint8), _CROSS).astype(np.float32)
+    weight = cv2.GaussianBlur(core, (0, 0), _AROUND)
+    known = weight > _LITTLE
+    far = np.zeros(mask.shape, np.float32)
+    for plane in np.moveaxis(light, -1, 0):
+        mean = cv2.GaussianBlur(plane * core, (0, 0), _AROUND)
+        far += (plane - mean / np.maximum(weight, np.float32(_LITTLE))) ** 2
+    return far, known
+
+
+def _near_outline(second: NDArray[np.uint8]) -> BoolArray:
+    square = np.ones((3, 3), np.uint8)
+    rim = cv2.dilate(second, square) != cv2.erode(second, square)
+    return np.asarray(cv2.dilate(rim.astype(np.uint8), _CROSS) > 0)
