@@ -32,21 +32,26 @@ color and place only: a zebra's box holds grass if the stripes look like it.
 """
 
 import matplotlib.pyplot as plt
+import numpy as np
 import skimage.data
 from skimage.segmentation import mark_boundaries
 
 import napari_emseg as emseg
 
 image = skimage.data.coffee()[::2, ::2]
+strokes = np.zeros(image.shape[:2], np.uint8)
+strokes[4:7, 20:280] = strokes[180:183, 60:230] = strokes[90:120, 60:63] = 1
+strokes[40:43, 95:190] = strokes[50:85, 130:133] = 2
 masks = {
-    "magic wand": emseg.select.wand(image, (60, 150), tolerance=25),
+    "magic wand": emseg.select.wand(image, (80, 145), tolerance=20),
+    "scribbles": emseg.select.scribbles(image, strokes) == 2,
     "object box": emseg.select.box(image, (12, 70, 150, 235)),
     "scissors": emseg.select.scissors(
-        image, [(90, 80), (30, 140), (100, 225), (165, 150)]
+        image, [(55, 87), (10, 143), (50, 201), (85, 189), (102, 143)]
     ),
 }
-fig, axes = plt.subplots(1, 3, figsize=(10, 2.6), layout="constrained")
-for ax, (title, mask) in zip(axes, masks.items(), strict=True):
+fig, axes = plt.subplots(2, 2, figsize=(8, 5.6), layout="constrained")
+for ax, (title, mask) in zip(axes.flat, masks.items(), strict=True):
     ax.imshow(mark_boundaries(image, mask, color=(1, 0.9, 0), mode="thick"))
     ax.set_title(title)
     ax.set_axis_off()
