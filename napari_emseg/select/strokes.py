@@ -72,8 +72,8 @@ def scribbles(
     and each component belongs to the classes whose strokes it explains [3]_. What has
     their color, but is not set off by edges as steep as those around what is under the
     strokes, such as nuclei out of focus, is less like it [4]_. Between two classes,
-    outlines lie where both sides have half of the light. Seeded, interactive
-    segmentation.
+    outlines lie where both sides have half of the light, but for textures. Seeded,
+    interactive segmentation.
 
     Parameters
     ----------

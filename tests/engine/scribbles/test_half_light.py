@@ -30,6 +30,14 @@ def test_outline_goes_halfway(scene, threshold):
     assert np.allclose(found.sum(axis=0), 1)
 
 
+def test_textures_of_one_mean_keep_their_outline(scene):
+    disk, _, nothing = scene
+    noise = np.random.default_rng(0).normal(0, 1, disk.shape)
+    light = (128 + np.where(disk, 50, 6) * noise)[..., np.newaxis].astype(np.float32)
+    for even in (light, np.full_like(light, 7)):
+        assert np.array_equal(balance(both(disk), even, nothing), both(disk))
+
+
 def test_strokes_and_what_is_unknown_stay(scene):
     disk, light, strokes = scene
     strokes[30, 44:46] = 2
