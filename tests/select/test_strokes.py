@@ -324,6 +324,27 @@ def test_strokes_speak_for_what_is_like_them_beside_them():
     assert wide[6, 5] == 0
 
 
+def test_what_is_like_many_pixels_is_beside_them():
+    features = np.full((1200, 1000, 2), 49.5, np.float32)
+    features[:, ::2] = 49.9
+    features[1151] = 49
+    strokes = np.zeros(features.shape[:2], np.uint8)
+    strokes[:1150] = 1
+    wide = widen_strokes(strokes, features)
+    assert not wide[1151].any()
+
+
+def test_colors_as_those_of_two_strokes_raise_no_flag():
+    image = np.zeros((9, 12), np.uint8)
+    image[:, 8:] = 200
+    strokes = np.zeros(image.shape, np.uint8)
+    strokes[:, 0], strokes[:, 6], strokes[:, 11] = 1, 2, 3
+    with np.errstate(over="raise", invalid="raise", divide="raise"):
+        found = select.scribbles(image, strokes, contiguous=False)
+    assert (found[:, 8:] == 3).all()
+    assert (found[:, :8] != 3).all()
+
+
 class TestEverywhere:
     @pytest.mark.parametrize("seed", range(2))
     @pytest.mark.parametrize("smoothing", [0, 1, 20])

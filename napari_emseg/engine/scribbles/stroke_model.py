@@ -128,7 +128,8 @@ def widen_strokes(
     for label in range(1, int(strokes.max()) + 1):
         own = (strokes == label).astype(np.uint8)
         beside = cv2.dilate(own, disk) > 0
-        samples = features[own > 0]
+        # Sums of many pixels need more digits.
+        samples = features[own > 0].astype(np.float64)
         away = np.abs(features[beside] - samples.mean(axis=0))
         beside[beside] = (away <= samples.std(axis=0)).all(axis=-1)
         beside &= strokes == 0
@@ -144,7 +145,7 @@ def compare(distances: FloatArray) -> FloatArray:
     With two classes the evidence differs by (d₀ - d₁) / (d₀ + d₁).
     """
     two = np.partition(distances, 1, axis=0)[:2].sum(axis=0)
-    share = distances / np.maximum(two, np.finfo(np.float32).tiny)
+    share = distances / np.maximum(two, np.finfo(np.float32).eps)
     return -np.minimum(share, 1).astype(np.float32)
 
 
