@@ -235,7 +235,7 @@ def enlarge(
     Parameters
     ----------
     labels : (y, x) ndarray of int32
-        MergeStatistics 0..n-1, -1 where no pixel takes part.
+        Regions 0..n-1, -1 where no pixel takes part.
     image : (C, Y, X) ndarray of float32
         The larger image, in the units of Lab.
     inside : (Y, X) ndarray of bool or None

@@ -107,9 +107,11 @@ def gather(color: Float32Array) -> Evidence:
     posteriors = opinions(views)
     small = [*np.sqrt(np.maximum(cues(views, posteriors), 0)), *class_cues(posteriors)]
     small += [ridges(small[0]), np.log(blur(small[0], 1.5) + np.float32(0.01))]
-    large = np.stack([resize(cue, size) for cue in small] + gradient_cues(color[0]))
+    large = np.empty((len(CUES), *size), np.float32)
+    for out, cue in zip(large, small + gradient_cues(color[0]), strict=True):
+        out[...] = resize(cue, size)
     weights = np.fromiter(CUES.values(), np.float32)
-    logit = np.tensordot(weights, large, 1) + np.float32(BIAS)
+    logit = np.asarray(np.tensordot(weights, large, 1), np.float32) + np.float32(BIAS)
     named = dict(zip(CUES, large, strict=True))
     for name, weight in PRODUCTS.items():
         one, two = name.split("*")

@@ -230,7 +230,7 @@ class MergeStatistics:
         Parameters
         ----------
         one, others : (m,) ndarray of intp
-            MergeStatistics and their neighbors.
+            Regions and their neighbors.
         borders : (m, 3 + Q) ndarray of float64
             Length, weak part and sums of evidence and cues of each border.
 
