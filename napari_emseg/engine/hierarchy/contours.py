@@ -77,7 +77,7 @@ class Evidence:
         Probability of a contour here, 0..1.
     cues : (Q, Y, X) ndarray of float32
         In the order of `CUES`: the square roots of `cues`, then `class_cues`, ridges
-        and the mean of disagreement around, then `gradient_cues`.
+        and the log of the mean disagreement around, then `gradient_cues`.
     views : Views
         Features at h x w pixels, half the size unless the image is small.
     opinions : dict of lists of (K, h, w) ndarray of float32

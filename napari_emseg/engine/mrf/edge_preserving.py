@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 # number of classes: .546 against .534 without. On 40 others the gain was a tenth of
 # that, so finer tuning means nothing. Shares of .3 to .4 are alike there; of two
 # classes, a larger one keeps objects from swelling into their outlines: nuclei gain up
-# to .7, pale rims of lesions lose from the beginning.
+# to a share of .7, pale rims of lesions lose from the beginning.
 _CONTRAST, _VARIANCE, _SHRINKAGE = 64.0, 6.0, 0.37
 # Variance of photographs, summed over L, a and b: the unit of other images.
 OF_PHOTOS = 730.0

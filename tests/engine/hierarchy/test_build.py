@@ -405,6 +405,19 @@ def test_each_cue_and_weight_has_its_column(photo: np.ndarray) -> None:
     assert list(WEIGHTS)[: len(CUES) + len(mixtures)] == [*CUES, *mixtures]
 
 
+def test_likeness_is_local(photo: np.ndarray) -> None:
+    evidence = gather(np.ascontiguousarray(np.moveaxis(photo, -1, 0)))
+    graph = build(fine_regions(evidence.edge), evidence)
+    regions = MergeStatistics.of(graph)
+    before = regions.likeness(graph)
+    assert len(before) > 10
+    assert (before > 0).all()
+    # Neither the part on the frame nor the embedding has a say.
+    regions.sums[:, 2] = np.arange(len(regions.sums))
+    regions.sums[:, 4 + graph.color.shape[1] :] = 0
+    np.testing.assert_array_equal(regions.likeness(graph), before)
+
+
 def test_cracks_agree_with_a_count_by_hand() -> None:
     labels = np.array([[0, 0, 1], [2, 2, 1]], np.int32)
     cracks = find_cracks(labels)
