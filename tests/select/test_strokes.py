@@ -410,3 +410,15 @@ class TestEverywhere:
         gray[100:, :50] = np.nan
         found = select.scribbles(gray, strokes, contiguous=False)
         assert ((found == 0) == np.isnan(gray)).all()
+
+
+def test_outlines_of_blurred_things_are_at_half_of_the_light():
+    y, x = np.mgrid[:120, :160]
+    disk = np.hypot(y - 60, x - 80) <= 35
+    light = 0.05 + 0.8 * ndi.gaussian_filter(disk.astype(float), 4)
+    gray = np.rint(255 * (1.055 * light ** (1 / 2.4) - 0.055)).astype(np.uint8)
+    strokes = np.zeros(disk.shape, np.uint8)
+    strokes[58:62, 70:90], strokes[5:8, 10:150] = 2, 1
+    image = np.stack([gray, gray, gray // 2], axis=-1)
+    found = select.scribbles(image, strokes, contiguous=False) == 2
+    assert found.sum() == pytest.approx(disk.sum(), rel=0.05)
