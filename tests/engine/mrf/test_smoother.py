@@ -103,9 +103,9 @@ def test_seeds_stay_and_the_others_follow(resolution: str) -> None:
     assert (labels[4:10, 4:10] == 3).mean() > 0.5
 
 
-def lines(width: int, darker: int) -> tuple[Array, Array]:
+def lines(photo: Array, width: int, darker: int) -> tuple[Array, Array]:
     """Draw vertical lines into a photograph; return it, and where they are."""
-    photo = cv2.resize(data.coffee()[100:300, 200:500], None, fx=3, fy=3)
+    photo = cv2.resize(photo[100:300, 200:500], None, fx=3, fy=3)
     at = np.zeros(photo.shape[:2], bool)
     for x in range(40, photo.shape[1] - 40, 61):
         at[:, x : x + width] = True
@@ -114,19 +114,23 @@ def lines(width: int, darker: int) -> tuple[Array, Array]:
 
 
 @pytest.mark.parametrize(
-    ("width", "darker", "least"), [(1, 160, 0.88), (1, 80, 0.9), (2, 80, 0.8)]
+    ("width", "darker", "least"), [(1, 160, 0.9), (1, 80, 0.98), (2, 80, 0.92)]
 )
 def test_thin_lines_are_kept(
     width: int, darker: int, least: float, resolution: str
 ) -> None:
     """Half the resolution alone loses them, and no measure of regions shows it."""
-    photo, at = lines(width, darker)
-    kept = []
-    for strength in (0, 1):
-        labels = emseg.segment(photo, n_classes=5, smoothing=strength).labels
-        beside = np.roll(labels, 6, axis=1)
-        kept.append((labels != beside)[at].mean())
-    assert kept[1] >= least * kept[0]
+    shares = []
+    # Where a class falls beside the lines changes the share of one picture by a tenth.
+    for photo in (data.coffee(), data.astronaut(), data.rocket()):
+        drawn, at = lines(photo, width, darker)
+        kept = []
+        for strength in (0, 1):
+            labels = emseg.segment(drawn, n_classes=5, smoothing=strength).labels
+            beside = np.roll(labels, 6, axis=1)
+            kept.append((labels != beside)[at].mean())
+        shares.append(kept[1] / kept[0])
+    assert np.mean(shares) >= least
 
 
 def nuclei(seed: int) -> tuple[Array, Array]:
