@@ -20,7 +20,7 @@ from napari_emseg.engine.cells.palette import (
     occupied,
     type_of_counts,
 )
-from napari_emseg.engine.image.color_space import PLANE, convert, native
+from napari_emseg.engine.image.color_space import LARGEST, PLANE, convert, native
 from napari_emseg.engine.image.lazy_image import LazyImage
 from napari_emseg.engine.image.value_range import find_core
 from napari_emseg.pipeline.tiles import slab, tiles
@@ -139,8 +139,8 @@ class JointCounts:
             found = self._add_codes(source, kind, coding)
         if found == 0:
             raise ValueError(
-                "the image has no usable pixel: all are transparent or not finite; "
-                "leave it out"
+                "the image has no usable pixel: all are transparent, not finite, or "
+                f"beyond ±{LARGEST:g}; leave it out"
             )
         self.images += 1
         self.pixels += found

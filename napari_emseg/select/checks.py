@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_emseg.engine._types import FloatArray
-from napari_emseg.engine.image.color_space import convert, resolve_color, usable
+from napari_emseg.engine.image.color_space import (
+    LARGEST,
+    convert,
+    resolve_color,
+    usable,
+)
 from napari_emseg.engine.image.lazy_image import as_lazy_image
 from napari_emseg.engine.image.value_range import usual_range
 
@@ -64,7 +69,10 @@ def read_plane(
     valid = usable(values, rgb=picture.rgb)
     inside = np.ones(picture.shape, bool) if valid is None else valid
     if not inside.any():
-        raise ValueError("image has no finite, visible pixel; pass one that has")
+        raise ValueError(
+            "the image has no usable pixel: all are transparent, not finite, or beyond "
+            f"±{LARGEST:g}; pass another image, or replace or divide the values"
+        )
     color = resolve_color(picture, "auto")
     features = convert(values, color, picture.full_scale)
     if color == "none":

@@ -266,7 +266,8 @@ def test_best_threshold_has_the_largest_expected_overlap():
         ({"smoothing": -1}, ValueError, "smoothing is -1"),
         ({"smoothing": np.nan}, ValueError, "smoothing is nan"),
         ({"image": np.zeros((4, 80, 100))}, ValueError, "one plane"),
-        ({"image": np.full((80, 100), np.nan)}, ValueError, "no finite"),
+        ({"image": np.full((80, 100), np.nan)}, ValueError, "not finite"),
+        ({"image": np.full((80, 100), 1e30)}, ValueError, "beyond ±1e"),
     ],
 )
 def test_wrong_strokes_are_named(scene, change, error, message):
