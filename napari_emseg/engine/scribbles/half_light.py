@@ -87,17 +87,14 @@ def balance(
 def _side(
     light: FloatArray, mask: BoolArray
 ) -> tuple[FloatArray, FloatArray, BoolArray]:
-    """Return mean and variance of a mask's light around, and where they are known.
-
-    The rim of the mask is mixed already.
-    """
-    core = cv2.erode(mask.astype(np.uint8), _CROSS).astype(np.float32)
-    weight = cv2.GaussianBlur(core, (0, 0), _AROUND)
+    """Return mean and variance of a mask's light around, and where they are known."""
+    inside = mask.astype(np.float32)
+    weight = cv2.GaussianBlur(inside, (0, 0), _AROUND)
     share = 1 / np.maximum(weight, np.float32(_LITTLE))
     mean = np.empty_like(light)
     spread = np.zeros(mask.shape, np.float32)
     for k, plane in enumerate(np.moveaxis(light, -1, 0)):
-        own = plane * core
+        own = plane * inside
         mean[..., k] = share * cv2.GaussianBlur(own, (0, 0), _AROUND)
         square = share * cv2.GaussianBlur(own * plane, (0, 0), _AROUND)
         # What rounding leaves is no difference.
